@@ -1,0 +1,1 @@
+//! Key material: what certmonger or another client left in files, proven to belong together.

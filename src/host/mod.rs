@@ -1,0 +1,1 @@
+//! This machine: certmonger, the API key file, the log.

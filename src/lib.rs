@@ -1,0 +1,7 @@
+//! Puts certificates that certmonger obtained from FreeIPA onto Palo Alto Networks devices.
+//!
+//! Data flows one way: arguments, request, bundle, session, plan, apply, verify, record.
+
+pub mod certificate;
+pub mod host;
+pub mod panos;
