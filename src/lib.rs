@@ -3,5 +3,6 @@
 //! Data flows one way: arguments, request, bundle, session, plan, apply, verify, record.
 
 pub mod certificate;
+pub mod fingerprint;
 pub mod host;
 pub mod panos;

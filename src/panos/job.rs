@@ -1,0 +1,92 @@
+//! Jobs: what a device does in the background, a commit above all.
+
+use super::panorama::PushedDevice;
+use super::reply::{NotAReply, Reply, collect_lines};
+use super::xml::Element;
+
+/// A job as `show jobs` tells it. Old and odd releases leave parts out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// The job's number, kept as text.
+    pub id: Option<String>,
+    /// `Commit`, `CommitAll`, `AutoCom`, `Validate`, …
+    pub kind: Option<String>,
+    /// The administrator; empty for the device's own jobs.
+    pub user: Option<String>,
+    /// `PEND`, `ACT` or `FIN`.
+    pub status: Option<String>,
+    /// `PEND`, `OK` or `FAIL`: it means something only when the status is `FIN`.
+    pub result: Option<String>,
+    /// Usually 0 to 100, sometimes a time: for showing, never for deciding.
+    pub progress: Option<String>,
+    /// The description given with a commit.
+    pub description: Option<String>,
+    /// The job's lines.
+    pub details: Vec<String>,
+    /// Warnings, which don't make a job fail.
+    pub warnings: Vec<String>,
+    /// The devices of a push.
+    pub devices: Vec<PushedDevice>,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobState {
+    /// Waiting or running.
+    Running,
+    /// Over, and the device says it is OK.
+    Done,
+    /// Over, and anything but OK.
+    Failed,
+}
+
+impl Job {
+    /// Reads the reply to `show jobs id N`.
+    ///
+    /// # Errors
+    /// A reply without a job that has a status.
+    pub fn read(reply: &Reply) -> Result<Self, NotAReply> {
+        let job = reply.result().and_then(|result| result.child("job")).ok_or(NotAReply::Lacks("a job"))?;
+        let job = Self::read_element(job);
+        if job.status.is_none() { Err(NotAReply::Lacks("the job's status")) } else { Ok(job) }
+    }
+
+    /// Reads the reply to `show jobs all`. Entries of failed jobs can lack everything but their type.
+    ///
+    /// # Errors
+    /// A reply without a result.
+    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
+        let result = reply.result().ok_or(NotAReply::Lacks("a result"))?;
+        Ok(result.children_named("job").map(Self::read_element).collect())
+    }
+
+    fn read_element(job: &Element) -> Self {
+        let lines = |name: &str| {
+            let mut lines = Vec::new();
+            job.child(name).map(|part| collect_lines(part, &mut lines));
+            lines
+        };
+        Self {
+            id: job.text_of("id"),
+            kind: job.text_of("type"),
+            user: job.text_of("user"),
+            status: job.text_of("status"),
+            result: job.text_of("result"),
+            progress: job.text_of("progress"),
+            description: job.text_of("description"),
+            details: lines("details"),
+            warnings: lines("warnings"),
+            devices: PushedDevice::read_all(job),
+        }
+    }
+
+    /// How far it is. Over is only what says `FIN`; well ended only what says `OK` besides.
+    #[must_use]
+    pub fn state(&self) -> JobState {
+        match (self.status.as_deref(), self.result.as_deref()) {
+            (Some("FIN"), Some("OK")) => JobState::Done,
+            (Some("FIN"), _) => JobState::Failed,
+            _ => JobState::Running,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! HTTPS to one device: deadlines that a slow drip can't stretch, a bound on what is read, no redirects,
+//! no proxy, one connection kept open where the device allows it.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Client, RequestBuilder, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, timeout_at};
+
+use super::address::Address;
+use super::error::{Error, Operation};
+use super::trust::{Judge, Trust};
+
+/// How long a device may take, and how much it may say.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Name lookup, TCP and TLS handshake.
+    pub connect: Duration,
+    /// The longest pause between two pieces of an answer.
+    pub pause: Duration,
+    /// One request with its whole answer.
+    pub total: Duration,
+    /// Bytes of one answer.
+    pub body: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            pause: Duration::from_secs(30),
+            total: Duration::from_secs(120),
+            body: 8 * 1024 * 1024,
+        }
+    }
+}
+
+/// An answer: its HTTP status and body.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+}
+
+pub(super) struct Transport {
+    client: Client,
+    judge: Arc<Judge>,
+    url: String,
+    limits: Limits,
+}
+
+impl Transport {
+    pub(super) fn new(
+        address: &Address,
+        trust: &Trust,
+        key: Option<&SecretString>,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let setup = |error: &dyn std::fmt::Display| Error::Setup(error.to_string());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let judge = Judge::new(trust, address.host(), &provider).map_err(|error| setup(&error))?;
+        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| setup(&error))?
+            .dangerous()
+            .with_custom_certificate_verifier(judge.clone())
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // A resumed session would not show the certificate again: each connection is judged afresh.
+        tls.resumption = rustls::client::Resumption::disabled();
+        let mut headers = HeaderMap::new();
+        if let Some(key) = key {
+            let mut value = HeaderValue::from_str(key.expose_secret())
+                .map_err(|_| Error::Setup("the API key holds characters that no key has".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert("x-pan-key", value);
+        }
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .default_headers(headers)
+            .user_agent(concat!("pan_getcert/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(limits.connect)
+            .read_timeout(limits.pause)
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_proxy()
+            .https_only(true)
+            .pool_max_idle_per_host(1)
+            .build()
+            .map_err(|error| setup(&error.without_url()))?;
+        Ok(Self { client, judge, url: format!("https://{}:{}/api/", address.host(), address.port()), limits })
+    }
+
+    /// A POST to the API, its fields in the body.
+    pub(super) fn post(&self) -> RequestBuilder {
+        self.client.post(&self.url)
+    }
+
+    /// A POST whose `type` stands in the URL, as multipart uploads have it.
+    pub(super) fn post_import(&self) -> RequestBuilder {
+        self.client.post(format!("{}?type=import", self.url))
+    }
+
+    pub(super) async fn send(&self, operation: Operation, request: RequestBuilder) -> Result<Answer, Error> {
+        let deadline = Instant::now() + self.limits.total;
+        let late = || Error::TimedOut { operation, seconds: self.limits.total.as_secs() };
+        let sent = timeout_at(deadline, request.send()).await.map_err(|_| late())?;
+        let mut response = sent.map_err(|error| self.explain(operation, error))?;
+        let status = response.status().as_u16();
+        if !matches!(status, 200 | 400 | 403) {
+            return Err(Error::Status { operation, status });
+        }
+        let mut body = Vec::new();
+        loop {
+            let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| late())?;
+            let Some(chunk) = chunk.map_err(|error| self.explain(operation, error))? else { break };
+            if body.len() + chunk.len() > self.limits.body {
+                return Err(Error::TooLarge { operation, limit: self.limits.body });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status, body })
+    }
+
+    fn explain(&self, operation: Operation, error: reqwest::Error) -> Error {
+        if let Some(rejection) = self.judge.take_rejection() {
+            return Error::Identity(rejection);
+        }
+        let connecting = error.is_connect();
+        if error.is_timeout() && !connecting {
+            return Error::TimedOut { operation, seconds: self.limits.pause.as_secs() };
+        }
+        let error = error.without_url();
+        // The outer layers only say that sending failed; the innermost one says why.
+        let mut innermost: &dyn std::error::Error = &error;
+        while let Some(source) = innermost.source() {
+            innermost = source;
+        }
+        let cause = match innermost.to_string() {
+            text if connecting && error.is_timeout() && error.source().is_some() => {
+                format!("no answer within {} seconds ({text})", self.limits.connect.as_secs())
+            }
+            text => text,
+        };
+        if connecting { Error::Unreachable { cause } } else { Error::Interrupted { operation, cause } }
+    }
+}
