@@ -23,6 +23,7 @@ pub mod session;
 pub mod system;
 pub mod transport;
 pub mod trust;
+pub mod wait;
 pub mod xml;
 pub mod xpath;
 
