@@ -25,6 +25,8 @@ pub struct CertificateEntry {
     pub public_key: Option<String>,
     /// Whether a private key is there and visible to this administrator.
     pub has_private_key: bool,
+    /// The administrator whose uncommitted change this is, if it is one.
+    pub changed_by: Option<String>,
 }
 
 impl CertificateEntry {
@@ -42,6 +44,7 @@ impl CertificateEntry {
             algorithm: entry.text_of("algorithm"),
             public_key: entry.text_of("public-key"),
             has_private_key: entry.child("private-key").is_some(),
+            changed_by: entry.attribute("admin").map(str::to_owned),
         }
     }
 

@@ -67,6 +67,12 @@ impl Reply {
         self.response.child("result")
     }
 
+    /// The whole reply as XML again, for a log.
+    #[must_use]
+    pub fn as_xml(&self) -> String {
+        self.response.to_string()
+    }
+
     /// The code as a number, if there is one.
     #[must_use]
     pub fn numeric_code(&self) -> Option<u16> {

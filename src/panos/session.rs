@@ -219,7 +219,16 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn set(&self, xpath: &XPath, element: &Element) -> Result<(), Error> {
-        self.config("set", xpath, Some(element)).await?.succeeded(&DONE).map(drop)
+        self.config("set", xpath, Some(element.to_string())).await?.succeeded(&DONE).map(drop)
+    }
+
+    /// As [`Session::set`], with several elements side by side in one request.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn set_all(&self, xpath: &XPath, elements: &[Element]) -> Result<(), Error> {
+        let elements: String = elements.iter().map(Element::to_string).collect();
+        self.config("set", xpath, Some(elements)).await?.succeeded(&DONE).map(drop)
     }
 
     /// Replaces a node of the candidate configuration; `element` repeats the path's last step.
@@ -227,7 +236,7 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn edit(&self, xpath: &XPath, element: &Element) -> Result<(), Error> {
-        self.config("edit", xpath, Some(element)).await?.succeeded(&DONE).map(drop)
+        self.config("edit", xpath, Some(element.to_string())).await?.succeeded(&DONE).map(drop)
     }
 
     /// Removes a node from the candidate configuration; whether it was there.
@@ -239,14 +248,13 @@ impl Session {
         Ok(reply.numeric_code() != Some(OBJECT_MISSING))
     }
 
-    /// Uploads a certificate with its key into the candidate configuration; the device's words.
+    /// Uploads a certificate with its key into the candidate configuration; the whole reply, for the log.
     ///
     /// # Errors
     /// As every request.
-    pub async fn import(&self, import: &KeyPairImport) -> Result<Vec<String>, Error> {
+    pub async fn import(&self, import: &KeyPairImport) -> Result<Reply, Error> {
         let request = self.transport.post_import().multipart(import.form());
-        let reply = self.exchange(Operation::Import, request).await?.succeeded(&DONE)?;
-        Ok(reply.messages)
+        self.exchange(Operation::Import, request).await?.succeeded(&DONE)
     }
 
     /// The certificate of an object as PEM, without its key. The answer is a file, not XML.
@@ -332,9 +340,8 @@ impl Session {
         &self,
         action: &'static str,
         xpath: &XPath,
-        element: Option<&Element>,
+        element: Option<String>,
     ) -> Result<Exchange, Error> {
-        let element = element.map(Element::to_string);
         let mut fields = vec![("type", "config"), ("action", action), ("xpath", xpath.as_str())];
         fields.extend(element.as_deref().map(|element| ("element", element)));
         self.exchange(Operation::Config(action), self.transport.post().form(&fields)).await
