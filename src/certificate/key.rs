@@ -58,16 +58,16 @@ pub(super) fn load(path: &Path) -> Result<PKey<Private>, BundleError> {
         encrypted = true;
         Err(ErrorStack::get())
     });
-    match key {
-        Ok(key) => Ok(key),
-        Err(_) if encrypted => Err(BundleError::Encrypted {
+    // OpenSSL takes the callback's error for an empty passphrase, and some keys are encrypted with that.
+    if encrypted {
+        return Err(BundleError::Encrypted {
             path: path.to_owned(),
-        }),
-        Err(_) => Err(BundleError::Damaged {
-            role: Role::Key,
-            path: path.to_owned(),
-        }),
+        });
     }
+    key.map_err(|_| BundleError::Damaged {
+        role: Role::Key,
+        path: path.to_owned(),
+    })
 }
 
 /// Whether what the private key signs is good under the public key.
@@ -135,10 +135,9 @@ mod tests {
     fn every_usual_form_of_a_key_is_read() {
         let rsa = KeyKind::Rsa(2048).generate();
         let ec = KeyKind::P256.generate();
-        let parameters = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
         let sec1 = ec.ec_key().unwrap().private_key_to_pem().unwrap();
-        // openssl ecparam -genkey puts the parameters before the key.
-        let parameters = openssl::base64::encode_block(&parameters_der(&parameters));
+        // openssl ecparam -genkey puts the parameters, the object identifier of the curve, before the key.
+        let parameters = openssl::base64::encode_block(PRIME256V1);
         let with_parameters = [
             format!("-----BEGIN EC PARAMETERS-----\n{parameters}\n-----END EC PARAMETERS-----\n")
                 .into_bytes(),
@@ -159,10 +158,7 @@ mod tests {
         }
     }
 
-    fn parameters_der(_group: &EcGroup) -> Vec<u8> {
-        // OBJECT IDENTIFIER prime256v1
-        vec![0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]
-    }
+    const PRIME256V1: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 
     #[test]
     fn an_encrypted_key_is_an_error_and_not_a_question_on_the_terminal() {

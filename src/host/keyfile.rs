@@ -132,6 +132,42 @@ impl KeyFile {
     }
 
     fn entry_for(&self, host: &str) -> Result<&Entry, KeyFileError> {
-        todo!("{host}")
+        let wanted = parse::host(host);
+        let mut naming = self
+            .entries
+            .iter()
+            .filter(|entry| entry.key.is_some() && entry.hosts.contains(&wanted));
+        let refused = |named| KeyFileError::NotForHost {
+            path: self.path.clone(),
+            host: wanted.clone(),
+            named,
+        };
+        match naming.next() {
+            Some(entry) if naming.all(|other| other.same_key(entry)) => Ok(entry),
+            Some(_) => Err(KeyFileError::Ambiguous {
+                path: self.path.clone(),
+                host: wanted.clone(),
+            }),
+            None => {
+                let unbound = self
+                    .entries
+                    .iter()
+                    .find(|entry| entry.key.is_some() && entry.is_for_any_host());
+                unbound.ok_or_else(|| refused(self.named_hosts()))
+            }
+        }
+    }
+
+    fn named_hosts(&self) -> Option<String> {
+        let keyed = self.entries.iter().filter(|entry| entry.key.is_some());
+        let hosts: Vec<&str> = keyed
+            .flat_map(|entry| &entry.hosts)
+            .map(String::as_str)
+            .collect();
+        (!hosts.is_empty()).then(|| hosts.join(", "))
     }
 }
+
+#[cfg(test)]
+#[path = "keyfile/tests.rs"]
+mod tests;
