@@ -1,0 +1,1 @@
+//! Talks to certmonger through its own command, getcert.
