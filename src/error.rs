@@ -49,9 +49,15 @@ pub const TABLE: [(Exit, &str); 17] = [
     (Exit::Usage, "usage, or an argument that is not valid"),
     (Exit::ProfileName, "an SSL/TLS profile name that is not valid"),
     (Exit::Device, "device name not valid, or device unreachable"),
-    (Exit::Key, "no API key (file missing, unreadable, readable by others, without a key), or not an enrolled IPA client"),
+    (
+        Exit::Key,
+        "no API key (file missing, unreadable, readable by others, without a key), or not an enrolled IPA client",
+    ),
     (Exit::KeyType, "key type, key size or IPA certificate profile not valid"),
-    (Exit::Certificate, "certificate or key file missing, not matching, expired; request failed or timed out"),
+    (
+        Exit::Certificate,
+        "certificate or key file missing, not matching, expired; request failed or timed out",
+    ),
     (Exit::Certmonger, "certmonger says the certificate is neither MONITORING nor POST_SAVED_CERT"),
     (Exit::Upload, "the upload was refused"),
     (Exit::Rebind, "a profile does not exist on the device, or could not be rebound (nothing was changed)"),
@@ -77,7 +83,9 @@ impl Exit {
         let failed: Vec<Self> = each.iter().copied().filter(|exit| *exit != Self::Done).collect();
         match failed.as_slice() {
             [] => Self::Done,
-            [first, rest @ ..] if failed.len() == each.len() && rest.iter().all(|exit| exit == first) => *first,
+            [first, rest @ ..] if failed.len() == each.len() && rest.iter().all(|exit| exit == first) => {
+                *first
+            }
             _ => Self::Partly,
         }
     }
@@ -93,7 +101,11 @@ impl TryFrom<u8> for Exit {
     type Error = String;
 
     fn try_from(code: u8) -> Result<Self, Self::Error> {
-        TABLE.iter().map(|(exit, _)| *exit).find(|exit| exit.code() == code).ok_or_else(|| format!("no exit code {code}"))
+        TABLE
+            .iter()
+            .map(|(exit, _)| *exit)
+            .find(|exit| exit.code() == code)
+            .ok_or_else(|| format!("no exit code {code}"))
     }
 }
 

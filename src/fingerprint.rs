@@ -11,7 +11,7 @@ pub struct Fingerprint([u8; 32]);
 
 /// Text that is no SHA-256 fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a SHA-256 fingerprint (64 hexadecimal digits, colons allowed)")]
+#[error("'{}' is not a SHA-256 fingerprint: 64 hexadecimal digits, in pairs separated by colons or not at all", .0.escape_debug())]
 pub struct BadFingerprint(String);
 
 impl Fingerprint {
@@ -19,6 +19,12 @@ impl Fingerprint {
     #[must_use]
     pub fn of_der(der: &[u8]) -> Self {
         Self(openssl::sha::sha256(der))
+    }
+
+    /// The 32 bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// The form that `openssl x509 -fingerprint` and the device's own web page show: `AB:CD:…`.
@@ -45,22 +51,29 @@ impl FromStr for Fingerprint {
     type Err = BadFingerprint;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = || BadFingerprint(text.chars().take(100).collect());
-        let digits: Vec<u32> = text
-            .trim()
-            .chars()
-            .filter(|c| *c != ':')
-            .map(|c| c.to_digit(16).ok_or_else(bad))
-            .collect::<Result<_, _>>()?;
-        if digits.len() != 64 {
-            return Err(bad());
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = u8::try_from(pair[0] * 16 + pair[1]).map_err(|_| bad())?;
-        }
-        Ok(Self(bytes))
+        parse(text.trim()).map(Self).ok_or_else(|| BadFingerprint(text.chars().take(100).collect()))
     }
+}
+
+fn parse(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> = if text.contains(':') {
+        let pairs: Vec<&str> = text.split(':').collect();
+        if pairs.iter().any(|pair| pair.len() != 2) {
+            return None;
+        }
+        pairs.concat().into_bytes()
+    } else {
+        text.as_bytes().to_vec()
+    };
+    if digits.len() != 64 {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let digit = |d: u8| char::from(d).to_digit(16).and_then(|n| u8::try_from(n).ok());
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
 }
 
 impl serde::Serialize for Fingerprint {
@@ -81,18 +94,26 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    const PLAIN: &str = "00ff10a5b6c7d8e9f0112233445566778899aabbccddeeff0123456789abcdef";
+
     #[test]
-    fn reads_both_forms_and_shows_them() {
-        let print = Fingerprint::of_der(b"abc");
-        assert_eq!(print.to_string().parse::<Fingerprint>().unwrap(), print);
-        assert_eq!(print.colons().parse::<Fingerprint>().unwrap(), print);
-        assert!(print.to_string().starts_with("ba7816bf8f01cfea"));
+    fn hex_with_and_without_colons_in_any_case_is_the_same_fingerprint() {
+        let plain: Fingerprint = PLAIN.parse().unwrap();
+        let pairs: Vec<String> =
+            PLAIN.as_bytes().chunks(2).map(|p| String::from_utf8_lossy(p).to_uppercase()).collect();
+        assert_eq!(pairs.join(":").parse::<Fingerprint>().unwrap(), plain);
+        assert_eq!(format!(" {PLAIN}\n").parse::<Fingerprint>().unwrap(), plain);
+        assert_eq!(plain.to_string(), PLAIN);
     }
 
     #[test]
-    fn refuses_what_is_too_short_too_long_or_no_hexadecimal() {
-        for bad in ["", "ab", "zz", &"a".repeat(63), &"a".repeat(65), "é"] {
-            assert!(bad.parse::<Fingerprint>().is_err(), "{bad}");
+    fn everything_else_is_refused() {
+        let uneven = PLAIN.replacen("00ff", "0:0ff", 1);
+        let short = &PLAIN[2..];
+        let foreign = PLAIN.replacen('0', "g", 1);
+        let accented = PLAIN.replacen("00", "é", 1);
+        for text in ["", ":", short, &uneven, &foreign, &accented, "+1"] {
+            assert!(text.parse::<Fingerprint>().is_err(), "{text} was taken");
         }
     }
 }

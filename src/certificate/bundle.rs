@@ -13,9 +13,9 @@ use secrecy::zeroize::Zeroizing;
 use super::chain::{self, Chain};
 use super::error::{BundleError, Role};
 use super::files::{self, Source};
-use super::fingerprint::Fingerprint;
 use super::key::{self, KeyAlgorithm};
 use super::{SecretBytes, name};
+use crate::fingerprint::Fingerprint;
 
 /// A certificate with its private key and intermediates, ready to be installed.
 ///
@@ -44,20 +44,12 @@ impl Bundle {
     }
 
     /// The same, as if it were another time.
-    pub fn load_at(
-        source: &Source,
-        common_name: &str,
-        now: DateTime<Utc>,
-    ) -> Result<Self, BundleError> {
+    pub fn load_at(source: &Source, common_name: &str, now: DateTime<Utc>) -> Result<Self, BundleError> {
         let leaf = read_leaf(&source.certificate)?;
         let validity = check_validity(&source.certificate, &leaf, now)?;
         if !name::covers(&leaf, common_name) {
             let (path, wanted) = (source.certificate.clone(), common_name.to_owned());
-            return Err(BundleError::WrongName {
-                path,
-                wanted,
-                found: name::all(&leaf),
-            });
+            return Err(BundleError::WrongName { path, wanted, found: name::all(&leaf) });
         }
         let key = key::load(&source.key)?;
         if !key::is_pair(&key, leaf.public_key()?.as_ref())? {
@@ -106,12 +98,7 @@ impl Bundle {
 
     /// The certificate's serial number in lower-case hexadecimal.
     pub fn serial_hex(&self) -> Result<String, ErrorStack> {
-        Ok(self
-            .leaf
-            .serial_number()
-            .to_bn()?
-            .to_hex_str()?
-            .to_lowercase())
+        Ok(self.leaf.serial_number().to_bn()?.to_hex_str()?.to_lowercase())
     }
 
     /// The first second of the certificate's validity.
@@ -178,15 +165,9 @@ impl fmt::Debug for Bundle {
 fn read_leaf(path: &Path) -> Result<X509, BundleError> {
     let pem = files::read_pem(path, Role::Certificate)?;
     if super::pem::certificates_begun(&pem) == 0 {
-        return Err(BundleError::NothingThere {
-            role: Role::Certificate,
-            path: path.to_owned(),
-        });
+        return Err(BundleError::NothingThere { role: Role::Certificate, path: path.to_owned() });
     }
-    X509::from_pem(&pem).map_err(|_| BundleError::Damaged {
-        role: Role::Certificate,
-        path: path.to_owned(),
-    })
+    X509::from_pem(&pem).map_err(|_| BundleError::Damaged { role: Role::Certificate, path: path.to_owned() })
 }
 
 fn load_chain(path: &Path, leaf: &X509Ref, now: DateTime<Utc>) -> Result<Chain, BundleError> {
@@ -197,15 +178,8 @@ fn load_chain(path: &Path, leaf: &X509Ref, now: DateTime<Utc>) -> Result<Chain, 
     Ok(chain)
 }
 
-fn check_validity(
-    path: &Path,
-    certificate: &X509Ref,
-    now: DateTime<Utc>,
-) -> Result<Validity, BundleError> {
-    let validity = Validity {
-        from: time(certificate.not_before())?,
-        to: time(certificate.not_after())?,
-    };
+fn check_validity(path: &Path, certificate: &X509Ref, now: DateTime<Utc>) -> Result<Validity, BundleError> {
+    let validity = Validity { from: time(certificate.not_before())?, to: time(certificate.not_after())? };
     let subject = || name::subject(certificate);
     if now < validity.from {
         return Err(BundleError::NotYetValid {
@@ -215,19 +189,14 @@ fn check_validity(
         });
     }
     if now > validity.to {
-        return Err(BundleError::Expired {
-            path: path.to_owned(),
-            subject: subject(),
-            since: validity.to,
-        });
+        return Err(BundleError::Expired { path: path.to_owned(), subject: subject(), since: validity.to });
     }
     Ok(validity)
 }
 
 fn time(at: &Asn1TimeRef) -> Result<DateTime<Utc>, ErrorStack> {
     let since_epoch = Asn1Time::from_unix(0)?.diff(at)?;
-    let whole =
-        TimeDelta::days(since_epoch.days.into()) + TimeDelta::seconds(since_epoch.secs.into());
+    let whole = TimeDelta::days(since_epoch.days.into()) + TimeDelta::seconds(since_epoch.secs.into());
     Ok(DateTime::UNIX_EPOCH + whole)
 }
 

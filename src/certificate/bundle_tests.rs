@@ -16,14 +16,7 @@ struct Folder {
 fn folder(issued: &Issued) -> Folder {
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = issued.write(folder.path(), NAME);
-    Folder {
-        _folder: folder,
-        source: Source {
-            certificate,
-            key,
-            chain: None,
-        },
-    }
+    Folder { _folder: folder, source: Source { certificate, key, chain: None } }
 }
 
 fn issue(wish: &Wish) -> Issued {
@@ -43,10 +36,7 @@ fn what_certmonger_left_becomes_a_bundle_with_all_its_facts() {
     assert_eq!(bundle.subject(), "CN=gp.example.com");
     assert_eq!(bundle.leaf_der(), issued.certificate.to_der().unwrap());
     assert_eq!(bundle.leaf_pem().unwrap(), issued.certificate_pem());
-    let digest = issued
-        .certificate
-        .digest(openssl::hash::MessageDigest::sha256())
-        .unwrap();
+    let digest = issued.certificate.digest(openssl::hash::MessageDigest::sha256()).unwrap();
     assert_eq!(bundle.fingerprint().as_bytes(), &*digest);
     assert_eq!(bundle.key_algorithm(), KeyAlgorithm::Rsa(2048));
     let serial = bundle.serial_hex().unwrap();
@@ -62,11 +52,7 @@ fn what_certmonger_left_becomes_a_bundle_with_all_its_facts() {
 
 #[test]
 fn times_before_1970_and_after_2049_are_read_right() {
-    let read = |text: &str| {
-        time(&Asn1Time::from_str_x509(text).unwrap())
-            .unwrap()
-            .to_rfc3339()
-    };
+    let read = |text: &str| time(&Asn1Time::from_str_x509(text).unwrap()).unwrap().to_rfc3339();
     assert_eq!(read("691231235959Z"), "1969-12-31T23:59:59+00:00");
     assert_eq!(read("491231235959Z"), "2049-12-31T23:59:59+00:00");
     assert_eq!(read("20500101000000Z"), "2050-01-01T00:00:00+00:00");
@@ -77,50 +63,28 @@ fn times_before_1970_and_after_2049_are_read_right() {
 fn expired_and_not_yet_valid_certificates_are_refused_with_the_date() {
     let expired = refusal(&Wish::default().valid(-2 * DAY, -DAY));
     let text = expired.to_string();
-    assert!(
-        matches!(expired, BundleError::Expired { since, .. } if since < Utc::now()),
-        "{text}"
-    );
-    assert!(
-        text.contains("the certificate CN=gp.example.com in ") && text.ends_with(" UTC"),
-        "{text}"
-    );
+    assert!(matches!(expired, BundleError::Expired { since, .. } if since < Utc::now()), "{text}");
+    assert!(text.contains("the certificate CN=gp.example.com in ") && text.ends_with(" UTC"), "{text}");
     let early = refusal(&Wish::default().valid(DAY, 2 * DAY));
-    assert!(
-        matches!(early, BundleError::NotYetValid { from, .. } if from > Utc::now()),
-        "{early}"
-    );
+    assert!(matches!(early, BundleError::NotYetValid { from, .. } if from > Utc::now()), "{early}");
 }
 
 #[test]
 fn the_first_and_the_last_second_are_valid_and_their_neighbours_are_not() {
     let place = folder(&issue(&Wish::default()));
     let bundle = Bundle::load(&place.source, NAME).unwrap();
-    let (first, last, second) = (
-        bundle.not_before(),
-        bundle.not_after(),
-        TimeDelta::seconds(1),
-    );
+    let (first, last, second) = (bundle.not_before(), bundle.not_after(), TimeDelta::seconds(1));
     let at = |now| Bundle::load_at(&place.source, NAME, now);
     assert!(at(first).is_ok() && at(last).is_ok());
-    assert!(matches!(
-        at(first - second),
-        Err(BundleError::NotYetValid { .. })
-    ));
-    assert!(matches!(
-        at(last + second),
-        Err(BundleError::Expired { .. })
-    ));
+    assert!(matches!(at(first - second), Err(BundleError::NotYetValid { .. })));
+    assert!(matches!(at(last + second), Err(BundleError::Expired { .. })));
 }
 
 #[test]
 fn a_certificate_for_another_name_is_refused_with_the_names_it_has() {
     let error = refusal(&Wish::named("www.example.com").san("web.example.com"));
     let text = error.to_string();
-    assert!(
-        text.ends_with("is not for gp.example.com, but for www.example.com, web.example.com"),
-        "{text}"
-    );
+    assert!(text.ends_with("is not for gp.example.com, but for www.example.com, web.example.com"), "{text}");
 }
 
 #[test]
@@ -132,18 +96,11 @@ fn a_wildcard_certificate_serves_a_name_below_it() {
 #[test]
 fn a_key_of_another_certificate_is_refused_and_both_files_are_named() {
     let place = folder(&issue(&Wish::default()));
-    testing::write(
-        &place.source.key,
-        issue(&Wish::default()).key_pem().as_bytes(),
-        0o600,
-    );
+    testing::write(&place.source.key, issue(&Wish::default()).key_pem().as_bytes(), 0o600);
     let error = Bundle::load(&place.source, NAME).unwrap_err();
     assert!(matches!(error, BundleError::KeyMismatch { .. }));
     let text = error.to_string();
-    assert!(
-        text.contains("/gp.example.com.key ") && text.ends_with("/gp.example.com.crt"),
-        "{text}"
-    );
+    assert!(text.contains("/gp.example.com.key ") && text.ends_with("/gp.example.com.crt"), "{text}");
 }
 
 #[test]
@@ -168,21 +125,11 @@ fn bad_certificate_files_are_told_apart() {
     };
     assert!(matches!(with(b""), BundleError::Empty { .. }));
     assert!(matches!(with(b"\x7fELF\0\0"), BundleError::NotPem { .. }));
-    assert!(matches!(
-        with(issued.key_pem().as_bytes()),
-        BundleError::NothingThere { .. }
-    ));
-    assert!(matches!(
-        with(&issued.certificate_pem().as_bytes()[..200]),
-        BundleError::Damaged { .. }
-    ));
+    assert!(matches!(with(issued.key_pem().as_bytes()), BundleError::NothingThere { .. }));
+    assert!(matches!(with(&issued.certificate_pem().as_bytes()[..200]), BundleError::Damaged { .. }));
     let der = with(&issued.certificate.to_der().unwrap());
     assert!(der.to_string().contains("binary form (DER)"), "{der}");
-    assert!(
-        der.advice()
-            .unwrap()
-            .starts_with("convert it: openssl x509 -inform DER")
-    );
+    assert!(der.advice().unwrap().starts_with("convert it: openssl x509 -inform DER"));
 }
 
 #[test]
@@ -192,10 +139,7 @@ fn a_file_of_ten_megabytes_is_refused_with_the_limit_and_not_read() {
         let before = std::fs::read(path).unwrap();
         std::fs::write(path, vec![b'a'; 10 << 20]).unwrap();
         let error = Bundle::load(&place.source, NAME).unwrap_err().to_string();
-        assert!(
-            error.ends_with("holds more than 1024 KiB, the most that is read"),
-            "{error}"
-        );
+        assert!(error.ends_with("holds more than 1024 KiB, the most that is read"), "{error}");
         std::fs::write(path, before).unwrap();
     }
 }
@@ -203,52 +147,18 @@ fn a_file_of_ten_megabytes_is_refused_with_the_limit_and_not_read() {
 #[test]
 fn missing_files_folders_and_fifos_are_errors_and_nothing_waits() {
     let place = folder(&issue(&Wish::default()));
-    let with = |path: PathBuf| {
-        Bundle::load(
-            &Source {
-                key: path,
-                ..place.source.clone()
-            },
-            NAME,
-        )
-        .unwrap_err()
-    };
+    let with = |path: PathBuf| Bundle::load(&Source { key: path, ..place.source.clone() }, NAME).unwrap_err();
     let top = place.source.key.parent().unwrap().to_path_buf();
-    assert!(matches!(
-        with(top.join("none")),
-        BundleError::Missing { .. }
-    ));
-    assert!(matches!(
-        with(top.clone()),
-        BundleError::NotAFile {
-            found: "a folder",
-            ..
-        }
-    ));
+    assert!(matches!(with(top.join("none")), BundleError::Missing { .. }));
+    assert!(matches!(with(top.clone()), BundleError::NotAFile { found: "a folder", .. }));
     let fifo = top.join("fifo");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &fifo,
-        rustix::fs::FileType::Fifo,
-        0o600.into(),
-        0,
-    )
-    .unwrap();
-    assert!(matches!(
-        with(fifo),
-        BundleError::NotAFile {
-            found: "a FIFO",
-            ..
-        }
-    ));
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    assert!(matches!(with(fifo), BundleError::NotAFile { found: "a FIFO", .. }));
 }
 
 #[test]
 fn what_may_not_be_read_ends_with_the_advice_to_use_sudo() {
-    let error = BundleError::Unreadable {
-        role: Role::Key,
-        path: "/etc/ssl/private/a.key".into(),
-    };
+    let error = BundleError::Unreadable { role: Role::Key, path: "/etc/ssl/private/a.key".into() };
     assert_eq!(
         error.to_string(),
         "no permission to read the private key file /etc/ssl/private/a.key; run it with sudo"
@@ -267,18 +177,8 @@ fn the_chain_of_a_live_folder_is_read_ordered_and_checked() {
     leaf.write_live(&live, &[&root, &upper, &lower]);
     let source = Source::locate(NAME, &live, &live).unwrap();
     let bundle = Bundle::load(&source, NAME).unwrap();
-    let ders: Vec<_> = bundle
-        .chain()
-        .iter()
-        .map(|certificate| certificate.to_der().unwrap())
-        .collect();
-    assert_eq!(
-        ders,
-        [
-            lower.certificate.to_der().unwrap(),
-            upper.certificate.to_der().unwrap()
-        ]
-    );
+    let ders: Vec<_> = bundle.chain().iter().map(|certificate| certificate.to_der().unwrap()).collect();
+    assert_eq!(ders, [lower.certificate.to_der().unwrap(), upper.certificate.to_der().unwrap()]);
     assert_eq!(bundle.notes().len(), 1);
 
     let full = source.with_chain(Some(live.join("fullchain.pem")));
@@ -309,10 +209,7 @@ fn the_pem_keypair_is_key_leaf_and_intermediates_in_this_order() {
     testing::write(&chain, lower.certificate_pem().as_bytes(), 0o644);
     let bundle = Bundle::load(&place.source.clone().with_chain(Some(chain)), NAME).unwrap();
     let wanted = issued.key_pem() + &issued.certificate_pem() + &lower.certificate_pem();
-    assert_eq!(
-        bundle.to_pem_keypair().unwrap().expose_secret(),
-        wanted.as_bytes()
-    );
+    assert_eq!(bundle.to_pem_keypair().unwrap().expose_secret(), wanted.as_bytes());
     assert!(Rsa::private_key_from_pem(bundle.to_pem_keypair().unwrap().expose_secret()).is_ok());
 }
 
@@ -321,9 +218,6 @@ fn debug_output_of_a_bundle_holds_no_key() {
     let issued = issue(&Wish::default());
     let bundle = Bundle::load(&folder(&issued).source, NAME).unwrap();
     let text = format!("{bundle:?} {:?}", bundle.to_pem_keypair().unwrap());
-    assert!(
-        !text.contains("PRIVATE") && !text.contains(&issued.key_pem()[40..80]),
-        "{text}"
-    );
+    assert!(!text.contains("PRIVATE") && !text.contains(&issued.key_pem()[40..80]), "{text}");
     assert!(text.contains(&bundle.fingerprint().to_string()));
 }

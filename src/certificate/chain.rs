@@ -25,14 +25,10 @@ fn read(path: &Path) -> Result<Vec<X509>, BundleError> {
     let begun = pem::certificates_begun(&bytes);
     let certificates = X509::stack_from_pem(&bytes).unwrap_or_default();
     match (begun, certificates.len()) {
-        (0, _) => Err(BundleError::NothingThere {
-            role: Role::Chain,
-            path: path.to_owned(),
-        }),
-        (begun, read) if begun != read => Err(BundleError::Damaged {
-            role: Role::Chain,
-            path: path.to_owned(),
-        }),
+        (0, _) => Err(BundleError::NothingThere { role: Role::Chain, path: path.to_owned() }),
+        (begun, read) if begun != read => {
+            Err(BundleError::Damaged { role: Role::Chain, path: path.to_owned() })
+        }
         _ => Ok(certificates),
     }
 }
@@ -46,8 +42,7 @@ fn order(path: &Path, leaf: &X509Ref, mut pool: Vec<X509>) -> Result<Chain, Bund
         let digest = digest(&certificate)?;
         if digest == leaf_digest {
             chain.notes.push(
-                "the chain file holds the certificate itself too; it was left out of the chain"
-                    .to_owned(),
+                "the chain file holds the certificate itself too; it was left out of the chain".to_owned(),
             );
         } else if !seen.contains(&digest) {
             seen.push(digest);
@@ -58,11 +53,7 @@ fn order(path: &Path, leaf: &X509Ref, mut pool: Vec<X509>) -> Result<Chain, Bund
     // cross-signed one leads further up, and it is the one a client may need.
     let mut roots = Vec::new();
     for certificate in unique {
-        if signed(&certificate, &certificate)? {
-            roots.push(certificate)
-        } else {
-            pool.push(certificate)
-        }
+        if signed(&certificate, &certificate)? { roots.push(certificate) } else { pool.push(certificate) }
     }
 
     let mut last = leaf.to_owned();
@@ -122,11 +113,7 @@ fn digest(certificate: &X509Ref) -> Result<[u8; 32], ErrorStack> {
 
 fn stranger(path: &Path, certificate: &X509Ref, leaf: &X509Ref) -> BundleError {
     let (subject, leaf) = (name::subject(certificate), name::subject(leaf));
-    BundleError::NotInChain {
-        path: path.to_owned(),
-        subject,
-        leaf,
-    }
+    BundleError::NotInChain { path: path.to_owned(), subject, leaf }
 }
 
 #[cfg(test)]
@@ -147,35 +134,21 @@ mod tests {
         let upper = root.intermediate("Upper", KeyKind::P256);
         let lower = upper.intermediate("Lower", KeyKind::P256);
         let leaf = lower.issue(&Wish::default());
-        World {
-            root,
-            upper,
-            lower,
-            leaf,
-        }
+        World { root, upper, lower, leaf }
     }
 
     fn ordered(leaf: &Issued, pool: &[&Issued]) -> Result<Chain, BundleError> {
-        let pool = pool
-            .iter()
-            .map(|issued| issued.certificate.clone())
-            .collect();
+        let pool = pool.iter().map(|issued| issued.certificate.clone()).collect();
         order(Path::new("chain.pem"), &leaf.certificate, pool)
     }
 
     fn names(chain: &Chain) -> Vec<String> {
-        chain
-            .certificates
-            .iter()
-            .map(|certificate| name::subject(certificate))
-            .collect()
+        chain.certificates.iter().map(|certificate| name::subject(certificate)).collect()
     }
 
     #[test]
     fn any_order_is_put_in_order_from_the_leaf_upwards() {
-        let World {
-            upper, lower, leaf, ..
-        } = &world();
+        let World { upper, lower, leaf, .. } = &world();
         for pool in [[upper, lower], [lower, upper]] {
             let chain = ordered(leaf, &pool).unwrap();
             assert_eq!(names(&chain), ["CN=Lower", "CN=Upper"]);
@@ -185,12 +158,7 @@ mod tests {
 
     #[test]
     fn a_root_that_signed_part_of_the_chain_is_dropped_with_a_note() {
-        let World {
-            root,
-            upper,
-            lower,
-            leaf,
-        } = &world();
+        let World { root, upper, lower, leaf } = &world();
         let chain = ordered(leaf, &[root, upper, lower]).unwrap();
         assert_eq!(names(&chain), ["CN=Lower", "CN=Upper"]);
         assert_eq!(
@@ -201,9 +169,7 @@ mod tests {
 
     #[test]
     fn the_leaf_itself_and_doubles_do_no_harm() {
-        let World {
-            upper, lower, leaf, ..
-        } = &world();
+        let World { upper, lower, leaf, .. } = &world();
         let chain = ordered(leaf, &[leaf, lower, upper, lower]).unwrap();
         assert_eq!(names(&chain), ["CN=Lower", "CN=Upper"]);
         assert_eq!(chain.notes.len(), 1);
@@ -211,18 +177,14 @@ mod tests {
 
     #[test]
     fn a_certificate_of_another_chain_is_refused_by_name() {
-        let World {
-            upper, lower, leaf, ..
-        } = &world();
+        let World { upper, lower, leaf, .. } = &world();
         let foreign_root = testing::root("Foreign Root", KeyKind::P256);
         let foreign = foreign_root.intermediate("Foreign", KeyKind::P256);
         for stranger in [&foreign, &foreign_root] {
             let error = ordered(leaf, &[lower, upper, stranger]).unwrap_err();
             let subject = name::subject(&stranger.certificate);
             assert!(
-                error
-                    .to_string()
-                    .starts_with(&format!("{subject} in the chain file chain.pem ")),
+                error.to_string().starts_with(&format!("{subject} in the chain file chain.pem ")),
                 "{error}"
             );
         }
@@ -239,10 +201,7 @@ mod tests {
     fn an_impostor_with_the_right_name_but_another_key_is_refused() {
         let World { upper, leaf, .. } = &world();
         let impostor = upper.intermediate("Lower", KeyKind::P256);
-        assert!(matches!(
-            ordered(leaf, &[&impostor, upper]),
-            Err(BundleError::NotInChain { .. })
-        ));
+        assert!(matches!(ordered(leaf, &[&impostor, upper]), Err(BundleError::NotInChain { .. })));
     }
 
     #[test]
@@ -257,20 +216,12 @@ mod tests {
 
     #[test]
     fn a_cross_signed_certificate_is_preferred_to_the_root_of_the_same_key() {
-        let World {
-            root,
-            upper,
-            lower,
-            leaf,
-        } = &world();
+        let World { root, upper, lower, leaf } = &world();
         let older = testing::root("Older Root", KeyKind::P256);
         let cross = older.cross_sign(root);
         let chain = ordered(leaf, &[root, &cross, upper, lower]).unwrap();
         assert_eq!(names(&chain), ["CN=Lower", "CN=Upper", "CN=Root"]);
-        assert_eq!(
-            chain.certificates[2].to_der().unwrap(),
-            cross.certificate.to_der().unwrap()
-        );
+        assert_eq!(chain.certificates[2].to_der().unwrap(), cross.certificate.to_der().unwrap());
     }
 
     #[test]
@@ -295,23 +246,11 @@ mod tests {
         };
         assert!(matches!(refused("\n"), BundleError::Empty { .. }));
         assert!(matches!(refused("nothing"), BundleError::NotPem { .. }));
-        assert!(matches!(
-            refused(&leaf.key_pem()),
-            BundleError::NothingThere { .. }
-        ));
+        assert!(matches!(refused(&leaf.key_pem()), BundleError::NothingThere { .. }));
         let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert!(matches!(
-            refused(&format!("{good}{broken}")),
-            BundleError::Damaged { .. }
-        ));
-        assert!(matches!(
-            refused(&format!("{broken}{good}")),
-            BundleError::Damaged { .. }
-        ));
+        assert!(matches!(refused(&format!("{good}{broken}")), BundleError::Damaged { .. }));
+        assert!(matches!(refused(&format!("{broken}{good}")), BundleError::Damaged { .. }));
         let cut = &good[..good.len() / 2];
-        assert!(matches!(
-            refused(&format!("{good}{cut}")),
-            BundleError::Damaged { .. }
-        ));
+        assert!(matches!(refused(&format!("{good}{cut}")), BundleError::Damaged { .. }));
     }
 }

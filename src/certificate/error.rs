@@ -182,30 +182,22 @@ impl BundleError {
     /// What to do about it, where that can be said.
     pub fn advice(&self) -> Option<String> {
         match self {
-            Self::Der {
-                role: Role::Key,
-                path,
-                ..
-            } => Some(format!(
-                "convert it: openssl pkey -inform DER -in {} -out FILE.pem",
-                path.display()
-            )),
-            Self::Der { path, .. } => Some(format!(
-                "convert it: openssl x509 -inform DER -in {} -out FILE.pem",
-                path.display()
-            )),
+            Self::Der { role: Role::Key, path, .. } => {
+                Some(format!("convert it: openssl pkey -inform DER -in {} -out FILE.pem", path.display()))
+            }
+            Self::Der { path, .. } => {
+                Some(format!("convert it: openssl x509 -inform DER -in {} -out FILE.pem", path.display()))
+            }
             Self::Encrypted { path } => Some(format!(
                 "an unattended renewal needs a key without a passphrase: openssl pkey -in {} -out FILE.key",
                 path.display()
             )),
-            Self::KeyMismatch { .. } => Some(
-                "one of the two may be left from an earlier certificate: compare their dates"
-                    .to_owned(),
-            ),
+            Self::KeyMismatch { .. } => {
+                Some("one of the two may be left from an earlier certificate: compare their dates".to_owned())
+            }
             Self::NotYetValid { .. } => Some("check this machine's clock".to_owned()),
             Self::NotInChain { .. } => Some(
-                "remove it from the chain file, or add the intermediate between it and the rest"
-                    .to_owned(),
+                "remove it from the chain file, or add the intermediate between it and the rest".to_owned(),
             ),
             _ => None,
         }
@@ -213,10 +205,7 @@ impl BundleError {
 }
 
 fn either(tried: &[PathBuf]) -> String {
-    let names: Vec<String> = tried
-        .iter()
-        .map(|path| path.display().to_string())
-        .collect();
+    let names: Vec<String> = tried.iter().map(|path| path.display().to_string()).collect();
     names.join(" or ")
 }
 

@@ -47,10 +47,7 @@ impl fmt::Display for KeyAlgorithm {
 pub(super) fn load(path: &Path) -> Result<PKey<Private>, BundleError> {
     let pem = files::read_pem(path, Role::Key)?;
     if !contains(&pem, b"PRIVATE KEY-----") {
-        return Err(BundleError::NothingThere {
-            role: Role::Key,
-            path: path.to_owned(),
-        });
+        return Err(BundleError::NothingThere { role: Role::Key, path: path.to_owned() });
     }
     // Without a callback OpenSSL would ask for the passphrase on the terminal.
     let mut encrypted = false;
@@ -60,23 +57,15 @@ pub(super) fn load(path: &Path) -> Result<PKey<Private>, BundleError> {
     });
     // OpenSSL takes the callback's error for an empty passphrase, and some keys are encrypted with that.
     if encrypted {
-        return Err(BundleError::Encrypted {
-            path: path.to_owned(),
-        });
+        return Err(BundleError::Encrypted { path: path.to_owned() });
     }
-    key.map_err(|_| BundleError::Damaged {
-        role: Role::Key,
-        path: path.to_owned(),
-    })
+    key.map_err(|_| BundleError::Damaged { role: Role::Key, path: path.to_owned() })
 }
 
 /// Whether what the private key signs is good under the public key.
 ///
 /// The public half that a key file carries may be another key's, so comparing it is not enough.
-pub(super) fn is_pair(
-    private: &PKeyRef<Private>,
-    public: &PKeyRef<Public>,
-) -> Result<bool, ErrorStack> {
+pub(super) fn is_pair(private: &PKeyRef<Private>, public: &PKeyRef<Public>) -> Result<bool, ErrorStack> {
     if !private.public_eq(public) {
         // A comparison of two kinds of key leaves an error behind that would surface elsewhere.
         ErrorStack::get();
@@ -84,16 +73,12 @@ pub(super) fn is_pair(
     }
     let probe = b"Does this key belong to this certificate?";
     let (mut signer, mut verifier) = match private.id() {
-        Id::ED25519 | Id::ED448 => (
-            Signer::new_without_digest(private)?,
-            Verifier::new_without_digest(public)?,
-        ),
+        Id::ED25519 | Id::ED448 => {
+            (Signer::new_without_digest(private)?, Verifier::new_without_digest(public)?)
+        }
         Id::RSA | Id::RSA_PSS | Id::EC | Id::DSA => {
             let digest = MessageDigest::sha256();
-            (
-                Signer::new(digest, private)?,
-                Verifier::new(digest, public)?,
-            )
+            (Signer::new(digest, private)?, Verifier::new(digest, public)?)
         }
         // Nothing else signs; that the public halves are equal is all that can be said.
         _ => return Ok(true),
@@ -105,9 +90,7 @@ pub(super) fn is_pair(
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack
-        .windows(needle.len())
-        .any(|window| window == needle)
+    haystack.windows(needle.len()).any(|window| window == needle)
 }
 
 #[cfg(test)]
@@ -150,11 +133,7 @@ mod tests {
             (with_parameters.concat(), &ec),
             (ec.private_key_to_pem_pkcs8().unwrap(), &ec),
         ] {
-            assert!(
-                loaded(&pem).unwrap().public_eq(key),
-                "{}",
-                String::from_utf8_lossy(&pem[..30])
-            );
+            assert!(loaded(&pem).unwrap().public_eq(key), "{}", String::from_utf8_lossy(&pem[..30]));
         }
     }
 
@@ -163,17 +142,9 @@ mod tests {
     #[test]
     fn an_encrypted_key_is_an_error_and_not_a_question_on_the_terminal() {
         let key = KeyKind::Rsa(2048).generate();
-        let pkcs8 = key
-            .private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret")
-            .unwrap();
-        let old = key
-            .rsa()
-            .unwrap()
-            .private_key_to_pem_passphrase(Cipher::aes_128_cbc(), b"secret")
-            .unwrap();
-        let empty = key
-            .private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"")
-            .unwrap();
+        let pkcs8 = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret").unwrap();
+        let old = key.rsa().unwrap().private_key_to_pem_passphrase(Cipher::aes_128_cbc(), b"secret").unwrap();
+        let empty = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"").unwrap();
         for pem in [pkcs8, old, empty] {
             assert!(matches!(loaded(&pem), Err(BundleError::Encrypted { .. })));
         }
@@ -181,67 +152,28 @@ mod tests {
 
     #[test]
     fn a_certificate_or_rubbish_in_place_of_the_key_is_named_as_such() {
-        let certificate =
-            crate::certificate::testing::self_signed(&Default::default()).certificate_pem();
+        let certificate = crate::certificate::testing::self_signed(&Default::default()).certificate_pem();
         assert!(matches!(
             loaded(certificate.as_bytes()),
-            Err(BundleError::NothingThere {
-                role: Role::Key,
-                ..
-            })
+            Err(BundleError::NothingThere { role: Role::Key, .. })
         ));
         let damaged = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
-        assert!(matches!(
-            loaded(damaged.as_bytes()),
-            Err(BundleError::Damaged {
-                role: Role::Key,
-                ..
-            })
-        ));
+        assert!(matches!(loaded(damaged.as_bytes()), Err(BundleError::Damaged { role: Role::Key, .. })));
         let der = KeyKind::P256.generate().private_key_to_der().unwrap();
-        assert!(matches!(
-            loaded(&[0x30, 0x82, 1, 2, 3]),
-            Err(BundleError::Der {
-                role: Role::Key,
-                ..
-            })
-        ));
+        assert!(matches!(loaded(&[0x30, 0x82, 1, 2, 3]), Err(BundleError::Der { role: Role::Key, .. })));
         assert!(loaded(&der).is_err());
-        assert!(matches!(
-            loaded(b"\0\x01binary"),
-            Err(BundleError::NotPem {
-                role: Role::Key,
-                ..
-            })
-        ));
-        assert!(matches!(
-            loaded(b" \n"),
-            Err(BundleError::Empty {
-                role: Role::Key,
-                ..
-            })
-        ));
+        assert!(matches!(loaded(b"\0\x01binary"), Err(BundleError::NotPem { role: Role::Key, .. })));
+        assert!(matches!(loaded(b" \n"), Err(BundleError::Empty { role: Role::Key, .. })));
     }
 
     #[test]
     fn a_key_is_a_pair_with_its_own_public_half_only() {
-        for kind in [
-            KeyKind::Rsa(2048),
-            KeyKind::P256,
-            KeyKind::P384,
-            KeyKind::Ed25519,
-        ] {
+        for kind in [KeyKind::Rsa(2048), KeyKind::P256, KeyKind::P384, KeyKind::Ed25519] {
             let (key, other) = (kind.generate(), kind.generate());
             assert!(is_pair(&key, &public(&key)).unwrap(), "{kind:?}");
             assert!(!is_pair(&key, &public(&other)).unwrap(), "{kind:?}");
         }
-        assert!(
-            !is_pair(
-                &KeyKind::P256.generate(),
-                &public(&KeyKind::Ed25519.generate())
-            )
-            .unwrap()
-        );
+        assert!(!is_pair(&KeyKind::P256.generate(), &public(&KeyKind::Ed25519.generate())).unwrap());
     }
 
     #[test]
@@ -249,8 +181,7 @@ mod tests {
         let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
         let own = KeyKind::P256.generate().ec_key().unwrap();
         let forged =
-            EcKey::from_private_components(&group, &BigNum::from_u32(7).unwrap(), own.public_key())
-                .unwrap();
+            EcKey::from_private_components(&group, &BigNum::from_u32(7).unwrap(), own.public_key()).unwrap();
         let forged = PKey::from_ec_key(forged).unwrap();
         let public = PKey::from_ec_key(own).unwrap();
         assert!(forged.public_eq(&public));

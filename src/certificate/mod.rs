@@ -17,7 +17,7 @@ pub mod pkcs12;
 pub use bundle::Bundle;
 pub use error::{BundleError, Role};
 pub use files::Source;
-pub use fingerprint::{BadFingerprint, Fingerprint, NoCertificate, fingerprint_of_pem};
+pub use fingerprint::{NoCertificate, fingerprint_of_pem};
 pub use key::KeyAlgorithm;
 pub use pkcs12::{Container, Passphrase, Pkcs12Error};
 

@@ -8,10 +8,7 @@ use openssl::x509::{X509NameRef, X509Ref};
 /// A wildcard in a dNSName stands for exactly one label. Case does not matter.
 pub(super) fn covers(certificate: &X509Ref, name: &str) -> bool {
     let by_subject = common_names(certificate).any(|found| found.eq_ignore_ascii_case(name));
-    by_subject
-        || dns_names(certificate)
-            .iter()
-            .any(|pattern| matches(pattern, name))
+    by_subject || dns_names(certificate).iter().any(|pattern| matches(pattern, name))
 }
 
 /// Every name a certificate carries, for an error message.
@@ -22,11 +19,7 @@ pub(super) fn all(certificate: &X509Ref) -> String {
             names.push(name);
         }
     }
-    if names.is_empty() {
-        "nobody".to_owned()
-    } else {
-        printable(&names.join(", "))
-    }
+    if names.is_empty() { "nobody".to_owned() } else { printable(&names.join(", ")) }
 }
 
 /// A certificate's subject as `CN=…, O=…`, safe to print.
@@ -37,10 +30,7 @@ pub(super) fn subject(certificate: &X509Ref) -> String {
 fn distinguished(name: &X509NameRef) -> String {
     let parts = name.entries().map(|entry| {
         let kind = entry.object().nid().short_name().unwrap_or("?");
-        format!(
-            "{kind}={}",
-            String::from_utf8_lossy(entry.data().as_slice())
-        )
+        format!("{kind}={}", String::from_utf8_lossy(entry.data().as_slice()))
     });
     printable(&parts.collect::<Vec<_>>().join(", "))
 }
@@ -53,35 +43,21 @@ fn common_names(certificate: &X509Ref) -> impl Iterator<Item = String> {
 
 fn dns_names(certificate: &X509Ref) -> Vec<String> {
     let names = certificate.subject_alt_names();
-    names
-        .iter()
-        .flatten()
-        .filter_map(|name| name.dnsname().map(str::to_owned))
-        .collect()
+    names.iter().flatten().filter_map(|name| name.dnsname().map(str::to_owned)).collect()
 }
 
 fn matches(pattern: &str, name: &str) -> bool {
     if pattern.eq_ignore_ascii_case(name) {
         return true;
     }
-    let (Some(("*", parent)), Some((label, rest))) =
-        (pattern.split_once('.'), name.split_once('.'))
-    else {
+    let (Some(("*", parent)), Some((label, rest))) = (pattern.split_once('.'), name.split_once('.')) else {
         return false;
     };
     !label.is_empty() && !parent.is_empty() && parent.eq_ignore_ascii_case(rest)
 }
 
 fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            if c.is_control() {
-                c.escape_default().collect()
-            } else {
-                vec![c]
-            }
-        })
-        .collect()
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 #[cfg(test)]
@@ -119,9 +95,6 @@ mod tests {
     #[test]
     fn a_certificate_without_names_is_for_nobody_and_control_characters_are_escaped() {
         assert_eq!(all(&self_signed(&Wish::nameless()).certificate), "nobody");
-        assert_eq!(
-            subject(&self_signed(&Wish::named("a\nb")).certificate),
-            "CN=a\\nb"
-        );
+        assert_eq!(subject(&self_signed(&Wish::named("a\nb")).certificate), "CN=a\\nb");
     }
 }

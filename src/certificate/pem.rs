@@ -32,8 +32,7 @@ pub(super) fn certificates_begun(bytes: &[u8]) -> usize {
     bytes
         .split(|byte| *byte == b'\n')
         .filter(|line| {
-            line.starts_with(BEGIN.as_bytes())
-                && line.trim_ascii_end().ends_with(b"CERTIFICATE-----")
+            line.starts_with(BEGIN.as_bytes()) && line.trim_ascii_end().ends_with(b"CERTIFICATE-----")
         })
         .count()
 }
@@ -47,7 +46,5 @@ pub(super) fn first_certificate_der(text: &str) -> Option<Vec<u8>> {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    haystack.windows(needle.len()).position(|window| window == needle)
 }

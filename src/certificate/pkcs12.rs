@@ -6,16 +6,16 @@ use openssl::error::ErrorStack;
 use openssl::pkcs12::Pkcs12;
 use openssl::x509::X509Ref;
 use p12_keystore::{
-    Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey,
-    PrivateKeyChain,
+    Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey, PrivateKeyChain,
 };
 use rand::TryRng;
 use rand::rngs::SysRng;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::SecretBytes;
 use super::bundle::Bundle;
-use super::{Fingerprint, SecretBytes};
+use crate::fingerprint::Fingerprint;
 
 /// Rounds of key derivation. They slow down who guesses a passphrase a person thought of; ours is random
 /// and lives for one upload, so more rounds would cost time, also on the device, and add nothing.
@@ -54,9 +54,7 @@ impl Passphrase {
         let mut text = String::with_capacity(PASSPHRASE_LENGTH);
         let mut bytes = Zeroizing::new([0_u8; 2 * PASSPHRASE_LENGTH]);
         while text.len() < PASSPHRASE_LENGTH {
-            SysRng
-                .try_fill_bytes(bytes.as_mut_slice())
-                .map_err(|_| Pkcs12Error::NoRandomness)?;
+            SysRng.try_fill_bytes(bytes.as_mut_slice()).map_err(|_| Pkcs12Error::NoRandomness)?;
             let missing = PASSPHRASE_LENGTH - text.len();
             text.extend(bytes.iter().filter_map(|byte| letter(*byte)).take(missing));
         }
@@ -110,23 +108,14 @@ pub fn write(
     let fingerprint = bundle.fingerprint();
     // The writer keeps its copies of the key in plain memory; they are gone from our side at the end of this
     // function, but not wiped.
-    let entry = PrivateKeyChain::new(
-        &fingerprint.as_bytes()[..20],
-        PrivateKey::from_der(&key)?,
-        certificates,
-    );
+    let entry =
+        PrivateKeyChain::new(&fingerprint.as_bytes()[..20], PrivateKey::from_der(&key)?, certificates);
     let mut store = KeyStore::new();
     store.add_entry(bundle.common_name(), KeyStoreEntry::PrivateKeyChain(entry));
 
     let (encryption, mac) = match container {
-        Container::Legacy => (
-            EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc,
-            MacAlgorithm::HmacSha1,
-        ),
-        Container::Modern => (
-            EncryptionAlgorithm::PbeWithHmacSha256AndAes256,
-            MacAlgorithm::HmacSha256,
-        ),
+        Container::Legacy => (EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc, MacAlgorithm::HmacSha1),
+        Container::Modern => (EncryptionAlgorithm::PbeWithHmacSha256AndAes256, MacAlgorithm::HmacSha256),
     };
     let bytes = store
         .writer(passphrase.0.expose_secret())
@@ -135,15 +124,7 @@ pub fn write(
         .mac_algorithm(mac)
         .mac_iterations(ROUNDS)
         .write()?;
-    check(
-        &bytes,
-        passphrase,
-        &Expected {
-            leaf: bundle.leaf(),
-            key: &key,
-            chain: &digests(chain)?,
-        },
-    )?;
+    check(&bytes, passphrase, &Expected { leaf: bundle.leaf(), key: &key, chain: &digests(chain)? })?;
     Ok(SecretBytes::from(bytes))
 }
 
@@ -155,11 +136,7 @@ struct Expected<'a> {
 
 /// The writer takes a key that doesn't match and a chain in any order without complaint, so nothing it
 /// made is believed before OpenSSL has read the same out of it.
-fn check(
-    bytes: &[u8],
-    passphrase: &Passphrase,
-    expected: &Expected<'_>,
-) -> Result<(), Pkcs12Error> {
+fn check(bytes: &[u8], passphrase: &Passphrase, expected: &Expected<'_>) -> Result<(), Pkcs12Error> {
     let read = Pkcs12::from_der(bytes)?.parse2(passphrase.0.expose_secret())?;
     let key = read.pkey.ok_or(Pkcs12Error::Differs("private key"))?;
     if Zeroizing::new(key.private_key_to_pkcs8()?).as_slice() != expected.key {
@@ -175,18 +152,11 @@ fn check(
     // OpenSSL's releases disagree on the order in which they hand the certificates out.
     found.sort_unstable();
     wanted.sort_unstable();
-    if found == wanted {
-        Ok(())
-    } else {
-        Err(Pkcs12Error::Differs("chain"))
-    }
+    if found == wanted { Ok(()) } else { Err(Pkcs12Error::Differs("chain")) }
 }
 
 fn digests<T: AsRef<X509Ref>>(certificates: &[T]) -> Result<Vec<Fingerprint>, ErrorStack> {
-    certificates
-        .iter()
-        .map(|certificate| Ok(Fingerprint::of_der(&certificate.as_ref().to_der()?)))
-        .collect()
+    certificates.iter().map(|certificate| Ok(Fingerprint::of_der(&certificate.as_ref().to_der()?))).collect()
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ use secrecy::SecretString;
 pub use error::KeyFileError;
 use parse::Entry;
 
-use super::files::{self, Trouble};
+use crate::files::{self, Trouble};
 
 /// Where the key file is when nobody says otherwise.
 pub const DEFAULT: &str = "/etc/ipa/.panrc";
@@ -42,9 +42,7 @@ pub fn resolve(option: Option<&str>) -> PathBuf {
         None | Some("") => PathBuf::from(DEFAULT),
         Some(folder @ ("." | "..")) => Path::new(folder).join(".panrc"),
         Some(word) if !word.contains('/') => PathBuf::from(format!("{DEFAULT}.{word}")),
-        Some(path) if path.ends_with('/') || Path::new(path).is_dir() => {
-            Path::new(path).join(".panrc")
-        }
+        Some(path) if path.ends_with('/') || Path::new(path).is_dir() => Path::new(path).join(".panrc"),
         Some(path) => PathBuf::from(path),
     }
 }
@@ -68,42 +66,22 @@ impl KeyFile {
         let trouble = |trouble| match trouble {
             Trouble::Missing => KeyFileError::Missing { path: named() },
             Trouble::Denied => KeyFileError::Unreadable { path: named() },
-            Trouble::NotAFile(found) => KeyFileError::NotAFile {
-                path: named(),
-                found,
-            },
-            Trouble::TooLarge => KeyFileError::TooLarge {
-                path: named(),
-                limit: LIMIT,
-            },
-            Trouble::Io(source) => KeyFileError::Io {
-                path: named(),
-                source,
-            },
+            Trouble::NotAFile(found) => KeyFileError::NotAFile { path: named(), found },
+            Trouble::TooLarge => KeyFileError::TooLarge { path: named(), limit: LIMIT },
+            Trouble::Io(source) => KeyFileError::Io { path: named(), source },
         };
         let (file, metadata) = files::open(path).map_err(trouble)?;
         let owner = metadata.uid();
         if owner != 0 && owner != caller {
-            return Err(KeyFileError::Owner {
-                path: named(),
-                owner,
-                caller,
-            });
+            return Err(KeyFileError::Owner { path: named(), owner, caller });
         }
         let mode = metadata.mode() & 0o7777;
         if mode & 0o077 != 0 {
-            return Err(KeyFileError::Open {
-                path: named(),
-                mode,
-            });
+            return Err(KeyFileError::Open { path: named(), mode });
         }
         let contents = files::read(file, &metadata, LIMIT).map_err(trouble)?;
         let entries = parse::entries(path, &contents)?;
-        Ok(Self {
-            path: named(),
-            owner,
-            entries,
-        })
+        Ok(Self { path: named(), owner, entries })
     }
 
     /// Where the file is.
@@ -118,12 +96,7 @@ impl KeyFile {
 
     /// The key that may go to this device.
     pub fn key_for(&self, host: &str) -> Result<&SecretString, KeyFileError> {
-        self.entry_for(host)?
-            .key
-            .as_ref()
-            .ok_or_else(|| KeyFileError::NoKey {
-                path: self.path.clone(),
-            })
+        self.entry_for(host)?.key.as_ref().ok_or_else(|| KeyFileError::NoKey { path: self.path.clone() })
     }
 
     /// The administrator whose key it is, if the entry says so.
@@ -133,26 +106,16 @@ impl KeyFile {
 
     fn entry_for(&self, host: &str) -> Result<&Entry, KeyFileError> {
         let wanted = parse::host(host);
-        let mut naming = self
-            .entries
-            .iter()
-            .filter(|entry| entry.key.is_some() && entry.hosts.contains(&wanted));
-        let refused = |named| KeyFileError::NotForHost {
-            path: self.path.clone(),
-            host: wanted.clone(),
-            named,
-        };
+        let mut naming =
+            self.entries.iter().filter(|entry| entry.key.is_some() && entry.hosts.contains(&wanted));
+        let refused =
+            |named| KeyFileError::NotForHost { path: self.path.clone(), host: wanted.clone(), named };
         match naming.next() {
             Some(entry) if naming.all(|other| other.same_key(entry)) => Ok(entry),
-            Some(_) => Err(KeyFileError::Ambiguous {
-                path: self.path.clone(),
-                host: wanted.clone(),
-            }),
+            Some(_) => Err(KeyFileError::Ambiguous { path: self.path.clone(), host: wanted.clone() }),
             None => {
-                let unbound = self
-                    .entries
-                    .iter()
-                    .find(|entry| entry.key.is_some() && entry.is_for_any_host());
+                let unbound =
+                    self.entries.iter().find(|entry| entry.key.is_some() && entry.is_for_any_host());
                 unbound.ok_or_else(|| refused(self.named_hosts()))
             }
         }
@@ -160,10 +123,7 @@ impl KeyFile {
 
     fn named_hosts(&self) -> Option<String> {
         let keyed = self.entries.iter().filter(|entry| entry.key.is_some());
-        let hosts: Vec<&str> = keyed
-            .flat_map(|entry| &entry.hosts)
-            .map(String::as_str)
-            .collect();
+        let hosts: Vec<&str> = keyed.flat_map(|entry| &entry.hosts).map(String::as_str).collect();
         (!hosts.is_empty()).then(|| hosts.join(", "))
     }
 }

@@ -1,7 +1,7 @@
 //! This machine: certmonger, the API key file, the log.
 
 pub mod certmonger;
-pub(crate) mod files;
 pub mod keyfile;
+pub mod log;
 
 pub use keyfile::{KeyFile, KeyFileError};

@@ -81,9 +81,14 @@ impl Application<'_> {
         let reply = match self.wish.upload {
             Upload::Pem => self.upload(object, None).await?,
             Upload::Pkcs12(ContainerChoice::Only(container)) => self.upload(object, Some(container)).await?,
-            Upload::Pkcs12(ContainerChoice::Auto) => match self.upload(object, Some(Container::Legacy)).await {
-                Err(Failure::Device { error: Error::Refused(refusal), .. }) if may_be_the_container(&refusal) => {
-                    self.log.say(&format!("{refusal}; trying once more with modern algorithms (PBES2, AES-256)."));
+            Upload::Pkcs12(ContainerChoice::Auto) => match self.upload(object, Some(Container::Legacy)).await
+            {
+                Err(Failure::Device { error: Error::Refused(refusal), .. })
+                    if may_be_the_container(&refusal) =>
+                {
+                    self.log.say(&format!(
+                        "{refusal}; trying once more with modern algorithms (PBES2, AES-256)."
+                    ));
                     self.upload(object, Some(Container::Modern)).await?
                 }
                 other => other?,
@@ -100,7 +105,9 @@ impl Application<'_> {
         let passphrase = Passphrase::random()?;
         let with_chain = !self.bundle.chain().is_empty();
         let (format, file) = match container {
-            Some(container) => (Format::Pkcs12, pkcs12::write(self.bundle, container, &passphrase, with_chain)?),
+            Some(container) => {
+                (Format::Pkcs12, pkcs12::write(self.bundle, container, &passphrase, with_chain)?)
+            }
             None => (Format::Pem, self.bundle.to_pem_keypair()?),
         };
         let import = KeyPairImport {
@@ -125,7 +132,9 @@ impl Application<'_> {
         match entry.public_key.as_deref().map(crate::certificate::fingerprint_of_pem) {
             Some(Ok(found)) if found == wanted => {}
             Some(Ok(found)) => {
-                return Err(Failure::NotTaken(format!("holds the fingerprint {found} as '{object}', not {wanted}")));
+                return Err(Failure::NotTaken(format!(
+                    "holds the fingerprint {found} as '{object}', not {wanted}"
+                )));
             }
             _ => return Err(Failure::NotTaken(format!("holds no readable certificate '{object}'"))),
         }
@@ -135,7 +144,11 @@ impl Application<'_> {
         Ok(())
     }
 
-    async fn bind(&mut self, profiles: &[(ProfileName, Option<String>)], to: &ObjectName) -> Result<(), Failure> {
+    async fn bind(
+        &mut self,
+        profiles: &[(ProfileName, Option<String>)],
+        to: &ObjectName,
+    ) -> Result<(), Failure> {
         let mut entries = Vec::new();
         for (profile, now) in profiles {
             self.undo.push(Undo::BindBack { profile: profile.clone(), to: now.clone() });
@@ -158,7 +171,8 @@ impl Application<'_> {
             (CommitScope::OwnChanges, None) => return Err(put_back(Failure::AdministratorUnknown)),
             _ => Scope::Everybody,
         };
-        let description = format!("pan_getcert: {} as {} (run {})", self.wish.common_name, self.wish.object, self.log.id());
+        let description =
+            format!("pan_getcert: {} as {} (run {})", self.wish.common_name, self.wish.object, self.log.id());
         let commit = Commit { scope, description };
         self.log.say("Starting commit, please be patient.");
         let begun = Instant::now();
@@ -228,7 +242,9 @@ impl Application<'_> {
             }
             // What the device runs decides, in the next phase.
             JobEnd::Forgotten => {
-                self.log.say(&format!("The device does not know job {id} any more; its running configuration decides."));
+                self.log.say(&format!(
+                    "The device does not know job {id} any more; its running configuration decides."
+                ));
                 Ok(())
             }
             JobEnd::StillOpen(error) => {
@@ -260,5 +276,8 @@ fn put_back(failure: Failure) -> (Failure, Aftermath) {
 
 /// Refusals that have nothing to do with the file are not answered by another file.
 fn may_be_the_container(refusal: &Refusal) -> bool {
-    matches!(refusal.reason, Reason::Other | Reason::Invalid | Reason::Malformed | Reason::NotPossible | Reason::Internal)
+    matches!(
+        refusal.reason,
+        Reason::Other | Reason::Invalid | Reason::Malformed | Reason::NotPossible | Reason::Internal
+    )
 }

@@ -123,7 +123,12 @@ pub fn begun(wish: &Wish, run: &str) -> Record {
 /// Delivers one certificate to one device and keeps the record true.
 ///
 /// `bundle` is what became of reading the files: its failure is recorded like any other.
-pub async fn deliver(wish: &Wish, bundle: Result<Bundle, Failure>, records: &Records, log: &RunLog) -> Outcome {
+pub async fn deliver(
+    wish: &Wish,
+    bundle: Result<Bundle, Failure>,
+    records: &Records,
+    log: &RunLog,
+) -> Outcome {
     let mut watch = Stopwatch::new();
     let mut record = begun(wish, log.id());
     log.say("START of pan_instcert.");
@@ -171,8 +176,9 @@ async fn transact(
     watch: &mut Stopwatch,
 ) -> Result<Success, Failure> {
     let wanted = bundle.fingerprint();
+    let host = wish.device.host().to_string();
     let keys = KeyFile::load(&wish.key_file)?;
-    let key = keys.key_for(wish.device.host())?;
+    let key = keys.key_for(&host)?;
     let looking = Failure::while_doing(super::failure::Doing::Looking);
     if wish.trust == crate::panos::Trust::AnyCertificate {
         log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
@@ -181,7 +187,7 @@ async fn transact(
     let session = Session::new(&wish.device, &wish.trust, key, Limits::default()).map_err(looking)?;
     let system = observe::greet(&session, wish).await?;
     watch.begin(Phase::Check);
-    let user = keys.username_for(wish.device.host());
+    let user = keys.username_for(&host);
     let observed = observe::observe(&session, wish, system, wanted, user).await?;
     let plan = plan::plan(wish, wanted, &observed)?;
     for note in &plan.notes {

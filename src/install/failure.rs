@@ -1,7 +1,6 @@
 //! Why an installation did not end well: each with its exit code, what happened, and what to do next.
 
-use crate::certificate::error::BundleError;
-use crate::certificate::pkcs12::Pkcs12Error;
+use crate::certificate::{BundleError, Pkcs12Error};
 use crate::error::Exit;
 use crate::host::keyfile::KeyFileError;
 use crate::install::names::{ObjectName, ProfileName};
@@ -62,7 +61,7 @@ pub enum Failure {
         error: Error,
     },
     /// Profiles that are not there. Nothing was changed.
-    #[error("the SSL/TLS service profile{} not exist on the device; it has {}", missing(.missing), known(.known))]
+    #[error("the SSL/TLS service profile{} not exist on the device; it has {}", those_missing(.missing), those_known(.known))]
     ProfilesMissing {
         /// Those asked for.
         missing: Vec<ProfileName>,
@@ -73,7 +72,9 @@ pub enum Failure {
     #[error("the device does not tell the name of the API key's administrator")]
     AdministratorUnknown,
     /// Overwriting could not be taken back while this administrator has other pending changes.
-    #[error("'{administrator}' has {count} uncommitted changes on the device already ({first}): an overwritten certificate could not be put back without losing them. Nothing was changed")]
+    #[error(
+        "'{administrator}' has {count} uncommitted changes on the device already ({first}): an overwritten certificate could not be put back without losing them. Nothing was changed"
+    )]
     OwnChangesPending {
         /// The API administrator.
         administrator: String,
@@ -86,7 +87,7 @@ pub enum Failure {
     #[error("the device reported a successful upload, but its candidate configuration {0}")]
     NotTaken(String),
     /// The commit job failed.
-    #[error("commit job {job} failed: {}", lines(.lines))]
+    #[error("commit job {job} failed: {}", reasons(.lines))]
     CommitFailed {
         /// The job.
         job: String,
@@ -118,16 +119,21 @@ fn while_(doing: &Doing) -> &'static str {
     }
 }
 
-fn missing(names: &[ProfileName]) -> String {
+fn those_missing(names: &[ProfileName]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
-    format!("{} {} do{}", if names.len() == 1 { "" } else { "s" }, quoted.join(" and "), if names.len() == 1 { "es" } else { "" })
+    format!(
+        "{} {} do{}",
+        if names.len() == 1 { "" } else { "s" },
+        quoted.join(" and "),
+        if names.len() == 1 { "es" } else { "" }
+    )
 }
 
-fn known(names: &[String]) -> String {
+fn those_known(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-fn lines(lines: &[String]) -> String {
+fn reasons(lines: &[String]) -> String {
     if lines.is_empty() { "the device gives no reason".to_owned() } else { lines.join("; ") }
 }
 
@@ -168,7 +174,9 @@ impl Failure {
                 "Put the administrator's name into the API key file (api_username=NAME), or allow --commit full."
             }
             Self::OwnChangesPending { .. } => "Commit or revert them, or use -Y for an object of its own.",
-            Self::CommitFailed { .. } => "Read the lines above in the device's task manager; mend the configuration, then run it again.",
+            Self::CommitFailed { .. } => {
+                "Read the lines above in the device's task manager; mend the configuration, then run it again."
+            }
             Self::CommitOpen { .. } => "Look at the job in the device's task manager, then run it again.",
             _ => return None,
         };
@@ -202,7 +210,9 @@ fn of_device(doing: Doing, error: &Error) -> Exit {
 fn advice_for(error: &Error) -> Option<String> {
     use crate::panos::trust::Rejection;
     let text = match error {
-        Error::Unreachable { .. } => "Check the name, the port, and that the management interface allows HTTPS from here.",
+        Error::Unreachable { .. } => {
+            "Check the name, the port, and that the management interface allows HTTPS from here."
+        }
         Error::Identity(Rejection::OtherThanPinned { .. }) => {
             "If the device's certificate was replaced on purpose, give the new fingerprint with --pin."
         }
@@ -210,7 +220,9 @@ fn advice_for(error: &Error) -> Option<String> {
             "Trust the issuing CA with --ca-file FILE, or exactly this certificate with --pin SHA256 after comparing the fingerprint."
         }
         Error::Refused(refusal) => match &refusal.reason {
-            Reason::InvalidKey => "The API key is not valid on this device, or its administrator has no XML API rights: make a new key.",
+            Reason::InvalidKey => {
+                "The API key is not valid on this device, or its administrator has no XML API rights: make a new key."
+            }
             Reason::KeyExpired => "Make a new API key; the device limits the lifetime of its keys.",
             Reason::PermissionMissing(Some(right)) => {
                 return Some(format!("Enable '{right}' on the XML API tab of the administrator's role."));
@@ -219,7 +231,9 @@ fn advice_for(error: &Error) -> Option<String> {
             Reason::Locked(None) => "Ask the administrator who holds the lock to release it.",
             _ => return None,
         },
-        Error::Unintelligible { .. } | Error::Status { .. } => "Check that this is the management address of a PAN-OS device.",
+        Error::Unintelligible { .. } | Error::Status { .. } => {
+            "Check that this is the management address of a PAN-OS device."
+        }
         _ => return None,
     };
     Some(text.to_owned())

@@ -66,7 +66,11 @@ impl FromStr for CommonName {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const WHAT: &str = "certificate common name";
         if text.contains('*') {
-            return Err(bad(WHAT, text, "a wildcard can't name files and objects; request a certificate for each name"));
+            return Err(bad(
+                WHAT,
+                text,
+                "a wildcard can't name files and objects; request a certificate for each name",
+            ));
         }
         check_dns_name(text).map_err(|reason| bad(WHAT, text, reason))?;
         Ok(Self(text.to_ascii_lowercase()))
@@ -94,7 +98,11 @@ impl FromStr for ObjectName {
             return Err(bad(WHAT, text, "it has to begin with a letter or a digit"));
         }
         if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
-            return Err(bad(WHAT, text, "only letters, digits, dots, hyphens and underscores can stand in it"));
+            return Err(bad(
+                WHAT,
+                text,
+                "only letters, digits, dots, hyphens and underscores can stand in it",
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -122,7 +130,11 @@ impl FromStr for ProfileName {
             return Err(bad(WHAT, text, "it has to begin with a letter, a digit or an underscore"));
         }
         if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" ._-".contains(&byte)) {
-            return Err(bad(WHAT, text, "only letters, digits, spaces, dots, hyphens and underscores can stand in it"));
+            return Err(bad(
+                WHAT,
+                text,
+                "only letters, digits, spaces, dots, hyphens and underscores can stand in it",
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -136,7 +148,18 @@ mod tests {
     #[test]
     fn common_names_are_lower_cased_dns_names() {
         assert_eq!("GP.Example.COM".parse::<CommonName>().unwrap().as_str(), "gp.example.com");
-        for text in ["", "*.example.com", "../etc/passwd", "a/b", "a b", "a\nb", "-c", ".", "é.example", &"a.".repeat(130)] {
+        for text in [
+            "",
+            "*.example.com",
+            "../etc/passwd",
+            "a/b",
+            "a b",
+            "a\nb",
+            "-c",
+            ".",
+            "é.example",
+            &"a.".repeat(130),
+        ] {
             assert!(text.parse::<CommonName>().is_err(), "{text}");
         }
     }

@@ -59,7 +59,10 @@ impl Holdings {
             (None, _) => return Some(format!("it has no certificate '{}'", wish.object)),
             (Some(_), None) => return Some(format!("the certificate '{}' can't be read back", wish.object)),
             (Some(_), Some(found)) if found != wanted => {
-                return Some(format!("the certificate '{}' has the fingerprint {found}, not {wanted}", wish.object));
+                return Some(format!(
+                    "the certificate '{}' has the fingerprint {found}, not {wanted}",
+                    wish.object
+                ));
             }
             (Some(_), Some(_)) => {}
         }
@@ -123,7 +126,11 @@ pub async fn observe(
 fn unless_unknown<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Ok(value) => Ok(Some(value)),
-        Err(Error::Refused(refusal)) if matches!(refusal.reason, Reason::UnknownCommand | Reason::Invalid) => Ok(None),
+        Err(Error::Refused(refusal))
+            if matches!(refusal.reason, Reason::UnknownCommand | Reason::Invalid) =>
+        {
+            Ok(None)
+        }
         Err(error) => Err(error),
     }
 }

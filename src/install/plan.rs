@@ -60,7 +60,8 @@ pub fn plan(wish: &Wish, wanted: Fingerprint, observed: &Observed) -> Result<Pla
     }
     let unbound = candidate.unbound(&wish.profiles, &wish.object);
     if !unbound.is_empty() {
-        let now = |name: &ProfileName| candidate.profile(name).and_then(|profile| profile.certificate.clone());
+        let now =
+            |name: &ProfileName| candidate.profile(name).and_then(|profile| profile.certificate.clone());
         let profiles = unbound.into_iter().map(|name| (name.clone(), now(name))).collect();
         steps.push(Step::Bind { profiles, to: wish.object.clone() });
     }
@@ -93,13 +94,17 @@ fn notes(wish: &Wish, observed: &Observed) -> Vec<String> {
     let mut notes = Vec::new();
     let own = observed.own_changes_beside(wish).len();
     if own > 0 && wish.commit == CommitScope::OwnChanges {
-        notes.push(format!("WARNING: {own} earlier uncommitted changes of this administrator are committed as well."));
+        notes.push(format!(
+            "WARNING: {own} earlier uncommitted changes of this administrator are committed as well."
+        ));
     }
     let foreign = observed.foreign_changes();
     if foreign > 0 {
         notes.push(match wish.commit {
             CommitScope::Everybody => {
-                format!("WARNING: {foreign} uncommitted changes of other administrators are committed as well.")
+                format!(
+                    "WARNING: {foreign} uncommitted changes of other administrators are committed as well."
+                )
             }
             _ => format!("{foreign} uncommitted changes of other administrators are left as they are."),
         });
@@ -120,7 +125,8 @@ impl Observed {
     pub fn own_changes_beside(&self, wish: &Wish) -> Vec<&crate::panos::changes::PendingChange> {
         let object = self.place.certificate(wish.object.as_str());
         let profiles = wish.profiles.iter().map(|name| self.place.profile(name.as_str()));
-        let ours: Vec<String> = std::iter::once(object).chain(profiles).flatten().map(|path| path.to_string()).collect();
+        let ours: Vec<String> =
+            std::iter::once(object).chain(profiles).flatten().map(|path| path.to_string()).collect();
         let is_ours = |xpath: &str| ours.iter().any(|path| xpath.starts_with(path));
         self.own_changes().into_iter().filter(|change| !is_ours(&change.xpath)).collect()
     }

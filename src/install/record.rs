@@ -203,7 +203,8 @@ mod tests {
         assert!(records.read(&device, &record().name).unwrap().is_none());
         let mut written = record();
         records.write(&device, &written).unwrap();
-        written.state = State::Failed { at: written.begun, exit: Exit::Commit, what: "x".into(), advice: None };
+        written.state =
+            State::Failed { at: written.begun, exit: Exit::Commit, what: "x".into(), advice: None };
         records.write(&device, &written).unwrap();
         assert_eq!(records.read(&device, &written.name).unwrap(), Some(written.clone()));
         let path = records.path(&device, &written.name);

@@ -40,7 +40,13 @@ const PAUSES: [Duration; 5] = [
 /// Takes all steps back, looks whether that worked, and says in the log how it ended.
 ///
 /// Returns whether the candidate configuration is as it was found.
-pub async fn put_back(session: &Session, wish: &Wish, observed: &Observed, undo: &[Undo], log: &RunLog) -> bool {
+pub async fn put_back(
+    session: &Session,
+    wish: &Wish,
+    observed: &Observed,
+    undo: &[Undo],
+    log: &RunLog,
+) -> bool {
     if undo.is_empty() {
         return true;
     }
@@ -130,14 +136,19 @@ fn left(step: &Undo) -> String {
         Undo::Delete(name) => format!("the new certificate '{name}'"),
         Undo::Restore(name) => format!("the overwritten certificate '{name}'"),
         Undo::BindBack { profile, to } => {
-            format!("the SSL/TLS profile '{profile}', bound before to '{}'", to.as_deref().unwrap_or("nothing"))
+            format!(
+                "the SSL/TLS profile '{profile}', bound before to '{}'",
+                to.as_deref().unwrap_or("nothing")
+            )
         }
     }
 }
 
 fn cure(observed: &Observed) -> String {
     let who = observed.administrator.as_deref().unwrap_or("the API administrator");
-    format!("to clean up: in the device's web interface choose Config > Revert Changes, for the changes of '{who}'")
+    format!(
+        "to clean up: in the device's web interface choose Config > Revert Changes, for the changes of '{who}'"
+    )
 }
 
 /// Whether an error leaves open if the request took effect.

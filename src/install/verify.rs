@@ -10,7 +10,12 @@ use crate::panos::session::Session;
 ///
 /// # Errors
 /// [`Failure::NotRunning`] with what was seen instead; a device that fails.
-pub async fn verify(session: &Session, wish: &Wish, observed: &Observed, wanted: Fingerprint) -> Result<(), Failure> {
+pub async fn verify(
+    session: &Session,
+    wish: &Wish,
+    observed: &Observed,
+    wanted: Fingerprint,
+) -> Result<(), Failure> {
     let running = observe::running(session, &observed.place, wish).await?;
     running.lacks(wish, wanted).map_or(Ok(()), |lack| Err(Failure::NotRunning(lack)))
 }

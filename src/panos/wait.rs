@@ -97,7 +97,9 @@ impl Session {
                     key_refused_since = None;
                     None
                 }
-                Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => return JobEnd::Forgotten,
+                Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => {
+                    return JobEnd::Forgotten;
+                }
                 Err(error) if error.is_passing() => Some(error),
                 Err(Error::Refused(refusal)) if refusal.reason == Reason::InvalidKey => {
                     let since = *key_refused_since.get_or_insert_with(Instant::now);

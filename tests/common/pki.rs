@@ -20,9 +20,7 @@ use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::x509::extension::SubjectKeyIdentifier;
-use openssl::x509::extension::{
-    AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectAlternativeName,
-};
+use openssl::x509::extension::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectAlternativeName};
 use openssl::x509::{X509, X509Name};
 
 /// The kind of key to make.
@@ -72,10 +70,7 @@ impl Default for Wish {
 
 impl Wish {
     pub fn named(common_name: &str) -> Self {
-        Self {
-            common_name: Some(common_name.to_owned()),
-            ..Self::nameless()
-        }
+        Self { common_name: Some(common_name.to_owned()), ..Self::nameless() }
     }
 
     pub fn nameless() -> Self {
@@ -132,10 +127,7 @@ pub fn root_for_key(common_name: &str, key: PKey<Private>) -> Issued {
 /// A self-signed certificate that is no authority, such as a device makes for itself.
 pub fn self_signed(wish: &Wish) -> Issued {
     let key = wish.key.generate();
-    Issued {
-        certificate: build(wish, &key, None, false),
-        key,
-    }
+    Issued { certificate: build(wish, &key, None, false), key }
 }
 
 impl Issued {
@@ -147,26 +139,14 @@ impl Issued {
     /// An authority below this one, just so.
     pub fn intermediate_wishing(&self, wish: &Wish) -> Self {
         let key = wish.key.generate();
-        Self {
-            certificate: build(wish, &key, Some(self), true),
-            key,
-        }
+        Self { certificate: build(wish, &key, Some(self), true), key }
     }
 
     /// A second certificate for an authority, signed by this one.
     pub fn cross_sign(&self, other: &Self) -> Self {
-        let name = other
-            .certificate
-            .subject_name()
-            .entries_by_nid(Nid::COMMONNAME)
-            .next()
-            .unwrap();
-        let wish = Wish::named(std::str::from_utf8(name.data().as_slice()).unwrap())
-            .valid(-DAY, 1825 * DAY);
-        Self {
-            certificate: build(&wish, &other.key, Some(self), true),
-            key: other.key.clone(),
-        }
+        let name = other.certificate.subject_name().entries_by_nid(Nid::COMMONNAME).next().unwrap();
+        let wish = Wish::named(std::str::from_utf8(name.data().as_slice()).unwrap()).valid(-DAY, 1825 * DAY);
+        Self { certificate: build(&wish, &other.key, Some(self), true), key: other.key.clone() }
     }
 
     /// A certificate signed by this authority, with a key of its own.
@@ -176,10 +156,7 @@ impl Issued {
 
     /// A certificate signed by this authority for a key that exists already.
     pub fn issue_for_key(&self, wish: &Wish, key: PKey<Private>) -> Self {
-        Self {
-            certificate: build(wish, &key, Some(self), false),
-            key,
-        }
+        Self { certificate: build(wish, &key, Some(self), false), key }
     }
 
     pub fn certificate_pem(&self) -> String {
@@ -193,10 +170,7 @@ impl Issued {
 
     /// Writes `NAME.crt` (0644) and `NAME.key` (0600), as certmonger leaves them; gives both paths.
     pub fn write(&self, folder: &Path, name: &str) -> (PathBuf, PathBuf) {
-        let (crt, key) = (
-            folder.join(format!("{name}.crt")),
-            folder.join(format!("{name}.key")),
-        );
+        let (crt, key) = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.key")));
         write(&crt, self.certificate_pem().as_bytes(), 0o644);
         write(&key, self.key_pem().as_bytes(), 0o600);
         (crt, key)
@@ -204,41 +178,19 @@ impl Issued {
 
     /// Writes `cert.pem`, `privkey.pem`, `chain.pem` and `fullchain.pem`, as an ACME client leaves them.
     pub fn write_live(&self, folder: &Path, chain: &[&Self]) {
-        let chain: String = chain
-            .iter()
-            .map(|issued| issued.certificate_pem())
-            .collect();
-        write(
-            &folder.join("cert.pem"),
-            self.certificate_pem().as_bytes(),
-            0o644,
-        );
-        write(
-            &folder.join("privkey.pem"),
-            self.key_pem().as_bytes(),
-            0o600,
-        );
+        let chain: String = chain.iter().map(|issued| issued.certificate_pem()).collect();
+        write(&folder.join("cert.pem"), self.certificate_pem().as_bytes(), 0o644);
+        write(&folder.join("privkey.pem"), self.key_pem().as_bytes(), 0o600);
         write(&folder.join("chain.pem"), chain.as_bytes(), 0o644);
-        write(
-            &folder.join("fullchain.pem"),
-            (self.certificate_pem() + &chain).as_bytes(),
-            0o644,
-        );
+        write(&folder.join("fullchain.pem"), (self.certificate_pem() + &chain).as_bytes(), 0o644);
     }
 }
 
 /// Writes a file with this mode from its first byte on, whatever the umask.
 pub fn write(path: &Path, contents: &[u8], mode: u32) {
     let mut options = fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(mode & 0o600)
-        .open(path)
-        .unwrap();
-    file.set_permissions(fs::Permissions::from_mode(mode))
-        .unwrap();
+    let mut file = options.write(true).create(true).truncate(true).mode(mode & 0o600).open(path).unwrap();
+    file.set_permissions(fs::Permissions::from_mode(mode)).unwrap();
     file.write_all(contents).unwrap();
 }
 
@@ -252,11 +204,7 @@ fn build(wish: &Wish, key: &PKey<Private>, issuer: Option<&Issued>, authority: b
     builder.set_serial_number(&random_serial()).unwrap();
     builder.set_subject_name(&subject).unwrap();
     builder
-        .set_issuer_name(
-            issuer_certificate
-                .as_ref()
-                .map_or(&subject, |issuer| issuer.subject_name()),
-        )
+        .set_issuer_name(issuer_certificate.as_ref().map_or(&subject, |issuer| issuer.subject_name()))
         .unwrap();
     builder.set_not_before(&from_now(wish.starts_in)).unwrap();
     builder.set_not_after(&from_now(wish.ends_in)).unwrap();
@@ -275,9 +223,7 @@ fn build(wish: &Wish, key: &PKey<Private>, issuer: Option<&Issued>, authority: b
             usage.key_encipherment();
         }
     }
-    builder
-        .append_extension(constraints.build().unwrap())
-        .unwrap();
+    builder.append_extension(constraints.build().unwrap()).unwrap();
     builder.append_extension(usage.build().unwrap()).unwrap();
     let identifier = {
         let context = builder.x509v3_context(issuer_certificate.as_deref(), None);
@@ -286,10 +232,7 @@ fn build(wish: &Wish, key: &PKey<Private>, issuer: Option<&Issued>, authority: b
     builder.append_extension(identifier).unwrap();
     if issuer.is_some() {
         let context = builder.x509v3_context(issuer_certificate.as_deref(), None);
-        let identifier = AuthorityKeyIdentifier::new()
-            .keyid(true)
-            .build(&context)
-            .unwrap();
+        let identifier = AuthorityKeyIdentifier::new().keyid(true).build(&context).unwrap();
         builder.append_extension(identifier).unwrap();
     }
     if !wish.dns.is_empty() || !wish.ips.is_empty() {
@@ -315,9 +258,7 @@ fn build(wish: &Wish, key: &PKey<Private>, issuer: Option<&Issued>, authority: b
 fn subject(wish: &Wish) -> X509Name {
     let mut subject = X509Name::builder().unwrap();
     if let Some(name) = &wish.common_name {
-        subject
-            .append_entry_by_nid_with_type(Nid::COMMONNAME, name, Asn1Type::UTF8STRING)
-            .unwrap();
+        subject.append_entry_by_nid_with_type(Nid::COMMONNAME, name, Asn1Type::UTF8STRING).unwrap();
     }
     subject.build()
 }
@@ -329,9 +270,6 @@ fn random_serial() -> openssl::asn1::Asn1Integer {
 }
 
 fn from_now(seconds: i64) -> Asn1Time {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     Asn1Time::from_unix(i64::try_from(now).unwrap() + seconds).unwrap()
 }

@@ -117,22 +117,18 @@ impl KeyFileError {
             Self::Missing { path }
             | Self::Empty { path }
             | Self::NoKey { path }
-            | Self::BadKey { path, .. } => Some(format!(
-                "write the device's API key into {} as a line: api_key=KEY",
-                path.display()
-            )),
+            | Self::BadKey { path, .. } => {
+                Some(format!("write the device's API key into {} as a line: api_key=KEY", path.display()))
+            }
             Self::Open { path, .. } => Some(format!("chmod 600 {}", path.display())),
             Self::Owner { path, .. } => Some(format!("chown root: {}", path.display())),
-            Self::TwoKeys { .. } => Some(
-                "keep one of them, or give each a tag: api_key%TAG=KEY and hostname%TAG=FQDN"
-                    .to_owned(),
-            ),
+            Self::TwoKeys { .. } => {
+                Some("keep one of them, or give each a tag: api_key%TAG=KEY and hostname%TAG=FQDN".to_owned())
+            }
             Self::NotForHost { host, .. } => Some(format!(
                 "add a hostname={host} line to the key's entry, if the key is meant for that device"
             )),
-            Self::Ambiguous { host, .. } => {
-                Some(format!("leave hostname={host} in one entry only"))
-            }
+            Self::Ambiguous { host, .. } => Some(format!("leave hostname={host} in one entry only")),
             _ => None,
         }
     }

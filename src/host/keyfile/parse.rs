@@ -31,25 +31,17 @@ impl Entry {
 pub(super) fn entries(path: &Path, contents: &[u8]) -> Result<Vec<Entry>, KeyFileError> {
     let contents = contents.strip_prefix(b"\xef\xbb\xbf").unwrap_or(contents);
     if contents.trim_ascii().is_empty() {
-        return Err(KeyFileError::Empty {
-            path: path.to_owned(),
-        });
+        return Err(KeyFileError::Empty { path: path.to_owned() });
     }
     let mut entries: Vec<Entry> = Vec::new();
     for (number, line) in contents.split(|byte| *byte == b'\n').enumerate() {
         let Some(Line { name, tag, value }) = Line::of(line) else {
             continue;
         };
-        let position = entries
-            .iter()
-            .position(|entry| entry.tag == tag)
-            .unwrap_or_else(|| {
-                entries.push(Entry {
-                    tag,
-                    ..Entry::default()
-                });
-                entries.len() - 1
-            });
+        let position = entries.iter().position(|entry| entry.tag == tag).unwrap_or_else(|| {
+            entries.push(Entry { tag, ..Entry::default() });
+            entries.len() - 1
+        });
         let entry = &mut entries[position];
         match name {
             Name::ApiKey => add_key(entry, value).map_err(|wrong| wrong.at(path, number + 1))?,
@@ -60,9 +52,7 @@ pub(super) fn entries(path: &Path, contents: &[u8]) -> Result<Vec<Entry>, KeyFil
     if entries.iter().any(|entry| entry.key.is_some()) {
         Ok(entries)
     } else {
-        Err(KeyFileError::NoKey {
-            path: path.to_owned(),
-        })
+        Err(KeyFileError::NoKey { path: path.to_owned() })
     }
 }
 
@@ -102,10 +92,8 @@ impl<'a> Line<'a> {
             return None;
         }
         let equals = line.iter().position(|byte| *byte == b'=')?;
-        let (left, value) = (
-            std::str::from_utf8(&line[..equals]).ok()?.trim(),
-            line[equals + 1..].trim_ascii(),
-        );
+        let (left, value) =
+            (std::str::from_utf8(&line[..equals]).ok()?.trim(), line[equals + 1..].trim_ascii());
         let (name, tag) = match left.split_once('%') {
             Some((name, tag)) if is_tag(tag) => (name, Some(tag.to_owned())),
             Some(_) => return None,
@@ -117,19 +105,12 @@ impl<'a> Line<'a> {
             "api_username" => Name::Username,
             _ => return None,
         };
-        Some(Self {
-            name,
-            tag,
-            value: unquoted(value),
-        })
+        Some(Self { name, tag, value: unquoted(value) })
     }
 }
 
 fn is_tag(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// Whoever had a shell read the file may have quoted the value; no key or name has quotes of its own.

@@ -43,10 +43,7 @@ fn the_option_is_a_file_a_folder_or_an_ending() {
 
 #[test]
 fn a_word_is_an_ending_even_where_a_folder_of_that_name_lies_in_the_current_folder() {
-    assert!(
-        Path::new("src").is_dir(),
-        "tests run in the package's folder"
-    );
+    assert!(Path::new("src").is_dir(), "tests run in the package's folder");
     assert_eq!(resolve(Some("src")), PathBuf::from("/etc/ipa/.panrc.src"));
 }
 
@@ -72,8 +69,7 @@ fn line_ends_blanks_quotes_and_a_byte_order_mark_do_not_matter() {
 
 #[test]
 fn a_key_with_hostnames_goes_to_those_devices_and_to_no_other() {
-    let file =
-        load("hostname=FW1.example.com\nhostname=fw2.example.com:8443\napi_key=abc\n").unwrap();
+    let file = load("hostname=FW1.example.com\nhostname=fw2.example.com:8443\napi_key=abc\n").unwrap();
     assert_eq!(key(&file, "fw1.example.com"), "abc");
     assert_eq!(key(&file, "FW2.example.com:443"), "abc");
     assert_eq!(key(&file, "fw2.example.com."), "abc");
@@ -82,21 +78,13 @@ fn a_key_with_hostnames_goes_to_those_devices_and_to_no_other() {
         assert!(matches!(error, KeyFileError::NotForHost { .. }), "{other}");
     }
     let error = file.key_for("fw3").unwrap_err().to_string();
-    assert!(
-        error.ends_with("has no key for fw3, only for fw1.example.com, fw2.example.com"),
-        "{error}"
-    );
+    assert!(error.ends_with("has no key for fw3, only for fw1.example.com, fw2.example.com"), "{error}");
 }
 
 #[test]
 fn addresses_are_compared_as_addresses() {
     let file = load("hostname=[2001:DB8:0::1]:443\nhostname=192.0.2.7\napi_key=abc\n").unwrap();
-    for host in [
-        "2001:db8::1",
-        "[2001:db8::1]",
-        "[2001:db8:0:0::1]:8443",
-        "192.0.2.7:443",
-    ] {
+    for host in ["2001:db8::1", "[2001:db8::1]", "[2001:db8:0:0::1]:8443", "192.0.2.7:443"] {
         assert_eq!(key(&file, host), "abc");
     }
     assert!(file.key_for("2001:db8::2").is_err());
@@ -142,42 +130,29 @@ fn two_keys_for_one_entry_or_one_device_are_an_error_and_the_same_key_twice_is_n
     ));
     assert_eq!(key(&load("api_key=a\napi_key=a\n").unwrap(), "fw"), "a");
     let file = load("api_key%a=1\nhostname%a=fw\napi_key%b=2\nhostname%b=fw\n").unwrap();
-    assert!(matches!(
-        file.key_for("fw"),
-        Err(KeyFileError::Ambiguous { .. })
-    ));
+    assert!(matches!(file.key_for("fw"), Err(KeyFileError::Ambiguous { .. })));
     let file = load("api_key%a=1\nhostname%a=fw\napi_key%b=1\nhostname%b=fw\n").unwrap();
     assert_eq!(key(&file, "fw"), "1");
 }
 
 #[test]
 fn passwords_and_unknown_lines_are_passed_over() {
-    let file = load(
-        "api_password=x\nport=443\nserial=1\nnonsense\nother=1\napi_key%bad tag=x\napi_key=abc\n",
-    )
-    .unwrap();
+    let file =
+        load("api_password=x\nport=443\nserial=1\nnonsense\nother=1\napi_key%bad tag=x\napi_key=abc\n")
+            .unwrap();
     assert_eq!(key(&file, "fw"), "abc");
 }
 
 #[test]
 fn a_file_without_a_key_says_which_line_is_wanted() {
-    for text in [
-        "hostname=fw1\n",
-        "LUFRPT14\n",
-        "api-key=abc\n",
-        "# api_key=abc\n",
-        "api_password=x\n",
-    ] {
+    for text in ["hostname=fw1\n", "LUFRPT14\n", "api-key=abc\n", "# api_key=abc\n", "api_password=x\n"] {
         let error = load(text).unwrap_err();
         assert!(matches!(error, KeyFileError::NoKey { .. }), "{text}");
         assert!(error.to_string().ends_with("has no line 'api_key=KEY'"));
         assert!(!error.to_string().contains("LUFRPT14"));
     }
     for text in ["", "\n \r\n", "\u{feff}"] {
-        assert!(
-            matches!(load(text), Err(KeyFileError::Empty { .. })),
-            "{text:?}"
-        );
+        assert!(matches!(load(text), Err(KeyFileError::Empty { .. })), "{text:?}");
     }
 }
 
@@ -201,16 +176,8 @@ fn a_file_that_others_can_read_or_write_is_refused_with_the_command_that_mends_i
     for mode in [0o640, 0o604, 0o620, 0o602, 0o644, 0o666, 0o610] {
         let (_folder, path) = file(b"api_key=abc\n", mode);
         let error = KeyFile::load(&path).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .ends_with(&format!("is open to other users (mode {mode:04o})")),
-            "{error}"
-        );
-        assert_eq!(
-            error.advice().unwrap(),
-            format!("chmod 600 {}", path.display())
-        );
+        assert!(error.to_string().ends_with(&format!("is open to other users (mode {mode:04o})")), "{error}");
+        assert_eq!(error.advice().unwrap(), format!("chmod 600 {}", path.display()));
     }
     for mode in [0o600, 0o400, 0o700] {
         let (_folder, path) = file(b"api_key=abc\n", mode);
@@ -225,53 +192,22 @@ fn a_file_that_is_neither_roots_nor_the_callers_is_refused() {
     assert_eq!(KeyFile::load(&path).unwrap().owner(), me);
     if me == 0 {
         std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
-        assert!(matches!(
-            KeyFile::load(&path),
-            Err(KeyFileError::Owner { owner: 12345, .. })
-        ));
+        assert!(matches!(KeyFile::load(&path), Err(KeyFileError::Owner { owner: 12345, .. })));
         assert!(KeyFile::load_as(&path, 12345).is_ok());
     } else {
-        assert!(matches!(
-            KeyFile::load_as(&path, me + 1),
-            Err(KeyFileError::Owner { .. })
-        ));
+        assert!(matches!(KeyFile::load_as(&path, me + 1), Err(KeyFileError::Owner { .. })));
     }
 }
 
 #[test]
 fn missing_too_large_and_special_files_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
-    assert!(matches!(
-        KeyFile::load(&folder.path().join("none")),
-        Err(KeyFileError::Missing { .. })
-    ));
-    assert!(matches!(
-        KeyFile::load(folder.path()),
-        Err(KeyFileError::NotAFile {
-            found: "a folder",
-            ..
-        })
-    ));
-    assert!(matches!(
-        load(vec![b'#'; LIMIT + 1]),
-        Err(KeyFileError::TooLarge { .. })
-    ));
+    assert!(matches!(KeyFile::load(&folder.path().join("none")), Err(KeyFileError::Missing { .. })));
+    assert!(matches!(KeyFile::load(folder.path()), Err(KeyFileError::NotAFile { found: "a folder", .. })));
+    assert!(matches!(load(vec![b'#'; LIMIT + 1]), Err(KeyFileError::TooLarge { .. })));
     let fifo = folder.path().join("fifo");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &fifo,
-        rustix::fs::FileType::Fifo,
-        0o600.into(),
-        0,
-    )
-    .unwrap();
-    assert!(matches!(
-        KeyFile::load(&fifo),
-        Err(KeyFileError::NotAFile {
-            found: "a FIFO",
-            ..
-        })
-    ));
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    assert!(matches!(KeyFile::load(&fifo), Err(KeyFileError::NotAFile { found: "a FIFO", .. })));
 }
 
 #[test]
@@ -281,10 +217,7 @@ fn a_link_is_judged_by_the_file_it_leads_to() {
     std::os::unix::fs::symlink(&path, &link).unwrap();
     assert!(KeyFile::load(&link).is_ok());
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(matches!(
-        KeyFile::load(&link),
-        Err(KeyFileError::Open { .. })
-    ));
+    assert!(matches!(KeyFile::load(&link), Err(KeyFileError::Open { .. })));
 }
 
 #[test]

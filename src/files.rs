@@ -40,10 +40,7 @@ impl From<io::Error> for Trouble {
 /// Opens an ordinary file for reading. A FIFO or a device is an error, not a wait.
 pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Trouble> {
     let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;
     let kind = metadata.file_type();
     if kind.is_file() {
@@ -61,11 +58,7 @@ pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Trouble> {
 }
 
 /// Reads the rest of a file into memory that is wiped when dropped; more than `limit` bytes are an error.
-pub(crate) fn read(
-    file: File,
-    metadata: &Metadata,
-    limit: usize,
-) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+pub(crate) fn read(file: File, metadata: &Metadata, limit: usize) -> Result<Zeroizing<Vec<u8>>, Trouble> {
     let told = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     if told > limit {
         return Err(Trouble::TooLarge);
@@ -110,34 +103,15 @@ mod tests {
     fn folders_fifos_and_devices_are_named_and_never_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &fifo,
-            rustix::fs::FileType::Fifo,
-            0o600.into(),
-            0,
-        )
-        .unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         assert!(matches!(open(&fifo), Err(Trouble::NotAFile("a FIFO"))));
-        assert!(matches!(
-            open(folder.path()),
-            Err(Trouble::NotAFile("a folder"))
-        ));
-        assert!(matches!(
-            open(Path::new("/dev/zero")),
-            Err(Trouble::NotAFile("a device"))
-        ));
+        assert!(matches!(open(folder.path()), Err(Trouble::NotAFile("a folder"))));
+        assert!(matches!(open(Path::new("/dev/zero")), Err(Trouble::NotAFile("a device"))));
     }
 
     #[test]
     fn a_path_through_a_file_is_missing_like_any_other() {
-        assert!(matches!(
-            open(Path::new("/etc/passwd/x")),
-            Err(Trouble::Missing)
-        ));
-        assert!(matches!(
-            open(Path::new("/nonexistent")),
-            Err(Trouble::Missing)
-        ));
+        assert!(matches!(open(Path::new("/etc/passwd/x")), Err(Trouble::Missing)));
+        assert!(matches!(open(Path::new("/nonexistent")), Err(Trouble::Missing)));
     }
 }
