@@ -1,1 +1,8 @@
-//! What a person types and reads.
+//! What a person types and reads: the words, none of the work.
+
+pub mod arguments;
+pub mod config;
+pub mod instcert;
+pub mod options;
+pub mod report;
+pub mod wishes;
