@@ -11,6 +11,7 @@ use super::report;
 use crate::certificate::BundleError;
 use crate::error::{Exit, TABLE};
 use crate::fingerprint::BadFingerprint;
+use crate::host::keyfile::KeyFileError;
 use crate::install::names::BadName;
 use crate::panos::address::BadAddress;
 
@@ -86,6 +87,9 @@ pub enum BadArguments {
     /// The certificate or key files.
     #[error(transparent)]
     Files(#[from] BundleError),
+    /// The API key file.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -100,6 +104,7 @@ impl BadArguments {
             Self::Device(_) => Exit::Device,
             Self::KeyType(_) => Exit::KeyType,
             Self::Files(_) => Exit::Certificate,
+            Self::Key(_) => Exit::Key,
             Self::Name(_) | Self::Pin(_) | Self::Config(_) | Self::Other(_) => Exit::Usage,
         }
     }
@@ -136,6 +141,7 @@ pub fn refuse(program: &str, error: &BadArguments) -> ExitCode {
 fn advice(error: &BadArguments) -> Option<String> {
     match error {
         BadArguments::Files(error) => error.advice(),
+        BadArguments::Key(error) => error.advice(),
         _ => None,
     }
 }

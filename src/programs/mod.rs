@@ -2,6 +2,9 @@
 
 pub mod arguments;
 pub mod config;
+pub mod enrolment;
+pub mod follow;
+pub mod getcert;
 pub mod instcert;
 pub mod options;
 pub mod report;
