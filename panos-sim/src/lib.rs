@@ -21,13 +21,24 @@
 //! `docs/simulator.md` says what is faithful to real devices and what is invented.
 #![forbid(unsafe_code)]
 
+mod api;
+mod certificate;
+mod clock;
+mod config;
+mod device;
 mod error;
 mod fault;
+mod log;
+mod net;
 mod pem;
+pub mod program;
 mod record;
+mod refusal;
 mod seconds;
 mod settings;
+mod shared;
 mod simulator;
+mod xml;
 
 pub use error::Error;
 pub use fault::{Effect, Fault, Listening, Matcher, What, When};

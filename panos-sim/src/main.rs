@@ -1,2 +1,5 @@
 //! The simulator as a program.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    panos_sim::program::main()
+}

@@ -1,5 +1,9 @@
 //! Misbehaviour on demand: which requests a fault strikes, and what happens to them.
 
+mod queue;
+
+pub(crate) use queue::Faults;
+
 use std::time::Duration;
 
 /// A fault to inject with [`Simulator::inject`](crate::Simulator::inject).
