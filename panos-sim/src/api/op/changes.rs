@@ -1,0 +1,96 @@
+//! Pending changes: whether, which, and back.
+
+use super::{Call, Reply};
+use crate::{
+    api::commit::scope,
+    config::{Change, Scope},
+    device::Device,
+    refusal::Refusal,
+    xml::{Element, Path, Step},
+};
+
+pub(super) fn pending(device: &Device) -> Reply {
+    let none = device.config.journal().is_empty();
+    Reply::text(if none { "no" } else { "yes" })
+}
+
+/// The scope of a command that may hold a `partial` element.
+fn scope_below(element: Option<&Element>) -> Result<Scope, Refusal> {
+    match element.and_then(|element| element.find("partial")) {
+        Some(partial) => scope(partial),
+        None => Ok(Scope::default()),
+    }
+}
+
+pub(super) fn list(device: &Device, cmd: &Element) -> Result<Reply, Refusal> {
+    let scope = scope_below(cmd.descend(&["config", "list", "changes"]))?;
+    let mut entries = device.config.pending(&scope).map(entry).peekable();
+    if entries.peek().is_none() {
+        return Ok(Reply::text(""));
+    }
+    Ok(Reply::result([Element::new("journal").with(entries)]))
+}
+
+fn entry(change: &Change) -> Element {
+    Element::new("entry")
+        .child(Element::leaf("xpath", change.path.to_string()))
+        .child(Element::leaf("owner", &change.owner))
+        .child(Element::leaf("action", change.action.word()))
+        .child(Element::leaf("admin-history", change.history.join(",")))
+        .child(Element::leaf("component-type", change.component()))
+}
+
+/// Who has pending changes.
+pub(super) fn summary(device: &Device, cmd: &Element) -> Result<Reply, Refusal> {
+    let scope = scope_below(cmd.descend(&["config", "list", "change-summary"]))?;
+    let mut owners: Vec<&str> = (device.config.pending(&scope))
+        .map(|change| change.owner.as_str())
+        .collect();
+    owners.sort_unstable();
+    owners.dedup();
+    let members = owners.iter().map(|owner| Element::leaf("member", *owner));
+    let admins = Element::new("admin").with(members);
+    Ok(Reply::result([Element::new("summary").child(admins)]))
+}
+
+pub(super) fn show(device: &Device, which: &str) -> Reply {
+    Reply::result([match which {
+        "running" => device.config.running().clone(),
+        _ => device.config.marked_candidate(),
+    }])
+}
+
+pub(super) fn revert(
+    device: &mut Device,
+    call: &Call<'_>,
+    cmd: &Element,
+) -> Result<Reply, Refusal> {
+    let scope = scope_below(cmd.find("config"))?;
+    back(device, call, &scope)
+}
+
+/// `load config from running-config.xml` comes to the same as a full revert.
+pub(super) fn load(device: &mut Device, call: &Call<'_>, cmd: &Element) -> Result<Reply, Refusal> {
+    let name = cmd
+        .descend(&["config", "from"])
+        .map(|from| from.text.trim());
+    match name {
+        Some("running-config.xml") => back(device, call, &Scope::default()),
+        _ => Err(Refusal::line(format!(
+            "{} does not exist",
+            name.unwrap_or_default()
+        ))),
+    }
+}
+
+fn back(device: &mut Device, call: &Call<'_>, scope: &Scope) -> Result<Reply, Refusal> {
+    // Whatever it touches, a device-wide lock of somebody else forbids it.
+    let everything = Path::of(vec![Step::Named("config".into())]);
+    (device.locks)
+        .allow_edit(&call.session.administrator, &everything)
+        .map_err(|_| Refusal::in_result("Failed to revert configuration."))?;
+    device.config.revert(scope);
+    Ok(Reply::message(
+        "All changes were reverted from configuration",
+    ))
+}

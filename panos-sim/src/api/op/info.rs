@@ -1,0 +1,106 @@
+//! What the device says about itself and its administrators.
+
+use std::time::Instant;
+
+use super::{Call, Reply};
+use crate::{
+    certificate::certificates_in,
+    clock,
+    device::Device,
+    xml::{Element, Step},
+};
+
+pub(super) fn system(device: &Device, now: Instant) -> Reply {
+    let settings = &device.settings;
+    let hostname = hostname(device);
+    let family = settings.model.trim_start_matches("PA-");
+    let up = now.saturating_duration_since(device.booted).as_secs();
+    let uptime = format!(
+        "{} days, {}:{:02}:{:02}",
+        up / 86_400,
+        up / 3600 % 24,
+        up / 60 % 60,
+        up % 60
+    );
+    let mut system = Element::new("system").with([
+        Element::leaf("hostname", &hostname),
+        Element::leaf("ip-address", "192.0.2.11"),
+        Element::leaf("public-ip-address", "unknown"),
+        Element::leaf("netmask", "255.255.255.0"),
+        Element::leaf("default-gateway", "192.0.2.1"),
+        Element::leaf("ipv6-address", "unknown"),
+        Element::leaf("mac-address", "00:00:5e:00:53:11"),
+        // The line break at the end is the device's.
+        Element::leaf("time", clock::long() + "\n"),
+        Element::leaf("uptime", uptime),
+        Element::leaf("devicename", &hostname),
+        Element::leaf("family", family),
+        Element::leaf("model", &settings.model),
+        Element::leaf("serial", &settings.serial),
+        Element::leaf("sw-version", &settings.sw_version),
+        Element::leaf("app-version", "8800-8500"),
+    ]);
+    let multi_vsys = if settings.multi_vsys { "on" } else { "off" };
+    system = if settings.is_panorama() {
+        system.child(Element::leaf("system-mode", "panorama"))
+    } else {
+        system.child(Element::leaf("multi-vsys", multi_vsys))
+    };
+    Reply::result([system
+        .child(Element::leaf("operational-mode", "normal"))
+        .child(Element::leaf("device-certificate-status", "None"))])
+}
+
+/// The host name of the running configuration.
+fn hostname(device: &Device) -> String {
+    let path = ["deviceconfig", "system", "hostname"]
+        .iter()
+        .fold(crate::config::device_entry(), |path, step| {
+            path.then(Step::Named((*step).into()))
+        });
+    path.first(device.config.running())
+        .map(|leaf| leaf.text.trim().to_owned())
+        .unwrap_or_default()
+}
+
+pub(super) fn clock() -> Reply {
+    Reply::text(clock::long() + "\n")
+}
+
+pub(super) fn chassis_ready(device: &Device) -> Reply {
+    Reply::text(if device.is_booting() { "no" } else { "yes" })
+}
+
+/// The sessions: the caller's, marked where the release does that.
+pub(super) fn admins(device: &Device, call: &Call<'_>) -> Reply {
+    let entry = Element::new("entry")
+        .child(Element::leaf("admin", &call.session.administrator))
+        .child(Element::leaf("from", "192.0.2.50"))
+        .child(Element::leaf("type", "Web"))
+        .child(Element::leaf("session-start", clock::short()))
+        .child(Element::leaf("idle-for", "00:00:00s"))
+        .with(
+            device
+                .settings
+                .marks_own_session
+                .then(|| Element::new("self")),
+        );
+    Reply::result([Element::new("admins").child(entry)])
+}
+
+/// The operational list of all certificates in the candidate's shared part.
+pub(super) fn certificates(device: &Device) -> Reply {
+    let path = device
+        .base(None)
+        .then(Step::Named("certificate".into()))
+        .then(Step::Named("entry".into()));
+    let entries = path.select(device.config.candidate()).into_iter();
+    Reply::result(entries.map(|entry| {
+        let chain = certificates_in(entry);
+        let leaf = chain.first();
+        let subject = entry.text_of("common-name").unwrap_or_default();
+        Element::entry(entry.get("name").unwrap_or_default())
+            .child(Element::leaf("subject", format!("CN = {subject}")))
+            .with(leaf.map(|c| Element::leaf("not-valid-after", c.not_after().to_string())))
+    }))
+}

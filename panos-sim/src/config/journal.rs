@@ -1,0 +1,140 @@
+//! Changes that are in the candidate and not yet in the running configuration.
+
+use crate::xml::{Path, Step};
+
+/// What happened to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Create,
+    Edit,
+    Delete,
+}
+
+impl Action {
+    /// The word devices use, with their leading space.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Create => " CREATE",
+            Self::Edit => " EDIT",
+            Self::Delete => " DELETE",
+        }
+    }
+
+    /// What both together come to, seen from the running configuration.
+    fn then(self, next: Self) -> Self {
+        match (self, next) {
+            (Self::Create, Self::Edit) => Self::Create,
+            (Self::Delete, Self::Create) => Self::Edit,
+            (_, next) => next,
+        }
+    }
+}
+
+/// One changed object.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    pub(crate) path: Path,
+    pub(crate) owner: String,
+    /// Everybody who touched it since the last commit, oldest first.
+    pub(crate) history: Vec<String>,
+    pub(crate) action: Action,
+    /// Grows with every change; tells whether a queued commit holds the latest state.
+    pub(crate) serial: u64,
+    /// Device time of the change, as written in the `time` attribute.
+    pub(crate) time: String,
+}
+
+impl Change {
+    /// The part of the configuration the object belongs to, in the words of partial commits.
+    pub(crate) fn component(&self) -> &'static str {
+        let names: Vec<&str> = self.path.steps.iter().map(Step::word).collect();
+        match names.get(1..) {
+            Some(["shared", ..]) => "shared-object",
+            Some(["devices", _, "vsys", ..]) => "policy-and-objects",
+            _ => "device-and-network",
+        }
+    }
+
+    /// The virtual system the object belongs to.
+    fn vsys(&self) -> Option<&str> {
+        let steps = &self.path.steps;
+        let at = steps
+            .iter()
+            .position(|step| *step == Step::Named("vsys".into()))?;
+        steps.get(at + 1).map(Step::word)
+    }
+}
+
+/// Which changes a commit or a revert is about; the default is all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Scope {
+    /// Only those of these administrators.
+    pub(crate) administrators: Option<Vec<String>>,
+    /// Not those of these components.
+    pub(crate) excluded: Vec<String>,
+    /// Of changes inside virtual systems, only those in these.
+    pub(crate) vsys: Option<Vec<String>>,
+}
+
+impl Scope {
+    /// Only the changes of one administrator.
+    #[cfg(test)]
+    pub(crate) fn of(administrator: &str) -> Self {
+        Self {
+            administrators: Some(vec![administrator.to_owned()]),
+            ..Self::default()
+        }
+    }
+
+    /// Whether it leaves anything out.
+    pub(crate) fn is_partial(&self) -> bool {
+        *self != Self::default()
+    }
+
+    pub(crate) fn covers(&self, change: &Change) -> bool {
+        let by_admin =
+            (self.administrators.as_ref()).is_none_or(|admins| admins.contains(&change.owner));
+        let by_vsys = match (&self.vsys, change.vsys()) {
+            (Some(listed), Some(vsys)) => listed.iter().any(|name| name == vsys),
+            _ => true,
+        };
+        by_admin && by_vsys && !self.excluded.iter().any(|part| part == change.component())
+    }
+}
+
+/// Adds what one request changed to the journal.
+pub(super) fn add(
+    journal: &mut Vec<Change>,
+    owner: &str,
+    differences: Vec<(Path, Action)>,
+    time: &str,
+    serial: u64,
+) {
+    for (path, action) in differences {
+        if let Some(known) = journal.iter_mut().find(|change| change.path == path) {
+            known.owner = owner.to_owned();
+            known.action = known.action.then(action);
+            known.history.retain(|name| name != owner);
+            known.history.push(owner.to_owned());
+            known.serial = serial;
+            known.time = time.to_owned();
+            continue;
+        }
+        let above = (journal.iter_mut())
+            .find(|change| change.owner == owner && change.path.contains(&path));
+        if let Some(above) = above {
+            above.serial = serial;
+            above.time = time.to_owned();
+            continue;
+        }
+        journal.retain(|change| change.owner != owner || !path.contains(&change.path));
+        journal.push(Change {
+            path,
+            owner: owner.to_owned(),
+            history: vec![owner.to_owned()],
+            action,
+            serial,
+            time: time.to_owned(),
+        });
+    }
+}

@@ -1,0 +1,17 @@
+//! Candidate and running configuration, and who changed what between them.
+
+mod diff;
+mod edit;
+mod journal;
+mod references;
+mod schema;
+mod skeleton;
+mod stamp;
+mod store;
+mod validate;
+
+pub(crate) use edit::{delete, edit, rename, set};
+pub(crate) use journal::{Change, Scope};
+pub(crate) use skeleton::{MANAGEMENT_PROFILE, base, device_entry, skeleton};
+pub(crate) use store::{Configuration, Snapshot};
+pub(crate) use validate::complaints;

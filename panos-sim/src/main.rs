@@ -1,0 +1,5 @@
+//! The simulator as a program.
+
+fn main() -> std::process::ExitCode {
+    panos_sim::program::main()
+}

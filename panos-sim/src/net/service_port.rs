@@ -1,0 +1,43 @@
+//! The second port: TLS with whatever the served profile is bound to.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use openssl::ssl::Ssl;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_openssl::SslStream;
+
+use crate::shared::Shared;
+
+/// A portal has little to say.
+const PAGE: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\nConnection: close\r\n\r\nportal\r\n";
+
+/// How long a connection may last.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// Keeps the port; runs for ever, stopped by dropping it.
+pub(crate) async fn keep_service_port(shared: Arc<Shared>, listener: TcpListener) {
+    loop {
+        if let Ok((tcp, _)) = listener.accept().await {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move { timeout(LONGEST, greet(&shared, tcp)).await });
+        }
+    }
+}
+
+/// Without a certificate the connection ends before the handshake does.
+async fn greet(shared: &Shared, tcp: TcpStream) -> Option<()> {
+    let identity = shared.device(|device, _| device.served_identity())?;
+    let ssl = Ssl::new(identity.acceptor().ok()?.context()).ok()?;
+    let mut stream = SslStream::new(ssl, tcp).ok()?;
+    Pin::new(&mut stream).accept().await.ok()?;
+    let mut request = [0; 4096];
+    if stream.read(&mut request).await.ok()? > 0 {
+        stream.write_all(PAGE).await.ok()?;
+    }
+    stream.shutdown().await.ok()
+}

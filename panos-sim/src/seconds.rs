@@ -1,0 +1,16 @@
+//! Durations in a configuration file: seconds, with a fraction where wanted.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+/// For `#[serde(with = "seconds")]`.
+pub(crate) fn serialize<S: Serializer>(value: &Duration, out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_f64(value.as_secs_f64())
+}
+
+/// For `#[serde(with = "seconds")]`; refuses negative and unbounded values.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
+    let seconds = f64::deserialize(input)?;
+    Duration::try_from_secs_f64(seconds).map_err(D::Error::custom)
+}

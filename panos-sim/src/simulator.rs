@@ -1,0 +1,326 @@
+//! The handle by which a test holds a running device.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    ConnectionRecord, Error, Fault, Listening, RequestRecord, Result, Settings,
+    certificate::fingerprint,
+    config::{self, Scope},
+    device::{HaPair, HaSide, Peer, Work},
+    net,
+    refusal::Refusal,
+    shared::Shared,
+    xml::{Element, Path, Style, document, parse_fragment},
+};
+
+/// Which of the two locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockKind {
+    /// Keeps others from editing the candidate configuration.
+    Config,
+    /// Keeps others from committing.
+    Commit,
+}
+
+/// A running device. Dropping it stops it.
+///
+/// Its methods can be called from any thread at any time; a request in flight is seen either
+/// wholly before or wholly after a call.
+#[derive(Debug)]
+pub struct Simulator {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    service_address: SocketAddr,
+    /// Dropped to stop the thread.
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Simulator {
+    /// Starts a device on a thread of its own; it listens when this returns.
+    pub fn start(settings: Settings) -> Result<Self> {
+        Self::start_as(settings, None)
+    }
+
+    /// Starts two devices that are peers of an active/passive pair; the first is active.
+    pub fn pair(first: Settings, second: Settings) -> Result<(Self, Self)> {
+        let peer = |settings: &Settings| Peer {
+            address: settings.listen.ip().to_string(),
+            sw_version: settings.sw_version.clone(),
+            model: settings.model.clone(),
+        };
+        let (one, other) = HaPair::sides(peer(&first), peer(&second));
+        Ok((
+            Self::start_as(first, Some(one))?,
+            Self::start_as(second, Some(other))?,
+        ))
+    }
+
+    fn start_as(settings: Settings, ha: Option<HaSide>) -> Result<Self> {
+        settings.check()?;
+        let (api, address) = listen(settings.listen)?;
+        let (service, service_address) = listen(settings.service_listen)?;
+        let shared = Arc::new(Shared::new(settings)?);
+        shared.device(|device, _| device.ha = ha);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::Thread)?;
+        let (api, service) = {
+            let _inside = runtime.enter();
+            let own = |l| tokio::net::TcpListener::from_std(l).map_err(Error::Thread);
+            (own(api)?, own(service)?)
+        };
+        let (stop, stopped) = oneshot::channel();
+        let inside = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("panos-sim".into())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = net::keep_api_port(Arc::clone(&inside), api) => {}
+                        () = net::keep_service_port(Arc::clone(&inside), service) => {}
+                        () = net::keep_time(inside) => {}
+                        _ = stopped => {}
+                    }
+                });
+            })
+            .map_err(Error::Thread)?;
+        Ok(Self {
+            shared,
+            address,
+            service_address,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Address of the API and management port (HTTPS).
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Address of the second TLS port, which shows what the served profile is bound to.
+    pub fn service_address(&self) -> SocketAddr {
+        self.service_address
+    }
+
+    /// SHA-256, lower-case hexadecimal, of the certificate the management port shows now; empty
+    /// when it shows none.
+    pub fn certificate_fingerprint(&self) -> String {
+        self.shared.device(|device, _| {
+            let shown = device.shown_identity();
+            shown
+                .map(|identity| fingerprint(identity.leaf()))
+                .unwrap_or_default()
+        })
+    }
+
+    /// The certificate the management port shows now, as PEM; empty when it shows none.
+    pub fn certificate_pem(&self) -> String {
+        self.shared.device(|device, _| {
+            let shown = device.shown_identity();
+            let pem = shown.and_then(|identity| identity.leaf().to_pem().ok());
+            String::from_utf8(pem.unwrap_or_default()).unwrap_or_default()
+        })
+    }
+
+    /// The requests since the start or the last [`clear_requests`](Self::clear_requests).
+    pub fn requests(&self) -> Vec<RequestRecord> {
+        self.shared.log().requests()
+    }
+
+    /// Forgets the requests recorded so far.
+    pub fn clear_requests(&self) {
+        self.shared.log().clear();
+    }
+
+    /// How many connections the API port has accepted.
+    pub fn connections(&self) -> usize {
+        self.shared.log().connections().len()
+    }
+
+    /// Every connection the API port has accepted, oldest first.
+    pub fn connection_records(&self) -> Vec<ConnectionRecord> {
+        self.shared.log().connections().to_vec()
+    }
+
+    /// The candidate configuration: stable text, without the marks of uncommitted changes.
+    pub fn candidate_xml(&self) -> String {
+        (self.shared).device(|device, _| stable(device.config.candidate()))
+    }
+
+    /// The running configuration: stable text.
+    pub fn running_xml(&self) -> String {
+        (self.shared).device(|device, _| stable(device.config.running()))
+    }
+
+    /// The XPaths that somebody has changed and nobody has committed, each with its owner.
+    pub fn pending_changes(&self) -> Vec<(String, String)> {
+        self.shared.device(|device, _| {
+            let journal = device.config.journal().iter();
+            journal
+                .map(|change| (change.path.to_string(), change.owner.clone()))
+                .collect()
+        })
+    }
+
+    /// An administrator edits the candidate: `element` is merged at `xpath`, as by `action=set`,
+    /// whatever locks there are.
+    pub fn add_pending_change(&self, admin: &str, xpath: &str, element: &str) -> Result<()> {
+        let elements = parse_fragment(element).map_err(|e| Error::Xml(e.to_string()))?;
+        self.edit(admin, xpath, |tree, path| config::set(tree, path, elements))
+    }
+
+    /// Removes a node of the candidate, as by `action=delete`, whatever locks there are.
+    pub fn delete_from_candidate(&self, admin: &str, xpath: &str) -> Result<()> {
+        self.edit(admin, xpath, |tree, path| {
+            config::delete(tree, path).map(|_| ())
+        })
+    }
+
+    fn edit(
+        &self,
+        admin: &str,
+        xpath: &str,
+        edit: impl FnOnce(&mut Element, &Path) -> std::result::Result<(), Refusal>,
+    ) -> Result<()> {
+        let path: Path = xpath
+            .parse()
+            .map_err(|_| Error::Xml(format!("bad XPath {xpath:?}")))?;
+        self.shared.device(|device, _| {
+            (device.config)
+                .change(admin, |tree| edit(tree, &path))
+                .map_err(|refusal| Error::Xml(document(&refusal.envelope(), Style::Usual)))
+        })
+    }
+
+    /// An administrator takes a device-wide lock; whoever held a config lock loses it.
+    pub fn take_lock(&self, kind: LockKind, admin: &str, comment: &str) {
+        (self.shared).device(|device, _| device.locks.put(kind, "shared", admin, comment));
+    }
+
+    /// An administrator gives a device-wide lock back; nothing happens if it is not held.
+    pub fn release_lock(&self, kind: LockKind, admin: &str) {
+        self.shared.device(|device, _| {
+            let _ = device.locks.release(kind, "shared", admin, false);
+        });
+    }
+
+    /// The locks held now, each with its owner.
+    pub fn locks(&self) -> Vec<(LockKind, String)> {
+        self.shared.device(|device, _| {
+            let locks = device.locks.iter();
+            locks.map(|lock| (lock.kind, lock.owner.clone())).collect()
+        })
+    }
+
+    /// The next commit that is enqueued ends with FAIL and these lines; nothing of it becomes
+    /// running.
+    pub fn fail_next_commit(&self, lines: &[&str]) {
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        (self.shared).device(|device, _| device.next_commit_fails = Some(lines));
+    }
+
+    /// How long jobs run that are enqueued from now on.
+    pub fn set_commit_duration(&self, duration: Duration) {
+        (self.shared).device(|device, _| device.settings.commit_duration = duration);
+    }
+
+    /// Starts a full commit by this administrator, as from the web GUI, whatever locks there are;
+    /// returns the job's number.
+    pub fn commit_as(&self, admin: &str) -> u64 {
+        self.shared.device(|device, now| {
+            let work = Work::Commit {
+                snapshot: device.config.snapshot(&Scope::default()),
+                fails: device.next_commit_fails.take(),
+            };
+            device.enqueue(admin, "Commit", "", work, now)
+        })
+    }
+
+    /// Waits until no job is pending or running and no configuration is on its way from the peer.
+    /// Returns whether that came about within `patience`.
+    pub fn wait_idle(&self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        loop {
+            let due = self.shared.device(|device, _| device.next_event());
+            match due {
+                None => return true,
+                Some(due) if due > deadline => return false,
+                Some(due) => {
+                    std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                }
+            }
+        }
+    }
+
+    /// Injects a fault; several can wait at the same time, the oldest that matches strikes.
+    pub fn inject(&self, fault: Fault) {
+        self.shared.faults().inject(fault);
+    }
+
+    /// Takes back all faults that are not spent, and opens the port again.
+    pub fn clear_faults(&self) {
+        self.shared.faults().clear();
+        self.shared.set_listening(Listening::Normal);
+    }
+
+    /// What the API port does with connections from now on.
+    pub fn set_listening(&self, listening: Listening) {
+        self.shared.set_listening(listening);
+    }
+
+    /// Restarts the device, as [`What::Reboot`](crate::What::Reboot) does.
+    pub fn reboot(&self, outage: Duration, keeps_candidate: bool) {
+        (self.shared).device(|device, now| device.reboot(now, outage, keeps_candidate));
+    }
+
+    /// Makes this device of a pair the active one.
+    pub fn make_active(&self) {
+        self.shared.device(|device, _| {
+            if let Some(ha) = &device.ha {
+                ha.make_active();
+            }
+        });
+    }
+
+    /// Whether this device is the active one of a pair; a device without a peer is.
+    pub fn is_active(&self) -> bool {
+        (self.shared).device(|device, _| device.ha.as_ref().is_none_or(HaSide::is_active))
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It ends by itself; a panic in it has been reported there.
+            let _ = thread.join();
+        }
+        self.shared.device(|device, _| {
+            if let Some(ha) = &device.ha {
+                ha.leave();
+            }
+        });
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let wrap = |cause| Error::Listen { address, cause };
+    let listener = TcpListener::bind(address).map_err(wrap)?;
+    listener.set_nonblocking(true).map_err(wrap)?;
+    let address = listener.local_addr().map_err(wrap)?;
+    Ok((listener, address))
+}
+
+fn stable(tree: &Element) -> String {
+    document(&tree.canonical(), Style::Usual)
+}
