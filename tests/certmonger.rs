@@ -3,12 +3,7 @@
 //! The bus and the certmonger live in a temporary folder; the machine's own are not touched. Where certmonger or
 //! D-Bus is not installed, these tests say so and pass.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::print_stderr
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -51,23 +46,16 @@ impl Bus {
         let file = folder.path().join("bus.conf");
         std::fs::write(&file, config).unwrap();
         let mut command = Command::new("dbus-daemon");
-        command
-            .arg(format!("--config-file={}", file.display()))
-            .args(["--nofork", "--print-address"]);
+        command.arg(format!("--config-file={}", file.display())).args(["--nofork", "--print-address"]);
         let mut daemon = match command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn() {
             Ok(daemon) => daemon,
             Err(_) => return skip("dbus-daemon"),
         };
         // The bus prints its address when it is ready for calls.
         let mut line = String::new();
-        BufReader::new(daemon.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.starts_with("unix:"), "dbus-daemon printed {line:?}");
-        Some(Self {
-            folder,
-            children: vec![daemon],
-        })
+        Some(Self { folder, children: vec![daemon] })
     }
 
     /// Starts the bus and a certmonger on it.
@@ -78,10 +66,7 @@ impl Bus {
             .arg("-n")
             .env("HOME", bus.folder.path())
             .env("DBUS_SESSION_BUS_ADDRESS", address(&bus.folder));
-        certmonger
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+        certmonger.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         bus.children.push(certmonger.spawn().unwrap());
         let getcert = bus.getcert();
         until("certmonger answers", || async { getcert.list().await.ok() }).await;
@@ -118,7 +103,10 @@ impl Bus {
 
     /// A program that writes the arguments after its first to the file named by the first, in one go.
     fn recorder(&self) -> PathBuf {
-        self.script("recorder", "for word; do printf '%s\\0' \"$word\"; done > \"$file.new\"; mv \"$file.new\" \"$file\"")
+        self.script(
+            "recorder",
+            "for word; do printf '%s\\0' \"$word\"; done > \"$file.new\"; mv \"$file.new\" \"$file\"",
+        )
     }
 
     fn script(&self, name: &str, body: &str) -> PathBuf {
@@ -132,11 +120,7 @@ impl Bus {
         let (getcert, file) = (self.getcert(), self.path("gp.example.com.crt"));
         let what = format!("the request is {phase:?}");
         until(&what, || async {
-            getcert
-                .tracked(&file)
-                .await
-                .unwrap()
-                .filter(|request| request.phase() == phase)
+            getcert.tracked(&file).await.unwrap().filter(|request| request.phase() == phase)
         })
         .await
     }
@@ -157,15 +141,8 @@ fn address(folder: &TempDir) -> String {
 }
 
 fn certmonger_program() -> Option<&'static Path> {
-    let places = [
-        "/usr/lib/certmonger/certmonger-session",
-        "/usr/libexec/certmonger/certmonger-session",
-    ];
-    places
-        .into_iter()
-        .map(Path::new)
-        .find(|path| path.exists())
-        .or_else(|| skip("certmonger"))
+    let places = ["/usr/lib/certmonger/certmonger-session", "/usr/libexec/certmonger/certmonger-session"];
+    places.into_iter().map(Path::new).find(|path| path.exists()).or_else(|| skip("certmonger"))
 }
 
 fn skip<T>(what: &str) -> Option<T> {
@@ -186,10 +163,7 @@ async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut
 }
 
 async fn recorded(file: &Path) -> Vec<String> {
-    let bytes = until("the post-save command has run", || async {
-        std::fs::read(file).ok()
-    })
-    .await;
+    let bytes = until("the post-save command has run", || async { std::fs::read(file).ok() }).await;
     let text = String::from_utf8(bytes).unwrap();
     text.split_terminator('\0').map(str::to_owned).collect()
 }
@@ -249,16 +223,9 @@ fn nasty_strings(count: usize) -> Vec<String> {
     let mut random = rand::rng();
     let invented = std::iter::repeat_with(|| {
         let length = random.random_range(1..24);
-        (0..length)
-            .map(|_| *alphabet.choose(&mut random).unwrap())
-            .collect()
+        (0..length).map(|_| *alphabet.choose(&mut random).unwrap()).collect()
     });
-    fixed
-        .iter()
-        .map(|text| (*text).to_owned())
-        .chain(invented)
-        .take(count)
-        .collect()
+    fixed.iter().map(|text| (*text).to_owned()).chain(invented).take(count).collect()
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -295,15 +262,8 @@ async fn certmonger_drops_empty_arguments_and_this_is_why_they_are_refused() {
         return;
     };
     let file = bus.path("empty");
-    let command = format!(
-        "{} {} '' a \"\" 'b'",
-        bus.recorder().display(),
-        file.display()
-    );
-    bus.getcert()
-        .request(&bus.new_request(Some(command)))
-        .await
-        .unwrap();
+    let command = format!("{} {} '' a \"\" 'b'", bus.recorder().display(), file.display());
+    bus.getcert().request(&bus.new_request(Some(command))).await.unwrap();
     assert_eq!(recorded(&file).await, ["a", "b"]);
 }
 
@@ -316,61 +276,34 @@ async fn a_certificate_is_requested_watched_and_renewed_as_the_programs_need_it(
     let certificate = bus.path("gp.example.com.crt");
     let source = || Source::locate(NAME, bus.folder.path(), bus.folder.path()).unwrap();
     assert_eq!(getcert.tracked(&certificate).await.unwrap(), None);
-    assert!(matches!(
-        getcert.status(&certificate).await,
-        Err(GetcertError::NotTracked)
-    ));
+    assert!(matches!(getcert.status(&certificate).await, Err(GetcertError::NotTracked)));
 
     // The post-save command runs until the file it is given exists.
     let waiter = bus.script("waiter", "until test -e \"$file\"; do sleep 0.05; done");
     let release = bus.path("release");
     let command = post_save_command(&waiter, &[&release]).unwrap();
-    let id = getcert
-        .request(&bus.new_request(Some(command.clone())))
-        .await
-        .unwrap();
+    let id = getcert.request(&bus.new_request(Some(command.clone()))).await.unwrap();
     bus.until_phase(Phase::Saving).await;
-    assert_eq!(
-        getcert.status(&certificate).await.unwrap().phase(),
-        Phase::Saving
-    );
+    assert_eq!(getcert.status(&certificate).await.unwrap().phase(), Phase::Saving);
     let first = Bundle::load(&source(), NAME).unwrap();
     assert_eq!(first.key_algorithm(), KeyAlgorithm::Ec(256));
     std::fs::write(&release, "").unwrap();
     let request = bus.until_phase(Phase::Done).await;
-    assert_eq!(
-        getcert.status(&certificate).await.unwrap().phase(),
-        Phase::Done
-    );
+    assert_eq!(getcert.status(&certificate).await.unwrap().phase(), Phase::Done);
 
     let text = |text: &str| Some(text.to_owned());
-    assert_eq!(
-        (request.id.as_str(), request.stuck),
-        (id.as_str(), Some(false))
-    );
-    assert_eq!(
-        (request.ca, request.subject),
-        (text("local"), text("CN=gp.example.com"))
-    );
+    assert_eq!((request.id.as_str(), request.stuck), (id.as_str(), Some(false)));
+    assert_eq!((request.ca, request.subject), (text("local"), text("CN=gp.example.com")));
     assert_eq!(request.dns, [NAME, "vpn.example.com"]);
     assert_eq!(request.principals, ["HTTP/gp.example.com@EXAMPLE.COM"]);
-    assert_eq!(
-        (request.pre_save, request.post_save),
-        (text(""), Some(command))
-    );
-    assert_eq!(
-        request.key.unwrap().location,
-        Some(bus.path("gp.example.com.key"))
-    );
+    assert_eq!((request.pre_save, request.post_save), (text(""), Some(command)));
+    assert_eq!(request.key.unwrap().location, Some(bus.path("gp.example.com.key")));
     assert_eq!((request.ca_error, request.auto_renew), (None, Some(true)));
 
     // The same files again: refused, with the nickname to go on with.
     let again = getcert.request(&bus.new_request(None)).await;
     assert!(matches!(again, Err(GetcertError::AlreadyTracked { nickname }) if nickname == id));
-    let same_key = NewRequest {
-        certificate: bus.path("other.crt"),
-        ..bus.new_request(None)
-    };
+    let same_key = NewRequest { certificate: bus.path("other.crt"), ..bus.new_request(None) };
     let same_key = getcert.request(&same_key).await;
     assert!(matches!(same_key, Err(GetcertError::AlreadyTracked { nickname }) if nickname == id));
 
@@ -378,40 +311,26 @@ async fn a_certificate_is_requested_watched_and_renewed_as_the_programs_need_it(
     getcert.set_post_save(&id, "/bin/true").await.unwrap();
     let request = bus.until_phase(Phase::Done).await;
     assert_eq!(request.post_save, text("/bin/true"));
-    assert_eq!(
-        Bundle::load(&source(), NAME).unwrap().fingerprint(),
-        first.fingerprint()
-    );
+    assert_eq!(Bundle::load(&source(), NAME).unwrap().fingerprint(), first.fingerprint());
 
     // A new certificate for the same key, then one for a new key of another kind.
     let file = bus.path("renewed");
-    let record = |file: &Path| {
-        post_save_command(&bus.recorder(), &[file.as_os_str(), "x".as_ref()]).unwrap()
-    };
+    let record = |file: &Path| post_save_command(&bus.recorder(), &[file.as_os_str(), "x".as_ref()]).unwrap();
     getcert.resubmit(&id, Some(&record(&file))).await.unwrap();
     assert_eq!(recorded(&file).await, ["x"]);
     let second = Bundle::load(&source(), NAME).unwrap();
     assert_ne!(second.fingerprint(), first.fingerprint());
     bus.until_phase(Phase::Done).await;
     let file = bus.path("rekeyed");
-    getcert
-        .rekey(&id, Some(KeyType::Ec), Some(384), Some(&record(&file)))
-        .await
-        .unwrap();
+    getcert.rekey(&id, Some(KeyType::Ec), Some(384), Some(&record(&file))).await.unwrap();
     recorded(&file).await;
-    assert_eq!(
-        Bundle::load(&source(), NAME).unwrap().key_algorithm(),
-        KeyAlgorithm::Ec(384)
-    );
+    assert_eq!(Bundle::load(&source(), NAME).unwrap().key_algorithm(), KeyAlgorithm::Ec(384));
     bus.until_phase(Phase::Done).await;
 
     // ipa-getcert neither shows nor adopts another CA's request, but trips over it.
     let ipa = bus.run("ipa-getcert", None);
     assert_eq!(ipa.tracked(&certificate).await.unwrap(), None);
-    assert!(matches!(
-        ipa.request(&bus.new_request(None)).await,
-        Err(GetcertError::AlreadyTracked { .. })
-    ));
+    assert!(matches!(ipa.request(&bus.new_request(None)).await, Err(GetcertError::AlreadyTracked { .. })));
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -420,58 +339,30 @@ async fn what_certmonger_refuses_is_told_apart() {
         return;
     };
     let getcert = bus.getcert();
-    let nowhere = NewRequest {
-        certificate: "/nonexist/a.crt".into(),
-        ..bus.new_request(None)
-    };
+    let nowhere = NewRequest { certificate: "/nonexist/a.crt".into(), ..bus.new_request(None) };
     let error = getcert.request(&nowhere).await.unwrap_err();
-    assert!(
-        matches!(&error, GetcertError::Path { said } if said.contains("/nonexist")),
-        "{error}"
-    );
-    let folder = NewRequest {
-        certificate: bus.folder.path().into(),
-        ..bus.new_request(None)
-    };
+    assert!(matches!(&error, GetcertError::Path { said } if said.contains("/nonexist")), "{error}");
+    let folder = NewRequest { certificate: bus.folder.path().into(), ..bus.new_request(None) };
     let error = getcert.request(&folder).await.unwrap_err();
     assert!(matches!(error, GetcertError::Path { .. }), "{error}");
-    let error = bus
-        .run("getcert", Some("nosuch"))
-        .request(&bus.new_request(None))
-        .await
-        .unwrap_err();
+    let error = bus.run("getcert", Some("nosuch")).request(&bus.new_request(None)).await.unwrap_err();
     assert!(matches!(error, GetcertError::NoSuchCa { .. }), "{error}");
     for error in [
-        getcert
-            .set_post_save("nosuch", "/bin/true")
-            .await
-            .unwrap_err(),
+        getcert.set_post_save("nosuch", "/bin/true").await.unwrap_err(),
         getcert.resubmit("nosuch", None).await.unwrap_err(),
         getcert.rekey("nosuch", None, None, None).await.unwrap_err(),
     ] {
         assert!(matches!(error, GetcertError::NotTracked), "{error}");
     }
-    assert_eq!(
-        getcert.list().await.unwrap(),
-        Listing {
-            tracked: Some(0),
-            requests: vec![]
-        }
-    );
+    assert_eq!(getcert.list().await.unwrap(), Listing { tracked: Some(0), requests: vec![] });
 }
 
 #[tokio::test(flavor = "current_thread")]
 async fn without_certmonger_or_without_a_bus_it_is_said_that_it_is_not_running() {
     let Some(bus) = Bus::start() else { return };
     let without_certmonger = bus.getcert();
-    let without_bus = Getcert::new(
-        [
-            "env",
-            "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexist/bus",
-            "getcert",
-        ],
-        Some("local"),
-    );
+    let without_bus =
+        Getcert::new(["env", "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexist/bus", "getcert"], Some("local"));
     for getcert in [without_certmonger, without_bus.on_session_bus(true)] {
         for error in [
             getcert.request(&bus.new_request(None)).await.unwrap_err(),
@@ -493,41 +384,25 @@ fn recorded_listings_are_read_as_their_index_says() {
         return;
     };
     let index: toml::Table = index.parse().unwrap();
-    let entries = index["reply"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| entry.as_table().unwrap());
+    let entries = index["reply"].as_array().unwrap().iter().map(|entry| entry.as_table().unwrap());
     let mut checked = (0, 0);
-    for entry in entries
-        .filter(|entry| text(entry, "file").is_some_and(|file| file.starts_with("certmonger/")))
+    for entry in
+        entries.filter(|entry| text(entry, "file").is_some_and(|file| file.starts_with("certmonger/")))
     {
         let file = text(entry, "file").unwrap();
         let parsed = Listing::parse(&std::fs::read_to_string(folder.join(&file)).unwrap());
-        assert_eq!(
-            parsed.is_ok(),
-            entry["parses"].as_bool().unwrap(),
-            "{file}: {parsed:?}"
-        );
+        assert_eq!(parsed.is_ok(), entry["parses"].as_bool().unwrap(), "{file}: {parsed:?}");
         checked.0 += 1;
-        if let (Ok(listing), Some(expected)) =
-            (parsed, entry.get("expect").and_then(toml::Value::as_table))
-        {
+        if let (Ok(listing), Some(expected)) = (parsed, entry.get("expect").and_then(toml::Value::as_table)) {
             checked.1 += compare(&listing, expected, &file);
         }
     }
-    eprintln!(
-        "checked {} recorded listings with {} requests",
-        checked.0, checked.1
-    );
+    eprintln!("checked {} recorded listings with {} requests", checked.0, checked.1);
     assert!(checked.0 > 0, "an index without listings");
 }
 
 fn text(table: &toml::Table, name: &str) -> Option<String> {
-    table
-        .get(name)
-        .and_then(toml::Value::as_str)
-        .map(str::to_owned)
+    table.get(name).and_then(toml::Value::as_str).map(str::to_owned)
 }
 
 fn compare(listing: &Listing, expected: &toml::Table, file: &str) -> usize {
@@ -546,10 +421,8 @@ fn compare(listing: &Listing, expected: &toml::Table, file: &str) -> usize {
 
 fn field(request: &Tracked, name: &str) -> Option<toml::Value> {
     let text = |text: &Option<String>| text.clone().map(toml::Value::String);
-    let answer =
-        |yes: Option<bool>| yes.map(|yes| toml::Value::from(if yes { "yes" } else { "no" }));
-    let kind =
-        |storage: &Option<Storage>| storage.as_ref().map(|storage| storage.kind.clone().into());
+    let answer = |yes: Option<bool>| yes.map(|yes| toml::Value::from(if yes { "yes" } else { "no" }));
+    let kind = |storage: &Option<Storage>| storage.as_ref().map(|storage| storage.kind.clone().into());
     let location = |storage: &Option<Storage>| {
         let location = storage.as_ref()?.location.clone()?;
         Some(location.into_os_string().into_string().ok()?.into())

@@ -102,7 +102,10 @@ fn parse_host(text: &str) -> Result<Host, &'static str> {
         return Ok(Host::Ip(ip));
     }
     check_dns_name(text)?;
-    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+    // What ends in a number, URLs and resolvers take for an IPv4 address: `1.2.3`, `0x7f.1`.
+    let last = text.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
+    let hexadecimal = last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    if hexadecimal || last.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err("it looks like an IPv4 address, but is none");
     }
     Ok(Host::Name(text.to_ascii_lowercase()))
@@ -175,6 +178,10 @@ mod tests {
             "user@fw1",
             "*.example.com",
             "256.1.1.1",
+            "127.1",
+            "0x7f.1",
+            "fw.0x7F",
+            "fw.1",
             "fw_1",
             &"a".repeat(64),
         ] {

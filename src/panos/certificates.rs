@@ -43,7 +43,7 @@ impl CertificateEntry {
             not_valid_after: entry.text_of("not-valid-after"),
             algorithm: entry.text_of("algorithm"),
             public_key: entry.text_of("public-key"),
-            has_private_key: entry.child("private-key").is_some(),
+            has_private_key: entry.text_of("private-key").is_some(),
             changed_by: entry.attribute("admin").map(str::to_owned),
         }
     }

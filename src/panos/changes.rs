@@ -19,10 +19,9 @@ impl PendingChange {
     /// Reads the reply to `show config list changes`.
     ///
     /// # Errors
-    /// A reply without a result.
+    /// A reply without a result, or with one that is no journal.
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let result = reply.result().ok_or(NotAReply::Lacks("a result"))?;
-        let Some(journal) = result.child("journal") else { return Ok(Vec::new()) };
+        let journal = reply.listing(&["journal"], "entry")?;
         let read = journal.children_named("entry").map(|entry| Self {
             xpath: entry.text_of("xpath").unwrap_or_default(),
             owner: entry.text_of("owner").unwrap_or_default(),

@@ -50,6 +50,17 @@ impl Operation {
             Self::Commit => Some(Right::Commit),
         }
     }
+
+    /// Whether it changes nothing on the device, so that it may be asked twice.
+    #[must_use]
+    pub fn only_reads(self) -> bool {
+        match self {
+            Self::Op(command) => command.starts_with("show "),
+            Self::Config(action) => matches!(action, "get" | "show"),
+            Self::Export => true,
+            Self::Keygen | Self::Import | Self::Commit => false,
+        }
+    }
 }
 
 impl fmt::Display for Operation {
@@ -148,7 +159,10 @@ impl Error {
         match self {
             Self::Unreachable { .. } | Self::Interrupted { .. } | Self::TimedOut { .. } => true,
             Self::Status { status, .. } => *status >= 500,
-            Self::Unintelligible { problem, .. } => matches!(problem, NotAReply::Xml(_)),
+            // Half a page, or a page of the web server's own.
+            Self::Unintelligible { problem, .. } => {
+                matches!(problem, NotAReply::Xml(_) | NotAReply::NotText | NotAReply::WrongRoot(_))
+            }
             Self::Refused(refusal) => refusal.reason == Reason::SessionTimedOut,
             _ => false,
         }
@@ -216,12 +230,18 @@ impl Refusal {
 
 fn classify(operation: Operation, http: u16, code: Option<u16>, reply: &Reply) -> Reason {
     let text = reply.messages.join(" ");
+    let lower = text.to_ascii_lowercase();
     let unauthorised = matches!(reply.status.as_deref(), Some("unauth" | "noauth"));
-    match code {
+    // Where the body bears no code, the HTTP status is one.
+    match code.or((http != 200).then_some(http)) {
+        Some(400 | 403) if lower.contains("key expired") || lower.contains("key has expired") => {
+            Reason::KeyExpired
+        }
         // A role without a right and a wrong key both come with 403; only the text tells them apart.
-        Some(403) if text.contains("not authorized") => Reason::PermissionMissing(operation.right()),
+        Some(403) if lower.contains("not authorized") || lower.contains("unauthorized") || unauthorised => {
+            Reason::PermissionMissing(operation.right())
+        }
         Some(403) => Reason::InvalidKey,
-        Some(400) if text.contains("Key Expired") || text.contains("has expired") => Reason::KeyExpired,
         Some(16) => Reason::PermissionMissing(operation.right()),
         Some(22) => Reason::SessionTimedOut,
         Some(7) => Reason::NotFound,
@@ -230,11 +250,10 @@ fn classify(operation: Operation, http: u16, code: Option<u16>, reply: &Reply) -
         Some(1) => Reason::UnknownCommand,
         Some(2..=5 | 11 | 21) => Reason::Internal,
         _ if unauthorised => Reason::PermissionMissing(operation.right()),
-        _ => by_text(&text).unwrap_or(match code {
+        code => by_text(&text).unwrap_or(match code {
             Some(6 | 12 | 17) => Reason::Invalid,
             Some(18 | 400) => Reason::Malformed,
             Some(14 | 15) => Reason::NotPossible,
-            None if http == 403 => Reason::InvalidKey,
             _ => Reason::Other,
         }),
     }
@@ -256,10 +275,15 @@ fn by_text(text: &str) -> Option<Reason> {
     if BUSY.iter().any(|words| text.contains(words)) {
         return Some(Reason::Busy);
     }
-    if text.starts_with("Invalid credential") || text.starts_with("Invalid Credential") {
+    if ["Invalid credential", "Invalid Credential", "Authentication failed"]
+        .iter()
+        .any(|words| text.starts_with(words))
+    {
         return Some(Reason::InvalidKey);
     }
-    (text == "No such node").then_some(Reason::NotFound)
+    // Old releases answer for an unknown job without a code.
+    let unknown_job = text.starts_with("job ") && text.ends_with(" not found");
+    (text == "No such node" || unknown_job).then_some(Reason::NotFound)
 }
 
 impl std::error::Error for Refusal {}
@@ -332,6 +356,8 @@ mod tests {
         );
         assert_eq!(say("Another commit/validate is in progress. Please try again later"), Reason::Busy);
         assert_eq!(say("No such node"), Reason::NotFound);
+        assert_eq!(say("job 4 not found"), Reason::NotFound);
+        assert_eq!(say("Authentication failed: Invalid username or password"), Reason::InvalidKey);
         assert_eq!(say("Something new"), Reason::Other);
         let locked = "<response status='error' code='14'><msg><line>Other administrators are holding device wide commit locks.</line></msg></response>";
         assert_eq!(read(Operation::Commit, 200, locked), Reason::Locked(None));
@@ -351,5 +377,20 @@ mod tests {
         );
         let expired = "<response status='error' code='400'><result><msg>Key Expired: it has expired</msg></result></response>";
         assert_eq!(read(Operation::Import, 400, expired), Reason::KeyExpired);
+    }
+
+    #[test]
+    fn the_http_status_speaks_where_the_body_bears_no_code() {
+        let say = |http, text: &str| {
+            let body = format!("<response status='error'><result><msg>{text}</msg></result></response>");
+            read(Operation::Import, http, &body)
+        };
+        assert_eq!(say(403, "Type [import] not authorized"), Reason::PermissionMissing(Some(Right::Import)));
+        assert_eq!(say(403, "No"), Reason::InvalidKey);
+        assert_eq!(say(400, "Key Expired: it has expired"), Reason::KeyExpired);
+        assert_eq!(say(400, "No"), Reason::Malformed);
+        assert_eq!(say(200, "No"), Reason::Other);
+        // Another thing than the key has expired.
+        assert_eq!(say(400, "The licence has expired"), Reason::Malformed);
     }
 }

@@ -51,12 +51,21 @@ impl Job {
         if job.status.is_none() { Err(NotAReply::Lacks("the job's status")) } else { Ok(job) }
     }
 
+    /// As [`Job::read`]; a job that bears another number is not the one that was asked for.
+    pub(super) fn read_numbered(reply: &Reply, number: &str) -> Result<Self, NotAReply> {
+        let job = Self::read(reply)?;
+        match &job.id {
+            Some(id) if id != number => Err(NotAReply::Lacks("the job that was asked for")),
+            _ => Ok(job),
+        }
+    }
+
     /// Reads the reply to `show jobs all`. Entries of failed jobs can lack everything but their type.
     ///
     /// # Errors
-    /// A reply without a result.
+    /// A reply without a result, or with one that is no list of jobs.
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let result = reply.result().ok_or(NotAReply::Lacks("a result"))?;
+        let result = reply.listing(&[], "job")?;
         Ok(result.children_named("job").map(Self::read_element).collect())
     }
 
@@ -80,11 +89,19 @@ impl Job {
         }
     }
 
-    /// How far it is. Over is only what says `FIN`; well ended only what says `OK` besides.
+    /// How far it is. Over is only what says `FIN`; well ended only what says `OK` besides. A push is
+    /// over when no device is pending, and well ended when every device listed says `OK`; whether every
+    /// device that was meant is listed, the caller has to look.
     #[must_use]
     pub fn state(&self) -> JobState {
+        let device_says = |device: &PushedDevice, word: &str| device.result.as_deref() == Some(word);
         match (self.status.as_deref(), self.result.as_deref()) {
-            (Some("FIN"), Some("OK")) => JobState::Done,
+            (Some("FIN"), _) if self.devices.iter().any(|device| device_says(device, "PEND")) => {
+                JobState::Running
+            }
+            (Some("FIN"), Some("OK")) if self.devices.iter().all(|device| device_says(device, "OK")) => {
+                JobState::Done
+            }
             (Some("FIN"), _) => JobState::Failed,
             _ => JobState::Running,
         }

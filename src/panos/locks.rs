@@ -23,11 +23,9 @@ impl Lock {
     /// Reads the reply to `show config-locks` or `show commit-locks`.
     ///
     /// # Errors
-    /// A reply without a result.
+    /// A reply without a result, or with one that is no list of locks.
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let result = reply.result().ok_or(NotAReply::Lacks("a result"))?;
-        let container =
-            result.child("config-locks").or_else(|| result.child("commit-locks")).unwrap_or(result);
+        let container = reply.listing(&["config-locks", "commit-locks"], "entry")?;
         let read = container.children_named("entry").map(|entry| Self {
             owner: entry.attribute("name").unwrap_or_default().to_owned(),
             name: entry.text_of("name"),

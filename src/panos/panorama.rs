@@ -28,10 +28,9 @@ impl ManagedDevice {
     /// Reads the reply to `show devices connected` or `show devices all`.
     ///
     /// # Errors
-    /// A reply without a result.
+    /// A reply without a result, or with one that is no such list.
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let result = reply.result().ok_or(NotAReply::Lacks("a result"))?;
-        let devices = result.child("devices").unwrap_or(result);
+        let devices = reply.listing(&["devices"], "entry")?;
         let read = devices.children_named("entry").map(|entry| {
             let ha = entry.child("ha");
             Self {
@@ -123,10 +122,9 @@ impl TemplateStack {
     /// Reads the reply to `show template-stack`.
     ///
     /// # Errors
-    /// A reply without a result.
+    /// A reply without a result, or with one that is no such list.
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let result = reply.result().ok_or(NotAReply::Lacks("a result"))?;
-        let stacks = result.child("template-stack").unwrap_or(result);
+        let stacks = reply.listing(&["template-stack"], "entry")?;
         let read = stacks.children_named("entry").map(|stack| Self {
             name: stack.attribute("name").unwrap_or_default().to_owned(),
             templates: stack

@@ -6,14 +6,14 @@ use secrecy::{ExposeSecret, SecretString};
 use super::address::Address;
 use super::changes::PendingChange;
 use super::commit::{Commit, Enqueued, Scope};
-use super::error::{Error, Operation, Refusal};
+use super::error::{Error, Operation, Reason, Refusal};
 use super::ha::HaState;
 use super::import::KeyPairImport;
 use super::job::Job;
 use super::locks::Lock;
 use super::reply::{NotAReply, Reply};
 use super::system::{self, SystemInfo};
-use super::transport::{Limits, Transport};
+use super::transport::{Answer, Limits, Transport};
 use super::trust::Trust;
 use super::xml::Element;
 use super::xpath::XPath;
@@ -31,8 +31,13 @@ struct Exchange {
 }
 
 impl Exchange {
+    /// What is no success: a refusal, or an envelope that says neither yes nor no.
     fn refusal(&self) -> Error {
-        Refusal::read(self.operation, self.http, &self.reply).into()
+        let refusal = Refusal::read(self.operation, self.http, &self.reply);
+        if self.reply.status.is_none() && self.http == 200 && refusal.reason == Reason::Other {
+            return self.lacks(NotAReply::Lacks("a status"));
+        }
+        refusal.into()
     }
 
     fn lacks(&self, problem: NotAReply) -> Error {
@@ -56,6 +61,23 @@ impl Exchange {
         }
     }
 
+    /// A node of a configuration: the reply's `result`, or nothing where the node is missing, which
+    /// is told by code 7, by `No such node`, or by an empty result.
+    fn node(self) -> Result<Option<Element>, Error> {
+        let operation = self.operation;
+        let reply = match self.succeeded(&PERHAPS) {
+            Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => return Ok(None),
+            other => other?,
+        };
+        if reply.numeric_code() == Some(OBJECT_MISSING) {
+            return Ok(None);
+        }
+        match reply.result() {
+            Some(result) => Ok(Some(result.clone()).filter(|result| !result.is_blank())),
+            None => Err(Error::Unintelligible { operation, problem: NotAReply::Lacks("a result") }),
+        }
+    }
+
     /// A typed reading of a success.
     fn read<T>(self, read: impl FnOnce(&Reply) -> Result<T, NotAReply>) -> Result<T, Error> {
         let operation = self.operation;
@@ -71,6 +93,9 @@ const COMMITTED: [u16; 3] = [13, 19, 20];
 /// As above, or 7: the object is not there.
 const PERHAPS: [u16; 3] = [7, 19, 20];
 const OBJECT_MISSING: u16 = 7;
+const SAME_AS_BEFORE: u16 = 13;
+/// How devices say that a commit has nothing to do, where the code does not tell it.
+const NOTHING_TO_DO: [&str; 3] = ["no changes to commit", "No changes to commit", "No edits have been made"];
 
 impl Session {
     /// Prepares a session; nothing is sent yet.
@@ -78,6 +103,9 @@ impl Session {
     /// # Errors
     /// CA files that can't be read, or a key with characters that no HTTP header can carry.
     pub fn new(address: &Address, trust: &Trust, key: &SecretString, limits: Limits) -> Result<Self, Error> {
+        if key.expose_secret().is_empty() {
+            return Err(Error::Setup("the API key is empty".to_owned()));
+        }
         Ok(Self { transport: Transport::new(address, trust, Some(key), limits)? })
     }
 
@@ -184,15 +212,7 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn get(&self, xpath: &XPath) -> Result<Option<Element>, Error> {
-        let exchange = self.config("get", xpath, None).await?;
-        let operation = exchange.operation;
-        let reply = exchange.succeeded(&PERHAPS)?;
-        match reply.result() {
-            // An empty result is how some releases say that nothing is there.
-            Some(result) => Ok(Some(result.clone()).filter(|result| !result.content.is_empty())),
-            None if reply.numeric_code() == Some(OBJECT_MISSING) => Ok(None),
-            None => Err(Error::Unintelligible { operation, problem: NotAReply::Lacks("a result") }),
-        }
+        self.config("get", xpath, None).await?.node()
     }
 
     /// A node of the running configuration: the reply's `result`, or nothing where the node is missing.
@@ -200,17 +220,7 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn show(&self, xpath: &XPath) -> Result<Option<Element>, Error> {
-        let exchange = self.config("show", xpath, None).await?;
-        let operation = exchange.operation;
-        match exchange.succeeded(&PERHAPS) {
-            Ok(reply) => match reply.result() {
-                Some(result) => Ok(Some(result.clone()).filter(|result| !result.content.is_empty())),
-                None if reply.numeric_code() == Some(OBJECT_MISSING) => Ok(None),
-                None => Err(Error::Unintelligible { operation, problem: NotAReply::Lacks("a result") }),
-            },
-            Err(Error::Refused(refusal)) if refusal.reason == super::error::Reason::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+        self.config("show", xpath, None).await?.node()
     }
 
     /// Merges an element below a path into the candidate configuration. What is missing on the way is
@@ -244,8 +254,11 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn delete(&self, xpath: &XPath) -> Result<bool, Error> {
-        let reply = self.config("delete", xpath, None).await?.succeeded(&PERHAPS)?;
-        Ok(reply.numeric_code() != Some(OBJECT_MISSING))
+        match self.config("delete", xpath, None).await?.succeeded(&PERHAPS) {
+            Ok(reply) => Ok(reply.numeric_code() != Some(OBJECT_MISSING)),
+            Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Uploads a certificate with its key into the candidate configuration; the whole reply, for the log.
@@ -278,10 +291,8 @@ impl Session {
                 Ok(text.to_owned())
             }
             _ => {
-                let reply = Reply::parse(&answer.body)
-                    .map_err(|problem| Error::Unintelligible { operation, problem })?;
-                let exchange = Exchange { operation, http: answer.status, reply };
-                if exchange.reply.says_success() {
+                let exchange = Self::read(operation, &answer)?;
+                if exchange.http == 200 && exchange.reply.says_success() {
                     return Err(exchange.lacks(NotAReply::Lacks("a certificate")));
                 }
                 Err(exchange.refusal())
@@ -304,13 +315,12 @@ impl Session {
         if let Some(id) = reply.result().and_then(|result| result.text_of("job")) {
             return Ok(Enqueued::Job(id));
         }
-        if reply.messages.is_empty() {
-            return Err(Error::Unintelligible {
-                operation: Operation::Commit,
-                problem: NotAReply::Lacks("a job"),
-            });
+        let words = reply.messages.join(" ");
+        if reply.numeric_code() == Some(SAME_AS_BEFORE) || NOTHING_TO_DO.iter().any(|no| words.contains(no)) {
+            return Ok(Enqueued::NothingToDo(words));
         }
-        Ok(Enqueued::NothingToDo(reply.messages.join(" ")))
+        // Neither a job nor the news that none is needed: nobody knows what will happen.
+        Err(Error::Unintelligible { operation: Operation::Commit, problem: NotAReply::Lacks("a job") })
     }
 
     /// One job.
@@ -318,8 +328,10 @@ impl Session {
     /// # Errors
     /// As every request; a job the device does not know is a refusal for the reason `NotFound`.
     pub async fn job(&self, id: &str) -> Result<Job, Error> {
-        let id = Element::new("id").with_text(id);
-        self.op("show jobs", &Element::nested(&["show", "jobs"], Some(id))).await?.read(Job::read)
+        let element = Element::new("id").with_text(id);
+        self.op("show jobs", &Element::nested(&["show", "jobs"], Some(element)))
+            .await?
+            .read(|reply| Job::read_numbered(reply, id))
     }
 
     /// All jobs the device remembers.
@@ -349,6 +361,10 @@ impl Session {
 
     async fn exchange(&self, operation: Operation, request: RequestBuilder) -> Result<Exchange, Error> {
         let answer = self.transport.send(operation, request).await?;
+        Self::read(operation, &answer)
+    }
+
+    fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
         match Reply::parse(&answer.body) {
             Ok(reply) => Ok(Exchange { operation, http: answer.status, reply }),
             // A refusal by a web server in front says its status, not what its page looks like.

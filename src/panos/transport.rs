@@ -1,7 +1,6 @@
 //! HTTPS to one device: deadlines that a slow drip can't stretch, a bound on what is read, no redirects,
 //! no proxy, one connection kept open where the device allows it.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::address::Address;
 use super::error::{Error, Operation};
-use super::trust::{Judge, Trust};
+use super::trust::{Judge, Rejection, Trust};
 
 /// How long a device may take, and how much it may say.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +45,6 @@ pub(super) struct Answer {
 
 pub(super) struct Transport {
     client: Client,
-    judge: Arc<Judge>,
     url: String,
     limits: Limits,
 }
@@ -65,7 +63,7 @@ impl Transport {
             .with_safe_default_protocol_versions()
             .map_err(|error| setup(&error))?
             .dangerous()
-            .with_custom_certificate_verifier(judge.clone())
+            .with_custom_certificate_verifier(judge)
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         // A resumed session would not show the certificate again: each connection is judged afresh.
@@ -91,7 +89,7 @@ impl Transport {
             .pool_max_idle_per_host(1)
             .build()
             .map_err(|error| setup(&error.without_url()))?;
-        Ok(Self { client, judge, url: format!("https://{}:{}/api/", address.host(), address.port()), limits })
+        Ok(Self { client, url: format!("https://{}:{}/api/", address.host(), address.port()), limits })
     }
 
     /// A POST to the API, its fields in the body.
@@ -104,8 +102,27 @@ impl Transport {
         self.client.post(format!("{}?type=import", self.url))
     }
 
+    /// Sends a request and reads the whole answer.
+    ///
+    /// A device may close a kept connection in the very moment a request sets out on it. (Where the
+    /// client sees that before a byte was written, the HTTP library itself takes a new connection.) A
+    /// question that changes nothing is then put once more; anything else may have taken effect, so the
+    /// caller has to know.
     pub(super) async fn send(&self, operation: Operation, request: RequestBuilder) -> Result<Answer, Error> {
         let deadline = Instant::now() + self.limits.total;
+        let again = if operation.only_reads() { request.try_clone() } else { None };
+        match (self.attempt(operation, request, deadline).await, again) {
+            (Err(Error::Interrupted { .. }), Some(again)) => self.attempt(operation, again, deadline).await,
+            (outcome, _) => outcome,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        operation: Operation,
+        request: RequestBuilder,
+        deadline: Instant,
+    ) -> Result<Answer, Error> {
         let late = || Error::TimedOut { operation, seconds: self.limits.total.as_secs() };
         let sent = timeout_at(deadline, request.send()).await.map_err(|_| late())?;
         let mut response = sent.map_err(|error| self.explain(operation, error))?;
@@ -113,12 +130,16 @@ impl Transport {
         if !matches!(status, 200 | 400 | 403) {
             return Err(Error::Status { operation, status });
         }
+        let too_large = || Error::TooLarge { operation, limit: self.limits.body };
+        if response.content_length().is_some_and(|length| length > self.limits.body as u64) {
+            return Err(too_large());
+        }
         let mut body = Vec::new();
         loop {
             let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| late())?;
             let Some(chunk) = chunk.map_err(|error| self.explain(operation, error))? else { break };
             if body.len() + chunk.len() > self.limits.body {
-                return Err(Error::TooLarge { operation, limit: self.limits.body });
+                return Err(too_large());
             }
             body.extend_from_slice(&chunk);
         }
@@ -126,25 +147,55 @@ impl Transport {
     }
 
     fn explain(&self, operation: Operation, error: reqwest::Error) -> Error {
-        if let Some(rejection) = self.judge.take_rejection() {
+        let error = error.without_url();
+        if error.is_builder() {
+            return Error::Setup(innermost(&error).to_string());
+        }
+        let tls = tls_error(&error);
+        if let Some(rejection) = tls.and_then(Rejection::behind) {
             return Error::Identity(rejection);
         }
         let connecting = error.is_connect();
         if error.is_timeout() && !connecting {
             return Error::TimedOut { operation, seconds: self.limits.pause.as_secs() };
         }
-        let error = error.without_url();
-        // The outer layers only say that sending failed; the innermost one says why.
-        let mut innermost: &dyn std::error::Error = &error;
-        while let Some(source) = innermost.source() {
-            innermost = source;
-        }
-        let cause = match innermost.to_string() {
-            text if connecting && error.is_timeout() && error.source().is_some() => {
+        let cause = match (innermost(&error).to_string(), tls) {
+            (text, _) if connecting && error.is_timeout() => {
                 format!("no answer within {} seconds ({text})", self.limits.connect.as_secs())
             }
-            text => text,
+            (_, Some(rustls::Error::InvalidMessage(problem))) => {
+                format!("it does not speak TLS ({problem:?})")
+            }
+            (_, Some(tls)) => format!("TLS failed: {tls}"),
+            (text, _) if text == "tls handshake eof" => {
+                "it closed the connection during the TLS handshake".to_owned()
+            }
+            (text, _) => text,
         };
         if connecting { Error::Unreachable { cause } } else { Error::Interrupted { operation, cause } }
     }
+}
+
+/// The outer layers only say that sending failed; the innermost one says why.
+fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost
+}
+
+/// The TLS library's own error, which travels inside an I/O error.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return Some(tls);
+        }
+        next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
 }

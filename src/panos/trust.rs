@@ -7,15 +7,17 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use openssl::nid::Nid;
+use openssl::pkey::Id;
 use openssl::ssl::SslFiletype;
 use openssl::stack::Stack;
 use openssl::x509::store::{X509Lookup, X509Store, X509StoreBuilder};
 use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509PurposeId, X509StoreContext};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, PeerMisbehaved, SignatureScheme};
 
@@ -23,9 +25,12 @@ use super::address::Host;
 use crate::fingerprint::Fingerprint;
 
 /// Folders of CA certificates in OpenSSL's hashed form: read one certificate at a time, as needed.
-const HASHED_FOLDERS: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/ca-trust/extracted/pem/directory-hash"];
-/// Where a distribution has one file instead.
-const BUNDLES: [&str; 1] = ["/etc/pki/tls/certs/ca-bundle.crt"];
+const HASHED_FOLDERS: [&str; 2] = ["/etc/ssl/certs", FEDORA_FOLDER];
+const FEDORA_FOLDER: &str = "/etc/pki/ca-trust/extracted/pem/directory-hash";
+/// What Fedora and its kin had before that folder; their `/etc/ssl/certs` holds nothing hashed.
+const FEDORA_BUNDLE: &str = "/etc/pki/tls/certs/ca-bundle.crt";
+/// OpenSSL's words for "112 bits": no SHA-1, no RSA below 2048 bits in what has to be verified.
+const SECURITY_LEVEL: std::ffi::c_int = 2;
 
 /// How a device's HTTPS certificate is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +44,19 @@ pub enum Trust {
     Pinned(Vec<Fingerprint>),
     /// Not at all.
     AnyCertificate,
+}
+
+impl Trust {
+    /// Looks whether everything named here can be read, without talking to anybody.
+    ///
+    /// # Errors
+    /// A file that can't be used.
+    pub fn check(&self, host: &Host) -> Result<(), BadAuthority> {
+        match self {
+            Self::Authorities { files } => store(files, host).map(drop),
+            Self::Pinned(_) | Self::AnyCertificate => Ok(()),
+        }
+    }
 }
 
 /// A file of CA certificates that can't be used.
@@ -79,12 +97,26 @@ fn list(pins: &[Fingerprint]) -> String {
     pins.iter().map(Fingerprint::colons).collect::<Vec<_>>().join(" or ")
 }
 
+impl Rejection {
+    /// The judgement that ended a handshake, where one did.
+    pub(super) fn behind(error: &rustls::Error) -> Option<Self> {
+        match error {
+            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => Some(
+                inner.downcast_ref::<Self>().cloned().unwrap_or_else(|| Self::Unusable(inner.to_string())),
+            ),
+            rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
+                Some(Self::Unusable("the handshake is not signed with its key".to_owned()))
+            }
+            rustls::Error::InvalidCertificate(other) => Some(Self::Unusable(other.to_string())),
+            _ => None,
+        }
+    }
+}
+
 /// The judge that rustls asks in each handshake.
 pub(super) struct Judge {
     trust: Prepared,
     algorithms: WebPkiSupportedAlgorithms,
-    /// rustls wraps errors in several layers on their way up; here the typed one is kept.
-    last: Mutex<Option<Rejection>>,
 }
 
 enum Prepared {
@@ -105,59 +137,55 @@ impl Judge {
             Trust::AnyCertificate => Prepared::AnyCertificate,
         };
         let algorithms = provider.signature_verification_algorithms;
-        Ok(Arc::new(Self { trust, algorithms, last: Mutex::new(None) }))
-    }
-
-    /// The reason for the last refused handshake, once.
-    pub(super) fn take_rejection(&self) -> Option<Rejection> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
+        Ok(Arc::new(Self { trust, algorithms }))
     }
 
     fn judge(&self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Result<(), Rejection> {
         let seen = Fingerprint::of_der(leaf);
         match &self.trust {
-            Prepared::AnyCertificate => Ok(()),
-            Prepared::Pinned(pins) if pins.contains(&seen) => Ok(()),
-            Prepared::Pinned(pins) => Err(Rejection::OtherThanPinned { seen, pinned: pins.clone() }),
-            Prepared::Authorities(store) => verify(store, leaf, others, seen),
+            Prepared::AnyCertificate => {}
+            Prepared::Pinned(pins) if pins.contains(&seen) => {}
+            Prepared::Pinned(pins) => {
+                return Err(Rejection::OtherThanPinned { seen, pinned: pins.clone() });
+            }
+            Prepared::Authorities(store) => verify(store, leaf, others, seen)?,
         }
+        check_key(leaf)
     }
+}
 
-    /// PAN-OS may present an X.509 v1 certificate, which webpki does not parse: so only the public key
-    /// is taken from the certificate (by OpenSSL), and webpki checks the signature against that key.
-    fn check_signature(
-        &self,
-        message: &[u8],
-        leaf: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-        first_only: bool,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let key = X509::from_der(leaf)
-            .and_then(|leaf| leaf.public_key())
-            .and_then(|key| key.public_key_to_der())
-            .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
-        let key = SubjectPublicKeyInfoDer::from(key);
-        let entity = webpki::RawPublicKeyEntity::try_from(&key)
-            .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
-        let candidates = self
-            .algorithms
-            .mapping
-            .iter()
-            .find(|(scheme, _)| *scheme == signed.scheme)
-            .map(|(_, algorithms)| *algorithms)
-            .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
-        // In TLS 1.3 a scheme names one curve; in TLS 1.2 several algorithms can stand behind it.
-        let candidates = if first_only { candidates.get(..1).unwrap_or_default() } else { candidates };
-        if candidates
-            .iter()
-            .any(|algorithm| entity.verify_signature(*algorithm, message, signed.signature()).is_ok())
-        {
-            return Ok(HandshakeSignatureValid::assertion());
+/// PAN-OS may present an X.509 v1 certificate, which webpki does not parse: so only the public key
+/// is taken from the certificate (by OpenSSL), and webpki checks the signature against that key.
+fn public_key(leaf: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, rustls::Error> {
+    X509::from_der(leaf)
+        .and_then(|leaf| leaf.public_key())
+        .and_then(|key| key.public_key_to_der())
+        .map(SubjectPublicKeyInfoDer::from)
+        .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))
+}
+
+/// Whether the handshake's signature could be checked at all with the certificate's key; else that
+/// check would fail with words that accuse the device.
+fn check_key(leaf: &[u8]) -> Result<(), Rejection> {
+    let unusable = |error: openssl::error::ErrorStack| Rejection::Unusable(error.to_string());
+    let key = X509::from_der(leaf).and_then(|leaf| leaf.public_key()).map_err(unusable)?;
+    let curve = key.ec_key().ok().and_then(|key| key.group().curve_name());
+    let (fits, kind) = match key.id() {
+        Id::RSA => ((2048..=8192).contains(&key.bits()), format!("RSA of {} bits", key.bits())),
+        Id::EC => {
+            let name = curve.and_then(|nid| nid.short_name().ok()).unwrap_or("of its own");
+            let fits = matches!(curve, Some(Nid::X9_62_PRIME256V1 | Nid::SECP384R1));
+            (fits, format!("EC on the curve {name}"))
         }
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Rejection::Unusable("the handshake is not signed with its key".to_owned()));
-        Err(rustls::Error::InvalidCertificate(CertificateError::BadSignature))
+        Id::ED25519 => (true, String::new()),
+        _ => (false, "of another kind".to_owned()),
+    };
+    if fits {
+        return Ok(());
     }
+    Err(Rejection::Unusable(format!(
+        "its key is {kind}; RSA of 2048 to 8192 bits, EC on P-256 or P-384 and Ed25519 are supported"
+    )))
 }
 
 impl fmt::Debug for Judge {
@@ -176,7 +204,6 @@ impl ServerCertVerifier for Judge {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         self.judge(leaf, others).map(|()| ServerCertVerified::assertion()).map_err(|rejection| {
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(rejection.clone());
             rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(rejection))))
         })
     }
@@ -187,7 +214,21 @@ impl ServerCertVerifier for Judge {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.check_signature(message, leaf, signed, false)
+        let key = public_key(leaf)?;
+        let entity = webpki::RawPublicKeyEntity::try_from(&key)
+            .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        // In TLS 1.2 a scheme names no curve: several algorithms can stand behind it.
+        let (_, candidates) = self
+            .algorithms
+            .mapping
+            .iter()
+            .find(|(scheme, _)| *scheme == signed.scheme)
+            .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
+        candidates
+            .iter()
+            .find(|algorithm| entity.verify_signature(**algorithm, message, signed.signature()).is_ok())
+            .map(|_| HandshakeSignatureValid::assertion())
+            .ok_or(rustls::Error::InvalidCertificate(CertificateError::BadSignature))
     }
 
     fn verify_tls13_signature(
@@ -196,7 +237,7 @@ impl ServerCertVerifier for Judge {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.check_signature(message, leaf, signed, true)
+        verify_tls13_signature_with_raw_key(message, &public_key(leaf)?, signed, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
@@ -252,16 +293,15 @@ fn store(files: &[PathBuf], host: &Host) -> Result<X509Store, BadAuthority> {
             lookup.add_dir(folder, SslFiletype::PEM).map_err(system)?;
         }
     }
-    for bundle in BUNDLES.map(Path::new) {
-        if bundle.is_file() && !HASHED_FOLDERS.iter().any(|folder| Path::new(folder).is_dir()) {
-            add_file(&mut builder, bundle)?;
-        }
+    if !Path::new(FEDORA_FOLDER).is_dir() && Path::new(FEDORA_BUNDLE).is_file() {
+        add_file(&mut builder, Path::new(FEDORA_BUNDLE))?;
     }
     for file in files {
         add_file(&mut builder, file)?;
     }
     let mut rules = X509VerifyParam::new().map_err(system)?;
     rules.set_purpose(X509PurposeId::SSL_SERVER).map_err(system)?;
+    rules.set_auth_level(SECURITY_LEVEL);
     rules.set_hostflags(X509CheckFlags::NO_PARTIAL_WILDCARDS);
     // A device's own self-signed certificate, or one intermediate, may be what the administrator trusts.
     rules.set_flags(X509VerifyFlags::PARTIAL_CHAIN | X509VerifyFlags::TRUSTED_FIRST).map_err(system)?;

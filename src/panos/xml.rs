@@ -7,6 +7,12 @@ use quick_xml::{Reader, Writer};
 /// Elements nested deeper than this are refused. PAN-OS configuration paths stay below 30.
 pub const MAX_DEPTH: usize = 100;
 
+/// Documents of more elements are refused: in memory an element takes some thirty times its text.
+pub const MAX_ELEMENTS: usize = 300_000;
+
+/// Elements with more attributes are refused: looking for duplicates takes quadratic time.
+pub const MAX_ATTRIBUTES: usize = 100;
+
 /// One element with its attributes and content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Element {
@@ -42,6 +48,9 @@ pub enum XmlError {
     /// Nested deeper than [`MAX_DEPTH`].
     #[error("its elements are nested more than {MAX_DEPTH} deep")]
     TooDeep,
+    /// More than [`MAX_ELEMENTS`], or one with more than [`MAX_ATTRIBUTES`].
+    #[error("it has more than {MAX_ELEMENTS} elements, or {MAX_ATTRIBUTES} attributes in one")]
+    TooMany,
     /// No element at all.
     #[error("it holds no XML element")]
     Empty,
@@ -132,6 +141,12 @@ impl Element {
         self.child(name).map(Self::text).filter(|text| !text.is_empty())
     }
 
+    /// Whether there is neither a child element nor any text but blanks.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.children().next().is_none() && self.text().is_empty()
+    }
+
     /// Reads a whole document.
     ///
     /// # Errors
@@ -141,8 +156,15 @@ impl Element {
         reader.config_mut().check_comments = true;
         let mut open: Vec<Self> = Vec::new();
         let mut root: Option<Self> = None;
+        let mut elements: usize = 0;
         loop {
             let event = reader.read_event().map_err(|error| XmlError::Malformed(error.to_string()))?;
+            if matches!(event, Event::Start(_) | Event::Empty(_)) {
+                elements += 1;
+                if elements > MAX_ELEMENTS {
+                    return Err(XmlError::TooMany);
+                }
+            }
             match event {
                 Event::Start(start) => {
                     if open.len() >= MAX_DEPTH {
@@ -183,6 +205,9 @@ impl Element {
     fn read_start(start: &BytesStart<'_>) -> Result<Self, XmlError> {
         let mut element = Self::new(start.name().as_ref());
         for attribute in start.attributes() {
+            if element.attributes.len() >= MAX_ATTRIBUTES {
+                return Err(XmlError::TooMany);
+            }
             let attribute = attribute.map_err(|error| XmlError::Malformed(error.to_string()))?;
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
@@ -267,6 +292,10 @@ mod tests {
         assert!(matches!(Element::parse("<a>&bomb;</a>"), Err(XmlError::Malformed(_))));
         assert_eq!(Element::parse("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), Err(XmlError::Doctype));
         assert_eq!(Element::parse(&"<a>".repeat(MAX_DEPTH + 1)), Err(XmlError::TooDeep));
+        let wide = format!("<a>{}</a>", "<b/>".repeat(MAX_ELEMENTS));
+        assert_eq!(Element::parse(&wide), Err(XmlError::TooMany));
+        let attributes: String = (0..=MAX_ATTRIBUTES).map(|n| format!(" a{n}=''")).collect();
+        assert_eq!(Element::parse(&format!("<a{attributes}/>")), Err(XmlError::TooMany));
     }
 
     #[test]

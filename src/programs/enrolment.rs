@@ -84,7 +84,10 @@ impl EnrolmentArguments {
             )));
         }
         if !is_word(&self.service, "._-") {
-            return Err(BadArguments::Other(format!("'{}' is not a valid service", self.service.escape_debug())));
+            return Err(BadArguments::Other(format!(
+                "'{}' is not a valid service",
+                self.service.escape_debug()
+            )));
         }
         if !is_word(&self.ca, "._- ") {
             return Err(BadArguments::Other(format!("'{}' is not the name of a CA", self.ca.escape_debug())));
@@ -97,16 +100,18 @@ impl EnrolmentArguments {
         let key_bits = self.key_bits.as_deref().map(|bits| key_bits(bits, key_type)).transpose()?;
         let mut names = vec![common_name.to_string()];
         for name in &self.names {
-            check_dns_name(name)
-                .map_err(|reason| BadArguments::Other(format!("--san '{}': {reason}", name.escape_debug())))?;
+            check_dns_name(name).map_err(|reason| {
+                BadArguments::Other(format!("--san '{}': {reason}", name.escape_debug()))
+            })?;
             let name = name.to_ascii_lowercase();
             if !names.contains(&name) {
                 names.push(name);
             }
         }
         let address = |text: &String| {
-            text.parse()
-                .map_err(|_| BadArguments::Other(format!("--ip '{}' is not an IP address", text.escape_debug())))
+            text.parse().map_err(|_| {
+                BadArguments::Other(format!("--ip '{}' is not an IP address", text.escape_debug()))
+            })
         };
         Ok(Enrolment {
             principal: format!("{}/{common_name}", self.service),
@@ -132,7 +137,10 @@ fn key_type(text: &str) -> Result<KeyType, BadArguments> {
         "rsa" => Ok(KeyType::Rsa),
         "dsa" => Ok(KeyType::Dsa),
         "ec" | "ecdsa" => Ok(KeyType::Ec),
-        _ => Err(BadArguments::KeyType(format!("'{}' is not a key type: RSA, DSA, EC or ECDSA", text.escape_debug()))),
+        _ => Err(BadArguments::KeyType(format!(
+            "'{}' is not a key type: RSA, DSA, EC or ECDSA",
+            text.escape_debug()
+        ))),
     }
 }
 
@@ -215,9 +223,16 @@ mod tests {
 
     #[test]
     fn names_and_addresses_are_checked() {
-        let enrolment = check(&["--san", "GP.example.com", "--san", "vpn.example.com", "--ip", "::1"]).unwrap();
+        let enrolment =
+            check(&["--san", "GP.example.com", "--san", "vpn.example.com", "--ip", "::1"]).unwrap();
         assert_eq!(enrolment.names, ["gp.example.com", "vpn.example.com"]);
-        for words in [&["--san", "*.x"][..], &["--san", ""], &["--ip", "300.1.1.1"], &["-S", "HTTP/x"], &["--ca", "-x"]] {
+        for words in [
+            &["--san", "*.x"][..],
+            &["--san", ""],
+            &["--ip", "300.1.1.1"],
+            &["-S", "HTTP/x"],
+            &["--ca", "-x"],
+        ] {
             assert_eq!(check(words).unwrap_err(), Exit::Usage, "{words:?}");
         }
     }

@@ -1,6 +1,5 @@
 //! `pan_getcert`: ask FreeIPA for a certificate, have it installed now and at each renewal.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
@@ -158,7 +157,8 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
         check_device(&wishes::options_for(&arguments.device, &config, device), device)?;
     }
     let installer = installer()?;
-    let installer_arguments = installer_arguments(arguments, &named, &devices).map_err(BadArguments::Other)?;
+    let installer_arguments =
+        installer_arguments(arguments, &named, &devices).map_err(BadArguments::Other)?;
     let post_save = post_save_command(&installer, &installer_arguments)
         .map_err(|error| BadArguments::Other(error.to_string()))?;
     let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(BadArguments::Other);
@@ -266,7 +266,10 @@ async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Res
         }
         Some(tracked) => {
             getcert.set_post_save(&tracked.id, post_save).await?;
-            report::line(&format!("Request \"{}\" modified: it was tracked already, nothing is issued anew.", tracked.id));
+            report::line(&format!(
+                "Request \"{}\" modified: it was tracked already, nothing is issued anew.",
+                tracked.id
+            ));
             match tracked.phase() {
                 // The first certificate is still to come.
                 crate::host::certmonger::Phase::Done => Asked::Updated,
@@ -320,9 +323,12 @@ fn judge(
     for device in &request.devices {
         let record = records.read(device, &request.named.base_name)?;
         match record {
-            Some(record) if wanted.is_some_and(|wanted| record.proves(wanted)) => report::line(&finished(&record, request)),
+            Some(record) if wanted.is_some_and(|wanted| record.proves(wanted)) => {
+                report::line(&finished(&record, request))
+            }
             Some(record) => troubles.push(trouble(record, begun)),
-            None => troubles.push(not_installed(device.to_string(), "the post-save command left no installation record")),
+            None => troubles
+                .push(not_installed(device.to_string(), "the post-save command left no installation record")),
         }
     }
     let (failed, all) = (troubles.len(), request.devices.len());
@@ -337,7 +343,12 @@ fn judge(
             each.resize(all, Exit::Done);
             let what = format!("{failed} of {all} devices don't run the new certificate");
             let exit = Exit::of_all(&each);
-            Err(Trouble::NotInstalled { device: request.named.common_name.to_string(), what, advice: None, exit })
+            Err(Trouble::NotInstalled {
+                device: request.named.common_name.to_string(),
+                what,
+                advice: None,
+                exit,
+            })
         }
     }
 }
@@ -347,9 +358,13 @@ fn finished(record: &Record, request: &Request) -> String {
         State::Installed { object, .. } => object.to_string(),
         _ => request.named.object.to_string(),
     };
-    let until = record.certificate.as_ref().map(|facts| facts.not_after.format(" until %Y-%m-%d").to_string());
+    let until =
+        record.certificate.as_ref().map(|facts| facts.not_after.format(" until %Y-%m-%d").to_string());
     let until = until.unwrap_or_default();
-    format!("FINISHED: {} runs the certificate '{object}' for {}, valid{until}.", record.device, record.common_name)
+    format!(
+        "FINISHED: {} runs the certificate '{object}' for {}, valid{until}.",
+        record.device, record.common_name
+    )
 }
 
 fn trouble(record: Record, begun: DateTime<Utc>) -> Trouble {
@@ -378,7 +393,9 @@ async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
         ProfileKnown::Yes => Ok(()),
         ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),
         ProfileKnown::CantTell(why) => {
-            report::line(&format!("Whether IPA has the certificate profile '{profile}' can't be checked here ({why}); IPA decides."));
+            report::line(&format!(
+                "Whether IPA has the certificate profile '{profile}' can't be checked here ({why}); IPA decides."
+            ));
             Ok(())
         }
     }
@@ -408,7 +425,8 @@ fn in_a_row(devices: &[Address]) -> String {
 
 /// The installer that lies beside this program.
 fn installer() -> Result<PathBuf, BadArguments> {
-    let unknown = |error: std::io::Error| BadArguments::Other(format!("where this program lies is not known: {error}"));
+    let unknown =
+        |error: std::io::Error| BadArguments::Other(format!("where this program lies is not known: {error}"));
     let beside = std::env::current_exe().map_err(unknown)?.with_file_name(INSTALLER);
     if beside.is_file() {
         Ok(beside)
@@ -417,7 +435,11 @@ fn installer() -> Result<PathBuf, BadArguments> {
     }
 }
 
-fn installer_arguments(arguments: &Arguments, named: &Named, devices: &[Address]) -> Result<Vec<String>, String> {
+fn installer_arguments(
+    arguments: &Arguments,
+    named: &Named,
+    devices: &[Address],
+) -> Result<Vec<String>, String> {
     let certificate = &arguments.certificate;
     let mut words = vec!["-c".to_owned(), named.common_name.to_string()];
     if certificate.cert_name.is_some() {
@@ -437,7 +459,6 @@ fn installer_arguments(arguments: &Arguments, named: &Named, devices: &[Address]
     Ok(words)
 }
 
-/// The folder of this very process belongs to its effective user.
 fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0)
+    rustix::process::geteuid().is_root()
 }

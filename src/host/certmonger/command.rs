@@ -34,14 +34,9 @@ pub enum Unquotable {
 }
 
 /// The command that makes certmonger run this program with exactly these arguments.
-pub fn post_save_command<A: AsRef<OsStr>>(
-    program: &Path,
-    arguments: &[A],
-) -> Result<String, Unquotable> {
+pub fn post_save_command<A: AsRef<OsStr>>(program: &Path, arguments: &[A]) -> Result<String, Unquotable> {
     if !program.is_absolute() {
-        return Err(Unquotable::NotAbsolute(
-            program.to_string_lossy().into_owned(),
-        ));
+        return Err(Unquotable::NotAbsolute(program.to_string_lossy().into_owned()));
     }
     let mut command = word(program.as_os_str())?;
     for argument in arguments {
@@ -55,9 +50,7 @@ pub fn post_save_command<A: AsRef<OsStr>>(
 }
 
 fn word(text: &OsStr) -> Result<String, Unquotable> {
-    let text = text
-        .to_str()
-        .ok_or_else(|| Unquotable::NotUtf8(text.to_string_lossy().into_owned()))?;
+    let text = text.to_str().ok_or_else(|| Unquotable::NotUtf8(text.to_string_lossy().into_owned()))?;
     if text.is_empty() {
         return Err(Unquotable::Empty);
     }
@@ -124,26 +117,13 @@ mod tests {
             buffer.extend(literal);
         }
         let whole = !(single || double || escape);
-        whole.then(|| {
-            buffer
-                .split('\0')
-                .filter(|word| !word.is_empty())
-                .map(str::to_owned)
-                .collect()
-        })
+        whole.then(|| buffer.split('\0').filter(|word| !word.is_empty()).map(str::to_owned).collect())
     }
 
     #[test]
     fn plain_words_stay_readable() {
-        let readable = command(&[
-            "-c",
-            "gp.example.com",
-            "-p",
-            "gp_portal",
-            "[2001:db8::1]:443",
-            "fw1:443",
-        ])
-        .unwrap();
+        let readable =
+            command(&["-c", "gp.example.com", "-p", "gp_portal", "[2001:db8::1]:443", "fw1:443"]).unwrap();
         assert_eq!(
             readable,
             "/usr/bin/pan_instcert -c gp.example.com -p gp_portal '[2001:db8::1]:443' fw1:443"
@@ -152,8 +132,7 @@ mod tests {
 
     #[test]
     fn blanks_quotes_and_backslashes_are_quoted() {
-        let quoted =
-            command(&["a b", "it's", r#"say "x""#, r"back\slash", "$HOME", "; rm"]).unwrap();
+        let quoted = command(&["a b", "it's", r#"say "x""#, r"back\slash", "$HOME", "; rm"]).unwrap();
         let wanted = r#"'a b' 'it'"'"'s' 'say "x"' 'back\slash' '$HOME' '; rm'"#;
         assert_eq!(quoted, format!("/usr/bin/pan_instcert {wanted}"));
     }
@@ -163,28 +142,18 @@ mod tests {
         let odd = post_save_command(Path::new("/opt/my tools/pan"), &["-v"]).unwrap();
         assert_eq!(odd, "'/opt/my tools/pan' -v");
         let relative = post_save_command::<&str>(Path::new("pan_instcert"), &[]);
-        assert_eq!(
-            relative,
-            Err(Unquotable::NotAbsolute("pan_instcert".to_owned()))
-        );
+        assert_eq!(relative, Err(Unquotable::NotAbsolute("pan_instcert".to_owned())));
     }
 
     #[test]
     fn what_cannot_be_carried_is_refused_and_not_changed() {
         assert_eq!(command(&["-n", ""]), Err(Unquotable::Empty));
         for text in ["a\nb", "a\0b", "a\tb", "\r", "\x1b[0m", "\u{7f}", "\u{85}"] {
-            assert_eq!(
-                command(&[text]),
-                Err(Unquotable::Control(text.to_owned())),
-                "{text:?}"
-            );
+            assert_eq!(command(&[text]), Err(Unquotable::Control(text.to_owned())), "{text:?}");
         }
         let latin = post_save_command(Path::new("/bin/x"), &[OsStr::from_bytes(b"caf\xe9")]);
         assert!(matches!(latin, Err(Unquotable::NotUtf8(_))));
-        assert!(matches!(
-            command(&["x".repeat(LONGEST).as_str()]),
-            Err(Unquotable::TooLong(_))
-        ));
+        assert!(matches!(command(&["x".repeat(LONGEST).as_str()]), Err(Unquotable::TooLong(_))));
     }
 
     #[test]
@@ -195,9 +164,7 @@ mod tests {
             let count = random.random_range(0..5);
             let arguments: Vec<String> = std::iter::repeat_with(|| {
                 let length = random.random_range(1..10);
-                std::iter::repeat_with(|| *alphabet.choose(&mut rand::rng()).unwrap())
-                    .take(length)
-                    .collect()
+                std::iter::repeat_with(|| *alphabet.choose(&mut rand::rng()).unwrap()).take(length).collect()
             })
             .take(count)
             .collect();

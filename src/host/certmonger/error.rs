@@ -107,14 +107,10 @@ impl GetcertError {
     /// What to do about it, where that can be said.
     pub fn advice(&self) -> Option<String> {
         match self {
-            Self::ProgramMissing { program } if program == "sudo" => {
-                Some("run it as root".to_owned())
-            }
+            Self::ProgramMissing { program } if program == "sudo" => Some("run it as root".to_owned()),
             Self::ProgramMissing { .. } => Some("install the package certmonger".to_owned()),
             Self::NotRunning { .. } => Some("start it: systemctl start certmonger".to_owned()),
-            Self::SudoRefused { .. } | Self::NotPermitted { .. } => {
-                Some("run it as root".to_owned())
-            }
+            Self::SudoRefused { .. } | Self::NotPermitted { .. } => Some("run it as root".to_owned()),
             Self::NoSuchCa { .. } => Some("see which there are: getcert list-cas".to_owned()),
             _ => None,
         }

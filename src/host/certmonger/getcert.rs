@@ -96,23 +96,14 @@ impl Getcert {
         let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
         let sudo = words.first().is_some_and(|word| word == "sudo");
         let patience = if sudo { PATIENCE_WITH_SUDO } else { PATIENCE };
-        Self {
-            words,
-            ca: ca.map(str::to_owned),
-            session_bus: false,
-            patience,
-        }
+        Self { words, ca: ca.map(str::to_owned), session_bus: false, patience }
     }
 
     /// The usual program for a CA: `ipa-getcert` for the one named `IPA`, `getcert` for any other.
     ///
     /// ipa-getcert shows requests of that CA only, and moves every request it changes to it.
     pub fn for_ca(ca: &str, through_sudo: bool) -> Self {
-        let (program, ca) = if ca == "IPA" {
-            ("ipa-getcert", None)
-        } else {
-            ("getcert", Some(ca))
-        };
+        let (program, ca) = if ca == "IPA" { ("ipa-getcert", None) } else { ("getcert", Some(ca)) };
         let sudo = through_sudo.then_some("sudo");
         Self::new(sudo.into_iter().chain([program]), ca)
     }
@@ -120,10 +111,7 @@ impl Getcert {
     /// The same, talking to the certmonger on the session bus or on the system's.
     #[must_use]
     pub fn on_session_bus(self, session_bus: bool) -> Self {
-        Self {
-            session_bus,
-            ..self
-        }
+        Self { session_bus, ..self }
     }
 
     /// The same with another limit on the time of each call.
@@ -141,9 +129,7 @@ impl Getcert {
         line.pair("-f", &new.certificate);
         line.pair("-k", &new.key);
         new.dns.iter().for_each(|name| line.pair("-D", name));
-        new.ip_addresses
-            .iter()
-            .for_each(|address| line.pair("-A", address.to_string()));
+        new.ip_addresses.iter().for_each(|address| line.pair("-A", address.to_string()));
         line.option("-T", new.profile.as_deref());
         line.key(new.key_type, new.key_bits);
         line.option("-C", new.post_save.as_deref());
@@ -157,9 +143,7 @@ impl Getcert {
         line.pair("-i", id);
         line.pair("-C", post_save);
         let ran = self.run(line).await?;
-        quoted_after(&ran, "Request ")
-            .map(drop)
-            .ok_or_else(|| failure(&ran))
+        quoted_after(&ran, "Request ").map(drop).ok_or_else(|| failure(&ran))
     }
 
     /// Asks the CA for a new certificate for the same key.
@@ -168,9 +152,7 @@ impl Getcert {
         line.pair("-i", id);
         line.option("-C", post_save);
         let ran = self.run(line).await?;
-        quoted_after(&ran, "Resubmitting ")
-            .map(drop)
-            .ok_or_else(|| failure(&ran))
+        quoted_after(&ran, "Resubmitting ").map(drop).ok_or_else(|| failure(&ran))
     }
 
     /// Asks the CA for a new certificate for a new key, of the old kind unless another is named.
@@ -186,9 +168,7 @@ impl Getcert {
         line.key(key_type, key_bits);
         line.option("-C", post_save);
         let ran = self.run(line).await?;
-        quoted_after(&ran, "Resubmitting ")
-            .map(drop)
-            .ok_or_else(|| failure(&ran))
+        quoted_after(&ran, "Resubmitting ").map(drop).ok_or_else(|| failure(&ran))
     }
 
     /// How far the request for a certificate file is.
@@ -197,10 +177,7 @@ impl Getcert {
         line.pair("-f", certificate);
         line.flag("-v");
         let ran = self.run(line).await?;
-        ran.stdout
-            .lines()
-            .find_map(status_line)
-            .ok_or_else(|| failure(&ran))
+        ran.stdout.lines().find_map(status_line).ok_or_else(|| failure(&ran))
     }
 
     /// Everything about the request for a certificate file, or nothing if there is none.
@@ -262,10 +239,8 @@ impl Line {
     }
 
     fn key(&mut self, kind: Option<KeyType>, bits: Option<u32>) {
-        kind.into_iter()
-            .for_each(|kind| self.pair("-G", kind.to_string()));
-        bits.into_iter()
-            .for_each(|bits| self.pair("-g", bits.to_string()));
+        kind.into_iter().for_each(|kind| self.pair("-G", kind.to_string()));
+        bits.into_iter().for_each(|bits| self.pair("-g", bits.to_string()));
     }
 }
 
@@ -277,17 +252,12 @@ fn status_line(line: &str) -> Option<Status> {
         "no" => false,
         _ => return None,
     };
-    Some(Status {
-        state: State::new(state),
-        stuck,
-    })
+    Some(Status { state: State::new(state), stuck })
 }
 
 /// The nickname in a line such as `New signing request "X" added.`
 fn quoted_after(ran: &Ran, beginning: &str) -> Option<String> {
-    ran.stdout
-        .lines()
-        .find_map(|line| nickname(line.strip_prefix(beginning)?))
+    ran.stdout.lines().find_map(|line| nickname(line.strip_prefix(beginning)?))
 }
 
 fn nickname(text: &str) -> Option<String> {
@@ -304,10 +274,7 @@ fn failure(ran: &Ran) -> GetcertError {
     {
         return GetcertError::AlreadyTracked { nickname };
     }
-    if ran
-        .stderr
-        .lines()
-        .any(|line| line.starts_with("sudo: ") || line.starts_with("Sorry, "))
+    if ran.stderr.lines().any(|line| line.starts_with("sudo: ") || line.starts_with("Sorry, "))
         || any(&[" sudoers"])
     {
         return GetcertError::SudoRefused { said };
@@ -315,9 +282,7 @@ fn failure(ran: &Ran) -> GetcertError {
     if any(&["No request found"]) {
         return GetcertError::NotTracked;
     }
-    if any(&["AccessDenied", "nsufficient permission", "not authorized"])
-        && !said.starts_with("Path ")
-    {
+    if any(&["AccessDenied", "nsufficient permission", "not authorized"]) && !said.starts_with("Path ") {
         return GetcertError::NotPermitted { said };
     }
     if any(&[
@@ -334,33 +299,19 @@ fn failure(ran: &Ran) -> GetcertError {
     if said.starts_with("Path ") || said.starts_with("The parent of location ") {
         return GetcertError::Path { said };
     }
-    GetcertError::Failed {
-        program: ran.program.clone(),
-        ending: ran.status.to_string(),
-        said,
-    }
+    GetcertError::Failed { program: ran.program.clone(), ending: ran.status.to_string(), said }
 }
 
 /// What was said on both streams in one line: without the pages of usage that follow some complaints, and
 /// without control characters.
 fn said(ran: &Ran) -> String {
     let lines = [&ran.stdout, &ran.stderr].into_iter().flat_map(|stream| {
-        let useful = stream
-            .lines()
-            .take_while(|line| !line.contains("client certificate enrollment tool"));
+        let useful = stream.lines().take_while(|line| !line.contains("client certificate enrollment tool"));
         useful.map(str::trim).filter(|line| !line.is_empty())
     });
     let text = lines.take(10).collect::<Vec<_>>().join(" ");
-    let text: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(2000)
-        .collect();
-    if text.is_empty() {
-        "it said nothing".to_owned()
-    } else {
-        text
-    }
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(2000).collect();
+    if text.is_empty() { "it said nothing".to_owned() } else { text }
 }
 
 #[cfg(test)]

@@ -113,10 +113,7 @@ const REQUEST: &str = "Request ID";
 impl Listing {
     /// Reads the output of `getcert list`.
     pub fn parse(text: &str) -> Result<Self, BadListing> {
-        let mut listing = Self {
-            tracked: None,
-            requests: Vec::new(),
-        };
+        let mut listing = Self { tracked: None, requests: Vec::new() };
         let mut open: Option<Draft> = None;
         let mut ids = HashSet::new();
         for (number, line) in text.lines().enumerate() {
@@ -125,20 +122,14 @@ impl Listing {
                 let count = count.trim().trim_end_matches('.').parse();
                 listing.tracked = Some(count.map_err(|_| bad)?);
             } else if let Some(id) = line.strip_prefix(REQUEST) {
-                let id = id
-                    .trim()
-                    .strip_prefix('\'')
-                    .and_then(|id| id.strip_suffix("':"))
-                    .ok_or(bad)?;
+                let id = id.trim().strip_prefix('\'').and_then(|id| id.strip_suffix("':")).ok_or(bad)?;
                 if !ids.insert(id.to_owned()) {
                     return Err(BadListing::Twice { id: id.to_owned() });
                 }
                 if let Some(done) = open.replace(Draft::new(id)) {
                     listing.requests.push(done.finish()?);
                 }
-            } else if let (Some(draft), Some((name, value))) =
-                (&mut open, line.trim().split_once(':'))
-            {
+            } else if let (Some(draft), Some((name, value))) = (&mut open, line.trim().split_once(':')) {
                 draft.take(name, value.trim()).ok_or(bad)?;
             }
         }
@@ -153,11 +144,8 @@ impl Listing {
 
     /// The request for this certificate file.
     pub fn for_certificate(&self, file: &Path) -> Option<&Tracked> {
-        let in_file =
-            |storage: &Storage| storage.kind == "FILE" && storage.location.as_deref() == Some(file);
-        self.requests
-            .iter()
-            .find(|request| request.certificate.as_ref().is_some_and(in_file))
+        let in_file = |storage: &Storage| storage.kind == "FILE" && storage.location.as_deref() == Some(file);
+        self.requests.iter().find(|request| request.certificate.as_ref().is_some_and(in_file))
     }
 }
 
@@ -199,18 +187,12 @@ impl Draft {
             track: None,
             auto_renew: None,
         };
-        Self {
-            has_status: false,
-            tracked,
-        }
+        Self { has_status: false, tracked }
     }
 
     /// Nothing if a field that decides something has a value that can't be.
     fn take(&mut self, name: &str, value: &str) -> Option<()> {
-        let Self {
-            has_status,
-            tracked,
-        } = self;
+        let Self { has_status, tracked } = self;
         match name {
             "status" if !*has_status => {
                 if value.is_empty() {
@@ -229,9 +211,7 @@ impl Draft {
             "subject" => keep(&mut tracked.subject, value.to_owned()),
             "issued" => keep(&mut tracked.issued, value.to_owned()),
             "expires" => keep(&mut tracked.expires, value.to_owned()),
-            "profile" | "certificate template/profile" => {
-                keep(&mut tracked.profile, value.to_owned())
-            }
+            "profile" | "certificate template/profile" => keep(&mut tracked.profile, value.to_owned()),
             "pre-save command" => keep(&mut tracked.pre_save, value.to_owned()),
             "post-save command" => keep(&mut tracked.post_save, value.to_owned()),
             "dns" => keep_all(&mut tracked.dns, value),
@@ -245,13 +225,7 @@ impl Draft {
     }
 
     fn finish(self) -> Result<Tracked, BadListing> {
-        if self.has_status {
-            Ok(self.tracked)
-        } else {
-            Err(BadListing::NoStatus {
-                id: self.tracked.id,
-            })
-        }
+        if self.has_status { Ok(self.tracked) } else { Err(BadListing::NoStatus { id: self.tracked.id }) }
     }
 }
 
@@ -261,12 +235,7 @@ fn keep<T>(field: &mut Option<T>, value: T) {
 
 fn keep_all(field: &mut Vec<String>, value: &str) {
     if field.is_empty() {
-        field.extend(
-            value
-                .split(',')
-                .filter(|part| !part.is_empty())
-                .map(str::to_owned),
-        );
+        field.extend(value.split(',').filter(|part| !part.is_empty()).map(str::to_owned));
     }
 }
 
@@ -288,9 +257,7 @@ fn storage(text: &str) -> Option<Storage> {
         let quoted = rest.find("='").filter(|at| !rest[..*at].contains(','));
         let (name, value, after) = if let Some(at) = quoted {
             let inside = &rest[at + 2..];
-            let end = inside
-                .find("',")
-                .or_else(|| inside.ends_with('\'').then(|| inside.len() - 1))?;
+            let end = inside.find("',").or_else(|| inside.ends_with('\'').then(|| inside.len() - 1))?;
             (&rest[..at], &inside[..end], &inside[end + 1..])
         } else {
             let (word, _) = rest.split_once(',').unwrap_or((rest, ""));

@@ -37,34 +37,16 @@ fn one(fields: &str) -> Result<Tracked, BadListing> {
 fn every_field_of_a_request_is_read() {
     let listing = Listing::parse(ONE).unwrap();
     assert_eq!(listing.tracked, Some(3));
-    let [request] = listing.requests.as_slice() else {
-        unreachable!()
-    };
+    let [request] = listing.requests.as_slice() else { unreachable!() };
     assert_eq!(request.id, "20260102030405");
-    assert_eq!(
-        (request.state.as_str(), request.phase()),
-        ("MONITORING", Phase::Done)
-    );
+    assert_eq!((request.state.as_str(), request.phase()), ("MONITORING", Phase::Done));
     assert_eq!(request.stuck, Some(false));
-    let file = |path: &str| Storage {
-        kind: "FILE".into(),
-        location: Some(path.into()),
-        nickname: None,
-    };
-    assert_eq!(
-        request.key,
-        Some(file("/etc/ssl/private/gp.example.com.key"))
-    );
-    assert_eq!(
-        request.certificate,
-        Some(file("/etc/ssl/certs/gp.example.com.crt"))
-    );
+    let file = |path: &str| Storage { kind: "FILE".into(), location: Some(path.into()), nickname: None };
+    assert_eq!(request.key, Some(file("/etc/ssl/private/gp.example.com.key")));
+    assert_eq!(request.certificate, Some(file("/etc/ssl/certs/gp.example.com.crt")));
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(request.ca, text("IPA"));
-    assert_eq!(
-        request.issuer,
-        text("CN=Certificate Authority,O=EXAMPLE.COM")
-    );
+    assert_eq!(request.issuer, text("CN=Certificate Authority,O=EXAMPLE.COM"));
     assert_eq!(request.subject, text("CN=gp.example.com,O=EXAMPLE.COM"));
     assert_eq!(request.issued, text("2026-01-02 03:04:05 CET"));
     assert_eq!(request.expires, text("2028-01-03 03:04:05 CET"));
@@ -72,20 +54,11 @@ fn every_field_of_a_request_is_read() {
     assert_eq!(request.principals, ["HTTP/gp.example.com@EXAMPLE.COM"]);
     assert_eq!(request.ip_addresses, ["192.0.2.1", "2001:db8::1"]);
     assert_eq!(request.key_usage, ["digitalSignature", "keyEncipherment"]);
-    assert_eq!(
-        request.extended_key_usage,
-        ["id-kp-serverAuth", "id-kp-clientAuth"]
-    );
+    assert_eq!(request.extended_key_usage, ["id-kp-serverAuth", "id-kp-clientAuth"]);
     assert_eq!(request.profile, text("caIPAserviceCert"));
     assert_eq!(request.pre_save, text(""));
-    assert_eq!(
-        request.post_save,
-        text("/usr/bin/pan_instcert -n 'a: b' \"c d\" fw1:443")
-    );
-    assert_eq!(
-        (request.track, request.auto_renew),
-        (Some(true), Some(true))
-    );
+    assert_eq!(request.post_save, text("/usr/bin/pan_instcert -n 'a: b' \"c d\" fw1:443"));
+    assert_eq!((request.track, request.auto_renew), (Some(true), Some(true)));
     assert_eq!(request.ca_error, None);
 }
 
@@ -104,30 +77,15 @@ fn several_requests_are_kept_apart_and_found_by_their_file() {
         "{ONE}Request ID '2':\n\tstatus: CA_UNREACHABLE\n\tcertificate: type=FILE,location='/b.crt'\n"
     );
     let listing = Listing::parse(&two).unwrap();
-    assert_eq!(
-        listing.for_certificate(Path::new("/b.crt")).unwrap().id,
-        "2"
-    );
-    assert_eq!(
-        listing
-            .for_certificate(Path::new("/b.crt"))
-            .unwrap()
-            .phase(),
-        Phase::Unreachable
-    );
+    assert_eq!(listing.for_certificate(Path::new("/b.crt")).unwrap().id, "2");
+    assert_eq!(listing.for_certificate(Path::new("/b.crt")).unwrap().phase(), Phase::Unreachable);
     assert_eq!(listing.for_certificate(Path::new("/none.crt")), None);
 }
 
 #[test]
 fn nothing_tracked_is_a_listing_too() {
     let empty = Listing::parse("Number of certificates and requests being tracked: 0.\n").unwrap();
-    assert_eq!(
-        empty,
-        Listing {
-            tracked: Some(0),
-            requests: vec![]
-        }
-    );
+    assert_eq!(empty, Listing { tracked: Some(0), requests: vec![] });
 }
 
 #[test]
@@ -147,10 +105,7 @@ fn a_stuck_request_carries_the_reason() {
 fn storage_in_a_database_and_bare_words_are_read() {
     let text = "\tkey pair storage: type=NSSDB,location='/etc/a b',nickname='it's, me',token='T',pin set\n";
     let key = one(text).unwrap().key.unwrap();
-    assert_eq!(
-        (key.kind.as_str(), key.nickname.as_deref()),
-        ("NSSDB", Some("it's, me"))
-    );
+    assert_eq!((key.kind.as_str(), key.nickname.as_deref()), ("NSSDB", Some("it's, me")));
     assert_eq!(key.location, Some("/etc/a b".into()));
 }
 
@@ -170,17 +125,8 @@ fn an_error_text_with_line_ends_cannot_change_the_status_before_it() {
 
 #[test]
 fn what_is_not_a_listing_is_refused() {
-    for text in [
-        "",
-        "\n",
-        "No request found that matched arguments.\n",
-        "\tstatus: MONITORING\n",
-    ] {
-        assert_eq!(
-            Listing::parse(text),
-            Err(BadListing::NotAListing),
-            "{text:?}"
-        );
+    for text in ["", "\n", "No request found that matched arguments.\n", "\tstatus: MONITORING\n"] {
+        assert_eq!(Listing::parse(text), Err(BadListing::NotAListing), "{text:?}");
     }
     let header = "Number of certificates and requests being tracked: ";
     for count in ["d.", "-1.", "", "99999999999."] {
@@ -190,48 +136,22 @@ fn what_is_not_a_listing_is_refused() {
             "{count}"
         );
     }
-    for line in [
-        "Request ID 'x\n",
-        "Request ID\n",
-        "Request ID '\n",
-        "Request ID x:\n",
-    ] {
-        assert_eq!(
-            Listing::parse(line),
-            Err(BadListing::Line { line: 1 }),
-            "{line}"
-        );
+    for line in ["Request ID 'x\n", "Request ID\n", "Request ID '\n", "Request ID x:\n"] {
+        assert_eq!(Listing::parse(line), Err(BadListing::Line { line: 1 }), "{line}");
     }
-    assert_eq!(
-        Listing::parse("Request ID 'x':\n"),
-        Err(BadListing::NoStatus { id: "x".into() })
-    );
+    assert_eq!(Listing::parse("Request ID 'x':\n"), Err(BadListing::NoStatus { id: "x".into() }));
     let twice = "Request ID 'x':\n\tstatus: A\nRequest ID 'x':\n\tstatus: A\n";
-    assert_eq!(
-        Listing::parse(twice),
-        Err(BadListing::Twice { id: "x".into() })
-    );
+    assert_eq!(Listing::parse(twice), Err(BadListing::Twice { id: "x".into() }));
 }
 
 #[test]
 fn a_field_with_an_impossible_value_is_refused_by_line() {
-    for field in [
-        "stuck: perhaps",
-        "track:",
-        "certificate: ",
-        "certificate: location='/a",
-        "key pair storage: x",
-    ] {
-        assert_eq!(
-            one(&format!("\t{field}\n")),
-            Err(BadListing::Line { line: 3 }),
-            "{field}"
-        );
+    for field in
+        ["stuck: perhaps", "track:", "certificate: ", "certificate: location='/a", "key pair storage: x"]
+    {
+        assert_eq!(one(&format!("\t{field}\n")), Err(BadListing::Line { line: 3 }), "{field}");
     }
-    assert_eq!(
-        Listing::parse("Request ID 'x':\n\tstatus:\n"),
-        Err(BadListing::Line { line: 2 })
-    );
+    assert_eq!(Listing::parse("Request ID 'x':\n\tstatus:\n"), Err(BadListing::Line { line: 2 }));
 }
 
 #[test]

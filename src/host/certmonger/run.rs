@@ -28,49 +28,26 @@ pub(super) async fn run(
     patience: Duration,
 ) -> Result<Ran, GetcertError> {
     let Some((program, rest)) = words.split_first() else {
-        return Err(GetcertError::ProgramMissing {
-            program: String::new(),
-        });
+        return Err(GetcertError::ProgramMissing { program: String::new() });
     };
     let name = name_of(words);
     let mut command = Command::new(program);
     command.args(rest).args(arguments);
     // Its words are compared with the untranslated ones.
     command.env("LC_ALL", "C").env_remove("LANGUAGE");
-    command
-        .stdin(Stdio::inherit())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+    command.stdin(Stdio::inherit()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|source| match source.kind() {
-        ErrorKind::NotFound => GetcertError::ProgramMissing {
-            program: program.to_string_lossy().into_owned(),
-        },
-        _ => GetcertError::Start {
-            program: name.clone(),
-            source,
-        },
+        ErrorKind::NotFound => {
+            GetcertError::ProgramMissing { program: program.to_string_lossy().into_owned() }
+        }
+        _ => GetcertError::Start { program: name.clone(), source },
     })?;
     let ended = tokio::time::timeout(patience, collect(&mut child)).await;
     match ended {
-        Err(_) => Err(GetcertError::TimedOut {
-            program: name,
-            after: patience,
-        }),
-        Ok(Err(Trouble::TooMuch)) => Err(GetcertError::TooMuch {
-            program: name,
-            limit: LIMIT,
-        }),
-        Ok(Err(Trouble::Io(source))) => Err(GetcertError::Read {
-            program: name,
-            source,
-        }),
-        Ok(Ok((stdout, stderr, status))) => Ok(Ran {
-            program: name,
-            stdout,
-            stderr,
-            status,
-        }),
+        Err(_) => Err(GetcertError::TimedOut { program: name, after: patience }),
+        Ok(Err(Trouble::TooMuch)) => Err(GetcertError::TooMuch { program: name, limit: LIMIT }),
+        Ok(Err(Trouble::Io(source))) => Err(GetcertError::Read { program: name, source }),
+        Ok(Ok((stdout, stderr, status))) => Ok(Ran { program: name, stdout, stderr, status }),
     }
 }
 
@@ -88,11 +65,7 @@ async fn collect(child: &mut Child) -> Result<(String, String, ExitStatus), Trou
 async fn read(stream: Option<impl AsyncRead + Unpin>) -> Result<String, Trouble> {
     let mut bytes = Vec::new();
     if let Some(stream) = stream {
-        stream
-            .take(LIMIT + 1)
-            .read_to_end(&mut bytes)
-            .await
-            .map_err(Trouble::Io)?;
+        stream.take(LIMIT + 1).read_to_end(&mut bytes).await.map_err(Trouble::Io)?;
     }
     if u64::try_from(bytes.len()).is_ok_and(|length| length > LIMIT) {
         return Err(Trouble::TooMuch);
@@ -102,15 +75,8 @@ async fn read(stream: Option<impl AsyncRead + Unpin>) -> Result<String, Trouble>
 
 /// The word a person knows the command by: the last one, without its folder.
 pub(super) fn name_of(words: &[OsString]) -> String {
-    let last = words
-        .last()
-        .map(OsString::as_os_str)
-        .unwrap_or(OsStr::new("getcert"));
-    last.to_string_lossy()
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    let last = words.last().map(OsString::as_os_str).unwrap_or(OsStr::new("getcert"));
+    last.to_string_lossy().rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -128,22 +94,14 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn both_streams_and_the_exit_status_are_kept_and_the_language_is_plain() {
-        let ran = shell("printf $LC_ALL; printf err >&2; exit 3", LONG)
-            .await
-            .unwrap();
-        assert_eq!(
-            (ran.stdout.as_str(), ran.stderr.as_str(), ran.status.code()),
-            ("C", "err", Some(3))
-        );
+        let ran = shell("printf $LC_ALL; printf err >&2; exit 3", LONG).await.unwrap();
+        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str(), ran.status.code()), ("C", "err", Some(3)));
     }
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_command_that_never_ends_is_given_up() {
         let start = Instant::now();
-        let error = shell("exec sleep 600", Duration::from_millis(100))
-            .await
-            .err()
-            .unwrap();
+        let error = shell("exec sleep 600", Duration::from_millis(100)).await.err().unwrap();
         assert!(matches!(error, GetcertError::TimedOut { .. }));
         assert!(start.elapsed() < LONG);
     }
@@ -156,13 +114,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_program_that_is_not_there_is_named() {
-        let error = run(&["no-such-getcert".into()], &[], LONG)
-            .await
-            .err()
-            .unwrap();
-        assert_eq!(
-            error.to_string(),
-            "no-such-getcert not found: certmonger is not installed"
-        );
+        let error = run(&["no-such-getcert".into()], &[], LONG).await.err().unwrap();
+        assert_eq!(error.to_string(), "no-such-getcert not found: certmonger is not installed");
     }
 }

@@ -42,14 +42,12 @@ impl State {
             "POST_SAVED_CERT" => Phase::Saving,
             "CA_REJECTED" => Phase::Rejected,
             "CA_UNREACHABLE" => Phase::Unreachable,
-            "CA_UNCONFIGURED" => {
-                Phase::NeedsPerson("certmonger's set-up for this CA is not complete")
-            }
+            "CA_UNCONFIGURED" => Phase::NeedsPerson("certmonger's set-up for this CA is not complete"),
             "NEED_CA" => Phase::NeedsPerson("certmonger knows no CA of this name"),
             "NEED_GUIDANCE" => Phase::NeedsPerson("certmonger does not know what to do next"),
-            "NEED_SCEP_ENCRYPTION_CERT" | "NEED_SCEP_RSA_CLIENT_KEY" => Phase::NeedsPerson(
-                "certmonger lacks a certificate or key for talking to the SCEP server",
-            ),
+            "NEED_SCEP_ENCRYPTION_CERT" | "NEED_SCEP_RSA_CLIENT_KEY" => {
+                Phase::NeedsPerson("certmonger lacks a certificate or key for talking to the SCEP server")
+            }
             "INVALID" => Phase::NeedsPerson("certmonger calls the request invalid"),
             word if word.contains("NEED_") && word.ends_with("_PIN") => {
                 Phase::NeedsPerson("certmonger needs the passphrase of the key or of its store")
@@ -57,9 +55,9 @@ impl State {
             word if word.contains("NEED_") && word.ends_with("_TOKEN") => {
                 Phase::NeedsPerson("certmonger misses the token that holds the key or certificate")
             }
-            word if word.contains("NEED_") && word.ends_with("_PERMS") => Phase::NeedsPerson(
-                "certmonger is not permitted to write the key or certificate file",
-            ),
+            word if word.contains("NEED_") && word.ends_with("_PERMS") => {
+                Phase::NeedsPerson("certmonger is not permitted to write the key or certificate file")
+            }
             _ if stuck => Phase::NeedsPerson("certmonger says that the request is stuck"),
             _ => Phase::Working,
         }
@@ -82,23 +80,13 @@ mod tests {
 
     #[test]
     fn a_good_run_is_working_until_it_is_saved_and_done() {
-        for word in [
-            "NEWLY_ADDED",
-            "GENERATING_KEY_PAIR",
-            "NEED_KEY_PAIR",
-            "HAVE_CSR",
-            "SUBMITTING",
-            "CA_WORKING",
-        ] {
+        for word in
+            ["NEWLY_ADDED", "GENERATING_KEY_PAIR", "NEED_KEY_PAIR", "HAVE_CSR", "SUBMITTING", "CA_WORKING"]
+        {
             assert_eq!(phase(word), Phase::Working, "{word}");
         }
-        for word in [
-            "NEED_TO_SAVE_CERT",
-            "PRE_SAVE_CERT",
-            "NEED_TO_READ_CERT",
-            "NEED_REKEY",
-            "SOMETHING_NEW",
-        ] {
+        for word in ["NEED_TO_SAVE_CERT", "PRE_SAVE_CERT", "NEED_TO_READ_CERT", "NEED_REKEY", "SOMETHING_NEW"]
+        {
             assert_eq!(phase(word), Phase::Working, "{word}");
         }
         assert_eq!(phase("POST_SAVED_CERT"), Phase::Saving);
@@ -127,9 +115,6 @@ mod tests {
         ] {
             assert!(matches!(phase(word), Phase::NeedsPerson(_)), "{word}");
         }
-        assert!(matches!(
-            State::new("SOMETHING_NEW").phase(true),
-            Phase::NeedsPerson(_)
-        ));
+        assert!(matches!(State::new("SOMETHING_NEW").phase(true), Phase::NeedsPerson(_)));
     }
 }
