@@ -29,6 +29,14 @@ pub enum Failure {
     /// The files can't be used.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// certmonger does not vouch for the certificate.
+    #[error("certmonger: {what}")]
+    Certmonger {
+        /// What it says instead.
+        what: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
     /// No PKCS#12 could be made.
     #[error(transparent)]
     Pkcs12(#[from] Pkcs12Error),
@@ -147,6 +155,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Bundle(_) | Self::Pkcs12(_) | Self::Pem(_) => Exit::Certificate,
+            Self::Certmonger { .. } => Exit::Certmonger,
             Self::Key(_) | Self::AdministratorUnknown => Exit::Key,
             Self::Record(_) | Self::Unquotable(_) | Self::NameTooLong { .. } => Exit::Usage,
             Self::Device { doing, error } => of_device(*doing, error),
@@ -163,6 +172,7 @@ impl Failure {
     pub fn advice(&self) -> Option<String> {
         let text = match self {
             Self::Bundle(error) => return error.advice(),
+            Self::Certmonger { advice, .. } => return advice.clone(),
             Self::Key(error) => return error.advice(),
             Self::Record(_) => "Run it with sudo, or name a folder of your own with --state-dir.",
             Self::NameTooLong { .. } => "Give a shorter name with -n.",

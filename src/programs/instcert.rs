@@ -12,6 +12,7 @@ use super::options::DeviceOptions;
 use super::report;
 use super::wishes::{self, Named, Prepared};
 use crate::error::Exit;
+use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, Verbosity};
 use crate::install::Failure;
 use crate::install::deliver::{self, Outcome};
@@ -109,7 +110,13 @@ async fn install(
     records: &Records,
 ) -> Vec<(Wish, Outcome)> {
     let several = prepared.len() > 1;
-    let runs = prepared.into_iter().map(|Prepared { wish, bundle }| async move {
+    let vouched = &ask_certmonger(arguments, &prepared).await;
+    let runs = prepared.into_iter().map(|Prepared { wish, bundle, .. }| async move {
+        let vouched = |bundle| match vouched {
+            Ok(()) => Ok(bundle),
+            Err((what, advice)) => Err(Failure::Certmonger { what: what.clone(), advice: advice.clone() }),
+        };
+        let bundle = bundle.and_then(vouched);
         let log = log.run(&run_id(), several);
         let outcome = deliver::deliver(&wish, bundle, records, &log).await;
         if !arguments.json {
@@ -118,6 +125,36 @@ async fn install(
         (wish, outcome)
     });
     stream::iter(runs).buffered(usize::from(arguments.concurrency)).collect().await
+}
+
+/// Whether certmonger says that the certificate is issued. It says so while its post-save command runs, too.
+async fn ask_certmonger(
+    arguments: &Arguments,
+    prepared: &[Prepared],
+) -> Result<(), (String, Option<String>)> {
+    const BLIND: &str = "For a certificate that is not certmonger's, or to go on all the same, use -b.";
+    let file = match prepared.iter().find_map(|prepared| prepared.certificate.as_ref()) {
+        Some(file) if !arguments.blind => file,
+        _ => return Ok(()),
+    };
+    let getcert = Getcert::new(["getcert"], None).on_session_bus(arguments.certificate.session_bus);
+    match getcert.status(file).await {
+        Ok(status) => match status.phase() {
+            Phase::Done | Phase::Saving => Ok(()),
+            _ => Err((
+                format!("the certificate's state is {}, it is not issued", status.state),
+                Some(BLIND.to_owned()),
+            )),
+        },
+        Err(GetcertError::NotTracked) => {
+            Err((format!("{} is not tracked", file.display()), Some(BLIND.to_owned())))
+        }
+        Err(error) => {
+            let advice =
+                error.advice().map(|advice| format!("{advice}; to go on without certmonger, use -b"));
+            Err((error.to_string(), advice.or_else(|| Some(BLIND.to_owned()))))
+        }
+    }
 }
 
 fn exit_of(outcome: &Outcome) -> Exit {

@@ -68,6 +68,8 @@ pub fn devices(typed: &[String]) -> Result<Vec<Address>, BadArguments> {
 pub struct Prepared {
     /// The wish.
     pub wish: Wish,
+    /// The certificate's file, absolute as certmonger knows it, if it was found.
+    pub certificate: Option<PathBuf>,
     /// The certificate, or why it can't be used.
     pub bundle: Result<Bundle, Failure>,
 }
@@ -107,9 +109,10 @@ pub fn prepare(
         trust: trust(options)?,
         key_file: keyfile::resolve(options.key_file.as_deref()),
     };
+    let certificate = source.as_ref().ok().and_then(|source| std::path::absolute(&source.certificate).ok());
     let bundle =
         source.and_then(|source| Bundle::load(&source, named.common_name.as_str())).map_err(Failure::from);
-    Ok(Prepared { wish, bundle })
+    Ok(Prepared { wish, certificate, bundle })
 }
 
 /// The options for one device: typed ones over those of the configuration file.
