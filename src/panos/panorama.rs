@@ -75,8 +75,11 @@ impl PushedDevice {
                 if let Some(details) = entry.child("details") {
                     match details.child("msg").filter(|msg| msg.child("errors").is_some()) {
                         Some(message) => {
-                            message.child("errors").map(|part| collect_lines(part, &mut lines));
-                            message.child("warnings").map(|part| collect_lines(part, &mut warnings));
+                            for (part, into) in [("errors", &mut lines), ("warnings", &mut warnings)] {
+                                if let Some(part) = message.child(part) {
+                                    collect_lines(part, into);
+                                }
+                            }
                         }
                         None => collect_lines(details, &mut lines),
                     }

@@ -1,0 +1,6 @@
+//! What several tests share.
+#![allow(dead_code, unreachable_pub, reason = "not every test needs every part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod pki;
+pub mod world;
