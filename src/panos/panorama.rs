@@ -30,7 +30,7 @@ impl ManagedDevice {
     /// # Errors
     /// A reply without a result, or with one that is no such list.
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let devices = reply.listing(&["devices"], "entry")?;
+        let devices = reply.listing(&["devices"])?;
         let read = devices.children_named("entry").map(|entry| {
             let ha = entry.child("ha");
             Self {
@@ -124,7 +124,7 @@ impl TemplateStack {
     /// # Errors
     /// A reply without a result, or with one that is no such list.
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let stacks = reply.listing(&["template-stack"], "entry")?;
+        let stacks = reply.listing(&["template-stack"])?;
         let read = stacks.children_named("entry").map(|stack| Self {
             name: stack.attribute("name").unwrap_or_default().to_owned(),
             templates: stack

@@ -152,6 +152,7 @@ impl Server {
                 // Nothing here outlives a test by much, whatever the client does.
                 stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
                 stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
+                stream.set_nodelay(true).unwrap();
                 shared.note(|seen| seen.connections.push(Connection::default()));
                 std::thread::spawn(move || {
                     connection(number, stream, &shared);
