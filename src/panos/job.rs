@@ -77,7 +77,9 @@ impl Job {
     fn read_element(job: &Element) -> Self {
         let lines = |name: &str| {
             let mut lines = Vec::new();
-            job.child(name).map(|part| collect_lines(part, &mut lines));
+            if let Some(part) = job.child(name) {
+                collect_lines(part, &mut lines);
+            }
             lines
         };
         Self {

@@ -75,8 +75,12 @@ impl PushedDevice {
                 if let Some(details) = entry.child("details") {
                     match details.child("msg").filter(|msg| msg.child("errors").is_some()) {
                         Some(message) => {
-                            message.child("errors").map(|part| collect_lines(part, &mut lines));
-                            message.child("warnings").map(|part| collect_lines(part, &mut warnings));
+                            if let Some(part) = message.child("errors") {
+                                collect_lines(part, &mut lines);
+                            }
+                            if let Some(part) = message.child("warnings") {
+                                collect_lines(part, &mut warnings);
+                            }
                         }
                         None => collect_lines(details, &mut lines),
                     }
