@@ -21,7 +21,7 @@ impl PendingChange {
     /// # Errors
     /// A reply without a result, or with one that is no journal.
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let journal = reply.listing(&["journal"], "entry")?;
+        let journal = reply.listing(&["journal"])?;
         let read = journal.children_named("entry").map(|entry| Self {
             xpath: entry.text_of("xpath").unwrap_or_default(),
             owner: entry.text_of("owner").unwrap_or_default(),

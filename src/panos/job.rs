@@ -65,8 +65,13 @@ impl Job {
     /// # Errors
     /// A reply without a result, or with one that is no list of jobs.
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let result = reply.listing(&[], "job")?;
-        Ok(result.children_named("job").map(Self::read_element).collect())
+        let result = reply.result().ok_or(NotAReply::Lacks("a result"))?;
+        let jobs: Vec<&Element> = result.children_named("job").collect();
+        // A commit's answer has a `job` too, which is but a number.
+        if jobs.iter().any(|job| job.children().next().is_none()) || (jobs.is_empty() && !result.is_blank()) {
+            return Err(NotAReply::Lacks("the list that was asked for"));
+        }
+        Ok(jobs.into_iter().map(Self::read_element).collect())
     }
 
     fn read_element(job: &Element) -> Self {

@@ -25,7 +25,7 @@ impl Lock {
     /// # Errors
     /// A reply without a result, or with one that is no list of locks.
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let container = reply.listing(&["config-locks", "commit-locks"], "entry")?;
+        let container = reply.listing(&["config-locks", "commit-locks"])?;
         let read = container.children_named("entry").map(|entry| Self {
             owner: entry.attribute("name").unwrap_or_default().to_owned(),
             name: entry.text_of("name"),

@@ -30,7 +30,7 @@ impl ManagedDevice {
     /// # Errors
     /// A reply without a result, or with one that is no such list.
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let devices = reply.listing(&["devices"], "entry")?;
+        let devices = reply.listing(&["devices"])?;
         let read = devices.children_named("entry").map(|entry| {
             let ha = entry.child("ha");
             Self {
@@ -75,10 +75,11 @@ impl PushedDevice {
                 if let Some(details) = entry.child("details") {
                     match details.child("msg").filter(|msg| msg.child("errors").is_some()) {
                         Some(message) => {
-                            for (part, into) in [("errors", &mut lines), ("warnings", &mut warnings)] {
-                                if let Some(part) = message.child(part) {
-                                    collect_lines(part, into);
-                                }
+                            if let Some(part) = message.child("errors") {
+                                collect_lines(part, &mut lines);
+                            }
+                            if let Some(part) = message.child("warnings") {
+                                collect_lines(part, &mut warnings);
                             }
                         }
                         None => collect_lines(details, &mut lines),
@@ -127,7 +128,7 @@ impl TemplateStack {
     /// # Errors
     /// A reply without a result, or with one that is no such list.
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let stacks = reply.listing(&["template-stack"], "entry")?;
+        let stacks = reply.listing(&["template-stack"])?;
         let read = stacks.children_named("entry").map(|stack| Self {
             name: stack.attribute("name").unwrap_or_default().to_owned(),
             templates: stack

@@ -73,17 +73,15 @@ impl Reply {
         self.response.to_string()
     }
 
-    /// The result of a listing: the container of this name where it stands, else the result itself,
-    /// which then must be blank or hold entries. Any other content is not a listing, so not an empty one.
-    pub(super) fn listing(&self, containers: &[&str], entry: &str) -> Result<&Element, NotAReply> {
+    /// The container of a listing, or the blank result that stands for an empty one. Any other content
+    /// is not a listing, so not an empty one.
+    pub(super) fn listing(&self, containers: &[&str]) -> Result<&Element, NotAReply> {
         let result = self.result().ok_or(NotAReply::Lacks("a result"))?;
-        if let Some(container) = containers.iter().find_map(|name| result.child(name)) {
-            return Ok(container);
+        match containers.iter().find_map(|name| result.child(name)) {
+            Some(container) => Ok(container),
+            None if result.is_blank() => Ok(result),
+            None => Err(NotAReply::Lacks("the list that was asked for")),
         }
-        if result.is_blank() || result.child(entry).is_some() {
-            return Ok(result);
-        }
-        Err(NotAReply::Lacks("the list that was asked for"))
     }
 
     /// The code as a number, if there is one.
