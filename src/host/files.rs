@@ -100,6 +100,14 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_tells_an_enormous_size_is_refused_before_room_is_made_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sparse");
+        File::create(&path).unwrap().set_len(1 << 43).unwrap();
+        assert!(matches!(whole(&path, 5), Err(Trouble::TooLarge)));
+    }
+
+    #[test]
     fn a_file_that_tells_no_size_is_bounded_all_the_same() {
         let path = Path::new("/proc/self/status");
         assert!(matches!(whole(path, 16), Err(Trouble::TooLarge)));
@@ -126,6 +134,18 @@ mod tests {
         assert!(matches!(
             open(Path::new("/dev/zero")),
             Err(Trouble::NotAFile("a device"))
+        ));
+    }
+
+    #[test]
+    fn a_refusal_by_the_system_is_told_from_everything_else() {
+        assert!(matches!(
+            Trouble::from(io::Error::from(ErrorKind::PermissionDenied)),
+            Trouble::Denied
+        ));
+        assert!(matches!(
+            Trouble::from(io::Error::from(ErrorKind::Other)),
+            Trouble::Io(_)
         ));
     }
 
