@@ -93,6 +93,14 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_tells_an_enormous_size_is_refused_before_room_is_made_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sparse");
+        File::create(&path).unwrap().set_len(1 << 43).unwrap();
+        assert!(matches!(whole(&path, 5), Err(Trouble::TooLarge)));
+    }
+
+    #[test]
     fn a_file_that_tells_no_size_is_bounded_all_the_same() {
         let path = Path::new("/proc/self/status");
         assert!(matches!(whole(path, 16), Err(Trouble::TooLarge)));
@@ -107,6 +115,12 @@ mod tests {
         assert!(matches!(open(&fifo), Err(Trouble::NotAFile("a FIFO"))));
         assert!(matches!(open(folder.path()), Err(Trouble::NotAFile("a folder"))));
         assert!(matches!(open(Path::new("/dev/zero")), Err(Trouble::NotAFile("a device"))));
+    }
+
+    #[test]
+    fn a_refusal_by_the_system_is_told_from_everything_else() {
+        assert!(matches!(Trouble::from(io::Error::from(ErrorKind::PermissionDenied)), Trouble::Denied));
+        assert!(matches!(Trouble::from(io::Error::from(ErrorKind::Other)), Trouble::Io(_)));
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub struct Wish {
     pub starts_in: i64,
     /// Seconds from now to the last second of validity; negative is the past.
     pub ends_in: i64,
+    /// Whether the certificate says by identifier whose key it has and whose key signed it.
+    pub identifiers: bool,
 }
 
 pub const DAY: i64 = 86_400;
@@ -81,6 +83,7 @@ impl Wish {
             key: KeyKind::P256,
             starts_in: -DAY,
             ends_in: 90 * DAY,
+            identifiers: true,
         }
     }
 
@@ -96,6 +99,12 @@ impl Wish {
 
     pub fn key(mut self, kind: KeyKind) -> Self {
         self.key = kind;
+        self
+    }
+
+    /// Without key identifiers, as old authorities issue: only the signature tells keys apart.
+    pub fn without_identifiers(mut self) -> Self {
+        self.identifiers = false;
         self
     }
 
@@ -225,12 +234,12 @@ fn build(wish: &Wish, key: &PKey<Private>, issuer: Option<&Issued>, authority: b
     }
     builder.append_extension(constraints.build().unwrap()).unwrap();
     builder.append_extension(usage.build().unwrap()).unwrap();
-    let identifier = {
+    if wish.identifiers {
         let context = builder.x509v3_context(issuer_certificate.as_deref(), None);
-        SubjectKeyIdentifier::new().build(&context).unwrap()
-    };
-    builder.append_extension(identifier).unwrap();
-    if issuer.is_some() {
+        let identifier = SubjectKeyIdentifier::new().build(&context).unwrap();
+        builder.append_extension(identifier).unwrap();
+    }
+    if wish.identifiers && issuer.is_some() {
         let context = builder.x509v3_context(issuer_certificate.as_deref(), None);
         let identifier = AuthorityKeyIdentifier::new().keyid(true).build(&context).unwrap();
         builder.append_extension(identifier).unwrap();

@@ -80,6 +80,9 @@ fn several_requests_are_kept_apart_and_found_by_their_file() {
     assert_eq!(listing.for_certificate(Path::new("/b.crt")).unwrap().id, "2");
     assert_eq!(listing.for_certificate(Path::new("/b.crt")).unwrap().phase(), Phase::Unreachable);
     assert_eq!(listing.for_certificate(Path::new("/none.crt")), None);
+    let database =
+        Listing::parse("Request ID '3':\n\tstatus: MONITORING\n\tcertificate: type=NSSDB,location='/db'\n");
+    assert_eq!(database.unwrap().for_certificate(Path::new("/db")), None);
 }
 
 #[test]

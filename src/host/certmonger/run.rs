@@ -114,7 +114,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_program_that_is_not_there_is_named() {
-        let error = run(&["no-such-getcert".into()], &[], LONG).await.err().unwrap();
-        assert_eq!(error.to_string(), "no-such-getcert not found: certmonger is not installed");
+        let error = run(&["/nonexist/getcert".into()], &[], LONG).await.err().unwrap();
+        assert_eq!(error.to_string(), "/nonexist/getcert not found: certmonger is not installed");
     }
 }

@@ -85,12 +85,10 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Nothing for comments, names that are not used, and whatever else pan-python passes over.
+    /// Nothing for names that are not used and whatever else pan-python passes over. A comment is no special
+    /// case: what stands before its `=`, if it has one, begins with `#` and is no name.
     fn of(line: &'a [u8]) -> Option<Self> {
         let line = line.trim_ascii();
-        if line.starts_with(b"#") {
-            return None;
-        }
         let equals = line.iter().position(|byte| *byte == b'=')?;
         let (left, value) =
             (std::str::from_utf8(&line[..equals]).ok()?.trim(), line[equals + 1..].trim_ascii());
