@@ -121,7 +121,7 @@ impl Refusal {
         let message = Element::new("msg");
         match self.shape {
             Shape::Lines => response.child(message.with(lines())),
-            Shape::CdataLines => response.child(message.with(lines().map(Element::as_cdata))),
+            Shape::CdataLines => response.child(message.with(lines().map(Element::in_cdata))),
             Shape::ResultLines => {
                 response.child(Element::new("result").child(message.with(lines())))
             }

@@ -1,7 +1,7 @@
 //! What a commit finds wrong with a configuration.
 
 use super::{
-    references::{refer_to_certificate, refer_to_profile},
+    references::{Place, refer_to_certificate, refer_to_profile},
     skeleton::{base, device_entry},
 };
 use crate::xml::{Element, Path, Step};
@@ -13,23 +13,13 @@ pub(crate) fn complaints(tree: &Element) -> Vec<String> {
         profiles(tree, &base, &mut lines);
     }
     for place in refer_to_certificate(tree) {
-        if !resolves(tree, &place.path, "certificate", &place.name) {
-            lines.push(format!(
-                "{} '{}' is not a valid reference",
-                place.words(),
-                place.name
-            ));
-            lines.push(" ssl-tls-service-profile is invalid".to_owned());
-        }
+        unless_resolved(tree, &place, "certificate", &mut lines);
     }
     for place in refer_to_profile(tree) {
-        if !resolves(tree, &place.path, "ssl-tls-service-profile", &place.name) {
-            lines.push(format!(
-                "{} '{}' is not a valid reference",
-                place.words(),
-                place.name
-            ));
-        }
+        unless_resolved(tree, &place, PROFILES, &mut lines);
+    }
+    if lines.iter().any(|line| line.contains(PROFILES)) {
+        lines.push(format!(" {PROFILES} is invalid"));
     }
     if !lines.is_empty() {
         lines.insert(0, "Validation Error:".to_owned());
@@ -37,17 +27,27 @@ pub(crate) fn complaints(tree: &Element) -> Vec<String> {
     lines
 }
 
+const PROFILES: &str = "ssl-tls-service-profile";
+
+fn unless_resolved(tree: &Element, place: &Place, list: &str, lines: &mut Vec<String>) {
+    if !resolves(tree, &place.path, list, &place.name) {
+        let words = place.words();
+        // Here, other than in the list of an object's users, devices leave the first word out.
+        let words = words.strip_prefix(" shared ->").unwrap_or(&words);
+        lines.push(format!("{words} '{}' is not a valid reference", place.name));
+    }
+}
+
 fn profiles(tree: &Element, base: &Path, lines: &mut Vec<String>) {
     let profiles = base
-        .then(Step::Named("ssl-tls-service-profile".into()))
+        .then(Step::Named(PROFILES.into()))
         .then(Step::Named("entry".into()));
     for profile in profiles.select(tree) {
         if profile.find("protocol-settings").is_none() {
             let name = profile.get("name").unwrap_or_default();
             lines.push(format!(
-                " ssl-tls-service-profile -> {name} is missing 'protocol-settings'"
+                " {PROFILES} -> {name} is missing 'protocol-settings'"
             ));
-            lines.push(" ssl-tls-service-profile is invalid".to_owned());
         }
     }
 }

@@ -22,8 +22,16 @@ use crate::api::Answer;
 pub(super) struct ReplyBody {
     data: Option<Bytes>,
     promised: u64,
-    /// Whether the connection is to break where the data end.
-    breaks: bool,
+    end: End,
+}
+
+/// What happens where the data end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    /// The connection is to break.
+    Breaks,
+    Broken,
 }
 
 /// The connection is to end without (the rest of) a reply.
@@ -36,7 +44,7 @@ impl ReplyBody {
         Self {
             promised: data.len() as u64,
             data: Some(data.into()),
-            breaks: false,
+            end: End::Whole,
         }
     }
 }
@@ -47,17 +55,23 @@ impl Body for ReplyBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HangUp>>> {
-        Poll::Ready(match self.data.take() {
-            Some(data) => Some(Ok(Frame::data(data))),
-            None if self.breaks => Some(Err(HangUp)),
-            None => None,
-        })
+        match (self.data.take(), self.end) {
+            (Some(data), _) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            (None, End::Whole) => Poll::Ready(None),
+            (None, End::Breaks) => {
+                // A pause, in which hyper sends what it has; an error at once would discard it.
+                self.end = End::Broken;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            (None, End::Broken) => Poll::Ready(Some(Err(HangUp))),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none() && !self.breaks
+        self.data.is_none() && self.end == End::Whole
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -119,7 +133,7 @@ pub(super) fn break_off(mut response: Response<ReplyBody>) -> Response<ReplyBody
     if let Some(data) = &mut body.data {
         data.truncate(data.len() / 2);
     }
-    body.breaks = true;
+    body.end = End::Breaks;
     response
 }
 

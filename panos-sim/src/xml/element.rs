@@ -51,7 +51,7 @@ impl Element {
     }
 
     #[must_use]
-    pub(crate) fn as_cdata(mut self) -> Self {
+    pub(crate) fn in_cdata(mut self) -> Self {
         self.cdata = true;
         self
     }

@@ -36,7 +36,7 @@ pub(super) fn show(device: &Device, cmd: &Element, word: &str) -> Result<Reply, 
                 .child(Element::leaf("created", &lock.created))
                 .child(Element::leaf("last-activity", &lock.created))
                 .child(Element::leaf("loggedin", "yes"))
-                .child(Element::leaf("comment", &lock.comment).as_cdata())
+                .child(Element::leaf("comment", &lock.comment).in_cdata())
         });
     Ok(Reply::result([Element::new(word).with(entries)]))
 }
