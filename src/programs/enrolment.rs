@@ -24,9 +24,9 @@ const IPA_PATIENCE: Duration = Duration::from_secs(30);
 /// What is asked of the CA, as typed.
 #[derive(Debug, Clone, Args)]
 pub struct EnrolmentArguments {
-    /// Service of the principal SERVICE/CERT_CN
-    #[arg(short = 'S', long, value_name = "SERVICE", default_value = "HTTP")]
-    pub service: String,
+    /// Service of the principal SERVICE/CERT_CN [default: HTTP; none for a CA other than IPA]
+    #[arg(short = 'S', long, value_name = "SERVICE")]
+    pub service: Option<String>,
 
     /// IPA certificate profile (sub-CA, ...)
     #[arg(short = 'T', long, value_name = "PROFILE")]
@@ -56,8 +56,8 @@ pub struct EnrolmentArguments {
 /// The same, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enrolment {
-    /// `SERVICE/CERT_CN`.
-    pub principal: String,
+    /// `SERVICE/CERT_CN`. Only IPA needs one; without a Kerberos realm certmonger could not even read it.
+    pub principal: Option<String>,
     /// The IPA certificate profile.
     pub profile: Option<String>,
     /// The kind of key.
@@ -114,7 +114,7 @@ impl EnrolmentArguments {
             })
         };
         Ok(Enrolment {
-            principal: format!("{}/{common_name}", self.service),
+            principal: service.map(|service| format!("{service}/{common_name}")),
             profile: self.cert_profile.clone(),
             key_type,
             key_bits,

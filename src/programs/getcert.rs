@@ -286,7 +286,7 @@ async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Res
 fn new_request(request: &Request) -> NewRequest {
     NewRequest {
         subject: format!("CN={}", request.named.common_name),
-        principal: Some(request.enrolment.principal.clone()),
+        principal: request.enrolment.principal.clone(),
         certificate: request.certificate.clone(),
         key: request.key.clone(),
         dns: request.enrolment.names.clone(),

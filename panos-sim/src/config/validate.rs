@@ -1,7 +1,7 @@
 //! What a commit finds wrong with a configuration.
 
 use super::{
-    references::{refer_to_certificate, refer_to_profile},
+    references::{Place, refer_to_certificate, refer_to_profile},
     skeleton::{base, device_entry},
 };
 use crate::xml::{Element, Path, Step};
@@ -13,15 +13,13 @@ pub(crate) fn complaints(tree: &Element) -> Vec<String> {
         profiles(tree, &base, &mut lines);
     }
     for place in refer_to_certificate(tree) {
-        if !resolves(tree, &place.path, "certificate", &place.name) {
-            lines.push(format!("{} '{}' is not a valid reference", place.words(), place.name));
-            lines.push(" ssl-tls-service-profile is invalid".to_owned());
-        }
+        unless_resolved(tree, &place, "certificate", &mut lines);
     }
     for place in refer_to_profile(tree) {
-        if !resolves(tree, &place.path, "ssl-tls-service-profile", &place.name) {
-            lines.push(format!("{} '{}' is not a valid reference", place.words(), place.name));
-        }
+        unless_resolved(tree, &place, PROFILES, &mut lines);
+    }
+    if lines.iter().any(|line| line.contains(PROFILES)) {
+        lines.push(format!(" {PROFILES} is invalid"));
     }
     if !lines.is_empty() {
         lines.insert(0, "Validation Error:".to_owned());
@@ -29,13 +27,27 @@ pub(crate) fn complaints(tree: &Element) -> Vec<String> {
     lines
 }
 
+const PROFILES: &str = "ssl-tls-service-profile";
+
+fn unless_resolved(tree: &Element, place: &Place, list: &str, lines: &mut Vec<String>) {
+    if !resolves(tree, &place.path, list, &place.name) {
+        let words = place.words();
+        // Here, other than in the list of an object's users, devices leave the first word out.
+        let words = words.strip_prefix(" shared ->").unwrap_or(&words);
+        lines.push(format!("{words} '{}' is not a valid reference", place.name));
+    }
+}
+
 fn profiles(tree: &Element, base: &Path, lines: &mut Vec<String>) {
-    let profiles = base.then(Step::Named("ssl-tls-service-profile".into())).then(Step::Named("entry".into()));
+    let profiles = base
+        .then(Step::Named(PROFILES.into()))
+        .then(Step::Named("entry".into()));
     for profile in profiles.select(tree) {
         if profile.find("protocol-settings").is_none() {
             let name = profile.get("name").unwrap_or_default();
-            lines.push(format!(" ssl-tls-service-profile -> {name} is missing 'protocol-settings'"));
-            lines.push(" ssl-tls-service-profile is invalid".to_owned());
+            lines.push(format!(
+                " {PROFILES} -> {name} is missing 'protocol-settings'"
+            ));
         }
     }
 }
@@ -43,7 +55,9 @@ fn profiles(tree: &Element, base: &Path, lines: &mut Vec<String>) {
 /// Shared, Panorama's own, and every virtual system.
 fn bases(tree: &Element) -> Vec<Path> {
     let mut bases = vec![base(false, None), base(true, None)];
-    let vsys = device_entry().then(Step::Named("vsys".into())).then(Step::Named("entry".into()));
+    let vsys = device_entry()
+        .then(Step::Named("vsys".into()))
+        .then(Step::Named("entry".into()));
     let names = vsys.select(tree).into_iter().filter_map(|v| v.get("name"));
     bases.extend(names.map(|name| base(false, Some(name))));
     bases
@@ -53,17 +67,27 @@ fn bases(tree: &Element) -> Vec<Path> {
 /// configuration the place lies in, or shared. Templates are looked at as a whole.
 fn resolves(tree: &Element, from: &Path, list: &str, name: &str) -> bool {
     let named = |base: Path| {
-        base.then(Step::Named(list.to_owned())).then(Step::Entry("entry".into(), name.to_owned()))
+        base.then(Step::Named(list.to_owned()))
+            .then(Step::Entry("entry".into(), name.to_owned()))
     };
     let shared = [base(false, None), base(true, None)];
     let above = (3..from.steps.len()).map(|n| Path::of(from.steps[..n].to_vec()));
     let template = template_shared(from);
-    shared.into_iter().chain(above).chain(template).any(|base| named(base).first(tree).is_some())
+    shared
+        .into_iter()
+        .chain(above)
+        .chain(template)
+        .any(|base| named(base).first(tree).is_some())
 }
 
 /// The shared part of the template a place lies in.
 fn template_shared(from: &Path) -> Option<Path> {
-    let config = from.steps.iter().skip(1).position(|s| s.word() == "config")? + 1;
+    let config = from
+        .steps
+        .iter()
+        .skip(1)
+        .position(|s| s.word() == "config")?
+        + 1;
     let mut steps = from.steps[..=config].to_vec();
     steps.push(Step::Named("shared".into()));
     Some(Path::of(steps))

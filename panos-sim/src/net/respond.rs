@@ -10,7 +10,8 @@ use hyper::{
     body::{Body, Bytes, Frame, SizeHint},
     ext::ReasonPhrase,
     header::{
-        CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION, SET_COOKIE,
+        CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION,
+        SET_COOKIE,
     },
 };
 
@@ -21,8 +22,16 @@ use crate::api::Answer;
 pub(super) struct ReplyBody {
     data: Option<Bytes>,
     promised: u64,
-    /// Whether the connection is to break where the data end.
-    breaks: bool,
+    end: End,
+}
+
+/// What happens where the data end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    /// The connection is to break.
+    Breaks,
+    Broken,
 }
 
 /// The connection is to end without (the rest of) a reply.
@@ -32,7 +41,11 @@ pub(super) struct HangUp;
 
 impl ReplyBody {
     fn whole(data: Vec<u8>) -> Self {
-        Self { promised: data.len() as u64, data: Some(data.into()), breaks: false }
+        Self {
+            promised: data.len() as u64,
+            data: Some(data.into()),
+            end: End::Whole,
+        }
     }
 }
 
@@ -42,17 +55,23 @@ impl Body for ReplyBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HangUp>>> {
-        Poll::Ready(match self.data.take() {
-            Some(data) => Some(Ok(Frame::data(data))),
-            None if self.breaks => Some(Err(HangUp)),
-            None => None,
-        })
+        match (self.data.take(), self.end) {
+            (Some(data), _) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            (None, End::Whole) => Poll::Ready(None),
+            (None, End::Breaks) => {
+                // A pause, in which hyper sends what it has; an error at once would discard it.
+                self.end = End::Broken;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            (None, End::Broken) => Poll::Ready(Some(Err(HangUp))),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none() && !self.breaks
+        self.data.is_none() && self.end == End::Whole
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -72,7 +91,11 @@ pub(super) fn plain(status: u16, content_type: &str, body: Vec<u8>) -> Response<
 
 /// A redirect.
 pub(super) fn redirect(status: u16, location: &str) -> Response<ReplyBody> {
-    let mut response = plain(status, "text/html", b"<html><body>Moved</body></html>".to_vec());
+    let mut response = plain(
+        status,
+        "text/html",
+        b"<html><body>Moved</body></html>".to_vec(),
+    );
     if let Ok(value) = HeaderValue::from_str(location) {
         response.headers_mut().insert(LOCATION, value);
     }
@@ -83,7 +106,10 @@ pub(super) fn redirect(status: u16, location: &str) -> Response<ReplyBody> {
 pub(super) fn respond(answer: Answer, session: Option<&str>) -> Response<ReplyBody> {
     let mut response = plain(answer.http_status, answer.content_type, answer.body);
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-cache, must-revalidate"));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("no-store, no-cache, must-revalidate"),
+    );
     let cookie = session.map(|id| format!("PHPSESSID={id}; path=/; secure; HttpOnly"));
     if let Some(Ok(value)) = cookie.map(|cookie| HeaderValue::from_str(&cookie)) {
         headers.insert(SET_COOKIE, value);
@@ -92,7 +118,9 @@ pub(super) fn respond(answer: Answer, session: Option<&str>) -> Response<ReplyBo
     if let Some(Ok(value)) = file.map(|file| HeaderValue::from_str(&file)) {
         headers.insert(CONTENT_DISPOSITION, value);
     }
-    let phrase = answer.reason.map(|reason| ReasonPhrase::try_from(reason.into_bytes()));
+    let phrase = answer
+        .reason
+        .map(|reason| ReasonPhrase::try_from(reason.into_bytes()));
     if let Some(Ok(phrase)) = phrase {
         response.extensions_mut().insert(phrase);
     }
@@ -105,7 +133,7 @@ pub(super) fn break_off(mut response: Response<ReplyBody>) -> Response<ReplyBody
     if let Some(data) = &mut body.data {
         data.truncate(data.len() / 2);
     }
-    body.breaks = true;
+    body.end = End::Breaks;
     response
 }
 
