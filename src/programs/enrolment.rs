@@ -83,11 +83,9 @@ impl EnrolmentArguments {
                 "'{common_name}' has more than {SUBJECT_LIMIT} characters, no certificate can carry it as its subject"
             )));
         }
-        if !is_word(&self.service, "._-") {
-            return Err(BadArguments::Other(format!(
-                "'{}' is not a valid service",
-                self.service.escape_debug()
-            )));
+        let service = self.service.as_deref().or((self.ca == "IPA").then_some("HTTP"));
+        if let Some(service) = service.filter(|service| !is_word(service, "._-")) {
+            return Err(BadArguments::Other(format!("'{}' is not a valid service", service.escape_debug())));
         }
         if !is_word(&self.ca, "._- ") {
             return Err(BadArguments::Other(format!("'{}' is not the name of a CA", self.ca.escape_debug())));
