@@ -1,172 +1,21 @@
 //! What the library believes of certmonger, asked of a real certmonger on a bus of its own, and of recorded listings.
 //!
 //! The bus and the certmonger live in a temporary folder; the machine's own are not touched. Where certmonger or
-//! D-Bus is not installed, these tests say so and pass.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-use std::ffi::OsString;
-use std::future::Future;
-use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+mod common;
 
+use std::ffi::OsString;
+use std::path::Path;
+
+use common::bus::{Bus, NAME, recorded};
 use pancert::certificate::{Bundle, KeyAlgorithm, Source};
 use pancert::host::certmonger::{
     Getcert, GetcertError, KeyType, Listing, NewRequest, Phase, Storage, Tracked, post_save_command,
 };
 use rand::RngExt;
 use rand::seq::IndexedRandom;
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
-
-const NAME: &str = "gp.example.com";
-const DEADLINE: Duration = Duration::from_secs(60);
-
-/// A message bus without activation, and perhaps a certmonger on it.
-struct Bus {
-    folder: TempDir,
-    children: Vec<Child>,
-}
-
-impl Bus {
-    /// Starts the bus alone, or gives nothing where the programs are missing.
-    fn start() -> Option<Self> {
-        certmonger_program()?;
-        let folder = TempDir::new().unwrap();
-        let config = format!(
-            "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
-             \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\
-             <busconfig><type>session</type><listen>{}</listen><auth>EXTERNAL</auth><policy context=\"default\">\
-             <allow send_destination=\"*\"/><allow receive_sender=\"*\"/><allow own=\"*\"/></policy></busconfig>",
-            address(&folder)
-        );
-        let file = folder.path().join("bus.conf");
-        std::fs::write(&file, config).unwrap();
-        let mut command = Command::new("dbus-daemon");
-        command.arg(format!("--config-file={}", file.display())).args(["--nofork", "--print-address"]);
-        let mut daemon = match command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn() {
-            Ok(daemon) => daemon,
-            Err(_) => return skip("dbus-daemon"),
-        };
-        // The bus prints its address when it is ready for calls.
-        let mut line = String::new();
-        BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(line.starts_with("unix:"), "dbus-daemon printed {line:?}");
-        Some(Self { folder, children: vec![daemon] })
-    }
-
-    /// Starts the bus and a certmonger on it.
-    async fn with_certmonger() -> Option<Self> {
-        let mut bus = Self::start()?;
-        let mut certmonger = Command::new(certmonger_program()?);
-        certmonger
-            .arg("-n")
-            .env("HOME", bus.folder.path())
-            .env("DBUS_SESSION_BUS_ADDRESS", address(&bus.folder));
-        certmonger.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        bus.children.push(certmonger.spawn().unwrap());
-        let getcert = bus.getcert();
-        until("certmonger answers", || async { getcert.list().await.ok() }).await;
-        Some(bus)
-    }
-
-    fn getcert(&self) -> Getcert {
-        self.run("getcert", Some("local"))
-    }
-
-    fn run(&self, program: &str, ca: Option<&str>) -> Getcert {
-        let bus = format!("DBUS_SESSION_BUS_ADDRESS={}", address(&self.folder));
-        Getcert::new(["env", &bus, program], ca).on_session_bus(true)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn new_request(&self, post_save: Option<String>) -> NewRequest {
-        NewRequest {
-            subject: format!("CN={NAME}"),
-            principal: Some(format!("HTTP/{NAME}@EXAMPLE.COM")),
-            certificate: self.path("gp.example.com.crt"),
-            key: self.path("gp.example.com.key"),
-            dns: vec![NAME.to_owned(), "vpn.example.com".to_owned()],
-            ip_addresses: vec![],
-            profile: None,
-            key_type: Some(KeyType::Ec),
-            key_bits: Some(256),
-            post_save,
-        }
-    }
-
-    /// A program that writes the arguments after its first to the file named by the first, in one go.
-    fn recorder(&self) -> PathBuf {
-        self.script(
-            "recorder",
-            "for word; do printf '%s\\0' \"$word\"; done > \"$file.new\"; mv \"$file.new\" \"$file\"",
-        )
-    }
-
-    fn script(&self, name: &str, body: &str) -> PathBuf {
-        let path = self.path(name);
-        std::fs::write(&path, format!("#!/bin/sh\nfile=$1; shift\n{body}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        path
-    }
-
-    async fn until_phase(&self, phase: Phase) -> Tracked {
-        let (getcert, file) = (self.getcert(), self.path("gp.example.com.crt"));
-        let what = format!("the request is {phase:?}");
-        until(&what, || async {
-            getcert.tracked(&file).await.unwrap().filter(|request| request.phase() == phase)
-        })
-        .await
-    }
-}
-
-impl Drop for Bus {
-    fn drop(&mut self) {
-        // certmonger first: it ends its own helpers when it is asked to end.
-        for child in self.children.iter_mut().rev() {
-            let _ = kill_process(Pid::from_child(child), Signal::TERM);
-            let _ = child.wait();
-        }
-    }
-}
-
-fn address(folder: &TempDir) -> String {
-    format!("unix:path={}", folder.path().join("bus").display())
-}
-
-fn certmonger_program() -> Option<&'static Path> {
-    let places = ["/usr/lib/certmonger/certmonger-session", "/usr/libexec/certmonger/certmonger-session"];
-    places.into_iter().map(Path::new).find(|path| path.exists()).or_else(|| skip("certmonger"))
-}
-
-fn skip<T>(what: &str) -> Option<T> {
-    eprintln!("skipped: {what} is not installed");
-    None
-}
-
-/// Asks again and again, a little later each time, until there is an answer.
-async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(start.elapsed() < DEADLINE, "waited in vain until {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn recorded(file: &Path) -> Vec<String> {
-    let bytes = until("the post-save command has run", || async { std::fs::read(file).ok() }).await;
-    let text = String::from_utf8(bytes).unwrap();
-    text.split_terminator('\0').map(str::to_owned).collect()
-}
 
 /// Strings that a splitter, a shell, getopt or a careless programmer would trip over.
 fn nasty_strings(count: usize) -> Vec<String> {
@@ -230,9 +79,7 @@ fn nasty_strings(count: usize) -> Vec<String> {
 
 #[tokio::test(flavor = "current_thread")]
 async fn no_value_adds_or_changes_an_argument_of_the_post_save_command() {
-    let Some(bus) = Bus::with_certmonger().await else {
-        return;
-    };
+    let bus = Bus::with_certmonger().await;
     let getcert = bus.getcert();
     let recorder = bus.recorder();
     let id = getcert.request(&bus.new_request(None)).await.unwrap();
@@ -258,9 +105,7 @@ async fn no_value_adds_or_changes_an_argument_of_the_post_save_command() {
 
 #[tokio::test(flavor = "current_thread")]
 async fn certmonger_drops_empty_arguments_and_this_is_why_they_are_refused() {
-    let Some(bus) = Bus::with_certmonger().await else {
-        return;
-    };
+    let bus = Bus::with_certmonger().await;
     let file = bus.path("empty");
     let command = format!("{} {} '' a \"\" 'b'", bus.recorder().display(), file.display());
     bus.getcert().request(&bus.new_request(Some(command))).await.unwrap();
@@ -269,9 +114,7 @@ async fn certmonger_drops_empty_arguments_and_this_is_why_they_are_refused() {
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_certificate_is_requested_watched_and_renewed_as_the_programs_need_it() {
-    let Some(bus) = Bus::with_certmonger().await else {
-        return;
-    };
+    let bus = Bus::with_certmonger().await;
     let getcert = bus.getcert();
     let certificate = bus.path("gp.example.com.crt");
     let source = || Source::locate(NAME, bus.folder.path(), bus.folder.path()).unwrap();
@@ -335,9 +178,7 @@ async fn a_certificate_is_requested_watched_and_renewed_as_the_programs_need_it(
 
 #[tokio::test(flavor = "current_thread")]
 async fn what_certmonger_refuses_is_told_apart() {
-    let Some(bus) = Bus::with_certmonger().await else {
-        return;
-    };
+    let bus = Bus::with_certmonger().await;
     let getcert = bus.getcert();
     let nowhere = NewRequest { certificate: "/nonexist/a.crt".into(), ..bus.new_request(None) };
     let error = getcert.request(&nowhere).await.unwrap_err();
@@ -359,7 +200,7 @@ async fn what_certmonger_refuses_is_told_apart() {
 
 #[tokio::test(flavor = "current_thread")]
 async fn without_certmonger_or_without_a_bus_it_is_said_that_it_is_not_running() {
-    let Some(bus) = Bus::start() else { return };
+    let bus = Bus::start();
     let without_certmonger = bus.getcert();
     let without_bus =
         Getcert::new(["env", "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexist/bus", "getcert"], Some("local"));

@@ -46,11 +46,7 @@ impl Shared {
             device: Mutex::new(Device::new(settings, now)?),
             faults: Mutex::default(),
             log: Mutex::new(log),
-            port: watch::Sender::new(Port {
-                listening: Listening::Normal,
-                closed_until: None,
-                epoch: 0,
-            }),
+            port: watch::Sender::new(Port { listening: Listening::Normal, closed_until: None, epoch: 0 }),
             timer: Notify::new(),
         })
     }

@@ -2,5 +2,6 @@
 #![allow(dead_code, unreachable_pub, reason = "not every test needs every part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod bus;
 pub mod pki;
 pub mod world;

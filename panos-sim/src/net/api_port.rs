@@ -103,7 +103,5 @@ async fn hold(shared: Arc<Shared>, tcp: TcpStream, number: u64, born: Port) {
             _ = dropped => {}
         }
     }
-    shared
-        .log()
-        .connection(number, |record| record.closed = true);
+    shared.log().connection(number, |record| record.closed = true);
 }
