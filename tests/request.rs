@@ -218,3 +218,57 @@ fn a_machine_that_is_not_enrolled_is_told_so() {
     command.args(["-c", NAME, "--insecure", "-k"]).arg(world.path(".panrc")).arg(world.target());
     Ended::of(&mut command).exits(5).says("not an enrolled IPA client");
 }
+
+/// A program in a folder of its own for `PATH`.
+fn script(folder: &std::path::Path, name: &str, body: &str) {
+    let bin = folder.join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    pki::write(&bin.join(name), format!("#!/bin/sh\n{body}\n").as_bytes(), 0o755);
+}
+
+#[test]
+fn an_ipa_certificate_profile_is_looked_up_first_and_left_to_ipa_where_that_is_not_possible() {
+    let ask = |ipa: &str| {
+        let world = common::world::World::new();
+        script(world.folder.path(), "ipa", ipa);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pan_getcert"));
+        command.env_clear().env("PATH", world.path("bin"));
+        command.args(["-c", NAME, "-T", "webServer", "--insecure", "-k"]).arg(world.path(".panrc"));
+        Ended::of(command.arg(world.target()))
+    };
+    let unknown = "echo \"ipa: ERROR: $3: Certificate Profile not found\" >&2; exit 2";
+    ask(unknown).exits(6).says("IPA has no certificate profile 'webServer'");
+    let ended = ask("echo 'ipa: ERROR: did not receive Kerberos credentials' >&2; exit 1");
+    assert_eq!(ended.stdout.matches("did not receive Kerberos credentials").count(), 1, "{ended:#?}");
+    let ended = ask("exit 0");
+    assert!(!ended.stdout.contains("can't be checked"), "{ended:#?}");
+}
+
+#[test]
+fn an_ordinary_user_needs_sudo_for_certmonger_alone() {
+    let world = common::world::World::new();
+    for program in ["pan_getcert", "pan_instcert"] {
+        let built = std::path::Path::new(env!("CARGO_BIN_EXE_pan_getcert")).with_file_name(program);
+        std::fs::copy(built, world.path(program)).unwrap();
+    }
+    let sudo = format!(
+        "echo \"$@\" >> {}; echo 'sudo: a password is required' >&2; exit 1",
+        world.path("asked").display()
+    );
+    script(world.folder.path(), "sudo", &sudo);
+    pki::write(&world.path("asked"), b"", 0o666);
+    for path in [world.folder.path().to_owned(), world.path("pan_getcert"), world.path("pan_instcert")] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(world.path("pan_getcert"));
+    command.env("PATH", format!("{}:/usr/bin:/bin", world.path("bin").display()));
+    command
+        .args(["-c", NAME, "--ca", "local", "--insecure", "-k"])
+        .arg(world.path(".panrc"))
+        .arg(world.target());
+    Ended::of(&mut command).exits(10).says("sudo refused: sudo: a password is required");
+    let asked = std::fs::read_to_string(world.path("asked")).unwrap();
+    assert!(asked.starts_with("getcert list -f /etc/ssl/certs/gp.example.com.crt"), "{asked}");
+    assert!(asked.lines().all(|line| line.starts_with("getcert ")), "{asked}");
+}

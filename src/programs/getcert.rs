@@ -195,10 +195,10 @@ fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), BadArgu
 }
 
 async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<(), Trouble> {
+    check_profile(&request.enrolment).await?;
     if request.enrolment.ca == "IPA" && !Path::new(IPA_CONFIGURATION).is_file() {
         return Err(Trouble::NotEnrolled);
     }
-    check_profile(&request.enrolment).await?;
     tell_request(request);
     let begun = (Instant::now(), Utc::now());
     let patience = Duration::from_secs(arguments.timeout);
