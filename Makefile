@@ -2,10 +2,20 @@
 
 CARGO ?= cargo
 
-.PHONY: all demo test lint bench dependencies clean
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: all install demo test lint bench dependencies clean
 
 all:
 	$(CARGO) build --release
+
+# Starts and enables nothing. The unit names the programs where they really are.
+install:
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin target/release/pan_getcert target/release/pan_instcert
+	install -D -m 644 logrotate/pan_getcert $(DESTDIR)/etc/logrotate.d/pan_getcert
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/bin/|$(PREFIX)/bin/|' systemd/pan_instcert@.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/pan_instcert@.service
 
 # What building and testing need from the distribution; says what it installs, and does nothing where all is there.
 dependencies:
