@@ -273,7 +273,9 @@ async fn another_job_than_the_one_asked_for_is_not_taken_for_it() {
 
 #[tokio::test]
 async fn an_answer_sent_ahead_is_not_taken_for_the_next_question() {
-    let two = [reply("200 OK", SYSTEM), reply("200 OK", DONE)].concat();
+    // In one piece, so that the second is there before the next question.
+    let one = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let two = vec![Step::Send([one(SYSTEM), one(DONE)].concat().into())];
     let (server, session) = device(move |request| {
         if request.connection == 0 { two.clone() } else { reply("200 OK", "<response status='error'/>") }
     });
