@@ -384,6 +384,13 @@ fn fifty_megabytes_are_given_up_early_with_or_without_a_length() {
 }
 
 #[tokio::test]
+async fn a_length_above_the_limit_is_enough_to_give_up() {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", limits().body + 1);
+    let error = error_from(move |_| vec![Step::Send(head.clone().into()), Step::Silence]).await;
+    assert!(matches!(error, Error::TooLarge { .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn chunks_without_end_are_given_up_at_the_limit() {
     let mut chunk = b"4000\r\n".to_vec();
     chunk.extend(vec![b'x'; 0x4000]);
