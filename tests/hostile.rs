@@ -273,7 +273,9 @@ async fn another_job_than_the_one_asked_for_is_not_taken_for_it() {
 
 #[tokio::test]
 async fn an_answer_sent_ahead_is_not_taken_for_the_next_question() {
-    let two = [reply("200 OK", SYSTEM), reply("200 OK", DONE)].concat();
+    // In one piece, so that the second is there before the next question.
+    let one = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let two = vec![Step::Send([one(SYSTEM), one(DONE)].concat().into())];
     let (server, session) = device(move |request| {
         if request.connection == 0 { two.clone() } else { reply("200 OK", "<response status='error'/>") }
     });
@@ -379,6 +381,13 @@ fn fifty_megabytes_are_given_up_early_with_or_without_a_length() {
         let sent = server.after(1)[0].sent;
         assert!(sent < LARGE / 4, "{sent} bytes were taken");
     }
+}
+
+#[tokio::test]
+async fn a_length_above_the_limit_is_enough_to_give_up() {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", limits().body + 1);
+    let error = error_from(move |_| vec![Step::Send(head.clone().into()), Step::Silence]).await;
+    assert!(matches!(error, Error::TooLarge { .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -194,6 +194,20 @@ async fn each_new_connection_is_judged_again_and_another_certificate_gets_no_byt
     }
 }
 
+/// Where a session is taken up again, no certificate is shown.
+#[tokio::test]
+async fn no_connection_takes_up_an_earlier_session() {
+    let identity = Plan::named("fw").self_signed();
+    let server = Server::start(&identity, |_| server::reply_with("200 OK", &["Connection: close"], SYSTEM));
+    let session = session(&server.address(), &pinned(&identity)).unwrap();
+    for _ in 0..3 {
+        session.system_info().await.unwrap();
+    }
+    let connections = server.connections();
+    assert_eq!(connections.len(), 3);
+    assert!(connections.iter().all(|connection| !connection.resumed), "{connections:?}");
+}
+
 #[tokio::test]
 async fn a_rejection_is_not_blamed_for_the_next_failure() {
     let (right, wrong) = (Plan::named("fw").self_signed(), Plan::named("fw").self_signed());
@@ -327,6 +341,10 @@ async fn what_is_expired_unknown_or_meant_for_clients_is_refused_in_openssls_wor
         assert_eq!(verdict(ask(&server.named(), &trust).await), expected);
         assert_saw_nothing(&server);
     }
+    let weak = Plan::named("Weak CA").ca().key(Key::Rsa(1024)).self_signed();
+    let (_folder, trust) = file(&weak.pem());
+    let server = device(&localhost().issued_by(&weak));
+    assert_eq!(verdict(ask(&server.named(), &trust).await), "CA certificate key too weak");
     let expired = Plan::named("Old CA").ca().expired().self_signed();
     let (_folder, trust) = file(&expired.pem());
     let server = device(&localhost().issued_by(&expired));

@@ -104,11 +104,15 @@ impl Transport {
 
     /// Sends a request and reads the whole answer.
     ///
-    /// A device may close a kept connection in the very moment a request sets out on it. (Where the
-    /// client sees that before a byte was written, the HTTP library itself takes a new connection.) A
-    /// question that changes nothing is then put once more; anything else may have taken effect, so the
-    /// caller has to know.
+    /// A device may close a kept connection at any time. Where that is seen before a byte of the request
+    /// was written, the HTTP library takes a new connection. In the moment between, a question that
+    /// changes nothing is put once more; anything else may have taken effect, so the caller has to know.
     pub(super) async fn send(&self, operation: Operation, request: RequestBuilder) -> Result<Answer, Error> {
+        // What arrived while this thread was at other work, the end of the connection above all, is seen
+        // only when the runtime looks (the first turn) and the connection's own task runs (the second).
+        for _ in 0..2 {
+            tokio::task::yield_now().await;
+        }
         let deadline = Instant::now() + self.limits.total;
         let again = if operation.only_reads() { request.try_clone() } else { None };
         match (self.attempt(operation, request, deadline).await, again) {

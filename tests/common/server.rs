@@ -72,6 +72,8 @@ pub fn reply_with(status: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Vec
 #[derive(Debug, Clone, Default)]
 pub struct Connection {
     pub handshake: Option<Result<(), String>>,
+    /// The handshake took up an earlier session, without a certificate.
+    pub resumed: bool,
     /// Decrypted bytes from the client.
     pub received: usize,
     /// Bytes of answers that the client's side took.
@@ -107,7 +109,7 @@ pub enum Tls {
 }
 
 type Script = dyn Fn(&Request) -> Vec<Step> + Send + Sync;
-type Handshake = dyn Fn(usize) -> (Identity, Tls) + Send + Sync;
+type Handshake = dyn Fn(usize) -> SslAcceptor + Send + Sync;
 
 pub struct Server {
     address: SocketAddr,
@@ -120,8 +122,9 @@ impl Server {
         identity: &Identity,
         script: impl Fn(&Request) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
-        let identity = identity.clone();
-        Self::start_with(move |_| (identity.clone(), Tls::Any), script)
+        // One for all connections, so that a client could resume a session.
+        let acceptor = acceptor(identity, Tls::Any);
+        Self::start_accepting(Arc::new(move |_| acceptor.clone()), Arc::new(script))
     }
 
     /// `handshake` says what each connection is shown.
@@ -129,11 +132,16 @@ impl Server {
         handshake: impl Fn(usize) -> (Identity, Tls) + Send + Sync + 'static,
         script: impl Fn(&Request) -> Vec<Step> + Send + Sync + 'static,
     ) -> Self {
-        let handshake: Arc<Handshake> = Arc::new(handshake);
-        let script: Arc<Script> = Arc::new(script);
-        Self::start_raw(move |number, stream, seen| {
+        let handshake = move |number| {
             let (identity, tls) = handshake(number);
-            serve(number, stream, &identity, tls, &*script, seen);
+            acceptor(&identity, tls)
+        };
+        Self::start_accepting(Arc::new(handshake), Arc::new(script))
+    }
+
+    fn start_accepting(handshake: Arc<Handshake>, script: Arc<Script>) -> Self {
+        Self::start_raw(move |number, stream, shared| {
+            serve(number, stream, &handshake(number), &*script, shared);
         })
     }
 
@@ -241,11 +249,15 @@ fn acceptor(identity: &Identity, tls: Tls) -> SslAcceptor {
     builder.build()
 }
 
-fn serve(number: usize, stream: TcpStream, identity: &Identity, tls: Tls, script: &Script, shared: &Shared) {
-    let mut stream = SslStream::new(Ssl::new(acceptor(identity, tls).context()).unwrap(), stream).unwrap();
+fn serve(number: usize, stream: TcpStream, acceptor: &SslAcceptor, script: &Script, shared: &Shared) {
+    let mut stream = SslStream::new(Ssl::new(acceptor.context()).unwrap(), stream).unwrap();
     let outcome = stream.accept().map_err(|error| error.to_string());
     let accepted = outcome.is_ok();
-    shared.note(|seen| seen.connections[number].handshake = Some(outcome));
+    let resumed = stream.ssl().session_reused();
+    shared.note(|seen| {
+        seen.connections[number].handshake = Some(outcome);
+        seen.connections[number].resumed = resumed;
+    });
     if !accepted {
         return;
     }
