@@ -3,10 +3,10 @@
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use openssl::ssl::{SslConnector, SslMethod, SslStream, SslVerifyMode};
+use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVerifyMode};
 use panos_sim::{Administrator, Settings, Simulator};
 
 pub const KEY: &str = "KEY-of-me";
@@ -57,15 +57,14 @@ impl Reply {
 }
 
 pub fn tls(address: SocketAddr) -> io::Result<SslStream<TcpStream>> {
-    let mut builder = SslConnector::builder(SslMethod::tls()).unwrap();
-    builder.set_verify(SslVerifyMode::NONE);
-    let configuration = builder.build().configure().unwrap().verify_hostname(false);
+    // A bare context: the usual connector would read the system's CA certificates each time.
+    let mut context = SslContext::builder(SslMethod::tls_client()).unwrap();
+    context.set_verify(SslVerifyMode::NONE);
+    let ssl = Ssl::new(&context.build()).unwrap();
     let tcp = TcpStream::connect(address)?;
     tcp.set_nodelay(true)?;
     tcp.set_read_timeout(Some(Duration::from_secs(5)))?;
-    configuration
-        .connect("fw.test", tcp)
-        .map_err(io::Error::other)
+    ssl.connect(tcp).map_err(io::Error::other)
 }
 
 /// SHA-256 of the certificate a port shows.
@@ -170,15 +169,13 @@ pub fn commit_and_wait(device: &Simulator, cmd: &str) -> Reply {
 /// Asks for a job until the answer comes: the web server may just restart.
 pub fn show_job(device: &Simulator, job: u64) -> Reply {
     let cmd = format!("<show><jobs><id>{job}</id></jobs></show>");
-    (0..500)
-        .find_map(|_| {
-            let reply = try_post(device, &[("type", "op"), ("cmd", &cmd)]).ok();
-            if reply.is_none() {
-                std::thread::yield_now();
-            }
-            reply
-        })
-        .expect("the port stays closed")
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        match try_post(device, &[("type", "op"), ("cmd", &cmd)]) {
+            Ok(reply) => return reply,
+            Err(error) => assert!(Instant::now() < deadline, "the port stays closed: {error}"),
+        }
+    }
 }
 
 /// Uploads a file.

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use openssl::x509::X509;
+use openssl::{
+    ssl::{Ssl, SslContext, SslMethod},
+    x509::X509,
+};
 use panos_sim::{Listening, ManagementCertificate, Simulator};
 
 use crate::{client::*, pki};
@@ -101,7 +104,7 @@ fn a_restart_loses_jobs_and_runs_an_auto_commit() {
     let candidate = device.candidate_xml();
     device.set_commit_duration(Duration::from_secs(1));
     let job = device.commit_as("jane");
-    device.reboot(Duration::from_millis(50), true);
+    device.reboot(Duration::from_millis(500), true);
     assert!(shown(device.address()).is_err(), "refused while it boots");
     show_job(&device, job).has("code=\"7\"");
     op(&device, "<show><chassis-ready/></show>").has("<result>no</result>");
@@ -139,8 +142,10 @@ fn the_port_can_be_closed_or_silent() {
     };
     tcp.set_read_timeout(Some(Duration::from_millis(100)))
         .unwrap();
-    let connector = openssl::ssl::SslConnector::builder(openssl::ssl::SslMethod::tls()).unwrap();
-    assert!(connector.build().connect("fw", tcp).is_err());
+    let context = SslContext::builder(SslMethod::tls_client())
+        .unwrap()
+        .build();
+    assert!(Ssl::new(&context).unwrap().connect(tcp).is_err());
     assert!(
         !device
             .connection_records()
