@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Notify, watch};
@@ -14,8 +14,10 @@ use crate::{Listening, Result, Settings, device::Device, fault::Faults, log::Req
 pub(crate) struct Port {
     /// What the test wants.
     pub(crate) listening: Listening,
-    /// The device itself keeps it closed until then.
-    pub(crate) closed_until: Option<Instant>,
+    /// Grows whenever the device itself closes it for a while.
+    pub(crate) closures: u64,
+    /// How long it stays closed then, counted from when it has really closed.
+    pub(crate) outage: Duration,
     /// Grows whenever all open connections are to be dropped.
     pub(crate) epoch: u64,
 }
@@ -46,7 +48,12 @@ impl Shared {
             device: Mutex::new(Device::new(settings, now)?),
             faults: Mutex::default(),
             log: Mutex::new(log),
-            port: watch::Sender::new(Port { listening: Listening::Normal, closed_until: None, epoch: 0 }),
+            port: watch::Sender::new(Port {
+                listening: Listening::Normal,
+                closures: 0,
+                outage: Duration::ZERO,
+                epoch: 0,
+            }),
             timer: Notify::new(),
         })
     }
@@ -61,7 +68,8 @@ impl Shared {
         device.advance(now);
         if let Some(interruption) = device.take_interruption() {
             self.port.send_modify(|port| {
-                port.closed_until = Some(now + interruption.outage);
+                port.closures += 1;
+                port.outage = interruption.outage;
                 port.epoch += 1;
             });
         }

@@ -1,11 +1,11 @@
 //! The API port: listening, closed, or silent.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Instant};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
-    time::sleep_until,
+    time::sleep,
 };
 
 use super::connection;
@@ -20,20 +20,22 @@ pub(crate) async fn keep_api_port(shared: Arc<Shared>, mut listener: TcpListener
         return;
     };
     let mut port = shared.port();
+    // None is over yet; one may have been ordered before this runs for the first time.
+    let mut closures = 0;
     loop {
-        accept(&shared, &listener, &mut port).await;
+        accept(&shared, &listener, &mut port, closures).await;
         drop(listener);
         // Bound but not listening: the number stays ours, and connections are refused.
         listener = loop {
             match reserved(address) {
                 Ok(socket) => {
-                    closed(&mut port).await;
+                    closures = closed(&mut port, closures).await;
                     if let Ok(listener) = socket.listen(1024) {
                         break listener;
                     }
                 }
                 // Somebody's dying connection; the system lets go of it soon.
-                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(1)).await,
+                Err(_) => sleep(std::time::Duration::from_millis(1)).await,
             }
         };
     }
@@ -49,39 +51,38 @@ fn reserved(address: SocketAddr) -> io::Result<TcpSocket> {
     Ok(socket)
 }
 
-/// When the port opens again: now (`None` inside), at a moment, or only when told (`None`).
-fn opens(port: &Port) -> Option<Instant> {
-    match port.listening {
-        Listening::Refused => None,
-        _ => Some(port.closed_until.unwrap_or_else(Instant::now)),
-    }
-}
-
-/// Waits until the port is to be open.
-async fn closed(port: &mut watch::Receiver<Port>) {
+/// Waits until the port is to be open again; returns the closures that are over.
+async fn closed(port: &mut watch::Receiver<Port>, mut over: u64) -> u64 {
     loop {
-        let until = opens(&port.borrow_and_update());
-        match until {
-            Some(moment) if moment <= Instant::now() => return,
-            Some(moment) => tokio::select! {
-                () = sleep_until(moment.into()) => {}
-                _ = port.changed() => {}
-            },
-            None => {
-                let _ = port.changed().await;
+        let now = *port.borrow_and_update();
+        if now.closures != over {
+            over = now.closures;
+            tokio::select! {
+                () = sleep(now.outage) => {}
+                _ = port.wait_for(|port| port.closures != over) => {}
             }
+        } else if now.listening == Listening::Refused {
+            let _ = port.changed().await;
+        } else {
+            return over;
         }
     }
 }
 
 /// Accepts connections until the port is to be closed.
-async fn accept(shared: &Arc<Shared>, listener: &TcpListener, port: &mut watch::Receiver<Port>) {
+async fn accept(
+    shared: &Arc<Shared>,
+    listener: &TcpListener,
+    port: &mut watch::Receiver<Port>,
+    over: u64,
+) {
     loop {
         let now = *port.borrow_and_update();
-        if opens(&now).is_none_or(|moment| moment > Instant::now()) {
+        if now.listening == Listening::Refused || now.closures != over {
             return;
         }
         tokio::select! {
+            biased;
             _ = port.changed() => {}
             accepted = listener.accept() => if let Ok((tcp, _)) = accepted {
                 let number = shared.log().connected();
@@ -99,9 +100,13 @@ async fn hold(shared: Arc<Shared>, tcp: TcpStream, number: u64, born: Port) {
         let _ = dropped.await;
     } else {
         tokio::select! {
-            () = connection::serve(Arc::clone(&shared), tcp, number) => {}
+            // First: one step of TLS 1.3 is enough for the other side to call it a connection.
+            biased;
             _ = dropped => {}
+            () = connection::serve(Arc::clone(&shared), tcp, number) => {}
         }
     }
-    shared.log().connection(number, |record| record.closed = true);
+    shared
+        .log()
+        .connection(number, |record| record.closed = true);
 }

@@ -3,10 +3,10 @@
 use std::{
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use openssl::ssl::{SslConnector, SslMethod, SslStream, SslVerifyMode};
+use openssl::ssl::{Ssl, SslContext, SslMethod, SslStream, SslVerifyMode};
 use panos_sim::{Administrator, Settings, Simulator};
 
 pub const KEY: &str = "KEY-of-me";
@@ -39,7 +39,11 @@ impl Reply {
 
     #[track_caller]
     pub fn has(&self, part: &str) -> &Self {
-        assert!(self.text().contains(part), "no {part:?} in {self:?}: {}", self.text());
+        assert!(
+            self.text().contains(part),
+            "no {part:?} in {self:?}: {}",
+            self.text()
+        );
         self
     }
 
@@ -53,13 +57,14 @@ impl Reply {
 }
 
 pub fn tls(address: SocketAddr) -> io::Result<SslStream<TcpStream>> {
-    let mut builder = SslConnector::builder(SslMethod::tls()).unwrap();
-    builder.set_verify(SslVerifyMode::NONE);
-    let configuration = builder.build().configure().unwrap().verify_hostname(false);
+    // A bare context: the usual connector would read the system's CA certificates each time.
+    let mut context = SslContext::builder(SslMethod::tls_client()).unwrap();
+    context.set_verify(SslVerifyMode::NONE);
+    let ssl = Ssl::new(&context.build()).unwrap();
     let tcp = TcpStream::connect(address)?;
     tcp.set_nodelay(true)?;
     tcp.set_read_timeout(Some(Duration::from_secs(5)))?;
-    configuration.connect("fw.test", tcp).map_err(io::Error::other)
+    ssl.connect(tcp).map_err(io::Error::other)
 }
 
 /// SHA-256 of the certificate a port shows.
@@ -84,9 +89,15 @@ pub fn raw(address: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
 
 fn understand(bytes: &[u8]) -> io::Result<Reply> {
     let wrong = || io::Error::other(format!("no HTTP: {:?}", String::from_utf8_lossy(bytes)));
-    let at = bytes.windows(4).position(|w| w == b"\r\n\r\n").ok_or_else(wrong)?;
+    let at = bytes
+        .windows(4)
+        .position(|w| w == b"\r\n\r\n")
+        .ok_or_else(wrong)?;
     let head = String::from_utf8_lossy(&bytes[..at]).into_owned();
-    let status = head.get(9..12).and_then(|s| s.parse().ok()).ok_or_else(wrong)?;
+    let status = head
+        .get(9..12)
+        .and_then(|s| s.parse().ok())
+        .ok_or_else(wrong)?;
     let body = bytes[at + 4..].to_vec();
     Ok(Reply { status, head, body })
 }
@@ -132,7 +143,12 @@ pub fn op(device: &Simulator, cmd: &str) -> Reply {
 }
 
 pub fn config(device: &Simulator, action: &str, xpath: &str, element: &str) -> Reply {
-    let parameters = [("type", "config"), ("action", action), ("xpath", xpath), ("element", element)];
+    let parameters = [
+        ("type", "config"),
+        ("action", action),
+        ("xpath", xpath),
+        ("element", element),
+    ];
     post(device, &parameters)
 }
 
@@ -153,15 +169,13 @@ pub fn commit_and_wait(device: &Simulator, cmd: &str) -> Reply {
 /// Asks for a job until the answer comes: the web server may just restart.
 pub fn show_job(device: &Simulator, job: u64) -> Reply {
     let cmd = format!("<show><jobs><id>{job}</id></jobs></show>");
-    (0..500)
-        .find_map(|_| {
-            let reply = try_post(device, &[("type", "op"), ("cmd", &cmd)]).ok();
-            if reply.is_none() {
-                std::thread::yield_now();
-            }
-            reply
-        })
-        .expect("the port stays closed")
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        match try_post(device, &[("type", "op"), ("cmd", &cmd)]) {
+            Ok(reply) => return reply,
+            Err(error) => assert!(Instant::now() < deadline, "the port stays closed: {error}"),
+        }
+    }
 }
 
 /// Uploads a file.
@@ -184,10 +198,15 @@ pub fn import(device: &Simulator, parameters: &[(&str, &str)], file: &[u8]) -> R
 
 /// Uploads a key pair as PEM.
 pub fn import_pair(device: &Simulator, name: &str, pem: &str) -> Reply {
-    let parameters =
-        [("category", "keypair"), ("format", "pem"), ("certificate-name", name), ("passphrase", "dummy")];
+    let parameters = [
+        ("category", "keypair"),
+        ("format", "pem"),
+        ("certificate-name", name),
+        ("passphrase", "dummy"),
+    ];
     import(device, &parameters, pem.as_bytes())
 }
 
 pub const PORTAL: &str = "/config/shared/ssl-tls-service-profile/entry[@name='portal']";
-pub const MGMT_BINDING: &str = "/config/devices/entry[@name='localhost.localdomain']/deviceconfig/system";
+pub const MGMT_BINDING: &str =
+    "/config/devices/entry[@name='localhost.localdomain']/deviceconfig/system";
