@@ -136,7 +136,7 @@ fn changes_of_other_administrators_stay_as_they_are() {
         world
             .log()
             .iter()
-            .any(|line| line.contains("1 uncommitted changes of other administrators are left"))
+            .any(|line| line.starts_with("left uncommitted: a pending change of jane at /config/"))
     );
     world.install(&["-p", PORTAL, "--force", "--commit", "full"]).exits(0);
     assert!(world.device.running_xml().contains("printer"));

@@ -36,6 +36,8 @@ pub struct Application<'a> {
     pub log: &'a RunLog,
     /// How to take back what was done so far.
     pub undo: Vec<Undo>,
+    /// The older objects that are gone.
+    pub deleted: Vec<ObjectName>,
     /// The commit job, once there is one.
     pub job: Option<String>,
     /// The administrator's name, as soon as it is known.
@@ -67,6 +69,7 @@ impl Application<'_> {
                     watch.begin(Phase::Bind);
                     self.bind(profiles, to).await.map_err(put_back)?;
                 }
+                Step::Delete(object) => self.delete(object).await.map_err(put_back)?,
                 Step::Commit(scope) => {
                     watch.begin(Phase::Commit);
                     self.commit(*scope).await?;
@@ -161,6 +164,27 @@ impl Application<'_> {
         self.session.set_all(&self.observed.place.profiles(), &entries).await.map_err(binding)?;
         for (profile, _) in profiles {
             self.log.say(&format!("Successfully updated SSL/TLS Profile {profile}"));
+        }
+        Ok(())
+    }
+
+    /// Deletes an older object; whether something still refers to it is for the device to say.
+    async fn delete(&mut self, object: &ObjectName) -> Result<(), Failure> {
+        self.undo.push(Undo::Restore(object.clone()));
+        let path = self.observed.place.certificate(object.as_str())?;
+        match self.session.delete(&path).await {
+            Ok(true) => {
+                self.log.say(&format!("Deleted the older certificate: {object}"));
+                self.deleted.push(object.clone());
+            }
+            Ok(false) => self.deleted.push(object.clone()),
+            Err(Error::Refused(refusal)) if refusal.reason == Reason::InUse => {
+                self.log.say(&format!(
+                    "The older certificate {object} stays, it is in use: {}",
+                    refusal.lines.join("; ")
+                ));
+            }
+            Err(error) => return Err(Failure::while_doing(Doing::Binding)(error)),
         }
         Ok(())
     }

@@ -5,17 +5,18 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 
 use super::apply::{Aftermath, Application};
-use super::failure::Failure;
+use super::failure::{Doing, Failure};
 use super::names::ObjectName;
-use super::observe;
-use super::plan::{self, Step};
-use super::record::{CertificateFacts, Record, Records, State, VERSION};
+use super::observe::{self, Observed};
+use super::plan::{self, Offer, Plan, Step};
+use super::record::{CertificateFacts, Made, Record, Records, State, VERSION};
 use super::request::{CommitScope, Wish};
 use super::undo;
 use super::verify;
 use crate::certificate::Bundle;
 use crate::host::keyfile::KeyFile;
 use crate::host::log::RunLog;
+use crate::panos::Trust;
 use crate::panos::session::Session;
 use crate::panos::transport::Limits;
 
@@ -56,7 +57,9 @@ pub struct Stopwatch {
 }
 
 impl Stopwatch {
-    fn new() -> Self {
+    /// Starts counting.
+    #[must_use]
+    pub fn new() -> Self {
         Self { begun: Instant::now(), current: None, times: Vec::new() }
     }
 
@@ -116,6 +119,7 @@ pub fn begun(wish: &Wish, run: &str) -> Record {
         run: run.to_owned(),
         begun: Utc::now(),
         job: None,
+        made: Vec::new(),
         state: State::Owed,
     }
 }
@@ -131,6 +135,7 @@ pub async fn deliver(
 ) -> Outcome {
     let mut watch = Stopwatch::new();
     let mut record = begun(wish, log.id());
+    record.made = made_before(wish, records, log);
     log.say("START of pan_instcert.");
     log.say(&format!("Certificate Common Name: {}", wish.common_name));
     let result = match bundle {
@@ -159,12 +164,61 @@ pub async fn deliver(
     Outcome { result, phases }
 }
 
+/// What the last record says was made. One that can't be read is set aside, so that it is there to look at.
+fn made_before(wish: &Wish, records: &Records, log: &RunLog) -> Vec<Made> {
+    match records.read(&wish.device, &wish.base_name) {
+        Ok(before) => before.map(|before| before.made).unwrap_or_default(),
+        Err(error) => {
+            log.error(&format!("{error}; it is set aside"));
+            if let Err(error) = records.set_aside(&wish.device, &wish.base_name) {
+                log.error(&error.to_string());
+            }
+            Vec::new()
+        }
+    }
+}
+
 fn facts(bundle: &Bundle) -> Result<CertificateFacts, Failure> {
     Ok(CertificateFacts {
         fingerprint: bundle.fingerprint(),
         serial: bundle.serial_hex()?,
         not_after: bundle.not_after(),
     })
+}
+
+/// A device that was looked at, and what is to be done there.
+pub struct Looked {
+    /// The open session.
+    pub session: Session,
+    /// What was seen.
+    pub observed: Observed,
+    /// What was decided.
+    pub plan: Plan,
+}
+
+/// Looks at the device and decides; changes nothing.
+///
+/// # Errors
+/// No key, no device, no trust; a plan that can't be made.
+pub async fn look(
+    wish: &Wish,
+    bundle: &Bundle,
+    made: &[Made],
+    watch: &mut Stopwatch,
+) -> Result<Looked, Failure> {
+    let host = wish.device.host().to_string();
+    let keys = KeyFile::load(&wish.key_file)?;
+    let key = keys.key_for(&host)?;
+    let looking = Failure::while_doing(Doing::Looking);
+    watch.begin(Phase::Connect);
+    let session = Session::new(&wish.device, &wish.trust, key, Limits::default()).map_err(looking)?;
+    let system = observe::greet(&session, wish).await?;
+    watch.begin(Phase::Check);
+    let offer = Offer { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
+    let observed =
+        observe::observe(&session, wish, system, offer.fingerprint, keys.username_for(&host)).await?;
+    let plan = plan::plan(wish, offer, &observed, made)?;
+    Ok(Looked { session, observed, plan })
 }
 
 async fn transact(
@@ -176,20 +230,10 @@ async fn transact(
     watch: &mut Stopwatch,
 ) -> Result<Success, Failure> {
     let wanted = bundle.fingerprint();
-    let host = wish.device.host().to_string();
-    let keys = KeyFile::load(&wish.key_file)?;
-    let key = keys.key_for(&host)?;
-    let looking = Failure::while_doing(super::failure::Doing::Looking);
-    if wish.trust == crate::panos::Trust::AnyCertificate {
+    if wish.trust == Trust::AnyCertificate {
         log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
     }
-    watch.begin(Phase::Connect);
-    let session = Session::new(&wish.device, &wish.trust, key, Limits::default()).map_err(looking)?;
-    let system = observe::greet(&session, wish).await?;
-    watch.begin(Phase::Check);
-    let user = keys.username_for(&host);
-    let observed = observe::observe(&session, wish, system, wanted, user).await?;
-    let plan = plan::plan(wish, wanted, &observed)?;
+    let Looked { session, observed, plan } = look(wish, bundle, &record.made, watch).await?;
     for note in &plan.notes {
         log.say(note);
     }
@@ -204,6 +248,7 @@ async fn transact(
         observed: &observed,
         log,
         undo: Vec::new(),
+        deleted: Vec::new(),
         job: None,
         administrator: observed.administrator.clone(),
     };
@@ -220,10 +265,13 @@ async fn transact(
         log.say("Not committed (--commit none): a person has to commit on the device.");
         return Ok(Success::LeftToCommit(wish.object.clone()));
     }
+    let deleted = std::mem::take(&mut application.deleted);
     // Should this process die now, the record still says which job to ask about.
     records.write(&wish.device, record)?;
     watch.begin(Phase::Verify);
     verify::verify(&session, wish, &observed, wanted).await?;
+    record.made.retain(|made| !deleted.contains(&made.object));
+    record.note_made(Made { object: wish.object.clone(), fingerprint: wanted, at: Utc::now() });
     Ok(Success::Installed(wish.object.clone()))
 }
 

@@ -91,6 +91,18 @@ pub enum Failure {
         /// The first one's path.
         first: String,
     },
+    /// The object is in use, and the new certificate has another kind of key.
+    #[error(
+        "the certificate '{object}' is in use and has an {before} key, the new one has an {after} key. Nothing was changed"
+    )]
+    OtherKindOfKey {
+        /// The object.
+        object: ObjectName,
+        /// What it has.
+        before: String,
+        /// What it would get.
+        after: String,
+    },
     /// The device said that the upload succeeded, and it did not.
     #[error("the device reported a successful upload, but its candidate configuration {0}")]
     NotTaken(String),
@@ -161,7 +173,7 @@ impl Failure {
             Self::Device { doing, error } => of_device(*doing, error),
             Self::ProfilesMissing { .. } => Exit::Rebind,
             Self::OwnChangesPending { .. } | Self::CommitOpen { .. } => Exit::Busy,
-            Self::NotTaken(_) => Exit::Upload,
+            Self::NotTaken(_) | Self::OtherKindOfKey { .. } => Exit::Upload,
             Self::CommitFailed { .. } => Exit::Commit,
             Self::NotRunning(_) => Exit::Unproven,
         }
@@ -184,6 +196,9 @@ impl Failure {
                 "Put the administrator's name into the API key file (api_username=NAME), or allow --commit full."
             }
             Self::OwnChangesPending { .. } => "Commit or revert them, or use -Y for an object of its own.",
+            Self::OtherKindOfKey { .. } => {
+                "Use --suffix serial, which makes an object of its own, or --force."
+            }
             Self::CommitFailed { .. } => {
                 "Read the lines above in the device's task manager; mend the configuration, then run it again."
             }

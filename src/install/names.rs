@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::panos::address::check_dns_name;
-use crate::panos::system::FIREWALL_NAME_LIMIT;
+use crate::panos::system::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT};
 
 /// A word that is not valid, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,6 +108,33 @@ impl FromStr for ObjectName {
     }
 }
 
+/// Digits of a serial number in an object's name: 48 bits, so that two certificates of one name never meet.
+const SERIAL_DIGITS: usize = 12;
+
+impl ObjectName {
+    /// The name with a year: an object of its own for each year's certificate.
+    ///
+    /// # Errors
+    /// A name that becomes too long.
+    pub fn with_year(&self, year: i32) -> Result<Self, BadName> {
+        format!("{self}_{year}").parse()
+    }
+
+    /// The name, shortened if need be, with the last digits of the certificate's serial number: an object of
+    /// its own for each certificate. It fits the shorter limit, Panorama's, so that one certificate has one
+    /// name everywhere.
+    ///
+    /// # Errors
+    /// A serial number that is no hexadecimal text.
+    pub fn with_serial(&self, serial: &str) -> Result<Self, BadName> {
+        let digits = serial.to_ascii_lowercase();
+        let tail = &digits[digits.len().saturating_sub(SERIAL_DIGITS)..];
+        let room = PANORAMA_NAME_LIMIT - 1 - tail.len();
+        let short: String = self.0.chars().take(room).collect();
+        format!("{}_{tail}", short.trim_end_matches(['.', '-', '_'])).parse()
+    }
+}
+
 /// The name of an SSL/TLS service profile: letters, digits, spaces, dots, hyphens, underscores.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -172,6 +199,16 @@ mod tests {
         for text in ["", " x", "a'b", "a\"b", "a<b", "a&b", "a]b", "a/b", "-p", &"p".repeat(64)] {
             assert!(text.parse::<ProfileName>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_serial_makes_a_name_of_its_own_within_panoramas_limit() {
+        let name: ObjectName = "gateway.vpn.example.com".parse().unwrap();
+        let one = name.with_serial("00A1B2C3D4E5F60718").unwrap();
+        assert_eq!(one.as_str(), "gateway.vpn.exampl_d4e5f60718".replace("_d4", "_c3d4").as_str());
+        assert!(one.as_str().len() <= 31);
+        assert_ne!(one, name.with_serial("00A1B2C3D4E5F60719").unwrap());
+        assert_eq!("gp".parse::<ObjectName>().unwrap().with_serial("1F").unwrap().as_str(), "gp_1f");
     }
 
     #[test]

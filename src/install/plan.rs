@@ -2,9 +2,15 @@
 
 use super::failure::Failure;
 use super::names::{ObjectName, ProfileName};
-use super::observe::Observed;
+use super::observe::{Holdings, Observed};
+use super::record::Made;
 use super::request::{CommitScope, Existing, Wish};
+use crate::certificate::KeyAlgorithm;
 use crate::fingerprint::Fingerprint;
+use crate::panos::changes::PendingChange;
+
+/// How many pending changes of others are told one by one.
+const FOREIGN_TOLD: usize = 10;
 
 /// One thing to do on the device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +29,19 @@ pub enum Step {
         /// The object.
         to: ObjectName,
     },
+    /// Delete an older object, unless something still refers to it.
+    Delete(ObjectName),
     /// Make it the running configuration.
     Commit(CommitScope),
+}
+
+/// The certificate that is to be installed, as far as a decision needs to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offer {
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// The kind of its key.
+    pub algorithm: KeyAlgorithm,
 }
 
 /// What is to be done, and what a person should know beside it.
@@ -36,11 +53,11 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
-/// Decides.
+/// Decides. `made` are the objects this program made on the device for the same name, the latest last.
 ///
 /// # Errors
 /// Profiles that don't exist; a state that could not be put back after a failure. Nothing was changed.
-pub fn plan(wish: &Wish, wanted: Fingerprint, observed: &Observed) -> Result<Plan, Failure> {
+pub fn plan(wish: &Wish, offer: Offer, observed: &Observed, made: &[Made]) -> Result<Plan, Failure> {
     let candidate = &observed.candidate;
     let missing: Vec<ProfileName> =
         wish.profiles.iter().filter(|name| candidate.profile(name).is_none()).cloned().collect();
@@ -48,14 +65,16 @@ pub fn plan(wish: &Wish, wanted: Fingerprint, observed: &Observed) -> Result<Pla
         let known = candidate.profiles.iter().map(|profile| profile.name.clone()).collect();
         return Err(Failure::ProfilesMissing { missing, known });
     }
-    let runs_it = observed.running.as_ref().is_some_and(|running| running.lacks(wish, wanted).is_none());
+    let runs_it =
+        observed.running.as_ref().is_some_and(|running| running.lacks(wish, offer.fingerprint).is_none());
     if runs_it && wish.existing == Existing::Keep {
         return Ok(Plan { steps: Vec::new(), notes: Vec::new() });
     }
     let mut steps = Vec::new();
-    if candidate.fingerprint() != Some(wanted) || wish.existing == Existing::Replace {
+    if candidate.fingerprint() != Some(offer.fingerprint) || wish.existing == Existing::Replace {
         let replaces = candidate.object.is_some();
         refuse_what_could_not_be_undone(wish, observed, replaces)?;
+        refuse_another_kind_of_key(wish, offer, candidate)?;
         steps.push(Step::Import { object: wish.object.clone(), replaces });
     }
     let unbound = candidate.unbound(&wish.profiles, &wish.object);
@@ -65,6 +84,15 @@ pub fn plan(wish: &Wish, wanted: Fingerprint, observed: &Observed) -> Result<Pla
         let profiles = unbound.into_iter().map(|name| (name.clone(), now(name))).collect();
         steps.push(Step::Bind { profiles, to: wish.object.clone() });
     }
+    let mut notes = notes(wish, observed);
+    let outdated = outdated(wish, made);
+    if !outdated.is_empty() && observed.own_changes_beside(wish).is_empty() {
+        steps.extend(outdated.into_iter().map(Step::Delete));
+    } else if !outdated.is_empty() {
+        notes.push(
+            "Older certificates are left: this administrator has other uncommitted changes.".to_owned(),
+        );
+    }
     let names_itself = steps.iter().any(|step| matches!(step, Step::Import { .. }));
     match wish.commit {
         CommitScope::OwnChanges if observed.administrator.is_none() && !names_itself => {
@@ -73,7 +101,39 @@ pub fn plan(wish: &Wish, wanted: Fingerprint, observed: &Observed) -> Result<Pla
         CommitScope::OwnChanges | CommitScope::Everybody => steps.push(Step::Commit(wish.commit)),
         CommitScope::Nothing => {}
     }
-    Ok(Plan { steps, notes: notes(wish, observed) })
+    Ok(Plan { steps, notes })
+}
+
+/// Older objects that may go. The latest one always stays: it is the way back until the new one is proven.
+fn outdated(wish: &Wish, made: &[Made]) -> Vec<ObjectName> {
+    let Some(keep) = wish.keep else { return Vec::new() };
+    let older = made.iter().rev().map(|made| &made.object).filter(|object| **object != wish.object);
+    older.skip(keep.max(1)).cloned().collect()
+}
+
+/// Under the same name, a service that is bound to it would change the kind of its key unasked.
+fn refuse_another_kind_of_key(wish: &Wish, offer: Offer, candidate: &Holdings) -> Result<(), Failure> {
+    let Some(before) = candidate.object.as_ref().and_then(|object| object.algorithm.as_deref()) else {
+        return Ok(());
+    };
+    let after = match offer.algorithm {
+        KeyAlgorithm::Rsa(_) => "RSA",
+        KeyAlgorithm::Ec(_) => "EC",
+        KeyAlgorithm::Other(_) => return Ok(()),
+    };
+    let in_use =
+        |name: &str| candidate.profiles.iter().any(|profile| profile.certificate.as_deref() == Some(name));
+    if before.eq_ignore_ascii_case(after)
+        || wish.existing == Existing::Replace
+        || !in_use(wish.object.as_str())
+    {
+        return Ok(());
+    }
+    Err(Failure::OtherKindOfKey {
+        object: wish.object.clone(),
+        before: before.to_owned(),
+        after: after.to_owned(),
+    })
 }
 
 /// An overwritten object comes back only by reverting all of the administrator's changes.
@@ -99,15 +159,19 @@ fn notes(wish: &Wish, observed: &Observed) -> Vec<String> {
         ));
     }
     let foreign = observed.foreign_changes();
-    if foreign > 0 {
-        notes.push(match wish.commit {
-            CommitScope::Everybody => {
-                format!(
-                    "WARNING: {foreign} uncommitted changes of other administrators are committed as well."
-                )
-            }
-            _ => format!("{foreign} uncommitted changes of other administrators are left as they are."),
-        });
+    let fate = match wish.commit {
+        CommitScope::Everybody => "WARNING: committed as well",
+        CommitScope::OwnChanges | CommitScope::Nothing => "left uncommitted",
+    };
+    let told = foreign.iter().take(FOREIGN_TOLD);
+    notes.extend(
+        told.map(|change| format!("{fate}: a pending change of {} at {}", change.owner, change.xpath)),
+    );
+    if foreign.len() > FOREIGN_TOLD {
+        notes.push(format!(
+            "{fate}: {} more pending changes of other administrators",
+            foreign.len() - FOREIGN_TOLD
+        ));
     }
     notes
 }
@@ -115,14 +179,14 @@ fn notes(wish: &Wish, observed: &Observed) -> Vec<String> {
 impl Observed {
     /// The API administrator's own pending changes.
     #[must_use]
-    pub fn own_changes(&self) -> Vec<&crate::panos::changes::PendingChange> {
+    pub fn own_changes(&self) -> Vec<&PendingChange> {
         let Some(administrator) = &self.administrator else { return Vec::new() };
         self.changes.iter().flatten().filter(|change| change.owner == *administrator).collect()
     }
 
     /// The same without those in the very places that this wish is about: what a run that died has left.
     #[must_use]
-    pub fn own_changes_beside(&self, wish: &Wish) -> Vec<&crate::panos::changes::PendingChange> {
+    pub fn own_changes_beside(&self, wish: &Wish) -> Vec<&PendingChange> {
         let object = self.place.certificate(wish.object.as_str());
         let profiles = wish.profiles.iter().map(|name| self.place.profile(name.as_str()));
         let ours: Vec<String> =
@@ -131,9 +195,10 @@ impl Observed {
         self.own_changes().into_iter().filter(|change| !is_ours(&change.xpath)).collect()
     }
 
-    /// How many changes of others are pending.
+    /// The pending changes of others.
     #[must_use]
-    pub fn foreign_changes(&self) -> usize {
-        self.changes.as_ref().map_or(0, Vec::len) - self.own_changes().len()
+    pub fn foreign_changes(&self) -> Vec<&PendingChange> {
+        let own = self.administrator.as_deref();
+        self.changes.iter().flatten().filter(|change| Some(change.owner.as_str()) != own).collect()
     }
 }

@@ -42,8 +42,22 @@ pub struct Record {
     pub begun: DateTime<Utc>,
     /// The commit job, once there is one.
     pub job: Option<String>,
+    /// The objects that were made on the device for this name, the latest last: what may be deleted again.
+    #[serde(default)]
+    pub made: Vec<Made>,
     /// How it stands.
     pub state: State,
+}
+
+/// An object that was made on a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// Its name.
+    pub object: ObjectName,
+    /// The certificate in it.
+    pub fingerprint: Fingerprint,
+    /// When it was committed.
+    pub at: DateTime<Utc>,
 }
 
 /// A certificate, as far as a record needs to know it.
@@ -161,12 +175,30 @@ impl Records {
     }
 }
 
+impl Records {
+    /// Moves a record away that can't be read, so that it is neither lost nor in the way.
+    ///
+    /// # Errors
+    /// A file that can't be renamed.
+    pub fn set_aside(&self, device: &Address, name: &ObjectName) -> Result<(), RecordError> {
+        let path = self.path(device, name);
+        let aside = path.with_extension(format!("json.unreadable-{}", Utc::now().format("%Y%m%dT%H%M%SZ")));
+        fs::rename(&path, aside).map_err(|cause| RecordError { action: "set aside", path, cause })
+    }
+}
+
 #[derive(Deserialize)]
 struct Version {
     version: u32,
 }
 
 impl Record {
+    /// Notes an object that was made; one that was made before is the latest now.
+    pub fn note_made(&mut self, made: Made) {
+        self.made.retain(|other| other.object != made.object);
+        self.made.push(made);
+    }
+
     /// Whether the device was seen to run the certificate with this fingerprint.
     #[must_use]
     pub fn proves(&self, fingerprint: Fingerprint) -> bool {
@@ -191,6 +223,7 @@ mod tests {
             run: "3f9c2a".to_owned(),
             begun: Utc::now(),
             job: None,
+            made: Vec::new(),
             state: State::Owed,
         }
     }

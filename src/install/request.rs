@@ -32,6 +32,8 @@ pub struct Wish {
     pub commit_timeout: Duration,
     /// What to do where the device has this very certificate already.
     pub existing: Existing,
+    /// How many older objects of this name stay; nothing means all.
+    pub keep: Option<usize>,
     /// How the device's own HTTPS certificate is judged.
     pub trust: Trust,
     /// The file with the API key.

@@ -19,7 +19,7 @@ use crate::error::Exit;
 use crate::fingerprint::Fingerprint;
 use crate::host::certmonger::{Getcert, GetcertError, NewRequest, post_save_command};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
-use crate::install::names::ProfileName;
+use crate::install::names::{ObjectName, ProfileName};
 use crate::install::record::{Record, RecordError, Records, State};
 use crate::panos::address::Address;
 use crate::panos::trust::BadAuthority;
@@ -63,6 +63,8 @@ pub struct Arguments {
 /// Everything checked; nothing done yet.
 struct Request {
     named: Named,
+    /// The object's name as far as it is known before the certificate is.
+    shown_name: ObjectName,
     enrolment: Enrolment,
     profiles: Vec<ProfileName>,
     devices: Vec<Address>,
@@ -154,7 +156,9 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
     let devices = wishes::devices(&arguments.devices)?;
     let config = Config::load(arguments.place.config.as_deref())?;
     for device in &devices {
-        check_device(&wishes::options_for(&arguments.device, &config, device), device)?;
+        let options = wishes::options_for(&arguments.device, &config, device);
+        named.object(options.suffix, None)?;
+        check_device(&options, device)?;
     }
     let installer = installer()?;
     let installer_arguments =
@@ -166,6 +170,7 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
         profiles: wishes::profiles(&arguments.device)?,
         certificate: absolute(&arguments.certificate.cert_dir.join(format!("{}.crt", named.common_name)))?,
         key: absolute(&arguments.certificate.key_dir.join(format!("{}.key", named.common_name)))?,
+        shown_name: named.object(arguments.device.suffix, None)?,
         named,
         enrolment,
         devices,
@@ -356,7 +361,7 @@ fn judge(
 fn finished(record: &Record, request: &Request) -> String {
     let object = match &record.state {
         State::Installed { object, .. } => object.to_string(),
-        _ => request.named.object.to_string(),
+        _ => request.named.base_name.to_string(),
     };
     let until =
         record.certificate.as_ref().map(|facts| facts.not_after.format(" until %Y-%m-%d").to_string());
@@ -403,7 +408,7 @@ async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
 
 fn tell_request(request: &Request) {
     report::line(&format!("Certificate Common Name: {}", request.named.common_name));
-    report::line(&format!("CERT_NAME: {}", request.named.object));
+    report::line(&format!("CERT_NAME: {}", request.shown_name));
     report::line(&format!("PAN_FQDN: {}", in_a_row(&request.devices)));
     let kinds = ["Primary", "Secondary"];
     for (kind, profile) in kinds.iter().zip(&request.profiles) {

@@ -9,13 +9,13 @@ use futures_util::stream;
 use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
 use super::config::Config;
 use super::options::DeviceOptions;
-use super::report;
 use super::wishes::{self, Named, Prepared};
+use super::{rehearsal, report};
 use crate::error::Exit;
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, Verbosity};
 use crate::install::Failure;
-use crate::install::deliver::{self, Outcome};
+use crate::install::deliver::{self, Outcome, Stopwatch};
 use crate::install::record::Records;
 use crate::install::request::{Existing, Wish};
 
@@ -41,6 +41,10 @@ pub struct Arguments {
     /// Import and commit although the device has this certificate already
     #[arg(long)]
     force: bool,
+
+    /// Print the plan, change nothing
+    #[arg(long)]
+    dry_run: bool,
 
     /// Devices worked on at once
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
@@ -71,13 +75,16 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     let named = Named::of(&arguments.certificate)?;
     let prepared = prepare(arguments, &named)?;
-    let verbosity = Verbosity::from(arguments.place.verbose);
-    let log = Log::open(&arguments.place.log_file, verbosity).map_err(unwritable)?;
     let records = Records::below(&arguments.place.state_dir);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| BadArguments::Other(format!("no event loop: {error}")))?;
+    if arguments.dry_run {
+        return Ok(runtime.block_on(rehearse(arguments, prepared, &records)));
+    }
+    let verbosity = Verbosity::from(arguments.place.verbose);
+    let log = Log::open(&arguments.place.log_file, verbosity).map_err(unwritable)?;
     let outcomes = runtime.block_on(install(arguments, prepared, &log, &records));
     let each: Vec<Exit> = outcomes.iter().map(|(_, outcome)| exit_of(outcome)).collect();
     let exit = Exit::of_all(&each);
@@ -125,6 +132,33 @@ async fn install(
         (wish, outcome)
     });
     stream::iter(runs).buffered(usize::from(arguments.concurrency)).collect().await
+}
+
+/// Looks and decides, for each device, and tells what would be done.
+async fn rehearse(arguments: &Arguments, prepared: Vec<Prepared>, records: &Records) -> Exit {
+    let looks = prepared.into_iter().map(|Prepared { wish, bundle, .. }| async move {
+        let looked = match bundle {
+            Ok(bundle) => match records.read(&wish.device, &wish.base_name) {
+                Ok(record) => {
+                    let made = record.map(|record| record.made).unwrap_or_default();
+                    deliver::look(&wish, &bundle, &made, &mut Stopwatch::new()).await
+                }
+                Err(error) => Err(error.into()),
+            },
+            Err(failure) => Err(failure),
+        };
+        (wish, looked)
+    });
+    let looked: Vec<_> = stream::iter(looks).buffered(usize::from(arguments.concurrency)).collect().await;
+    let each: Vec<Exit> =
+        looked.iter().map(|(_, looked)| looked.as_ref().err().map_or(Exit::Done, Failure::exit)).collect();
+    let exit = Exit::of_all(&each);
+    if arguments.json {
+        rehearsal::json(exit, &looked);
+    } else {
+        looked.iter().for_each(|(wish, looked)| rehearsal::tell(NAME, wish, looked.as_ref()));
+    }
+    exit
 }
 
 /// Whether certmonger says that the certificate is issued. It says so while its post-save command runs, too.

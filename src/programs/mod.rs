@@ -7,5 +7,6 @@ pub mod follow;
 pub mod getcert;
 pub mod instcert;
 pub mod options;
+pub mod rehearsal;
 pub mod report;
 pub mod wishes;

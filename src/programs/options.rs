@@ -59,6 +59,28 @@ pub struct DeviceOptions {
     /// How long a commit job may take [default: 1800]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800))]
     pub commit_timeout: Option<u64>,
+
+    /// Name of the object: as given, with _YYYY (as -Y), or shortened and with the certificate's serial
+    /// number, so that each certificate is an object of its own [default: none]
+    #[arg(long, value_name = "WHAT")]
+    pub suffix: Option<SuffixOption>,
+
+    /// Delete unreferenced older objects that this tool made for the same name, keeping N; the one before
+    /// the new one always stays [default: keep all]
+    #[arg(long, value_name = "N")]
+    pub keep: Option<usize>,
+}
+
+/// `--suffix`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SuffixOption {
+    /// The name as given: an existing object is overwritten.
+    None,
+    /// The year of the day of installation.
+    Year,
+    /// The certificate's serial number.
+    Serial,
 }
 
 /// `--format`.
@@ -116,6 +138,8 @@ impl DeviceOptions {
             insecure,
             commit: self.commit.or(below.commit),
             commit_timeout: self.commit_timeout.or(below.commit_timeout),
+            suffix: self.suffix.or(below.suffix),
+            keep: self.keep.or(below.keep),
         }
     }
 
@@ -140,6 +164,8 @@ impl DeviceOptions {
         add("pin", self.pin.clone());
         add("commit", self.commit.map(word));
         add("commit-timeout", self.commit_timeout.map(|seconds| seconds.to_string()));
+        add("suffix", self.suffix.map(word));
+        add("keep", self.keep.map(|keep| keep.to_string()));
         words.extend(self.exportable.then(|| "--exportable".to_owned()));
         words.extend(self.insecure.then(|| "--insecure".to_owned()));
         Ok(words)
@@ -193,6 +219,8 @@ mod tests {
             insecure: false,
             commit: Some(CommitOption::Full),
             commit_timeout: Some(77),
+            suffix: Some(SuffixOption::Serial),
+            keep: Some(2),
         }
     }
 

@@ -7,7 +7,7 @@ use chrono::{Datelike as _, Local};
 
 use super::arguments::{BadArguments, CertificateArguments};
 use super::config::Config;
-use super::options::{CommitOption, DeviceOptions, FormatOption, Pkcs12Option};
+use super::options::{CommitOption, DeviceOptions, FormatOption, Pkcs12Option, SuffixOption};
 use crate::certificate::{Bundle, Container, Source};
 use crate::host::keyfile;
 use crate::install::Failure;
@@ -29,8 +29,8 @@ pub struct Named {
     pub common_name: CommonName,
     /// The object's name as it was asked for.
     pub base_name: ObjectName,
-    /// The object's name today.
-    pub object: ObjectName,
+    /// Whether `-Y` was given: `--suffix year`.
+    pub year: bool,
 }
 
 impl Named {
@@ -41,11 +41,30 @@ impl Named {
     pub fn of(arguments: &CertificateArguments) -> Result<Self, BadArguments> {
         let common_name: CommonName = arguments.common_name.parse()?;
         let base_name: ObjectName = arguments.cert_name.as_deref().unwrap_or(common_name.as_str()).parse()?;
-        let object = match arguments.year {
-            true => format!("{base_name}_{}", Local::now().year()).parse()?,
-            false => base_name.clone(),
+        Ok(Self { common_name, base_name, year: arguments.year })
+    }
+
+    /// The object's name today, for this certificate.
+    ///
+    /// # Errors
+    /// A name that becomes too long; `-Y` beside another suffix.
+    pub fn object(
+        &self,
+        suffix: Option<SuffixOption>,
+        serial: Option<&str>,
+    ) -> Result<ObjectName, BadArguments> {
+        let suffix = match (self.year, suffix) {
+            (true, None | Some(SuffixOption::Year)) => SuffixOption::Year,
+            (true, Some(_)) => {
+                return Err(BadArguments::Other("-Y is --suffix year: give one of them".to_owned()));
+            }
+            (false, suffix) => suffix.unwrap_or(SuffixOption::None),
         };
-        Ok(Self { common_name, base_name, object })
+        Ok(match (suffix, serial) {
+            (SuffixOption::Year, _) => self.base_name.with_year(Local::now().year())?,
+            (SuffixOption::Serial, Some(serial)) => self.base_name.with_serial(serial)?,
+            (SuffixOption::None, _) | (SuffixOption::Serial, None) => self.base_name.clone(),
+        })
     }
 }
 
@@ -91,10 +110,14 @@ pub fn prepare(
         Ok(source) => source.chain.is_some(),
         Err(_) => options.chain.is_some(),
     };
+    let certificate = source.as_ref().ok().and_then(|source| std::path::absolute(&source.certificate).ok());
+    let bundle =
+        source.and_then(|source| Bundle::load(&source, named.common_name.as_str())).map_err(Failure::from);
+    let serial = bundle.as_ref().ok().and_then(|bundle| bundle.serial_hex().ok());
     let wish = Wish {
         common_name: named.common_name.clone(),
         base_name: named.base_name.clone(),
-        object: named.object.clone(),
+        object: named.object(options.suffix, serial.as_deref())?,
         device: device.clone(),
         profiles: profiles(options)?,
         upload: upload(options, has_chain),
@@ -106,12 +129,10 @@ pub fn prepare(
         },
         commit_timeout: Duration::from_secs(options.commit_timeout.unwrap_or(COMMIT_TIMEOUT)),
         existing,
+        keep: options.keep,
         trust: trust(options)?,
         key_file: keyfile::resolve(options.key_file.as_deref()),
     };
-    let certificate = source.as_ref().ok().and_then(|source| std::path::absolute(&source.certificate).ok());
-    let bundle =
-        source.and_then(|source| Bundle::load(&source, named.common_name.as_str())).map_err(Failure::from);
     Ok(Prepared { wish, certificate, bundle })
 }
 
