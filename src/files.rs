@@ -3,6 +3,7 @@
 //! The file is opened first and looked at afterwards through the same descriptor, so what was checked
 //! is what is read. Symbolic links are followed: what counts is the file that was opened in the end.
 
+use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
@@ -24,6 +25,18 @@ pub(crate) enum Trouble {
     TooLarge,
     /// Anything else.
     Io(io::Error),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("there is no such file"),
+            Self::Denied => f.write_str("permission denied; run it with sudo"),
+            Self::NotAFile(found) => write!(f, "it is {found}, not a file"),
+            Self::TooLarge => f.write_str("it holds more than any such file has"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
 }
 
 impl From<io::Error> for Trouble {

@@ -12,3 +12,4 @@ pub mod host;
 pub mod install;
 pub mod panos;
 pub mod programs;
+mod text;

@@ -19,9 +19,10 @@ pub(super) fn shape(bytes: &[u8]) -> Shape {
     if find(bytes, BEGIN.as_bytes()).is_some() {
         return Shape::Pem;
     }
-    // A DER certificate or key is a SEQUENCE of more than 127 bytes.
+    // A DER certificate or key is a SEQUENCE; only a key of a small curve has less than 128 bytes.
     match bytes {
         [0x30, 0x81..=0x84, ..] => Shape::Der,
+        [0x30, length @ ..=0x7f, rest @ ..] if rest.len() == usize::from(*length) => Shape::Der,
         _ => Shape::Other,
     }
 }

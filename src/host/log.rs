@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::Local;
+use rustix::fs::OFlags;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
@@ -19,6 +20,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+
+use crate::text::is_harmless;
 
 /// The longest line, in bytes, its end included.
 pub const LINE_LIMIT: usize = 4096;
@@ -85,16 +88,24 @@ impl Log {
     /// A file that can't be appended to.
     pub fn open(path: &Path, verbosity: Verbosity) -> Result<Self, LogError> {
         let bad = |cause: io::Error| LogError::Open { path: path.to_owned(), cause };
-        // The appender would make the file readable for everybody.
-        let presence = OpenOptions::new().append(true).create(true).mode(MODE).open(path).map_err(bad)?;
+        // The appender would make the file readable for everybody, and wait for the reader of a FIFO.
+        let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(MODE).custom_flags(flags);
+        // The appender takes names as text: another name would be another file.
+        let (folder, name) = match (path.parent(), path.file_name()) {
+            (Some(folder), Some(name)) => {
+                let name =
+                    name.to_str().ok_or_else(|| bad(io::Error::other("its name is not UTF-8 text")))?;
+                (folder, name.to_owned())
+            }
+            _ => return Err(bad(io::Error::other("it has no name"))),
+        };
+        let presence = options.open(path).map_err(bad)?;
         if !presence.metadata().map_err(bad)?.is_file() {
             return Err(bad(io::Error::other("it is not a regular file")));
         }
         presence.try_lock_shared().ok();
-        let (folder, name) = match (path.parent(), path.file_name()) {
-            (Some(folder), Some(name)) => (folder, name.to_string_lossy().into_owned()),
-            _ => return Err(bad(io::Error::other("it has no name"))),
-        };
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let appender = RollingFileAppender::builder()
             .rotation(Rotation::NEVER)
@@ -192,12 +203,6 @@ fn line(text: &str) -> String {
     }
     line.push('\n');
     line
-}
-
-/// Control characters, line separators and marks that reverse the order of writing are not.
-fn is_harmless(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

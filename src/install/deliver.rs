@@ -79,7 +79,8 @@ impl Stopwatch {
     #[must_use]
     pub fn phases(&self) -> Vec<(&'static str, f64)> {
         let spent = |wanted: Phase| -> f64 {
-            self.times.iter().filter(|(phase, _)| *phase == wanted).map(|(_, time)| time.as_secs_f64()).sum()
+            let times = self.times.iter().filter(|(phase, _)| *phase == wanted);
+            times.map(|(_, time)| *time).sum::<Duration>().as_secs_f64()
         };
         let total = ("total", self.begun.elapsed().as_secs_f64());
         Phase::ALL.iter().map(|(phase, name)| (*name, spent(*phase))).chain(std::iter::once(total)).collect()

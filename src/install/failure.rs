@@ -217,6 +217,8 @@ impl Failure {
 fn of_device(doing: Doing, error: &Error) -> Exit {
     match error {
         Error::Identity(_) => Exit::Identity,
+        // A CA file or a key that can't be used: the device was not spoken to.
+        Error::Setup(_) => Exit::Usage,
         Error::Refused(refusal) => match refusal.reason {
             Reason::InvalidKey | Reason::KeyExpired | Reason::PermissionMissing(_) => Exit::Refused,
             Reason::Locked(_) | Reason::Busy => Exit::Busy,
@@ -256,7 +258,10 @@ fn advice_for(error: &Error) -> Option<String> {
             Reason::Locked(None) => "Ask the administrator who holds the lock to release it.",
             _ => return None,
         },
-        Error::Unintelligible { .. } | Error::Status { .. } => {
+        Error::Interrupted { .. } | Error::TimedOut { .. } => {
+            "See whether the device is restarting or overloaded, then run it again."
+        }
+        Error::Unintelligible { .. } | Error::Status { .. } | Error::TooLarge { .. } => {
             "Check that this is the management address of a PAN-OS device."
         }
         _ => return None,

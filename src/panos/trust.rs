@@ -22,6 +22,7 @@ use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, Uni
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, PeerMisbehaved, SignatureScheme};
 
 use super::address::Host;
+use crate::files;
 use crate::fingerprint::Fingerprint;
 
 /// Folders of CA certificates in OpenSSL's hashed form: read one certificate at a time, as needed.
@@ -29,6 +30,8 @@ const HASHED_FOLDERS: [&str; 2] = ["/etc/ssl/certs", FEDORA_FOLDER];
 const FEDORA_FOLDER: &str = "/etc/pki/ca-trust/extracted/pem/directory-hash";
 /// What Fedora and its kin had before that folder; their `/etc/ssl/certs` holds nothing hashed.
 const FEDORA_BUNDLE: &str = "/etc/pki/tls/certs/ca-bundle.crt";
+/// The most that is read of a file of CA certificates; a whole system's bundle has a quarter of a megabyte.
+const LARGEST_FILE: usize = 8 << 20;
 /// OpenSSL's words for "112 bits": no SHA-1, no RSA below 2048 bits in what has to be verified.
 const SECURITY_LEVEL: std::ffi::c_int = 2;
 
@@ -316,7 +319,8 @@ fn store(files: &[PathBuf], host: &Host) -> Result<X509Store, BadAuthority> {
 
 fn add_file(builder: &mut X509StoreBuilder, path: &Path) -> Result<(), BadAuthority> {
     let bad = |problem: String| BadAuthority { path: path.to_owned(), problem };
-    let pem = std::fs::read(path).map_err(|error| bad(error.to_string()))?;
+    let contents = files::open(path).and_then(|(file, metadata)| files::read(file, &metadata, LARGEST_FILE));
+    let pem = contents.map_err(|trouble| bad(trouble.to_string()))?;
     let certificates = X509::stack_from_pem(&pem).map_err(|error| bad(error.to_string()))?;
     if certificates.is_empty() {
         return Err(bad("it holds no PEM certificate".to_owned()));

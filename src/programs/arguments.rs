@@ -14,6 +14,7 @@ use crate::fingerprint::BadFingerprint;
 use crate::host::keyfile::KeyFileError;
 use crate::install::names::BadName;
 use crate::panos::address::BadAddress;
+use crate::text::harmless;
 
 /// Which certificate, under which name.
 #[derive(Debug, Clone, Args)]
@@ -123,7 +124,11 @@ pub fn exit_code_help() -> String {
 /// # Errors
 /// The code to exit with.
 pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
-    T::try_parse_from(words).map_err(|error| {
+    let words: Vec<OsString> = words.into_iter().collect();
+    T::try_parse_from(&words).map_err(|error| {
+        // clap repeats words as they are, and they might steer the terminal: they are read again, escaped.
+        let shown = words.iter().map(|word| harmless(&word.to_string_lossy()));
+        let error = if error.use_stderr() { T::try_parse_from(shown).err().unwrap_or(error) } else { error };
         let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
         // A closed pipe is no reason to fail.
         let _ = error.print();
@@ -134,7 +139,13 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
 /// Tells of a command line that can't be carried out.
 #[must_use]
 pub fn refuse(program: &str, error: &BadArguments) -> ExitCode {
-    report::problem(program, &error.to_string(), advice(error).as_deref());
+    let what = error.to_string();
+    let lines = match error {
+        // A place in a file is shown with the line that is there.
+        BadArguments::Config(_) => what.lines().collect(),
+        _ => vec![what.as_str()],
+    };
+    report::problem_in_lines(program, &lines, advice(error).as_deref());
     error.exit().into()
 }
 

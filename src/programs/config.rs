@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::options::DeviceOptions;
-use crate::panos::address::Address;
+use crate::files::{self, Trouble};
+use crate::panos::address::{Address, BadAddress};
+use crate::text::harmless;
 
 /// Where the file is when nobody says otherwise; it need not be there.
 pub const DEFAULT: &str = "/etc/pan_getcert.toml";
+/// The most that is read: room for thousands of devices.
+const LIMIT: usize = 4 << 20;
 
 /// The whole file.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -27,9 +31,10 @@ pub struct Config {
 
 /// A configuration file that can't be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the configuration file {}: {problem}", .path.display())]
+#[error("the configuration file {}: {problem}", harmless(&.path.to_string_lossy()))]
 pub struct ConfigError {
     path: PathBuf,
+    /// One line, or several that show a place in the file.
     problem: String,
 }
 
@@ -42,21 +47,18 @@ impl Config {
     pub fn load(named: Option<&Path>) -> Result<Self, ConfigError> {
         let path = named.unwrap_or(Path::new(DEFAULT));
         let bad = |problem: String| ConfigError { path: path.to_owned(), problem };
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self::default());
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                return Err(bad(format!("{error}; run it with sudo")));
-            }
-            Err(error) => return Err(bad(error.to_string())),
+        let contents = files::open(path).and_then(|(file, metadata)| files::read(file, &metadata, LIMIT));
+        let contents = match contents {
+            Ok(contents) => contents,
+            Err(Trouble::Missing) if named.is_none() => return Ok(Self::default()),
+            Err(trouble) => return Err(bad(trouble.to_string())),
         };
-        let file: File = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
+        let text = std::str::from_utf8(&contents).map_err(|_| bad("it is not UTF-8 text".to_owned()))?;
+        let file: File = toml::from_str(text).map_err(|error| bad(error.to_string()))?;
         let mut devices = BTreeMap::new();
         for (name, options) in file.device {
             let address: Address =
-                name.parse().map_err(|error| bad(format!("[device.\"{name}\"]: {error}")))?;
+                name.parse().map_err(|error: BadAddress| bad(harmless(&error.to_string())))?;
             let chosen = [options.insecure, options.pin.is_some(), !options.ca_file.is_empty()];
             if chosen.iter().filter(|chosen| **chosen).count() > 1 {
                 return Err(bad(format!(

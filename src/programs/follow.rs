@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::Instant;
 
 use crate::certificate::fingerprint_of_pem;
+use crate::files;
 use crate::fingerprint::Fingerprint;
 use crate::host::certmonger::{Getcert, GetcertError, Phase, Tracked};
 
@@ -14,6 +15,8 @@ use crate::host::certmonger::{Getcert, GetcertError, Phase, Tracked};
 const PAUSE: Duration = Duration::from_millis(300);
 /// For how long certmonger may show the old state after it was asked for a new certificate.
 const SLOW_START: Duration = Duration::from_secs(15);
+/// The most that is read of a certificate's file.
+const LARGEST: usize = 1 << 20;
 
 /// Why no certificate came.
 #[derive(Debug, thiserror::Error)]
@@ -124,7 +127,9 @@ impl Follower<'_> {
 /// The fingerprint of the certificate in a file, if there is one that can be read.
 #[must_use]
 pub fn fingerprint_in(file: &Path) -> Option<Fingerprint> {
-    fingerprint_of_pem(&std::fs::read_to_string(file).ok()?).ok()
+    let contents =
+        files::open(file).and_then(|(file, metadata)| files::read(file, &metadata, LARGEST)).ok()?;
+    fingerprint_of_pem(std::str::from_utf8(&contents).ok()?).ok()
 }
 
 /// A line on a terminal that shows what is waited for and for how long; nothing elsewhere.

@@ -15,6 +15,7 @@ use super::follow::{self, Follower, Live, NotIssued};
 use super::options::{self, DeviceOptions};
 use super::report;
 use super::wishes::{self, Named};
+use crate::certificate::{BundleError, Role};
 use crate::error::Exit;
 use crate::fingerprint::Fingerprint;
 use crate::host::certmonger::{Getcert, GetcertError, NewRequest, post_save_command};
@@ -160,6 +161,7 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
         named.object(options.suffix, None)?;
         check_device(&options, device)?;
     }
+    check_log(&arguments.place.log_file)?;
     let installer = installer()?;
     let installer_arguments =
         installer_arguments(arguments, &named, &devices).map_err(BadArguments::Other)?;
@@ -187,7 +189,7 @@ fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), BadArgu
     let trust = wishes::trust(options)?;
     trust.check(device.host()).map_err(|error: BadAuthority| BadArguments::Other(error.to_string()))?;
     if let Some(chain) = options.chain.as_ref().filter(|chain| !chain.is_file()) {
-        return Err(BadArguments::Other(format!("the chain file {} is not there", chain.display())));
+        return Err(BundleError::Missing { role: Role::Chain, tried: vec![chain.clone()] }.into());
     }
     let path = keyfile::resolve(options.key_file.as_deref());
     let host = device.host().to_string();
@@ -196,6 +198,19 @@ fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), BadArgu
         // The post-save command runs as root, who can.
         Err(KeyFileError::Unreadable { .. }) if !is_root() => Ok(()),
         Err(error) => Err(BadArguments::Key(error)),
+    }
+}
+
+/// Without its folder the installation could not even say why it failed.
+fn check_log(file: &Path) -> Result<(), BadArguments> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(BadArguments::Other(format!(
+                "the folder of the log file {} is not there; make it, or name another file with --log-file",
+                file.display()
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The options that say how a certificate gets onto a device. They can be typed, written into the
 //! configuration file for one device, and passed on in a post-save command: one definition for all three.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 /// How a certificate gets onto a device. Nothing here is set unless somebody set it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
@@ -57,7 +59,8 @@ pub struct DeviceOptions {
     pub commit: Option<CommitOption>,
 
     /// How long a commit job may take [default: 1800]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(COMMIT_TIMEOUTS))]
+    #[serde(deserialize_with = "commit_timeout")]
     pub commit_timeout: Option<u64>,
 
     /// Name of the object: as given, with _YYYY (as -Y), or shortened and with the certificate's serial
@@ -81,6 +84,18 @@ pub enum SuffixOption {
     Year,
     /// The certificate's serial number.
     Serial,
+}
+
+/// A second to a week; what is above would be a clock's overflow sooner than anybody's wish.
+const COMMIT_TIMEOUTS: RangeInclusive<u64> = 1..=604_800;
+
+fn commit_timeout<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error> {
+    let seconds = u64::deserialize(input)?;
+    if COMMIT_TIMEOUTS.contains(&seconds) {
+        return Ok(Some(seconds));
+    }
+    let (least, most) = COMMIT_TIMEOUTS.into_inner();
+    Err(D::Error::custom(format!("{seconds} is not {least} to {most} seconds")))
 }
 
 /// `--format`.

@@ -6,12 +6,19 @@ use serde::Serialize;
 
 use crate::install::deliver::{Outcome, Success};
 use crate::install::request::Wish;
+use crate::text::{harmless, is_harmless};
 
 /// A problem, and on a line of its own what to do about it.
 pub fn problem(program: &str, what: &str, advice: Option<&str>) {
+    problem_in_lines(program, &[what], advice);
+}
+
+/// The same, for a problem that is told in several lines.
+pub fn problem_in_lines(program: &str, what: &[&str], advice: Option<&str>) {
     let mut stderr = io::stderr().lock();
+    let lines: Vec<String> = what.iter().map(|line| harmless(line)).collect();
     // Whether standard error is gone is nothing that could be told anywhere.
-    let _ = writeln!(stderr, "{program}: {}", harmless(what));
+    let _ = writeln!(stderr, "{program}: {}", lines.join("\n  "));
     if let Some(advice) = advice {
         let _ = writeln!(stderr, "  {}", harmless(advice));
     }
@@ -22,14 +29,18 @@ pub fn line(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{}", harmless(text));
 }
 
-/// A text from a device or an argument must not steer a terminal.
-fn harmless(text: &str) -> String {
-    let shown = |character: char| match character {
-        '\n' => vec!['\n', ' ', ' '],
-        character if character.is_control() => character.escape_default().collect(),
-        character => vec![character],
-    };
-    text.chars().flat_map(shown).collect()
+/// JSON with everything escaped, in JSON's way, that could steer a terminal: it stands only inside strings.
+fn harmless_json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_harmless(character) {
+            shown.push(character);
+        } else {
+            let mut units = [0; 2];
+            shown.extend(character.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    shown
 }
 
 /// One device's end for a person: a line on standard output, or the problem on standard error.
@@ -102,7 +113,7 @@ impl<'a> Json<'a> {
     /// Prints it.
     pub fn print(&self) {
         match serde_json::to_string(self) {
-            Ok(text) => line(&text),
+            Ok(text) => line(&harmless_json(&text)),
             Err(error) => problem("pan_instcert", &error.to_string(), None),
         }
     }
