@@ -8,6 +8,7 @@ pub mod observe;
 pub mod plan;
 pub mod record;
 pub mod request;
+pub mod served;
 pub mod undo;
 pub mod verify;
 
