@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use futures_util::future::join;
 
 use super::apply::{Aftermath, Application};
 use super::failure::Failure;
@@ -137,10 +138,7 @@ pub async fn deliver(
         Ok(bundle) => match facts(&bundle) {
             Ok(facts) => {
                 record.certificate = Some(facts);
-                match records.write(&wish.device, &record) {
-                    Ok(()) => transact(wish, &bundle, &mut record, records, log, &mut watch).await,
-                    Err(error) => Err(error.into()),
-                }
+                transact(wish, &bundle, &mut record, records, log, &mut watch).await
             }
             Err(error) => Err(error),
         },
@@ -148,7 +146,7 @@ pub async fn deliver(
     };
     watch.stop();
     record.state = state_after(&result);
-    let result = match records.write(&wish.device, &record) {
+    let result = match records.write_aside(&wish.device, &record).await {
         Ok(()) => result,
         Err(error) => result.and(Err(error.into())),
     };
@@ -185,10 +183,16 @@ async fn transact(
     }
     watch.begin(Phase::Connect);
     let session = Session::new(&wish.device, &wish.trust, key, Limits::default()).map_err(looking)?;
-    let system = observe::greet(&session, wish).await?;
-    watch.begin(Phase::Check);
-    let user = keys.username_for(&host);
-    let observed = observe::observe(&session, wish, system, wanted, user).await?;
+    let look = async {
+        let system = observe::greet(&session, wish).await?;
+        watch.begin(Phase::Check);
+        let user = keys.username_for(&host);
+        observe::observe(&session, wish, system, wanted, user).await
+    };
+    // On the disk before anything is changed.
+    let (recorded, observed) = join(records.write_aside(&wish.device, record), look).await;
+    recorded?;
+    let observed = observed?;
     let plan = plan::plan(wish, wanted, &observed)?;
     for note in &plan.notes {
         log.say(note);
@@ -204,11 +208,11 @@ async fn transact(
         observed: &observed,
         log,
         undo: Vec::new(),
-        job: None,
+        record,
+        records,
         administrator: observed.administrator.clone(),
     };
     let walked = application.walk(&plan, watch).await;
-    record.job = application.job.take();
     if let Err((failure, aftermath)) = walked {
         if aftermath == Aftermath::PutBack {
             undo::put_back(&session, wish, &observed, &application.undo, log).await;
@@ -220,8 +224,6 @@ async fn transact(
         log.say("Not committed (--commit none): a person has to commit on the device.");
         return Ok(Success::LeftToCommit(wish.object.clone()));
     }
-    // Should this process die now, the record still says which job to ask about.
-    records.write(&wish.device, record)?;
     watch.begin(Phase::Verify);
     verify::verify(&session, wish, &observed, wanted).await?;
     Ok(Success::Installed(wish.object.clone()))
