@@ -1,5 +1,6 @@
 //! Applying: the plan's steps, one after the other, each undo noted before its step.
 
+use futures_util::future::join;
 use secrecy::SecretSlice;
 use tokio::time::Instant;
 
@@ -7,6 +8,7 @@ use super::failure::{Doing, Failure};
 use super::names::{ObjectName, ProfileName};
 use super::observe::Observed;
 use super::plan::{Plan, Step};
+use super::record::{Record, Records};
 use super::request::{CommitScope, ContainerChoice, Upload, Wish};
 use super::undo::Undo;
 use crate::certificate::Bundle;
@@ -38,8 +40,10 @@ pub struct Application<'a> {
     pub undo: Vec<Undo>,
     /// The older objects that are gone.
     pub deleted: Vec<ObjectName>,
-    /// The commit job, once there is one.
-    pub job: Option<String>,
+    /// The installation's record, which learns the commit job as soon as there is one.
+    pub record: &'a mut Record,
+    /// Where it is kept.
+    pub records: &'a Records,
     /// The administrator's name, as soon as it is known.
     pub administrator: Option<String>,
 }
@@ -204,8 +208,15 @@ impl Application<'_> {
         match self.enqueue(&commit, deadline).await? {
             Enqueued::NothingToDo(words) => self.log.say(&format!("commit: nothing to commit: \"{words}\"")),
             Enqueued::Job(id) => {
-                self.job = Some(id.clone());
-                self.follow(&id, deadline).await?;
+                // Should this process die while it waits, the record says which job to ask about.
+                self.record.job = Some(id.clone());
+                let noting = self.records.write_aside(&self.wish.device, self.record);
+                let (noted, ended) = join(noting, self.follow(&id, deadline)).await;
+                // The commit goes on all the same; the record is written once more at the end.
+                if let Err(error) = noted {
+                    self.log.error(&error.to_string());
+                }
+                ended?;
             }
         }
         self.log.say(&format!("The commit took {} seconds to complete.", begun.elapsed().as_secs()));

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use futures_util::future::join;
 
 use super::apply::{Aftermath, Application};
 use super::failure::{Doing, Failure};
@@ -143,10 +144,7 @@ pub async fn deliver(
         Ok(bundle) => match facts(&bundle) {
             Ok(facts) => {
                 record.certificate = Some(facts);
-                match records.write(&wish.device, &record) {
-                    Ok(()) => transact(wish, &bundle, &mut record, records, log, &mut watch).await,
-                    Err(error) => Err(error.into()),
-                }
+                transact(wish, &bundle, &mut record, records, log, &mut watch).await
             }
             Err(error) => Err(error),
         },
@@ -154,7 +152,7 @@ pub async fn deliver(
     };
     watch.stop();
     record.state = state_after(&result);
-    let result = match records.write(&wish.device, &record) {
+    let result = match records.write_aside(&wish.device, &record).await {
         Ok(()) => result,
         Err(error) => result.and(Err(error.into())),
     };
@@ -234,7 +232,12 @@ async fn transact(
     if wish.trust == Trust::AnyCertificate {
         log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
     }
-    let Looked { session, observed, plan } = look(wish, bundle, &record.made, watch).await?;
+    // On the disk before anything is changed.
+    let made = record.made.clone();
+    let looking = look(wish, bundle, &made, watch);
+    let (recorded, looked) = join(records.write_aside(&wish.device, record), looking).await;
+    recorded?;
+    let Looked { session, observed, plan } = looked?;
     for note in &plan.notes {
         log.say(note);
     }
@@ -250,11 +253,11 @@ async fn transact(
         log,
         undo: Vec::new(),
         deleted: Vec::new(),
-        job: None,
+        record,
+        records,
         administrator: observed.administrator.clone(),
     };
     let walked = application.walk(&plan, watch).await;
-    record.job = application.job.take();
     if let Err((failure, aftermath)) = walked {
         if aftermath == Aftermath::PutBack {
             undo::put_back(&session, wish, &observed, &application.undo, log).await;
@@ -267,8 +270,6 @@ async fn transact(
         return Ok(Success::LeftToCommit(wish.object.clone()));
     }
     let deleted = std::mem::take(&mut application.deleted);
-    // Should this process die now, the record still says which job to ask about.
-    records.write(&wish.device, record)?;
     watch.begin(Phase::Verify);
     verify::verify(&session, wish, &observed, wanted).await?;
     record.made.retain(|made| !deleted.contains(&made.object));
