@@ -17,6 +17,14 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
             format!(" {} is not supported by this simulated device", cmd.name),
         ));
     }
+    if let Some(validate) = cmd.find("validate") {
+        let wish = commission(validate)?;
+        return Ok(validating(device.validate(
+            call.session,
+            &wish.scope,
+            call.now,
+        )));
+    }
     let wish = commission(&cmd)?;
     let answer = device.commit(call.session, &wish, call.now)?;
     Ok(match answer {
@@ -31,8 +39,13 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
     })
 }
 
+/// The reply to a validation.
+pub(super) fn validating(id: u64) -> Reply {
+    enqueued(&format!("Validate job enqueued with jobid {id}"), id)
+}
+
 /// The reply that names a job.
-pub(super) fn enqueued(text: &str, id: u64) -> Reply {
+fn enqueued(text: &str, id: u64) -> Reply {
     let result = Element::new("result")
         .child(Element::new("msg").child(Element::leaf("line", text)))
         .child(Element::leaf("job", id.to_string()));
@@ -80,7 +93,8 @@ pub(super) fn scope(partial: &Element) -> Result<Scope, Refusal> {
             "vsys" => scope.vsys = Some(members()),
             "no-vsys" => scope.vsys = Some(Vec::new()),
             "device-and-network" | "shared-object" | "policy-and-objects"
-                if part.text.trim() == "excluded" =>
+                // pan-os-python sends the element without the word.
+                if ["", "excluded"].contains(&part.text.trim()) =>
             {
                 scope.excluded.push(part.name.clone());
             }

@@ -31,6 +31,7 @@ struct PairState {
     active: usize,
     in_sync: bool,
     up: [bool; 2],
+    suspended: [bool; 2],
     mailbox: [Option<Parcel>; 2],
     names: [Peer; 2],
 }
@@ -119,15 +120,37 @@ impl HaSide {
     }
 
     pub(crate) fn make_active(&self) {
-        self.state().active = self.side;
+        let mut state = self.state();
+        state.active = self.side;
+        state.suspended[self.side] = false;
     }
 
-    /// The other device becomes active, if it is there.
+    /// The other device becomes active, if it can.
     pub(crate) fn fail_over(&self) {
         let mut state = self.state();
-        if state.up[self.other()] {
+        if state.up[self.other()] && !state.suspended[self.other()] {
             state.active = self.other();
         }
+    }
+
+    /// Takes this device out of the pair's work, or back in as the passive one.
+    pub(crate) fn suspend(&self, suspended: bool) {
+        self.state().suspended[self.side] = suspended;
+        if suspended && self.is_active() {
+            self.fail_over();
+        }
+    }
+
+    /// The states of this device and of its peer, in the device's words.
+    pub(crate) fn states(&self) -> (&'static str, &'static str) {
+        let state = self.state();
+        let word = |side: usize| match (state.up[side], state.suspended[side]) {
+            (false, _) => "unknown",
+            (true, true) => "suspended",
+            (true, false) if state.active == side => "active",
+            (true, false) => "passive",
+        };
+        (word(self.side), word(self.other()))
     }
 
     /// Whether the other device is there, and what it is.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Call, Reply};
 use crate::{
-    api::commit::{enqueued, scope},
+    api::commit::{scope, validating},
     config::Scope,
     device::{Device, Job},
     refusal::Refusal,
@@ -54,8 +54,5 @@ pub(super) fn validate(
         _ => Scope::default(),
     };
     let id = device.validate(call.session, &scope, call.now);
-    Ok(enqueued(
-        &format!("Validate job enqueued with jobid {id}"),
-        id,
-    ))
+    Ok(validating(id))
 }
