@@ -58,6 +58,11 @@ fn dispatch(
     }
     let session = authenticate(device, request, now)?;
     *administrator = Some(session.administrator.clone());
+    if let Some(target) = request.param("target")
+        && target != device.settings.serial
+    {
+        return Err(Refusal::line(format!("{target} not connected")));
+    }
     let right = match kind {
         "version" => None,
         "config" => Some(Right::Config),
