@@ -58,6 +58,8 @@ pub struct Settings {
     /// How long a commit job runs. A real one takes seconds to minutes.
     #[serde(with = "seconds")]
     pub commit_duration: Duration,
+    /// Warnings that every successful commit job ends with.
+    pub commit_warnings: Vec<String>,
     /// How long every job waits in the queue before it starts.
     #[serde(with = "seconds")]
     pub queue_delay: Duration,
@@ -107,6 +109,7 @@ impl Default for Settings {
             legacy_only: false,
             name_limit: None,
             commit_duration: Duration::from_millis(200),
+            commit_warnings: Vec::new(),
             queue_delay: Duration::ZERO,
             when_busy: WhenBusy::Queue,
             restart_outage: Duration::from_millis(200),
@@ -131,8 +134,12 @@ impl Settings {
 
     /// Adds an administrator together with a key that is valid from the start.
     pub fn with_key(mut self, administrator: Administrator, key: &str) -> Self {
-        self.api_keys.push(ApiKey { administrator: administrator.name.clone(), key: key.to_owned() });
-        self.administrators.retain(|known| known.name != administrator.name);
+        self.api_keys.push(ApiKey {
+            administrator: administrator.name.clone(),
+            key: key.to_owned(),
+        });
+        self.administrators
+            .retain(|known| known.name != administrator.name);
         self.administrators.push(administrator);
         self
     }
@@ -144,14 +151,19 @@ impl Settings {
 
     /// The longest certificate name accepted, in characters.
     pub fn longest_name(&self) -> usize {
-        self.name_limit.unwrap_or(if self.is_panorama() { 31 } else { 63 })
+        self.name_limit
+            .unwrap_or(if self.is_panorama() { 31 } else { 63 })
     }
 
     /// Refuses settings that name what is not there.
     pub(crate) fn check(&self) -> Result<()> {
         let wrong = |text: String| Err(Error::Settings(text));
         for key in &self.api_keys {
-            if !self.administrators.iter().any(|admin| admin.name == key.administrator) {
+            if !self
+                .administrators
+                .iter()
+                .any(|admin| admin.name == key.administrator)
+            {
                 return wrong(format!("api key of unknown {:?}", key.administrator));
             }
         }
@@ -162,7 +174,10 @@ impl Settings {
                 return wrong(format!("unknown virtual system {vsys:?}"));
             }
         }
-        for name in [&self.management_profile, &self.served_profile].into_iter().flatten() {
+        for name in [&self.management_profile, &self.served_profile]
+            .into_iter()
+            .flatten()
+        {
             if !self.profiles.iter().any(|profile| &profile.name == name) {
                 return wrong(format!("unknown profile {name:?}"));
             }
@@ -187,7 +202,11 @@ pub struct Administrator {
 impl Administrator {
     /// An account that may do everything.
     pub fn superuser(name: &str, password: &str) -> Self {
-        Self { name: name.into(), password: password.into(), role: Role::Superuser }
+        Self {
+            name: name.into(),
+            password: password.into(),
+            role: Role::Superuser,
+        }
     }
 
     /// An account with a custom admin role of its own name.
@@ -195,7 +214,10 @@ impl Administrator {
         Self {
             name: name.into(),
             password: password.into(),
-            role: Role::Custom { name: name.into(), rights },
+            role: Role::Custom {
+                name: name.into(),
+                rights,
+            },
         }
     }
 }
@@ -234,7 +256,13 @@ pub struct Rights {
 
 impl Rights {
     /// The four that a deployment needs: configuration, operational requests, commit, import.
-    pub const DEPLOYMENT: Self = Self { config: true, op: true, commit: true, import: true, export: false };
+    pub const DEPLOYMENT: Self = Self {
+        config: true,
+        op: true,
+        commit: true,
+        import: true,
+        export: false,
+    };
 }
 
 /// A key that is valid from the start.
@@ -295,12 +323,19 @@ pub struct Profile {
 impl Profile {
     /// A shared profile bound to nothing.
     pub fn unbound(name: &str) -> Self {
-        Self { name: name.into(), ..Self::default() }
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
     }
 
     /// A shared profile bound to a certificate.
     pub fn bound(name: &str, certificate: &str) -> Self {
-        Self { name: name.into(), certificate: Some(certificate.into()), vsys: None }
+        Self {
+            name: name.into(),
+            certificate: Some(certificate.into()),
+            vsys: None,
+        }
     }
 }
 
@@ -340,11 +375,16 @@ mod optional_seconds {
     #[derive(Serialize, Deserialize)]
     struct Seconds(#[serde(with = "crate::seconds")] Duration);
 
-    pub(super) fn serialize<S: Serializer>(v: &Option<Duration>, out: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        v: &Option<Duration>,
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
         v.map(Seconds).serialize(out)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        input: D,
+    ) -> Result<Option<Duration>, D::Error> {
         Ok(Option::<Seconds>::deserialize(input)?.map(|seconds| seconds.0))
     }
 }

@@ -12,7 +12,18 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
     let cmd = call.request.required("cmd", "committing")?;
     let cmd = parse(cmd).map_err(|broken| Refusal::code(18, broken.to_string()))?;
     if cmd.name != "commit" {
-        return Err(Refusal::code(17, format!(" {} is not supported by this simulated device", cmd.name)));
+        return Err(Refusal::code(
+            17,
+            format!(" {} is not supported by this simulated device", cmd.name),
+        ));
+    }
+    if let Some(validate) = cmd.find("validate") {
+        let wish = commission(validate)?;
+        return Ok(validating(device.validate(
+            call.session,
+            &wish.scope,
+            call.now,
+        )));
     }
     let wish = commission(&cmd)?;
     let answer = device.commit(call.session, &wish, call.now)?;
@@ -28,8 +39,13 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
     })
 }
 
+/// The reply to a validation.
+pub(super) fn validating(id: u64) -> Reply {
+    enqueued(&format!("Validate job enqueued with jobid {id}"), id)
+}
+
 /// The reply that names a job.
-pub(super) fn enqueued(text: &str, id: u64) -> Reply {
+fn enqueued(text: &str, id: u64) -> Reply {
     let result = Element::new("result")
         .child(Element::new("msg").child(Element::leaf("line", text)))
         .child(Element::leaf("job", id.to_string()));
@@ -38,14 +54,23 @@ pub(super) fn enqueued(text: &str, id: u64) -> Reply {
 
 fn commission(commit: &Element) -> Result<Commission, Refusal> {
     let force = commit.find("force");
-    let partial = commit.find("partial").or_else(|| force.and_then(|force| force.find("partial")));
+    let partial = commit
+        .find("partial")
+        .or_else(|| force.and_then(|force| force.find("partial")));
     let description = commit
         .text_of("description")
         .or_else(|| partial.and_then(|partial| partial.text_of("description")))
         .unwrap_or_default();
     let known = ["force", "partial", "description"];
-    if let Some(other) = commit.children.iter().find(|c| !known.contains(&c.name.as_str())) {
-        return Err(Refusal::code(17, format!(" commit -> {} unexpected here", other.name)));
+    if let Some(other) = commit
+        .children
+        .iter()
+        .find(|c| !known.contains(&c.name.as_str()))
+    {
+        return Err(Refusal::code(
+            17,
+            format!(" commit -> {} unexpected here", other.name),
+        ));
     }
     Ok(Commission {
         scope: partial.map(scope).transpose()?.unwrap_or_default(),
@@ -68,12 +93,16 @@ pub(super) fn scope(partial: &Element) -> Result<Scope, Refusal> {
             "vsys" => scope.vsys = Some(members()),
             "no-vsys" => scope.vsys = Some(Vec::new()),
             "device-and-network" | "shared-object" | "policy-and-objects"
-                if part.text.trim() == "excluded" =>
+                // pan-os-python sends the element without the word.
+                if ["", "excluded"].contains(&part.text.trim()) =>
             {
                 scope.excluded.push(part.name.clone());
             }
             other => {
-                return Err(Refusal::code(17, format!(" commit -> partial -> {other} unexpected here")));
+                return Err(Refusal::code(
+                    17,
+                    format!(" commit -> partial -> {other} unexpected here"),
+                ));
             }
         }
     }

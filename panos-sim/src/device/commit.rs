@@ -41,7 +41,9 @@ impl Device {
         }
         self.locks.allow_commit(&session.administrator)?;
         if self.settings.when_busy == WhenBusy::Refuse && self.jobs.open().next().is_some() {
-            return Err(Refusal::line("Another commit/validate is in progress. Please try again later"));
+            return Err(Refusal::line(
+                "Another commit/validate is in progress. Please try again later",
+            ));
         }
         if !wish.force {
             let mut pending = self.config.pending(&wish.scope).peekable();
@@ -66,7 +68,13 @@ impl Device {
             snapshot: self.config.snapshot(&wish.scope),
             fails: self.next_commit_fails.take(),
         };
-        let id = self.enqueue(&session.administrator, "Commit", &wish.description, work, now);
+        let id = self.enqueue(
+            &session.administrator,
+            "Commit",
+            &wish.description,
+            work,
+            now,
+        );
         Ok(CommitAnswer::Enqueued(id))
     }
 
@@ -104,8 +112,12 @@ impl Device {
                     }
                     let work = job.work.clone();
                     let result = self.carry_out(work, now);
+                    let warnings = self.settings.commit_warnings.clone();
                     if let Some(job) = self.jobs.head_mut() {
                         job.outcome = Some(result.is_ok());
+                        if result.is_ok() && job.kind == "Commit" {
+                            job.warnings = warnings;
+                        }
                         job.details = result.unwrap_or_else(|lines| lines);
                     }
                 }

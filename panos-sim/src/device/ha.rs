@@ -31,6 +31,7 @@ struct PairState {
     active: usize,
     in_sync: bool,
     up: [bool; 2],
+    suspended: [bool; 2],
     mailbox: [Option<Parcel>; 2],
     names: [Peer; 2],
 }
@@ -78,20 +79,29 @@ impl HaPair {
             }),
             ..Self::default()
         });
-        let end = |side| HaSide { pair: Arc::clone(&pair), side };
+        let end = |side| HaSide {
+            pair: Arc::clone(&pair),
+            side,
+        };
         (end(0), end(1))
     }
 }
 
 impl HaSide {
     fn state(&self) -> MutexGuard<'_, PairState> {
-        self.pair.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pair
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same end of a copy of the pair, of which the peer knows nothing.
     pub(super) fn detached(&self) -> Self {
         Self {
-            pair: Arc::new(HaPair { state: Mutex::new(self.state().clone()), ..HaPair::default() }),
+            pair: Arc::new(HaPair {
+                state: Mutex::new(self.state().clone()),
+                ..HaPair::default()
+            }),
             side: self.side,
         }
     }
@@ -110,15 +120,37 @@ impl HaSide {
     }
 
     pub(crate) fn make_active(&self) {
-        self.state().active = self.side;
+        let mut state = self.state();
+        state.active = self.side;
+        state.suspended[self.side] = false;
     }
 
-    /// The other device becomes active, if it is there.
+    /// The other device becomes active, if it can.
     pub(crate) fn fail_over(&self) {
         let mut state = self.state();
-        if state.up[self.other()] {
+        if state.up[self.other()] && !state.suspended[self.other()] {
             state.active = self.other();
         }
+    }
+
+    /// Takes this device out of the pair's work, or back in as the passive one.
+    pub(crate) fn suspend(&self, suspended: bool) {
+        self.state().suspended[self.side] = suspended;
+        if suspended && self.is_active() {
+            self.fail_over();
+        }
+    }
+
+    /// The states of this device and of its peer, in the device's words.
+    pub(crate) fn states(&self) -> (&'static str, &'static str) {
+        let state = self.state();
+        let word = |side: usize| match (state.up[side], state.suspended[side]) {
+            (false, _) => "unknown",
+            (true, true) => "suspended",
+            (true, false) if state.active == side => "active",
+            (true, false) => "passive",
+        };
+        (word(self.side), word(self.other()))
     }
 
     /// Whether the other device is there, and what it is.
@@ -155,7 +187,9 @@ impl HaSide {
     }
 
     pub(super) fn next_sync(&self) -> Option<Instant> {
-        self.state().mailbox[self.side].as_ref().map(|parcel| parcel.due)
+        self.state().mailbox[self.side]
+            .as_ref()
+            .map(|parcel| parcel.due)
     }
 
     fn send(&self, parcel: Parcel) {
@@ -228,7 +262,12 @@ impl Device {
 
 /// Parts of the configuration that belong to one device and not to the pair.
 fn own_settings() -> [Path; 2] {
-    let system = device_entry().then(Step::Named("deviceconfig".into())).then(Step::Named("system".into()));
-    let users = Path::of(vec![Step::Named("config".into()), Step::Named("mgt-config".into())]);
+    let system = device_entry()
+        .then(Step::Named("deviceconfig".into()))
+        .then(Step::Named("system".into()));
+    let users = Path::of(vec![
+        Step::Named("config".into()),
+        Step::Named("mgt-config".into()),
+    ]);
     [system, users]
 }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::Reply;
 use crate::{
+    api::reply::success,
     device::{Device, Sync},
     refusal::Refusal,
     xml::Element,
@@ -21,19 +22,21 @@ pub(super) fn state(device: &Device) -> Reply {
         Sync::Not => "not synchronized",
     };
     let settings = &device.settings;
-    let peer_state = match (up, active) {
-        (false, _) => "unknown",
-        (true, true) => "passive",
-        (true, false) => "active",
-    };
+    let (own_state, peer_state) = ha.states();
     let conn = if up { "up" } else { "down" };
     let enabled = Element::leaf("enabled", "yes");
     if settings.is_panorama() {
         let local = Element::new("local-info")
-            .child(Element::leaf("state", panorama_state(ha.is_primary(), active)))
+            .child(Element::leaf(
+                "state",
+                panorama_state(ha.is_primary(), active),
+            ))
             .child(Element::leaf("mgmt-ip", ha.own().address));
         let other = Element::new("peer-info")
-            .child(Element::leaf("state", panorama_state(!ha.is_primary(), !active)))
+            .child(Element::leaf(
+                "state",
+                panorama_state(!ha.is_primary(), !active),
+            ))
             .child(Element::leaf("conn-status", conn))
             .child(Element::leaf("mgmt-ip", peer.address));
         return Reply::result([enabled, local, other, Element::leaf("running-sync", sync)]);
@@ -47,7 +50,7 @@ pub(super) fn state(device: &Device) -> Reply {
         mode(),
         Element::leaf("priority", "100"),
         Element::leaf("preemptive", "no"),
-        Element::leaf("state", if active { "active" } else { "passive" }),
+        Element::leaf("state", own_state),
         Element::leaf("state-sync", "Complete"),
     ]);
     let other = Element::new("peer-info").with([
@@ -84,13 +87,22 @@ pub(super) fn synchronize(device: &mut Device, now: Instant) -> Result<Reply, Re
         return Err(Refusal::line("HA is not enabled"));
     };
     if ha.sync() == Sync::InProgress {
-        return Err(Refusal::line("Another sync is in progress. Please try again later"));
+        return Err(Refusal::line(
+            "Another sync is in progress. Please try again later",
+        ));
     }
     if !ha.peer().0 {
-        return Err(Refusal::line("Failed to synchronize running configuration with HA peer"));
+        return Err(Refusal::line(
+            "Failed to synchronize running configuration with HA peer",
+        ));
     }
     device.send_running(now);
-    Ok(Reply::message("HA synchronization job has been queued on peer. Please check job status on peer."))
+    // Not inside `result`, other than with most commands.
+    let line = Element::leaf(
+        "line",
+        "HA synchronization job has been queued on peer. Please check job status on peer.",
+    );
+    Ok(Reply::Xml(success().child(Element::new("msg").child(line))))
 }
 
 /// Suspending the active device hands over; making it functional again does not take it back.
@@ -98,8 +110,8 @@ pub(super) fn request_state(device: &Device, wish: &str) -> Result<Reply, Refusa
     let Some(ha) = &device.ha else {
         return Err(Refusal::line("HA is not enabled"));
     };
-    if wish == "suspend" && ha.is_active() {
-        ha.fail_over();
-    }
-    Ok(Reply::text(format!("Successfully changed HA state to {wish}")))
+    ha.suspend(wish == "suspend");
+    Ok(Reply::text(format!(
+        "Successfully changed HA state to {wish}"
+    )))
 }

@@ -4,14 +4,19 @@ use std::time::Instant;
 
 use super::{Call, Reply};
 use crate::{
-    api::commit::{enqueued, scope},
+    api::commit::{scope, validating},
     config::Scope,
     device::{Device, Job},
     refusal::Refusal,
     xml::Element,
 };
 
-pub(super) fn show(device: &Device, cmd: &Element, which: &str, now: Instant) -> Result<Reply, Refusal> {
+pub(super) fn show(
+    device: &Device,
+    cmd: &Element,
+    which: &str,
+    now: Instant,
+) -> Result<Reply, Refusal> {
     let jobs = &device.jobs;
     let describe = |job: &Job| job.describe(jobs.position(job.id), now);
     // Newest first.
@@ -31,7 +36,10 @@ pub(super) fn show(device: &Device, cmd: &Element, which: &str, now: Instant) ->
                 .map(|job| Reply::result([describe(job)]))
                 .ok_or_else(|| Refusal::code(7, format!("job {id} not found")))
         }
-        other => Err(Refusal::code(17, format!(" show -> jobs -> {other} is unexpected"))),
+        other => Err(Refusal::code(
+            17,
+            format!(" show -> jobs -> {other} is unexpected"),
+        )),
     }
 }
 
@@ -46,5 +54,5 @@ pub(super) fn validate(
         _ => Scope::default(),
     };
     let id = device.validate(call.session, &scope, call.now);
-    Ok(enqueued(&format!("Validate job enqueued with jobid {id}"), id))
+    Ok(validating(id))
 }
