@@ -79,29 +79,20 @@ impl HaPair {
             }),
             ..Self::default()
         });
-        let end = |side| HaSide {
-            pair: Arc::clone(&pair),
-            side,
-        };
+        let end = |side| HaSide { pair: Arc::clone(&pair), side };
         (end(0), end(1))
     }
 }
 
 impl HaSide {
     fn state(&self) -> MutexGuard<'_, PairState> {
-        self.pair
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.pair.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same end of a copy of the pair, of which the peer knows nothing.
     pub(super) fn detached(&self) -> Self {
         Self {
-            pair: Arc::new(HaPair {
-                state: Mutex::new(self.state().clone()),
-                ..HaPair::default()
-            }),
+            pair: Arc::new(HaPair { state: Mutex::new(self.state().clone()), ..HaPair::default() }),
             side: self.side,
         }
     }
@@ -187,9 +178,7 @@ impl HaSide {
     }
 
     pub(super) fn next_sync(&self) -> Option<Instant> {
-        self.state().mailbox[self.side]
-            .as_ref()
-            .map(|parcel| parcel.due)
+        self.state().mailbox[self.side].as_ref().map(|parcel| parcel.due)
     }
 
     fn send(&self, parcel: Parcel) {
@@ -262,12 +251,7 @@ impl Device {
 
 /// Parts of the configuration that belong to one device and not to the pair.
 fn own_settings() -> [Path; 2] {
-    let system = device_entry()
-        .then(Step::Named("deviceconfig".into()))
-        .then(Step::Named("system".into()));
-    let users = Path::of(vec![
-        Step::Named("config".into()),
-        Step::Named("mgt-config".into()),
-    ]);
+    let system = device_entry().then(Step::Named("deviceconfig".into())).then(Step::Named("system".into()));
+    let users = Path::of(vec![Step::Named("config".into()), Step::Named("mgt-config".into())]);
     [system, users]
 }
