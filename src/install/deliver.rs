@@ -265,8 +265,13 @@ async fn transact(
     };
     let walked = application.walk(&plan, watch).await;
     if let Err((failure, aftermath)) = walked {
-        if aftermath == Aftermath::PutBack {
-            undo::put_back(&session, wish, &observed, &application.undo, log).await;
+        match aftermath {
+            Aftermath::PutBack => {
+                undo::put_back(&session, wish, &observed, &application.undo, log).await;
+            }
+            Aftermath::LeaveAlone => log.error(
+                "the commit may still come to its end, so nothing was put back: see the device's task manager",
+            ),
         }
         return Err(failure);
     }
