@@ -36,12 +36,11 @@ pub(super) fn suffer(
     if fault.effect == Effect::None {
         change(device, &fault.what, now);
     }
-    let spoils_reply = !changes_device(&fault.what);
-    let answered = if fault.effect == Effect::None && spoils_reply {
+    let answered = if fault.effect == Effect::Done || answers_normally(&fault.what) {
+        api::answer(device, request, now)
+    } else {
         // The reply as it would have been, without its effect.
         api::answer(&mut device.without_effect(), request, now)
-    } else {
-        api::answer(device, request, now)
     };
     if fault.effect == Effect::Done {
         change(device, &fault.what, now);
@@ -49,14 +48,11 @@ pub(super) fn suffer(
     answered
 }
 
-fn changes_device(what: &What) -> bool {
+/// Whether the fault is in the device, and this request no worse off than those that follow.
+fn answers_normally(what: &What) -> bool {
     matches!(
         what,
-        What::InvalidCredentials(_)
-            | What::SwapCertificate
-            | What::ForgetJobs
-            | What::Reboot { .. }
-            | What::Failover
+        What::InvalidCredentials(_) | What::SwapCertificate | What::ForgetJobs | What::Failover
     )
 }
 
