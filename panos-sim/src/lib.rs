@@ -45,8 +45,8 @@ pub use error::Error;
 pub use fault::{Effect, Fault, Listening, Matcher, What, When};
 pub use record::{ConnectionRecord, Credential, RequestRecord};
 pub use settings::{
-    Administrator, ApiKey, ManagementCertificate, PreloadedCertificate, Profile, Rights, Role,
-    Settings, WhenBusy,
+    Administrator, ApiKey, ManagementCertificate, PreloadedCertificate, Profile, Rights, Role, Settings,
+    WhenBusy,
 };
 pub use simulator::Simulator;
 

@@ -66,10 +66,8 @@ impl Simulator {
         let (service, service_address) = listen(settings.service_listen)?;
         let shared = Arc::new(Shared::new(settings)?);
         shared.device(|device, _| device.ha = ha);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(Error::Thread)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
         let (api, service) = {
             let _inside = runtime.enter();
             let own = |l| tokio::net::TcpListener::from_std(l).map_err(Error::Thread);
@@ -90,13 +88,7 @@ impl Simulator {
                 });
             })
             .map_err(Error::Thread)?;
-        Ok(Self {
-            shared,
-            address,
-            service_address,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { shared, address, service_address, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Address of the API and management port (HTTPS).
@@ -114,9 +106,7 @@ impl Simulator {
     pub fn certificate_fingerprint(&self) -> String {
         self.shared.device(|device, _| {
             let shown = device.shown_identity();
-            shown
-                .map(|identity| fingerprint(identity.leaf()))
-                .unwrap_or_default()
+            shown.map(|identity| fingerprint(identity.leaf())).unwrap_or_default()
         })
     }
 
@@ -163,9 +153,7 @@ impl Simulator {
     pub fn pending_changes(&self) -> Vec<(String, String)> {
         self.shared.device(|device, _| {
             let journal = device.config.journal().iter();
-            journal
-                .map(|change| (change.path.to_string(), change.owner.clone()))
-                .collect()
+            journal.map(|change| (change.path.to_string(), change.owner.clone())).collect()
         })
     }
 
@@ -178,9 +166,7 @@ impl Simulator {
 
     /// Removes a node of the candidate, as by `action=delete`, whatever locks there are.
     pub fn delete_from_candidate(&self, admin: &str, xpath: &str) -> Result<()> {
-        self.edit(admin, xpath, |tree, path| {
-            config::delete(tree, path).map(|_| ())
-        })
+        self.edit(admin, xpath, |tree, path| config::delete(tree, path).map(|_| ()))
     }
 
     fn edit(
@@ -189,9 +175,7 @@ impl Simulator {
         xpath: &str,
         edit: impl FnOnce(&mut Element, &Path) -> std::result::Result<(), Refusal>,
     ) -> Result<()> {
-        let path: Path = xpath
-            .parse()
-            .map_err(|_| Error::Xml(format!("bad XPath {xpath:?}")))?;
+        let path: Path = xpath.parse().map_err(|_| Error::Xml(format!("bad XPath {xpath:?}")))?;
         self.shared.device(|device, _| {
             (device.config)
                 .change(admin, |tree| edit(tree, &path))

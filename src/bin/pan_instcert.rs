@@ -1,1 +1,5 @@
-fn main() {}
+//! `pan_instcert`: put an issued certificate on devices.
+
+fn main() -> std::process::ExitCode {
+    pancert::programs::instcert::main()
+}

@@ -1,1 +1,7 @@
 //! This machine: certmonger, the API key file, the log.
+
+pub mod certmonger;
+pub mod keyfile;
+pub mod log;
+
+pub use keyfile::{KeyFile, KeyFileError};

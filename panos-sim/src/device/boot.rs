@@ -17,8 +17,7 @@ impl Device {
         self.interrupt(outage);
         self.booted = now + outage;
         let duration = self.settings.commit_duration;
-        self.jobs
-            .enqueue("", "AutoCom", "", Work::Nothing, self.booted, duration);
+        self.jobs.enqueue("", "AutoCom", "", Work::Nothing, self.booted, duration);
     }
 
     /// Whether the auto-commit of the last restart is not over yet.

@@ -74,29 +74,20 @@ impl HaPair {
             }),
             ..Self::default()
         });
-        let end = |side| HaSide {
-            pair: Arc::clone(&pair),
-            side,
-        };
+        let end = |side| HaSide { pair: Arc::clone(&pair), side };
         (end(0), end(1))
     }
 }
 
 impl HaSide {
     fn state(&self) -> MutexGuard<'_, PairState> {
-        self.pair
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.pair.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same end of a copy of the pair, of which the peer knows nothing.
     pub(super) fn detached(&self) -> Self {
         Self {
-            pair: Arc::new(HaPair {
-                state: Mutex::new(self.state().clone()),
-                ..HaPair::default()
-            }),
+            pair: Arc::new(HaPair { state: Mutex::new(self.state().clone()), ..HaPair::default() }),
             side: self.side,
         }
     }
@@ -182,9 +173,7 @@ impl HaSide {
     }
 
     pub(super) fn next_sync(&self) -> Option<Instant> {
-        self.state().mailbox[self.side]
-            .as_ref()
-            .map(|parcel| parcel.due)
+        self.state().mailbox[self.side].as_ref().map(|parcel| parcel.due)
     }
 
     /// Puts a configuration into the peer's mailbox, if there is a peer.

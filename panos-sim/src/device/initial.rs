@@ -16,28 +16,16 @@ pub(super) fn configuration(settings: &Settings, keyring: &mut Keyring) -> Resul
     let panorama = settings.is_panorama();
     for certificate in &settings.certificates {
         let entry = preloaded(certificate, keyring)?;
-        put(
-            &mut tree,
-            base(panorama, certificate.vsys.as_deref()),
-            "certificate",
-            entry,
-        );
+        put(&mut tree, base(panorama, certificate.vsys.as_deref()), "certificate", entry);
     }
     for profile in &settings.profiles {
         let place = base(panorama, profile.vsys.as_deref());
-        put(
-            &mut tree,
-            place,
-            "ssl-tls-service-profile",
-            profile_entry(profile),
-        );
+        put(&mut tree, place, "ssl-tls-service-profile", profile_entry(profile));
     }
     if let Some(name) = &settings.management_profile {
         let path = MANAGEMENT_PROFILE
             .iter()
-            .fold(device_entry(), |path, step| {
-                path.then(Step::Named((*step).into()))
-            });
+            .fold(device_entry(), |path, step| path.then(Step::Named((*step).into())));
         if let Some(leaf) = path.ensure(&mut tree) {
             leaf.text.clone_from(name);
         }
@@ -54,10 +42,7 @@ fn put(tree: &mut Element, base: Path, list: &str, entry: Element) {
 fn preloaded(wish: &PreloadedCertificate, keyring: &mut Keyring) -> Result<Element> {
     let chain = X509::stack_from_pem(pem::text(&wish.certificate)?.as_bytes())?;
     if chain.is_empty() {
-        return Err(Error::Settings(format!(
-            "no certificate in {:?}",
-            wish.name
-        )));
+        return Err(Error::Settings(format!("no certificate in {:?}", wish.name)));
     }
     let mut entry = certificate_entry(&wish.name, &chain)?;
     if let Some(key) = &wish.key {

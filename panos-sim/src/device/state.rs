@@ -44,8 +44,7 @@ pub(crate) struct Interruption {
 impl Device {
     /// A device that has just been switched on.
     pub(crate) fn new(settings: Settings, now: Instant) -> Result<Self> {
-        let own_identity =
-            management_identity(&settings.management_certificate, &settings.hostname)?;
+        let own_identity = management_identity(&settings.management_certificate, &settings.hostname)?;
         let mut keyring = Keyring::default();
         let running = initial::configuration(&settings, &mut keyring)?;
         let mut device = Self {
@@ -137,13 +136,9 @@ impl Device {
     fn management_identity(&self) -> Option<Identity> {
         let bound = MANAGEMENT_PROFILE
             .iter()
-            .fold(device_entry(), |path, name| {
-                path.then(Step::Named((*name).into()))
-            });
-        let name = bound
-            .first(self.config.running())
-            .map(|leaf| leaf.text.trim())
-            .filter(|name| !name.is_empty());
+            .fold(device_entry(), |path, name| path.then(Step::Named((*name).into())));
+        let name =
+            bound.first(self.config.running()).map(|leaf| leaf.text.trim()).filter(|name| !name.is_empty());
         match name {
             Some(name) => self.profile_identity(name),
             None => Some(self.own_identity.clone()),
@@ -155,22 +150,15 @@ impl Device {
     fn profile_identity(&self, name: &str) -> Option<Identity> {
         let running = self.config.running();
         let vsys = self.settings.vsys.iter().map(|name| Some(name.as_str()));
-        let places: Vec<Path> = [None]
-            .into_iter()
-            .chain(vsys)
-            .map(|v| self.base(v))
-            .collect();
+        let places: Vec<Path> = [None].into_iter().chain(vsys).map(|v| self.base(v)).collect();
         let at = |base: &Path, list: &str, name: &str| -> Option<&Element> {
-            base.then(Step::Named(list.into()))
-                .then(Step::Entry("entry".into(), name.into()))
-                .first(running)
+            base.then(Step::Named(list.into())).then(Step::Entry("entry".into(), name.into())).first(running)
         };
-        let (base, profile) = places
-            .iter()
-            .find_map(|base| Some((base, at(base, "ssl-tls-service-profile", name)?)))?;
+        let (base, profile) =
+            places.iter().find_map(|base| Some((base, at(base, "ssl-tls-service-profile", name)?)))?;
         let certificate = profile.text_of("certificate")?;
-        let entry = at(base, "certificate", certificate)
-            .or_else(|| at(&places[0], "certificate", certificate))?;
+        let entry =
+            at(base, "certificate", certificate).or_else(|| at(&places[0], "certificate", certificate))?;
         let key = self.keyring.find(entry.text_of("private-key")?)?;
         Identity::new(crate::certificate::certificates_in(entry), key.clone())
     }

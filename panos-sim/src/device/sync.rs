@@ -62,12 +62,7 @@ impl Device {
 
 /// Parts of the configuration that belong to one device and not to the pair.
 fn own_settings() -> [Path; 2] {
-    let system = device_entry()
-        .then(Step::Named("deviceconfig".into()))
-        .then(Step::Named("system".into()));
-    let users = Path::of(vec![
-        Step::Named("config".into()),
-        Step::Named("mgt-config".into()),
-    ]);
+    let system = device_entry().then(Step::Named("deviceconfig".into())).then(Step::Named("system".into()));
+    let users = Path::of(vec![Step::Named("config".into()), Step::Named("mgt-config".into())]);
     [system, users]
 }

@@ -24,12 +24,7 @@ pub struct Fault {
 impl Fault {
     /// A fault that strikes once, before the request has any effect.
     pub fn new(when: When, what: What) -> Self {
-        Self {
-            when,
-            what,
-            effect: Effect::None,
-            times: 1,
-        }
+        Self { when, what, effect: Effect::None, times: 1 }
     }
 
     /// The device does what was asked; only the reply is spoilt.
@@ -106,10 +101,7 @@ pub struct Matcher {
 impl Matcher {
     /// Requests of this `type`.
     pub fn typed(r#type: &str) -> Self {
-        Self {
-            r#type: Some(r#type.into()),
-            ..Self::default()
-        }
+        Self { r#type: Some(r#type.into()), ..Self::default() }
     }
 
     /// … with this `action`.

@@ -27,12 +27,7 @@ pub(super) enum Fate {
 }
 
 /// Carries a request out as far as the fault lets it. The answer is what the device meant to say.
-pub(super) fn suffer(
-    device: &mut Device,
-    request: &ApiRequest,
-    fault: &Fault,
-    now: Instant,
-) -> Answered {
+pub(super) fn suffer(device: &mut Device, request: &ApiRequest, fault: &Fault, now: Instant) -> Answered {
     if fault.effect == Effect::None {
         change(device, &fault.what, now);
     }
@@ -50,10 +45,7 @@ pub(super) fn suffer(
 
 /// Whether the fault is in the device, and this request no worse off than those that follow.
 fn answers_normally(what: &What) -> bool {
-    matches!(
-        what,
-        What::InvalidCredentials(_) | What::SwapCertificate | What::ForgetJobs | What::Failover
-    )
+    matches!(what, What::InvalidCredentials(_) | What::SwapCertificate | What::ForgetJobs | What::Failover)
 }
 
 fn change(device: &mut Device, what: &What, now: Instant) {
@@ -66,10 +58,7 @@ fn change(device: &mut Device, what: &What, now: Instant) {
             }
         }
         What::ForgetJobs => device.jobs.forget(),
-        What::Reboot {
-            outage,
-            keeps_candidate,
-        } => device.reboot(now, *outage, *keeps_candidate),
+        What::Reboot { outage, keeps_candidate } => device.reboot(now, *outage, *keeps_candidate),
         What::Failover => {
             if let Some(ha) = &device.ha {
                 ha.fail_over();
@@ -81,8 +70,7 @@ fn change(device: &mut Device, what: &What, now: Instant) {
 
 /// The reply that goes out in place of the device's answer.
 pub(super) fn spoil(what: &What, answer: Answer, session: Option<&str>, tap: &TapHandle) -> Fate {
-    let html =
-        |text: &str| format!("<html><head><title>{text}</title></head><body>{text}</body></html>");
+    let html = |text: &str| format!("<html><head><title>{text}</title></head><body>{text}</body></html>");
     let real = |answer| respond(answer, session);
     let response = match what {
         What::Close | What::Reboot { .. } => return Fate::HangUp,

@@ -14,12 +14,7 @@ use crate::{
     xml::Element,
 };
 
-pub(super) fn show(
-    device: &Device,
-    cmd: &Element,
-    which: &str,
-    now: Instant,
-) -> Result<Reply, Refusal> {
+pub(super) fn show(device: &Device, cmd: &Element, which: &str, now: Instant) -> Result<Reply, Refusal> {
     let jobs = &device.jobs;
     let describe = |job: &Job| job.describe(jobs.position(job.id), now);
     // Newest first.
@@ -39,10 +34,7 @@ pub(super) fn show(
                 .map(|job| Reply::result([describe(job)]))
                 .ok_or_else(|| Refusal::code(7, format!("job {id} not found")))
         }
-        other => Err(Refusal::code(
-            17,
-            format!(" show -> jobs -> {other} is unexpected"),
-        )),
+        other => Err(Refusal::code(17, format!(" show -> jobs -> {other} is unexpected"))),
     }
 }
 

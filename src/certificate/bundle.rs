@@ -1,0 +1,205 @@
+//! Leaf, chain and key, proven to belong together, to be in date and to be for the name asked for.
+
+use std::fmt;
+use std::path::Path;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use openssl::error::ErrorStack;
+use openssl::pkey::{PKey, PKeyRef, Private};
+use openssl::x509::{X509, X509Ref};
+use secrecy::zeroize::Zeroizing;
+
+use super::chain::{self, Chain};
+use super::error::{BundleError, Role};
+use super::files::{self, Source};
+use super::key::{self, KeyAlgorithm};
+use super::{SecretBytes, name};
+use crate::fingerprint::Fingerprint;
+
+/// A certificate with its private key and intermediates, ready to be installed.
+///
+/// There is no way to make one whose parts don't belong together. The key can be used by
+/// [`pkcs12::write`](super::pkcs12::write) and [`Bundle::to_pem_keypair`], and not printed.
+pub struct Bundle {
+    common_name: String,
+    leaf: X509,
+    leaf_der: Vec<u8>,
+    key: PKey<Private>,
+    chain: Chain,
+    validity: Validity,
+    algorithm: KeyAlgorithm,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Validity {
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+}
+
+impl Bundle {
+    /// Reads the files and checks everything that can be checked without a device.
+    pub fn load(source: &Source, common_name: &str) -> Result<Self, BundleError> {
+        Self::load_at(source, common_name, Utc::now())
+    }
+
+    /// The same, as if it were another time.
+    pub fn load_at(source: &Source, common_name: &str, now: DateTime<Utc>) -> Result<Self, BundleError> {
+        let leaf = read_leaf(&source.certificate)?;
+        let validity = check_validity(&source.certificate, &leaf, now)?;
+        if !name::covers(&leaf, common_name) {
+            let (path, wanted) = (source.certificate.clone(), common_name.to_owned());
+            return Err(BundleError::WrongName { path, wanted, found: name::all(&leaf) });
+        }
+        let key = key::load(&source.key)?;
+        if !key::is_pair(&key, leaf.public_key()?.as_ref())? {
+            let (certificate, key) = (source.certificate.clone(), source.key.clone());
+            return Err(BundleError::KeyMismatch { certificate, key });
+        }
+        let chain = match &source.chain {
+            Some(path) => load_chain(path, &leaf, now)?,
+            None => Chain::default(),
+        };
+        Ok(Self {
+            common_name: common_name.to_owned(),
+            leaf_der: leaf.to_der()?,
+            algorithm: KeyAlgorithm::of(leaf.public_key()?.as_ref()),
+            leaf,
+            key,
+            chain,
+            validity,
+        })
+    }
+
+    /// The name the bundle was loaded for.
+    pub fn common_name(&self) -> &str {
+        &self.common_name
+    }
+
+    /// The certificate's subject as `CN=…, O=…`.
+    pub fn subject(&self) -> String {
+        name::subject(&self.leaf)
+    }
+
+    /// The certificate in binary form.
+    pub fn leaf_der(&self) -> &[u8] {
+        &self.leaf_der
+    }
+
+    /// The certificate as PEM.
+    pub fn leaf_pem(&self) -> Result<String, ErrorStack> {
+        Ok(String::from_utf8_lossy(&self.leaf.to_pem()?).into_owned())
+    }
+
+    /// The certificate's SHA-256.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of_der(&self.leaf_der)
+    }
+
+    /// The certificate's serial number in lower-case hexadecimal.
+    pub fn serial_hex(&self) -> Result<String, ErrorStack> {
+        Ok(self.leaf.serial_number().to_bn()?.to_hex_str()?.to_lowercase())
+    }
+
+    /// The first second of the certificate's validity.
+    pub fn not_before(&self) -> DateTime<Utc> {
+        self.validity.from
+    }
+
+    /// The last second of the certificate's validity.
+    pub fn not_after(&self) -> DateTime<Utc> {
+        self.validity.to
+    }
+
+    /// The kind of the certificate's key.
+    pub fn key_algorithm(&self) -> KeyAlgorithm {
+        self.algorithm
+    }
+
+    /// The intermediates, from the leaf's issuer upwards; empty where none were asked for.
+    pub fn chain(&self) -> &[X509] {
+        &self.chain.certificates
+    }
+
+    /// What was left out of the chain and why, for the log.
+    pub fn notes(&self) -> &[String] {
+        &self.chain.notes
+    }
+
+    /// The key as unencrypted PKCS#8, the leaf and the intermediates, in this order, as PEM.
+    pub fn to_pem_keypair(&self) -> Result<SecretBytes, ErrorStack> {
+        let key = Zeroizing::new(self.key.private_key_to_pem_pkcs8()?);
+        let mut certificates = self.leaf.to_pem()?;
+        for certificate in self.chain() {
+            certificates.extend(certificate.to_pem()?);
+        }
+        // Sized exactly, so that neither growing nor the secret type's boxing leaves a copy of the key.
+        let mut pem = Vec::with_capacity(key.len() + certificates.len());
+        pem.extend_from_slice(&key);
+        pem.append(&mut certificates);
+        Ok(SecretBytes::from(pem))
+    }
+
+    /// The leaf for the rest of this module.
+    pub(super) fn leaf(&self) -> &X509Ref {
+        &self.leaf
+    }
+
+    /// The key for the rest of this module.
+    pub(super) fn key(&self) -> &PKeyRef<Private> {
+        &self.key
+    }
+}
+
+impl fmt::Debug for Bundle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bundle")
+            .field("common_name", &self.common_name)
+            .field("fingerprint", &self.fingerprint())
+            .field("not_after", &self.validity.to)
+            .field("chain", &self.chain.certificates.len())
+            .finish_non_exhaustive()
+    }
+}
+
+fn read_leaf(path: &Path) -> Result<X509, BundleError> {
+    let pem = files::read_pem(path, Role::Certificate)?;
+    if super::pem::certificates_begun(&pem) == 0 {
+        return Err(BundleError::NothingThere { role: Role::Certificate, path: path.to_owned() });
+    }
+    X509::from_pem(&pem).map_err(|_| BundleError::Damaged { role: Role::Certificate, path: path.to_owned() })
+}
+
+fn load_chain(path: &Path, leaf: &X509Ref, now: DateTime<Utc>) -> Result<Chain, BundleError> {
+    let chain = chain::load(path, leaf)?;
+    for certificate in &chain.certificates {
+        check_validity(path, certificate, now)?;
+    }
+    Ok(chain)
+}
+
+fn check_validity(path: &Path, certificate: &X509Ref, now: DateTime<Utc>) -> Result<Validity, BundleError> {
+    let validity = Validity { from: time(certificate.not_before())?, to: time(certificate.not_after())? };
+    let subject = || name::subject(certificate);
+    if now < validity.from {
+        return Err(BundleError::NotYetValid {
+            path: path.to_owned(),
+            subject: subject(),
+            from: validity.from,
+        });
+    }
+    if now > validity.to {
+        return Err(BundleError::Expired { path: path.to_owned(), subject: subject(), since: validity.to });
+    }
+    Ok(validity)
+}
+
+fn time(at: &Asn1TimeRef) -> Result<DateTime<Utc>, ErrorStack> {
+    let since_epoch = Asn1Time::from_unix(0)?.diff(at)?;
+    let whole = TimeDelta::days(since_epoch.days.into()) + TimeDelta::seconds(since_epoch.secs.into());
+    Ok(DateTime::UNIX_EPOCH + whole)
+}
+
+#[cfg(test)]
+#[path = "bundle_tests.rs"]
+mod tests;

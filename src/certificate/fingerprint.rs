@@ -1,0 +1,54 @@
+//! The fingerprint of a certificate in PEM, as a device gives it.
+
+use openssl::x509::X509;
+
+use super::pem;
+use crate::fingerprint::Fingerprint;
+
+/// The text holds no certificate that could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the text holds no readable certificate")]
+pub struct NoCertificate;
+
+/// The fingerprint of the first certificate in a PEM text, such as a device's `public-key` element.
+///
+/// A device may indent or re-wrap the text, so blanks and line ends do not matter here.
+///
+/// # Errors
+/// A text without a certificate that can be parsed.
+pub fn fingerprint_of_pem(text: &str) -> Result<Fingerprint, NoCertificate> {
+    let der = pem::first_certificate_der(text).ok_or(NoCertificate)?;
+    X509::from_der(&der).map_err(|_| NoCertificate)?;
+    Ok(Fingerprint::of_der(&der))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::certificate::testing::{self, Wish};
+
+    #[test]
+    fn a_pem_text_is_found_whatever_stands_around_it_and_however_it_is_wrapped() {
+        let leaf = testing::self_signed(&Wish::default()).certificate;
+        let wanted = Fingerprint::of_der(&leaf.to_der().unwrap());
+        let pem = String::from_utf8(leaf.to_pem().unwrap()).unwrap();
+        let crlf = pem.replace('\n', "\r\n");
+        let indented = format!("Bag Attributes\n  x: y\n{}", pem.replace('\n', "\n      "));
+        let one_line = pem.replace('\n', " ");
+        let other = testing::self_signed(&Wish::default()).certificate;
+        let two = format!("{pem}{}", String::from_utf8(other.to_pem().unwrap()).unwrap());
+        for text in [&pem, &crlf, &indented, &one_line, &two] {
+            assert_eq!(fingerprint_of_pem(text).unwrap(), wanted);
+        }
+    }
+
+    #[test]
+    fn a_text_without_a_certificate_has_no_fingerprint() {
+        let broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let open = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+        for text in ["", "hello", broken, open] {
+            assert_eq!(fingerprint_of_pem(text), Err(NoCertificate), "{text}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::certificate::Source;
+use crate::certificate::testing::{self, KeyKind, Wish};
+
+fn bundle(kind: KeyKind) -> Bundle {
+    let root = testing::root("Root", KeyKind::P256);
+    let upper = root.intermediate("Upper", KeyKind::P256);
+    let lower = upper.intermediate("Lower", KeyKind::P256);
+    let issued = lower.issue(&Wish::default().key(kind));
+    let top = tempfile::tempdir().unwrap();
+    let live = top.path().join("gp.example.com");
+    std::fs::create_dir(&live).unwrap();
+    issued.write_live(&live, &[&lower, &upper]);
+    let source = Source::locate("gp.example.com", &live, &live).unwrap();
+    Bundle::load(&source, "gp.example.com").unwrap()
+}
+
+fn parsed(bytes: &SecretBytes, passphrase: &Passphrase) -> openssl::pkcs12::ParsedPkcs12_2 {
+    Pkcs12::from_der(bytes.expose_secret()).unwrap().parse2(passphrase.secret().expose_secret()).unwrap()
+}
+
+#[test]
+fn both_containers_carry_key_leaf_and_the_chain_only_if_wanted() {
+    for kind in [KeyKind::Rsa(2048), KeyKind::P384] {
+        let bundle = bundle(kind);
+        for container in [Container::Legacy, Container::Modern] {
+            for (with_chain, intermediates) in [(false, 0), (true, 2)] {
+                let passphrase = Passphrase::random().unwrap();
+                let read = parsed(&write(&bundle, container, &passphrase, with_chain).unwrap(), &passphrase);
+                assert_eq!(read.cert.unwrap().to_der().unwrap(), bundle.leaf_der());
+                assert!(read.pkey.unwrap().public_eq(bundle.key()));
+                assert_eq!(read.ca.map_or(0, |stack| stack.len()), intermediates, "{container} {kind:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_containers_use_the_algorithms_they_are_named_for() {
+    // Object identifiers in DER: pbeWithSHAAnd3-KeyTripleDES-CBC, PBES2, aes256-CBC, SHA-1, SHA-256.
+    const TRIPLE_DES: &[u8] = &[0x06, 0x0a, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01, 0x03];
+    const PBES2: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d];
+    const AES_256: &[u8] = &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2a];
+    const SHA_1: &[u8] = &[0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a];
+    const SHA_256: &[u8] = &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+    let bundle = bundle(KeyKind::P256);
+    let passphrase = Passphrase::random().unwrap();
+    let times = |container, needle: &[u8]| {
+        let bytes = write(&bundle, container, &passphrase, false).unwrap();
+        bytes.expose_secret().windows(needle.len()).filter(|window| *window == needle).count()
+    };
+    assert_eq!(times(Container::Legacy, TRIPLE_DES), 2, "certificates and key");
+    assert_eq!(times(Container::Legacy, SHA_1), 1, "MAC");
+    assert_eq!(times(Container::Legacy, PBES2), 0);
+    assert_eq!(times(Container::Modern, PBES2), 2, "certificates and key");
+    assert_eq!(times(Container::Modern, AES_256), 2, "certificates and key");
+    assert_eq!(times(Container::Modern, SHA_256), 1, "MAC");
+    assert_eq!(times(Container::Modern, TRIPLE_DES) + times(Container::Modern, SHA_1), 0);
+}
+
+#[test]
+fn another_passphrase_does_not_open_it() {
+    let bundle = bundle(KeyKind::P256);
+    let bytes = write(&bundle, Container::Modern, &Passphrase::random().unwrap(), false).unwrap();
+    let other = Passphrase::random().unwrap();
+    assert!(Pkcs12::from_der(bytes.expose_secret()).unwrap().parse2(other.secret().expose_secret()).is_err());
+}
+
+#[test]
+fn a_container_with_another_key_leaf_or_chain_is_found_out_before_it_leaves() {
+    let (ours, theirs) = (bundle(KeyKind::P256), bundle(KeyKind::P256));
+    let passphrase = Passphrase::random().unwrap();
+    let bytes = write(&ours, Container::Modern, &passphrase, true).unwrap();
+    let key = |bundle: &Bundle| bundle.key().private_key_to_pkcs8().unwrap();
+    let chain = |bundle: &Bundle| digests(bundle.chain()).unwrap();
+    let verdict = |leaf: &Bundle, with_key: &Bundle, with_chain: &[Fingerprint]| {
+        let expected = Expected { leaf: leaf.leaf(), key: &key(with_key), chain: with_chain };
+        check(bytes.expose_secret(), &passphrase, &expected)
+    };
+    assert!(verdict(&ours, &ours, &chain(&ours)).is_ok());
+    assert!(matches!(verdict(&ours, &theirs, &chain(&ours)), Err(Pkcs12Error::Differs("private key"))));
+    assert!(matches!(verdict(&theirs, &ours, &chain(&ours)), Err(Pkcs12Error::Differs("certificate"))));
+    assert!(matches!(verdict(&ours, &ours, &chain(&theirs)), Err(Pkcs12Error::Differs("chain"))));
+    assert!(matches!(verdict(&ours, &ours, &chain(&ours)[..1]), Err(Pkcs12Error::Differs("chain"))));
+}
+
+#[test]
+fn passphrases_are_long_plain_different_and_never_shown() {
+    let one = Passphrase::random().unwrap();
+    let text = one.secret().expose_secret().to_owned();
+    assert_eq!(text.len(), PASSPHRASE_LENGTH);
+    assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    assert_ne!(text, Passphrase::random().unwrap().secret().expose_secret());
+    assert!(!format!("{one:?}").contains(&text));
+    assert!((ALPHABET.len() as f64).log2() * PASSPHRASE_LENGTH as f64 >= 160.0);
+}
+
+#[test]
+fn no_letter_is_favoured() {
+    let mut counts = std::collections::BTreeMap::new();
+    for letter in (0..=255).filter_map(letter) {
+        *counts.entry(letter).or_insert(0) += 1;
+    }
+    assert_eq!(counts.len(), ALPHABET.len());
+    assert!(counts.values().all(|count| *count == 4), "{counts:?}");
+}
+
+#[test]
+#[ignore = "a measurement: cargo test --release --lib -- --ignored --nocapture cpu_of"]
+#[allow(clippy::print_stderr)]
+fn cpu_of_writing_and_reading_back() {
+    let bundle = bundle(KeyKind::Rsa(2048));
+    let passphrase = Passphrase::random().unwrap();
+    for container in [Container::Legacy, Container::Modern] {
+        let start = std::time::Instant::now();
+        for _ in 0..20 {
+            write(&bundle, container, &passphrase, true).unwrap();
+        }
+        eprintln!("{container}: {:?} each", start.elapsed() / 20);
+    }
+}

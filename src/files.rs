@@ -1,0 +1,144 @@
+//! Reading small files that may hold secrets: bounded, wiped, and never stuck.
+//!
+//! The file is opened first and looked at afterwards through the same descriptor, so what was checked
+//! is what is read. Symbolic links are followed: what counts is the file that was opened in the end.
+
+use std::fmt;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use secrecy::zeroize::Zeroizing;
+
+/// Why a file could not be read.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// There is no such file.
+    Missing,
+    /// The caller may not read it, or not search a folder above it.
+    Denied,
+    /// It is something else than a file: what.
+    NotAFile(&'static str),
+    /// It holds more than was allowed.
+    TooLarge,
+    /// Anything else.
+    Io(io::Error),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("there is no such file"),
+            Self::Denied => f.write_str("permission denied; run it with sudo"),
+            Self::NotAFile(found) => write!(f, "it is {found}, not a file"),
+            Self::TooLarge => f.write_str("it holds more than any such file has"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // A file where a folder was expected means the same to whoever typed the path.
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Self::Missing,
+            ErrorKind::PermissionDenied => Self::Denied,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// Opens an ordinary file for reading. A FIFO or a device is an error, not a wait.
+pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Trouble> {
+    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    let metadata = file.metadata()?;
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        return Ok((file, metadata));
+    }
+    Err(Trouble::NotAFile(if kind.is_dir() {
+        "a folder"
+    } else if kind.is_fifo() {
+        "a FIFO"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }))
+}
+
+/// Reads the rest of a file into memory that is wiped when dropped; more than `limit` bytes are an error.
+pub(crate) fn read(file: File, metadata: &Metadata, limit: usize) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    let told = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    if told > limit {
+        return Err(Trouble::TooLarge);
+    }
+    // Room for the whole file from the start: a vector that grows leaves copies behind that nobody wipes.
+    let mut contents = Zeroizing::new(Vec::with_capacity(told + 64));
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(most).read_to_end(&mut contents)?;
+    if contents.len() > limit {
+        return Err(Trouble::TooLarge);
+    }
+    Ok(contents)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn whole(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+        let (file, metadata) = open(path)?;
+        read(file, &metadata, limit)
+    }
+
+    #[test]
+    fn a_file_of_exactly_the_limit_is_read_and_one_byte_more_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, b"12345").unwrap();
+        assert_eq!(whole(&path, 5).unwrap().as_slice(), b"12345");
+        assert!(matches!(whole(&path, 4), Err(Trouble::TooLarge)));
+    }
+
+    #[test]
+    fn a_file_that_tells_an_enormous_size_is_refused_before_room_is_made_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sparse");
+        File::create(&path).unwrap().set_len(1 << 43).unwrap();
+        assert!(matches!(whole(&path, 5), Err(Trouble::TooLarge)));
+    }
+
+    #[test]
+    fn a_file_that_tells_no_size_is_bounded_all_the_same() {
+        let path = Path::new("/proc/self/status");
+        assert!(matches!(whole(path, 16), Err(Trouble::TooLarge)));
+        assert!(!whole(path, 1 << 20).unwrap().is_empty());
+    }
+
+    #[test]
+    fn folders_fifos_and_devices_are_named_and_never_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert!(matches!(open(&fifo), Err(Trouble::NotAFile("a FIFO"))));
+        assert!(matches!(open(folder.path()), Err(Trouble::NotAFile("a folder"))));
+        assert!(matches!(open(Path::new("/dev/zero")), Err(Trouble::NotAFile("a device"))));
+    }
+
+    #[test]
+    fn a_refusal_by_the_system_is_told_from_everything_else() {
+        assert!(matches!(Trouble::from(io::Error::from(ErrorKind::PermissionDenied)), Trouble::Denied));
+        assert!(matches!(Trouble::from(io::Error::from(ErrorKind::Other)), Trouble::Io(_)));
+    }
+
+    #[test]
+    fn a_path_through_a_file_is_missing_like_any_other() {
+        assert!(matches!(open(Path::new("/etc/passwd/x")), Err(Trouble::Missing)));
+        assert!(matches!(open(Path::new("/nonexistent")), Err(Trouble::Missing)));
+    }
+}

@@ -1,0 +1,19 @@
+//! Talks to certmonger through its own command, `getcert`.
+//!
+//! [`Getcert`] runs it, [`Listing`] reads what it prints, [`State`] says what a request's state means,
+//! and [`post_save_command`] writes the command that certmonger runs after each renewal.
+
+mod answer;
+mod command;
+mod error;
+mod getcert;
+mod listing;
+mod run;
+mod state;
+
+pub use answer::Status;
+pub use command::{Unquotable, post_save_command};
+pub use error::GetcertError;
+pub use getcert::{Getcert, KeyType, NewRequest};
+pub use listing::{BadListing, Listing, Storage, Tracked};
+pub use state::{Phase, State};

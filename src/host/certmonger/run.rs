@@ -1,0 +1,120 @@
+//! Runs one command with bounds on its time and on what it prints.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind};
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+
+use super::error::GetcertError;
+
+/// The most that is read of each stream. A list of a thousand requests has a quarter of it.
+const LIMIT: u64 = 4 << 20;
+
+/// What a command printed and how it ended.
+pub(super) struct Ran {
+    pub(super) program: String,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+    pub(super) status: ExitStatus,
+}
+
+/// Runs a command to its end. Standard input stays the caller's, so that sudo can ask who sits there.
+pub(super) async fn run(
+    words: &[OsString],
+    arguments: &[OsString],
+    patience: Duration,
+) -> Result<Ran, GetcertError> {
+    let Some((program, rest)) = words.split_first() else {
+        return Err(GetcertError::ProgramMissing { program: String::new() });
+    };
+    let name = name_of(words);
+    let mut command = Command::new(program);
+    command.args(rest).args(arguments);
+    // Its words are compared with the untranslated ones.
+    command.env("LC_ALL", "C").env_remove("LANGUAGE");
+    command.stdin(Stdio::inherit()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(|source| match source.kind() {
+        ErrorKind::NotFound => {
+            GetcertError::ProgramMissing { program: program.to_string_lossy().into_owned() }
+        }
+        _ => GetcertError::Start { program: name.clone(), source },
+    })?;
+    let ended = tokio::time::timeout(patience, collect(&mut child)).await;
+    match ended {
+        Err(_) => Err(GetcertError::TimedOut { program: name, after: patience }),
+        Ok(Err(Trouble::TooMuch)) => Err(GetcertError::TooMuch { program: name, limit: LIMIT }),
+        Ok(Err(Trouble::Io(source))) => Err(GetcertError::Read { program: name, source }),
+        Ok(Ok((stdout, stderr, status))) => Ok(Ran { program: name, stdout, stderr, status }),
+    }
+}
+
+enum Trouble {
+    TooMuch,
+    Io(io::Error),
+}
+
+async fn collect(child: &mut Child) -> Result<(String, String, ExitStatus), Trouble> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let status = async { child.wait().await.map_err(Trouble::Io) };
+    tokio::try_join!(read(stdout), read(stderr), status)
+}
+
+async fn read(stream: Option<impl AsyncRead + Unpin>) -> Result<String, Trouble> {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        stream.take(LIMIT + 1).read_to_end(&mut bytes).await.map_err(Trouble::Io)?;
+    }
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > LIMIT) {
+        return Err(Trouble::TooMuch);
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The word a person knows the command by: the last one, without its folder.
+pub(super) fn name_of(words: &[OsString]) -> String {
+    let last = words.last().map(OsString::as_os_str).unwrap_or(OsStr::new("getcert"));
+    last.to_string_lossy().rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    async fn shell(script: &str, patience: Duration) -> Result<Ran, GetcertError> {
+        let words: Vec<OsString> = ["/bin/sh", "-c"].map(Into::into).to_vec();
+        run(&words, &[script.into()], patience).await
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn both_streams_and_the_exit_status_are_kept_and_the_language_is_plain() {
+        let ran = shell("printf $LC_ALL; printf err >&2; exit 3", LONG).await.unwrap();
+        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str(), ran.status.code()), ("C", "err", Some(3)));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_command_that_never_ends_is_given_up() {
+        let start = Instant::now();
+        let error = shell("exec sleep 600", Duration::from_millis(100)).await.err().unwrap();
+        assert!(matches!(error, GetcertError::TimedOut { .. }));
+        assert!(start.elapsed() < LONG);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_command_that_never_stops_printing_is_given_up_before_its_time_is_over() {
+        let error = shell("exec cat /dev/zero", LONG).await.err().unwrap();
+        assert!(matches!(error, GetcertError::TooMuch { .. }), "{error}");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_program_that_is_not_there_is_named() {
+        let error = run(&["/nonexist/getcert".into()], &[], LONG).await.err().unwrap();
+        assert_eq!(error.to_string(), "/nonexist/getcert not found: certmonger is not installed");
+    }
+}

@@ -1,0 +1,135 @@
+//! Why there is no API key to use, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why there is no API key to use.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFileError {
+    /// No such file.
+    #[error("API key file {} not found", path.display())]
+    Missing {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// The caller may not read it.
+    #[error("no permission to read the API key file {}; run it with sudo", path.display())]
+    Unreadable {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// A folder, FIFO or device.
+    #[error("the API key file {} is {found}, not a file", path.display())]
+    NotAFile {
+        /// The key file.
+        path: PathBuf,
+        /// What it is instead.
+        found: &'static str,
+    },
+    /// Other users can read or change it.
+    #[error("the API key file {} is open to other users (mode {mode:04o})", path.display())]
+    Open {
+        /// The key file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It belongs to somebody else, who could have put any key into it.
+    #[error("the API key file {} belongs to user id {owner}, neither to root nor to user id {caller}, who runs this", path.display())]
+    Owner {
+        /// The key file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who wants to read it.
+        caller: u32,
+    },
+    /// More bytes than any such file has.
+    #[error("the API key file {} holds more than {} KiB, the most that is read", path.display(), limit / 1024)]
+    TooLarge {
+        /// The key file.
+        path: PathBuf,
+        /// The most that is read, in bytes.
+        limit: usize,
+    },
+    /// Nothing in it.
+    #[error("the API key file {} is empty", path.display())]
+    Empty {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// No line with a key.
+    #[error("the API key file {} has no line 'api_key=KEY'", path.display())]
+    NoKey {
+        /// The key file.
+        path: PathBuf,
+    },
+    /// The line's key is empty or has characters that no key has.
+    #[error("line {line} of the API key file {}: that is not an API key", path.display())]
+    BadKey {
+        /// The key file.
+        path: PathBuf,
+        /// Which line.
+        line: usize,
+    },
+    /// One entry, two keys.
+    #[error("line {line} of the API key file {} has another key than an earlier line for the same entry", path.display())]
+    TwoKeys {
+        /// The key file.
+        path: PathBuf,
+        /// Which line.
+        line: usize,
+    },
+    /// The keys in it are for other devices.
+    #[error("the API key file {} has no key for {host}{}", path.display(), .named.as_ref().map(|named| format!(", only for {named}")).unwrap_or_default())]
+    NotForHost {
+        /// The key file.
+        path: PathBuf,
+        /// The device.
+        host: String,
+        /// The devices it names.
+        named: Option<String>,
+    },
+    /// Two entries name the device, with different keys.
+    #[error("the API key file {} has several keys for {host}", path.display())]
+    Ambiguous {
+        /// The key file.
+        path: PathBuf,
+        /// The device.
+        host: String,
+    },
+    /// The operating system failed.
+    #[error("cannot read the API key file {}", path.display())]
+    Io {
+        /// The key file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl KeyFileError {
+    /// What to do about it, where that can be said.
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::Missing { path }
+            | Self::Empty { path }
+            | Self::NoKey { path }
+            | Self::BadKey { path, .. } => {
+                Some(format!("write the device's API key into {} as a line: api_key=KEY", path.display()))
+            }
+            Self::Open { path, .. } => Some(format!("chmod 600 {}", path.display())),
+            Self::Owner { path, .. } => Some(format!("chown root: {}", path.display())),
+            Self::TwoKeys { .. } => {
+                Some("keep one of them, or give each a tag: api_key%TAG=KEY and hostname%TAG=FQDN".to_owned())
+            }
+            Self::NotForHost { host, .. } => Some(format!(
+                "add a hostname={host} line to the key's entry, if the key is meant for that device"
+            )),
+            Self::Ambiguous { host, .. } => Some(format!("leave hostname={host} in one entry only")),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The log file: one event a line, `[2023-04-27 15:15:33+00:00]: TEXT`, appended and never rewritten.
+//!
+//! Lines are written directly, each with one `write`, so that nothing is lost at the end of a short run and
+//! lines of several processes don't mix. The file is opened anew by each run, which is all that logrotate's
+//! `create` needs.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::Local;
+use rustix::fs::OFlags;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_appender::rolling::{RollingFileAppender, Rotation};
+use tracing_subscriber::Layer;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
+use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
+
+use crate::text::is_harmless;
+
+/// The longest line, in bytes, its end included.
+pub const LINE_LIMIT: usize = 4096;
+/// Owner may write, group may read.
+const MODE: u32 = 0o640;
+const TARGET: &str = "pan_log";
+
+/// The log can't be written.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The file can't be opened for appending.
+    #[error("can't write the log file {}: {cause}", .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        cause: io::Error,
+    },
+    /// A log was opened before in this process.
+    #[error("the log was opened twice")]
+    Twice(#[from] TryInitError),
+}
+
+/// How much a person watching wants to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Only results.
+    Quiet,
+    /// The lines of the log as well.
+    Log,
+    /// Requests too.
+    Debug,
+}
+
+impl From<u8> for Verbosity {
+    fn from(count: u8) -> Self {
+        match count {
+            0 => Self::Quiet,
+            1 => Self::Log,
+            _ => Self::Debug,
+        }
+    }
+}
+
+/// An open log. Runs write through [`Log::run`].
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// Held (shared) by everyone who writes to this file, so that a run can tell whether it is alone.
+    presence: Arc<File>,
+}
+
+/// One run for one device: its lines can be told from others by a short id.
+#[derive(Debug, Clone)]
+pub struct RunLog {
+    log: Log,
+    id: String,
+    always_tagged: bool,
+}
+
+impl Log {
+    /// Opens the log file, makes it (mode 0640) where it is missing, and directs all lines there.
+    ///
+    /// # Errors
+    /// A file that can't be appended to.
+    pub fn open(path: &Path, verbosity: Verbosity) -> Result<Self, LogError> {
+        let bad = |cause: io::Error| LogError::Open { path: path.to_owned(), cause };
+        // The appender would make the file readable for everybody, and wait for the reader of a FIFO.
+        let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
+        let mut options = OpenOptions::new();
+        options.append(true).create(true).mode(MODE).custom_flags(flags);
+        // The appender takes names as text: another name would be another file.
+        let (folder, name) = match (path.parent(), path.file_name()) {
+            (Some(folder), Some(name)) => {
+                let name =
+                    name.to_str().ok_or_else(|| bad(io::Error::other("its name is not UTF-8 text")))?;
+                (folder, name.to_owned())
+            }
+            _ => return Err(bad(io::Error::other("it has no name"))),
+        };
+        let presence = options.open(path).map_err(bad)?;
+        if !presence.metadata().map_err(bad)?.is_file() {
+            return Err(bad(io::Error::other("it is not a regular file")));
+        }
+        presence.try_lock_shared().ok();
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let appender = RollingFileAppender::builder()
+            .rotation(Rotation::NEVER)
+            .filename_prefix(name)
+            .build(folder)
+            .map_err(|error| bad(io::Error::other(error.to_string())))?;
+        tracing_subscriber::registry().with(Lines { appender, verbosity }).try_init()?;
+        Ok(Self { presence: Arc::new(presence) })
+    }
+
+    /// A run. Where one process works on several devices, each line has to say which.
+    #[must_use]
+    pub fn run(&self, id: &str, several_devices: bool) -> RunLog {
+        RunLog { log: self.clone(), id: id.to_owned(), always_tagged: several_devices }
+    }
+
+    /// Whether another process writes to the same file.
+    fn has_company(&self) -> bool {
+        let alone = self.presence.try_lock().is_ok();
+        self.presence.try_lock_shared().ok();
+        !alone
+    }
+}
+
+impl RunLog {
+    /// Writes one line.
+    pub fn say(&self, text: &str) {
+        if self.always_tagged || self.log.has_company() {
+            tracing::info!(target: TARGET, "[{}]: {text}", self.id);
+        } else {
+            tracing::info!(target: TARGET, "{text}");
+        }
+    }
+
+    /// Writes one line that begins with `ERROR: `.
+    pub fn error(&self, text: &str) {
+        self.say(&format!("ERROR: {text}"));
+    }
+
+    /// The short id that tells this run from others.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+struct Lines {
+    appender: RollingFileAppender,
+    verbosity: Verbosity,
+}
+
+impl<S: Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        let kept = event.metadata().target() == TARGET;
+        if kept {
+            let line = line(&message.0);
+            // A full disk must not keep a certificate from being delivered; the record tells of the run.
+            let _ = io::Write::write_all(&mut self.appender.make_writer(), line.as_bytes());
+        }
+        let shown = if kept { self.verbosity >= Verbosity::Log } else { self.verbosity >= Verbosity::Debug };
+        if shown && (kept || event.metadata().target().starts_with("pancert")) {
+            let _ = io::Write::write_all(&mut io::stderr().lock(), line(&message.0).as_bytes());
+        }
+    }
+}
+
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            let _ = write!(self.0, "{value:?}");
+        }
+    }
+}
+
+/// A whole line: nothing in `text` can end it early or steer a terminal.
+fn line(text: &str) -> String {
+    let mut line = format!("[{}]: ", Local::now().format("%Y-%m-%d %H:%M:%S%:z"));
+    let limit = LINE_LIMIT - "…\n".len();
+    for character in text.chars() {
+        let before = line.len();
+        if is_harmless(character) {
+            line.push(character);
+        } else {
+            line.extend(character.escape_default());
+        }
+        if line.len() > limit {
+            line.truncate(before);
+            line.push('…');
+            break;
+        }
+    }
+    line.push('\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_text_can_forge_a_line() {
+        let forged = line("a\n[2026-01-01 00:00:00+00:00]: END\r\x1b[2K\u{2028}b\u{202e}c");
+        assert_eq!(forged.matches('\n').count(), 1);
+        assert!(forged.ends_with("\\u{2028}b\\u{202e}c\n"), "{forged}");
+        assert!(!forged.contains('\x1b') && !forged.contains('\r'));
+    }
+
+    #[test]
+    fn a_line_is_at_most_4_kib_and_cut_between_characters() {
+        for text in ["x".repeat(9000), "é".repeat(9000), "\n".repeat(9000)] {
+            let cut = line(&text);
+            assert!(cut.len() <= LINE_LIMIT && cut.ends_with("…\n"), "{}", cut.len());
+        }
+        assert!(line("short").ends_with("]: short\n"));
+    }
+}

@@ -1,0 +1,329 @@
+//! Applying: the plan's steps, one after the other, each undo noted before its step.
+
+use futures_util::future::join;
+use secrecy::SecretSlice;
+use tokio::time::Instant;
+
+use super::failure::{Doing, Failure};
+use super::names::ObjectName;
+use super::observe::Observed;
+use super::plan::{Plan, Step};
+use super::record::{Record, Records};
+use super::request::{CommitScope, ContainerChoice, Upload, Wish};
+use super::undo::Undo;
+use super::uses::Use;
+use crate::certificate::Bundle;
+use crate::certificate::pkcs12::{self, Container, Passphrase};
+use crate::host::log::RunLog;
+use crate::install::deliver::{Phase, Stopwatch};
+use crate::panos::certificates::CertificateEntry;
+use crate::panos::commit::{Commit, Enqueued, Scope};
+use crate::panos::error::{Error, Reason, Refusal};
+use crate::panos::import::{Format, KeyPairImport};
+use crate::panos::job::Job;
+use crate::panos::session::Session;
+use crate::panos::wait::JobEnd;
+use crate::panos::xml::Element;
+
+/// A deployment in progress: what it works with, and what it has done so far.
+pub struct Application<'a> {
+    /// The device.
+    pub session: &'a Session,
+    /// What is wanted.
+    pub wish: &'a Wish,
+    /// The certificate.
+    pub bundle: &'a Bundle,
+    /// What the device was seen to have.
+    pub observed: &'a Observed,
+    /// Where it is told.
+    pub log: &'a RunLog,
+    /// How to take back what was done so far.
+    pub undo: Vec<Undo>,
+    /// The older objects that are gone.
+    pub deleted: Vec<ObjectName>,
+    /// The installation's record, which learns the commit job as soon as there is one.
+    pub record: &'a mut Record,
+    /// Where it is kept.
+    pub records: &'a Records,
+    /// The administrator's name, as soon as it is known.
+    pub administrator: Option<String>,
+}
+
+/// How far a failed application had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aftermath {
+    /// Nothing was committed: the candidate configuration is to be put back.
+    PutBack,
+    /// A commit may still come to its end: hands off.
+    LeaveAlone,
+}
+
+impl Application<'_> {
+    /// Walks the plan.
+    ///
+    /// # Errors
+    /// The first failure, and what it means for the candidate configuration.
+    pub async fn walk(&mut self, plan: &Plan, watch: &mut Stopwatch) -> Result<(), (Failure, Aftermath)> {
+        for step in &plan.steps {
+            match step {
+                Step::Import { object, replaces } => {
+                    watch.begin(Phase::Import);
+                    self.import(object, *replaces).await.map_err(put_back)?;
+                }
+                Step::Bind { profiles, to } => {
+                    watch.begin(Phase::Bind);
+                    self.bind(profiles, to).await.map_err(put_back)?;
+                }
+                Step::Rebind { uses, to } => {
+                    watch.begin(Phase::Bind);
+                    self.rebind(uses, to).await.map_err(put_back)?;
+                }
+                Step::Delete(object) => self.delete(object).await.map_err(put_back)?,
+                Step::Commit(scope) => {
+                    watch.begin(Phase::Commit);
+                    self.commit(*scope).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn import(&mut self, object: &ObjectName, replaces: bool) -> Result<(), Failure> {
+        self.undo.push(if replaces { Undo::Restore(object.clone()) } else { Undo::Delete(object.clone()) });
+        let reply = match self.wish.upload {
+            Upload::Pem => self.upload(object, None).await?,
+            Upload::Pkcs12(ContainerChoice::Only(container)) => self.upload(object, Some(container)).await?,
+            Upload::Pkcs12(ContainerChoice::Auto) => match self.upload(object, Some(Container::Legacy)).await
+            {
+                Err(Failure::Device { error: Error::Refused(refusal), .. })
+                    if may_be_the_container(&refusal) =>
+                {
+                    self.log.say(&format!(
+                        "{refusal}; trying once more with modern algorithms (PBES2, AES-256)."
+                    ));
+                    self.upload(object, Some(Container::Modern)).await?
+                }
+                other => other?,
+            },
+        };
+        self.log.say(&format!("XML API output for keypair: {reply}"));
+        self.read_back(object).await?;
+        self.log.say(&format!("Finished uploading certificate: {object}"));
+        Ok(())
+    }
+
+    /// Uploads in one form; PEM where no container is named. The device's reply.
+    async fn upload(&self, object: &ObjectName, container: Option<Container>) -> Result<String, Failure> {
+        let passphrase = Passphrase::random()?;
+        let with_chain = !self.bundle.chain().is_empty();
+        let (format, file) = match container {
+            Some(container) => {
+                (Format::Pkcs12, pkcs12::write(self.bundle, container, &passphrase, with_chain)?)
+            }
+            None => (Format::Pem, self.bundle.to_pem_keypair()?),
+        };
+        let import = KeyPairImport {
+            name: object.to_string(),
+            format,
+            file: SecretSlice::from(file),
+            passphrase: passphrase.secret().clone(),
+            key_export: self.wish.key_export,
+        };
+        let reply = self.session.import(&import).await.map_err(Failure::while_doing(Doing::Uploading))?;
+        Ok(reply.as_xml())
+    }
+
+    /// The device's word is not enough: the object has to be there, with this certificate and a key.
+    async fn read_back(&mut self, object: &ObjectName) -> Result<(), Failure> {
+        let path = self.observed.place.certificate(object.as_str())?;
+        let found = self.session.get(&path).await.map_err(Failure::while_doing(Doing::Uploading))?;
+        let entry = found
+            .and_then(|result| CertificateEntry::read_all(&result).into_iter().next())
+            .ok_or_else(|| Failure::NotTaken(format!("has no certificate '{object}'")))?;
+        let wanted = self.bundle.fingerprint();
+        match entry.public_key.as_deref().map(crate::certificate::fingerprint_of_pem) {
+            Some(Ok(found)) if found == wanted => {}
+            Some(Ok(found)) => {
+                return Err(Failure::NotTaken(format!(
+                    "holds the fingerprint {found} as '{object}', not {wanted}"
+                )));
+            }
+            _ => return Err(Failure::NotTaken(format!("holds no readable certificate '{object}'"))),
+        }
+        if self.administrator.is_none() {
+            self.administrator = entry.changed_by;
+        }
+        Ok(())
+    }
+
+    async fn bind(&mut self, profiles: &[(String, Option<String>)], to: &ObjectName) -> Result<(), Failure> {
+        let mut entries = Vec::new();
+        for (profile, now) in profiles {
+            self.undo.push(Undo::BindBack { profile: profile.clone(), to: now.clone() });
+            let mut entry = Element::new("entry").with(Element::new("certificate").with_text(to.as_str()));
+            entry.attributes.push(("name".to_owned(), profile.clone()));
+            entries.push(entry);
+        }
+        // One request for all profiles; `set` merges, so that nothing but the certificate is touched.
+        let binding = Failure::while_doing(Doing::Binding);
+        self.session.set_all(&self.observed.place.profiles(), &entries).await.map_err(binding)?;
+        for (profile, _) in profiles {
+            self.log.say(&format!("Successfully updated SSL/TLS Profile {profile}"));
+        }
+        Ok(())
+    }
+
+    async fn rebind(&mut self, uses: &[Use], to: &ObjectName) -> Result<(), Failure> {
+        for place in uses {
+            self.undo.push(Undo::GiveBack(place.clone()));
+            let element = Element::new(place.element).with_text(to.as_str());
+            self.session.set(&place.at, &element).await.map_err(Failure::while_doing(Doing::Binding))?;
+            self.log.say(&format!("Successfully updated {}", place.label));
+        }
+        Ok(())
+    }
+
+    /// Deletes an older object; whether something still refers to it is for the device to say.
+    async fn delete(&mut self, object: &ObjectName) -> Result<(), Failure> {
+        self.undo.push(Undo::Restore(object.clone()));
+        let path = self.observed.place.certificate(object.as_str())?;
+        match self.session.delete(&path).await {
+            Ok(true) => {
+                self.log.say(&format!("Deleted the older certificate: {object}"));
+                self.deleted.push(object.clone());
+            }
+            Ok(false) => self.deleted.push(object.clone()),
+            Err(Error::Refused(refusal)) if refusal.reason == Reason::InUse => {
+                self.log.say(&format!(
+                    "The older certificate {object} stays, it is in use: {}",
+                    refusal.lines.join("; ")
+                ));
+            }
+            Err(error) => return Err(Failure::while_doing(Doing::Binding)(error)),
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, scope: CommitScope) -> Result<(), (Failure, Aftermath)> {
+        let scope = match (scope, &self.administrator) {
+            (CommitScope::OwnChanges, Some(name)) => Scope::Administrator(name.clone()),
+            (CommitScope::OwnChanges, None) => return Err(put_back(Failure::AdministratorUnknown)),
+            _ => Scope::Everybody,
+        };
+        let description =
+            format!("pan_getcert: {} as {} (run {})", self.wish.common_name, self.wish.object, self.log.id());
+        let commit = Commit { scope, description };
+        self.log.say("Starting commit, please be patient.");
+        let begun = Instant::now();
+        let deadline = begun + self.wish.commit_timeout;
+        match self.enqueue(&commit, deadline).await? {
+            Enqueued::NothingToDo(words) => self.log.say(&format!("commit: nothing to commit: \"{words}\"")),
+            Enqueued::Job(id) => {
+                // Should this process die while it waits, the record says which job to ask about.
+                self.record.job = Some(id.clone());
+                let noting = self.records.write_aside(&self.wish.device, self.record);
+                let (noted, ended) = join(noting, self.follow(&id, deadline)).await;
+                // The commit goes on all the same; the record is written once more at the end.
+                if let Err(error) = noted {
+                    self.log.error(&error.to_string());
+                }
+                ended?;
+            }
+        }
+        self.log.say(&format!("The commit took {} seconds to complete.", begun.elapsed().as_secs()));
+        Ok(())
+    }
+
+    /// Asks for the commit; while the device is busy or locked, again and again.
+    async fn enqueue(&self, commit: &Commit, deadline: Instant) -> Result<Enqueued, (Failure, Aftermath)> {
+        let mut pause = std::time::Duration::from_millis(500);
+        let mut told = None;
+        loop {
+            let error = match self.session.commit(commit).await {
+                Ok(enqueued) => return Ok(enqueued),
+                Err(error) => error,
+            };
+            let Error::Refused(refusal) = &error else {
+                // The request may have reached the device: what became of it is looked up, not guessed.
+                let aftermath = match super::undo::may_have_taken_effect(&error) {
+                    true => Aftermath::LeaveAlone,
+                    false => Aftermath::PutBack,
+                };
+                return Err((Failure::while_doing(Doing::Committing)(error), aftermath));
+            };
+            let waits = matches!(refusal.reason, Reason::Busy | Reason::Locked(_));
+            if !waits || Instant::now() >= deadline {
+                return Err(put_back(Failure::while_doing(Doing::Committing)(error)));
+            }
+            let words = refusal.to_string();
+            if told.as_ref() != Some(&words) {
+                self.log.say(&format!("Waiting: {words}"));
+                told = Some(words);
+            }
+            tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
+            pause = (pause * 2).min(std::time::Duration::from_secs(10));
+        }
+    }
+
+    async fn follow(&self, id: &str, deadline: Instant) -> Result<(), (Failure, Aftermath)> {
+        let mut told = None;
+        let end = self
+            .session
+            .wait_for_job(id, deadline, |job| {
+                if job.progress != told {
+                    tracing::debug!("job {id}: {:?} {:?}", job.status, job.progress);
+                    told.clone_from(&job.progress);
+                }
+            })
+            .await;
+        match end {
+            JobEnd::Done(job) => {
+                self.tell_success(&job);
+                Ok(())
+            }
+            JobEnd::Failed(job) => {
+                let lines = job.details.clone();
+                self.log.say(&format!("commit: failure: \"{}\"", lines.join("; ")));
+                Err(put_back(Failure::CommitFailed { job: id.to_owned(), lines }))
+            }
+            // What the device runs decides, in the next phase.
+            JobEnd::Forgotten => {
+                self.log.say(&format!(
+                    "The device does not know job {id} any more; its running configuration decides."
+                ));
+                Ok(())
+            }
+            JobEnd::StillOpen(error) => {
+                let seconds = self.wish.commit_timeout.as_secs();
+                Err((Failure::CommitOpen { job: id.to_owned(), seconds, error }, Aftermath::LeaveAlone))
+            }
+            JobEnd::Barred(error) => {
+                Err((Failure::while_doing(Doing::Committing)(error), Aftermath::LeaveAlone))
+            }
+        }
+    }
+
+    fn tell_success(&self, job: &Job) {
+        const USUAL: &str = "Configuration committed successfully";
+        let words = match job.details.iter().find(|line| line.as_str() == USUAL) {
+            Some(line) => line.clone(),
+            None => job.details.join("; "),
+        };
+        self.log.say(&format!("commit: success: \"{words}\""));
+        for warning in &job.warnings {
+            self.log.say(&format!("commit: warning: \"{warning}\""));
+        }
+    }
+}
+
+fn put_back(failure: Failure) -> (Failure, Aftermath) {
+    (failure, Aftermath::PutBack)
+}
+
+/// Refusals that have nothing to do with the file are not answered by another file.
+fn may_be_the_container(refusal: &Refusal) -> bool {
+    matches!(
+        refusal.reason,
+        Reason::Other | Reason::Invalid | Reason::Malformed | Reason::NotPossible | Reason::Internal
+    )
+}

@@ -1,0 +1,308 @@
+//! One wish, from looking to proof, with the record kept on the way.
+
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use futures_util::future::join;
+
+use super::apply::{Aftermath, Application};
+use super::failure::{Doing, Failure};
+use super::names::ObjectName;
+use super::observe::{self, Observed};
+use super::plan::{self, Offer, Plan, Step};
+use super::record::{CertificateFacts, Made, Record, Records, State, VERSION};
+use super::request::{CommitScope, Wish};
+use super::undo;
+use super::verify;
+use crate::certificate::Bundle;
+use crate::host::keyfile::KeyFile;
+use crate::host::log::RunLog;
+use crate::panos::Trust;
+use crate::panos::session::Session;
+use crate::panos::transport::Limits;
+
+/// The phases of a run, as they are timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Name lookup, TCP, TLS and the first question.
+    Connect,
+    /// Looking at the device.
+    Check,
+    /// The upload.
+    Import,
+    /// The profiles.
+    Bind,
+    /// The commit job.
+    Commit,
+    /// Looking at the running configuration.
+    Verify,
+}
+
+impl Phase {
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::Connect, "connect"),
+        (Self::Check, "check"),
+        (Self::Import, "import"),
+        (Self::Bind, "bind"),
+        (Self::Commit, "commit"),
+        (Self::Verify, "verify"),
+    ];
+}
+
+/// How long each phase took.
+#[derive(Debug)]
+pub struct Stopwatch {
+    begun: Instant,
+    current: Option<(Phase, Instant)>,
+    times: Vec<(Phase, Duration)>,
+}
+
+impl Default for Stopwatch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Stopwatch {
+    /// Starts counting.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { begun: Instant::now(), current: None, times: Vec::new() }
+    }
+
+    /// Ends the current phase and begins another.
+    pub fn begin(&mut self, phase: Phase) {
+        self.stop();
+        self.current = Some((phase, Instant::now()));
+    }
+
+    fn stop(&mut self) {
+        if let Some((phase, since)) = self.current.take() {
+            self.times.push((phase, since.elapsed()));
+        }
+    }
+
+    /// Each phase with its seconds, 0 where it was not reached, and the total.
+    #[must_use]
+    pub fn phases(&self) -> Vec<(&'static str, f64)> {
+        let spent = |wanted: Phase| -> f64 {
+            let times = self.times.iter().filter(|(phase, _)| *phase == wanted);
+            times.map(|(_, time)| *time).sum::<Duration>().as_secs_f64()
+        };
+        let total = ("total", self.begun.elapsed().as_secs_f64());
+        Phase::ALL.iter().map(|(phase, name)| (*name, spent(*phase))).chain(std::iter::once(total)).collect()
+    }
+}
+
+/// How a run for one device ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Success, or why not.
+    pub result: Result<Success, Failure>,
+    /// Seconds of each phase.
+    pub phases: Vec<(&'static str, f64)>,
+}
+
+/// A run that ended well.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Success {
+    /// The device runs the certificate now.
+    Installed(ObjectName),
+    /// It did so before.
+    AlreadyThere(ObjectName),
+    /// Uploaded and bound; a person has to commit.
+    LeftToCommit(ObjectName),
+}
+
+/// The record of a run that begins.
+#[must_use]
+pub fn begun(wish: &Wish, run: &str) -> Record {
+    Record {
+        version: VERSION,
+        common_name: wish.common_name.clone(),
+        name: wish.base_name.clone(),
+        device: wish.device.to_string(),
+        profiles: wish.profiles.clone(),
+        certificate: None,
+        run: run.to_owned(),
+        begun: Utc::now(),
+        job: None,
+        made: Vec::new(),
+        state: State::Owed,
+    }
+}
+
+/// Delivers one certificate to one device and keeps the record true.
+///
+/// `bundle` is what became of reading the files: its failure is recorded like any other.
+pub async fn deliver(
+    wish: &Wish,
+    bundle: Result<Bundle, Failure>,
+    records: &Records,
+    log: &RunLog,
+) -> Outcome {
+    let mut watch = Stopwatch::new();
+    let mut record = begun(wish, log.id());
+    record.made = made_before(wish, records, log);
+    log.say("START of pan_instcert.");
+    log.say(&format!("Certificate Common Name: {}", wish.common_name));
+    let result = match bundle {
+        Ok(bundle) => match facts(&bundle) {
+            Ok(facts) => {
+                record.certificate = Some(facts);
+                transact(wish, &bundle, &mut record, records, log, &mut watch).await
+            }
+            Err(error) => Err(error),
+        },
+        Err(failure) => Err(failure),
+    };
+    watch.stop();
+    record.state = state_after(&result);
+    let result = match records.write_aside(&wish.device, &record).await {
+        Ok(()) => result,
+        Err(error) => result.and(Err(error.into())),
+    };
+    tell_end(wish, &result, log);
+    let phases = watch.phases();
+    let times: Vec<String> = phases.iter().map(|(name, seconds)| format!("{name} {seconds:.3} s")).collect();
+    log.say(&format!("Phase times: {}", times.join(", ")));
+    Outcome { result, phases }
+}
+
+/// What the last record says was made. One that can't be read is set aside, so that it is there to look at.
+fn made_before(wish: &Wish, records: &Records, log: &RunLog) -> Vec<Made> {
+    match records.read(&wish.device, &wish.base_name) {
+        Ok(before) => before.map(|before| before.made).unwrap_or_default(),
+        Err(error) => {
+            log.error(&format!("{error}; it is set aside"));
+            if let Err(error) = records.set_aside(&wish.device, &wish.base_name) {
+                log.error(&error.to_string());
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn facts(bundle: &Bundle) -> Result<CertificateFacts, Failure> {
+    Ok(CertificateFacts {
+        fingerprint: bundle.fingerprint(),
+        serial: bundle.serial_hex()?,
+        not_after: bundle.not_after(),
+    })
+}
+
+/// A device that was looked at, and what is to be done there.
+pub struct Looked {
+    /// The open session.
+    pub session: Session,
+    /// What was seen.
+    pub observed: Observed,
+    /// What was decided.
+    pub plan: Plan,
+}
+
+/// Looks at the device and decides; changes nothing.
+///
+/// # Errors
+/// No key, no device, no trust; a plan that can't be made.
+pub async fn look(
+    wish: &Wish,
+    bundle: &Bundle,
+    made: &[Made],
+    watch: &mut Stopwatch,
+) -> Result<Looked, Failure> {
+    let host = wish.device.host().to_string();
+    let keys = KeyFile::load(&wish.key_file)?;
+    let key = keys.key_for(&host)?;
+    let looking = Failure::while_doing(Doing::Looking);
+    watch.begin(Phase::Connect);
+    let session = Session::new(&wish.device, &wish.trust, key, Limits::default()).map_err(looking)?;
+    let system = observe::greet(&session, wish).await?;
+    watch.begin(Phase::Check);
+    let offer = Offer { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
+    let observed =
+        observe::observe(&session, wish, system, offer.fingerprint, keys.username_for(&host), made).await?;
+    let plan = plan::plan(wish, offer, &observed, made)?;
+    Ok(Looked { session, observed, plan })
+}
+
+async fn transact(
+    wish: &Wish,
+    bundle: &Bundle,
+    record: &mut Record,
+    records: &Records,
+    log: &RunLog,
+    watch: &mut Stopwatch,
+) -> Result<Success, Failure> {
+    let wanted = bundle.fingerprint();
+    if wish.trust == Trust::AnyCertificate {
+        log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
+    }
+    // On the disk before anything is changed.
+    let made = record.made.clone();
+    let looking = look(wish, bundle, &made, watch);
+    let (recorded, looked) = join(records.write_aside(&wish.device, record), looking).await;
+    recorded?;
+    let Looked { session, observed, plan } = looked?;
+    for note in &plan.notes {
+        log.say(note);
+    }
+    if plan.steps.is_empty() {
+        log.say("The device runs this very certificate already, nothing to do.");
+        return Ok(Success::AlreadyThere(wish.object.clone()));
+    }
+    let mut application = Application {
+        session: &session,
+        wish,
+        bundle,
+        observed: &observed,
+        log,
+        undo: Vec::new(),
+        deleted: Vec::new(),
+        record,
+        records,
+        administrator: observed.administrator.clone(),
+    };
+    let walked = application.walk(&plan, watch).await;
+    if let Err((failure, aftermath)) = walked {
+        if aftermath == Aftermath::PutBack {
+            undo::put_back(&session, wish, &observed, &application.undo, log).await;
+        }
+        return Err(failure);
+    }
+    if !plan.steps.iter().any(|step| matches!(step, Step::Commit(_))) {
+        debug_assert!(wish.commit == CommitScope::Nothing);
+        log.say("Not committed (--commit none): a person has to commit on the device.");
+        return Ok(Success::LeftToCommit(wish.object.clone()));
+    }
+    let deleted = std::mem::take(&mut application.deleted);
+    watch.begin(Phase::Verify);
+    verify::verify(&session, wish, &observed, wanted).await?;
+    record.made.retain(|made| !deleted.contains(&made.object));
+    record.note_made(Made { object: wish.object.clone(), fingerprint: wanted, at: Utc::now() });
+    Ok(Success::Installed(wish.object.clone()))
+}
+
+fn state_after(result: &Result<Success, Failure>) -> State {
+    let at = Utc::now();
+    match result {
+        Ok(Success::Installed(object)) => State::Installed { at, object: object.clone(), unchanged: false },
+        Ok(Success::AlreadyThere(object)) => State::Installed { at, object: object.clone(), unchanged: true },
+        Ok(Success::LeftToCommit(_)) => State::LeftToCommit { at },
+        Err(failure) => {
+            State::Failed { at, exit: failure.exit(), what: failure.to_string(), advice: failure.advice() }
+        }
+    }
+}
+
+fn tell_end(wish: &Wish, result: &Result<Success, Failure>, log: &RunLog) {
+    match result {
+        Ok(_) => log.say(&format!("END - Finished certificate installation to: {}", wish.device)),
+        Err(failure) => {
+            log.error(&format!("{}: {failure}", wish.device));
+            if let Some(advice) = failure.advice() {
+                log.error(&format!("{}: {advice}", wish.device));
+            }
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! Why an installation did not end well: each with its exit code, what happened, and what to do next.
+
+use crate::certificate::{BundleError, Pkcs12Error};
+use crate::error::Exit;
+use crate::host::keyfile::KeyFileError;
+use crate::install::names::{ObjectName, ProfileName};
+use crate::install::record::RecordError;
+use crate::panos::error::{Error, Reason};
+use crate::panos::xpath::Unquotable;
+
+/// What was being done when a device failed us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// Reading the device's state.
+    Looking,
+    /// Uploading the certificate.
+    Uploading,
+    /// Rebinding the profiles.
+    Binding,
+    /// Committing.
+    Committing,
+    /// Reading the running configuration after the commit.
+    Proving,
+}
+
+/// Why an installation on one device did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The files can't be used.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// certmonger does not vouch for the certificate.
+    #[error("certmonger: {what}")]
+    Certmonger {
+        /// What it says instead.
+        what: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+    /// No PKCS#12 could be made.
+    #[error(transparent)]
+    Pkcs12(#[from] Pkcs12Error),
+    /// No PEM could be made.
+    #[error("the certificate and key can't be written as PEM: {0}")]
+    Pem(#[from] openssl::error::ErrorStack),
+    /// No API key.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The record can't be kept: then nothing is begun.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A name with both kinds of quotes.
+    #[error(transparent)]
+    Unquotable(#[from] Unquotable),
+    /// The device's limit is shorter than the name.
+    #[error("the certificate name '{name}' has {} characters, this device takes {limit}", .name.as_str().len())]
+    NameTooLong {
+        /// The name.
+        name: ObjectName,
+        /// The limit in characters.
+        limit: usize,
+    },
+    /// The device did not do as asked.
+    #[error("{}{error}", while_(.doing))]
+    Device {
+        /// What was being done.
+        doing: Doing,
+        /// What the device answered, or that it did not.
+        error: Error,
+    },
+    /// Profiles that are not there. Nothing was changed.
+    #[error("the SSL/TLS service profile{} not exist on the device; it has {}", those_missing(.missing), those_known(.known))]
+    ProfilesMissing {
+        /// Those asked for.
+        missing: Vec<ProfileName>,
+        /// Those there.
+        known: Vec<String>,
+    },
+    /// The device does not tell who we are, so a commit could not be limited to our changes.
+    #[error("the device does not tell the name of the API key's administrator")]
+    AdministratorUnknown,
+    /// Overwriting could not be taken back while this administrator has other pending changes.
+    #[error(
+        "'{administrator}' has {count} uncommitted changes on the device already ({first}): an overwritten certificate could not be put back without losing them. Nothing was changed"
+    )]
+    OwnChangesPending {
+        /// The API administrator.
+        administrator: String,
+        /// How many.
+        count: usize,
+        /// The first one's path.
+        first: String,
+    },
+    /// The object is in use, and the new certificate has another kind of key.
+    #[error(
+        "the certificate '{object}' is in use and has an {before} key, the new one has an {after} key. Nothing was changed"
+    )]
+    OtherKindOfKey {
+        /// The object.
+        object: ObjectName,
+        /// What it has.
+        before: String,
+        /// What it would get.
+        after: String,
+    },
+    /// The device said that the upload succeeded, and it did not.
+    #[error("the device reported a successful upload, but its candidate configuration {0}")]
+    NotTaken(String),
+    /// The commit job failed.
+    #[error("commit job {job} failed: {}", reasons(.lines))]
+    CommitFailed {
+        /// The job.
+        job: String,
+        /// The device's lines.
+        lines: Vec<String>,
+    },
+    /// The commit job is not over in the time allowed.
+    #[error("commit job {job} is not over after {seconds} seconds{}", last(.error))]
+    CommitOpen {
+        /// The job.
+        job: String,
+        /// The time allowed.
+        seconds: u64,
+        /// The last error while asking, if the device did not answer.
+        error: Option<Error>,
+    },
+    /// After the commit the device runs something else.
+    #[error("the commit ended well, but the device does not run the new certificate: {0}")]
+    NotRunning(String),
+}
+
+fn while_(doing: &Doing) -> &'static str {
+    match doing {
+        Doing::Looking => "",
+        Doing::Uploading => "while uploading: ",
+        Doing::Binding => "while rebinding the profiles: ",
+        Doing::Committing => "while committing: ",
+        Doing::Proving => "after the commit: ",
+    }
+}
+
+fn those_missing(names: &[ProfileName]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+    format!(
+        "{} {} do{}",
+        if names.len() == 1 { "" } else { "s" },
+        quoted.join(" and "),
+        if names.len() == 1 { "es" } else { "" }
+    )
+}
+
+fn those_known(names: &[String]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn reasons(lines: &[String]) -> String {
+    if lines.is_empty() { "the device gives no reason".to_owned() } else { lines.join("; ") }
+}
+
+fn last(error: &Option<Error>) -> String {
+    error.as_ref().map(|error| format!("; the last question: {error}")).unwrap_or_default()
+}
+
+impl Failure {
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Bundle(_) | Self::Pkcs12(_) | Self::Pem(_) => Exit::Certificate,
+            Self::Certmonger { .. } => Exit::Certmonger,
+            Self::Key(_) | Self::AdministratorUnknown => Exit::Key,
+            Self::Record(_) | Self::Unquotable(_) | Self::NameTooLong { .. } => Exit::Usage,
+            Self::Device { doing, error } => of_device(*doing, error),
+            Self::ProfilesMissing { .. } => Exit::Rebind,
+            Self::OwnChangesPending { .. } | Self::CommitOpen { .. } => Exit::Busy,
+            Self::NotTaken(_) | Self::OtherKindOfKey { .. } => Exit::Upload,
+            Self::CommitFailed { .. } => Exit::Commit,
+            Self::NotRunning(_) => Exit::Unproven,
+        }
+    }
+
+    /// What to do next, where there is something to say.
+    #[must_use]
+    pub fn advice(&self) -> Option<String> {
+        let text = match self {
+            Self::Bundle(error) => return error.advice(),
+            Self::Certmonger { advice, .. } => return advice.clone(),
+            Self::Key(error) => return error.advice(),
+            Self::Record(_) => "Run it with sudo, or name a folder of your own with --state-dir.",
+            Self::NameTooLong { .. } => "Give a shorter name with -n.",
+            Self::Device { error, .. } => return advice_for(error),
+            Self::ProfilesMissing { .. } => {
+                "Create it on the device (Device > Certificate Management > SSL/TLS Service Profile), or correct -p and -s."
+            }
+            Self::AdministratorUnknown => {
+                "Put the administrator's name into the API key file (api_username=NAME), or allow --commit full."
+            }
+            Self::OwnChangesPending { .. } => "Commit or revert them, or use -Y for an object of its own.",
+            Self::OtherKindOfKey { .. } => {
+                "Use --suffix serial, which makes an object of its own, or --force."
+            }
+            Self::CommitFailed { .. } => {
+                "Read the lines above in the device's task manager; mend the configuration, then run it again."
+            }
+            Self::CommitOpen { .. } => "Look at the job in the device's task manager, then run it again.",
+            _ => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// Wraps a device's error with what was being done.
+    pub fn while_doing(doing: Doing) -> impl Fn(Error) -> Self + Copy {
+        move |error| Self::Device { doing, error }
+    }
+}
+
+fn of_device(doing: Doing, error: &Error) -> Exit {
+    match error {
+        Error::Identity(_) => Exit::Identity,
+        // A CA file or a key that can't be used: the device was not spoken to.
+        Error::Setup(_) => Exit::Usage,
+        Error::Refused(refusal) => match refusal.reason {
+            Reason::InvalidKey | Reason::KeyExpired | Reason::PermissionMissing(_) => Exit::Refused,
+            Reason::Locked(_) | Reason::Busy => Exit::Busy,
+            _ => match doing {
+                Doing::Looking => Exit::Device,
+                Doing::Uploading => Exit::Upload,
+                Doing::Binding => Exit::Rebind,
+                Doing::Committing => Exit::Commit,
+                Doing::Proving => Exit::Unproven,
+            },
+        },
+        _ => Exit::Device,
+    }
+}
+
+fn advice_for(error: &Error) -> Option<String> {
+    use crate::panos::trust::Rejection;
+    let text = match error {
+        Error::Unreachable { .. } => {
+            "Check the name, the port, and that the management interface allows HTTPS from here."
+        }
+        Error::Identity(Rejection::OtherThanPinned { .. }) => {
+            "If the device's certificate was replaced on purpose, give the new fingerprint with --pin."
+        }
+        Error::Identity(_) => {
+            "Trust the issuing CA with --ca-file FILE, or exactly this certificate with --pin SHA256 after comparing the fingerprint."
+        }
+        Error::Refused(refusal) => match &refusal.reason {
+            Reason::InvalidKey => {
+                "The API key is not valid on this device, or its administrator has no XML API rights: make a new key."
+            }
+            Reason::KeyExpired => "Make a new API key; the device limits the lifetime of its keys.",
+            Reason::PermissionMissing(Some(right)) => {
+                return Some(format!("Enable '{right}' on the XML API tab of the administrator's role."));
+            }
+            Reason::Locked(Some(holder)) => return Some(format!("Ask {holder} to release the lock.")),
+            Reason::Locked(None) => "Ask the administrator who holds the lock to release it.",
+            _ => return None,
+        },
+        Error::Interrupted { .. } | Error::TimedOut { .. } => {
+            "See whether the device is restarting or overloaded, then run it again."
+        }
+        Error::Unintelligible { .. } | Error::Status { .. } | Error::TooLarge { .. } => {
+            "Check that this is the management address of a PAN-OS device."
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
+}

@@ -1,0 +1,16 @@
+//! What it means to install a certificate on a device.
+
+pub mod apply;
+pub mod deliver;
+pub mod failure;
+pub mod names;
+pub mod observe;
+pub mod plan;
+pub mod record;
+pub mod request;
+pub mod undo;
+pub mod uses;
+pub mod verify;
+
+pub use failure::Failure;
+pub use request::Wish;

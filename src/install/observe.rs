@@ -1,0 +1,189 @@
+//! Looking: the device's state, read into one value before anything is decided.
+
+use super::failure::{Doing, Failure};
+use super::names::{ObjectName, ProfileName};
+use super::record::Made;
+use super::request::{Rebind, Wish};
+use super::uses::{self, Uses};
+use crate::fingerprint::Fingerprint;
+use crate::panos::certificates::{CertificateEntry, ServiceProfile};
+use crate::panos::changes::PendingChange;
+use crate::panos::error::{Error, Reason};
+use crate::panos::session::Session;
+use crate::panos::system::SystemInfo;
+use crate::panos::xml::Element;
+use crate::panos::xpath::Place;
+
+/// What a device was seen to be, to have and to run.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// The device itself.
+    pub system: SystemInfo,
+    /// Where its certificates and profiles live.
+    pub place: Place,
+    /// The API administrator's name, where it could be learnt.
+    pub administrator: Option<String>,
+    /// Everybody's pending changes; nothing where the device keeps no journal.
+    pub changes: Option<Vec<PendingChange>>,
+    /// The candidate configuration.
+    pub candidate: Holdings,
+    /// The running configuration: read only where the candidate has all that is wanted.
+    pub running: Option<Holdings>,
+    /// Where the object that is being replaced is used besides: looked for only where that is wanted.
+    pub uses: Uses,
+}
+
+/// The part of a configuration that matters to one wish.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// The certificate object of the wanted name.
+    pub object: Option<CertificateEntry>,
+    /// All SSL/TLS service profiles.
+    pub profiles: Vec<ServiceProfile>,
+}
+
+impl Holdings {
+    /// The fingerprint of the object's certificate, if there is one and it can be read.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        let pem = self.object.as_ref()?.public_key.as_deref()?;
+        crate::certificate::fingerprint_of_pem(pem).ok()
+    }
+
+    /// The profile of this name.
+    #[must_use]
+    pub fn profile(&self, name: &ProfileName) -> Option<&ServiceProfile> {
+        self.profiles.iter().find(|profile| profile.name == name.as_str())
+    }
+
+    /// What is missing from the wish, in words; nothing where all is there.
+    #[must_use]
+    pub fn lacks(&self, wish: &Wish, wanted: Fingerprint) -> Option<String> {
+        match (&self.object, self.fingerprint()) {
+            (None, _) => return Some(format!("it has no certificate '{}'", wish.object)),
+            (Some(_), None) => return Some(format!("the certificate '{}' can't be read back", wish.object)),
+            (Some(_), Some(found)) if found != wanted => {
+                return Some(format!(
+                    "the certificate '{}' has the fingerprint {found}, not {wanted}",
+                    wish.object
+                ));
+            }
+            (Some(_), Some(_)) => {}
+        }
+        self.unbound(&wish.profiles, &wish.object).first().map(|name| match self.profile(name) {
+            None => format!("it has no SSL/TLS profile '{name}'"),
+            Some(profile) => {
+                let bound = profile.certificate.as_deref().unwrap_or("nothing");
+                format!("the SSL/TLS profile '{name}' is bound to '{bound}', not to '{}'", wish.object)
+            }
+        })
+    }
+
+    /// Those of these profiles that are not bound to this object.
+    #[must_use]
+    pub fn unbound<'a>(&self, profiles: &'a [ProfileName], object: &ObjectName) -> Vec<&'a ProfileName> {
+        let bound = |name: &ProfileName| {
+            self.profile(name).and_then(|profile| profile.certificate.as_deref()) == Some(object.as_str())
+        };
+        profiles.iter().filter(|name| !bound(name)).collect()
+    }
+}
+
+/// What the first question to a device tells.
+///
+/// # Errors
+/// A device that can't be reached, is not trusted or refuses; a name it could not take.
+pub async fn greet(session: &Session, wish: &Wish) -> Result<SystemInfo, Failure> {
+    let system = session.system_info().await.map_err(Failure::while_doing(Doing::Looking))?;
+    let limit = system.name_limit();
+    if wish.object.as_str().len() > limit {
+        return Err(Failure::NameTooLong { name: wish.object.clone(), limit });
+    }
+    Ok(system)
+}
+
+/// Everything else.
+///
+/// # Errors
+/// A device that fails or refuses.
+pub async fn observe(
+    session: &Session,
+    wish: &Wish,
+    system: SystemInfo,
+    wanted: Fingerprint,
+    user_of_key: Option<&str>,
+    made: &[Made],
+) -> Result<Observed, Failure> {
+    let look = Failure::while_doing(Doing::Looking);
+    let place = system.own_place();
+    let administrator = unless_unknown(session.own_name().await).map_err(look)?.flatten();
+    let changes = unless_unknown(session.pending_changes().await).map_err(look)?;
+    let candidate = candidate(session, &place, wish).await?;
+    let running = match candidate.lacks(wish, wanted) {
+        None => Some(running(session, &place, wish).await?),
+        Some(_) => None,
+    };
+    let uses = match wish.rebind {
+        Rebind::Named => Uses::default(),
+        Rebind::WhereUsed => uses::find(session, &place, &replaced(wish, &candidate, made)).await?,
+    };
+    let administrator = administrator.or_else(|| user_of_key.map(str::to_owned));
+    Ok(Observed { system, place, administrator, changes, candidate, running, uses })
+}
+
+/// The names of the objects that are being replaced: what the named profiles present now, and what this
+/// program installed last.
+#[must_use]
+pub fn replaced(wish: &Wish, candidate: &Holdings, made: &[Made]) -> Vec<String> {
+    let bound = wish.profiles.iter().filter_map(|name| candidate.profile(name)?.certificate.clone());
+    let last = made.last().map(|made| made.object.to_string());
+    let mut names: Vec<String> = bound.chain(last).filter(|name| name != wish.object.as_str()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Commands that old releases don't have are answered with codes 1, 12 or 17.
+fn unless_unknown<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Refused(refusal))
+            if matches!(refusal.reason, Reason::UnknownCommand | Reason::Invalid) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The candidate configuration, as far as it matters.
+///
+/// # Errors
+/// A device that fails or refuses.
+pub async fn candidate(session: &Session, place: &Place, wish: &Wish) -> Result<Holdings, Failure> {
+    let look = Failure::while_doing(Doing::Looking);
+    let object = session.get(&place.certificate(wish.object.as_str())?).await.map_err(look)?;
+    let profiles = session.get(&place.profiles()).await.map_err(look)?;
+    Ok(holdings(object, profiles))
+}
+
+/// The running configuration, as far as it matters.
+///
+/// # Errors
+/// A device that fails or refuses.
+pub async fn running(session: &Session, place: &Place, wish: &Wish) -> Result<Holdings, Failure> {
+    let prove = Failure::while_doing(Doing::Proving);
+    let object = session.show(&place.certificate(wish.object.as_str())?).await.map_err(prove)?;
+    let profiles = match wish.profiles.is_empty() {
+        true => None,
+        false => session.show(&place.profiles()).await.map_err(prove)?,
+    };
+    Ok(holdings(object, profiles))
+}
+
+fn holdings(object: Option<Element>, profiles: Option<Element>) -> Holdings {
+    Holdings {
+        object: object.and_then(|result| CertificateEntry::read_all(&result).into_iter().next()),
+        profiles: profiles.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default(),
+    }
+}

@@ -1,0 +1,90 @@
+//! One wish: this certificate, on this device, in these profiles, in this way.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::names::{CommonName, ObjectName, ProfileName};
+use crate::certificate::pkcs12::Container;
+use crate::panos::address::Address;
+use crate::panos::import::KeyExport;
+use crate::panos::trust::Trust;
+
+/// Everything that is wanted of one device. Made of checked values only.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// The certificate's common name.
+    pub common_name: CommonName,
+    /// The name that was asked for: the record is kept under it.
+    pub base_name: ObjectName,
+    /// The name of the object on the device today (`base_name`, perhaps with a year).
+    pub object: ObjectName,
+    /// The device.
+    pub device: Address,
+    /// The profiles to rebind: none, the primary, or primary and secondary.
+    pub profiles: Vec<ProfileName>,
+    /// How the certificate travels.
+    pub upload: Upload,
+    /// Whether the device may give the private key out later.
+    pub key_export: KeyExport,
+    /// What is committed.
+    pub commit: CommitScope,
+    /// How long a commit job may take, and a device may stay busy.
+    pub commit_timeout: Duration,
+    /// What to do where the device has this very certificate already.
+    pub existing: Existing,
+    /// What is rebound.
+    pub rebind: Rebind,
+    /// How many older objects of this name stay; nothing means all.
+    pub keep: Option<usize>,
+    /// How the device's own HTTPS certificate is judged.
+    pub trust: Trust,
+    /// The file with the API key.
+    pub key_file: PathBuf,
+}
+
+/// The form of the upload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upload {
+    /// A PKCS#12 container with these algorithms.
+    Pkcs12(ContainerChoice),
+    /// PEM: key, certificate, intermediates.
+    Pem,
+}
+
+/// Which algorithms a PKCS#12 container uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ContainerChoice {
+    /// Legacy first; where the device can't read it, modern once.
+    Auto,
+    /// Just this.
+    Only(Container),
+}
+
+/// Whose changes are committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommitScope {
+    /// Those of the API administrator only.
+    OwnChanges,
+    /// Everybody's.
+    Everybody,
+    /// None: a person commits.
+    Nothing,
+}
+
+/// What to do where the device has this very certificate already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Leave it, and say so.
+    Keep,
+    /// Import and commit it again.
+    Replace,
+}
+
+/// What is rebound to the new certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rebind {
+    /// The profiles that were named.
+    Named,
+    /// Besides, everything that uses the object that is being replaced.
+    WhereUsed,
+}

@@ -1,0 +1,166 @@
+//! Putting back: the candidate configuration as it was found, whatever of our steps took effect.
+
+use std::time::Duration;
+
+use super::failure::Failure;
+use super::names::{ObjectName, ProfileName};
+use super::observe::{self, Holdings, Observed};
+use super::request::Wish;
+use super::uses::Use;
+use crate::host::log::RunLog;
+use crate::panos::error::Error;
+use crate::panos::session::Session;
+use crate::panos::xml::Element;
+
+/// How one step is taken back. Each is noted before its step, so it is harmless where the step never happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undo {
+    /// Delete the object that was new.
+    Delete(ObjectName),
+    /// Bring back the object that was overwritten: only a revert can.
+    Restore(ObjectName),
+    /// Bind a profile to what it was bound to.
+    BindBack {
+        /// The profile.
+        profile: String,
+        /// What it was bound to.
+        to: Option<String>,
+    },
+    /// Give another place what it had.
+    GiveBack(Use),
+}
+
+/// Pauses between attempts: a device that restarts its management plane is back within a few minutes, but
+/// whoever waits for this run should not wait that long for a candidate configuration.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+];
+
+/// Takes all steps back, looks whether that worked, and says in the log how it ended.
+///
+/// Returns whether the candidate configuration is as it was found.
+pub async fn put_back(
+    session: &Session,
+    wish: &Wish,
+    observed: &Observed,
+    undo: &[Undo],
+    log: &RunLog,
+) -> bool {
+    if undo.is_empty() {
+        return true;
+    }
+    let mut pauses = PAUSES.iter();
+    let trouble = loop {
+        let attempt = attempt(session, wish, observed, undo).await;
+        match attempt {
+            Ok(()) => {
+                log.say("The candidate configuration was put back to what it was.");
+                return true;
+            }
+            Err(Failure::Device { error, doing }) if error.is_passing() => match pauses.next() {
+                Some(pause) => tokio::time::sleep(*pause).await,
+                None => break Failure::Device { error, doing },
+            },
+            Err(failure) => break failure,
+        }
+    };
+    log.error(&format!("the candidate configuration could not be put back: {trouble}"));
+    for step in undo {
+        log.error(&format!("left on the device, perhaps, and uncommitted: {}", left(step)));
+    }
+    log.error(&cure(observed));
+    false
+}
+
+async fn attempt(session: &Session, wish: &Wish, observed: &Observed, undo: &[Undo]) -> Result<(), Failure> {
+    let undoing = Failure::while_doing(super::failure::Doing::Binding);
+    let reverts = reverting_is_safe(wish, observed);
+    match (&observed.administrator, reverts) {
+        (Some(administrator), true) => session.revert_changes_of(administrator).await.map_err(undoing)?,
+        _ => step_by_step(session, observed, undo).await?,
+    }
+    let now = observe::candidate(session, &observed.place, wish).await?;
+    match difference(&observed.candidate, &now, wish) {
+        None => Ok(()),
+        // A revert also drops what a run that died before had left; then the steps were no longer needed.
+        Some(_) if reverts => Ok(()),
+        Some(difference) => Err(Failure::NotTaken(difference)),
+    }
+}
+
+/// A revert takes back everything of this administrator: only where all of it is ours.
+fn reverting_is_safe(wish: &Wish, observed: &Observed) -> bool {
+    observed.changes.is_some() && observed.own_changes_beside(wish).is_empty()
+}
+
+async fn step_by_step(session: &Session, observed: &Observed, undo: &[Undo]) -> Result<(), Failure> {
+    let undoing = Failure::while_doing(super::failure::Doing::Binding);
+    for step in undo.iter().rev() {
+        match step {
+            Undo::BindBack { profile, to } => {
+                let path = observed.place.profile(profile)?;
+                match to {
+                    Some(name) => {
+                        let element = Element::new("certificate").with_text(name);
+                        session.set(&path, &element).await.map_err(undoing)?;
+                    }
+                    None => drop(session.delete(&path.step("certificate")).await.map_err(undoing)?),
+                }
+            }
+            Undo::GiveBack(place) => {
+                let element = Element::new(place.element).with_text(&place.from);
+                session.set(&place.at, &element).await.map_err(undoing)?;
+            }
+            Undo::Delete(name) => {
+                let path = observed.place.certificate(name.as_str())?;
+                session.delete(&path).await.map_err(undoing)?;
+            }
+            Undo::Restore(name) => {
+                return Err(Failure::NotTaken(format!("holds an overwritten certificate '{name}'")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn difference(before: &Holdings, now: &Holdings, wish: &Wish) -> Option<String> {
+    if before.fingerprint() != now.fingerprint() || before.object.is_some() != now.object.is_some() {
+        return Some(format!("holds another certificate '{}' than before", wish.object));
+    }
+    let binding = |holdings: &Holdings, name: &ProfileName| {
+        holdings.profile(name).and_then(|profile| profile.certificate.clone())
+    };
+    let changed = wish.profiles.iter().find(|name| binding(before, name) != binding(now, name))?;
+    Some(format!("binds the SSL/TLS profile '{changed}' to something else than before"))
+}
+
+fn left(step: &Undo) -> String {
+    match step {
+        Undo::Delete(name) => format!("the new certificate '{name}'"),
+        Undo::Restore(name) => format!("the overwritten certificate '{name}'"),
+        Undo::GiveBack(place) => format!("{}, which used '{}' before", place.label, place.from),
+        Undo::BindBack { profile, to } => {
+            format!(
+                "the SSL/TLS profile '{profile}', bound before to '{}'",
+                to.as_deref().unwrap_or("nothing")
+            )
+        }
+    }
+}
+
+fn cure(observed: &Observed) -> String {
+    let who = observed.administrator.as_deref().unwrap_or("the API administrator");
+    format!(
+        "to clean up: in the device's web interface choose Config > Revert Changes, for the changes of '{who}'"
+    )
+}
+
+/// Whether an error leaves open if the request took effect.
+#[must_use]
+pub fn may_have_taken_effect(error: &Error) -> bool {
+    !matches!(error, Error::Unreachable { .. } | Error::Identity(_) | Error::Refused(_) | Error::Setup(_))
+}

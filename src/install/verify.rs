@@ -1,0 +1,21 @@
+//! Proving: what the device runs, compared with what was wanted.
+
+use super::failure::Failure;
+use super::observe::{self, Observed};
+use super::request::Wish;
+use crate::fingerprint::Fingerprint;
+use crate::panos::session::Session;
+
+/// Looks whether the running configuration holds this very certificate, bound to all profiles.
+///
+/// # Errors
+/// [`Failure::NotRunning`] with what was seen instead; a device that fails.
+pub async fn verify(
+    session: &Session,
+    wish: &Wish,
+    observed: &Observed,
+    wanted: Fingerprint,
+) -> Result<(), Failure> {
+    let running = observe::running(session, &observed.place, wish).await?;
+    running.lacks(wish, wanted).map_or(Ok(()), |lack| Err(Failure::NotRunning(lack)))
+}

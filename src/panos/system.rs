@@ -1,0 +1,89 @@
+//! What a device is, and who we are on it.
+
+use super::reply::{NotAReply, Reply};
+use super::xpath::Place;
+
+/// A device's description of itself. Every part can be missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SystemInfo {
+    /// The host name set on the device.
+    pub hostname: Option<String>,
+    /// `PA-3220`, `Panorama`, `M-200`, …
+    pub model: Option<String>,
+    /// The serial number; `unknown` where unlicensed.
+    pub serial: Option<String>,
+    /// `10.2.9`, `11.1.4-h7`, …
+    pub sw_version: Option<String>,
+    /// The model family.
+    pub family: Option<String>,
+    /// `on` or `off`.
+    pub multi_vsys: Option<String>,
+    /// `normal` or `fips-cc`.
+    pub operational_mode: Option<String>,
+    /// Only on Panorama.
+    pub system_mode: Option<String>,
+    /// The device's clock, in its own words and zone.
+    pub time: Option<String>,
+}
+
+/// The longest name of a certificate object on a firewall, in characters.
+pub const FIREWALL_NAME_LIMIT: usize = 63;
+/// The longest name of a certificate object on Panorama, in characters.
+pub const PANORAMA_NAME_LIMIT: usize = 31;
+
+impl SystemInfo {
+    /// Reads the reply to `show system info` or `type=version`.
+    ///
+    /// # Errors
+    /// A reply without a result, or with nothing in it that tells a device.
+    pub fn read(reply: &Reply) -> Result<Self, NotAReply> {
+        let result = reply.result().ok_or(NotAReply::Lacks("a result"))?;
+        let system = result.child("system").unwrap_or(result);
+        let info = Self {
+            hostname: system.text_of("hostname"),
+            model: system.text_of("model"),
+            serial: system.text_of("serial"),
+            sw_version: system.text_of("sw-version"),
+            family: system.text_of("family"),
+            multi_vsys: system.text_of("multi-vsys"),
+            operational_mode: system.text_of("operational-mode"),
+            system_mode: system.text_of("system-mode"),
+            time: system.text_of("time"),
+        };
+        if info.hostname.is_none() && info.model.is_none() && info.sw_version.is_none() {
+            return Err(NotAReply::Lacks("any system information"));
+        }
+        Ok(info)
+    }
+
+    /// Whether this is Panorama and not a firewall.
+    #[must_use]
+    pub fn is_panorama(&self) -> bool {
+        let model = self.model.as_deref().unwrap_or_default();
+        model.eq_ignore_ascii_case("panorama") || model.starts_with("M-") || self.system_mode.is_some()
+    }
+
+    /// Where this device keeps the objects that belong to the device as a whole.
+    #[must_use]
+    pub fn own_place(&self) -> Place {
+        if self.is_panorama() { Place::Panorama } else { Place::Shared }
+    }
+
+    /// How long a certificate object's name may be, in characters.
+    #[must_use]
+    pub fn name_limit(&self) -> usize {
+        if self.is_panorama() { PANORAMA_NAME_LIMIT } else { FIREWALL_NAME_LIMIT }
+    }
+}
+
+/// The calling administrator's name from the reply to `show admins`: the entry marked with `<self/>`
+/// (PAN-OS 10.0 and later).
+#[must_use]
+pub fn own_name(reply: &Reply) -> Option<String> {
+    reply
+        .result()?
+        .child("admins")?
+        .children_named("entry")
+        .find(|entry| entry.child("self").is_some())?
+        .text_of("admin")
+}

@@ -1,0 +1,332 @@
+//! Whom we talk to: the device's own HTTPS certificate, judged inside the handshake.
+//!
+//! The judgement is OpenSSL's (chain, dates, name, purpose) or a comparison of fingerprints; rustls
+//! carries the connection. Because it happens in the handshake, not one byte of a request, and so no
+//! byte of an API key, reaches a server that was not accepted, on each new connection again.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use openssl::nid::Nid;
+use openssl::pkey::Id;
+use openssl::ssl::SslFiletype;
+use openssl::stack::Stack;
+use openssl::x509::store::{X509Lookup, X509Store, X509StoreBuilder};
+use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags, X509VerifyParam};
+use openssl::x509::{X509, X509PurposeId, X509StoreContext};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, PeerMisbehaved, SignatureScheme};
+
+use super::address::Host;
+use crate::files;
+use crate::fingerprint::Fingerprint;
+
+/// Folders of CA certificates in OpenSSL's hashed form: read one certificate at a time, as needed.
+const HASHED_FOLDERS: [&str; 2] = ["/etc/ssl/certs", FEDORA_FOLDER];
+const FEDORA_FOLDER: &str = "/etc/pki/ca-trust/extracted/pem/directory-hash";
+/// What Fedora and its kin had before that folder; their `/etc/ssl/certs` holds nothing hashed.
+const FEDORA_BUNDLE: &str = "/etc/pki/tls/certs/ca-bundle.crt";
+/// The most that is read of a file of CA certificates; a whole system's bundle has a quarter of a megabyte.
+const LARGEST_FILE: usize = 8 << 20;
+/// OpenSSL's words for "112 bits": no SHA-1, no RSA below 2048 bits in what has to be verified.
+const SECURITY_LEVEL: std::ffi::c_int = 2;
+
+/// How a device's HTTPS certificate is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// By the system's CAs and the CAs (or single certificates) in these files; the name has to match.
+    Authorities {
+        /// PEM files, each with at least one certificate.
+        files: Vec<PathBuf>,
+    },
+    /// Exactly the certificates with these fingerprints, whatever their name, dates and issuer.
+    Pinned(Vec<Fingerprint>),
+    /// Not at all.
+    AnyCertificate,
+}
+
+impl Trust {
+    /// Looks whether everything named here can be read, without talking to anybody.
+    ///
+    /// # Errors
+    /// A file that can't be used.
+    pub fn check(&self, host: &Host) -> Result<(), BadAuthority> {
+        match self {
+            Self::Authorities { files } => store(files, host).map(drop),
+            Self::Pinned(_) | Self::AnyCertificate => Ok(()),
+        }
+    }
+}
+
+/// A file of CA certificates that can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the CA file {} can't be used: {problem}", .path.display())]
+pub struct BadAuthority {
+    path: PathBuf,
+    problem: String,
+}
+
+/// Why a device was not believed to be the one we meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// OpenSSL's verdict on the chain, the dates, the purpose or the name.
+    #[error("its HTTPS certificate (subject '{subject}', SHA-256 {}) was not accepted: {verdict}", .seen.colons())]
+    Unverified {
+        /// The subject, in one line.
+        subject: String,
+        /// The fingerprint that was seen.
+        seen: Fingerprint,
+        /// OpenSSL's words.
+        verdict: String,
+    },
+    /// Another certificate than the pinned one.
+    #[error("its HTTPS certificate has the fingerprint {}, pinned is {}", .seen.colons(), list(.pinned))]
+    OtherThanPinned {
+        /// The fingerprint that was seen.
+        seen: Fingerprint,
+        /// What would have been accepted.
+        pinned: Vec<Fingerprint>,
+    },
+    /// The certificate is no X.509, or the handshake was not signed with its key.
+    #[error("its HTTPS certificate is not usable: {0}")]
+    Unusable(String),
+}
+
+fn list(pins: &[Fingerprint]) -> String {
+    pins.iter().map(Fingerprint::colons).collect::<Vec<_>>().join(" or ")
+}
+
+impl Rejection {
+    /// The judgement that ended a handshake, where one did.
+    pub(super) fn behind(error: &rustls::Error) -> Option<Self> {
+        match error {
+            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => Some(
+                inner.downcast_ref::<Self>().cloned().unwrap_or_else(|| Self::Unusable(inner.to_string())),
+            ),
+            rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
+                Some(Self::Unusable("the handshake is not signed with its key".to_owned()))
+            }
+            rustls::Error::InvalidCertificate(other) => Some(Self::Unusable(other.to_string())),
+            _ => None,
+        }
+    }
+}
+
+/// The judge that rustls asks in each handshake.
+pub(super) struct Judge {
+    trust: Prepared,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+enum Prepared {
+    Authorities(Box<X509Store>),
+    Pinned(Vec<Fingerprint>),
+    AnyCertificate,
+}
+
+impl Judge {
+    pub(super) fn new(
+        trust: &Trust,
+        host: &Host,
+        provider: &CryptoProvider,
+    ) -> Result<Arc<Self>, BadAuthority> {
+        let trust = match trust {
+            Trust::Authorities { files } => Prepared::Authorities(Box::new(store(files, host)?)),
+            Trust::Pinned(pins) => Prepared::Pinned(pins.clone()),
+            Trust::AnyCertificate => Prepared::AnyCertificate,
+        };
+        let algorithms = provider.signature_verification_algorithms;
+        Ok(Arc::new(Self { trust, algorithms }))
+    }
+
+    fn judge(&self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Result<(), Rejection> {
+        let seen = Fingerprint::of_der(leaf);
+        match &self.trust {
+            Prepared::AnyCertificate => {}
+            Prepared::Pinned(pins) if pins.contains(&seen) => {}
+            Prepared::Pinned(pins) => {
+                return Err(Rejection::OtherThanPinned { seen, pinned: pins.clone() });
+            }
+            Prepared::Authorities(store) => verify(store, leaf, others, seen)?,
+        }
+        check_key(leaf)
+    }
+}
+
+/// PAN-OS may present an X.509 v1 certificate, which webpki does not parse: so only the public key
+/// is taken from the certificate (by OpenSSL), and webpki checks the signature against that key.
+fn public_key(leaf: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, rustls::Error> {
+    X509::from_der(leaf)
+        .and_then(|leaf| leaf.public_key())
+        .and_then(|key| key.public_key_to_der())
+        .map(SubjectPublicKeyInfoDer::from)
+        .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))
+}
+
+/// Whether the handshake's signature could be checked at all with the certificate's key; else that
+/// check would fail with words that accuse the device.
+fn check_key(leaf: &[u8]) -> Result<(), Rejection> {
+    let unusable = |error: openssl::error::ErrorStack| Rejection::Unusable(error.to_string());
+    let key = X509::from_der(leaf).and_then(|leaf| leaf.public_key()).map_err(unusable)?;
+    let curve = key.ec_key().ok().and_then(|key| key.group().curve_name());
+    let (fits, kind) = match key.id() {
+        Id::RSA => ((2048..=8192).contains(&key.bits()), format!("RSA of {} bits", key.bits())),
+        Id::EC => {
+            let name = curve.and_then(|nid| nid.short_name().ok()).unwrap_or("of its own");
+            let fits = matches!(curve, Some(Nid::X9_62_PRIME256V1 | Nid::SECP384R1));
+            (fits, format!("EC on the curve {name}"))
+        }
+        Id::ED25519 => (true, String::new()),
+        _ => (false, "of another kind".to_owned()),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(Rejection::Unusable(format!(
+        "its key is {kind}; RSA of 2048 to 8192 bits, EC on P-256 or P-384 and Ed25519 are supported"
+    )))
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Judge")
+    }
+}
+
+impl ServerCertVerifier for Judge {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.judge(leaf, others).map(|()| ServerCertVerified::assertion()).map_err(|rejection| {
+            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(rejection))))
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let key = public_key(leaf)?;
+        let entity = webpki::RawPublicKeyEntity::try_from(&key)
+            .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        // In TLS 1.2 a scheme names no curve: several algorithms can stand behind it.
+        let (_, candidates) = self
+            .algorithms
+            .mapping
+            .iter()
+            .find(|(scheme, _)| *scheme == signed.scheme)
+            .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
+        candidates
+            .iter()
+            .find(|algorithm| entity.verify_signature(**algorithm, message, signed.signature()).is_ok())
+            .map(|_| HandshakeSignatureValid::assertion())
+            .ok_or(rustls::Error::InvalidCertificate(CertificateError::BadSignature))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature_with_raw_key(message, &public_key(leaf)?, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+fn verify(
+    store: &X509Store,
+    leaf: &[u8],
+    others: &[CertificateDer<'_>],
+    seen: Fingerprint,
+) -> Result<(), Rejection> {
+    let unusable = |error: openssl::error::ErrorStack| Rejection::Unusable(error.to_string());
+    let leaf = X509::from_der(leaf).map_err(unusable)?;
+    let mut chain = Stack::new().map_err(unusable)?;
+    for other in others {
+        chain.push(X509::from_der(other).map_err(unusable)?).map_err(unusable)?;
+    }
+    let mut context = X509StoreContext::new().map_err(unusable)?;
+    let (accepted, verdict) = context
+        .init(store, &leaf, &chain, |context| Ok((context.verify_cert()?, context.error())))
+        .map_err(unusable)?;
+    if accepted {
+        return Ok(());
+    }
+    Err(Rejection::Unverified { subject: one_line(leaf.subject_name()), seen, verdict: verdict.to_string() })
+}
+
+/// A distinguished name as `CN=…, O=…`.
+fn one_line(name: &openssl::x509::X509NameRef) -> String {
+    let parts: Vec<String> = name
+        .entries()
+        .filter_map(|entry| {
+            let kind = entry.object().nid().short_name().ok()?;
+            let value = entry.data().to_string().ok()?;
+            Some(format!("{kind}={}", value.escape_debug()))
+        })
+        .collect();
+    parts.join(", ")
+}
+
+/// A store for one host. The environment (`SSL_CERT_FILE` and its like) has no say in it.
+fn store(files: &[PathBuf], host: &Host) -> Result<X509Store, BadAuthority> {
+    let system = |error: openssl::error::ErrorStack| BadAuthority {
+        path: PathBuf::from(HASHED_FOLDERS[0]),
+        problem: error.to_string(),
+    };
+    let mut builder = X509StoreBuilder::new().map_err(system)?;
+    for folder in HASHED_FOLDERS {
+        if Path::new(folder).is_dir() {
+            let lookup = builder.add_lookup(X509Lookup::hash_dir()).map_err(system)?;
+            lookup.add_dir(folder, SslFiletype::PEM).map_err(system)?;
+        }
+    }
+    if !Path::new(FEDORA_FOLDER).is_dir() && Path::new(FEDORA_BUNDLE).is_file() {
+        add_file(&mut builder, Path::new(FEDORA_BUNDLE))?;
+    }
+    for file in files {
+        add_file(&mut builder, file)?;
+    }
+    let mut rules = X509VerifyParam::new().map_err(system)?;
+    rules.set_purpose(X509PurposeId::SSL_SERVER).map_err(system)?;
+    rules.set_auth_level(SECURITY_LEVEL);
+    rules.set_hostflags(X509CheckFlags::NO_PARTIAL_WILDCARDS);
+    // A device's own self-signed certificate, or one intermediate, may be what the administrator trusts.
+    rules.set_flags(X509VerifyFlags::PARTIAL_CHAIN | X509VerifyFlags::TRUSTED_FIRST).map_err(system)?;
+    match host {
+        Host::Name(name) => rules.set_host(name),
+        Host::Ip(ip) => rules.set_ip(IpAddr::clone(ip)),
+    }
+    .map_err(system)?;
+    builder.set_param(&rules).map_err(system)?;
+    Ok(builder.build())
+}
+
+fn add_file(builder: &mut X509StoreBuilder, path: &Path) -> Result<(), BadAuthority> {
+    let bad = |problem: String| BadAuthority { path: path.to_owned(), problem };
+    let contents = files::open(path).and_then(|(file, metadata)| files::read(file, &metadata, LARGEST_FILE));
+    let pem = contents.map_err(|trouble| bad(trouble.to_string()))?;
+    let certificates = X509::stack_from_pem(&pem).map_err(|error| bad(error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(bad("it holds no PEM certificate".to_owned()));
+    }
+    for certificate in certificates {
+        builder.add_cert(certificate).map_err(|error| bad(error.to_string()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! Waiting for a job: seldom enough to be no burden, often enough to notice its end at once, and deaf to
+//! the noise a management plane makes while it restarts.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::error::{Error, Reason};
+use super::job::{Job, JobState};
+use super::session::Session;
+
+/// How a job ended.
+#[derive(Debug)]
+pub enum JobEnd {
+    /// `FIN` and `OK`.
+    Done(Job),
+    /// `FIN` and anything else.
+    Failed(Job),
+    /// The device does not know the job any more, as after a restart: what it did has to be looked up.
+    Forgotten,
+    /// The time is over and the job is not, or the device gave no answer; the last error, if any.
+    StillOpen(Option<Error>),
+    /// The device answers, but not to us any more.
+    Barred(Error),
+}
+
+/// For how long a refused key may be the fault of an authentication service that starts later than the web
+/// server after a restart.
+const KEY_GRACE: Duration = Duration::from_secs(300);
+/// The shortest time between two questions.
+const SHORTEST: Duration = Duration::from_millis(450);
+/// The longest time between two questions.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// When to ask next. On the average at most one question a second; a job's end is noticed within half a
+/// second while it is young or near its predicted end, and within 2 % of its duration otherwise.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    asked: u32,
+}
+
+impl Pace {
+    /// A pace for a job that begins now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { asked: 0 }
+    }
+
+    /// The pause before the next question, given the time since the job was enqueued and its progress in
+    /// percent, if it told one.
+    pub fn next(&mut self, elapsed: Duration, progress: Option<u8>) -> Duration {
+        self.asked += 1;
+        let two_percent = elapsed.mul_f64(0.02);
+        let steady = two_percent.max(Duration::from_secs(1));
+        let predicted = progress
+            .filter(|percent| (1..100).contains(percent))
+            .map(|percent| elapsed.mul_f64(f64::from(100 - percent) / f64::from(percent)))
+            .map(|remaining| remaining + Duration::from_millis(100));
+        let wanted = match predicted {
+            Some(remaining) => remaining.min(steady),
+            None if self.asked == 1 => SHORTEST,
+            None => steady,
+        };
+        // The n-th question comes not before n - 1 seconds: so they never exceed one a second.
+        let earliest = Duration::from_secs(u64::from(self.asked) - 1).saturating_sub(elapsed);
+        wanted.max(earliest).clamp(SHORTEST, LONGEST)
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Session {
+    /// Waits for a job to end, telling each state on the way.
+    pub async fn wait_for_job(&self, id: &str, deadline: Instant, mut tell: impl FnMut(&Job)) -> JobEnd {
+        let begun = Instant::now();
+        let mut pace = Pace::new();
+        let mut progress = None;
+        let mut key_refused_since = None;
+        loop {
+            let pause = pace.next(begun.elapsed(), progress);
+            // One last question is put at the deadline itself.
+            tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
+            let last_chance = Instant::now() >= deadline;
+            let trouble = match self.job(id).await {
+                Ok(job) => {
+                    tell(&job);
+                    match job.state() {
+                        JobState::Done => return JobEnd::Done(job),
+                        JobState::Failed => return JobEnd::Failed(job),
+                        JobState::Running => {}
+                    }
+                    progress = job.progress.as_deref().and_then(|percent| percent.parse().ok());
+                    key_refused_since = None;
+                    None
+                }
+                Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => {
+                    return JobEnd::Forgotten;
+                }
+                Err(error) if error.is_passing() => Some(error),
+                Err(Error::Refused(refusal)) if refusal.reason == Reason::InvalidKey => {
+                    let since = *key_refused_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= KEY_GRACE {
+                        return JobEnd::Barred(refusal.into());
+                    }
+                    Some(refusal.into())
+                }
+                Err(error) => return JobEnd::Barred(error),
+            };
+            if last_chance {
+                return JobEnd::StillOpen(trouble);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Asks a job of this duration until its end is seen; how many questions, and how late.
+    fn watch(duration: f64, tells_progress: bool) -> (u32, f64) {
+        let (mut pace, mut now, mut progress) = (Pace::new(), 0.0, None);
+        loop {
+            now += pace.next(Duration::from_secs_f64(now), progress).as_secs_f64();
+            if now >= duration {
+                return (pace.asked, now - duration);
+            }
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let percent = (now / duration * 100.0) as u8;
+            progress = tells_progress.then_some(percent);
+        }
+    }
+
+    #[test]
+    fn the_end_is_noticed_in_time_with_at_most_one_question_a_second() {
+        for tenths in [1, 3, 7, 12, 18, 25, 33, 50, 90, 201, 450, 600, 1234, 3000, 18000] {
+            let duration = f64::from(tenths) / 10.0;
+            let (asked, late) = watch(duration, true);
+            assert!(late <= (duration * 0.02).max(0.5), "{duration} s: {late} s late");
+            assert!(f64::from(asked) <= duration + late + 1.5, "{duration} s: {asked} questions");
+        }
+    }
+
+    #[test]
+    fn a_device_that_tells_no_progress_is_asked_every_second_at_first_and_then_every_fiftieth() {
+        for seconds in [5.0, 40.0, 400.0, 4000.0] {
+            let (asked, late) = watch(seconds, false);
+            assert!(late <= (seconds * 0.02).max(1.0), "{seconds} s: {late} s late");
+            assert!(f64::from(asked) <= seconds + 1.5, "{seconds} s: {asked} questions");
+        }
+    }
+}

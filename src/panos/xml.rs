@@ -1,0 +1,309 @@
+//! XML as a small tree: read with a bound on depth and without any DTD, written with everything escaped.
+
+use quick_xml::XmlVersion;
+use quick_xml::events::{BytesStart, BytesText, Event};
+use quick_xml::{Reader, Writer};
+
+/// Elements nested deeper than this are refused. PAN-OS configuration paths stay below 30.
+pub const MAX_DEPTH: usize = 100;
+
+/// Documents of more elements are refused: in memory an element takes some thirty times its text.
+pub const MAX_ELEMENTS: usize = 300_000;
+
+/// Elements with more attributes are refused: looking for duplicates takes quadratic time.
+pub const MAX_ATTRIBUTES: usize = 100;
+
+/// One element with its attributes and content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Element {
+    /// The element's name, prefix included.
+    pub name: String,
+    /// Attributes in document order.
+    pub attributes: Vec<(String, String)>,
+    /// Content in document order.
+    pub content: Vec<Node>,
+}
+
+/// A piece of an element's content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Node {
+    /// A child element.
+    Element(Element),
+    /// Character data, references resolved.
+    Text(String),
+}
+
+/// Why a document was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum XmlError {
+    /// Not well-formed.
+    #[error("it is not well-formed XML: {0}")]
+    Malformed(String),
+    /// Ended before the root element was closed.
+    #[error("it ends in the middle")]
+    Truncated,
+    /// A document type definition, which PAN-OS never sends.
+    #[error("it carries a DOCTYPE")]
+    Doctype,
+    /// Nested deeper than [`MAX_DEPTH`].
+    #[error("its elements are nested more than {MAX_DEPTH} deep")]
+    TooDeep,
+    /// More than [`MAX_ELEMENTS`], or one with more than [`MAX_ATTRIBUTES`].
+    #[error("it has more than {MAX_ELEMENTS} elements, or {MAX_ATTRIBUTES} attributes in one")]
+    TooMany,
+    /// No element at all.
+    #[error("it holds no XML element")]
+    Empty,
+    /// Something stands beside the root element.
+    #[error("something stands before or after its root element")]
+    BesideRoot,
+}
+
+impl Element {
+    /// An element without content.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+
+    /// `<a><b><c/></b></a>` for `["a", "b", "c"]`, with `inner` put into the last one.
+    #[must_use]
+    pub fn nested(names: &[&str], inner: Option<Self>) -> Self {
+        let mut built = inner;
+        for name in names.iter().rev() {
+            let mut outer = Self::new(name);
+            outer.content.extend(built.take().map(Node::Element));
+            built = Some(outer);
+        }
+        built.unwrap_or_default()
+    }
+
+    /// This element with a child added.
+    #[must_use]
+    pub fn with(mut self, child: Self) -> Self {
+        self.content.push(Node::Element(child));
+        self
+    }
+
+    /// This element with text added.
+    #[must_use]
+    pub fn with_text(mut self, text: &str) -> Self {
+        self.content.push(Node::Text(text.to_owned()));
+        self
+    }
+
+    /// The value of an attribute.
+    #[must_use]
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The child elements.
+    pub fn children(&self) -> impl Iterator<Item = &Self> {
+        self.content.iter().filter_map(|node| match node {
+            Node::Element(element) => Some(element),
+            Node::Text(_) => None,
+        })
+    }
+
+    /// The child elements of this name.
+    pub fn children_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
+        self.children().filter(move |child| child.name == name)
+    }
+
+    /// The first child element of this name.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Option<&Self> {
+        self.children().find(|child| child.name == name)
+    }
+
+    /// The element at the end of a path of first children.
+    #[must_use]
+    pub fn at(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |element, name| element.child(name))
+    }
+
+    /// The element's own character data, without its children's, trimmed.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut all = String::new();
+        for node in &self.content {
+            if let Node::Text(text) = node {
+                all.push_str(text);
+            }
+        }
+        all.trim().to_owned()
+    }
+
+    /// The trimmed text of a child, if the child is there and not empty.
+    #[must_use]
+    pub fn text_of(&self, name: &str) -> Option<String> {
+        self.child(name).map(Self::text).filter(|text| !text.is_empty())
+    }
+
+    /// Whether there is neither a child element nor any text but blanks.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.children().next().is_none() && self.text().is_empty()
+    }
+
+    /// Reads a whole document.
+    ///
+    /// # Errors
+    /// Everything that is not exactly one well-formed root element without a DTD.
+    pub fn parse(document: &str) -> Result<Self, XmlError> {
+        let mut reader = Reader::from_str(document);
+        reader.config_mut().check_comments = true;
+        let mut open: Vec<Self> = Vec::new();
+        let mut root: Option<Self> = None;
+        let mut elements: usize = 0;
+        loop {
+            let event = reader.read_event().map_err(|error| XmlError::Malformed(error.to_string()))?;
+            if matches!(event, Event::Start(_) | Event::Empty(_)) {
+                elements += 1;
+                if elements > MAX_ELEMENTS {
+                    return Err(XmlError::TooMany);
+                }
+            }
+            match event {
+                Event::Start(start) => {
+                    if open.len() >= MAX_DEPTH {
+                        return Err(XmlError::TooDeep);
+                    }
+                    open.push(Self::read_start(&start)?);
+                }
+                Event::Empty(start) => Self::close(Self::read_start(&start)?, &mut open, &mut root)?,
+                Event::End(_) => {
+                    let done = open.pop().ok_or(XmlError::BesideRoot)?;
+                    Self::close(done, &mut open, &mut root)?;
+                }
+                Event::Text(text) => push_text(&text.xml10_content(), &mut open)?,
+                Event::CData(text) => push_text(&text.xml10_content(), &mut open)?,
+                Event::GeneralRef(reference) => {
+                    let character = reference
+                        .resolve_char_ref()
+                        .map_err(|error| XmlError::Malformed(error.to_string()))?;
+                    let text = match character {
+                        Some(character) => character.to_string(),
+                        None => quick_xml::escape::resolve_xml_entity(&reference.xml10_content())
+                            .ok_or_else(|| XmlError::Malformed("unknown entity".to_owned()))?
+                            .to_owned(),
+                    };
+                    push_text(&text, &mut open)?;
+                }
+                Event::DocType(_) => return Err(XmlError::Doctype),
+                Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+                Event::Eof => break,
+            }
+        }
+        if !open.is_empty() {
+            return Err(XmlError::Truncated);
+        }
+        root.ok_or(XmlError::Empty)
+    }
+
+    fn read_start(start: &BytesStart<'_>) -> Result<Self, XmlError> {
+        let mut element = Self::new(start.name().as_ref());
+        for attribute in start.attributes() {
+            if element.attributes.len() >= MAX_ATTRIBUTES {
+                return Err(XmlError::TooMany);
+            }
+            let attribute = attribute.map_err(|error| XmlError::Malformed(error.to_string()))?;
+            let value = attribute
+                .normalized_value(XmlVersion::Implicit1_0)
+                .map_err(|error| XmlError::Malformed(error.to_string()))?;
+            element.attributes.push((attribute.key.as_ref().to_owned(), value.into_owned()));
+        }
+        Ok(element)
+    }
+
+    fn close(done: Self, open: &mut [Self], root: &mut Option<Self>) -> Result<(), XmlError> {
+        match open.last_mut() {
+            Some(parent) => parent.content.push(Node::Element(done)),
+            None if root.is_some() => return Err(XmlError::BesideRoot),
+            None => *root = Some(done),
+        }
+        Ok(())
+    }
+
+    fn write(&self, writer: &mut Writer<Vec<u8>>) -> std::io::Result<()> {
+        let attributes = self.attributes.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let element = writer.create_element(self.name.as_str()).with_attributes(attributes);
+        element.write_inner_content(|writer| {
+            for node in &self.content {
+                match node {
+                    Node::Element(child) => child.write(writer)?,
+                    Node::Text(text) => writer.write_event(Event::Text(BytesText::new(text)))?,
+                }
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
+
+fn push_text(text: &str, open: &mut [Element]) -> Result<(), XmlError> {
+    match open.last_mut() {
+        Some(parent) => match parent.content.last_mut() {
+            Some(Node::Text(before)) => before.push_str(text),
+            _ => parent.content.push(Node::Text(text.to_owned())),
+        },
+        // A byte order mark may stand in front of the document.
+        None if text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').is_empty() => {}
+        None => return Err(XmlError::BesideRoot),
+    }
+    Ok(())
+}
+
+/// The element as XML text.
+impl std::fmt::Display for Element {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut writer = Writer::new(Vec::new());
+        self.write(&mut writer).map_err(|_| std::fmt::Error)?;
+        let text = String::from_utf8(writer.into_inner()).map_err(|_| std::fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn reads_references_cdata_and_attributes_in_any_quotes() {
+        let read =
+            Element::parse("\n<r a = 'x&quot;y' b=\"2\">a&amp;b&#39;<![CDATA[<c>]]><d/></r>\n").unwrap();
+        assert_eq!(read.attribute("a"), Some("x\"y"));
+        assert_eq!(read.attribute("b"), Some("2"));
+        assert_eq!(read.text(), "a&b'<c>");
+        assert_eq!(read.children().count(), 1);
+    }
+
+    #[test]
+    fn refuses_everything_that_is_not_one_whole_element() {
+        assert_eq!(Element::parse(""), Err(XmlError::Empty));
+        assert_eq!(Element::parse("<a><b></b>"), Err(XmlError::Truncated));
+        assert_eq!(Element::parse("<a/><b/>"), Err(XmlError::BesideRoot));
+        assert_eq!(Element::parse("<a/>tail"), Err(XmlError::BesideRoot));
+        assert_eq!(Element::parse("plain"), Err(XmlError::BesideRoot));
+        assert!(matches!(Element::parse("<a></b>"), Err(XmlError::Malformed(_))));
+        assert!(matches!(Element::parse("<a x='1' x='2'/>"), Err(XmlError::Malformed(_))));
+        assert!(matches!(Element::parse("<a>&bomb;</a>"), Err(XmlError::Malformed(_))));
+        assert_eq!(Element::parse("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), Err(XmlError::Doctype));
+        assert_eq!(Element::parse(&"<a>".repeat(MAX_DEPTH + 1)), Err(XmlError::TooDeep));
+        let wide = format!("<a>{}</a>", "<b/>".repeat(MAX_ELEMENTS));
+        assert_eq!(Element::parse(&wide), Err(XmlError::TooMany));
+        let attributes: String = (0..=MAX_ATTRIBUTES).map(|n| format!(" a{n}=''")).collect();
+        assert_eq!(Element::parse(&format!("<a{attributes}/>")), Err(XmlError::TooMany));
+    }
+
+    #[test]
+    fn writes_what_it_reads_with_everything_escaped() {
+        let written = Element::new("certificate").with_text("a<b>&'\"").to_string();
+        assert!(!written.contains("a<b"));
+        assert_eq!(Element::parse(&written).unwrap().text(), "a<b>&'\"");
+        let command = Element::nested(&["show", "jobs"], Some(Element::new("id").with_text("7")));
+        assert_eq!(command.to_string(), "<show><jobs><id>7</id></jobs></show>");
+    }
+}

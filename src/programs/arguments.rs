@@ -1,0 +1,158 @@
+//! What the programs share in reading their command lines, and how a bad one ends.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser};
+
+use super::config::ConfigError;
+use super::report;
+use crate::certificate::BundleError;
+use crate::error::{Exit, TABLE};
+use crate::fingerprint::BadFingerprint;
+use crate::host::keyfile::KeyFileError;
+use crate::install::names::BadName;
+use crate::panos::address::BadAddress;
+use crate::text::harmless;
+
+/// Which certificate, under which name.
+#[derive(Debug, Clone, Args)]
+pub struct CertificateArguments {
+    /// Certificate common name: a DNS name; becomes the file names and, unless -n is given, the object's name
+    #[arg(short = 'c', long, value_name = "CERT_CN")]
+    pub common_name: String,
+
+    /// Name of the certificate object on the device [default: CERT_CN]
+    #[arg(short = 'n', long, value_name = "CERT_NAME")]
+    pub cert_name: Option<String>,
+
+    /// Append _YYYY, the year of the day of installation, to the name
+    #[arg(short = 'Y', long)]
+    pub year: bool,
+
+    /// Certificate folder
+    #[arg(short = 'C', long, value_name = "DIR", default_value = "/etc/ssl/certs")]
+    pub cert_dir: PathBuf,
+
+    /// Key folder
+    #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
+    pub key_dir: PathBuf,
+
+    /// Talk to a certmonger on the session bus
+    #[arg(long)]
+    pub session_bus: bool,
+}
+
+/// Where a program keeps and finds things.
+#[derive(Debug, Clone, Args)]
+pub struct PlaceArguments {
+    /// Per-device settings [default: /etc/pan_getcert.toml if there]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The log
+    #[arg(long, value_name = "FILE", default_value = "/var/log/pan_instcert.log")]
+    pub log_file: PathBuf,
+
+    /// The folder of the installation records
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/pan_getcert")]
+    pub state_dir: PathBuf,
+
+    /// Show the log's lines on standard error; twice: more
+    #[arg(short = 'v', long, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+/// A command line that can't be carried out. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum BadArguments {
+    /// A certificate or object name.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// The name of an SSL/TLS service profile.
+    #[error(transparent)]
+    Profile(BadName),
+    /// A device.
+    #[error(transparent)]
+    Device(#[from] BadAddress),
+    /// A fingerprint.
+    #[error("--pin: {0}")]
+    Pin(#[from] BadFingerprint),
+    /// The configuration file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Key type, key size or IPA certificate profile.
+    #[error("{0}")]
+    KeyType(String),
+    /// The certificate or key files.
+    #[error(transparent)]
+    Files(#[from] BundleError),
+    /// The API key file.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl BadArguments {
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Profile(_) => Exit::ProfileName,
+            Self::Device(_) => Exit::Device,
+            Self::KeyType(_) => Exit::KeyType,
+            Self::Files(_) => Exit::Certificate,
+            Self::Key(_) => Exit::Key,
+            Self::Name(_) | Self::Pin(_) | Self::Config(_) | Self::Other(_) => Exit::Usage,
+        }
+    }
+}
+
+/// The exit codes, for the end of the help.
+#[must_use]
+pub fn exit_code_help() -> String {
+    let rows: Vec<String> =
+        TABLE.iter().map(|(exit, text)| format!("  {:>2}  {text}", exit.code())).collect();
+    format!("Exit codes:\n{}", rows.join("\n"))
+}
+
+/// Reads a command line; help and version go to standard output, a usage error to standard error.
+///
+/// # Errors
+/// The code to exit with.
+pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
+    let words: Vec<OsString> = words.into_iter().collect();
+    T::try_parse_from(&words).map_err(|error| {
+        // clap repeats words as they are, and they might steer the terminal: they are read again, escaped.
+        let shown = words.iter().map(|word| harmless(&word.to_string_lossy()));
+        let error = if error.use_stderr() { T::try_parse_from(shown).err().unwrap_or(error) } else { error };
+        let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        // A closed pipe is no reason to fail.
+        let _ = error.print();
+        exit.into()
+    })
+}
+
+/// Tells of a command line that can't be carried out.
+#[must_use]
+pub fn refuse(program: &str, error: &BadArguments) -> ExitCode {
+    let what = error.to_string();
+    let lines = match error {
+        // A place in a file is shown with the line that is there.
+        BadArguments::Config(_) => what.lines().collect(),
+        _ => vec![what.as_str()],
+    };
+    report::problem_in_lines(program, &lines, advice(error).as_deref());
+    error.exit().into()
+}
+
+fn advice(error: &BadArguments) -> Option<String> {
+    match error {
+        BadArguments::Files(error) => error.advice(),
+        BadArguments::Key(error) => error.advice(),
+        _ => None,
+    }
+}

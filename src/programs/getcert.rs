@@ -1,0 +1,484 @@
+//! `pan_getcert`: ask FreeIPA for a certificate, have it installed now and at each renewal.
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use clap::Parser;
+use tokio::time::Instant;
+
+use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
+use super::config::Config;
+use super::enrolment::{self, Enrolment, EnrolmentArguments, ProfileKnown};
+use super::follow::{self, Follower, Live, NotIssued};
+use super::options::{self, DeviceOptions};
+use super::report;
+use super::wishes::{self, Named};
+use crate::certificate::{BundleError, Role};
+use crate::error::Exit;
+use crate::fingerprint::Fingerprint;
+use crate::host::certmonger::{Getcert, GetcertError, NewRequest, post_save_command};
+use crate::host::keyfile::{self, KeyFile, KeyFileError};
+use crate::install::names::{ObjectName, ProfileName};
+use crate::install::record::{Record, RecordError, Records, State};
+use crate::panos::address::Address;
+use crate::panos::trust::BadAuthority;
+
+const NAME: &str = "pan_getcert";
+const INSTALLER: &str = "pan_instcert";
+/// Where an enrolled machine keeps what it knows of its IPA domain.
+const IPA_CONFIGURATION: &str = "/etc/ipa/default.conf";
+
+/// Ask FreeIPA for a certificate through certmonger, and have it installed on Palo Alto Networks devices now
+/// and at each renewal.
+#[derive(Debug, Parser)]
+#[command(name = NAME, version, after_help = arguments::exit_code_help(), max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    certificate: CertificateArguments,
+    #[command(flatten)]
+    enrolment: EnrolmentArguments,
+    #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
+    place: PlaceArguments,
+
+    /// Ask for a new certificate although one is tracked already
+    #[arg(long, conflicts_with = "rekey")]
+    resubmit: bool,
+
+    /// Ask for a new certificate with a new key although one is tracked already
+    #[arg(long)]
+    rekey: bool,
+
+    /// How long to wait for issue and installation together
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    timeout: u64,
+
+    /// Devices
+    #[arg(required = true, value_name = "FQDN[:PORT]")]
+    devices: Vec<String>,
+}
+
+/// Everything checked; nothing done yet.
+struct Request {
+    named: Named,
+    /// The object's name as far as it is known before the certificate is.
+    shown_name: ObjectName,
+    enrolment: Enrolment,
+    profiles: Vec<ProfileName>,
+    devices: Vec<Address>,
+    certificate: PathBuf,
+    key: PathBuf,
+    installer: PathBuf,
+    installer_arguments: Vec<String>,
+    post_save: String,
+    through_sudo: bool,
+}
+
+/// What went wrong after the arguments were found good.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error("this machine is not an enrolled IPA client: {IPA_CONFIGURATION} is missing")]
+    NotEnrolled,
+    #[error("IPA has no certificate profile '{0}'")]
+    NoSuchProfile(String),
+    #[error(transparent)]
+    Certmonger(#[from] GetcertError),
+    #[error(transparent)]
+    NotIssued(#[from] NotIssued),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("{INSTALLER} can't be run: {0}")]
+    Installer(std::io::Error),
+    #[error("{device}: {what}")]
+    NotInstalled { device: String, what: String, advice: Option<String>, exit: Exit },
+}
+
+impl Trouble {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NotEnrolled => Exit::Key,
+            Self::NoSuchProfile(_) => Exit::KeyType,
+            Self::NotInstalled { exit, .. } => *exit,
+            _ => Exit::Certificate,
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        match self {
+            Self::NotEnrolled => Some("Enrol it with ipa-client-install, or name another CA with --ca.".to_owned()),
+            Self::NoSuchProfile(_) => Some("See which there are: ipa certprofile-find".to_owned()),
+            Self::Certmonger(error) | Self::NotIssued(NotIssued::Getcert(error)) => error.advice(),
+            Self::NotIssued(NotIssued::TimedOut { .. }) => {
+                Some("certmonger goes on by itself, and installs the certificate when it comes; see 'getcert list'.".to_owned())
+            }
+            Self::Record(_) => Some("Run it with sudo.".to_owned()),
+            Self::NotInstalled { advice, .. } => advice.clone(),
+            _ => None,
+        }
+    }
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Arguments = match arguments::parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit,
+    };
+    let request = match check(&arguments) {
+        Ok(request) => request,
+        Err(error) => return arguments::refuse(NAME, &error),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            return arguments::refuse(NAME, &BadArguments::Other(format!("no event loop: {error}")));
+        }
+    };
+    let live = Live::new();
+    let ended = runtime.block_on(run(&arguments, &request, &live));
+    live.clear();
+    match ended {
+        Ok(()) => Exit::Done.into(),
+        Err(trouble) => {
+            report::problem(NAME, &trouble.to_string(), trouble.advice().as_deref());
+            trouble.exit().into()
+        }
+    }
+}
+
+/// Checks every word before anything is done.
+fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
+    let named = Named::of(&arguments.certificate)?;
+    let enrolment = arguments.enrolment.check(&named.common_name)?;
+    let devices = wishes::devices(&arguments.devices)?;
+    let config = Config::load(arguments.place.config.as_deref())?;
+    for device in &devices {
+        let options = wishes::options_for(&arguments.device, &config, device);
+        named.object(options.suffix, None)?;
+        check_device(&options, device)?;
+    }
+    check_log(&arguments.place.log_file)?;
+    let installer = installer()?;
+    let installer_arguments =
+        installer_arguments(arguments, &named, &devices).map_err(BadArguments::Other)?;
+    let post_save = post_save_command(&installer, &installer_arguments)
+        .map_err(|error| BadArguments::Other(error.to_string()))?;
+    let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(BadArguments::Other);
+    Ok(Request {
+        profiles: wishes::profiles(&arguments.device)?,
+        certificate: absolute(&arguments.certificate.cert_dir.join(format!("{}.crt", named.common_name)))?,
+        key: absolute(&arguments.certificate.key_dir.join(format!("{}.key", named.common_name)))?,
+        shown_name: named.object(arguments.device.suffix, None)?,
+        named,
+        enrolment,
+        devices,
+        installer,
+        installer_arguments,
+        post_save,
+        through_sudo: !arguments.certificate.session_bus && !is_root(),
+    })
+}
+
+/// What the post-save command will need is looked at now, when a person is there to mend it.
+fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), BadArguments> {
+    wishes::profiles(options)?;
+    let trust = wishes::trust(options)?;
+    trust.check(device.host()).map_err(|error: BadAuthority| BadArguments::Other(error.to_string()))?;
+    if let Some(chain) = options.chain.as_ref().filter(|chain| !chain.is_file()) {
+        return Err(BundleError::Missing { role: Role::Chain, tried: vec![chain.clone()] }.into());
+    }
+    let path = keyfile::resolve(options.key_file.as_deref());
+    let host = device.host().to_string();
+    match KeyFile::load(&path).and_then(|keys| keys.key_for(&host).map(drop)) {
+        Ok(()) => Ok(()),
+        // The post-save command runs as root, who can.
+        Err(KeyFileError::Unreadable { .. }) if !is_root() => Ok(()),
+        Err(error) => Err(BadArguments::Key(error)),
+    }
+}
+
+/// Without its folder the installation could not even say why it failed.
+fn check_log(file: &Path) -> Result<(), BadArguments> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(BadArguments::Other(format!(
+                "the folder of the log file {} is not there; make it, or name another file with --log-file",
+                file.display()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<(), Trouble> {
+    check_profile(&request.enrolment).await?;
+    if request.enrolment.ca == "IPA" && !Path::new(IPA_CONFIGURATION).is_file() {
+        return Err(Trouble::NotEnrolled);
+    }
+    tell_request(request);
+    let begun = (Instant::now(), Utc::now());
+    let patience = Duration::from_secs(arguments.timeout);
+    let getcert = Getcert::for_ca(&request.enrolment.ca, request.through_sudo)
+        .on_session_bus(arguments.certificate.session_bus);
+    let follower = Follower {
+        getcert: &getcert,
+        certificate: &request.certificate,
+        before: follow::fingerprint_in(&request.certificate),
+        deadline: begun.0 + patience,
+        patience,
+        live,
+    };
+    let records = Records::below(&arguments.place.state_dir);
+    let wanted = match ask(arguments, request, &getcert).await? {
+        Asked::New => {
+            let issued = follower.issued().await?;
+            live.clear();
+            let seconds = begun.0.elapsed().as_secs();
+            report::line(&format!(
+                "Certificate issue took {seconds} seconds, waiting for the post-save process to finish."
+            ));
+            let saving = Instant::now();
+            follower.saved().await?;
+            live.clear();
+            tell_duration(request, saving);
+            issued
+        }
+        Asked::Updated => {
+            let installing = Instant::now();
+            install_now(request).await?;
+            tell_duration(request, installing);
+            follower.before
+        }
+    };
+    judge(request, &records, wanted, begun.1)
+}
+
+/// How the request stands with certmonger.
+enum Asked {
+    /// A new certificate is on its way.
+    New,
+    /// It was tracked already; only the post-save command was updated.
+    Updated,
+}
+
+async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Result<Asked, Trouble> {
+    let post_save = &request.post_save;
+    let asked = match getcert.tracked(&request.certificate).await? {
+        None => {
+            let id = getcert.request(&new_request(request)).await?;
+            report::line(&format!("New signing request \"{id}\" added."));
+            Asked::New
+        }
+        Some(tracked) if arguments.rekey => {
+            let (kind, bits) = (request.enrolment.key_type, request.enrolment.key_bits);
+            getcert.rekey(&tracked.id, kind, bits, Some(post_save)).await?;
+            report::line(&format!("Resubmitting \"{}\" with a new key.", tracked.id));
+            Asked::New
+        }
+        Some(tracked) if arguments.resubmit => {
+            getcert.resubmit(&tracked.id, Some(post_save)).await?;
+            report::line(&format!("Resubmitting \"{}\".", tracked.id));
+            Asked::New
+        }
+        Some(tracked) => {
+            getcert.set_post_save(&tracked.id, post_save).await?;
+            report::line(&format!(
+                "Request \"{}\" modified: it was tracked already, nothing is issued anew.",
+                tracked.id
+            ));
+            match tracked.phase() {
+                // The first certificate is still to come.
+                crate::host::certmonger::Phase::Done => Asked::Updated,
+                _ => Asked::New,
+            }
+        }
+    };
+    if let Asked::New = asked {
+        report::line(&format!("Certificate requested for: {}", request.named.common_name));
+    }
+    Ok(asked)
+}
+
+fn new_request(request: &Request) -> NewRequest {
+    NewRequest {
+        subject: format!("CN={}", request.named.common_name),
+        principal: request.enrolment.principal.clone(),
+        certificate: request.certificate.clone(),
+        key: request.key.clone(),
+        dns: request.enrolment.names.clone(),
+        ip_addresses: request.enrolment.addresses.clone(),
+        profile: request.enrolment.profile.clone(),
+        key_type: request.enrolment.key_type,
+        key_bits: request.enrolment.key_bits,
+        post_save: Some(request.post_save.clone()),
+    }
+}
+
+/// certmonger runs the post-save command only after an issue: here we do it ourselves.
+async fn install_now(request: &Request) -> Result<(), Trouble> {
+    let mut words = vec![request.installer.clone().into_os_string()];
+    if request.through_sudo {
+        words.insert(0, "sudo".into());
+    }
+    words.extend(request.installer_arguments.iter().map(Into::into));
+    let mut words = words.into_iter();
+    let mut command = tokio::process::Command::new(words.next().unwrap_or_default());
+    // How it ended, the record tells.
+    command.args(words).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().await.map(drop).map_err(Trouble::Installer)
+}
+
+/// FINISHED is said only when each device was seen to run this very certificate.
+fn judge(
+    request: &Request,
+    records: &Records,
+    wanted: Option<Fingerprint>,
+    begun: DateTime<Utc>,
+) -> Result<(), Trouble> {
+    let mut troubles = Vec::new();
+    for device in &request.devices {
+        let record = records.read(device, &request.named.base_name)?;
+        match record {
+            Some(record) if wanted.is_some_and(|wanted| record.proves(wanted)) => {
+                report::line(&finished(&record, request))
+            }
+            Some(record) => troubles.push(trouble(record, begun)),
+            None => troubles
+                .push(not_installed(device.to_string(), "the post-save command left no installation record")),
+        }
+    }
+    let (failed, all) = (troubles.len(), request.devices.len());
+    match troubles.len() {
+        0 => Ok(()),
+        1 if all == 1 => Err(troubles.remove(0)),
+        _ => {
+            for trouble in &troubles {
+                report::problem(NAME, &trouble.to_string(), trouble.advice().as_deref());
+            }
+            let mut each: Vec<Exit> = troubles.iter().map(Trouble::exit).collect();
+            each.resize(all, Exit::Done);
+            let what = format!("{failed} of {all} devices don't run the new certificate");
+            let exit = Exit::of_all(&each);
+            Err(Trouble::NotInstalled {
+                device: request.named.common_name.to_string(),
+                what,
+                advice: None,
+                exit,
+            })
+        }
+    }
+}
+
+fn finished(record: &Record, request: &Request) -> String {
+    let object = match &record.state {
+        State::Installed { object, .. } => object.to_string(),
+        _ => request.named.base_name.to_string(),
+    };
+    let until =
+        record.certificate.as_ref().map(|facts| facts.not_after.format(" until %Y-%m-%d").to_string());
+    let until = until.unwrap_or_default();
+    format!(
+        "FINISHED: {} runs the certificate '{object}' for {}, valid{until}.",
+        record.device, record.common_name
+    )
+}
+
+fn trouble(record: Record, begun: DateTime<Utc>) -> Trouble {
+    match record.state {
+        State::Failed { exit, what, advice, .. } if record.begun >= begun => {
+            Trouble::NotInstalled { device: record.device, what, advice, exit }
+        }
+        State::LeftToCommit { .. } if record.begun >= begun => {
+            not_installed(record.device, "the certificate waits for a commit by a person (--commit none)")
+        }
+        State::Owed if record.begun >= begun => {
+            not_installed(record.device, "the installation is not over, or its process was ended")
+        }
+        _ => not_installed(record.device, "the post-save command left no record of this certificate"),
+    }
+}
+
+fn not_installed(device: String, what: &str) -> Trouble {
+    let advice = Some("See the log, then run pan_instcert by hand.".to_owned());
+    Trouble::NotInstalled { device, what: what.to_owned(), advice, exit: Exit::Certificate }
+}
+
+async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
+    let (Some(profile), "IPA") = (&enrolment.profile, enrolment.ca.as_str()) else { return Ok(()) };
+    match enrolment::ask_ipa(profile).await {
+        ProfileKnown::Yes => Ok(()),
+        ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),
+        ProfileKnown::CantTell(why) => {
+            report::line(&format!(
+                "Whether IPA has the certificate profile '{profile}' can't be checked here ({why}); IPA decides."
+            ));
+            Ok(())
+        }
+    }
+}
+
+fn tell_request(request: &Request) {
+    report::line(&format!("Certificate Common Name: {}", request.named.common_name));
+    report::line(&format!("CERT_NAME: {}", request.shown_name));
+    report::line(&format!("PAN_FQDN: {}", in_a_row(&request.devices)));
+    let kinds = ["Primary", "Secondary"];
+    for (kind, profile) in kinds.iter().zip(&request.profiles) {
+        report::line(&format!("{kind} SSL/TLS Profile name: {profile}"));
+    }
+}
+
+fn tell_duration(request: &Request, since: Instant) {
+    report::line(&format!(
+        "Certificate install and commit by the post-save process on: {} took {} seconds.",
+        in_a_row(&request.devices),
+        since.elapsed().as_secs()
+    ));
+}
+
+fn in_a_row(devices: &[Address]) -> String {
+    devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// The installer that lies beside this program.
+fn installer() -> Result<PathBuf, BadArguments> {
+    let unknown =
+        |error: std::io::Error| BadArguments::Other(format!("where this program lies is not known: {error}"));
+    let beside = std::env::current_exe().map_err(unknown)?.with_file_name(INSTALLER);
+    if beside.is_file() {
+        Ok(beside)
+    } else {
+        Err(BadArguments::Other(format!("{} is missing: it has to lie beside {NAME}", beside.display())))
+    }
+}
+
+fn installer_arguments(
+    arguments: &Arguments,
+    named: &Named,
+    devices: &[Address],
+) -> Result<Vec<String>, String> {
+    let certificate = &arguments.certificate;
+    let mut words = vec!["-c".to_owned(), named.common_name.to_string()];
+    if certificate.cert_name.is_some() {
+        words.extend(["-n".to_owned(), named.base_name.to_string()]);
+    }
+    words.extend(certificate.year.then(|| "-Y".to_owned()));
+    words.push(format!("--cert-dir={}", options::absolute(&certificate.cert_dir)?));
+    words.push(format!("--key-dir={}", options::absolute(&certificate.key_dir)?));
+    words.extend(certificate.session_bus.then(|| "--session-bus".to_owned()));
+    words.extend(arguments.device.to_arguments()?);
+    if let Some(config) = &arguments.place.config {
+        words.push(format!("--config={}", options::absolute(config)?));
+    }
+    words.push(format!("--log-file={}", options::absolute(&arguments.place.log_file)?));
+    words.push(format!("--state-dir={}", options::absolute(&arguments.place.state_dir)?));
+    words.extend(devices.iter().map(ToString::to_string));
+    Ok(words)
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}

@@ -1,0 +1,12 @@
+//! What a person types and reads: the words, none of the work.
+
+pub mod arguments;
+pub mod config;
+pub mod enrolment;
+pub mod follow;
+pub mod getcert;
+pub mod instcert;
+pub mod options;
+pub mod rehearsal;
+pub mod report;
+pub mod wishes;

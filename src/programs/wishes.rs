@@ -1,0 +1,193 @@
+//! From words to wishes: arguments and configuration become checked values, for each device one.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{Datelike as _, Local};
+
+use super::arguments::{BadArguments, CertificateArguments};
+use super::config::Config;
+use super::options::{CommitOption, DeviceOptions, FormatOption, Pkcs12Option, SuffixOption};
+use crate::certificate::{Bundle, Container, Source};
+use crate::host::keyfile;
+use crate::install::Failure;
+use crate::install::names::{CommonName, ObjectName, ProfileName};
+use crate::install::request::{CommitScope, ContainerChoice, Existing, Rebind, Upload, Wish};
+use crate::panos::Trust;
+use crate::panos::address::Address;
+use crate::panos::import::KeyExport;
+
+/// The CA that an enrolled host trusts; it may be missing where the host is not enrolled.
+const IPA_CA: &str = "/etc/ipa/ca.crt";
+/// Seconds a commit job may take unless somebody says otherwise.
+const COMMIT_TIMEOUT: u64 = 1800;
+
+/// A certificate as it was asked for: its names are valid.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// The common name.
+    pub common_name: CommonName,
+    /// The object's name as it was asked for.
+    pub base_name: ObjectName,
+    /// Whether `-Y` was given: `--suffix year`.
+    pub year: bool,
+}
+
+impl Named {
+    /// Checks the names.
+    ///
+    /// # Errors
+    /// A name that is not valid.
+    pub fn of(arguments: &CertificateArguments) -> Result<Self, BadArguments> {
+        let common_name: CommonName = arguments.common_name.parse()?;
+        let base_name: ObjectName = arguments.cert_name.as_deref().unwrap_or(common_name.as_str()).parse()?;
+        Ok(Self { common_name, base_name, year: arguments.year })
+    }
+
+    /// The object's name today, for this certificate.
+    ///
+    /// # Errors
+    /// A name that becomes too long; `-Y` beside another suffix.
+    pub fn object(
+        &self,
+        suffix: Option<SuffixOption>,
+        serial: Option<&str>,
+    ) -> Result<ObjectName, BadArguments> {
+        let suffix = match (self.year, suffix) {
+            (true, None | Some(SuffixOption::Year)) => SuffixOption::Year,
+            (true, Some(_)) => {
+                return Err(BadArguments::Other("-Y is --suffix year: give one of them".to_owned()));
+            }
+            (false, suffix) => suffix.unwrap_or(SuffixOption::None),
+        };
+        Ok(match (suffix, serial) {
+            (SuffixOption::Year, _) => self.base_name.with_year(Local::now().year())?,
+            (SuffixOption::Serial, Some(serial)) => self.base_name.with_serial(serial)?,
+            (SuffixOption::None, _) | (SuffixOption::Serial, None) => self.base_name.clone(),
+        })
+    }
+}
+
+/// Checks the device names; the same device twice is one.
+///
+/// # Errors
+/// A name that is not valid.
+pub fn devices(typed: &[String]) -> Result<Vec<Address>, BadArguments> {
+    let mut devices: Vec<Address> = Vec::new();
+    for text in typed {
+        let device = text.parse()?;
+        if !devices.contains(&device) {
+            devices.push(device);
+        }
+    }
+    Ok(devices)
+}
+
+/// Everything that is wanted of one device, and what became of reading the files.
+pub struct Prepared {
+    /// The wish.
+    pub wish: Wish,
+    /// The certificate's file, absolute as certmonger knows it, if it was found.
+    pub certificate: Option<PathBuf>,
+    /// The certificate, or why it can't be used.
+    pub bundle: Result<Bundle, Failure>,
+}
+
+/// Makes one device's wish.
+///
+/// # Errors
+/// An option that is not valid, typed or in the configuration file.
+pub fn prepare(
+    named: &Named,
+    arguments: &CertificateArguments,
+    options: &DeviceOptions,
+    existing: Existing,
+    device: &Address,
+) -> Result<Prepared, BadArguments> {
+    let source = Source::locate(named.common_name.as_str(), &arguments.cert_dir, &arguments.key_dir)
+        .map(|source| source.with_chain(options.chain.clone()));
+    let has_chain = match &source {
+        Ok(source) => source.chain.is_some(),
+        Err(_) => options.chain.is_some(),
+    };
+    let certificate = source.as_ref().ok().and_then(|source| std::path::absolute(&source.certificate).ok());
+    let bundle =
+        source.and_then(|source| Bundle::load(&source, named.common_name.as_str())).map_err(Failure::from);
+    let serial = bundle.as_ref().ok().and_then(|bundle| bundle.serial_hex().ok());
+    let wish = Wish {
+        common_name: named.common_name.clone(),
+        base_name: named.base_name.clone(),
+        object: named.object(options.suffix, serial.as_deref())?,
+        device: device.clone(),
+        profiles: profiles(options)?,
+        upload: upload(options, has_chain),
+        key_export: if options.exportable { KeyExport::Allowed } else { KeyExport::Blocked },
+        commit: match options.commit.unwrap_or(CommitOption::Partial) {
+            CommitOption::Partial => CommitScope::OwnChanges,
+            CommitOption::Full => CommitScope::Everybody,
+            CommitOption::None => CommitScope::Nothing,
+        },
+        commit_timeout: Duration::from_secs(options.commit_timeout.unwrap_or(COMMIT_TIMEOUT)),
+        existing,
+        keep: options.keep,
+        rebind: if options.where_used { Rebind::WhereUsed } else { Rebind::Named },
+        trust: trust(options)?,
+        key_file: keyfile::resolve(options.key_file.as_deref()),
+    };
+    Ok(Prepared { wish, certificate, bundle })
+}
+
+/// The options for one device: typed ones over those of the configuration file.
+#[must_use]
+pub fn options_for(typed: &DeviceOptions, config: &Config, device: &Address) -> DeviceOptions {
+    typed.clone().over(config.device(device))
+}
+
+/// Checks the profile names.
+///
+/// # Errors
+/// A name that is not valid; a second one without a first.
+pub fn profiles(options: &DeviceOptions) -> Result<Vec<ProfileName>, BadArguments> {
+    if options.secondary_profile.is_some() && options.profile.is_none() {
+        return Err(BadArguments::Other(
+            "-s needs -p: there is no second profile without a first".to_owned(),
+        ));
+    }
+    let mut names: Vec<ProfileName> = Vec::new();
+    for text in [&options.profile, &options.secondary_profile].into_iter().flatten() {
+        let name = text.parse().map_err(BadArguments::Profile)?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// How the device is trusted.
+///
+/// # Errors
+/// A pin that is no fingerprint.
+pub fn trust(options: &DeviceOptions) -> Result<Trust, BadArguments> {
+    if options.insecure {
+        return Ok(Trust::AnyCertificate);
+    }
+    if let Some(pin) = &options.pin {
+        return Ok(Trust::Pinned(vec![pin.parse()?]));
+    }
+    let ipa = Path::new(IPA_CA).is_file().then(|| PathBuf::from(IPA_CA));
+    Ok(Trust::Authorities { files: options.ca_file.iter().cloned().chain(ipa).collect() })
+}
+
+fn upload(options: &DeviceOptions, has_chain: bool) -> Upload {
+    let usual = if has_chain { FormatOption::Pem } else { FormatOption::Pkcs12 };
+    match (options.format.unwrap_or(usual), options.pkcs12.unwrap_or(Pkcs12Option::Auto)) {
+        (FormatOption::Pem, _) => Upload::Pem,
+        (FormatOption::Pkcs12, Pkcs12Option::Auto) => Upload::Pkcs12(ContainerChoice::Auto),
+        (FormatOption::Pkcs12, Pkcs12Option::Legacy) => {
+            Upload::Pkcs12(ContainerChoice::Only(Container::Legacy))
+        }
+        (FormatOption::Pkcs12, Pkcs12Option::Modern) => {
+            Upload::Pkcs12(ContainerChoice::Only(Container::Modern))
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Help, version, and which options there are.
+
+use crate::line::{BOTH, Getcert, Instcert, Program, Quiet};
+
+const CODES: [&str; 17] =
+    ["0", "1", "2", "4", "5", "6", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20"];
+
+/// The device options, which both programs have.
+const DEVICE: [&str; 27] = [
+    "-c",
+    "--common-name",
+    "-n",
+    "--cert-name",
+    "-Y",
+    "-k",
+    "--key-file",
+    "-p",
+    "--profile",
+    "-s",
+    "--secondary-profile",
+    "-C",
+    "-K",
+    "--session-bus",
+    "--format",
+    "--pkcs12",
+    "--chain",
+    "--exportable",
+    "--ca-file",
+    "--pin",
+    "--insecure",
+    "--commit",
+    "--commit-timeout",
+    "--config",
+    "--log-file",
+    "--state-dir",
+    "-v",
+];
+const OF_GETCERT: [&str; 15] = [
+    "-S",
+    "--service",
+    "-T",
+    "--cert-profile",
+    "-G",
+    "--key-type",
+    "-b",
+    "--key-bits",
+    "--san",
+    "--ip",
+    "--ca",
+    "--timeout",
+    "--rekey",
+    "--resubmit",
+    "-V",
+];
+const OF_INSTCERT: [&str; 6] = ["-b", "--blind", "--force", "--concurrency", "--json", "-V"];
+/// What the contract has for later: not accepted and ignored.
+const LATER: [&str; 13] = [
+    "--dry-run",
+    "--suffix=year",
+    "--keep=1",
+    "--where-used",
+    "--served=h:1",
+    "--ha-peer=fw2",
+    "--vsys=vsys1",
+    "--template=t",
+    "--push=s",
+    "--serial=1",
+    "--group=g",
+    "--queue",
+    "--suffix",
+];
+
+fn named(help: &str, option: &str) -> bool {
+    let mut words = help.split(|c: char| !(c.is_alphanumeric() || c == '-'));
+    words.any(|word| word == option)
+}
+
+fn options_of(program: Program) -> Vec<&'static str> {
+    let own: &[&str] = if program == Getcert { &OF_GETCERT } else { &OF_INSTCERT };
+    [&DEVICE, own].concat()
+}
+
+#[test]
+fn help_ends_well_and_tells_every_option_and_every_exit_code() {
+    let quiet = Quiet::new();
+    for program in BOTH {
+        for option in ["--help", "-h"] {
+            // Even where nothing else is given, or what is given is bad.
+            for line in [quiet.line(program), quiet.line(program).without("-c").devices::<&str>(&[])] {
+                let ended = line.plus(&[option]).run().exits(0);
+                assert_eq!(ended.stderr, "");
+                let codes = ended.stdout.split_once("Exit codes:").expect("a table of exit codes").1;
+                for code in CODES {
+                    let row = |line: &str| line.trim_start().starts_with(&format!("{code}  "));
+                    assert!(codes.lines().any(row), "{program:?} {option} lacks the code {code}: {codes}");
+                }
+                for wanted in options_of(program) {
+                    assert!(named(&ended.stdout, wanted), "{program:?} {option} lacks {wanted}");
+                }
+            }
+        }
+    }
+    quiet.assert_untouched(&"help");
+}
+
+#[test]
+fn the_version_is_told_without_anything_else() {
+    let quiet = Quiet::new();
+    for (program, name) in [(Getcert, "pan_getcert"), (Instcert, "pan_instcert")] {
+        for option in ["--version", "-V"] {
+            let ended = quiet.line(program).without("-c").plus(&[option]).run().exits(0);
+            assert_eq!(ended.stdout, format!("{name} {}\n", env!("CARGO_PKG_VERSION")));
+        }
+    }
+    quiet.assert_untouched(&"version");
+}
+
+#[test]
+fn options_whose_work_comes_later_are_neither_accepted_nor_in_the_help() {
+    let quiet = Quiet::new();
+    for program in BOTH {
+        let help = quiet.line(program).plus(&["--help"]).run().exits(0).stdout;
+        for later in LATER {
+            let name = later.split('=').next().unwrap();
+            quiet.line(program).plus(&[later]).refused(1, &["unexpected argument", name]);
+            assert!(!named(&help, name), "{program:?} has {name} in its help");
+        }
+    }
+}
+
+#[test]
+fn a_closed_standard_output_is_no_reason_to_fail_or_to_panic() {
+    let quiet = Quiet::new();
+    let line = |words: &str| ["sh", "-c", words].map(str::to_owned);
+    for program in BOTH {
+        let there = program.path().display();
+        let help = line(&format!("'{there}' --help >&-; echo $? >&2"));
+        let ended = quiet.line(program).without("-c").devices::<&str>(&[]).through(&help).run();
+        assert!(!ended.stderr.contains("panicked"), "{ended:#?}");
+    }
+    let there = Instcert.path().display();
+    let install = line(&format!("exec '{there}' \"$@\" >&- 2>&-"));
+    let words: Vec<String> = install.into_iter().chain(["sh".to_owned()]).collect();
+    quiet.line(Instcert).through(&words).run().exits(0);
+    assert!(quiet.log().contains("END - "));
+}

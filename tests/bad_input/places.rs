@@ -1,0 +1,146 @@
+//! The log file and the state folder.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::common::pki;
+use crate::common::world::{KEY, NAME, PORTAL};
+use crate::line::{BOTH, Getcert, Instcert, Line, Quiet, as_nobody, open_folder_with_programs};
+
+#[test]
+fn a_log_file_that_can_not_be_written_is_named_before_anything_is_done() {
+    let quiet = Quiet::new();
+    let fifo = quiet.path("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    for (path, word) in [
+        (quiet.path("missing/log"), "No such file"),
+        (quiet.world.folder.path().to_owned(), "directory"),
+        (quiet.file("file", "").join("log"), "Not a directory"),
+        (fifo, ""),
+        ("/dev/full".into(), "not a regular file"),
+        ("/".into(), ""),
+    ] {
+        let line = quiet.line(Instcert).with("--log-file", &path);
+        line.refused(1, &["can't write the log file", path.to_str().unwrap(), "--log-file", word]);
+    }
+    let odd = OsStr::from_bytes(b"/tmp/pan-\xff-log");
+    quiet.line(Instcert).with("--log-file", odd).refused(1, &["can't write the log file", "UTF-8"]);
+    assert!(!Path::new(odd).exists());
+}
+
+#[test]
+fn pan_getcert_sees_at_once_that_the_log_of_the_installation_has_no_folder() {
+    let quiet = Quiet::new();
+    let line = quiet.line(Getcert).with("--log-file", quiet.path("missing/log"));
+    line.refused(1, &["missing/log", "--log-file"]);
+}
+
+#[test]
+fn a_new_log_is_for_its_owner_and_group_and_an_old_one_is_appended_to() {
+    let quiet = Quiet::new();
+    quiet.line(Instcert).run().exits(0);
+    let mode = std::fs::metadata(quiet.path("log")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+    let first = quiet.log();
+    quiet.line(Instcert).run().exits(0);
+    assert!(quiet.log().starts_with(&first) && quiet.log().len() > first.len());
+}
+
+#[test]
+fn a_state_folder_that_can_not_be_written_is_named_and_the_device_is_not_spoken_to() {
+    let quiet = Quiet::new();
+    let in_the_way = quiet.path("taken/installations");
+    let object = in_the_way.join(quiet.world.target()).join(format!("{NAME}.json"));
+    std::fs::create_dir_all(object.join("x")).unwrap();
+    for path in [
+        quiet.file("file", ""),
+        quiet.file("file", "").join("below"),
+        quiet.path("taken"),
+        "/proc/pan_getcert".into(),
+        "/dev/null".into(),
+    ] {
+        let line = quiet.line(Instcert).with("--state-dir", &path).plus(&["-p", PORTAL]);
+        line.refused(1, &["can't write the installation record", path.to_str().unwrap(), "--state-dir"]);
+        assert_eq!(quiet.world.device.connections(), 0);
+    }
+}
+
+/// All that an ordinary user needs to install, in an open folder.
+struct Ordinary {
+    open: tempfile::TempDir,
+}
+
+impl Ordinary {
+    fn of(quiet: &Quiet) -> Self {
+        let ordinary = Self { open: open_folder_with_programs() };
+        let issued = quiet.world.renew();
+        for (name, text) in [("crt", issued.certificate_pem()), ("key", issued.key_pem())] {
+            pki::write(&ordinary.path(&format!("{NAME}.{name}")), text.as_bytes(), 0o644);
+        }
+        pki::write(&ordinary.path(".panrc"), format!("api_key={KEY}\n").as_bytes(), 0o600);
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(ordinary.path(".panrc"), Some(65534), None).unwrap();
+        }
+        ordinary.folder("out", 0o777);
+        ordinary.folder("fixed", 0o555);
+        ordinary
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.open.path().join(name)
+    }
+
+    fn folder(&self, name: &str, mode: u32) {
+        std::fs::create_dir(self.path(name)).unwrap();
+        std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn line<'a>(&self, quiet: &'a Quiet) -> Line<'a> {
+        let line = quiet.line(Instcert).through(&as_nobody(&self.path("pan_instcert")));
+        let line = line.with("-C", self.open.path()).with("-K", self.open.path());
+        let line = line.with("-k", self.path(".panrc")).plus(&["-p", PORTAL]);
+        line.with("--log-file", self.path("out/log")).with("--state-dir", self.path("out/state"))
+    }
+}
+
+#[test]
+fn an_ordinary_user_needs_no_root_and_is_told_which_place_is_closed() {
+    let quiet = Quiet::new();
+    let ordinary = Ordinary::of(&quiet);
+    let line = ordinary.line(&quiet);
+    let log = line.clone().with("--log-file", ordinary.path("fixed/log"));
+    log.refused(1, &["can't write the log file", "fixed/log", "Permission denied", "run it with sudo"]);
+    pki::write(&ordinary.path("fixed/log"), b"old\n", 0o444);
+    log.refused(1, &["Permission denied", "run it with sudo"]);
+    assert_eq!(std::fs::read(ordinary.path("fixed/log")).unwrap(), b"old\n");
+    let state = line.clone().with("--state-dir", ordinary.path("fixed"));
+    state.refused(1, &["installation record", "Permission denied", "Run it with sudo"]);
+    assert_eq!(quiet.world.device.connections(), 0);
+    line.run().exits(0);
+    assert!(quiet.world.served().is_some());
+}
+
+#[test]
+fn arguments_that_are_no_utf8_are_refused_or_work_but_never_mean_something_else() {
+    let quiet = Quiet::new();
+    let odd = OsStr::from_bytes(b"a\xff\xfeb");
+    for program in BOTH {
+        quiet.line(program).with("-c", odd).refused(1, &["UTF-8"]);
+        quiet.line(program).devices(&[odd]).refused(1, &["UTF-8"]);
+        for option in ["-n", "-p", "-k", "--commit"] {
+            quiet.line(program).with(option, odd).refused(1, &[]);
+        }
+        quiet.line(program).plus(&[odd]).refused(1, &[]);
+        quiet.line(program).plus(&[OsStr::from_bytes(b"--\xff")]).refused(1, &[]);
+    }
+    quiet.line(Getcert).with("-C", odd).refused(1, &["is not UTF-8 text"]);
+    let folder = quiet.path("x").with_file_name(odd);
+    std::fs::create_dir(&folder).unwrap();
+    quiet.world.renew().write(&folder, NAME);
+    let line =
+        quiet.line(Instcert).with("-C", &folder).with("-K", &folder).with("--state-dir", folder.join("s"));
+    line.run().exits(0);
+    assert!(folder.join("s/installations").is_dir());
+}

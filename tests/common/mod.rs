@@ -1,0 +1,7 @@
+//! What several tests share.
+#![allow(dead_code, unreachable_pub, reason = "not every test needs every part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod bus;
+pub mod pki;
+pub mod world;

@@ -1,0 +1,284 @@
+//! A throw-away PKI in memory: authorities, certificates, keys, and the files tests need of them.
+//!
+//! Nothing is stored: every key is made when a test asks for it. Elliptic curve keys are the default,
+//! as making one takes no time.
+
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, missing_docs)]
+
+use std::fs;
+use std::io::Write;
+use std::net::IpAddr;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use openssl::asn1::{Asn1Time, Asn1Type};
+use openssl::bn::{BigNum, MsbOption};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{Id, PKey, Private};
+use openssl::rsa::Rsa;
+use openssl::x509::extension::SubjectKeyIdentifier;
+use openssl::x509::extension::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectAlternativeName};
+use openssl::x509::{X509, X509Name};
+
+/// The kind of key to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    Rsa(u32),
+    P256,
+    P384,
+    Ed25519,
+}
+
+impl KeyKind {
+    pub fn generate(self) -> PKey<Private> {
+        let curve = |nid| {
+            let group = EcGroup::from_curve_name(nid).unwrap();
+            PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap()
+        };
+        match self {
+            Self::Rsa(bits) => PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap(),
+            Self::P256 => curve(Nid::X9_62_PRIME256V1),
+            Self::P384 => curve(Nid::SECP384R1),
+            Self::Ed25519 => PKey::generate_ed25519().unwrap(),
+        }
+    }
+}
+
+/// What a certificate should look like.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    pub common_name: Option<String>,
+    pub dns: Vec<String>,
+    pub ips: Vec<IpAddr>,
+    pub key: KeyKind,
+    /// Seconds from now to the first second of validity; negative is the past.
+    pub starts_in: i64,
+    /// Seconds from now to the last second of validity; negative is the past.
+    pub ends_in: i64,
+    /// Whether the certificate says by identifier whose key it has and whose key signed it.
+    pub identifiers: bool,
+}
+
+pub const DAY: i64 = 86_400;
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self::named("gp.example.com")
+    }
+}
+
+impl Wish {
+    pub fn named(common_name: &str) -> Self {
+        Self { common_name: Some(common_name.to_owned()), ..Self::nameless() }
+    }
+
+    pub fn nameless() -> Self {
+        Self {
+            common_name: None,
+            dns: vec![],
+            ips: vec![],
+            key: KeyKind::P256,
+            starts_in: -DAY,
+            ends_in: 90 * DAY,
+            identifiers: true,
+        }
+    }
+
+    pub fn san(mut self, name: &str) -> Self {
+        self.dns.push(name.to_owned());
+        self
+    }
+
+    pub fn ip(mut self, address: IpAddr) -> Self {
+        self.ips.push(address);
+        self
+    }
+
+    pub fn key(mut self, kind: KeyKind) -> Self {
+        self.key = kind;
+        self
+    }
+
+    /// Without key identifiers, as old authorities issue: only the signature tells keys apart.
+    pub fn without_identifiers(mut self) -> Self {
+        self.identifiers = false;
+        self
+    }
+
+    pub fn valid(mut self, starts_in: i64, ends_in: i64) -> Self {
+        (self.starts_in, self.ends_in) = (starts_in, ends_in);
+        self
+    }
+}
+
+/// A certificate and its key; also an authority, if it was made as one.
+#[derive(Clone)]
+pub struct Issued {
+    pub certificate: X509,
+    pub key: PKey<Private>,
+}
+
+/// A self-signed root authority.
+pub fn root(common_name: &str, kind: KeyKind) -> Issued {
+    root_for_key(common_name, kind.generate())
+}
+
+/// A self-signed root authority with this key: two roots of the same name and key are told apart by nothing else.
+pub fn root_for_key(common_name: &str, key: PKey<Private>) -> Issued {
+    let wish = Wish::named(common_name).valid(-DAY, 3650 * DAY);
+    let certificate = build(&wish, &key, None, true);
+    Issued { certificate, key }
+}
+
+/// A self-signed certificate that is no authority, such as a device makes for itself.
+pub fn self_signed(wish: &Wish) -> Issued {
+    let key = wish.key.generate();
+    Issued { certificate: build(wish, &key, None, false), key }
+}
+
+impl Issued {
+    /// An authority below this one.
+    pub fn intermediate(&self, common_name: &str, kind: KeyKind) -> Self {
+        self.intermediate_wishing(&Wish::named(common_name).key(kind).valid(-DAY, 1825 * DAY))
+    }
+
+    /// An authority below this one, just so.
+    pub fn intermediate_wishing(&self, wish: &Wish) -> Self {
+        let key = wish.key.generate();
+        Self { certificate: build(wish, &key, Some(self), true), key }
+    }
+
+    /// A second certificate for an authority, signed by this one.
+    pub fn cross_sign(&self, other: &Self) -> Self {
+        let name = other.certificate.subject_name().entries_by_nid(Nid::COMMONNAME).next().unwrap();
+        let wish = Wish::named(std::str::from_utf8(name.data().as_slice()).unwrap()).valid(-DAY, 1825 * DAY);
+        Self { certificate: build(&wish, &other.key, Some(self), true), key: other.key.clone() }
+    }
+
+    /// A certificate signed by this authority, with a key of its own.
+    pub fn issue(&self, wish: &Wish) -> Self {
+        self.issue_for_key(wish, wish.key.generate())
+    }
+
+    /// A certificate signed by this authority for a key that exists already.
+    pub fn issue_for_key(&self, wish: &Wish, key: PKey<Private>) -> Self {
+        Self { certificate: build(wish, &key, Some(self), false), key }
+    }
+
+    pub fn certificate_pem(&self) -> String {
+        String::from_utf8(self.certificate.to_pem().unwrap()).unwrap()
+    }
+
+    /// The key as PKCS#8.
+    pub fn key_pem(&self) -> String {
+        String::from_utf8(self.key.private_key_to_pem_pkcs8().unwrap()).unwrap()
+    }
+
+    /// Writes `NAME.crt` (0644) and `NAME.key` (0600), as certmonger leaves them; gives both paths.
+    pub fn write(&self, folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+        let (crt, key) = (folder.join(format!("{name}.crt")), folder.join(format!("{name}.key")));
+        write(&crt, self.certificate_pem().as_bytes(), 0o644);
+        write(&key, self.key_pem().as_bytes(), 0o600);
+        (crt, key)
+    }
+
+    /// Writes `cert.pem`, `privkey.pem`, `chain.pem` and `fullchain.pem`, as an ACME client leaves them.
+    pub fn write_live(&self, folder: &Path, chain: &[&Self]) {
+        let chain: String = chain.iter().map(|issued| issued.certificate_pem()).collect();
+        write(&folder.join("cert.pem"), self.certificate_pem().as_bytes(), 0o644);
+        write(&folder.join("privkey.pem"), self.key_pem().as_bytes(), 0o600);
+        write(&folder.join("chain.pem"), chain.as_bytes(), 0o644);
+        write(&folder.join("fullchain.pem"), (self.certificate_pem() + &chain).as_bytes(), 0o644);
+    }
+}
+
+/// Writes a file with this mode from its first byte on, whatever the umask.
+pub fn write(path: &Path, contents: &[u8], mode: u32) {
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(mode & 0o600).open(path).unwrap();
+    file.set_permissions(fs::Permissions::from_mode(mode)).unwrap();
+    file.write_all(contents).unwrap();
+}
+
+fn build(wish: &Wish, key: &PKey<Private>, issuer: Option<&Issued>, authority: bool) -> X509 {
+    let subject = subject(wish);
+    let signing_key = issuer.map_or(key, |issuer| &issuer.key);
+    let issuer_certificate = issuer.map(|issuer| issuer.certificate.clone());
+
+    let mut builder = X509::builder().unwrap();
+    builder.set_version(2).unwrap();
+    builder.set_serial_number(&random_serial()).unwrap();
+    builder.set_subject_name(&subject).unwrap();
+    builder
+        .set_issuer_name(issuer_certificate.as_ref().map_or(&subject, |issuer| issuer.subject_name()))
+        .unwrap();
+    builder.set_not_before(&from_now(wish.starts_in)).unwrap();
+    builder.set_not_after(&from_now(wish.ends_in)).unwrap();
+    builder.set_pubkey(key).unwrap();
+
+    let mut constraints = BasicConstraints::new();
+    constraints.critical();
+    let mut usage = KeyUsage::new();
+    usage.critical();
+    if authority {
+        constraints.ca();
+        usage.key_cert_sign().crl_sign();
+    } else {
+        usage.digital_signature();
+        if key.id() == Id::RSA {
+            usage.key_encipherment();
+        }
+    }
+    builder.append_extension(constraints.build().unwrap()).unwrap();
+    builder.append_extension(usage.build().unwrap()).unwrap();
+    if wish.identifiers {
+        let context = builder.x509v3_context(issuer_certificate.as_deref(), None);
+        let identifier = SubjectKeyIdentifier::new().build(&context).unwrap();
+        builder.append_extension(identifier).unwrap();
+    }
+    if wish.identifiers && issuer.is_some() {
+        let context = builder.x509v3_context(issuer_certificate.as_deref(), None);
+        let identifier = AuthorityKeyIdentifier::new().keyid(true).build(&context).unwrap();
+        builder.append_extension(identifier).unwrap();
+    }
+    if !wish.dns.is_empty() || !wish.ips.is_empty() {
+        let mut names = SubjectAlternativeName::new();
+        wish.dns.iter().for_each(|name| {
+            names.dns(name);
+        });
+        wish.ips.iter().for_each(|address| {
+            names.ip(&address.to_string());
+        });
+        let context = builder.x509v3_context(issuer_certificate.as_deref(), None);
+        let names = names.build(&context).unwrap();
+        builder.append_extension(names).unwrap();
+    }
+    let digest = match signing_key.id() {
+        Id::ED25519 => MessageDigest::null(),
+        _ => MessageDigest::sha256(),
+    };
+    builder.sign(signing_key, digest).unwrap();
+    builder.build()
+}
+
+fn subject(wish: &Wish) -> X509Name {
+    let mut subject = X509Name::builder().unwrap();
+    if let Some(name) = &wish.common_name {
+        subject.append_entry_by_nid_with_type(Nid::COMMONNAME, name, Asn1Type::UTF8STRING).unwrap();
+    }
+    subject.build()
+}
+
+fn random_serial() -> openssl::asn1::Asn1Integer {
+    let mut serial = BigNum::new().unwrap();
+    serial.rand(120, MsbOption::MAYBE_ZERO, false).unwrap();
+    serial.to_asn1_integer().unwrap()
+}
+
+fn from_now(seconds: i64) -> Asn1Time {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    Asn1Time::from_unix(i64::try_from(now).unwrap() + seconds).unwrap()
+}

@@ -1,0 +1,181 @@
+//! A device, a certificate and an administrator's folder: what one deployment needs.
+
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use panos_sim::{Administrator, Profile, Settings, Simulator};
+use tempfile::TempDir;
+
+use super::pki::{self, Issued, KeyKind, Wish};
+
+pub const NAME: &str = "gp.example.com";
+pub const KEY: &str = "LUFRPT1-test-key-of-the-simulator==";
+pub const ADMINISTRATOR: &str = "cert-deploy";
+pub const PORTAL: &str = "GP portal";
+pub const GATEWAY: &str = "GP gateway";
+
+/// What one deployment needs.
+pub struct World {
+    pub device: Simulator,
+    pub folder: TempDir,
+    pub ca: Issued,
+}
+
+/// A firewall with two unbound profiles, one administrator's key, and commits of a twentieth of a second.
+pub fn settings() -> Settings {
+    let mut settings = Settings::default().with_key(Administrator::superuser(ADMINISTRATOR, "secret"), KEY);
+    settings.profiles = vec![Profile::unbound(PORTAL), Profile::unbound(GATEWAY)];
+    settings.served_profile = Some(PORTAL.into());
+    settings.commit_duration = Duration::from_millis(50);
+    settings
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(settings())
+    }
+
+    /// With a certificate for [`NAME`] issued already.
+    pub fn with(settings: Settings) -> Self {
+        let folder = TempDir::new().unwrap();
+        let ca = pki::root("Example CA", KeyKind::P256);
+        let device = Simulator::start(settings).unwrap();
+        let world = Self { device, folder, ca };
+        world.write_key_file(&format!("api_key={KEY}\n"));
+        world.renew();
+        world
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Issues a certificate for [`NAME`] with a new key, as certmonger does at a renewal.
+    pub fn renew(&self) -> Issued {
+        self.issue(&Wish::named(NAME).san(NAME))
+    }
+
+    pub fn issue(&self, wish: &Wish) -> Issued {
+        let issued = self.ca.issue(wish);
+        issued.write(self.folder.path(), NAME);
+        issued
+    }
+
+    pub fn write_key_file(&self, text: &str) {
+        let path = self.path(".panrc");
+        std::fs::remove_file(&path).ok();
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.create_new(true).write(true).mode(0o600).open(path).unwrap();
+        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    }
+
+    pub fn target(&self) -> String {
+        self.device.address().to_string()
+    }
+
+    /// `pan_instcert` with the usual folders and without certmonger, trusting just this device.
+    pub fn command(&self) -> Command {
+        let mut command = self.bare_command();
+        command.args(["-k", self.path(".panrc").to_str().unwrap()]);
+        command.args(["--pin", &self.device.certificate_fingerprint()]);
+        command
+    }
+
+    /// The same without an API key and without trust.
+    pub fn bare_command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pan_instcert"));
+        command.args(["-b", "-c", NAME]);
+        for option in ["-C", "-K"] {
+            command.arg(option).arg(self.folder.path());
+        }
+        command.arg("--log-file").arg(self.path("log"));
+        command.arg("--state-dir").arg(self.path("state"));
+        command.env_clear().env("TZ", "UTC");
+        command
+    }
+
+    /// Installs with these further arguments.
+    pub fn install(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command().args(arguments).arg(self.target()))
+    }
+
+    /// The log's lines without their time.
+    pub fn log(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.path("log")).unwrap_or_default();
+        text.lines().map(|line| line.split_once("]: ").unwrap_or(("", line)).1.to_owned()).collect()
+    }
+
+    /// The record of [`NAME`] on the device.
+    pub fn record(&self) -> serde_json::Value {
+        let path = self.path("state").join("installations").join(self.target()).join(format!("{NAME}.json"));
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    /// What the device's service port shows: the SHA-256 of the leaf, or nothing.
+    pub fn served(&self) -> Option<String> {
+        served(&self.device)
+    }
+}
+
+/// The SHA-256 of what a device's service port shows, or nothing.
+pub fn served(device: &Simulator) -> Option<String> {
+    let mut builder = openssl::ssl::SslConnector::builder(openssl::ssl::SslMethod::tls_client()).unwrap();
+    builder.set_verify(openssl::ssl::SslVerifyMode::NONE);
+    let stream = std::net::TcpStream::connect(device.service_address()).unwrap();
+    let stream = builder.build().connect(NAME, stream).ok()?;
+    stream.ssl().peer_certificate().map(|leaf| print(&leaf))
+}
+
+/// A certificate's SHA-256 in hexadecimal digits.
+pub fn print(certificate: &openssl::x509::X509Ref) -> String {
+    certificate
+        .digest(openssl::hash::MessageDigest::sha256())
+        .unwrap()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    pub fn of(command: &mut Command) -> Self {
+        let Output { status, stdout, stderr } = command.output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+    }
+
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text) || self.stdout.contains(text), "no '{text}' in {self:#?}");
+        self
+    }
+}
+
+/// All texts below a folder: the place to look for secrets that should not be there.
+pub fn everything_below(folder: &Path) -> String {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.push_str(&everything_below(&path));
+        } else {
+            all.push_str(&String::from_utf8_lossy(&std::fs::read(&path).unwrap()));
+        }
+    }
+    all
+}

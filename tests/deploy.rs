@@ -1,0 +1,277 @@
+//! One certificate, one device: the way it goes well, and each way it does not.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+mod common;
+
+use common::world::{self, ADMINISTRATOR, Ended, GATEWAY, KEY, NAME, PORTAL, World, print, settings};
+use panos_sim::{Administrator, LockKind, Rights};
+
+#[test]
+fn installs_binds_commits_and_proves() {
+    let world = World::new();
+    let issued = world.renew();
+    assert_eq!(world.served(), None);
+    let ended = world.install(&["-p", PORTAL, "-s", GATEWAY]).exits(0);
+    assert!(
+        ended.stdout.contains("runs the certificate 'gp.example.com' in 'GP portal' and 'GP gateway' now"),
+        "{ended:?}"
+    );
+    assert_eq!(world.served(), Some(print(&issued.certificate)));
+    assert_eq!(world.device.pending_changes(), []);
+    assert_eq!(world.device.candidate_xml(), world.device.running_xml());
+
+    let record = world.record();
+    assert_eq!(record["state"]["is"], "installed");
+    assert_eq!(record["certificate"]["fingerprint"], print(&issued.certificate));
+
+    let log = world.log();
+    let kept = [
+        "START of pan_instcert.",
+        "Certificate Common Name: gp.example.com",
+        "XML API output for keypair: <response status=\"success\">",
+        "Finished uploading certificate: gp.example.com",
+        "Successfully updated SSL/TLS Profile GP portal",
+        "Successfully updated SSL/TLS Profile GP gateway",
+        "Starting commit, please be patient.",
+        "commit: success: \"Configuration committed successfully\"",
+        "The commit took 0 seconds to complete.",
+        &format!("END - Finished certificate installation to: {}", world.target()),
+        "Phase times: connect ",
+    ];
+    let mut lines = log.iter();
+    for phrase in kept {
+        assert!(lines.any(|line| line.starts_with(phrase)), "no '{phrase}', or not in its place: {log:#?}");
+    }
+}
+
+#[test]
+fn takes_at_most_twelve_requests_besides_the_polls_on_one_connection() {
+    let world = World::new();
+    world.install(&["-p", PORTAL, "-s", GATEWAY]).exits(0);
+    let requests = world.device.requests();
+    let polls =
+        requests.iter().filter(|r| r.cmd.as_deref().is_some_and(|cmd| cmd.contains("<jobs>"))).count();
+    assert!(requests.len() - polls <= 12, "{} requests", requests.len() - polls);
+    assert_eq!(world.device.connections(), 1);
+}
+
+#[test]
+fn no_secret_reaches_a_url_the_log_the_record_or_the_disk() {
+    let world = World::new();
+    let issued = world.renew();
+    world.install(&["-p", PORTAL, "-vv"]).exits(0);
+    for request in world.device.requests() {
+        assert!(!request.secret_in_url && request.credential == panos_sim::Credential::Header, "{request:?}");
+    }
+    std::fs::remove_file(world.path(".panrc")).unwrap();
+    std::fs::remove_file(world.path(&format!("{NAME}.key"))).unwrap();
+    let all = world::everything_below(world.folder.path());
+    let middle = issued.key_pem().lines().nth(1).unwrap().to_owned();
+    assert!(!all.contains(KEY) && !all.contains(&middle) && !all.contains("PRIVATE KEY"));
+}
+
+#[test]
+fn a_second_run_finds_nothing_to_do_and_force_does_it_again() {
+    let world = World::new();
+    world.install(&["-p", PORTAL]).exits(0);
+    world.device.clear_requests();
+    world.install(&["-p", PORTAL]).exits(0).says("already, nothing to do");
+    let changing = |r: &panos_sim::RequestRecord| {
+        matches!(r.r#type.as_deref(), Some("import" | "commit"))
+            || matches!(r.action.as_deref(), Some("set" | "edit" | "delete"))
+    };
+    assert!(!world.device.requests().iter().any(changing));
+    assert_eq!(world.record()["state"]["unchanged"], true);
+    world.install(&["-p", PORTAL, "--force"]).exits(0).says(" now (");
+    assert!(world.device.requests().iter().any(changing));
+}
+
+#[test]
+fn a_renewal_replaces_the_certificate_under_the_same_name() {
+    let world = World::new();
+    world.install(&["-p", PORTAL]).exits(0);
+    let renewed = world.renew();
+    world.install(&["-p", PORTAL]).exits(0);
+    assert_eq!(world.served(), Some(print(&renewed.certificate)));
+}
+
+#[test]
+fn a_profile_that_is_not_there_is_told_before_anything_is_changed() {
+    let world = World::new();
+    let before = world.device.candidate_xml();
+    let ended = world.install(&["-p", PORTAL, "-s", "GP gatway"]).exits(13);
+    ended.says("'GP gatway' does not exist on the device; it has GP portal, GP gateway");
+    assert_eq!(world.device.candidate_xml(), before);
+    assert_eq!(world.record()["state"]["exit"], 13);
+}
+
+#[test]
+fn a_failed_commit_is_no_success_and_everything_is_put_back() {
+    let world = World::new();
+    world.install(&["-p", PORTAL]).exits(0);
+    let served = world.served();
+    let before = world.device.candidate_xml();
+    world.renew();
+    world.device.fail_next_commit(&["Validation Error:", " ssl-tls-service-profile -> GP portal is invalid"]);
+    world.install(&["-p", PORTAL]).exits(14).says("is invalid");
+    assert_eq!(world.device.candidate_xml(), before);
+    assert_eq!(world.device.running_xml(), before);
+    assert_eq!(world.served(), served);
+    let log = world.log();
+    assert!(log.iter().any(|line| line.starts_with("commit: failure: \"Validation Error:; ")), "{log:#?}");
+    assert!(!log.iter().rev().take(6).any(|line| line.starts_with("END")), "{log:#?}");
+    // The next run completes the work.
+    world.install(&["-p", PORTAL]).exits(0);
+}
+
+#[test]
+fn changes_of_other_administrators_stay_as_they_are() {
+    let world = World::new();
+    let path = "/config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='vsys1']/address/entry[@name='printer']";
+    world.device.add_pending_change("jane", path, "<ip-netmask>192.0.2.7</ip-netmask>").unwrap();
+    world.install(&["-p", PORTAL]).exits(0);
+    assert!(!world.device.running_xml().contains("printer"));
+    assert!(world.device.candidate_xml().contains("printer"));
+    assert!(
+        world
+            .log()
+            .iter()
+            .any(|line| line.starts_with("left uncommitted: a pending change of jane at /config/"))
+    );
+    world.install(&["-p", PORTAL, "--force", "--commit", "full"]).exits(0);
+    assert!(world.device.running_xml().contains("printer"));
+}
+
+#[test]
+fn a_commit_can_be_left_to_a_person() {
+    let world = World::new();
+    world.install(&["-p", PORTAL, "--commit", "none"]).exits(0).says("commit it on the device");
+    assert_eq!(world.served(), None);
+    assert_eq!(world.record()["state"]["is"], "left_to_commit");
+    // What was left is committed by the next run, without another upload.
+    world.device.clear_requests();
+    world.install(&["-p", PORTAL]).exits(0);
+    assert!(world.served().is_some());
+    assert!(!world.device.requests().iter().any(|r| r.r#type.as_deref() == Some("import")));
+}
+
+#[test]
+fn four_rights_are_enough_and_each_missing_one_is_named() {
+    let with = |rights| {
+        let mut settings = settings();
+        settings.administrators.retain(|administrator| administrator.name != ADMINISTRATOR);
+        settings.api_keys.clear();
+        World::with(settings.with_key(Administrator::with_rights(ADMINISTRATOR, "secret", rights), KEY))
+    };
+    let four = Rights::DEPLOYMENT;
+    with(four).install(&["-p", PORTAL]).exits(0);
+    for (rights, name) in [
+        (Rights { config: false, ..four }, "Configuration"),
+        (Rights { op: false, ..four }, "Operational Requests"),
+        (Rights { commit: false, ..four }, "Commit"),
+        (Rights { import: false, ..four }, "Import"),
+    ] {
+        let world = with(rights);
+        let before = world.device.candidate_xml();
+        world.install(&["-p", PORTAL]).exits(17).says(&format!("lacks the XML API right '{name}'"));
+        assert_eq!(world.device.candidate_xml(), before, "{name}");
+    }
+}
+
+#[test]
+fn a_wrong_key_is_told() {
+    let world = World::new();
+    world.write_key_file("api_key=wrong\n");
+    world.install(&["-p", PORTAL]).exits(17).says("Invalid Credential");
+}
+
+#[test]
+fn a_lock_of_another_administrator_is_waited_for_and_named() {
+    let world = World::new();
+    world.device.take_lock(LockKind::Commit, "jane", "change window");
+    let before = world.device.candidate_xml();
+    world.install(&["-p", PORTAL, "--commit-timeout", "1"]).exits(18);
+    assert_eq!(world.device.candidate_xml(), before);
+    world.device.release_lock(LockKind::Commit, "jane");
+    world.device.take_lock(LockKind::Config, "jane", "change window");
+    world.install(&["-p", PORTAL]).exits(18).says("jane");
+}
+
+#[test]
+fn legacy_containers_are_tried_first_and_modern_ones_where_asked() {
+    let mut old = settings();
+    old.legacy_only = true;
+    World::with(old.clone()).install(&["-p", PORTAL]).exits(0);
+    let refused = World::with(old);
+    refused.install(&["-p", PORTAL, "--pkcs12", "modern"]).exits(12);
+    World::new().install(&["-p", PORTAL, "--pkcs12", "modern"]).exits(0);
+    World::new().install(&["-p", PORTAL, "--format", "pem"]).exits(0);
+}
+
+#[test]
+fn several_devices_are_told_apart_in_the_log_and_the_exit_code() {
+    let world = World::new();
+    let other = panos_sim::Simulator::start(settings()).unwrap();
+    let mut command = world.bare_command();
+    command.args(["-k", world.path(".panrc").to_str().unwrap(), "--insecure", "-p", PORTAL]);
+    let ended = Ended::of(command.arg(world.target()).arg(other.address().to_string())).exits(0);
+    assert_eq!(ended.stdout.lines().count(), 2);
+    assert!(world.served().is_some() && world::served(&other).is_some());
+    let log = world.log();
+    assert!(
+        log.iter().all(|line| line.starts_with('[') && line.as_bytes().get(7..10) == Some(b"]: ")),
+        "{log:#?}"
+    );
+    assert_eq!(log.iter().filter(|line| line.contains("is NOT verified")).count(), 2);
+
+    let gone = "127.0.0.1:1";
+    let mut command = world.command();
+    let ended = Ended::of(command.args(["-p", PORTAL, "--json"]).arg(world.target()).arg(gone)).exits(20);
+    let json: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(json["devices"][0]["result"], "unchanged");
+    assert_eq!(json["devices"][1]["exit"], 4);
+}
+
+#[test]
+fn settings_of_a_device_come_from_the_configuration_file() {
+    let world = World::new();
+    let config = format!(
+        "[device.\"{}\"]\nprofile = '{PORTAL}'\nkey-file = '{}'\npin = '{}'\n",
+        world.target(),
+        world.path(".panrc").display(),
+        world.device.certificate_fingerprint()
+    );
+    std::fs::write(world.path("config.toml"), config).unwrap();
+    let mut command = world.bare_command();
+    command.arg("--config").arg(world.path("config.toml")).arg(world.target());
+    Ended::of(&mut command).exits(0).says("in 'GP portal' now");
+}
+
+#[test]
+fn an_old_release_that_does_not_tell_our_name_is_asked_by_reading_back() {
+    let mut old = settings();
+    old.marks_own_session = false;
+    let world = World::with(old);
+    world.install(&["-p", PORTAL]).exits(0);
+    assert!(world.served().is_some());
+}
+
+#[test]
+fn an_object_name_of_32_characters_is_too_long_for_panorama_only() {
+    let mut panorama = settings();
+    panorama.model = "Panorama".into();
+    let world = World::with(panorama);
+    let before = world.device.candidate_xml();
+    world.install(&["-n", &"n".repeat(32)]).exits(1).says("31");
+    assert_eq!(world.device.candidate_xml(), before);
+    world.install(&["-n", &"n".repeat(31)]).exits(0);
+    World::new().install(&["-n", &"n".repeat(63)]).exits(0);
+}
+
+#[test]
+fn the_year_is_appended_to_the_name() {
+    let world = World::new();
+    world.install(&["-Y", "-p", PORTAL]).exits(0);
+    let year = chrono::Datelike::year(&chrono::Local::now());
+    assert!(world.device.running_xml().contains(&format!("name=\"{NAME}_{year}\"")));
+}

@@ -1,0 +1,274 @@
+//! `pan_getcert` with a real certmonger on a private bus, and with one that says what a CA may say.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod common;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use common::bus::Bus;
+use common::pki;
+use common::world::{Ended, GATEWAY, KEY, NAME, PORTAL, print, settings};
+use panos_sim::Simulator;
+
+/// A certmonger on a bus of its own, and a device.
+struct Scene {
+    bus: Bus,
+    device: Simulator,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let scene = Self { bus: Bus::with_certmonger().await, device: Simulator::start(settings()).unwrap() };
+        pki::write(&scene.bus.path(".panrc"), format!("api_key={KEY}\n").as_bytes(), 0o600);
+        scene
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pan_getcert"));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
+        command.env("DBUS_SESSION_BUS_ADDRESS", self.bus.address());
+        command.args(["-c", NAME, "--session-bus", "--ca", "local", "--timeout", "60"]);
+        command.arg("-k").arg(self.bus.path(".panrc"));
+        for option in ["-C", "-K"] {
+            command.arg(option).arg(self.bus.folder.path());
+        }
+        command.args(["--pin", &self.device.certificate_fingerprint()]);
+        command.arg("--log-file").arg(self.bus.path("log")).arg("--state-dir").arg(self.bus.path("state"));
+        command
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command().args(arguments).arg(self.device.address().to_string()))
+    }
+
+    fn issued(&self) -> String {
+        let pem = std::fs::read(self.bus.path(&format!("{NAME}.crt"))).unwrap();
+        print(&openssl::x509::X509::from_pem(&pem).unwrap())
+    }
+
+    fn served(&self) -> Option<String> {
+        common::world::served(&self.device)
+    }
+}
+
+#[tokio::test]
+async fn one_command_asks_installs_and_says_finished_in_the_kept_order() {
+    let scene = Scene::new().await;
+    let ended = scene.ask(&["-p", PORTAL, "-s", GATEWAY]).exits(0);
+    assert_eq!(scene.served(), Some(scene.issued()));
+    let device = scene.device.address();
+    let mut lines = ended.stdout.lines();
+    for phrase in [
+        "Certificate Common Name: gp.example.com",
+        "CERT_NAME: gp.example.com",
+        &format!("PAN_FQDN: {device}"),
+        "Primary SSL/TLS Profile name: GP portal",
+        "Secondary SSL/TLS Profile name: GP gateway",
+        "New signing request \"",
+        "Certificate requested for: gp.example.com",
+        "Certificate issue took ",
+        &format!("Certificate install and commit by the post-save process on: {device} took "),
+        &format!("FINISHED: {device} runs the certificate 'gp.example.com'"),
+    ] {
+        assert!(
+            lines.next().unwrap_or_default().starts_with(phrase),
+            "no '{phrase}' in its place: {ended:#?}"
+        );
+    }
+    assert_eq!(ended.stderr, "");
+}
+
+#[tokio::test]
+async fn asking_again_updates_the_command_issues_nothing_and_installs_what_the_device_lacks() {
+    let scene = Scene::new().await;
+    scene.ask(&["-p", PORTAL]).exits(0);
+    let first = scene.issued();
+    scene.ask(&["-p", PORTAL, "-s", GATEWAY]).exits(0).says("nothing is issued anew").says("FINISHED: ");
+    assert_eq!(scene.issued(), first);
+    let tracked = scene.bus.getcert().list().await.unwrap();
+    assert_eq!(tracked.requests.len(), 1);
+    assert!(tracked.requests[0].post_save.as_ref().unwrap().contains("--secondary-profile=GP gateway"));
+    assert!(scene.device.running_xml().matches(&format!("<certificate>{NAME}</certificate>")).count() == 2);
+
+    scene.ask(&["-p", PORTAL, "--resubmit"]).exits(0).says("FINISHED: ");
+    let second = scene.issued();
+    assert_ne!(second, first);
+    assert_eq!(scene.served(), Some(second.clone()));
+    scene.ask(&["-p", PORTAL, "--rekey"]).exits(0).says("FINISHED: ");
+    assert_ne!(scene.issued(), second);
+    assert_eq!(scene.served(), Some(scene.issued()));
+}
+
+#[tokio::test]
+async fn a_renewal_by_certmonger_alone_reaches_the_device() {
+    let scene = Scene::new().await;
+    scene.ask(&["-p", PORTAL]).exits(0);
+    let (first, getcert) = (scene.issued(), scene.bus.getcert());
+    let tracked = getcert.list().await.unwrap().requests.remove(0);
+    getcert.resubmit(&tracked.id, None).await.unwrap();
+    common::bus::until("the device serves the renewed certificate", || async {
+        let now = scene.served();
+        (now.is_some() && now != Some(first.clone())).then_some(())
+    })
+    .await;
+    assert_eq!(scene.served(), Some(scene.issued()));
+}
+
+#[tokio::test]
+async fn finished_is_not_said_when_the_installation_failed_and_its_code_is_passed_on() {
+    let scene = Scene::new().await;
+    scene.device.fail_next_commit(&["Validation Error:", "something is invalid"]);
+    let ended = scene.ask(&["-p", PORTAL]).exits(14).says("something is invalid");
+    assert!(!ended.stdout.contains("FINISHED"), "{ended:#?}");
+    assert!(ended.stdout.contains("Certificate issue took"));
+    // Asked again, the certificate that was issued then is installed now.
+    let issued = scene.issued();
+    scene.ask(&["-p", PORTAL]).exits(0).says("FINISHED: ");
+    assert_eq!((scene.issued(), scene.served()), (issued.clone(), Some(issued)));
+}
+
+#[tokio::test]
+async fn profile_names_with_spaces_and_dots_survive_certmongers_splitter() {
+    let mut named = settings();
+    named.profiles.push(panos_sim::Profile::unbound("GP portal  v1.2 - x"));
+    let mut scene = Scene::new().await;
+    scene.device = Simulator::start(named).unwrap();
+    scene.ask(&["-p", "GP portal  v1.2 - x"]).exits(0);
+}
+
+/// A getcert that knows one request in this state, and certmonger's answer to anything else.
+fn fake(folder: &std::path::Path, state: &str, error: &str, tracked: bool) -> PathBuf {
+    let bin = folder.join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let known = if tracked { "touch \"$here/asked\"" } else { ":" };
+    let script = format!(
+        "#!/bin/sh\nhere={here}\n{known}\ncase $1 in\n\
+         list) [ -e \"$here/asked\" ] || {{ echo 'No request found that matched arguments.'; exit 1; }}\n\
+         echo 'Number of certificates and requests being tracked: 1.'\n\
+         echo \"Request ID '7':\"\necho '\tstatus: {state}'\necho '\tca-error: {error}'\necho '\tstuck: no'\n\
+         echo \"\tcertificate: type=FILE,location='{here}/{NAME}.crt'\";;\n\
+         request) touch \"$here/asked\"; echo 'New signing request \"7\" added.';;\n\
+         resubmit) echo 'Resubmitting \"7\" to \"local\".';;\nesac\n",
+        here = folder.display()
+    );
+    let path = bin.join("getcert");
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    bin
+}
+
+fn with_fake(state: &str, error: &str, tracked: bool, arguments: &[&str]) -> Ended {
+    let world = common::world::World::new();
+    if !tracked {
+        std::fs::remove_file(world.path(&format!("{NAME}.crt"))).unwrap();
+    }
+    let bin = fake(world.folder.path(), state, error, tracked);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pan_getcert"));
+    command.env_clear().env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
+    command.args(["-c", NAME, "--session-bus", "--ca", "local", "--insecure"]);
+    command.arg("-k").arg(world.path(".panrc"));
+    for option in ["-C", "-K"] {
+        command.arg(option).arg(world.folder.path());
+    }
+    command.arg("--log-file").arg(world.path("log")).arg("--state-dir").arg(world.path("state"));
+    let ended = Ended::of(command.args(arguments).arg(world.target()));
+    assert_eq!(world.device.requests(), [], "nothing is sent to the device");
+    ended
+}
+
+#[test]
+fn a_rejected_or_stuck_request_ends_at_once_with_certmongers_reason() {
+    let begun = std::time::Instant::now();
+    with_fake("CA_REJECTED", "denied our request, giving up: 2100", false, &[])
+        .exits(10)
+        .says("giving up: 2100");
+    with_fake("CA_UNCONFIGURED", "Key table entry not found.", false, &[])
+        .exits(10)
+        .says("Key table entry not found");
+    with_fake("NEED_KEY_GEN_PERMS", "no", false, &[]).exits(10).says("not permitted to write");
+    assert!(begun.elapsed().as_secs() < 20);
+}
+
+#[test]
+fn monitoring_after_a_denied_renewal_is_not_taken_for_a_new_certificate() {
+    let ended =
+        with_fake("MONITORING", "denied our request, giving up: 2100", true, &["--resubmit"]).exits(10);
+    assert!(!ended.stdout.contains("issue took"), "{ended:#?}");
+    ended.says("certmonger keeps the old one: denied our request");
+}
+
+#[test]
+fn a_ca_that_is_away_is_waited_for_until_the_time_is_over() {
+    let ended =
+        with_fake("CA_UNREACHABLE", "Unable to contact an IPA LDAP server.", false, &["--timeout", "1"]);
+    ended.exits(10).says("Unable to contact an IPA LDAP server").says("goes on by itself");
+}
+
+#[test]
+fn a_machine_that_is_not_enrolled_is_told_so() {
+    if std::path::Path::new("/etc/ipa/default.conf").exists() {
+        // An enrolled machine can't show this.
+        return;
+    }
+    let world = common::world::World::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pan_getcert"));
+    command.args(["-c", NAME, "--insecure", "-k"]).arg(world.path(".panrc")).arg(world.target());
+    Ended::of(&mut command).exits(5).says("not an enrolled IPA client");
+}
+
+/// A program in a folder of its own for `PATH`.
+fn script(folder: &std::path::Path, name: &str, body: &str) {
+    let bin = folder.join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    pki::write(&bin.join(name), format!("#!/bin/sh\n{body}\n").as_bytes(), 0o755);
+}
+
+#[test]
+fn an_ipa_certificate_profile_is_looked_up_first_and_left_to_ipa_where_that_is_not_possible() {
+    let ask = |ipa: &str| {
+        let world = common::world::World::new();
+        script(world.folder.path(), "ipa", ipa);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pan_getcert"));
+        command.env_clear().env("PATH", world.path("bin"));
+        command.args(["-c", NAME, "-T", "webServer", "--insecure", "-k"]).arg(world.path(".panrc"));
+        Ended::of(command.arg(world.target()))
+    };
+    let unknown = "echo \"ipa: ERROR: $3: Certificate Profile not found\" >&2; exit 2";
+    ask(unknown).exits(6).says("IPA has no certificate profile 'webServer'");
+    let ended = ask("echo 'ipa: ERROR: did not receive Kerberos credentials' >&2; exit 1");
+    assert_eq!(ended.stdout.matches("did not receive Kerberos credentials").count(), 1, "{ended:#?}");
+    let ended = ask("exit 0");
+    assert!(!ended.stdout.contains("can't be checked"), "{ended:#?}");
+}
+
+#[test]
+fn an_ordinary_user_needs_sudo_for_certmonger_alone() {
+    let world = common::world::World::new();
+    for program in ["pan_getcert", "pan_instcert"] {
+        let built = std::path::Path::new(env!("CARGO_BIN_EXE_pan_getcert")).with_file_name(program);
+        std::fs::copy(built, world.path(program)).unwrap();
+    }
+    let sudo = format!(
+        "echo \"$@\" >> {}; echo 'sudo: a password is required' >&2; exit 1",
+        world.path("asked").display()
+    );
+    script(world.folder.path(), "sudo", &sudo);
+    pki::write(&world.path("asked"), b"", 0o666);
+    for path in [world.folder.path().to_owned(), world.path("pan_getcert"), world.path("pan_instcert")] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(world.path("pan_getcert"));
+    command.env("PATH", format!("{}:/usr/bin:/bin", world.path("bin").display()));
+    command
+        .args(["-c", NAME, "--ca", "local", "--insecure", "-k"])
+        .arg(world.path(".panrc"))
+        .arg(world.target());
+    Ended::of(&mut command).exits(10).says("sudo refused: sudo: a password is required");
+    let asked = std::fs::read_to_string(world.path("asked")).unwrap();
+    assert!(asked.starts_with("getcert list -f /etc/ssl/certs/gp.example.com.crt"), "{asked}");
+    assert!(asked.lines().all(|line| line.starts_with("getcert ")), "{asked}");
+}
