@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use futures_util::future::join;
 
 use super::apply::{Aftermath, Application};
 use super::failure::{Doing, Failure};
@@ -238,12 +237,10 @@ async fn transact(
     if wish.trust == Trust::AnyCertificate {
         log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
     }
-    // On the disk before anything is changed.
+    // On the disk before anybody is talked to.
+    records.write_aside(&wish.device, record).await?;
     let made = record.made.clone();
-    let looking = look(wish, bundle, &made, watch);
-    let (recorded, looked) = join(records.write_aside(&wish.device, record), looking).await;
-    recorded?;
-    let Looked { session, observed, plan } = looked?;
+    let Looked { session, observed, plan } = look(wish, bundle, &made, watch).await?;
     for note in &plan.notes {
         log.say(note);
     }

@@ -213,7 +213,7 @@ mod tests {
             &["-b", "many"],
             &["-b", "99999"],
             &["-T", "a b"],
-            &["-T", "--all"],
+            &["--cert-profile=--all"],
         ] {
             assert_eq!(check(words).unwrap_err(), Exit::KeyType, "{words:?}");
         }
