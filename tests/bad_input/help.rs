@@ -37,6 +37,9 @@ const DEVICE: [&str; 30] = [
     "--keep",
     "--where-used",
     "-v",
+    "--suffix",
+    "--keep",
+    "--where-used",
 ];
 const OF_GETCERT: [&str; 15] = [
     "-S",
@@ -55,7 +58,7 @@ const OF_GETCERT: [&str; 15] = [
     "--resubmit",
     "-V",
 ];
-const OF_INSTCERT: [&str; 7] = ["--dry-run", "-b", "--blind", "--force", "--concurrency", "--json", "-V"];
+const OF_INSTCERT: [&str; 7] = ["-b", "--blind", "--force", "--dry-run", "--concurrency", "--json", "-V"];
 /// What the contract has for later: not accepted and ignored.
 const LATER: [&str; 8] = [
     "--served=h:1",
