@@ -18,7 +18,6 @@ use crate::host::keyfile::KeyFile;
 use crate::host::log::RunLog;
 use crate::panos::Trust;
 use crate::panos::session::Session;
-use crate::panos::transport::Limits;
 
 /// The phases of a run, as they are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -215,7 +214,7 @@ pub async fn look(
     let key = keys.key_for(&host)?;
     let looking = Failure::while_doing(Doing::Looking);
     watch.begin(Phase::Connect);
-    let session = Session::new(&wish.device, &wish.trust, key, Limits::default()).map_err(looking)?;
+    let session = Session::new(&wish.device, &wish.trust, key, wish.patience.limits).map_err(looking)?;
     let system = observe::greet(&session, wish).await?;
     watch.begin(Phase::Check);
     let offer = Offer { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
