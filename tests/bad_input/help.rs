@@ -37,9 +37,6 @@ const DEVICE: [&str; 30] = [
     "--keep",
     "--where-used",
     "-v",
-    "--suffix",
-    "--keep",
-    "--where-used",
 ];
 const OF_GETCERT: [&str; 15] = [
     "-S",
