@@ -4,6 +4,7 @@ use futures_util::future::join;
 use secrecy::SecretSlice;
 use tokio::time::Instant;
 
+use super::busy::while_blocked;
 use super::failure::{Doing, Failure};
 use super::names::ObjectName;
 use super::observe::Observed;
@@ -129,11 +130,11 @@ impl Application<'_> {
             passphrase: passphrase.secret().clone(),
             key_export: self.wish.key_export,
         };
-        let reply = self.session.import(&import).await.map_err(Failure::while_doing(Doing::Uploading))?;
+        let reply = self.change(Doing::Uploading, async || self.session.import(&import).await).await?;
         Ok(reply.as_xml())
     }
 
-    /// The device's word is not enough: the object has to be there, with this certificate and a key.
+    /// The device's word is not enough: the object has to be there, with this very certificate.
     async fn read_back(&mut self, object: &ObjectName) -> Result<(), Failure> {
         let path = self.observed.place.certificate(object.as_str())?;
         let found = self.session.get(&path).await.map_err(Failure::while_doing(Doing::Uploading))?;
@@ -165,8 +166,8 @@ impl Application<'_> {
             entries.push(entry);
         }
         // One request for all profiles; `set` merges, so that nothing but the certificate is touched.
-        let binding = Failure::while_doing(Doing::Binding);
-        self.session.set_all(&self.observed.place.profiles(), &entries).await.map_err(binding)?;
+        let at = self.observed.place.profiles();
+        self.change(Doing::Binding, async || self.session.set_all(&at, &entries).await).await?;
         for (profile, _) in profiles {
             self.log.say(&format!("Successfully updated SSL/TLS Profile {profile}"));
         }
@@ -177,7 +178,7 @@ impl Application<'_> {
         for place in uses {
             self.undo.push(Undo::GiveBack(place.clone()));
             let element = Element::new(place.element).with_text(to.as_str());
-            self.session.set(&place.at, &element).await.map_err(Failure::while_doing(Doing::Binding))?;
+            self.change(Doing::Binding, async || self.session.set(&place.at, &element).await).await?;
             self.log.say(&format!("Successfully updated {}", place.label));
         }
         Ok(())
@@ -234,35 +235,28 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// Asks for the commit; while the device is busy or locked, again and again.
+    /// Asks for the commit, for as long as the device is busy or locked.
     async fn enqueue(&self, commit: &Commit, deadline: Instant) -> Result<Enqueued, (Failure, Aftermath)> {
-        let mut pause = std::time::Duration::from_millis(500);
-        let mut told = None;
-        loop {
-            let error = match self.session.commit(commit).await {
-                Ok(enqueued) => return Ok(enqueued),
-                Err(error) => error,
+        let asked =
+            while_blocked(self.session, self.log, deadline, async || self.session.commit(commit).await);
+        asked.await.map_err(|error| {
+            // The request may have reached the device: what became of it is looked up, not guessed.
+            let aftermath = match super::undo::may_have_taken_effect(&error) {
+                true => Aftermath::LeaveAlone,
+                false => Aftermath::PutBack,
             };
-            let Error::Refused(refusal) = &error else {
-                // The request may have reached the device: what became of it is looked up, not guessed.
-                let aftermath = match super::undo::may_have_taken_effect(&error) {
-                    true => Aftermath::LeaveAlone,
-                    false => Aftermath::PutBack,
-                };
-                return Err((Failure::while_doing(Doing::Committing)(error), aftermath));
-            };
-            let waits = matches!(refusal.reason, Reason::Busy | Reason::Locked(_));
-            if !waits || Instant::now() >= deadline {
-                return Err(put_back(Failure::while_doing(Doing::Committing)(error)));
-            }
-            let words = refusal.to_string();
-            if told.as_ref() != Some(&words) {
-                self.log.say(&format!("Waiting: {words}"));
-                told = Some(words);
-            }
-            tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
-            pause = (pause * 2).min(std::time::Duration::from_secs(10));
-        }
+            (Failure::while_doing(Doing::Committing)(error), aftermath)
+        })
+    }
+
+    /// A change, made as soon as no lock is in its way.
+    async fn change<T>(
+        &self,
+        doing: Doing,
+        request: impl AsyncFnMut() -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        let deadline = Instant::now() + self.wish.commit_timeout;
+        while_blocked(self.session, self.log, deadline, request).await.map_err(Failure::while_doing(doing))
     }
 
     async fn follow(&self, id: &str, deadline: Instant) -> Result<(), (Failure, Aftermath)> {

@@ -1,6 +1,7 @@
 //! What it means to install a certificate on a device.
 
 pub mod apply;
+pub mod busy;
 pub mod deliver;
 pub mod failure;
 pub mod names;
