@@ -17,6 +17,7 @@ use super::transport::{Answer, Limits, Transport};
 use super::trust::Trust;
 use super::xml::Element;
 use super::xpath::XPath;
+use crate::fingerprint::Fingerprint;
 
 /// A device, a way to trust it, and an API key. Connects with the first request.
 pub struct Session {
@@ -107,6 +108,20 @@ impl Session {
             return Err(Error::Setup("the API key is empty".to_owned()));
         }
         Ok(Self { transport: Transport::new(address, trust, Some(key), limits)? })
+    }
+
+    /// From now on exactly this certificate is accepted in a handshake as well as whatever this session's
+    /// [`Trust`] accepts. For a commit that gives the management interface another certificate: the
+    /// web server restarts with it, perhaps before the job is over.
+    pub fn also_accept(&self, certificate: Fingerprint) {
+        self.transport.judge().also_accept(certificate);
+    }
+
+    /// The device's own certificate, as it was shown in the latest handshake that was accepted and signed
+    /// with its key; nothing before the first one.
+    #[must_use]
+    pub fn seen(&self) -> Option<Fingerprint> {
+        self.transport.judge().seen()
     }
 
     /// Makes an API key for an administrator.
