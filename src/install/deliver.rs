@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use futures_util::future::join;
 
 use super::apply::{Aftermath, Application};
 use super::failure::{Doing, Failure};
@@ -19,7 +18,6 @@ use crate::host::keyfile::KeyFile;
 use crate::host::log::RunLog;
 use crate::panos::Trust;
 use crate::panos::session::Session;
-use crate::panos::transport::Limits;
 
 /// The phases of a run, as they are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,7 +214,7 @@ pub async fn look(
     let key = keys.key_for(&host)?;
     let looking = Failure::while_doing(Doing::Looking);
     watch.begin(Phase::Connect);
-    let session = Session::new(&wish.device, &wish.trust, key, Limits::default()).map_err(looking)?;
+    let session = Session::new(&wish.device, &wish.trust, key, wish.patience.limits).map_err(looking)?;
     let system = observe::greet(&session, wish).await?;
     watch.begin(Phase::Check);
     let offer = Offer { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
@@ -238,12 +236,10 @@ async fn transact(
     if wish.trust == Trust::AnyCertificate {
         log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
     }
-    // On the disk before anything is changed.
+    // On the disk before anybody is talked to.
+    records.write_aside(&wish.device, record).await?;
     let made = record.made.clone();
-    let looking = look(wish, bundle, &made, watch);
-    let (recorded, looked) = join(records.write_aside(&wish.device, record), looking).await;
-    recorded?;
-    let Looked { session, observed, plan } = looked?;
+    let Looked { session, observed, plan } = look(wish, bundle, &made, watch).await?;
     for note in &plan.notes {
         log.say(note);
     }

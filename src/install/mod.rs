@@ -5,6 +5,7 @@ pub mod deliver;
 pub mod failure;
 pub mod names;
 pub mod observe;
+pub mod patience;
 pub mod plan;
 pub mod record;
 pub mod request;

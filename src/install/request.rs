@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::names::{CommonName, ObjectName, ProfileName};
+use super::patience::Patience;
 use crate::certificate::pkcs12::Container;
 use crate::panos::address::Address;
 use crate::panos::import::KeyExport;
@@ -36,6 +37,8 @@ pub struct Wish {
     pub rebind: Rebind,
     /// How many older objects of this name stay; nothing means all.
     pub keep: Option<usize>,
+    /// How long a device may be silent.
+    pub patience: Patience,
     /// How the device's own HTTPS certificate is judged.
     pub trust: Trust,
     /// The file with the API key.

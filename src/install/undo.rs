@@ -1,7 +1,5 @@
 //! Putting back: the candidate configuration as it was found, whatever of our steps took effect.
 
-use std::time::Duration;
-
 use super::failure::Failure;
 use super::names::{ObjectName, ProfileName};
 use super::observe::{self, Holdings, Observed};
@@ -30,16 +28,6 @@ pub enum Undo {
     GiveBack(Use),
 }
 
-/// Pauses between attempts: a device that restarts its management plane is back within a few minutes, but
-/// whoever waits for this run should not wait that long for a candidate configuration.
-const PAUSES: [Duration; 5] = [
-    Duration::from_millis(200),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
-];
-
 /// Takes all steps back, looks whether that worked, and says in the log how it ended.
 ///
 /// Returns whether the candidate configuration is as it was found.
@@ -53,20 +41,12 @@ pub async fn put_back(
     if undo.is_empty() {
         return true;
     }
-    let mut pauses = PAUSES.iter();
-    let trouble = loop {
-        let attempt = attempt(session, wish, observed, undo).await;
-        match attempt {
-            Ok(()) => {
-                log.say("The candidate configuration was put back to what it was.");
-                return true;
-            }
-            Err(Failure::Device { error, doing }) if error.is_passing() => match pauses.next() {
-                Some(pause) => tokio::time::sleep(*pause).await,
-                None => break Failure::Device { error, doing },
-            },
-            Err(failure) => break failure,
+    let trouble = match wish.patience.insist(async || attempt(session, wish, observed, undo).await).await {
+        Ok(()) => {
+            log.say("The candidate configuration was put back to what it was.");
+            return true;
         }
+        Err(failure) => failure,
     };
     log.error(&format!("the candidate configuration could not be put back: {trouble}"));
     for step in undo {

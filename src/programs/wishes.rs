@@ -12,6 +12,7 @@ use crate::certificate::{Bundle, Container, Source};
 use crate::host::keyfile;
 use crate::install::Failure;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
+use crate::install::patience::Patience;
 use crate::install::request::{CommitScope, ContainerChoice, Existing, Rebind, Upload, Wish};
 use crate::panos::Trust;
 use crate::panos::address::Address;
@@ -131,6 +132,7 @@ pub fn prepare(
         existing,
         keep: options.keep,
         rebind: if options.where_used { Rebind::WhereUsed } else { Rebind::Named },
+        patience: Patience::default(),
         trust: trust(options)?,
         key_file: keyfile::resolve(options.key_file.as_deref()),
     };

@@ -33,10 +33,10 @@ const DEVICE: [&str; 30] = [
     "--config",
     "--log-file",
     "--state-dir",
-    "-v",
     "--suffix",
     "--keep",
     "--where-used",
+    "-v",
 ];
 const OF_GETCERT: [&str; 15] = [
     "-S",
