@@ -66,7 +66,7 @@ fn modes_of_new_files_do_not_depend_on_the_callers_umask() {
 }
 
 #[test]
-fn a_state_folder_that_can_not_be_written_is_named_and_nothing_is_changed() {
+fn a_state_folder_that_can_not_be_written_is_named_and_the_device_is_not_spoken_to() {
     let quiet = Quiet::new();
     std::fs::create_dir_all(quiet.path("taken/installations")).unwrap();
     std::fs::write(quiet.path("taken/installations").join(quiet.world.target()), "in the way").unwrap();
@@ -79,7 +79,8 @@ fn a_state_folder_that_can_not_be_written_is_named_and_nothing_is_changed() {
     ] {
         let line = quiet.line(Instcert).with("--state-dir", &path).plus(&["-p", PORTAL]);
         let words = ["can't write the installation record", path.to_str().unwrap(), "--state-dir"];
-        line.refused_unchanged(1, &words);
+        line.refused(1, &words);
+        assert_eq!(quiet.world.device.connections(), 0);
     }
 }
 
@@ -132,8 +133,8 @@ fn an_ordinary_user_needs_no_root_and_is_told_which_place_is_closed() {
     log.refused(1, &["Permission denied", "run it with sudo"]);
     assert_eq!(std::fs::read(ordinary.path("fixed/log")).unwrap(), b"old\n");
     let state = line.clone().with("--state-dir", ordinary.path("fixed"));
+    state.refused(1, &["installation record", "Permission denied", "Run it with sudo"]);
     assert_eq!(quiet.world.device.connections(), 0);
-    state.refused_unchanged(1, &["installation record", "Permission denied", "Run it with sudo"]);
     line.run().exits(0);
     assert!(quiet.world.served().is_some());
 }
