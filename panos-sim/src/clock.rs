@@ -7,9 +7,7 @@ pub(crate) fn stamp() -> String {
 
 /// `Sun Nov 22 02:01:17 2026`, as in the system information.
 pub(crate) fn long() -> String {
-    chrono::Local::now()
-        .format("%a %b %e %H:%M:%S %Y")
-        .to_string()
+    chrono::Local::now().format("%a %b %e %H:%M:%S %Y").to_string()
 }
 
 /// `11/22 02:00:11`, as in the list of sessions.

@@ -15,9 +15,7 @@ pub(crate) struct RequestLog {
 
 impl std::fmt::Debug for RequestLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RequestLog")
-            .field("requests", &self.requests.len())
-            .finish_non_exhaustive()
+        f.debug_struct("RequestLog").field("requests", &self.requests.len()).finish_non_exhaustive()
     }
 }
 
@@ -32,19 +30,10 @@ impl RequestLog {
                     .create(true)
                     .append(true)
                     .open(path)
-                    .map_err(|cause| Error::File {
-                        path: path.to_owned(),
-                        cause,
-                    })?,
+                    .map_err(|cause| Error::File { path: path.to_owned(), cause })?,
             )),
         };
-        Ok(Self {
-            started,
-            last_number: 0,
-            requests: Vec::new(),
-            connections: Vec::new(),
-            sink,
-        })
+        Ok(Self { started, last_number: 0, requests: Vec::new(), connections: Vec::new(), sink })
     }
 
     fn milliseconds(&self) -> u64 {
@@ -92,21 +81,13 @@ impl RequestLog {
     /// Remembers a new connection; returns its number.
     pub(crate) fn connected(&mut self) -> u64 {
         let number = self.connections.len() as u64 + 1;
-        self.connections.push(ConnectionRecord {
-            number,
-            ..ConnectionRecord::default()
-        });
+        self.connections.push(ConnectionRecord { number, ..ConnectionRecord::default() });
         number
     }
 
     /// Changes a connection's record.
     pub(crate) fn connection(&mut self, number: u64, change: impl FnOnce(&mut ConnectionRecord)) {
-        if let Some(record) = self
-            .connections
-            .iter_mut()
-            .rev()
-            .find(|c| c.number == number)
-        {
+        if let Some(record) = self.connections.iter_mut().rev().find(|c| c.number == number) {
             change(record);
         }
     }

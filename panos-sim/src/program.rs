@@ -11,9 +11,7 @@ use std::{
 use clap::Parser;
 use serde::Serialize;
 
-use crate::{
-    Administrator, ApiKey, Error, PreloadedCertificate, Profile, Result, Settings, Simulator,
-};
+use crate::{Administrator, ApiKey, Error, PreloadedCertificate, Profile, Result, Settings, Simulator};
 
 /// A simulated Palo Alto Networks firewall: the PAN-OS XML API over real TLS.
 ///
@@ -158,14 +156,10 @@ fn run(options: Options) -> Result<()> {
     // Before the line is printed: whoever reads it may send the signal at once.
     let stop = StopSignal::new()?;
     let mut ready = ready(hostname, &device);
-    ready.peer = peer
-        .as_ref()
-        .map(|(name, peer)| Box::new(self::ready(name.clone(), peer)));
+    ready.peer = peer.as_ref().map(|(name, peer)| Box::new(self::ready(name.clone(), peer)));
     let line = serde_json::to_string(&ready).unwrap_or_default();
     let mut out = std::io::stdout();
-    writeln!(out, "{line}")
-        .and_then(|()| out.flush())
-        .map_err(file_error(Path::new("standard output")))?;
+    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(file_error(Path::new("standard output")))?;
     stop.wait();
     Ok(())
 }
@@ -215,14 +209,11 @@ fn settings(options: Options) -> Result<Settings> {
     settings.keep_alive &= !options.no_keep_alive;
     if !options.admin.is_empty() {
         let admins = options.admin.iter();
-        settings.administrators = admins
-            .map(|(name, password)| Administrator::superuser(name, password))
-            .collect();
+        settings.administrators =
+            admins.map(|(name, password)| Administrator::superuser(name, password)).collect();
     }
     let keys = options.api_key.into_iter();
-    settings
-        .api_keys
-        .extend(keys.map(|(administrator, key)| ApiKey { administrator, key }));
+    settings.api_keys.extend(keys.map(|(administrator, key)| ApiKey { administrator, key }));
     for profile in &options.profile {
         settings.profiles.push(match profile.split_once('=') {
             Some((name, certificate)) => Profile::bound(name, certificate),
@@ -253,19 +244,13 @@ struct StopSignal {
 impl StopSignal {
     fn new() -> Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build()
-            .map_err(Error::Thread)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(Error::Thread)?;
         let inside = runtime.enter();
         let terminate = signal(SignalKind::terminate()).map_err(Error::Thread)?;
         let interrupt = signal(SignalKind::interrupt()).map_err(Error::Thread)?;
         drop(inside);
-        Ok(Self {
-            runtime,
-            terminate,
-            interrupt,
-        })
+        Ok(Self { runtime, terminate, interrupt })
     }
 
     fn wait(mut self) {

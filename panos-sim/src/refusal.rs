@@ -28,13 +28,7 @@ enum Shape {
 
 impl Refusal {
     fn new(code: Option<u16>, lines: Vec<String>, shape: Shape) -> Self {
-        Self {
-            http_status: 200,
-            status: "error",
-            code,
-            lines,
-            shape,
-        }
+        Self { http_status: 200, status: "error", code, lines, shape }
     }
 
     /// An error with one line of text and no code.
@@ -59,18 +53,12 @@ impl Refusal {
 
     /// HTTP 400: a parameter is missing or wrong, or a key is over its time.
     pub(crate) fn bad_request(text: impl Into<String>) -> Self {
-        Self {
-            http_status: 400,
-            ..Self::new(Some(400), vec![text.into()], Shape::Spaced)
-        }
+        Self { http_status: 400, ..Self::new(Some(400), vec![text.into()], Shape::Spaced) }
     }
 
     /// HTTP 403: not this caller.
     pub(crate) fn forbidden(text: impl Into<String>) -> Self {
-        Self {
-            http_status: 403,
-            ..Self::new(Some(403), vec![text.into()], Shape::Spaced)
-        }
+        Self { http_status: 403, ..Self::new(Some(403), vec![text.into()], Shape::Spaced) }
     }
 
     /// The credential is wrong.
@@ -80,17 +68,12 @@ impl Refusal {
 
     /// A required parameter is missing.
     pub(crate) fn missing(parameter: &str, doing: &str) -> Self {
-        Self::bad_request(format!(
-            "Parameter \"{parameter}\" is required while {doing}"
-        ))
+        Self::bad_request(format!("Parameter \"{parameter}\" is required while {doing}"))
     }
 
     /// The role does not reach that far.
     pub(crate) fn unauthorized() -> Self {
-        Self {
-            status: "unauth",
-            ..Self::code(16, "Unauthorized request")
-        }
+        Self { status: "unauth", ..Self::code(16, "Unauthorized request") }
     }
 
     pub(crate) fn http_status(&self) -> u16 {
@@ -99,9 +82,7 @@ impl Refusal {
 
     /// The message for HTTP's reason phrase, where it goes there.
     pub(crate) fn reason(&self) -> Option<&str> {
-        (self.shape == Shape::Spaced)
-            .then(|| self.lines.first().map(String::as_str))
-            .flatten()
+        (self.shape == Shape::Spaced).then(|| self.lines.first().map(String::as_str)).flatten()
     }
 
     pub(crate) fn style(&self) -> Style {
@@ -122,11 +103,10 @@ impl Refusal {
         match self.shape {
             Shape::Lines => response.child(message.with(lines())),
             Shape::CdataLines => response.child(message.with(lines().map(Element::in_cdata))),
-            Shape::ResultLines => {
-                response.child(Element::new("result").child(message.with(lines())))
+            Shape::ResultLines => response.child(Element::new("result").child(message.with(lines()))),
+            Shape::Spaced => {
+                response.child(Element::new("result").child(Element::leaf("msg", self.lines.join("\n"))))
             }
-            Shape::Spaced => response
-                .child(Element::new("result").child(Element::leaf("msg", self.lines.join("\n")))),
         }
     }
 }

@@ -134,12 +134,8 @@ impl Settings {
 
     /// Adds an administrator together with a key that is valid from the start.
     pub fn with_key(mut self, administrator: Administrator, key: &str) -> Self {
-        self.api_keys.push(ApiKey {
-            administrator: administrator.name.clone(),
-            key: key.to_owned(),
-        });
-        self.administrators
-            .retain(|known| known.name != administrator.name);
+        self.api_keys.push(ApiKey { administrator: administrator.name.clone(), key: key.to_owned() });
+        self.administrators.retain(|known| known.name != administrator.name);
         self.administrators.push(administrator);
         self
     }
@@ -151,19 +147,14 @@ impl Settings {
 
     /// The longest certificate name accepted, in characters.
     pub fn longest_name(&self) -> usize {
-        self.name_limit
-            .unwrap_or(if self.is_panorama() { 31 } else { 63 })
+        self.name_limit.unwrap_or(if self.is_panorama() { 31 } else { 63 })
     }
 
     /// Refuses settings that name what is not there.
     pub(crate) fn check(&self) -> Result<()> {
         let wrong = |text: String| Err(Error::Settings(text));
         for key in &self.api_keys {
-            if !self
-                .administrators
-                .iter()
-                .any(|admin| admin.name == key.administrator)
-            {
+            if !self.administrators.iter().any(|admin| admin.name == key.administrator) {
                 return wrong(format!("api key of unknown {:?}", key.administrator));
             }
         }
@@ -174,10 +165,7 @@ impl Settings {
                 return wrong(format!("unknown virtual system {vsys:?}"));
             }
         }
-        for name in [&self.management_profile, &self.served_profile]
-            .into_iter()
-            .flatten()
-        {
+        for name in [&self.management_profile, &self.served_profile].into_iter().flatten() {
             if !self.profiles.iter().any(|profile| &profile.name == name) {
                 return wrong(format!("unknown profile {name:?}"));
             }
@@ -202,11 +190,7 @@ pub struct Administrator {
 impl Administrator {
     /// An account that may do everything.
     pub fn superuser(name: &str, password: &str) -> Self {
-        Self {
-            name: name.into(),
-            password: password.into(),
-            role: Role::Superuser,
-        }
+        Self { name: name.into(), password: password.into(), role: Role::Superuser }
     }
 
     /// An account with a custom admin role of its own name.
@@ -214,10 +198,7 @@ impl Administrator {
         Self {
             name: name.into(),
             password: password.into(),
-            role: Role::Custom {
-                name: name.into(),
-                rights,
-            },
+            role: Role::Custom { name: name.into(), rights },
         }
     }
 }
@@ -256,13 +237,7 @@ pub struct Rights {
 
 impl Rights {
     /// The four that a deployment needs: configuration, operational requests, commit, import.
-    pub const DEPLOYMENT: Self = Self {
-        config: true,
-        op: true,
-        commit: true,
-        import: true,
-        export: false,
-    };
+    pub const DEPLOYMENT: Self = Self { config: true, op: true, commit: true, import: true, export: false };
 }
 
 /// A key that is valid from the start.
@@ -323,19 +298,12 @@ pub struct Profile {
 impl Profile {
     /// A shared profile bound to nothing.
     pub fn unbound(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            ..Self::default()
-        }
+        Self { name: name.into(), ..Self::default() }
     }
 
     /// A shared profile bound to a certificate.
     pub fn bound(name: &str, certificate: &str) -> Self {
-        Self {
-            name: name.into(),
-            certificate: Some(certificate.into()),
-            vsys: None,
-        }
+        Self { name: name.into(), certificate: Some(certificate.into()), vsys: None }
     }
 }
 
@@ -375,16 +343,11 @@ mod optional_seconds {
     #[derive(Serialize, Deserialize)]
     struct Seconds(#[serde(with = "crate::seconds")] Duration);
 
-    pub(super) fn serialize<S: Serializer>(
-        v: &Option<Duration>,
-        out: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(v: &Option<Duration>, out: S) -> Result<S::Ok, S::Error> {
         v.map(Seconds).serialize(out)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        input: D,
-    ) -> Result<Option<Duration>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
         Ok(Option::<Seconds>::deserialize(input)?.map(|seconds| seconds.0))
     }
 }

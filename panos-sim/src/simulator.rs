@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    ConnectionRecord, Error, Fault, Listening, RequestRecord, Result, Settings,
+    ConnectionRecord, Error, Fault, Listening, LockKind, RequestRecord, Result, Settings,
     certificate::fingerprint,
     config::{self, Scope},
     device::{HaPair, HaSide, Peer, Work},
@@ -19,15 +19,6 @@ use crate::{
     shared::Shared,
     xml::{Element, Path, Style, document, parse_fragment},
 };
-
-/// Which of the two locks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LockKind {
-    /// Keeps others from editing the candidate configuration.
-    Config,
-    /// Keeps others from committing.
-    Commit,
-}
 
 /// A running device. Dropping it stops it.
 ///
@@ -50,17 +41,23 @@ impl Simulator {
     }
 
     /// Starts two devices that are peers of an active/passive pair; the first is active.
-    pub fn pair(first: Settings, second: Settings) -> Result<(Self, Self)> {
+    ///
+    /// Each names its own and the other's address (without a port) in its HA state. Where the two
+    /// listen on different addresses, such as 127.0.0.1 and 127.0.0.2, and the second on any port,
+    /// it takes the port of the first, so that a client finds the peer by its address alone.
+    pub fn pair(first: Settings, mut second: Settings) -> Result<(Self, Self)> {
         let peer = |settings: &Settings| Peer {
             address: settings.listen.ip().to_string(),
             sw_version: settings.sw_version.clone(),
             model: settings.model.clone(),
         };
         let (one, other) = HaPair::sides(peer(&first), peer(&second));
-        Ok((
-            Self::start_as(first, Some(one))?,
-            Self::start_as(second, Some(other))?,
-        ))
+        let first = Self::start_as(first, Some(one))?;
+        if second.listen.port() == 0 && second.listen.ip() != first.address.ip() {
+            second.listen.set_port(first.address.port());
+        }
+        let second = Self::start_as(second, Some(other))?;
+        Ok((first, second))
     }
 
     fn start_as(settings: Settings, ha: Option<HaSide>) -> Result<Self> {
@@ -69,10 +66,8 @@ impl Simulator {
         let (service, service_address) = listen(settings.service_listen)?;
         let shared = Arc::new(Shared::new(settings)?);
         shared.device(|device, _| device.ha = ha);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(Error::Thread)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
         let (api, service) = {
             let _inside = runtime.enter();
             let own = |l| tokio::net::TcpListener::from_std(l).map_err(Error::Thread);
@@ -93,13 +88,7 @@ impl Simulator {
                 });
             })
             .map_err(Error::Thread)?;
-        Ok(Self {
-            shared,
-            address,
-            service_address,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Self { shared, address, service_address, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Address of the API and management port (HTTPS).
@@ -117,9 +106,7 @@ impl Simulator {
     pub fn certificate_fingerprint(&self) -> String {
         self.shared.device(|device, _| {
             let shown = device.shown_identity();
-            shown
-                .map(|identity| fingerprint(identity.leaf()))
-                .unwrap_or_default()
+            shown.map(|identity| fingerprint(identity.leaf())).unwrap_or_default()
         })
     }
 
@@ -166,9 +153,7 @@ impl Simulator {
     pub fn pending_changes(&self) -> Vec<(String, String)> {
         self.shared.device(|device, _| {
             let journal = device.config.journal().iter();
-            journal
-                .map(|change| (change.path.to_string(), change.owner.clone()))
-                .collect()
+            journal.map(|change| (change.path.to_string(), change.owner.clone())).collect()
         })
     }
 
@@ -181,9 +166,7 @@ impl Simulator {
 
     /// Removes a node of the candidate, as by `action=delete`, whatever locks there are.
     pub fn delete_from_candidate(&self, admin: &str, xpath: &str) -> Result<()> {
-        self.edit(admin, xpath, |tree, path| {
-            config::delete(tree, path).map(|_| ())
-        })
+        self.edit(admin, xpath, |tree, path| config::delete(tree, path).map(|_| ()))
     }
 
     fn edit(
@@ -192,9 +175,7 @@ impl Simulator {
         xpath: &str,
         edit: impl FnOnce(&mut Element, &Path) -> std::result::Result<(), Refusal>,
     ) -> Result<()> {
-        let path: Path = xpath
-            .parse()
-            .map_err(|_| Error::Xml(format!("bad XPath {xpath:?}")))?;
+        let path: Path = xpath.parse().map_err(|_| Error::Xml(format!("bad XPath {xpath:?}")))?;
         self.shared.device(|device, _| {
             (device.config)
                 .change(admin, |tree| edit(tree, &path))

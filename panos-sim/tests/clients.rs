@@ -35,13 +35,7 @@ fn environment(name: &str) -> PathBuf {
     step(Command::new("python3").args(["-m", "venv"]).arg(&place));
     step(
         Command::new(place.join("bin/python"))
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-            ])
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
             .args(["--requirement", &requirements]),
     );
     fs::write(made, wanted).unwrap();
@@ -66,9 +60,7 @@ impl Running {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready = serde_json::from_str(&line).expect("the line of JSON");
         Self { child, ready }
     }
@@ -109,10 +101,7 @@ impl Panxapi {
     fn succeeds(&self, arguments: &[&str], with: &str) -> String {
         let output = self.run(arguments);
         let said = text(&output);
-        assert!(
-            output.status.success() && said.contains(with),
-            "{arguments:?}: {said}"
-        );
+        assert!(output.status.success() && said.contains(with), "{arguments:?}: {said}");
         said
     }
 
@@ -120,26 +109,14 @@ impl Panxapi {
     fn fails(&self, arguments: &[&str], with: &str) {
         let output = self.run(arguments);
         let said = text(&output);
-        assert!(
-            !output.status.success() && said.contains(with),
-            "{arguments:?}: {said}"
-        );
+        assert!(!output.status.success() && said.contains(with), "{arguments:?}: {said}");
     }
 }
 
 fn files(directory: &Path) -> (String, String) {
     let made = Command::new("openssl")
-        .args([
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30",
-        ])
-        .args([
-            "-subj",
-            "/CN=vpn.example.test",
-            "-keyout",
-            "key.pem",
-            "-out",
-            "cert.pem",
-        ])
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"])
+        .args(["-subj", "/CN=vpn.example.test", "-keyout", "key.pem", "-out", "cert.pem"])
         .current_dir(directory)
         .output()
         .unwrap();
@@ -162,22 +139,12 @@ fn panxapi_works_through_a_deployment() {
     let said = text(&login);
     let key = said.split("API key:").nth(1).map(str::trim);
     let key = key.and_then(|key| key.trim_matches('"').lines().next());
-    let key = key
-        .unwrap_or_else(|| panic!("keygen: {said}"))
-        .trim_matches('"')
-        .to_owned();
-    let mut panxapi = Panxapi {
-        environment,
-        port,
-        key,
-    };
+    let key = key.unwrap_or_else(|| panic!("keygen: {said}")).trim_matches('"').to_owned();
+    let mut panxapi = Panxapi { environment, port, key };
     let profile = "/config/shared/ssl-tls-service-profile/entry[@name='portal']";
     let entry = "/config/shared/certificate/entry[@name='vpn-1']";
 
-    panxapi.succeeds(
-        &["-xr", "-o", "show system info", "-X"],
-        "<hostname>fw-sim-1</hostname>",
-    );
+    panxapi.succeeds(&["-xr", "-o", "show system info", "-X"], "<hostname>fw-sim-1</hostname>");
     panxapi.succeeds(&["-G", "-xr", "-g", profile], "<protocol-settings>");
     panxapi.succeeds(&["-xr", "-s", profile], "<protocol-settings>");
     panxapi.succeeds(&["-g", entry], "[code=\"7\"]");
@@ -189,32 +156,17 @@ fn panxapi_works_through_a_deployment() {
     let with = format!("{name}&passphrase=dummy");
     let import = |category, file, with| ["--import", category, "--file", file, "--ad-hoc", with];
     panxapi.succeeds(&import("certificate", &certificate, name), "success");
-    panxapi.fails(
-        &import("certificate", &key_file, name),
-        "Failed to extract certificate",
-    );
+    panxapi.fails(&import("certificate", &key_file, name), "Failed to extract certificate");
     panxapi.fails(&import("private-key", &key_file, name), "passphrase");
     panxapi.succeeds(&import("private-key", &key_file, &with), "success");
     panxapi.succeeds(&["-xr", "-g", entry], "<algorithm admin=\"admin\"");
 
-    panxapi.succeeds(
-        &["-S", "<certificate>vpn-1</certificate>", profile],
-        "success",
-    );
-    panxapi.succeeds(
-        &["-C", "", "--validate", "--sync", "--interval", "0.1"],
-        "success",
-    );
-    panxapi.succeeds(
-        &["-C", "", "--sync", "--interval", "0.1"],
-        "Configuration committed",
-    );
+    panxapi.succeeds(&["-S", "<certificate>vpn-1</certificate>", profile], "success");
+    panxapi.succeeds(&["-C", "", "--validate", "--sync", "--interval", "0.1"], "success");
+    panxapi.succeeds(&["-C", "", "--sync", "--interval", "0.1"], "Configuration committed");
     panxapi.succeeds(&["-C", "", "--sync"], "There are no changes to commit.");
     panxapi.succeeds(&["-xr", "-s", profile], "<certificate>vpn-1</certificate>");
-    panxapi.fails(
-        &["-d", entry],
-        "vpn-1 cannot be deleted because of references from:",
-    );
+    panxapi.fails(&["-d", entry], "vpn-1 cannot be deleted because of references from:");
 
     // Neither a wrong certificate nor an edit of the whole entry is noticed before the commit.
     let broken = "<entry name=\"portal\"><certificate>ghost</certificate></entry>";
@@ -225,15 +177,9 @@ fn panxapi_works_through_a_deployment() {
     panxapi.succeeds(&["-o", "<revert><config></config></revert>"], "success");
     panxapi.succeeds(&["--rename", "--dst", "vpn-2", entry], "success");
     panxapi.succeeds(&["-xr", "-g", profile], ">vpn-2</certificate>");
-    panxapi.succeeds(
-        &["-C", "", "--force", "--sync", "--interval", "0.1"],
-        "committed",
-    );
+    panxapi.succeeds(&["-C", "", "--force", "--sync", "--interval", "0.1"], "committed");
     panxapi.succeeds(&["-d", profile], "success");
-    panxapi.succeeds(
-        &["-d", "/config/shared/certificate/entry[@name='vpn-2']"],
-        "success",
-    );
+    panxapi.succeeds(&["-d", "/config/shared/certificate/entry[@name='vpn-2']"], "success");
     panxapi.succeeds(&["-C", "", "--sync", "--interval", "0.1"], "committed");
 
     panxapi.key = "nonsense".to_owned();
@@ -264,8 +210,5 @@ fn pan_os_python_and_its_ha_helpers_work() {
         .output()
         .unwrap();
     let said = text(&output);
-    assert!(
-        output.status.success() && said.trim_end().ends_with("all well"),
-        "{said}"
-    );
+    assert!(output.status.success() && said.trim_end().ends_with("all well"), "{said}");
 }

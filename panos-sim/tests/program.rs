@@ -32,9 +32,7 @@ fn fails(command: &mut Command) -> Output {
 
 /// Asks for the version; returns the fingerprint of the certificate seen.
 fn ask(address: &str) -> String {
-    let context = SslContext::builder(SslMethod::tls_client())
-        .unwrap()
-        .build();
+    let context = SslContext::builder(SslMethod::tls_client()).unwrap().build();
     let tcp = TcpStream::connect(address).unwrap();
     let mut stream = Ssl::new(&context).unwrap().connect(tcp).unwrap();
     let certificate = stream.ssl().peer_certificate().unwrap();
@@ -43,9 +41,7 @@ fn ask(address: &str) -> String {
     let mut reply = String::new();
     let _ = stream.read_to_string(&mut reply);
     assert!(reply.contains("<sw-version>11.1.4</sw-version>"), "{reply}");
-    let digest = certificate
-        .digest(openssl::hash::MessageDigest::sha256())
-        .unwrap();
+    let digest = certificate.digest(openssl::hash::MessageDigest::sha256()).unwrap();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -64,24 +60,12 @@ fn prints_where_it_listens_logs_requests_and_ends_on_a_signal() {
     );
     let fingerprint = ask(ready["address"].as_str().unwrap());
     assert_eq!(ready["certificate_sha256"], fingerprint.as_str());
-    assert!(
-        ready["service_address"]
-            .as_str()
-            .unwrap()
-            .starts_with("127.0.0.1:")
-    );
-    assert!(
-        fs::read_to_string(certificate)
-            .unwrap()
-            .starts_with("-----BEGIN CERTIFICATE")
-    );
+    assert!(ready["service_address"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert!(fs::read_to_string(certificate).unwrap().starts_with("-----BEGIN CERTIFICATE"));
     let line = fs::read_to_string(log).unwrap();
     let record: RequestRecord = serde_json::from_str(line.trim_end()).unwrap();
     assert_eq!(record.query, "type=version&key=REDACTED");
-    assert_eq!(
-        (record.http_status, record.secret_in_url),
-        (Some(200), true)
-    );
+    assert_eq!((record.http_status, record.secret_in_url), (Some(200), true));
     let id = child.id().to_string();
     assert!(Command::new("kill").arg(&id).status().unwrap().success());
     assert!(child.wait().unwrap().success());
@@ -92,18 +76,8 @@ fn says_what_is_wrong_with_its_options() {
     let output = fails(program().args(["--api-key", "nobody:K"]));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("api key of unknown \"nobody\""), "{said}");
-    assert_eq!(
-        fails(program().args(["--commit-seconds", "-1"]))
-            .status
-            .code(),
-        Some(2)
-    );
-    assert_eq!(
-        fails(program().args(["--config", "/nonexistent"]))
-            .status
-            .code(),
-        Some(1)
-    );
+    assert_eq!(fails(program().args(["--commit-seconds", "-1"])).status.code(), Some(2));
+    assert_eq!(fails(program().args(["--config", "/nonexistent"])).status.code(), Some(1));
 }
 
 #[test]
@@ -141,23 +115,16 @@ fn every_option_is_documented() {
     let manual = fs::read_to_string(path).unwrap();
     let output = program().arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
-    let words = help
-        .split_whitespace()
-        .filter(|word| word.starts_with("--"));
+    let words = help.split_whitespace().filter(|word| word.starts_with("--"));
     let standard = ["--help", "--version"];
     for option in words.filter(|option| !standard.contains(option)) {
-        assert!(
-            manual.contains(&format!("`{option}")),
-            "{option} is not in the manual"
-        );
+        assert!(manual.contains(&format!("`{option}")), "{option} is not in the manual");
     }
 }
 
 #[test]
 fn starts_and_stops_inside_an_async_program() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let device = Simulator::start(Settings::default()).unwrap();
         assert_ne!(device.address(), device.service_address());

@@ -5,12 +5,13 @@ use secrecy::SecretSlice;
 use tokio::time::Instant;
 
 use super::failure::{Doing, Failure};
-use super::names::{ObjectName, ProfileName};
+use super::names::ObjectName;
 use super::observe::Observed;
 use super::plan::{Plan, Step};
 use super::record::{Record, Records};
 use super::request::{CommitScope, ContainerChoice, Upload, Wish};
 use super::undo::Undo;
+use super::uses::Use;
 use crate::certificate::Bundle;
 use crate::certificate::pkcs12::{self, Container, Passphrase};
 use crate::host::log::RunLog;
@@ -72,6 +73,10 @@ impl Application<'_> {
                 Step::Bind { profiles, to } => {
                     watch.begin(Phase::Bind);
                     self.bind(profiles, to).await.map_err(put_back)?;
+                }
+                Step::Rebind { uses, to } => {
+                    watch.begin(Phase::Bind);
+                    self.rebind(uses, to).await.map_err(put_back)?;
                 }
                 Step::Delete(object) => self.delete(object).await.map_err(put_back)?,
                 Step::Commit(scope) => {
@@ -151,16 +156,12 @@ impl Application<'_> {
         Ok(())
     }
 
-    async fn bind(
-        &mut self,
-        profiles: &[(ProfileName, Option<String>)],
-        to: &ObjectName,
-    ) -> Result<(), Failure> {
+    async fn bind(&mut self, profiles: &[(String, Option<String>)], to: &ObjectName) -> Result<(), Failure> {
         let mut entries = Vec::new();
         for (profile, now) in profiles {
             self.undo.push(Undo::BindBack { profile: profile.clone(), to: now.clone() });
             let mut entry = Element::new("entry").with(Element::new("certificate").with_text(to.as_str()));
-            entry.attributes.push(("name".to_owned(), profile.to_string()));
+            entry.attributes.push(("name".to_owned(), profile.clone()));
             entries.push(entry);
         }
         // One request for all profiles; `set` merges, so that nothing but the certificate is touched.
@@ -168,6 +169,16 @@ impl Application<'_> {
         self.session.set_all(&self.observed.place.profiles(), &entries).await.map_err(binding)?;
         for (profile, _) in profiles {
             self.log.say(&format!("Successfully updated SSL/TLS Profile {profile}"));
+        }
+        Ok(())
+    }
+
+    async fn rebind(&mut self, uses: &[Use], to: &ObjectName) -> Result<(), Failure> {
+        for place in uses {
+            self.undo.push(Undo::GiveBack(place.clone()));
+            let element = Element::new(place.element).with_text(to.as_str());
+            self.session.set(&place.at, &element).await.map_err(Failure::while_doing(Doing::Binding))?;
+            self.log.say(&format!("Successfully updated {}", place.label));
         }
         Ok(())
     }

@@ -57,6 +57,12 @@ pub struct Stopwatch {
     times: Vec<(Phase, Duration)>,
 }
 
+impl Default for Stopwatch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Stopwatch {
     /// Starts counting.
     #[must_use]
@@ -215,7 +221,7 @@ pub async fn look(
     watch.begin(Phase::Check);
     let offer = Offer { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
     let observed =
-        observe::observe(&session, wish, system, offer.fingerprint, keys.username_for(&host)).await?;
+        observe::observe(&session, wish, system, offer.fingerprint, keys.username_for(&host), made).await?;
     let plan = plan::plan(wish, offer, &observed, made)?;
     Ok(Looked { session, observed, plan })
 }
@@ -259,8 +265,13 @@ async fn transact(
     };
     let walked = application.walk(&plan, watch).await;
     if let Err((failure, aftermath)) = walked {
-        if aftermath == Aftermath::PutBack {
-            undo::put_back(&session, wish, &observed, &application.undo, log).await;
+        match aftermath {
+            Aftermath::PutBack => {
+                undo::put_back(&session, wish, &observed, &application.undo, log).await;
+            }
+            Aftermath::LeaveAlone => log.error(
+                "the commit may still come to its end, so nothing was put back: see the device's task manager",
+            ),
         }
         return Err(failure);
     }

@@ -9,6 +9,7 @@ pub mod plan;
 pub mod record;
 pub mod request;
 pub mod undo;
+pub mod uses;
 pub mod verify;
 
 pub use failure::Failure;

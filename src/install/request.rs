@@ -32,6 +32,8 @@ pub struct Wish {
     pub commit_timeout: Duration,
     /// What to do where the device has this very certificate already.
     pub existing: Existing,
+    /// What is rebound.
+    pub rebind: Rebind,
     /// How many older objects of this name stay; nothing means all.
     pub keep: Option<usize>,
     /// How the device's own HTTPS certificate is judged.
@@ -76,4 +78,13 @@ pub enum Existing {
     Keep,
     /// Import and commit it again.
     Replace,
+}
+
+/// What is rebound to the new certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rebind {
+    /// The profiles that were named.
+    Named,
+    /// Besides, everything that uses the object that is being replaced.
+    WhereUsed,
 }

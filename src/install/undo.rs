@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::names::{ObjectName, ProfileName};
 use super::observe::{self, Holdings, Observed};
 use super::request::Wish;
+use super::uses::Use;
 use crate::host::log::RunLog;
 use crate::panos::error::Error;
 use crate::panos::session::Session;
@@ -21,10 +22,12 @@ pub enum Undo {
     /// Bind a profile to what it was bound to.
     BindBack {
         /// The profile.
-        profile: ProfileName,
+        profile: String,
         /// What it was bound to.
         to: Option<String>,
     },
+    /// Give another place what it had.
+    GiveBack(Use),
 }
 
 /// Pauses between attempts: a device that restarts its management plane is back within a few minutes, but
@@ -99,7 +102,7 @@ async fn step_by_step(session: &Session, observed: &Observed, undo: &[Undo]) -> 
     for step in undo.iter().rev() {
         match step {
             Undo::BindBack { profile, to } => {
-                let path = observed.place.profile(profile.as_str())?;
+                let path = observed.place.profile(profile)?;
                 match to {
                     Some(name) => {
                         let element = Element::new("certificate").with_text(name);
@@ -107,6 +110,10 @@ async fn step_by_step(session: &Session, observed: &Observed, undo: &[Undo]) -> 
                     }
                     None => drop(session.delete(&path.step("certificate")).await.map_err(undoing)?),
                 }
+            }
+            Undo::GiveBack(place) => {
+                let element = Element::new(place.element).with_text(&place.from);
+                session.set(&place.at, &element).await.map_err(undoing)?;
             }
             Undo::Delete(name) => {
                 let path = observed.place.certificate(name.as_str())?;
@@ -135,6 +142,7 @@ fn left(step: &Undo) -> String {
     match step {
         Undo::Delete(name) => format!("the new certificate '{name}'"),
         Undo::Restore(name) => format!("the overwritten certificate '{name}'"),
+        Undo::GiveBack(place) => format!("{}, which used '{}' before", place.label, place.from),
         Undo::BindBack { profile, to } => {
             format!(
                 "the SSL/TLS profile '{profile}', bound before to '{}'",

@@ -1,6 +1,9 @@
 //! `type=commit`, and the scope that commits, validations and reverts share.
 
-use super::{Call, reply::Reply, reply::success};
+use super::{
+    call::Call,
+    reply::{Reply, success},
+};
 use crate::{
     config::Scope,
     device::{Commission, CommitAnswer, Device},
@@ -12,18 +15,11 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
     let cmd = call.request.required("cmd", "committing")?;
     let cmd = parse(cmd).map_err(|broken| Refusal::code(18, broken.to_string()))?;
     if cmd.name != "commit" {
-        return Err(Refusal::code(
-            17,
-            format!(" {} is not supported by this simulated device", cmd.name),
-        ));
+        return Err(Refusal::code(17, format!(" {} is not supported by this simulated device", cmd.name)));
     }
     if let Some(validate) = cmd.find("validate") {
         let wish = commission(validate)?;
-        return Ok(validating(device.validate(
-            call.session,
-            &wish.scope,
-            call.now,
-        )));
+        return Ok(validating(device.validate(call.session, &wish.scope, call.now)));
     }
     let wish = commission(&cmd)?;
     let answer = device.commit(call.session, &wish, call.now)?;
@@ -54,23 +50,14 @@ fn enqueued(text: &str, id: u64) -> Reply {
 
 fn commission(commit: &Element) -> Result<Commission, Refusal> {
     let force = commit.find("force");
-    let partial = commit
-        .find("partial")
-        .or_else(|| force.and_then(|force| force.find("partial")));
+    let partial = commit.find("partial").or_else(|| force.and_then(|force| force.find("partial")));
     let description = commit
         .text_of("description")
         .or_else(|| partial.and_then(|partial| partial.text_of("description")))
         .unwrap_or_default();
     let known = ["force", "partial", "description"];
-    if let Some(other) = commit
-        .children
-        .iter()
-        .find(|c| !known.contains(&c.name.as_str()))
-    {
-        return Err(Refusal::code(
-            17,
-            format!(" commit -> {} unexpected here", other.name),
-        ));
+    if let Some(other) = commit.children.iter().find(|c| !known.contains(&c.name.as_str())) {
+        return Err(Refusal::code(17, format!(" commit -> {} unexpected here", other.name)));
     }
     Ok(Commission {
         scope: partial.map(scope).transpose()?.unwrap_or_default(),

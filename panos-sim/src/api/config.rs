@@ -1,6 +1,9 @@
 //! `type=config`.
 
-use super::{Call, reply::Reply, reply::success};
+use super::{
+    call::Call,
+    reply::{Reply, success},
+};
 use crate::{
     config,
     device::Device,
@@ -15,15 +18,12 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         "get" => Ok(get(device, xpath)),
         "show" => show(device, xpath),
         "set" | "edit" | "delete" | "rename" => {
-            let path: Path = xpath
-                .parse()
-                .map_err(|_| Refusal::code(6, format!("Bad xpath {xpath}")))?;
+            let path: Path = xpath.parse().map_err(|_| Refusal::code(6, format!("Bad xpath {xpath}")))?;
             change(device, call, action, &path)
         }
-        "multi-config" => Err(Refusal::code(
-            14,
-            "multi-config is not enabled (request multi-config enabled)",
-        )),
+        "multi-config" => {
+            Err(Refusal::code(14, "multi-config is not enabled (request multi-config enabled)"))
+        }
         _ => Err(Refusal::bad_request("Illegal value for parameter action")),
     }
 }
@@ -40,10 +40,8 @@ fn get(device: &Device, xpath: &str) -> Reply {
         return Reply::Xml(envelope("7").child(Element::new("result")));
     }
     let count = nodes.len().to_string();
-    let result = Element::new("result")
-        .attribute("total-count", &count)
-        .attribute("count", &count)
-        .with(nodes);
+    let result =
+        Element::new("result").attribute("total-count", &count).attribute("count", &count).with(nodes);
     Reply::Xml(envelope("19").child(result))
 }
 
@@ -72,12 +70,7 @@ fn found(path: &Path, tree: &Element) -> Vec<Element> {
     nodes.into_iter().cloned().collect()
 }
 
-fn change(
-    device: &mut Device,
-    call: &Call<'_>,
-    action: &str,
-    path: &Path,
-) -> Result<Reply, Refusal> {
+fn change(device: &mut Device, call: &Call<'_>, action: &str, path: &Path) -> Result<Reply, Refusal> {
     let owner = &call.session.administrator;
     device.locks.allow_edit(owner, path)?;
     match action {
@@ -93,8 +86,7 @@ fn change(
         }
         _ => {
             let element = call.request.required("element", "configuring")?;
-            let elements =
-                parse_fragment(element).map_err(|broken| Refusal::code(18, broken.to_string()))?;
+            let elements = parse_fragment(element).map_err(|broken| Refusal::code(18, broken.to_string()))?;
             (device.config).change(owner, |tree| match action {
                 "set" => config::set(tree, path, elements),
                 _ => config::edit(tree, path, elements),

@@ -2,7 +2,7 @@
 
 use openssl::pkcs12::Pkcs12;
 
-use super::{Call, reply::Reply};
+use super::{call::Call, reply::Reply};
 use crate::{certificate::certificates_in, device::Device, refusal::Refusal, xml::Step};
 
 pub(super) fn answer(device: &Device, call: &Call<'_>) -> Result<Reply, Refusal> {
@@ -29,10 +29,7 @@ pub(super) fn answer(device: &Device, call: &Call<'_>) -> Result<Reply, Refusal>
     let leaf = chain.first().ok_or_else(failed)?;
     let key = match include_key {
         true if entry.text_of("block-private-key") == Some("yes") => {
-            return Err(Refusal::code(
-                15,
-                format!("Private key of {name} is blocked from export"),
-            ));
+            return Err(Refusal::code(15, format!("Private key of {name} is blocked from export")));
         }
         true => {
             let blob = entry.text_of("private-key").ok_or_else(failed)?;
@@ -64,8 +61,5 @@ pub(super) fn answer(device: &Device, call: &Call<'_>) -> Result<Reply, Refusal>
         }
         _ => return Err(Refusal::bad_request("Illegal value for parameter format")),
     };
-    Ok(Reply::File {
-        name: format!("cert_{name}.{extension}"),
-        content,
-    })
+    Ok(Reply::File { name: format!("cert_{name}.{extension}"), content })
 }

@@ -6,7 +6,7 @@ use openssl::{
     x509::X509,
 };
 
-use super::{Call, reply::Reply};
+use super::{call::Call, reply::Reply};
 use crate::{
     certificate::{Contents, Pkcs12Error, certificate_entry, open},
     device::Device,
@@ -41,17 +41,12 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         Category::Certificate if !pkcs12 => request.param("passphrase").unwrap_or_default(),
         _ => request.required("passphrase", doing)?,
     };
-    let file = request
-        .file
-        .as_deref()
-        .ok_or_else(|| Refusal::missing("file", doing))?;
+    let file = request.file.as_deref().ok_or_else(|| Refusal::missing("file", doing))?;
     check_name(name, word, device.settings.longest_name())?;
     let path = place(device, call)?
         .then(Step::Named("certificate".into()))
         .then(Step::Entry("entry".into(), name.to_owned()));
-    device
-        .locks
-        .allow_edit(&call.session.administrator, &path)?;
+    device.locks.allow_edit(&call.session.administrator, &path)?;
 
     let contents = if pkcs12 {
         open(file, passphrase, device.settings.legacy_only).map_err(|why| match why {
@@ -72,21 +67,15 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
     };
     let entry = upload.entry(device, &path, contents)?;
     (device.config).change(&call.session.administrator, |tree| {
-        let place = path
-            .ensure(tree)
-            .ok_or_else(|| Refusal::code(6, "Bad xpath"))?;
+        let place = path.ensure(tree).ok_or_else(|| Refusal::code(6, "Bad xpath"))?;
         *place = entry;
         Ok(())
     })?;
-    Ok(Reply::text(format!(
-        "Successfully imported {name} into candidate configuration"
-    )))
+    Ok(Reply::text(format!("Successfully imported {name} into candidate configuration")))
 }
 
 fn no_certificate(name: &str) -> Refusal {
-    Refusal::line(format!(
-        "Import of {name} failed. Failed to extract certificate"
-    ))
+    Refusal::line(format!("Import of {name} failed. Failed to extract certificate"))
 }
 
 /// Code 17 for a name the device does not take: too long, or beginning with anything but a letter
@@ -94,57 +83,34 @@ fn no_certificate(name: &str) -> Refusal {
 fn check_name(name: &str, category: &str, longest: usize) -> Result<(), Refusal> {
     let fits = name.chars().count() <= longest
         && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || " ._-".contains(c));
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || " ._-".contains(c));
     if fits {
         return Ok(());
     }
     let path = format!(" upload -> {category} -> certificate-name");
-    Err(Refusal::cdata(
-        17,
-        vec![
-            format!("{path} '{name}' is invalid"),
-            format!("{path} is invalid"),
-        ],
-    ))
+    Err(Refusal::cdata(17, vec![format!("{path} '{name}' is invalid"), format!("{path} is invalid")]))
 }
 
 /// Where it goes: shared, a virtual system, or a template.
 fn place(device: &Device, call: &Call<'_>) -> Result<Path, Refusal> {
     let request = call.request;
     let unknown = |kind: &str, name: &str| {
-        Refusal::code(
-            17,
-            format!(" upload -> {kind} '{name}' is not a valid reference"),
-        )
+        Refusal::code(17, format!(" upload -> {kind} '{name}' is not a valid reference"))
     };
     if let Some(template) = request.param("target-tpl").filter(|name| !name.is_empty()) {
-        if !device
-            .settings
-            .templates
-            .iter()
-            .any(|known| known == template)
-        {
+        if !device.settings.templates.iter().any(|known| known == template) {
             return Err(unknown("target-tpl", template));
         }
         // target-tpl-vsys is ignored, as real devices do up to 11.x (PAN-257229).
         return Ok(["template"]
             .into_iter()
-            .fold(crate::config::device_entry(), |path, step| {
-                path.then(Step::Named(step.into()))
-            })
+            .fold(crate::config::device_entry(), |path, step| path.then(Step::Named(step.into())))
             .then(Step::Entry("entry".into(), template.to_owned()))
             .then(Step::Named("config".into()))
             .then(Step::Named("shared".into())));
     }
-    match request
-        .param("vsys")
-        .filter(|v| !v.is_empty() && *v != "shared")
-    {
-        Some(vsys) if !device.settings.vsys.iter().any(|known| known == vsys) => {
-            Err(unknown("vsys", vsys))
-        }
+    match request.param("vsys").filter(|v| !v.is_empty() && *v != "shared") {
+        Some(vsys) if !device.settings.vsys.iter().any(|known| known == vsys) => Err(unknown("vsys", vsys)),
         vsys => Ok(device.base(vsys)),
     }
 }
@@ -159,10 +125,7 @@ fn read_pem(file: &[u8], passphrase: &str) -> Contents {
             bytes.len()
         }))
     });
-    Contents {
-        certificates: X509::stack_from_pem(file).unwrap_or_default(),
-        key: key.ok(),
-    }
+    Contents { certificates: X509::stack_from_pem(file).unwrap_or_default(), key: key.ok() }
 }
 
 /// An upload whose parameters are in order.
@@ -175,12 +138,7 @@ struct Upload<'a> {
 
 impl Upload<'_> {
     /// The entry the candidate is to hold.
-    fn entry(
-        &self,
-        device: &mut Device,
-        path: &Path,
-        contents: Contents,
-    ) -> Result<Element, Refusal> {
+    fn entry(&self, device: &mut Device, path: &Path, contents: Contents) -> Result<Element, Refusal> {
         let existing = path.first(device.config.candidate()).cloned();
         match self.category {
             Category::Certificate => {
@@ -190,23 +148,19 @@ impl Upload<'_> {
                 Ok(entry.with(key))
             }
             Category::PrivateKey => {
-                let key = contents
-                    .key
-                    .ok_or_else(|| self.pair_failed("private key doesn't exist for csr"))?;
+                let key =
+                    contents.key.ok_or_else(|| self.pair_failed("private key doesn't exist for csr"))?;
                 // The device's own words for this are not known.
-                let entry =
-                    existing.ok_or_else(|| self.pair_failed("Certificate does not exist"))?;
+                let entry = existing.ok_or_else(|| self.pair_failed("Certificate does not exist"))?;
                 Ok(self.with_key(device, entry, key))
             }
             Category::KeyPair => {
                 if contents.certificates.is_empty() {
                     return Err(no_certificate(self.name));
                 }
-                let key = contents
-                    .key
-                    .ok_or_else(|| self.pair_failed("private key doesn't exist for csr"))?;
-                let fits = (contents.certificates[0].public_key())
-                    .is_ok_and(|public| public.public_eq(&key));
+                let key =
+                    contents.key.ok_or_else(|| self.pair_failed("private key doesn't exist for csr"))?;
+                let fits = (contents.certificates[0].public_key()).is_ok_and(|public| public.public_eq(&key));
                 if !fits {
                     return Err(self.pair_failed("Mismatched public and private keys"));
                 }
@@ -217,10 +171,7 @@ impl Upload<'_> {
     }
 
     fn pair_failed(&self, why: &str) -> Refusal {
-        Refusal::line(format!(
-            "Import of certificate and private-key {} failed. {why}",
-            self.name
-        ))
+        Refusal::line(format!("Import of certificate and private-key {} failed. {why}", self.name))
     }
 
     fn certificate(&self, device: &Device, mut chain: Vec<X509>) -> Result<Element, Refusal> {
@@ -230,10 +181,7 @@ impl Upload<'_> {
         let leaf = chain.first().ok_or_else(|| no_certificate(self.name))?;
         let now = Asn1Time::days_from_now(0);
         if now.is_ok_and(|now| leaf.not_after() < now) {
-            return Err(Refusal::line(format!(
-                "Import of {} failed. Certificate is expired",
-                self.name
-            )));
+            return Err(Refusal::line(format!("Import of {} failed. Certificate is expired", self.name)));
         }
         certificate_entry(self.name, &chain).map_err(|_| no_certificate(self.name))
     }

@@ -1,5 +1,6 @@
 //! The XML API: a request in, a reply out. Knows nothing of sockets.
 
+mod call;
 mod commit;
 mod config;
 mod export;
@@ -19,6 +20,7 @@ use crate::{
     refusal::Refusal,
     xml::Element,
 };
+use call::Call;
 use reply::Reply;
 
 /// A reply and who it is for.
@@ -34,10 +36,7 @@ pub(crate) fn answer(device: &mut Device, request: &ApiRequest, now: Instant) ->
     let mut administrator = None;
     let reply = dispatch(device, request, now, &mut administrator);
     device.advance(now);
-    Answered {
-        answer: Answer::from(reply),
-        administrator,
-    }
+    Answered { answer: Answer::from(reply), administrator }
 }
 
 fn dispatch(
@@ -47,10 +46,7 @@ fn dispatch(
     administrator: &mut Option<String>,
 ) -> Result<Reply, Refusal> {
     if !matches!(request.path.trim_end_matches('/'), "/api") {
-        return Err(Refusal::bad_request(format!(
-            "Illegal path {}",
-            request.path
-        )));
+        return Err(Refusal::bad_request(format!("Illegal path {}", request.path)));
     }
     let kind = request.required("type", "calling the API")?;
     if kind == "keygen" {
@@ -75,11 +71,7 @@ fn dispatch(
     if let Some(right) = right {
         session.needs(right)?;
     }
-    let call = Call {
-        session: &session,
-        request,
-        now,
-    };
+    let call = Call { session: &session, request, now };
     match kind {
         "config" => config::answer(device, &call),
         "op" => op::answer(device, &call),
@@ -88,13 +80,6 @@ fn dispatch(
         "export" => export::answer(device, &call),
         _ => Ok(version(device)),
     }
-}
-
-/// An authenticated request.
-struct Call<'a> {
-    session: &'a Session,
-    request: &'a ApiRequest,
-    now: Instant,
 }
 
 fn authenticate(device: &Device, request: &ApiRequest, now: Instant) -> Result<Session, Refusal> {
@@ -126,14 +111,12 @@ fn version(device: &Device) -> Reply {
     let settings = &device.settings;
     let multi_vsys = if settings.multi_vsys { "on" } else { "off" };
     Reply::Spaced(
-        Element::new("response")
-            .attribute("status", "success")
-            .child(
-                Element::new("result")
-                    .child(Element::leaf("sw-version", &settings.sw_version))
-                    .child(Element::leaf("multi-vsys", multi_vsys))
-                    .child(Element::leaf("model", &settings.model))
-                    .child(Element::leaf("serial", &settings.serial)),
-            ),
+        Element::new("response").attribute("status", "success").child(
+            Element::new("result")
+                .child(Element::leaf("sw-version", &settings.sw_version))
+                .child(Element::leaf("multi-vsys", multi_vsys))
+                .child(Element::leaf("model", &settings.model))
+                .child(Element::leaf("serial", &settings.serial)),
+        ),
     )
 }

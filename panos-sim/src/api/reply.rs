@@ -35,11 +35,7 @@ impl Reply {
 
     /// `status="success"` with a code and a text in `msg`.
     pub(super) fn code(code: u16, text: &str) -> Self {
-        Self::Xml(
-            success()
-                .attribute("code", code.to_string())
-                .child(Element::leaf("msg", text)),
-        )
+        Self::Xml(success().attribute("code", code.to_string()).child(Element::leaf("msg", text)))
     }
 
     /// Code 20: done, nothing to show.

@@ -29,17 +29,12 @@ pub(crate) fn is_secret(parameter: &str) -> bool {
 
 impl ApiRequest {
     pub(crate) fn param(&self, name: &str) -> Option<&str> {
-        self.params
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
+        self.params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// A parameter that must be there and not be empty; `doing` completes the device's sentence.
     pub(crate) fn required(&self, name: &str, doing: &str) -> Result<&str, Refusal> {
-        self.param(name)
-            .filter(|value| !value.is_empty())
-            .ok_or_else(|| Refusal::missing(name, doing))
+        self.param(name).filter(|value| !value.is_empty()).ok_or_else(|| Refusal::missing(name, doing))
     }
 
     /// How the caller shows who it is; a header outranks a parameter.

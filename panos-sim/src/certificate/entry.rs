@@ -33,10 +33,7 @@ pub(crate) fn certificate_entry(name: &str, chain: &[X509]) -> Result<Element, E
     }
     let hash = |hash: u32| format!("{hash:08x}");
     Ok(Element::entry(name)
-        .child(Element::leaf(
-            "subject-hash",
-            hash(leaf.subject_name_hash()),
-        ))
+        .child(Element::leaf("subject-hash", hash(leaf.subject_name_hash())))
         .child(Element::leaf("issuer-hash", hash(leaf.issuer_name_hash())))
         .child(Element::leaf("not-valid-before", date(leaf.not_before())))
         .child(Element::leaf("issuer", slashes(leaf.issuer_name())))
@@ -51,10 +48,7 @@ pub(crate) fn certificate_entry(name: &str, chain: &[X509]) -> Result<Element, E
 
 /// The certificates of an entry, leaf first; none for what cannot be read.
 pub(crate) fn certificates_in(entry: &Element) -> Vec<X509> {
-    entry
-        .text_of("public-key")
-        .and_then(|pem| X509::stack_from_pem(pem.as_bytes()).ok())
-        .unwrap_or_default()
+    entry.text_of("public-key").and_then(|pem| X509::stack_from_pem(pem.as_bytes()).ok()).unwrap_or_default()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -79,7 +73,5 @@ fn slashes(name: &X509NameRef) -> String {
 
 /// OpenSSL offers no view of the basic constraints, but prints them.
 fn is_ca(certificate: &X509Ref) -> bool {
-    certificate
-        .to_text()
-        .is_ok_and(|printed| text(&printed).contains("CA:TRUE"))
+    certificate.to_text().is_ok_and(|printed| text(&printed).contains("CA:TRUE"))
 }

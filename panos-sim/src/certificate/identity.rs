@@ -30,9 +30,7 @@ impl Identity {
     /// Whether both show the same and sign with the same key.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         let der = |identity: &Self| -> Vec<_> {
-            (identity.chain.iter())
-                .map(|c| c.to_der().unwrap_or_default())
-                .collect()
+            (identity.chain.iter()).map(|c| c.to_der().unwrap_or_default()).collect()
         };
         self.key.public_eq(&other.key) && der(self) == der(other)
     }

@@ -31,7 +31,6 @@ impl Keyring {
     /// Takes over what another device knows (HA synchronisation, same master key).
     pub(crate) fn learn(&mut self, other: &Self) {
         let keys = other.0.iter();
-        self.0
-            .extend(keys.map(|(blob, key)| (blob.clone(), key.clone())));
+        self.0.extend(keys.map(|(blob, key)| (blob.clone(), key.clone())));
     }
 }

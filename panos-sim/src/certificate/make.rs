@@ -24,19 +24,12 @@ const V1: i32 = 0;
 const V3: i32 = 2;
 
 /// The identity that these settings describe; `hostname` is the subject of a self-made one.
-pub(crate) fn management_identity(
-    wish: &ManagementCertificate,
-    hostname: &str,
-) -> Result<Identity> {
+pub(crate) fn management_identity(wish: &ManagementCertificate, hostname: &str) -> Result<Identity> {
     let identity = match wish {
         ManagementCertificate::SelfSigned => self_signed(hostname, V3, true)?,
         ManagementCertificate::SelfSignedLeaf => self_signed(hostname, V3, false)?,
         ManagementCertificate::SelfSignedV1 => self_signed(hostname, V1, false)?,
-        ManagementCertificate::Issued {
-            name,
-            ca_certificate,
-            ca_key,
-        } => {
+        ManagementCertificate::Issued { name, ca_certificate, ca_key } => {
             let ca = X509::from_pem(pem::text(ca_certificate)?.as_bytes())?;
             let ca_key = private_key(&pem::text(ca_key)?)?;
             let key = new_key()?;
@@ -65,9 +58,7 @@ pub(crate) fn management_identity(
 
 fn private_key(pem: &str) -> Result<PKey<Private>> {
     // With the callback form OpenSSL does not ask on the terminal for a passphrase.
-    Ok(PKey::private_key_from_pem_callback(pem.as_bytes(), |_| {
-        Ok(0)
-    })?)
+    Ok(PKey::private_key_from_pem_callback(pem.as_bytes(), |_| Ok(0))?)
 }
 
 fn new_key() -> Result<PKey<Private>> {
@@ -102,10 +93,7 @@ fn blank(name: &str, key: &PKey<Private>, version: i32) -> Result<X509Builder> {
     builder.set_subject_name(&subject)?;
     // An hour in the past: the clocks of a test's processes need not agree to the second.
     let earlier = chrono::Utc::now().timestamp() - 3600;
-    let (from, to) = (
-        Asn1Time::from_unix(earlier)?,
-        Asn1Time::days_from_now(DAYS)?,
-    );
+    let (from, to) = (Asn1Time::from_unix(earlier)?, Asn1Time::days_from_now(DAYS)?);
     builder.set_not_before(&from)?;
     builder.set_not_after(&to)?;
     builder.set_pubkey(key)?;

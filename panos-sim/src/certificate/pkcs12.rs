@@ -27,33 +27,19 @@ pub(crate) enum Pkcs12Error {
 
 /// Opens a container. With `legacy_only`, whatever is not protected the PKCS#12 v1 way (3DES or
 /// RC2, SHA-1 MAC) is unreadable.
-pub(crate) fn open(
-    der: &[u8],
-    passphrase: &str,
-    legacy_only: bool,
-) -> Result<Contents, Pkcs12Error> {
+pub(crate) fn open(der: &[u8], passphrase: &str, legacy_only: bool) -> Result<Contents, Pkcs12Error> {
     load_old_ciphers();
     let container = Pkcs12::from_der(der).map_err(|_| Pkcs12Error::Unreadable)?;
     if legacy_only && !is_legacy(der) {
         return Err(Pkcs12Error::Unreadable);
     }
     let parsed = container.parse2(passphrase).map_err(|errors| {
-        let mac = errors
-            .errors()
-            .iter()
-            .any(|e| e.reason().is_some_and(|r| r.contains("mac verify")));
-        if mac {
-            Pkcs12Error::Passphrase
-        } else {
-            Pkcs12Error::Unreadable
-        }
+        let mac = errors.errors().iter().any(|e| e.reason().is_some_and(|r| r.contains("mac verify")));
+        if mac { Pkcs12Error::Passphrase } else { Pkcs12Error::Unreadable }
     })?;
     let mut certificates: Vec<X509> = parsed.cert.into_iter().collect();
     certificates.extend(parsed.ca.into_iter().flatten());
-    Ok(Contents {
-        certificates,
-        key: parsed.pkey,
-    })
+    Ok(Contents { certificates, key: parsed.pkey })
 }
 
 /// RC2-40, the certificates' cipher of old containers, is in OpenSSL's legacy provider. Where that
@@ -96,12 +82,8 @@ fn take(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let mut length = usize::from(first);
     if first & 0x80 != 0 {
         let count = usize::from(first & 0x7f);
-        let bytes = rest
-            .get(..count)
-            .filter(|b| !b.is_empty() && b.len() <= 4)?;
-        length = bytes
-            .iter()
-            .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let bytes = rest.get(..count).filter(|b| !b.is_empty() && b.len() <= 4)?;
+        length = bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
         rest = &rest[count..];
     }
     let content = rest.get(..length)?;
@@ -127,10 +109,7 @@ mod tests {
         builder.name("a").pkey(&key);
         if !modern {
             let triple_des = Nid::PBE_WITHSHA1AND3_KEY_TRIPLEDES_CBC;
-            builder
-                .key_algorithm(triple_des)
-                .cert_algorithm(triple_des)
-                .mac_md(MessageDigest::sha1());
+            builder.key_algorithm(triple_des).cert_algorithm(triple_des).mac_md(MessageDigest::sha1());
         }
         builder.build2("secret").unwrap().to_der().unwrap()
     }
@@ -146,17 +125,8 @@ mod tests {
     fn tells_a_wrong_passphrase_from_a_wrong_file() {
         let error = |der: &[u8], pass, legacy| open(der, pass, legacy).err();
         assert_eq!(error(&container(true), "secret", false), None);
-        assert_eq!(
-            error(&container(true), "no", false),
-            Some(Pkcs12Error::Passphrase)
-        );
-        assert_eq!(
-            error(&container(true), "secret", true),
-            Some(Pkcs12Error::Unreadable)
-        );
-        assert_eq!(
-            error(b"-----BEGIN", "secret", false),
-            Some(Pkcs12Error::Unreadable)
-        );
+        assert_eq!(error(&container(true), "no", false), Some(Pkcs12Error::Passphrase));
+        assert_eq!(error(&container(true), "secret", true), Some(Pkcs12Error::Unreadable));
+        assert_eq!(error(b"-----BEGIN", "secret", false), Some(Pkcs12Error::Unreadable));
     }
 }

@@ -20,11 +20,7 @@ pub(crate) fn set(tree: &mut Element, path: &Path, elements: Vec<Element>) -> Re
 }
 
 fn merge(into: &mut Element, element: Element) {
-    match into
-        .children
-        .iter_mut()
-        .find(|c| c.is_same_object(&element))
-    {
+    match into.children.iter_mut().find(|c| c.is_same_object(&element)) {
         Some(known) => {
             if element.children.is_empty() {
                 known.text = element.text;
@@ -38,11 +34,7 @@ fn merge(into: &mut Element, element: Element) {
 }
 
 /// `action=edit`: replaces the node by the element, which must repeat the path's last step.
-pub(crate) fn edit(
-    tree: &mut Element,
-    path: &Path,
-    mut elements: Vec<Element>,
-) -> Result<(), Refusal> {
+pub(crate) fn edit(tree: &mut Element, path: &Path, mut elements: Vec<Element>) -> Result<(), Refusal> {
     let (Some(element), true) = (elements.pop(), elements.is_empty()) else {
         return Err(Refusal::code(12, "edit needs exactly one element"));
     };
@@ -54,10 +46,7 @@ pub(crate) fn edit(
     if !fits || path.steps.len() < 2 {
         return Err(Refusal::code(
             12,
-            format!(
-                "element {} does not match the xpath's last node",
-                element.name
-            ),
+            format!("element {} does not match the xpath's last node", element.name),
         ));
     }
     let parent = Path::of(path.steps[..path.steps.len() - 1].to_vec());
@@ -101,8 +90,7 @@ pub(crate) fn rename(tree: &mut Element, path: &Path, name: &str) -> Result<(), 
 
 fn reach<'a>(tree: &'a mut Element, path: &Path) -> Result<&'a mut Element, Refusal> {
     inside_config(path)?;
-    path.ensure(tree)
-        .ok_or_else(|| Refusal::code(6, format!("Bad xpath {path}")))
+    path.ensure(tree).ok_or_else(|| Refusal::code(6, format!("Bad xpath {path}")))
 }
 
 /// A path that does not start at `/config` is answered as one without the right to it.

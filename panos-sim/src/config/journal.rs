@@ -58,9 +58,7 @@ impl Change {
     /// The virtual system the object belongs to.
     fn vsys(&self) -> Option<&str> {
         let steps = &self.path.steps;
-        let at = steps
-            .iter()
-            .position(|step| *step == Step::Named("vsys".into()))?;
+        let at = steps.iter().position(|step| *step == Step::Named("vsys".into()))?;
         steps.get(at + 1).map(Step::word)
     }
 }
@@ -80,10 +78,7 @@ impl Scope {
     /// Only the changes of one administrator.
     #[cfg(test)]
     pub(crate) fn of(administrator: &str) -> Self {
-        Self {
-            administrators: Some(vec![administrator.to_owned()]),
-            ..Self::default()
-        }
+        Self { administrators: Some(vec![administrator.to_owned()]), ..Self::default() }
     }
 
     /// Whether it leaves anything out.
@@ -92,8 +87,7 @@ impl Scope {
     }
 
     pub(crate) fn covers(&self, change: &Change) -> bool {
-        let by_admin =
-            (self.administrators.as_ref()).is_none_or(|admins| admins.contains(&change.owner));
+        let by_admin = (self.administrators.as_ref()).is_none_or(|admins| admins.contains(&change.owner));
         let by_vsys = match (&self.vsys, change.vsys()) {
             (Some(listed), Some(vsys)) => listed.iter().any(|name| name == vsys),
             _ => true,
@@ -120,8 +114,7 @@ pub(super) fn add(
             known.time = time.to_owned();
             continue;
         }
-        let above = (journal.iter_mut())
-            .find(|change| change.owner == owner && change.path.contains(&path));
+        let above = (journal.iter_mut()).find(|change| change.owner == owner && change.path.contains(&path));
         if let Some(above) = above {
             above.serial = serial;
             above.time = time.to_owned();

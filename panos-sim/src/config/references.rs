@@ -18,10 +18,7 @@ impl Place {
     pub(crate) fn words(&self) -> String {
         let mut words: Vec<&str> = self.path.steps.iter().map(Step::word).collect();
         // A list's item is the name itself; the message says where it stands.
-        if matches!(
-            self.path.steps.last(),
-            Some(Step::Text(..) | Step::Entry(..))
-        ) {
+        if matches!(self.path.steps.last(), Some(Step::Text(..) | Step::Entry(..))) {
             words.pop();
         }
         words.retain(|word| !["config", "devices", "localhost.localdomain"].contains(word));
@@ -58,9 +55,7 @@ pub(crate) fn refer_to_certificate(tree: &Element) -> Vec<Place> {
         let is_leaf = element.children.is_empty() && !text.is_empty();
         match element.get("name") {
             Some(name) => (parent == "CA").then(|| name.to_owned()),
-            None if is_leaf
-                && (LEAVES.contains(&element.name.as_str()) || PARENTS.contains(&parent)) =>
-            {
+            None if is_leaf && (LEAVES.contains(&element.name.as_str()) || PARENTS.contains(&parent)) => {
                 Some(text.to_owned())
             }
             None => None,
@@ -89,10 +84,7 @@ fn walk(element: &Element, path: &Path, rule: Rule<'_>, found: &mut Vec<Place>) 
     for child in &element.children {
         let below = path.then(Step::to(child));
         if let Some(name) = rule(child, &element.name) {
-            found.push(Place {
-                path: below.clone(),
-                name,
-            });
+            found.push(Place { path: below.clone(), name });
         }
         walk(child, &below, rule, found);
     }
@@ -121,9 +113,7 @@ fn users(tree: &Element, path: &Path, name: &str) -> Vec<Place> {
         _ => refer_to_profile(tree),
     };
     let everywhere = base.steps.len() == 2;
-    all.into_iter()
-        .filter(|place| place.name == name && (everywhere || base.contains(&place.path)))
-        .collect()
+    all.into_iter().filter(|place| place.name == name && (everywhere || base.contains(&place.path))).collect()
 }
 
 /// Code 10 when somebody still uses the object.
@@ -149,11 +139,7 @@ pub(super) fn follow_rename(tree: &mut Element, path: &Path, old: &str, new: &st
         let Some(element) = place.path.first_mut(tree) else {
             continue;
         };
-        match element
-            .attributes
-            .iter_mut()
-            .find(|(name, _)| name == "name")
-        {
+        match element.attributes.iter_mut().find(|(name, _)| name == "name") {
             Some((_, value)) => new.clone_into(value),
             None => new.clone_into(&mut element.text),
         }

@@ -58,10 +58,7 @@ fn check_names(profile: &str, known: &[&str], elements: &[Element]) -> Result<()
         Some(element) => Err(Refusal::cdata(
             12,
             vec![
-                format!(
-                    " ssl-tls-service-profile -> {profile} -> {} unexpected here",
-                    element.name
-                ),
+                format!(" ssl-tls-service-profile -> {profile} -> {} unexpected here", element.name),
                 " ssl-tls-service-profile is invalid".to_owned(),
             ],
         )),

@@ -37,9 +37,7 @@ fn mark_all(element: &mut Element, change: &Change) {
 }
 
 fn mark(element: &mut Element, change: &Change) {
-    element
-        .attributes
-        .retain(|(name, _)| !["admin", "dirtyId", "time"].contains(&name.as_str()));
+    element.attributes.retain(|(name, _)| !["admin", "dirtyId", "time"].contains(&name.as_str()));
     element.attributes.extend([
         ("admin".to_owned(), change.owner.clone()),
         ("dirtyId".to_owned(), change.serial.to_string()),

@@ -30,9 +30,7 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Whether this job already holds the change in its latest state.
     pub(crate) fn holds(&self, change: &Change) -> bool {
-        self.changes
-            .iter()
-            .any(|own| own.serial == change.serial && own.path == change.path)
+        self.changes.iter().any(|own| own.serial == change.serial && own.path == change.path)
     }
 
     /// Whether it leaves out what is not among its changes.
@@ -52,12 +50,7 @@ impl Snapshot {
 impl Configuration {
     /// A configuration without pending changes.
     pub(crate) fn new(running: Element) -> Self {
-        Self {
-            candidate: running.clone(),
-            running,
-            journal: Vec::new(),
-            serial: 0,
-        }
+        Self { candidate: running.clone(), running, journal: Vec::new(), serial: 0 }
     }
 
     pub(crate) fn candidate(&self) -> &Element {
@@ -99,13 +92,7 @@ impl Configuration {
         }
         if !differences.is_empty() {
             self.serial += 1;
-            journal::add(
-                &mut self.journal,
-                owner,
-                differences,
-                &clock::stamp(),
-                self.serial,
-            );
+            journal::add(&mut self.journal, owner, differences, &clock::stamp(), self.serial);
         }
         self.candidate = after;
         self.forget_settled();
@@ -215,26 +202,14 @@ mod tests {
     fn put(store: &mut Configuration, owner: &str, path: &str, element: &str) {
         let path: Path = path.parse().unwrap();
         let elements = parse_fragment(element).unwrap();
-        store
-            .change(owner, |tree| set(tree, &path, elements))
-            .unwrap();
+        store.change(owner, |tree| set(tree, &path, elements)).unwrap();
     }
 
     #[test]
     fn a_partial_commit_leaves_the_others_changes_pending() {
         let mut store = store();
-        put(
-            &mut store,
-            "jane",
-            "/config/shared/address/entry[@name='a']",
-            "<fqdn>a.test</fqdn>",
-        );
-        put(
-            &mut store,
-            "me",
-            "/config/shared/address/entry[@name='b']",
-            "<fqdn>b.test</fqdn>",
-        );
+        put(&mut store, "jane", "/config/shared/address/entry[@name='a']", "<fqdn>a.test</fqdn>");
+        put(&mut store, "me", "/config/shared/address/entry[@name='b']", "<fqdn>b.test</fqdn>");
         let snapshot = store.snapshot(&Scope::of("me"));
         let outcome = store.outcome(&snapshot);
         store.install(outcome);
@@ -250,12 +225,7 @@ mod tests {
     fn a_revert_leaves_no_trace_of_what_was_made_on_the_way() {
         let mut store = store();
         let before = store.candidate().clone();
-        put(
-            &mut store,
-            "me",
-            "/config/shared/address/entry[@name='b']",
-            "<fqdn>b.test</fqdn>",
-        );
+        put(&mut store, "me", "/config/shared/address/entry[@name='b']", "<fqdn>b.test</fqdn>");
         assert_ne!(store.candidate(), &before);
         store.revert(&Scope::of("me"));
         assert_eq!(store.candidate(), &before);
@@ -267,15 +237,8 @@ mod tests {
         let mut store = store();
         let before = store.candidate().clone();
         let path: Path = "/config/shared/address/entry[@name='b']".parse().unwrap();
-        put(
-            &mut store,
-            "me",
-            "/config/shared/address/entry[@name='b']",
-            "<fqdn>b.test</fqdn>",
-        );
-        store
-            .change("me", |tree| Ok::<_, ()>(path.remove(tree)))
-            .unwrap();
+        put(&mut store, "me", "/config/shared/address/entry[@name='b']", "<fqdn>b.test</fqdn>");
+        store.change("me", |tree| Ok::<_, ()>(path.remove(tree))).unwrap();
         assert_eq!(store.candidate(), &before);
         assert!(store.journal().is_empty());
     }

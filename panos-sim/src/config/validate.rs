@@ -39,15 +39,11 @@ fn unless_resolved(tree: &Element, place: &Place, list: &str, lines: &mut Vec<St
 }
 
 fn profiles(tree: &Element, base: &Path, lines: &mut Vec<String>) {
-    let profiles = base
-        .then(Step::Named(PROFILES.into()))
-        .then(Step::Named("entry".into()));
+    let profiles = base.then(Step::Named(PROFILES.into())).then(Step::Named("entry".into()));
     for profile in profiles.select(tree) {
         if profile.find("protocol-settings").is_none() {
             let name = profile.get("name").unwrap_or_default();
-            lines.push(format!(
-                " {PROFILES} -> {name} is missing 'protocol-settings'"
-            ));
+            lines.push(format!(" {PROFILES} -> {name} is missing 'protocol-settings'"));
         }
     }
 }
@@ -55,9 +51,7 @@ fn profiles(tree: &Element, base: &Path, lines: &mut Vec<String>) {
 /// Shared, Panorama's own, and every virtual system.
 fn bases(tree: &Element) -> Vec<Path> {
     let mut bases = vec![base(false, None), base(true, None)];
-    let vsys = device_entry()
-        .then(Step::Named("vsys".into()))
-        .then(Step::Named("entry".into()));
+    let vsys = device_entry().then(Step::Named("vsys".into())).then(Step::Named("entry".into()));
     let names = vsys.select(tree).into_iter().filter_map(|v| v.get("name"));
     bases.extend(names.map(|name| base(false, Some(name))));
     bases
@@ -67,27 +61,17 @@ fn bases(tree: &Element) -> Vec<Path> {
 /// configuration the place lies in, or shared. Templates are looked at as a whole.
 fn resolves(tree: &Element, from: &Path, list: &str, name: &str) -> bool {
     let named = |base: Path| {
-        base.then(Step::Named(list.to_owned()))
-            .then(Step::Entry("entry".into(), name.to_owned()))
+        base.then(Step::Named(list.to_owned())).then(Step::Entry("entry".into(), name.to_owned()))
     };
     let shared = [base(false, None), base(true, None)];
     let above = (3..from.steps.len()).map(|n| Path::of(from.steps[..n].to_vec()));
     let template = template_shared(from);
-    shared
-        .into_iter()
-        .chain(above)
-        .chain(template)
-        .any(|base| named(base).first(tree).is_some())
+    shared.into_iter().chain(above).chain(template).any(|base| named(base).first(tree).is_some())
 }
 
 /// The shared part of the template a place lies in.
 fn template_shared(from: &Path) -> Option<Path> {
-    let config = from
-        .steps
-        .iter()
-        .skip(1)
-        .position(|s| s.word() == "config")?
-        + 1;
+    let config = from.steps.iter().skip(1).position(|s| s.word() == "config")? + 1;
     let mut steps = from.steps[..=config].to_vec();
     steps.push(Step::Named("shared".into()));
     Some(Path::of(steps))

@@ -46,9 +46,7 @@ impl Session {
         if granted {
             return Ok(());
         }
-        Err(Refusal::forbidden(format!(
-            "Type [{word}] not authorized for user role {name}"
-        )))
+        Err(Refusal::forbidden(format!("Type [{word}] not authorized for user role {name}")))
     }
 }
 
@@ -70,22 +68,13 @@ pub(crate) struct Accounts {
 
 impl Accounts {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let forever = |administrator: &str| Key {
-            administrator: administrator.to_owned(),
-            expires: None,
-        };
-        let given =
-            (settings.api_keys.iter()).map(|key| (key.key.clone(), forever(&key.administrator)));
+        let forever = |administrator: &str| Key { administrator: administrator.to_owned(), expires: None };
+        let given = (settings.api_keys.iter()).map(|key| (key.key.clone(), forever(&key.administrator)));
         // Without a lifetime an account's key is the same on every device: one that was generated
         // by another device works here, too.
         let same_everywhere = (settings.administrators.iter())
             .filter(|_| settings.api_key_lifetime.is_none())
-            .map(|admin| {
-                (
-                    make_key(&admin.name, &admin.password, ""),
-                    forever(&admin.name),
-                )
-            });
+            .map(|admin| (make_key(&admin.name, &admin.password, ""), forever(&admin.name)));
         let keys = given.chain(same_everywhere);
         Self {
             administrators: settings.administrators.clone(),
@@ -102,12 +91,7 @@ impl Accounts {
     }
 
     /// Makes a key. Without a lifetime the same account gets the same key from every device.
-    pub(crate) fn generate(
-        &mut self,
-        user: &str,
-        password: &str,
-        now: Instant,
-    ) -> Result<String, Refusal> {
+    pub(crate) fn generate(&mut self, user: &str, password: &str, now: Instant) -> Result<String, Refusal> {
         let session = self.by_password(user, password, now)?;
         let salt = match self.lifetime {
             Some(_) => {
@@ -133,31 +117,20 @@ impl Accounts {
         let known = self.keys.get(key).ok_or_else(Refusal::invalid_credential)?;
         if known.expires.is_some_and(|end| end <= now) {
             let shown = key.get(..8).unwrap_or_default();
-            return Err(Refusal::bad_request(format!(
-                "Key Expired: {shown} has expired"
-            )));
+            return Err(Refusal::bad_request(format!("Key Expired: {shown} has expired")));
         }
         self.session(&known.administrator)
     }
 
     /// Who a name and password belong to.
-    pub(crate) fn by_password(
-        &self,
-        user: &str,
-        password: &str,
-        now: Instant,
-    ) -> Result<Session, Refusal> {
+    pub(crate) fn by_password(&self, user: &str, password: &str, now: Instant) -> Result<Session, Refusal> {
         self.open_at(now)?;
         let known = self.administrators.iter().any(|admin| {
             let same = admin.password.len() == password.len()
                 && openssl::memcmp::eq(admin.password.as_bytes(), password.as_bytes());
             admin.name == user && same
         });
-        if known {
-            self.session(user)
-        } else {
-            Err(Refusal::invalid_credential())
-        }
+        if known { self.session(user) } else { Err(Refusal::invalid_credential()) }
     }
 
     fn open_at(&self, now: Instant) -> Result<(), Refusal> {
@@ -170,10 +143,7 @@ impl Accounts {
     fn session(&self, name: &str) -> Result<Session, Refusal> {
         (self.administrators.iter())
             .find(|admin| admin.name == name)
-            .map(|admin| Session {
-                administrator: admin.name.clone(),
-                role: admin.role.clone(),
-            })
+            .map(|admin| Session { administrator: admin.name.clone(), role: admin.role.clone() })
             .ok_or_else(Refusal::invalid_credential)
     }
 }

@@ -2,7 +2,11 @@
 
 use std::time::Instant;
 
-use super::{Device, JobState, Session, Work};
+use super::{
+    accounts::Session,
+    jobs::{JobState, Work},
+    state::Device,
+};
 use crate::{
     WhenBusy,
     config::{Scope, complaints},
@@ -41,9 +45,7 @@ impl Device {
         }
         self.locks.allow_commit(&session.administrator)?;
         if self.settings.when_busy == WhenBusy::Refuse && self.jobs.open().next().is_some() {
-            return Err(Refusal::line(
-                "Another commit/validate is in progress. Please try again later",
-            ));
+            return Err(Refusal::line("Another commit/validate is in progress. Please try again later"));
         }
         if !wish.force {
             let mut pending = self.config.pending(&wish.scope).peekable();
@@ -68,13 +70,7 @@ impl Device {
             snapshot: self.config.snapshot(&wish.scope),
             fails: self.next_commit_fails.take(),
         };
-        let id = self.enqueue(
-            &session.administrator,
-            "Commit",
-            &wish.description,
-            work,
-            now,
-        );
+        let id = self.enqueue(&session.administrator, "Commit", &wish.description, work, now);
         Ok(CommitAnswer::Enqueued(id))
     }
 

@@ -85,11 +85,7 @@ impl Job {
             JobState::Finished { ok: false } => ("FIN", "FAIL", 100),
         };
         let pending = self.state == JobState::Pending;
-        let tfin = if self.is_finished() {
-            self.finished.as_str()
-        } else {
-            "Still Active"
-        };
+        let tfin = if self.is_finished() { self.finished.as_str() } else { "Still Active" };
         let lines = |name: &str, lines: &[String]| {
             let lines = if self.is_finished() { lines } else { &[] };
             Element::new(name).with(lines.iter().map(|line| Element::leaf("line", line)))
@@ -173,9 +169,7 @@ impl Jobs {
 
     /// How many jobs are before this one in the queue, the running one not counted.
     pub(crate) fn position(&self, id: u64) -> usize {
-        self.open()
-            .filter(|job| job.state == JobState::Pending && job.id < id)
-            .count()
+        self.open().filter(|job| job.state == JobState::Pending && job.id < id).count()
     }
 
     /// Forgets everything; a running job never ends.

@@ -1,10 +1,19 @@
 //! Config locks and commit locks.
 
 use crate::{
-    LockKind, clock,
+    clock,
     refusal::Refusal,
     xml::{Path, Step},
 };
+
+/// Which of the two locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockKind {
+    /// Keeps others from editing the candidate configuration.
+    Config,
+    /// Keeps others from committing.
+    Commit,
+}
 
 /// A lock somebody holds.
 #[derive(Debug, Clone)]
@@ -49,10 +58,7 @@ impl Locks {
         }
         let held = self.0.iter().find(same);
         if let (LockKind::Config, Some(lock)) = (kind, held) {
-            return Err(LockError(format!(
-                "Config for scope {scope} is currently locked by {}",
-                lock.owner
-            )));
+            return Err(LockError(format!("Config for scope {scope} is currently locked by {}", lock.owner)));
         }
         self.put(kind, scope, owner, comment);
         Ok(())
@@ -61,9 +67,7 @@ impl Locks {
     /// Puts a lock there, whoever held it.
     pub(crate) fn put(&mut self, kind: LockKind, scope: &str, owner: &str, comment: &str) {
         self.0.retain(|lock| {
-            lock.kind != kind
-                || lock.scope != scope
-                || (kind == LockKind::Commit && lock.owner != owner)
+            lock.kind != kind || lock.scope != scope || (kind == LockKind::Commit && lock.owner != owner)
         });
         self.0.push(Lock {
             kind,
@@ -83,10 +87,7 @@ impl Locks {
         superuser: bool,
     ) -> Result<String, LockError> {
         let same = |lock: &Lock| lock.kind == kind && lock.scope == scope;
-        let own = self
-            .0
-            .iter()
-            .position(|lock| same(lock) && lock.owner == owner);
+        let own = self.0.iter().position(|lock| same(lock) && lock.owner == owner);
         let any = || self.0.iter().position(|lock| same(lock) && superuser);
         // A commit lock is asked for by its owner's name; a config lock has one owner.
         let at = match kind {
@@ -97,10 +98,7 @@ impl Locks {
             Some(at) => Ok(self.0.remove(at).owner),
             None => Err(LockError(match (kind, self.0.iter().find(|l| same(l))) {
                 (LockKind::Config, Some(lock)) => {
-                    format!(
-                        "Config for scope {scope} is currently locked by {}",
-                        lock.owner
-                    )
+                    format!("Config for scope {scope} is currently locked by {}", lock.owner)
                 }
                 (LockKind::Config, None) => {
                     format!("Config is not currently locked for scope {scope}")
@@ -118,9 +116,7 @@ impl Locks {
     /// Refuses an edit of `path` while somebody else holds a config lock over it.
     pub(crate) fn allow_edit(&self, owner: &str, path: &Path) -> Result<(), Refusal> {
         let in_vsys = |scope: &str| {
-            path.steps
-                .windows(2)
-                .any(|w| w[0] == Step::Named("vsys".into()) && w[1].word() == scope)
+            path.steps.windows(2).any(|w| w[0] == Step::Named("vsys".into()) && w[1].word() == scope)
         };
         let foreign = self.0.iter().find(|lock| {
             lock.kind == LockKind::Config
@@ -129,22 +125,15 @@ impl Locks {
         });
         match foreign {
             None => Ok(()),
-            Some(lock) => Err(Refusal::line(format!(
-                "Configuration is locked by {}",
-                lock.owner
-            ))),
+            Some(lock) => Err(Refusal::line(format!("Configuration is locked by {}", lock.owner))),
         }
     }
 
     /// Refuses a commit while somebody else holds a commit lock.
     pub(crate) fn allow_commit(&self, owner: &str) -> Result<(), Refusal> {
-        let foreign =
-            (self.0.iter()).any(|lock| lock.kind == LockKind::Commit && lock.owner != owner);
+        let foreign = (self.0.iter()).any(|lock| lock.kind == LockKind::Commit && lock.owner != owner);
         if foreign {
-            return Err(Refusal::code(
-                14,
-                "Other administrators are holding device wide commit locks.",
-            ));
+            return Err(Refusal::code(14, "Other administrators are holding device wide commit locks."));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Faults that wait for their request.
 
-use super::{Fault, Matcher, When};
+use super::kinds::{Fault, Matcher, When};
 use crate::RequestRecord;
 
 /// All injected faults that are not spent, oldest first.
@@ -22,11 +22,7 @@ impl Faults {
             When::Chance { seed, .. } => seed,
             _ => 0,
         };
-        self.0.push(Waiting {
-            fault,
-            seen: 0,
-            random,
-        });
+        self.0.push(Waiting { fault, seen: 0, random });
     }
 
     pub(crate) fn clear(&mut self) {
@@ -81,8 +77,7 @@ impl Waiting {
 
 impl Matcher {
     fn matches(&self, request: &RequestRecord) -> bool {
-        let equal =
-            |wanted: &Option<String>, value: &Option<String>| wanted.is_none() || wanted == value;
+        let equal = |wanted: &Option<String>, value: &Option<String>| wanted.is_none() || wanted == value;
         let part = |wanted: &Option<String>, value: &Option<String>| match (wanted, value) {
             (None, _) => true,
             (Some(part), Some(value)) => value.contains(part.as_str()),
@@ -102,10 +97,7 @@ mod tests {
     use crate::What;
 
     fn request(kind: &str) -> RequestRecord {
-        RequestRecord {
-            r#type: Some(kind.to_owned()),
-            ..RequestRecord::default()
-        }
+        RequestRecord { r#type: Some(kind.to_owned()), ..RequestRecord::default() }
     }
 
     fn strikes(faults: &mut Faults, kinds: &[&str]) -> Vec<bool> {
@@ -117,10 +109,7 @@ mod tests {
     fn strikes_the_nth_request_and_is_spent() {
         let mut faults = Faults::default();
         faults.inject(Fault::new(When::Nth(2), What::Close));
-        assert_eq!(
-            strikes(&mut faults, &["op", "op", "op"]),
-            [false, true, false]
-        );
+        assert_eq!(strikes(&mut faults, &["op", "op", "op"]), [false, true, false]);
     }
 
     #[test]
@@ -138,10 +127,7 @@ mod tests {
     fn chance_is_repeatable() {
         let run = || {
             let mut faults = Faults::default();
-            let when = When::Chance {
-                probability: 0.5,
-                seed: 7,
-            };
+            let when = When::Chance { probability: 0.5, seed: 7 };
             faults.inject(Fault::new(when, What::Close).times(u32::MAX));
             strikes(&mut faults, &["op"; 64])
         };

@@ -70,12 +70,7 @@ async fn closed(port: &mut watch::Receiver<Port>, mut over: u64) -> u64 {
 }
 
 /// Accepts connections until the port is to be closed.
-async fn accept(
-    shared: &Arc<Shared>,
-    listener: &TcpListener,
-    port: &mut watch::Receiver<Port>,
-    over: u64,
-) {
+async fn accept(shared: &Arc<Shared>, listener: &TcpListener, port: &mut watch::Receiver<Port>, over: u64) {
     loop {
         let now = *port.borrow_and_update();
         if now.listening == Listening::Refused || now.closures != over {
@@ -106,7 +101,5 @@ async fn hold(shared: Arc<Shared>, tcp: TcpStream, number: u64, born: Port) {
             () = connection::serve(Arc::clone(&shared), tcp, number) => {}
         }
     }
-    shared
-        .log()
-        .connection(number, |record| record.closed = true);
+    shared.log().connection(number, |record| record.closed = true);
 }

@@ -33,10 +33,7 @@ pub(super) async fn serve(shared: Arc<Shared>, tcp: TcpStream, number: u64) {
         });
         let io = TokioIo::new(Tap::new(stream, tap.clone()));
         // How a connection ends is the client's business, or a fault's.
-        let _ = http1::Builder::new()
-            .keep_alive(keep_alive)
-            .serve_connection(io, service)
-            .await;
+        let _ = http1::Builder::new().keep_alive(keep_alive).serve_connection(io, service).await;
     }
 }
 
@@ -47,15 +44,11 @@ async fn handshake(shared: &Shared, tcp: TcpStream, number: u64) -> Option<SslSt
         let identity = device.shown_identity()?;
         Some((identity.acceptor().ok()?, fingerprint(identity.leaf())))
     })?;
-    shared.log().connection(number, |record| {
-        record.certificate_fingerprint = Some(shown)
-    });
+    shared.log().connection(number, |record| record.certificate_fingerprint = Some(shown));
     let ssl = Ssl::new(acceptor.context()).ok()?;
     let mut stream = SslStream::new(ssl, tcp).ok()?;
     Pin::new(&mut stream).accept().await.ok()?;
-    shared
-        .log()
-        .connection(number, |record| record.handshake_completed = true);
+    shared.log().connection(number, |record| record.handshake_completed = true);
     Some(stream)
 }
 
@@ -66,9 +59,7 @@ async fn reply(
     tap: &TapHandle,
 ) -> Result<Response<ReplyBody>, HangUp> {
     let received = receive(request, connection).await;
-    (shared.log()).connection(connection, |record| {
-        record.application_bytes = tap.received()
-    });
+    (shared.log()).connection(connection, |record| record.application_bytes = tap.received());
     let (request, wrong) = received.map_err(|Incomplete| HangUp)?;
     let mut record = request.record();
     let fault = shared.faults().strike(&record);
@@ -101,18 +92,12 @@ async fn reply(
 }
 
 fn refused(refusal: Refusal) -> Answered {
-    Answered {
-        answer: Answer::from(refusal),
-        administrator: None,
-    }
+    Answered { answer: Answer::from(refusal), administrator: None }
 }
 
 /// A session begins with the first request that brings none.
 fn session_for(request: &ApiRequest, number: u64) -> Option<String> {
     let digest = openssl::sha::sha1(&number.to_be_bytes());
-    let id: String = digest[..13]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let id: String = digest[..13].iter().map(|byte| format!("{byte:02x}")).collect();
     (!request.session_cookie).then_some(id)
 }

@@ -97,9 +97,7 @@ async fn multipart(read: &mut ApiRequest, content_type: &str, body: &[u8]) -> Re
         match (is_file, name.as_str()) {
             (true, _) => read.file = Some(content.to_vec()),
             (false, "file") => {
-                return Err(Refusal::bad_request(
-                    "Malformed upload: file without a filename",
-                ));
+                return Err(Refusal::bad_request("Malformed upload: file without a filename"));
             }
             (false, _) => {
                 let value = String::from_utf8_lossy(&content).into_owned();

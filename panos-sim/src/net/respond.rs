@@ -10,8 +10,7 @@ use hyper::{
     body::{Body, Bytes, Frame, SizeHint},
     ext::ReasonPhrase,
     header::{
-        CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION,
-        SET_COOKIE,
+        CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION, SET_COOKIE,
     },
 };
 
@@ -41,11 +40,7 @@ pub(super) struct HangUp;
 
 impl ReplyBody {
     fn whole(data: Vec<u8>) -> Self {
-        Self {
-            promised: data.len() as u64,
-            data: Some(data.into()),
-            end: End::Whole,
-        }
+        Self { promised: data.len() as u64, data: Some(data.into()), end: End::Whole }
     }
 }
 
@@ -91,11 +86,7 @@ pub(super) fn plain(status: u16, content_type: &str, body: Vec<u8>) -> Response<
 
 /// A redirect.
 pub(super) fn redirect(status: u16, location: &str) -> Response<ReplyBody> {
-    let mut response = plain(
-        status,
-        "text/html",
-        b"<html><body>Moved</body></html>".to_vec(),
-    );
+    let mut response = plain(status, "text/html", b"<html><body>Moved</body></html>".to_vec());
     if let Ok(value) = HeaderValue::from_str(location) {
         response.headers_mut().insert(LOCATION, value);
     }
@@ -106,10 +97,7 @@ pub(super) fn redirect(status: u16, location: &str) -> Response<ReplyBody> {
 pub(super) fn respond(answer: Answer, session: Option<&str>) -> Response<ReplyBody> {
     let mut response = plain(answer.http_status, answer.content_type, answer.body);
     let headers = response.headers_mut();
-    headers.insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static("no-store, no-cache, must-revalidate"),
-    );
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-cache, must-revalidate"));
     let cookie = session.map(|id| format!("PHPSESSID={id}; path=/; secure; HttpOnly"));
     if let Some(Ok(value)) = cookie.map(|cookie| HeaderValue::from_str(&cookie)) {
         headers.insert(SET_COOKIE, value);
@@ -118,9 +106,7 @@ pub(super) fn respond(answer: Answer, session: Option<&str>) -> Response<ReplyBo
     if let Some(Ok(value)) = file.map(|file| HeaderValue::from_str(&file)) {
         headers.insert(CONTENT_DISPOSITION, value);
     }
-    let phrase = answer
-        .reason
-        .map(|reason| ReasonPhrase::try_from(reason.into_bytes()));
+    let phrase = answer.reason.map(|reason| ReasonPhrase::try_from(reason.into_bytes()));
     if let Some(Ok(phrase)) = phrase {
         response.extensions_mut().insert(phrase);
     }

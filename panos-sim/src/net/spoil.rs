@@ -27,21 +27,15 @@ pub(super) enum Fate {
 }
 
 /// Carries a request out as far as the fault lets it. The answer is what the device meant to say.
-pub(super) fn suffer(
-    device: &mut Device,
-    request: &ApiRequest,
-    fault: &Fault,
-    now: Instant,
-) -> Answered {
+pub(super) fn suffer(device: &mut Device, request: &ApiRequest, fault: &Fault, now: Instant) -> Answered {
     if fault.effect == Effect::None {
         change(device, &fault.what, now);
     }
-    let spoils_reply = !changes_device(&fault.what);
-    let answered = if fault.effect == Effect::None && spoils_reply {
+    let answered = if fault.effect == Effect::Done || answers_normally(&fault.what) {
+        api::answer(device, request, now)
+    } else {
         // The reply as it would have been, without its effect.
         api::answer(&mut device.without_effect(), request, now)
-    } else {
-        api::answer(device, request, now)
     };
     if fault.effect == Effect::Done {
         change(device, &fault.what, now);
@@ -49,15 +43,9 @@ pub(super) fn suffer(
     answered
 }
 
-fn changes_device(what: &What) -> bool {
-    matches!(
-        what,
-        What::InvalidCredentials(_)
-            | What::SwapCertificate
-            | What::ForgetJobs
-            | What::Reboot { .. }
-            | What::Failover
-    )
+/// Whether the fault is in the device, and this request no worse off than those that follow.
+fn answers_normally(what: &What) -> bool {
+    matches!(what, What::InvalidCredentials(_) | What::SwapCertificate | What::ForgetJobs | What::Failover)
 }
 
 fn change(device: &mut Device, what: &What, now: Instant) {
@@ -70,10 +58,7 @@ fn change(device: &mut Device, what: &What, now: Instant) {
             }
         }
         What::ForgetJobs => device.jobs.forget(),
-        What::Reboot {
-            outage,
-            keeps_candidate,
-        } => device.reboot(now, *outage, *keeps_candidate),
+        What::Reboot { outage, keeps_candidate } => device.reboot(now, *outage, *keeps_candidate),
         What::Failover => {
             if let Some(ha) = &device.ha {
                 ha.fail_over();
@@ -85,8 +70,7 @@ fn change(device: &mut Device, what: &What, now: Instant) {
 
 /// The reply that goes out in place of the device's answer.
 pub(super) fn spoil(what: &What, answer: Answer, session: Option<&str>, tap: &TapHandle) -> Fate {
-    let html =
-        |text: &str| format!("<html><head><title>{text}</title></head><body>{text}</body></html>");
+    let html = |text: &str| format!("<html><head><title>{text}</title></head><body>{text}</body></html>");
     let real = |answer| respond(answer, session);
     let response = match what {
         What::Close | What::Reboot { .. } => return Fate::HangUp,

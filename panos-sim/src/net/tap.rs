@@ -60,11 +60,7 @@ pub(super) struct Tap<S> {
 
 impl<S> Tap<S> {
     pub(super) fn new(inner: S, handle: TapHandle) -> Self {
-        Self {
-            inner,
-            handle,
-            pause: None,
-        }
+        Self { inner, handle, pause: None }
     }
 }
 
@@ -83,11 +79,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tap<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Tap<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.handle.outgoing() {
             Outgoing::Plain => Pin::new(&mut self.inner).poll_write(cx, bytes),
             Outgoing::Drip(pause) => {

@@ -13,18 +13,12 @@ pub(crate) struct Element {
 
 impl Element {
     pub(crate) fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            ..Self::default()
-        }
+        Self { name: name.to_owned(), ..Self::default() }
     }
 
     /// An element that holds text.
     pub(crate) fn leaf(name: &str, text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            ..Self::new(name)
-        }
+        Self { text: text.into(), ..Self::new(name) }
     }
 
     /// `<entry name="…">`.
@@ -57,10 +51,7 @@ impl Element {
     }
 
     pub(crate) fn get(&self, attribute: &str) -> Option<&str> {
-        self.attributes
-            .iter()
-            .find(|(name, _)| name == attribute)
-            .map(|(_, value)| value.as_str())
+        self.attributes.iter().find(|(name, _)| name == attribute).map(|(_, value)| value.as_str())
     }
 
     /// The first child of this name.
@@ -87,9 +78,7 @@ impl Element {
 
     /// What follows the names, one level each.
     pub(crate) fn descend(&self, names: &[&str]) -> Option<&Element> {
-        names
-            .iter()
-            .try_fold(self, |element, name| element.find(name))
+        names.iter().try_fold(self, |element, name| element.find(name))
     }
 
     /// Whether both stand for the same object among their siblings: entries by `name`, members by
@@ -107,13 +96,7 @@ impl Element {
     pub(crate) fn canonical(&self) -> Self {
         let mut children: Vec<Self> = self.children.iter().map(Self::canonical).collect();
         children.sort_by(|a, b| {
-            let key = |e: &Self| {
-                (
-                    e.name.clone(),
-                    e.get("name").map(str::to_owned),
-                    e.text.clone(),
-                )
-            };
+            let key = |e: &Self| (e.name.clone(), e.get("name").map(str::to_owned), e.text.clone());
             key(a).cmp(&key(b))
         });
         Self {
@@ -127,8 +110,6 @@ impl Element {
 
     /// Whether this only groups entries or members, so that each of them is an object by itself.
     pub(crate) fn is_list(&self) -> bool {
-        self.children
-            .first()
-            .is_some_and(|child| child.name == "entry" || child.name == "member")
+        self.children.first().is_some_and(|child| child.name == "entry" || child.name == "member")
     }
 }

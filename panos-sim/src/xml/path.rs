@@ -96,10 +96,7 @@ impl FromStr for Path {
     fn from_str(text: &str) -> Result<Self, BadPath> {
         let bad = || BadPath(text.to_owned());
         let mut rest = text.trim().strip_suffix('/').unwrap_or(text.trim());
-        let mut path = Self {
-            steps: Vec::new(),
-            names_only: false,
-        };
+        let mut path = Self { steps: Vec::new(), names_only: false };
         while !rest.is_empty() {
             rest = rest.strip_prefix('/').ok_or_else(bad)?;
             if path.names_only {
@@ -126,9 +123,7 @@ fn step(text: &str) -> Option<(Step, &str)> {
     if let Some(after) = text.strip_prefix('*') {
         return Some((Step::Any, after));
     }
-    let length = text
-        .find(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)))
-        .unwrap_or(text.len());
+    let length = text.find(|c: char| !(c.is_alphanumeric() || "-_.".contains(c))).unwrap_or(text.len());
     let (name, after) = text.split_at(length);
     if name.is_empty() || name.starts_with(|c: char| !c.is_alphabetic()) {
         return None;
@@ -168,10 +163,7 @@ impl fmt::Display for Path {
 impl Path {
     /// The path made of these steps.
     pub(crate) fn of(steps: Vec<Step>) -> Self {
-        Self {
-            steps,
-            names_only: false,
-        }
+        Self { steps, names_only: false }
     }
 
     /// This path and one step more.
@@ -191,10 +183,7 @@ impl Path {
         let Some((first, rest)) = self.steps.split_first() else {
             return Vec::new();
         };
-        let mut found: Vec<&Element> = Some(root)
-            .filter(|r| first.matches(r))
-            .into_iter()
-            .collect();
+        let mut found: Vec<&Element> = Some(root).filter(|r| first.matches(r)).into_iter().collect();
         for step in rest {
             found = found
                 .into_iter()
@@ -216,12 +205,8 @@ impl Path {
         if !first.matches(root) {
             return None;
         }
-        rest.iter().try_fold(root, |element, step| {
-            element
-                .children
-                .iter_mut()
-                .find(|child| step.matches(child))
-        })
+        rest.iter()
+            .try_fold(root, |element, step| element.children.iter_mut().find(|child| step.matches(child)))
     }
 
     /// The thing it leads to, made with all that is above it where missing. `None` if the root is
@@ -291,16 +276,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_outside_the_subset() {
-        for text in [
-            "",
-            "/",
-            "config",
-            "//a",
-            "/a[1]",
-            "/a[@name='x'",
-            "/a/@name/b",
-            "/a b",
-        ] {
+        for text in ["", "/", "config", "//a", "/a[1]", "/a[@name='x'", "/a/@name/b", "/a b"] {
             assert!(text.parse::<Path>().is_err(), "{text}");
         }
     }
@@ -308,9 +284,7 @@ mod tests {
     #[test]
     fn makes_finds_and_removes() {
         let mut root = Element::new("config");
-        let path: Path = "/config/shared/certificate/entry[@name='a']"
-            .parse()
-            .unwrap();
+        let path: Path = "/config/shared/certificate/entry[@name='a']".parse().unwrap();
         assert!(path.first(&root).is_none());
         path.ensure(&mut root).unwrap().text = "t".into();
         assert_eq!(path.first(&root).unwrap().text, "t");

@@ -75,12 +75,8 @@ fn begin(start: &BytesStart<'_>) -> Result<Element, BrokenXml> {
     let mut element = Element::new(start.name().as_ref());
     for attribute in start.attributes() {
         let attribute = attribute.map_err(BrokenXml::because)?;
-        let value = attribute
-            .normalized_value(XmlVersion::Implicit1_0)
-            .map_err(BrokenXml::because)?;
-        element
-            .attributes
-            .push((attribute.key.as_ref().to_owned(), value.into_owned()));
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(BrokenXml::because)?;
+        element.attributes.push((attribute.key.as_ref().to_owned(), value.into_owned()));
     }
     Ok(element)
 }
@@ -123,16 +119,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_one_well_formed_document() {
-        for broken in [
-            "",
-            "<a>",
-            "</a>",
-            "<a></b>",
-            "<a/><b/>",
-            "<a/>text",
-            "<!DOCTYPE a><a/>",
-            "<a>&bomb;</a>",
-        ] {
+        for broken in
+            ["", "<a>", "</a>", "<a></b>", "<a/><b/>", "<a/>text", "<!DOCTYPE a><a/>", "<a>&bomb;</a>"]
+        {
             assert!(parse(broken).is_err(), "{broken}");
         }
         assert!(parse(&"<a>".repeat(100)).is_err());

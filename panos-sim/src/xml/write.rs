@@ -50,12 +50,8 @@ fn write(writer: &mut Writer<Vec<u8>>, element: &Element, style: Style) -> std::
 }
 
 fn usual_start(element: &Element) -> BytesStart<'_> {
-    BytesStart::new(element.name.as_str()).with_attributes(
-        element
-            .attributes
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str())),
-    )
+    BytesStart::new(element.name.as_str())
+        .with_attributes(element.attributes.iter().map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
 /// quick-xml always writes `a="b"`; these two attributes hold plain words and numbers.
@@ -79,16 +75,10 @@ mod tests {
             .child(Element::leaf("line", "a < b").in_cdata())
             .child(Element::leaf("msg", "a & 'b'"));
         let body = "<line><![CDATA[a < b]]></line><msg>a &amp; 'b'</msg></response>";
-        assert_eq!(
-            document(&root, Style::Usual),
-            format!("<response status=\"error\">{body}")
-        );
+        assert_eq!(document(&root, Style::Usual), format!("<response status=\"error\">{body}"));
         assert_eq!(
             document(&root, Style::Spaced),
-            format!(
-                "<response status = 'error'>{}",
-                body.replace("'b'", "&apos;b&apos;")
-            )
+            format!("<response status = 'error'>{}", body.replace("'b'", "&apos;b&apos;"))
         );
     }
 }

@@ -33,22 +33,11 @@ fn wrong_credentials_get_403_in_body_and_reason() {
     let device = start();
     let body = form(&[("type", "version")]);
     let ask = |header: (&str, &str)| {
-        request(
-            device.address(),
-            "POST",
-            "/api/",
-            &[FORM, header],
-            body.as_bytes(),
-        )
-        .unwrap()
+        request(device.address(), "POST", "/api/", &[FORM, header], body.as_bytes()).unwrap()
     };
     let reply = ask(("X-PAN-KEY", "nonsense"));
     assert_eq!(reply.status, 403);
-    assert!(
-        reply
-            .head
-            .starts_with("HTTP/1.1 403 Invalid Credential\r\n")
-    );
+    assert!(reply.head.starts_with("HTTP/1.1 403 Invalid Credential\r\n"));
     assert_eq!(
         reply.text(),
         "<response status = 'error' code = '403'><result><msg>Invalid Credential</msg></result>\
@@ -67,23 +56,10 @@ fn a_key_with_a_lifetime_ends() {
     let body = form(&[("type", "keygen"), ("user", "me"), ("password", "secret")]);
     let reply = request(device.address(), "POST", "/api/", &[FORM], body.as_bytes()).unwrap();
     let text = reply.text();
-    let key = text
-        .split("<key>")
-        .nth(1)
-        .unwrap()
-        .split('<')
-        .next()
-        .unwrap();
+    let key = text.split("<key>").nth(1).unwrap().split('<').next().unwrap();
     let body = form(&[("type", "version")]);
     let header = ("X-PAN-KEY", key);
-    let reply = request(
-        device.address(),
-        "POST",
-        "/api/",
-        &[FORM, header],
-        body.as_bytes(),
-    )
-    .unwrap();
+    let reply = request(device.address(), "POST", "/api/", &[FORM, header], body.as_bytes()).unwrap();
     assert_eq!(reply.status, 400);
     reply.has("Key Expired: ").has("code = '400'");
 }
@@ -91,38 +67,10 @@ fn a_key_with_a_lifetime_ends() {
 #[test]
 fn each_missing_right_is_named() {
     let calls: [(&str, Rights); 5] = [
-        (
-            "config",
-            Rights {
-                config: false,
-                export: true,
-                ..Rights::DEPLOYMENT
-            },
-        ),
-        (
-            "op",
-            Rights {
-                op: false,
-                export: true,
-                ..Rights::DEPLOYMENT
-            },
-        ),
-        (
-            "commit",
-            Rights {
-                commit: false,
-                export: true,
-                ..Rights::DEPLOYMENT
-            },
-        ),
-        (
-            "import",
-            Rights {
-                import: false,
-                export: true,
-                ..Rights::DEPLOYMENT
-            },
-        ),
+        ("config", Rights { config: false, export: true, ..Rights::DEPLOYMENT }),
+        ("op", Rights { op: false, export: true, ..Rights::DEPLOYMENT }),
+        ("commit", Rights { commit: false, export: true, ..Rights::DEPLOYMENT }),
+        ("import", Rights { import: false, export: true, ..Rights::DEPLOYMENT }),
         ("export", Rights::DEPLOYMENT),
     ];
     for (kind, rights) in calls {
@@ -137,14 +85,7 @@ fn each_missing_right_is_named() {
 #[test]
 fn missing_parameters_are_named() {
     let device = start();
-    let reply = post(
-        &device,
-        &[
-            ("type", "export"),
-            ("category", "certificate"),
-            ("certificate-name", "x"),
-        ],
-    );
+    let reply = post(&device, &[("type", "export"), ("category", "certificate"), ("certificate-name", "x")]);
     assert_eq!(reply.status, 400);
     reply.has("Parameter &quot;format&quot; is required while exporting certificate");
     assert_eq!(post(&device, &[("cmd", "x")]).status, 400);
@@ -154,11 +95,7 @@ fn missing_parameters_are_named() {
 #[test]
 fn uploads_with_a_quoted_boundary_or_without_a_filename_are_refused() {
     let device = start();
-    let query = form(&[
-        ("type", "import"),
-        ("category", "certificate"),
-        ("format", "pem"),
-    ]);
+    let query = form(&[("type", "import"), ("category", "certificate"), ("format", "pem")]);
     let target = format!("/api/?{query}&certificate-name=x");
     let send = |boundary: &str, disposition: &str| {
         let body = format!(
@@ -189,30 +126,19 @@ fn a_request_of_more_than_five_megabytes_is_refused() {
 #[test]
 fn config_actions_answer_with_the_codes_of_the_reference() {
     let device = start();
-    config(&device, "get", PORTAL, "")
-        .has("code=\"19\"")
-        .has("count=\"1\"");
-    config(&device, "get", "/config/shared/nothing", "")
-        .has("code=\"7\"")
-        .has("<result/>");
+    config(&device, "get", PORTAL, "").has("code=\"19\"").has("count=\"1\"");
+    config(&device, "get", "/config/shared/nothing", "").has("code=\"7\"").has("<result/>");
     config(&device, "get", "config[", "").has("code=\"7\"");
     config(&device, "show", "/config/shared/nothing", "").has("<line>No such node</line>");
     config(&device, "set", PORTAL, "<certificate>x</certificate>").has("code=\"20\"");
     config(&device, "set", PORTAL, "<certificate>x").has("code=\"18\"");
-    config(&device, "set", PORTAL, "<wrong>x</wrong>")
-        .has("code=\"12\"")
-        .has("unexpected here");
+    config(&device, "set", PORTAL, "<wrong>x</wrong>").has("code=\"12\"").has("unexpected here");
     config(&device, "set", "no[", "<a/>").has("code=\"6\"");
     config(&device, "set", "/other/place", "<a/>").has("status=\"unauth\" code=\"16\"");
     config(&device, "edit", PORTAL, "<entry name=\"other\"/>").has("code=\"12\"");
     config(&device, "delete", "/config/shared/nothing", "").has("code=\"7\"");
-    config(
-        &device,
-        "get",
-        "/config/shared/ssl-tls-service-profile/entry/@name",
-        "",
-    )
-    .has("<entry name=\"portal\"/><entry name=\"mgmt\"/>");
+    config(&device, "get", "/config/shared/ssl-tls-service-profile/entry/@name", "")
+        .has("<entry name=\"portal\"/><entry name=\"mgmt\"/>");
     // The mark of an uncommitted change is on what changed, not on its neighbours.
     config(&device, "get", PORTAL, "")
         .has("<certificate admin=\"me\" dirtyId=\"1\" time=\"")
@@ -253,9 +179,7 @@ fn several_requests_share_a_connection_where_they_may() {
         let mut buffer = [0; 4096];
         stream.write_all(ask.as_bytes()).unwrap();
         assert!(stream.read(&mut buffer).unwrap() > 0);
-        let second = stream
-            .write_all(ask.as_bytes())
-            .and_then(|()| stream.read(&mut buffer));
+        let second = stream.write_all(ask.as_bytes()).and_then(|()| stream.read(&mut buffer));
         assert_eq!(second.unwrap_or(0) > 0, keep_alive);
         assert_eq!(device.connections(), 1);
         assert!(device.connection_records()[0].handshake_completed);

@@ -39,11 +39,7 @@ impl Reply {
 
     #[track_caller]
     pub fn has(&self, part: &str) -> &Self {
-        assert!(
-            self.text().contains(part),
-            "no {part:?} in {self:?}: {}",
-            self.text()
-        );
+        assert!(self.text().contains(part), "no {part:?} in {self:?}: {}", self.text());
         self
     }
 
@@ -89,15 +85,9 @@ pub fn raw(address: SocketAddr, request: &[u8]) -> io::Result<Vec<u8>> {
 
 fn understand(bytes: &[u8]) -> io::Result<Reply> {
     let wrong = || io::Error::other(format!("no HTTP: {:?}", String::from_utf8_lossy(bytes)));
-    let at = bytes
-        .windows(4)
-        .position(|w| w == b"\r\n\r\n")
-        .ok_or_else(wrong)?;
+    let at = bytes.windows(4).position(|w| w == b"\r\n\r\n").ok_or_else(wrong)?;
     let head = String::from_utf8_lossy(&bytes[..at]).into_owned();
-    let status = head
-        .get(9..12)
-        .and_then(|s| s.parse().ok())
-        .ok_or_else(wrong)?;
+    let status = head.get(9..12).and_then(|s| s.parse().ok()).ok_or_else(wrong)?;
     let body = bytes[at + 4..].to_vec();
     Ok(Reply { status, head, body })
 }
@@ -143,12 +133,7 @@ pub fn op(device: &Simulator, cmd: &str) -> Reply {
 }
 
 pub fn config(device: &Simulator, action: &str, xpath: &str, element: &str) -> Reply {
-    let parameters = [
-        ("type", "config"),
-        ("action", action),
-        ("xpath", xpath),
-        ("element", element),
-    ];
+    let parameters = [("type", "config"), ("action", action), ("xpath", xpath), ("element", element)];
     post(device, &parameters)
 }
 
@@ -198,15 +183,10 @@ pub fn import(device: &Simulator, parameters: &[(&str, &str)], file: &[u8]) -> R
 
 /// Uploads a key pair as PEM.
 pub fn import_pair(device: &Simulator, name: &str, pem: &str) -> Reply {
-    let parameters = [
-        ("category", "keypair"),
-        ("format", "pem"),
-        ("certificate-name", name),
-        ("passphrase", "dummy"),
-    ];
+    let parameters =
+        [("category", "keypair"), ("format", "pem"), ("certificate-name", name), ("passphrase", "dummy")];
     import(device, &parameters, pem.as_bytes())
 }
 
 pub const PORTAL: &str = "/config/shared/ssl-tls-service-profile/entry[@name='portal']";
-pub const MGMT_BINDING: &str =
-    "/config/devices/entry[@name='localhost.localdomain']/deviceconfig/system";
+pub const MGMT_BINDING: &str = "/config/devices/entry[@name='localhost.localdomain']/deviceconfig/system";

@@ -19,9 +19,7 @@ fn bind(device: &Simulator, name: &str) -> pki::Made {
 #[test]
 fn a_commit_of_ones_own_leaves_the_others_pending() {
     let device = start();
-    device
-        .add_pending_change("jane", JANES, "<ip-netmask>192.0.2.7</ip-netmask>")
-        .unwrap();
+    device.add_pending_change("jane", JANES, "<ip-netmask>192.0.2.7</ip-netmask>").unwrap();
     let made = bind(&device, "vpn");
     let before = device.running_xml();
     let reply = commit(&device, MINE);
@@ -33,17 +31,11 @@ fn a_commit_of_ones_own_leaves_the_others_pending() {
         .has("<result>OK</result>")
         .has("administrators: me");
     assert_eq!(shown(device.service_address()).unwrap(), made.fingerprint());
-    assert_eq!(
-        device.pending_changes(),
-        [(JANES.to_owned(), "jane".to_owned())]
-    );
+    assert_eq!(device.pending_changes(), [(JANES.to_owned(), "jane".to_owned())]);
     assert!(!device.running_xml().contains("printer"));
     op(&device, "<check><pending-changes/></check>").has("<result>yes</result>");
-    op(
-        &device,
-        "<show><config><list><changes/></list></config></show>",
-    )
-    .has("<owner>jane</owner><action> CREATE</action>");
+    op(&device, "<show><config><list><changes/></list></config></show>")
+        .has("<owner>jane</owner><action> CREATE</action>");
     let mine = "<show><config><list><changes><partial><admin><member>me</member></admin></partial>\
                 </changes></list></config></show>";
     assert!(!op(&device, mine).text().contains("<journal>"));
@@ -52,9 +44,7 @@ fn a_commit_of_ones_own_leaves_the_others_pending() {
 #[test]
 fn a_full_commit_publishes_everybodys_edits() {
     let device = start();
-    device
-        .add_pending_change("jane", JANES, "<ip-netmask>192.0.2.7</ip-netmask>")
-        .unwrap();
+    device.add_pending_change("jane", JANES, "<ip-netmask>192.0.2.7</ip-netmask>").unwrap();
     commit_and_wait(&device, "<commit><description>all</description></commit>")
         .has("<description>all</description>")
         .has("OK");
@@ -66,12 +56,8 @@ fn a_full_commit_publishes_everybodys_edits() {
 #[test]
 fn nothing_to_commit_has_two_answers_and_no_job() {
     let device = start();
-    commit(&device, "<commit/>")
-        .has("code=\"19\"")
-        .has("There are no changes to commit.");
-    commit(&device, MINE)
-        .has("code=\"13\"")
-        .has("would be the same as the previous commit");
+    commit(&device, "<commit/>").has("code=\"19\"").has("There are no changes to commit.");
+    commit(&device, MINE).has("code=\"13\"").has("would be the same as the previous commit");
     bind(&device, "vpn");
     commit(&device, MINE).has("<job>1</job>");
     commit(&device, MINE).has("code=\"13\"");
@@ -95,9 +81,7 @@ fn validation_names_what_is_broken_and_nothing_of_it_runs() {
     assert_eq!(device.running_xml(), before);
     let job = op(&device, "<validate><full/></validate>").job();
     assert!(device.wait_idle(Duration::from_secs(5)));
-    show_job(&device, job)
-        .has("<type>Validate</type>")
-        .has("<result>FAIL</result>");
+    show_job(&device, job).has("<type>Validate</type>").has("<result>FAIL</result>");
 }
 
 #[test]
@@ -119,18 +103,10 @@ fn jobs_wait_in_a_queue_or_are_refused() {
     device.commit_as("jane");
     bind(&device, "vpn");
     let job = commit(&device, MINE).job();
-    show_job(&device, job)
-        .has("<status>PEND</status>")
-        .has("<result>PEND</result>");
-    show_job(&device, 1)
-        .has("<status>ACT</status>")
-        .has("<tfin>Still Active</tfin>");
-    show_job(&device, 99)
-        .has("code=\"7\"")
-        .has("job 99 not found");
-    op(&device, "<show><jobs><pending/></jobs></show>")
-        .has("<id>1</id>")
-        .has("<id>2</id>");
+    show_job(&device, job).has("<status>PEND</status>").has("<result>PEND</result>");
+    show_job(&device, 1).has("<status>ACT</status>").has("<tfin>Still Active</tfin>");
+    show_job(&device, 99).has("code=\"7\"").has("job 99 not found");
+    op(&device, "<show><jobs><pending/></jobs></show>").has("<id>1</id>").has("<id>2</id>");
 
     let mut settings = settings();
     settings.when_busy = WhenBusy::Refuse;
@@ -159,12 +135,7 @@ fn a_rename_takes_its_references_along() {
     let device = start();
     bind(&device, "vpn");
     let entry = "/config/shared/certificate/entry[@name='vpn']";
-    let parameters = [
-        ("type", "config"),
-        ("action", "rename"),
-        ("xpath", entry),
-        ("newname", "old"),
-    ];
+    let parameters = [("type", "config"), ("action", "rename"), ("xpath", entry), ("newname", "old")];
     post(&device, &parameters).has("code=\"20\"");
     config(&device, "get", PORTAL, "").has(">old</certificate>");
     commit_and_wait(&device, MINE).has("<result>OK</result>");
@@ -175,9 +146,7 @@ fn a_rename_takes_its_references_along() {
 fn a_revert_takes_back_ones_own_and_only_that() {
     let device = start();
     let clean = device.candidate_xml();
-    device
-        .add_pending_change("jane", JANES, "<ip-netmask>192.0.2.7</ip-netmask>")
-        .unwrap();
+    device.add_pending_change("jane", JANES, "<ip-netmask>192.0.2.7</ip-netmask>").unwrap();
     let with_janes = device.candidate_xml();
     bind(&device, "vpn");
     let mine = "<revert><config><partial><admin><member>me</member></admin></partial></config>\
@@ -193,24 +162,16 @@ fn locks_of_others_stop_edits_and_commits() {
     let device = start();
     let made = pki::self_signed("a.test");
     device.take_lock(LockKind::Config, "jane", "change window");
-    op(&device, "<show><config-locks/></show>")
-        .has("<entry name=\"jane\">")
-        .has("<![CDATA[change window]]>");
+    op(&device, "<show><config-locks/></show>").has("<entry name=\"jane\">").has("<![CDATA[change window]]>");
     import_pair(&device, "vpn", &made.pem()).has("Configuration is locked by jane");
     config(&device, "set", PORTAL, "<certificate>x</certificate>").has("locked by jane");
-    op(
-        &device,
-        "<request><config-lock><add/></config-lock></request>",
-    )
-    .has("Config for scope shared is currently locked by jane");
+    op(&device, "<request><config-lock><add/></config-lock></request>")
+        .has("Config for scope shared is currently locked by jane");
     device.release_lock(LockKind::Config, "jane");
     bind(&device, "vpn");
     device.take_lock(LockKind::Commit, "jane", "");
-    commit(&device, MINE)
-        .has("code=\"14\"")
-        .has("holding device wide commit locks");
-    let remove =
-        "<request><commit-lock><remove><admin>jane</admin></remove></commit-lock></request>";
+    commit(&device, MINE).has("code=\"14\"").has("holding device wide commit locks");
+    let remove = "<request><commit-lock><remove><admin>jane</admin></remove></commit-lock></request>";
     op(&device, remove).has("Commit lock released for jane");
     commit(&device, MINE).has("code=\"19\"");
 }
@@ -248,9 +209,5 @@ fn several_virtual_systems_want_to_be_named_in_lock_listings() {
     settings.multi_vsys = true;
     let device = Simulator::start(settings).unwrap();
     op(&device, "<show><config-locks/></show>").has("vsys not provided");
-    op(
-        &device,
-        "<show><config-locks><vsys>all</vsys></config-locks></show>",
-    )
-    .has("success");
+    op(&device, "<show><config-locks><vsys>all</vsys></config-locks></show>").has("success");
 }

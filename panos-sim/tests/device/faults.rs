@@ -41,11 +41,7 @@ fn a_connection_ends_before_or_after_the_effect() {
 fn a_spoilt_reply_before_the_effect_changes_nothing() {
     let device = start();
     let clean = device.candidate_xml();
-    for what in [
-        What::TruncatedXml,
-        What::Drip(Duration::ZERO),
-        What::Status(503),
-    ] {
+    for what in [What::TruncatedXml, What::Drip(Duration::ZERO), What::Status(503)] {
         device.inject(always(what));
         let reply = post(&device, &SET);
         assert!(reply.status == 503 || reply.text().starts_with("<response status=\"success\""));
@@ -69,33 +65,20 @@ fn replies_of_every_wrong_kind() {
     forbidden.has("Invalid Credential");
     answer(What::SessionTimedOut).unwrap().has("code=\"22\"");
     answer(What::Html).unwrap().has("<html>");
-    let redirect = What::Redirect {
-        status: 307,
-        location: "https://192.0.2.1/api/".into(),
-    };
+    let redirect = What::Redirect { status: 307, location: "https://192.0.2.1/api/".into() };
     let reply = answer(redirect).unwrap();
     assert_eq!(reply.status, 307);
     assert!(reply.head.contains("location: https://192.0.2.1/api/"));
-    answer(What::DoctypeBomb)
-        .unwrap()
-        .has("<!DOCTYPE")
-        .has("&e9;");
+    answer(What::DoctypeBomb).unwrap().has("<!DOCTYPE").has("&e9;");
     let huge = answer(What::Huge(10_000_000)).unwrap();
     assert!((9_900_000..10_100_000).contains(&huge.body.len()));
     assert!(huge.body.ends_with(b"</response>"));
     assert!(answer(What::Garbage).is_err());
     let broken = answer(What::TruncatedBody).unwrap();
     assert!(!broken.text().contains("</response>"));
-    let body = What::Body {
-        content_type: "application/xml".into(),
-        body: b"<a/>".to_vec(),
-    };
+    let body = What::Body { content_type: "application/xml".into(), body: b"<a/>".to_vec() };
     answer(body).unwrap().has("<a/>");
-    answer(What::Redirect {
-        status: 302,
-        location: "/x".into(),
-    })
-    .unwrap();
+    answer(What::Redirect { status: 302, location: "/x".into() }).unwrap();
     assert_eq!(post(&device, &VERSION).status, 200, "all are spent");
 }
 
@@ -115,15 +98,9 @@ fn silence_lasts() {
     let device = start();
     device.inject(always(What::Silence));
     let mut stream = tls(device.address()).unwrap();
-    stream
-        .get_ref()
-        .set_read_timeout(Some(Duration::from_millis(100)))
-        .unwrap();
+    stream.get_ref().set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let body = form(&VERSION);
-    let ask = format!(
-        "POST /api/ HTTP/1.1\r\nHost: f\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
+    let ask = format!("POST /api/ HTTP/1.1\r\nHost: f\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     stream.write_all(ask.as_bytes()).unwrap();
     let error = stream.read(&mut [0; 16]).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
@@ -155,10 +132,7 @@ fn the_next_connection_can_see_another_certificate() {
     commit_and_wait(&device, MINE).has("OK");
     assert_eq!(shown(device.address()).unwrap(), after);
     let records = device.connection_records();
-    assert_eq!(
-        records[0].application_bytes, 0,
-        "only looked at the certificate"
-    );
+    assert_eq!(records[0].application_bytes, 0, "only looked at the certificate");
     assert!(records[1].application_bytes > 0);
 }
 
@@ -178,16 +152,24 @@ fn jobs_can_vanish_and_their_effect_with_them() {
 fn a_restart_takes_the_reply_with_it() {
     let device = start();
     post(&device, &SET);
-    let reboot = What::Reboot {
-        outage: Duration::from_millis(50),
-        keeps_candidate: false,
-    };
+    let reboot = What::Reboot { outage: Duration::from_millis(50), keeps_candidate: false };
     device.inject(Fault::new(When::request(Matcher::typed("commit")), reboot).after_effect());
     assert!(try_post(&device, &[("type", "commit"), ("cmd", MINE)]).is_err());
     show_job(&device, 1).has("code=\"7\"");
     assert!(device.wait_idle(Duration::from_secs(5)));
     assert_eq!(device.candidate_xml(), device.running_xml());
     assert!(!device.running_xml().contains("p.test"));
+}
+
+#[test]
+fn a_request_that_meets_a_restart_is_not_carried_out() {
+    let device = start();
+    let clean = device.candidate_xml();
+    let outage = Duration::from_millis(1);
+    let reboot = What::Reboot { outage, keeps_candidate: true };
+    device.inject(always(reboot));
+    assert!(try_post(&device, &SET).is_err());
+    assert_eq!(device.candidate_xml(), clean);
 }
 
 #[test]

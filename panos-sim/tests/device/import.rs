@@ -5,21 +5,11 @@ use panos_sim::{PreloadedCertificate, Profile, Simulator};
 use crate::{client::*, pki};
 
 fn two_step<'a>(category: &'a str, name: &'a str) -> [(&'a str, &'a str); 4] {
-    [
-        ("category", category),
-        ("format", "pem"),
-        ("certificate-name", name),
-        ("passphrase", "dummy"),
-    ]
+    [("category", category), ("format", "pem"), ("certificate-name", name), ("passphrase", "dummy")]
 }
 
 fn pkcs12<'a>(name: &'a str, passphrase: &'a str) -> [(&'a str, &'a str); 4] {
-    [
-        ("category", "keypair"),
-        ("format", "pkcs12"),
-        ("certificate-name", name),
-        ("passphrase", passphrase),
-    ]
+    [("category", "keypair"), ("format", "pkcs12"), ("certificate-name", name), ("passphrase", passphrase)]
 }
 
 fn entry(name: &str) -> String {
@@ -33,13 +23,8 @@ fn a_key_pair_lands_in_the_candidate_with_what_devices_show_of_it() {
     import_pair(&device, "vpn-1", &made.pem())
         .has("<result>Successfully imported vpn-1 into candidate configuration</result>");
     let shown = config(&device, "get", &entry("vpn-1"), "");
-    shown
-        .has(">vpn.example.test</common-name>")
-        .has(">EC</algorithm>")
-        .has(">-AQ==");
-    shown
-        .has(">/CN=vpn.example.test</subject>")
-        .has(">yes</ca>");
+    shown.has(">vpn.example.test</common-name>").has(">EC</algorithm>").has(">-AQ==");
+    shown.has(">/CN=vpn.example.test</subject>").has(">yes</ca>");
     config(&device, "show", &entry("vpn-1"), "").has("No such node");
     let rsa = pki::rsa("r.example.test");
     import_pair(&device, "vpn-2", &rsa.pem()).has("success");
@@ -55,18 +40,8 @@ fn one_file_with_a_foreign_key_is_refused_and_two_files_are_not() {
     import_pair(&device, "vpn", &mixed).has("Mismatched public and private keys");
     assert_eq!(device.candidate_xml(), before);
     let certificate = one.certificate_pem();
-    import(
-        &device,
-        &two_step("certificate", "vpn"),
-        certificate.as_bytes(),
-    )
-    .has("success");
-    import(
-        &device,
-        &two_step("private-key", "vpn"),
-        other.key_pem().as_bytes(),
-    )
-    .has("success");
+    import(&device, &two_step("certificate", "vpn"), certificate.as_bytes()).has("success");
+    import(&device, &two_step("private-key", "vpn"), other.key_pem().as_bytes()).has("success");
 }
 
 #[test]
@@ -74,24 +49,12 @@ fn a_mismatched_pair_is_committed_and_nobody_can_connect() {
     let device = start();
     let (one, other) = (pki::self_signed("a.test"), pki::self_signed("b.test"));
     let certificate = one.certificate_pem();
-    import(
-        &device,
-        &two_step("certificate", "vpn"),
-        certificate.as_bytes(),
-    );
-    import(
-        &device,
-        &two_step("private-key", "vpn"),
-        other.key_pem().as_bytes(),
-    );
+    import(&device, &two_step("certificate", "vpn"), certificate.as_bytes());
+    import(&device, &two_step("private-key", "vpn"), other.key_pem().as_bytes());
     config(&device, "set", PORTAL, "<certificate>vpn</certificate>");
     commit_and_wait(&device, MINE).has("<result>OK</result>");
     assert!(shown(device.service_address()).is_err());
-    import(
-        &device,
-        &two_step("private-key", "vpn"),
-        one.key_pem().as_bytes(),
-    );
+    import(&device, &two_step("private-key", "vpn"), one.key_pem().as_bytes());
     commit_and_wait(&device, MINE).has("<result>OK</result>");
     assert_eq!(shown(device.service_address()).unwrap(), one.fingerprint());
 }
@@ -100,18 +63,9 @@ fn a_mismatched_pair_is_committed_and_nobody_can_connect() {
 fn the_key_comes_after_its_certificate() {
     let device = start();
     let made = pki::self_signed("a.test");
-    import(
-        &device,
-        &two_step("private-key", "vpn"),
-        made.key_pem().as_bytes(),
-    )
-    .has("status=\"error\"");
-    import(
-        &device,
-        &two_step("certificate", "vpn"),
-        made.key_pem().as_bytes(),
-    )
-    .has("Import of vpn failed. Failed to extract certificate");
+    import(&device, &two_step("private-key", "vpn"), made.key_pem().as_bytes()).has("status=\"error\"");
+    import(&device, &two_step("certificate", "vpn"), made.key_pem().as_bytes())
+        .has("Import of vpn failed. Failed to extract certificate");
     import_pair(&device, "vpn", &made.certificate_pem()).has("private key doesn't exist for csr");
 }
 
@@ -124,20 +78,14 @@ fn names_are_held_to_the_device_s_rules() {
     for bad in ["*.example.test", "_x", "n/a", &"n".repeat(64)] {
         import_pair(&device, bad, &pem)
             .has("code=\"17\"")
-            .has(&format!(
-                "<![CDATA[ upload -> keypair -> certificate-name '{bad}' is invalid]]>"
-            ));
+            .has(&format!("<![CDATA[ upload -> keypair -> certificate-name '{bad}' is invalid]]>"));
     }
     let mut settings = settings();
     settings.model = "Panorama".into();
     let panorama = Simulator::start(settings).unwrap();
     import_pair(&panorama, &"n".repeat(32), &pem).has("code=\"17\"");
     import_pair(&panorama, &"n".repeat(31), &pem).has("success");
-    assert!(
-        panorama.pending_changes()[0]
-            .0
-            .starts_with("/config/panorama/certificate/")
-    );
+    assert!(panorama.pending_changes()[0].0.starts_with("/config/panorama/certificate/"));
 }
 
 #[test]
@@ -150,11 +98,7 @@ fn pkcs12_is_opened_for_real() {
     import(&device, &pkcs12("vpn", "pass"), b"-----BEGIN").has("Failed to extract certificate");
     import(&device, &pkcs12("vpn", "pass"), &file).has("success");
     let text = config(&device, "get", &entry("vpn"), "").text();
-    assert_eq!(
-        text.matches("BEGIN CERTIFICATE").count(),
-        1,
-        "extra certificates are dropped"
-    );
+    assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 1, "extra certificates are dropped");
     assert_eq!(import(&device, &pkcs12("vpn", ""), &file).status, 400);
 
     let mut settings = settings();
@@ -174,20 +118,12 @@ fn a_chain_in_pem_is_served() {
     let root = pki::self_signed("Root");
     let made = pki::issued("a.test", &root);
     import_pair(&device, "vpn", &(made.pem() + &root.certificate_pem())).has("success");
-    import_pair(
-        &device,
-        "turned",
-        &(made.key_pem() + &root.certificate_pem()),
-    )
-    .has("Mismatched");
+    import_pair(&device, "turned", &(made.key_pem() + &root.certificate_pem())).has("Mismatched");
     config(&device, "set", PORTAL, "<certificate>vpn</certificate>");
     commit_and_wait(&device, MINE).has("<result>OK</result>");
     let stream = tls(device.service_address()).unwrap();
     let chain = stream.ssl().peer_cert_chain().unwrap();
-    let prints: Vec<_> = chain
-        .iter()
-        .map(|c| pki::fingerprint(&c.to_owned()))
-        .collect();
+    let prints: Vec<_> = chain.iter().map(|c| pki::fingerprint(&c.to_owned())).collect();
     assert_eq!(prints, [made.fingerprint(), root.fingerprint()]);
 }
 
@@ -247,10 +183,7 @@ fn a_virtual_system_has_certificates_of_its_own() {
     let mut settings = settings();
     settings.multi_vsys = true;
     settings.vsys = vec!["vsys1".into(), "vsys2".into()];
-    settings.profiles = vec![Profile {
-        vsys: Some("vsys2".into()),
-        ..Profile::unbound("portal")
-    }];
+    settings.profiles = vec![Profile { vsys: Some("vsys2".into()), ..Profile::unbound("portal") }];
     let device = Simulator::start(settings).unwrap();
     let made = pki::self_signed("a.test");
     let mut parameters = two_step("keypair", "vpn").to_vec();

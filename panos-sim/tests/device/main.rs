@@ -1,10 +1,5 @@
 //! The simulated device, asked over its own ports by a client that shares nothing with it.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    unreachable_pub
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 mod client;
 mod pki;

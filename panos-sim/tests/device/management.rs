@@ -34,20 +34,14 @@ fn shows_a_certificate_of_each_kind() {
             false,
         ),
         (
-            ManagementCertificate::Given {
-                certificate: given.certificate_pem(),
-                key: given.key_pem(),
-            },
+            ManagementCertificate::Given { certificate: given.certificate_pem(), key: given.key_pem() },
             2,
             true,
         ),
     ];
     for (kind, version, is_ca) in kinds {
         let device = with(kind.clone());
-        assert_eq!(
-            shown(device.address()).unwrap(),
-            device.certificate_fingerprint()
-        );
+        assert_eq!(shown(device.address()).unwrap(), device.certificate_fingerprint());
         let certificate = X509::from_pem(device.certificate_pem().as_bytes()).unwrap();
         assert_eq!(certificate.version(), version, "{kind:?}");
         let text = String::from_utf8(certificate.to_text().unwrap()).unwrap();
@@ -98,9 +92,7 @@ fn the_new_certificate_is_seen_before_the_job_ends() {
 #[test]
 fn a_restart_loses_jobs_and_runs_an_auto_commit() {
     let device = start();
-    device
-        .add_pending_change("me", PORTAL, "<certificate>x</certificate>")
-        .unwrap();
+    device.add_pending_change("me", PORTAL, "<certificate>x</certificate>").unwrap();
     let candidate = device.candidate_xml();
     device.set_commit_duration(Duration::from_secs(1));
     let job = device.commit_as("jane");
@@ -108,9 +100,7 @@ fn a_restart_loses_jobs_and_runs_an_auto_commit() {
     assert!(shown(device.address()).is_err(), "refused while it boots");
     show_job(&device, job).has("code=\"7\"");
     op(&device, "<show><chassis-ready/></show>").has("<result>no</result>");
-    commit(&device, MINE)
-        .has("status=\"error\"")
-        .has("A commit is in progress.");
+    commit(&device, MINE).has("status=\"error\"").has("A commit is in progress.");
     op(&device, "<show><jobs><all/></jobs></show>").has("<type>AutoCom</type>");
     assert!(device.wait_idle(Duration::from_secs(5)));
     op(&device, "<show><chassis-ready/></show>").has("<result>yes</result>");
@@ -132,25 +122,12 @@ fn the_port_can_be_closed_or_silent() {
     device.set_listening(Listening::Silent);
     let tcp = loop {
         let tcp = std::net::TcpStream::connect(device.address()).unwrap();
-        if device
-            .connection_records()
-            .last()
-            .is_some_and(|c| !c.closed)
-        {
+        if device.connection_records().last().is_some_and(|c| !c.closed) {
             break tcp;
         }
     };
-    tcp.set_read_timeout(Some(Duration::from_millis(100)))
-        .unwrap();
-    let context = SslContext::builder(SslMethod::tls_client())
-        .unwrap()
-        .build();
+    tcp.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let context = SslContext::builder(SslMethod::tls_client()).unwrap().build();
     assert!(Ssl::new(&context).unwrap().connect(tcp).is_err());
-    assert!(
-        !device
-            .connection_records()
-            .last()
-            .unwrap()
-            .handshake_completed
-    );
+    assert!(!device.connection_records().last().unwrap().handshake_completed);
 }

@@ -18,29 +18,19 @@ fn pair() -> (Simulator, Simulator) {
 #[test]
 fn a_commit_on_the_active_reaches_the_passive() {
     let (active, passive) = pair();
-    op(&active, STATE)
-        .has("<state>active</state>")
-        .has("<state>passive</state>");
+    op(&active, STATE).has("<state>active</state>").has("<state>passive</state>");
     op(&passive, STATE).has("<local-info><mgmt-ip>127.0.0.1/24</mgmt-ip>");
     op(&active, STATE).has("<running-sync>synchronized</running-sync>");
     let made = pki::self_signed("a.test");
     import_pair(&active, "vpn", &made.pem()).has("success");
     config(&active, "set", PORTAL, "<certificate>vpn</certificate>");
     let element = "<ssl-tls-service-profile>mgmt</ssl-tls-service-profile>";
-    config(
-        &active,
-        "set",
-        &PORTAL.replace("portal", "mgmt"),
-        "<certificate>vpn</certificate>",
-    );
+    config(&active, "set", &PORTAL.replace("portal", "mgmt"), "<certificate>vpn</certificate>");
     config(&active, "set", MGMT_BINDING, element).has("code=\"20\"");
     commit(&active, MINE).job();
     assert!(active.wait_idle(Duration::from_secs(5)));
     assert!(passive.wait_idle(Duration::from_secs(5)));
-    assert_eq!(
-        shown(passive.service_address()).unwrap(),
-        made.fingerprint()
-    );
+    assert_eq!(shown(passive.service_address()).unwrap(), made.fingerprint());
     op(&passive, STATE).has("<running-sync>synchronized</running-sync>");
     op(&passive, "<show><jobs><all/></jobs></show>").has("<type>HA-Sync</type>");
     // Which profile the management interface uses stays each device's own affair.
@@ -56,9 +46,7 @@ fn synchronisation_can_be_asked_for() {
     first.ha_sync_delay = Duration::from_secs(1);
     let (active, passive) = Simulator::pair(first, second).unwrap();
     let fqdn = "<fqdn>p.test</fqdn>";
-    active
-        .add_pending_change("me", "/config/shared/address/entry[@name='p']", fqdn)
-        .unwrap();
+    active.add_pending_change("me", "/config/shared/address/entry[@name='p']", fqdn).unwrap();
     commit_and_wait(&active, MINE).has("OK");
     op(&active, STATE).has("<running-sync>not synchronized</running-sync>");
     let ask = "<request><high-availability><sync-to-remote><running-config/></sync-to-remote>\
@@ -84,6 +72,16 @@ fn the_roles_change_by_hand_by_restart_and_by_death() {
     assert!(other.is_active());
     show_job(&other, 1);
     op(&other, STATE).has("<conn-status>down</conn-status>");
+}
+
+#[test]
+fn the_peer_is_found_by_its_address_alone() {
+    let mut second = settings();
+    second.listen = "127.0.0.2:0".parse().unwrap();
+    let (one, other) = Simulator::pair(settings(), second).unwrap();
+    assert_eq!(one.address().port(), other.address().port());
+    op(&one, STATE).has("<peer-info><mgmt-ip>127.0.0.2</mgmt-ip>");
+    op(&other, STATE).has("<local-info><mgmt-ip>127.0.0.2/24</mgmt-ip>");
 }
 
 #[test]

@@ -77,12 +77,7 @@ pub fn expired(name: &str) -> Made {
 
 /// A self-signed RSA certificate.
 pub fn rsa(name: &str) -> Made {
-    make(
-        name,
-        PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap(),
-        None,
-        30,
-    )
+    make(name, PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap(), None, 30)
 }
 
 pub fn issued(name: &str, by: &Made) -> Made {
@@ -96,10 +91,7 @@ fn make(name: &str, key: PKey<Private>, issuer: Option<&Made>, days: i64) -> Mad
     let mut builder = X509Builder::new().unwrap();
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
     let at = |days: i64| Asn1Time::from_unix(now + days * 86_400).unwrap();
-    let serial = BigNum::from_u32(now as u32)
-        .unwrap()
-        .to_asn1_integer()
-        .unwrap();
+    let serial = BigNum::from_u32(now as u32).unwrap().to_asn1_integer().unwrap();
     builder.set_version(2).unwrap();
     builder.set_serial_number(&serial).unwrap();
     builder.set_subject_name(&subject).unwrap();
@@ -112,9 +104,7 @@ fn make(name: &str, key: PKey<Private>, issuer: Option<&Made>, days: i64) -> Mad
     }
     match issuer {
         Some(issuer) => {
-            builder
-                .set_issuer_name(issuer.certificate.subject_name())
-                .unwrap();
+            builder.set_issuer_name(issuer.certificate.subject_name()).unwrap();
             builder.sign(&issuer.key, MessageDigest::sha256()).unwrap();
         }
         None => {
@@ -122,8 +112,5 @@ fn make(name: &str, key: PKey<Private>, issuer: Option<&Made>, days: i64) -> Mad
             builder.sign(&key, MessageDigest::sha256()).unwrap();
         }
     }
-    Made {
-        certificate: builder.build(),
-        key,
-    }
+    Made { certificate: builder.build(), key }
 }

@@ -1,8 +1,7 @@
 //! Pending changes: whether, which, and back.
 
-use super::{Call, Reply};
 use crate::{
-    api::commit::scope,
+    api::{call::Call, commit::scope, reply::Reply},
     config::{Change, Scope},
     device::Device,
     refusal::Refusal,
@@ -43,9 +42,7 @@ fn entry(change: &Change) -> Element {
 /// Who has pending changes.
 pub(super) fn summary(device: &Device, cmd: &Element) -> Result<Reply, Refusal> {
     let scope = scope_below(cmd.descend(&["config", "list", "change-summary"]))?;
-    let mut owners: Vec<&str> = (device.config.pending(&scope))
-        .map(|change| change.owner.as_str())
-        .collect();
+    let mut owners: Vec<&str> = (device.config.pending(&scope)).map(|change| change.owner.as_str()).collect();
     owners.sort_unstable();
     owners.dedup();
     let members = owners.iter().map(|owner| Element::leaf("member", *owner));
@@ -60,26 +57,17 @@ pub(super) fn show(device: &Device, which: &str) -> Reply {
     }])
 }
 
-pub(super) fn revert(
-    device: &mut Device,
-    call: &Call<'_>,
-    cmd: &Element,
-) -> Result<Reply, Refusal> {
+pub(super) fn revert(device: &mut Device, call: &Call<'_>, cmd: &Element) -> Result<Reply, Refusal> {
     let scope = scope_below(cmd.find("config"))?;
     back(device, call, &scope)
 }
 
 /// `load config from running-config.xml` comes to the same as a full revert.
 pub(super) fn load(device: &mut Device, call: &Call<'_>, cmd: &Element) -> Result<Reply, Refusal> {
-    let name = cmd
-        .descend(&["config", "from"])
-        .map(|from| from.text.trim());
+    let name = cmd.descend(&["config", "from"]).map(|from| from.text.trim());
     match name {
         Some("running-config.xml") => back(device, call, &Scope::default()),
-        _ => Err(Refusal::line(format!(
-            "{} does not exist",
-            name.unwrap_or_default()
-        ))),
+        _ => Err(Refusal::line(format!("{} does not exist", name.unwrap_or_default()))),
     }
 }
 
@@ -90,7 +78,5 @@ fn back(device: &mut Device, call: &Call<'_>, scope: &Scope) -> Result<Reply, Re
         .allow_edit(&call.session.administrator, &everything)
         .map_err(|_| Refusal::in_result("Failed to revert configuration."))?;
     device.config.revert(scope);
-    Ok(Reply::message(
-        "All changes were reverted from configuration",
-    ))
+    Ok(Reply::message("All changes were reverted from configuration"))
 }

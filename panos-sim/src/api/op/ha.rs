@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
-use super::Reply;
 use crate::{
-    api::reply::success,
+    api::reply::{Reply, success},
     device::{Device, Sync},
     refusal::Refusal,
     xml::Element,
@@ -27,16 +26,10 @@ pub(super) fn state(device: &Device) -> Reply {
     let enabled = Element::leaf("enabled", "yes");
     if settings.is_panorama() {
         let local = Element::new("local-info")
-            .child(Element::leaf(
-                "state",
-                panorama_state(ha.is_primary(), active),
-            ))
+            .child(Element::leaf("state", panorama_state(ha.is_primary(), active)))
             .child(Element::leaf("mgmt-ip", ha.own().address));
         let other = Element::new("peer-info")
-            .child(Element::leaf(
-                "state",
-                panorama_state(!ha.is_primary(), !active),
-            ))
+            .child(Element::leaf("state", panorama_state(!ha.is_primary(), !active)))
             .child(Element::leaf("conn-status", conn))
             .child(Element::leaf("mgmt-ip", peer.address));
         return Reply::result([enabled, local, other, Element::leaf("running-sync", sync)]);
@@ -87,14 +80,10 @@ pub(super) fn synchronize(device: &mut Device, now: Instant) -> Result<Reply, Re
         return Err(Refusal::line("HA is not enabled"));
     };
     if ha.sync() == Sync::InProgress {
-        return Err(Refusal::line(
-            "Another sync is in progress. Please try again later",
-        ));
+        return Err(Refusal::line("Another sync is in progress. Please try again later"));
     }
     if !ha.peer().0 {
-        return Err(Refusal::line(
-            "Failed to synchronize running configuration with HA peer",
-        ));
+        return Err(Refusal::line("Failed to synchronize running configuration with HA peer"));
     }
     device.send_running(now);
     // Not inside `result`, other than with most commands.
@@ -111,7 +100,5 @@ pub(super) fn request_state(device: &Device, wish: &str) -> Result<Reply, Refusa
         return Err(Refusal::line("HA is not enabled"));
     };
     ha.suspend(wish == "suspend");
-    Ok(Reply::text(format!(
-        "Successfully changed HA state to {wish}"
-    )))
+    Ok(Reply::text(format!("Successfully changed HA state to {wish}")))
 }

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Call, Reply};
 use crate::{
+    api::{call::Call, reply::Reply},
     certificate::certificates_in,
     clock,
     device::Device,
@@ -15,13 +15,7 @@ pub(super) fn system(device: &Device, now: Instant) -> Reply {
     let hostname = hostname(device);
     let family = settings.model.trim_start_matches("PA-");
     let up = now.saturating_duration_since(device.booted).as_secs();
-    let uptime = format!(
-        "{} days, {}:{:02}:{:02}",
-        up / 86_400,
-        up / 3600 % 24,
-        up / 60 % 60,
-        up % 60
-    );
+    let uptime = format!("{} days, {}:{:02}:{:02}", up / 86_400, up / 3600 % 24, up / 60 % 60, up % 60);
     let mut system = Element::new("system").with([
         Element::leaf("hostname", &hostname),
         Element::leaf("ip-address", "192.0.2.11"),
@@ -55,12 +49,8 @@ pub(super) fn system(device: &Device, now: Instant) -> Reply {
 fn hostname(device: &Device) -> String {
     let path = ["deviceconfig", "system", "hostname"]
         .iter()
-        .fold(crate::config::device_entry(), |path, step| {
-            path.then(Step::Named((*step).into()))
-        });
-    path.first(device.config.running())
-        .map(|leaf| leaf.text.trim().to_owned())
-        .unwrap_or_default()
+        .fold(crate::config::device_entry(), |path, step| path.then(Step::Named((*step).into())));
+    path.first(device.config.running()).map(|leaf| leaf.text.trim().to_owned()).unwrap_or_default()
 }
 
 pub(super) fn clock() -> Reply {
@@ -79,21 +69,13 @@ pub(super) fn admins(device: &Device, call: &Call<'_>) -> Reply {
         .child(Element::leaf("type", "Web"))
         .child(Element::leaf("session-start", clock::short()))
         .child(Element::leaf("idle-for", "00:00:00s"))
-        .with(
-            device
-                .settings
-                .marks_own_session
-                .then(|| Element::new("self")),
-        );
+        .with(device.settings.marks_own_session.then(|| Element::new("self")));
     Reply::result([Element::new("admins").child(entry)])
 }
 
 /// The operational list of all certificates in the candidate's shared part.
 pub(super) fn certificates(device: &Device) -> Reply {
-    let path = device
-        .base(None)
-        .then(Step::Named("certificate".into()))
-        .then(Step::Named("entry".into()));
+    let path = device.base(None).then(Step::Named("certificate".into())).then(Step::Named("entry".into()));
     let entries = path.select(device.config.candidate()).into_iter();
     Reply::result(entries.map(|entry| {
         let chain = certificates_in(entry);

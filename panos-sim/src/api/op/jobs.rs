@@ -2,21 +2,19 @@
 
 use std::time::Instant;
 
-use super::{Call, Reply};
 use crate::{
-    api::commit::{scope, validating},
+    api::{
+        call::Call,
+        commit::{scope, validating},
+        reply::Reply,
+    },
     config::Scope,
     device::{Device, Job},
     refusal::Refusal,
     xml::Element,
 };
 
-pub(super) fn show(
-    device: &Device,
-    cmd: &Element,
-    which: &str,
-    now: Instant,
-) -> Result<Reply, Refusal> {
+pub(super) fn show(device: &Device, cmd: &Element, which: &str, now: Instant) -> Result<Reply, Refusal> {
     let jobs = &device.jobs;
     let describe = |job: &Job| job.describe(jobs.position(job.id), now);
     // Newest first.
@@ -36,10 +34,7 @@ pub(super) fn show(
                 .map(|job| Reply::result([describe(job)]))
                 .ok_or_else(|| Refusal::code(7, format!("job {id} not found")))
         }
-        other => Err(Refusal::code(
-            17,
-            format!(" show -> jobs -> {other} is unexpected"),
-        )),
+        other => Err(Refusal::code(17, format!(" show -> jobs -> {other} is unexpected"))),
     }
 }
 

@@ -1,14 +1,10 @@
 //! Listing, taking and giving back locks.
 
-use super::{Call, Reply};
+use super::super::{call::Call, reply::Reply};
 use crate::{LockKind, device::Device, refusal::Refusal, xml::Element};
 
 fn kind(word: &str) -> LockKind {
-    if word.starts_with("config") {
-        LockKind::Config
-    } else {
-        LockKind::Commit
-    }
+    if word.starts_with("config") { LockKind::Config } else { LockKind::Commit }
 }
 
 /// A device with several virtual systems wants to be told which.
@@ -22,22 +18,16 @@ pub(super) fn show(device: &Device, cmd: &Element, word: &str) -> Result<Reply, 
         Some(one) => scope == one,
     };
     let held = device.locks.iter();
-    let entries = held
-        .filter(|lock| lock.kind == kind(word) && wanted(&lock.scope))
-        .map(|lock| {
-            let scope = if lock.scope == "shared" {
-                "shared"
-            } else {
-                "vsys"
-            };
-            Element::entry(&lock.owner)
-                .child(Element::leaf("type", scope))
-                .child(Element::leaf("name", &lock.scope))
-                .child(Element::leaf("created", &lock.created))
-                .child(Element::leaf("last-activity", &lock.created))
-                .child(Element::leaf("loggedin", "yes"))
-                .child(Element::leaf("comment", &lock.comment).in_cdata())
-        });
+    let entries = held.filter(|lock| lock.kind == kind(word) && wanted(&lock.scope)).map(|lock| {
+        let scope = if lock.scope == "shared" { "shared" } else { "vsys" };
+        Element::entry(&lock.owner)
+            .child(Element::leaf("type", scope))
+            .child(Element::leaf("name", &lock.scope))
+            .child(Element::leaf("created", &lock.created))
+            .child(Element::leaf("last-activity", &lock.created))
+            .child(Element::leaf("loggedin", "yes"))
+            .child(Element::leaf("comment", &lock.comment).in_cdata())
+    });
     Ok(Reply::result([Element::new(word).with(entries)]))
 }
 
@@ -49,37 +39,24 @@ pub(super) fn change(
     action: &str,
 ) -> Result<Reply, Refusal> {
     let me = &call.session.administrator;
-    let scope = (call.request.param("vsys"))
-        .filter(|scope| !scope.is_empty())
-        .unwrap_or("shared");
+    let scope = (call.request.param("vsys")).filter(|scope| !scope.is_empty()).unwrap_or("shared");
     let detail = cmd.descend(&[word, action]);
     let refused = |error: crate::device::LockError| Refusal::line(error.to_string());
     if action == "add" {
-        let comment = detail
-            .and_then(|add| add.text_of("comment"))
-            .unwrap_or_default();
-        (device.locks)
-            .take(kind(word), scope, me, comment)
-            .map_err(refused)?;
+        let comment = detail.and_then(|add| add.text_of("comment")).unwrap_or_default();
+        (device.locks).take(kind(word), scope, me, comment).map_err(refused)?;
         return Ok(Reply::text(format!(
             "Successfully acquired lock. Other administrators will not be able to modify \
              configuration until lock is released by {me}"
         )));
     }
-    let owner = detail
-        .and_then(|remove| remove.text_of("admin"))
-        .filter(|name| !name.is_empty())
-        .unwrap_or(me);
+    let owner =
+        detail.and_then(|remove| remove.text_of("admin")).filter(|name| !name.is_empty()).unwrap_or(me);
     let superuser = call.session.is_superuser();
     if owner != me && !superuser {
-        return Err(Refusal::code(
-            15,
-            "only the owner or a superuser can release a lock",
-        ));
+        return Err(Refusal::code(15, "only the owner or a superuser can release a lock"));
     }
-    let owner = (device.locks)
-        .release(kind(word), scope, owner, superuser)
-        .map_err(refused)?;
+    let owner = (device.locks).release(kind(word), scope, owner, superuser).map_err(refused)?;
     Ok(Reply::text(match kind(word) {
         LockKind::Config => format!("Config lock released for {owner}"),
         LockKind::Commit => format!("Commit lock released for {owner}"),

@@ -6,7 +6,7 @@ mod info;
 mod jobs;
 mod locks;
 
-use super::{Call, reply::Reply};
+use super::{call::Call, reply::Reply};
 use crate::{
     device::Device,
     refusal::Refusal,
@@ -14,9 +14,7 @@ use crate::{
 };
 
 pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refusal> {
-    let cmd = call
-        .request
-        .required("cmd", "running an operational command")?;
+    let cmd = call.request.required("cmd", "running an operational command")?;
     let cmd = parse(cmd).map_err(|broken| Refusal::code(18, broken.to_string()))?;
     let words = words(&cmd);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -31,37 +29,21 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         ["check", "pending-changes", ..] => Ok(changes::pending(device)),
         ["show", "config", "list", "changes", ..] => changes::list(device, &cmd),
         ["show", "config", "list", "change-summary", ..] => changes::summary(device, &cmd),
-        ["show", "config", which @ ("running" | "candidate"), ..] => {
-            Ok(changes::show(device, which))
-        }
+        ["show", "config", which @ ("running" | "candidate"), ..] => Ok(changes::show(device, which)),
         ["revert", "config", ..] => changes::revert(device, call, &cmd),
         ["load", "config", "from", ..] => changes::load(device, call, &cmd),
         ["show", kind @ ("config-locks" | "commit-locks"), ..] => locks::show(device, &cmd, kind),
-        [
-            "request",
-            kind @ ("config-lock" | "commit-lock"),
-            action @ ("add" | "remove"),
-            ..,
-        ] => locks::change(device, call, &cmd, kind, action),
+        ["request", kind @ ("config-lock" | "commit-lock"), action @ ("add" | "remove"), ..] => {
+            locks::change(device, call, &cmd, kind, action)
+        }
         ["show", "high-availability", "state", ..] => Ok(ha::state(device)),
-        [
-            "request",
-            "high-availability",
-            "sync-to-remote",
-            "running-config",
-            ..,
-        ] => ha::synchronize(device, call.now),
-        [
-            "request",
-            "high-availability",
-            "state",
-            wish @ ("suspend" | "functional"),
-            ..,
-        ] => ha::request_state(device, wish),
-        _ => Err(Refusal::code(
-            17,
-            format!(" {} is unexpected", words.join(" -> ")),
-        )),
+        ["request", "high-availability", "sync-to-remote", "running-config", ..] => {
+            ha::synchronize(device, call.now)
+        }
+        ["request", "high-availability", "state", wish @ ("suspend" | "functional"), ..] => {
+            ha::request_state(device, wish)
+        }
+        _ => Err(Refusal::code(17, format!(" {} is unexpected", words.join(" -> ")))),
     }
 }
 
