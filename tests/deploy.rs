@@ -187,14 +187,42 @@ fn a_wrong_key_is_told() {
 
 #[test]
 fn a_lock_of_another_administrator_is_waited_for_and_named() {
+    for several in [false, true] {
+        let mut settings = settings();
+        settings.multi_vsys = several;
+        let world = World::with(settings);
+        for kind in [LockKind::Commit, LockKind::Config] {
+            world.device.take_lock(kind, "jane", "change window");
+            let before = world.device.candidate_xml();
+            world
+                .install(&["-p", PORTAL, "--commit-timeout", "1"])
+                .exits(18)
+                .says("jane")
+                .says("change window");
+            assert_eq!(world.device.candidate_xml(), before);
+            world.device.release_lock(kind, "jane");
+        }
+        assert!(
+            world.log().iter().any(|line| line.starts_with("Waiting: ") && line.contains("jane holds a"))
+        );
+    }
+}
+
+#[test]
+fn the_work_goes_on_when_the_lock_is_released() {
     let world = World::new();
     world.device.take_lock(LockKind::Commit, "jane", "change window");
-    let before = world.device.candidate_xml();
-    world.install(&["-p", PORTAL, "--commit-timeout", "1"]).exits(18);
-    assert_eq!(world.device.candidate_xml(), before);
-    world.device.release_lock(LockKind::Commit, "jane");
-    world.device.take_lock(LockKind::Config, "jane", "change window");
-    world.install(&["-p", PORTAL]).exits(18).says("jane");
+    std::thread::scope(|scope| {
+        let installing = scope.spawn(|| world.install(&["-p", PORTAL]));
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !world.log().iter().any(|line| line.starts_with("Waiting: ")) {
+            assert!(std::time::Instant::now() < deadline, "{:#?}", world.log());
+            std::thread::yield_now();
+        }
+        world.device.release_lock(LockKind::Commit, "jane");
+        installing.join().unwrap().exits(0);
+    });
+    assert!(world.served().is_some());
 }
 
 #[test]

@@ -115,3 +115,54 @@ fn another_kind_of_key_under_the_name_of_an_object_in_use_is_refused_without_for
 fn the_year_and_another_suffix_are_a_contradiction() {
     World::new().install(&["-Y", "--suffix", "serial"]).exits(1);
 }
+
+#[test]
+fn everything_that_used_the_object_before_can_be_rebound_and_the_rest_is_told() {
+    let mut wider = settings();
+    wider.profiles.push(Profile::unbound("third"));
+    wider.profiles.push(Profile { vsys: Some("vsys1".into()), ..Profile::unbound("of vsys1") });
+    let world = World::with(wider);
+    world.install(&["-p", PORTAL, "--suffix", "serial"]).exits(0);
+    let old = objects(&world).remove(0);
+    let vsys = "/config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='vsys1']";
+    let ike =
+        "/config/devices/entry[@name='localhost.localdomain']/network/ike/gateway/entry[@name='branch']";
+    let profile = |path: &str, element: &str| {
+        world.device.add_pending_change("jane", path, element).unwrap();
+    };
+    let leaf = format!("<certificate>{old}</certificate>");
+    profile("/config/shared/ssl-tls-service-profile/entry[@name='third']", &leaf);
+    profile(&format!("{vsys}/ssl-tls-service-profile/entry[@name='of vsys1']"), &leaf);
+    profile(
+        ike,
+        &format!(
+            "<authentication><certificate><local-certificate><name>{old}</name></local-certificate></certificate></authentication>"
+        ),
+    );
+    profile(
+        "/config/shared/certificate-profile/entry[@name='clients']",
+        &format!("<CA><entry name=\"{old}\"/></CA>"),
+    );
+    world.device.commit_as("jane");
+    assert!(world.device.wait_idle(std::time::Duration::from_secs(10)));
+
+    world.renew();
+    let arguments = ["-p", PORTAL, "--suffix", "serial", "--where-used"];
+    let ended = world.install(&[&arguments[..], &["--dry-run"]].concat()).exits(0);
+    assert!(ended.stdout.contains("rebind  SSL/TLS Profile of vsys1 (vsys1): "), "{ended:#?}");
+    world.install(&arguments).exits(0);
+    let xml = world.device.running_xml();
+    assert_eq!(xml.matches(&format!(">{old}<")).count(), 0, "{xml}");
+    let new = objects(&world).into_iter().find(|name| *name != old).unwrap();
+    assert_eq!(xml.matches(&format!(">{new}<")).count(), 4);
+    let warned =
+        "WARNING: the certificate before is used at shared -> certificate-profile -> clients -> CA -> ";
+    assert!(world.log().iter().any(|line| line.starts_with(warned)), "{:#?}", world.log());
+
+    // A failed commit puts all of them back.
+    world.renew();
+    let before = world.device.candidate_xml();
+    world.device.fail_next_commit(&["no"]);
+    world.install(&arguments).exits(14);
+    assert_eq!(world.device.candidate_xml(), before);
+}

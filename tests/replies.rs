@@ -99,7 +99,7 @@ impl Device {
             jobs: session.jobs().await,
             job: session.job(number).await,
             commit: session.commit(&commit).await,
-            import: session.import(&import).await,
+            import: session.import(&import).await.map(|reply| reply.messages),
             set: session.set(&path, &element).await,
             revert: session.revert_changes_of("a").await,
             get: session.get(&path).await,

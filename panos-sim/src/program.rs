@@ -107,7 +107,10 @@ fn pair(text: &str) -> std::result::Result<(String, String), String> {
 
 fn seconds(text: &str) -> std::result::Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| *duration <= crate::seconds::LONGEST)
+        .ok_or_else(|| "out of range".to_owned())
 }
 
 /// What the program prints when it is ready.

@@ -58,6 +58,8 @@ pub struct Settings {
     /// How long a commit job runs. A real one takes seconds to minutes.
     #[serde(with = "seconds")]
     pub commit_duration: Duration,
+    /// Warnings that every successful commit job ends with.
+    pub commit_warnings: Vec<String>,
     /// How long every job waits in the queue before it starts.
     #[serde(with = "seconds")]
     pub queue_delay: Duration,
@@ -107,6 +109,7 @@ impl Default for Settings {
             legacy_only: false,
             name_limit: None,
             commit_duration: Duration::from_millis(200),
+            commit_warnings: Vec::new(),
             queue_delay: Duration::ZERO,
             when_busy: WhenBusy::Queue,
             restart_outage: Duration::from_millis(200),

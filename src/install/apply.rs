@@ -1,14 +1,18 @@
 //! Applying: the plan's steps, one after the other, each undo noted before its step.
 
+use futures_util::future::join;
 use secrecy::SecretSlice;
 use tokio::time::Instant;
 
+use super::busy::while_blocked;
 use super::failure::{Doing, Failure};
-use super::names::{ObjectName, ProfileName};
+use super::names::ObjectName;
 use super::observe::Observed;
 use super::plan::{Plan, Step};
+use super::record::{Record, Records};
 use super::request::{CommitScope, ContainerChoice, Upload, Wish};
 use super::undo::Undo;
+use super::uses::Use;
 use crate::certificate::Bundle;
 use crate::certificate::pkcs12::{self, Container, Passphrase};
 use crate::host::log::RunLog;
@@ -38,8 +42,10 @@ pub struct Application<'a> {
     pub undo: Vec<Undo>,
     /// The older objects that are gone.
     pub deleted: Vec<ObjectName>,
-    /// The commit job, once there is one.
-    pub job: Option<String>,
+    /// The installation's record, which learns the commit job as soon as there is one.
+    pub record: &'a mut Record,
+    /// Where it is kept.
+    pub records: &'a Records,
     /// The administrator's name, as soon as it is known.
     pub administrator: Option<String>,
 }
@@ -68,6 +74,10 @@ impl Application<'_> {
                 Step::Bind { profiles, to } => {
                     watch.begin(Phase::Bind);
                     self.bind(profiles, to).await.map_err(put_back)?;
+                }
+                Step::Rebind { uses, to } => {
+                    watch.begin(Phase::Bind);
+                    self.rebind(uses, to).await.map_err(put_back)?;
                 }
                 Step::Delete(object) => self.delete(object).await.map_err(put_back)?,
                 Step::Commit(scope) => {
@@ -120,11 +130,11 @@ impl Application<'_> {
             passphrase: passphrase.secret().clone(),
             key_export: self.wish.key_export,
         };
-        let reply = self.session.import(&import).await.map_err(Failure::while_doing(Doing::Uploading))?;
+        let reply = self.change(Doing::Uploading, async || self.session.import(&import).await).await?;
         Ok(reply.as_xml())
     }
 
-    /// The device's word is not enough: the object has to be there, with this certificate and a key.
+    /// The device's word is not enough: the object has to be there, with this very certificate.
     async fn read_back(&mut self, object: &ObjectName) -> Result<(), Failure> {
         let path = self.observed.place.certificate(object.as_str())?;
         let found = self.session.get(&path).await.map_err(Failure::while_doing(Doing::Uploading))?;
@@ -147,23 +157,29 @@ impl Application<'_> {
         Ok(())
     }
 
-    async fn bind(
-        &mut self,
-        profiles: &[(ProfileName, Option<String>)],
-        to: &ObjectName,
-    ) -> Result<(), Failure> {
+    async fn bind(&mut self, profiles: &[(String, Option<String>)], to: &ObjectName) -> Result<(), Failure> {
         let mut entries = Vec::new();
         for (profile, now) in profiles {
             self.undo.push(Undo::BindBack { profile: profile.clone(), to: now.clone() });
             let mut entry = Element::new("entry").with(Element::new("certificate").with_text(to.as_str()));
-            entry.attributes.push(("name".to_owned(), profile.to_string()));
+            entry.attributes.push(("name".to_owned(), profile.clone()));
             entries.push(entry);
         }
         // One request for all profiles; `set` merges, so that nothing but the certificate is touched.
-        let binding = Failure::while_doing(Doing::Binding);
-        self.session.set_all(&self.observed.place.profiles(), &entries).await.map_err(binding)?;
+        let at = self.observed.place.profiles();
+        self.change(Doing::Binding, async || self.session.set_all(&at, &entries).await).await?;
         for (profile, _) in profiles {
             self.log.say(&format!("Successfully updated SSL/TLS Profile {profile}"));
+        }
+        Ok(())
+    }
+
+    async fn rebind(&mut self, uses: &[Use], to: &ObjectName) -> Result<(), Failure> {
+        for place in uses {
+            self.undo.push(Undo::GiveBack(place.clone()));
+            let element = Element::new(place.element).with_text(to.as_str());
+            self.change(Doing::Binding, async || self.session.set(&place.at, &element).await).await?;
+            self.log.say(&format!("Successfully updated {}", place.label));
         }
         Ok(())
     }
@@ -204,43 +220,43 @@ impl Application<'_> {
         match self.enqueue(&commit, deadline).await? {
             Enqueued::NothingToDo(words) => self.log.say(&format!("commit: nothing to commit: \"{words}\"")),
             Enqueued::Job(id) => {
-                self.job = Some(id.clone());
-                self.follow(&id, deadline).await?;
+                // Should this process die while it waits, the record says which job to ask about.
+                self.record.job = Some(id.clone());
+                let noting = self.records.write_aside(&self.wish.device, self.record);
+                let (noted, ended) = join(noting, self.follow(&id, deadline)).await;
+                // The commit goes on all the same; the record is written once more at the end.
+                if let Err(error) = noted {
+                    self.log.error(&error.to_string());
+                }
+                ended?;
             }
         }
         self.log.say(&format!("The commit took {} seconds to complete.", begun.elapsed().as_secs()));
         Ok(())
     }
 
-    /// Asks for the commit; while the device is busy or locked, again and again.
+    /// Asks for the commit, for as long as the device is busy or locked.
     async fn enqueue(&self, commit: &Commit, deadline: Instant) -> Result<Enqueued, (Failure, Aftermath)> {
-        let mut pause = std::time::Duration::from_millis(500);
-        let mut told = None;
-        loop {
-            let error = match self.session.commit(commit).await {
-                Ok(enqueued) => return Ok(enqueued),
-                Err(error) => error,
+        let asked =
+            while_blocked(self.session, self.log, deadline, async || self.session.commit(commit).await);
+        asked.await.map_err(|error| {
+            // The request may have reached the device: what became of it is looked up, not guessed.
+            let aftermath = match super::undo::may_have_taken_effect(&error) {
+                true => Aftermath::LeaveAlone,
+                false => Aftermath::PutBack,
             };
-            let Error::Refused(refusal) = &error else {
-                // The request may have reached the device: what became of it is looked up, not guessed.
-                let aftermath = match super::undo::may_have_taken_effect(&error) {
-                    true => Aftermath::LeaveAlone,
-                    false => Aftermath::PutBack,
-                };
-                return Err((Failure::while_doing(Doing::Committing)(error), aftermath));
-            };
-            let waits = matches!(refusal.reason, Reason::Busy | Reason::Locked(_));
-            if !waits || Instant::now() >= deadline {
-                return Err(put_back(Failure::while_doing(Doing::Committing)(error)));
-            }
-            let words = refusal.to_string();
-            if told.as_ref() != Some(&words) {
-                self.log.say(&format!("Waiting: {words}"));
-                told = Some(words);
-            }
-            tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
-            pause = (pause * 2).min(std::time::Duration::from_secs(10));
-        }
+            (Failure::while_doing(Doing::Committing)(error), aftermath)
+        })
+    }
+
+    /// A change, made as soon as no lock is in its way.
+    async fn change<T>(
+        &self,
+        doing: Doing,
+        request: impl AsyncFnMut() -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        let deadline = Instant::now() + self.wish.commit_timeout;
+        while_blocked(self.session, self.log, deadline, request).await.map_err(Failure::while_doing(doing))
     }
 
     async fn follow(&self, id: &str, deadline: Instant) -> Result<(), (Failure, Aftermath)> {

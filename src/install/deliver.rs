@@ -18,7 +18,6 @@ use crate::host::keyfile::KeyFile;
 use crate::host::log::RunLog;
 use crate::panos::Trust;
 use crate::panos::session::Session;
-use crate::panos::transport::Limits;
 
 /// The phases of a run, as they are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +53,12 @@ pub struct Stopwatch {
     begun: Instant,
     current: Option<(Phase, Instant)>,
     times: Vec<(Phase, Duration)>,
+}
+
+impl Default for Stopwatch {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Stopwatch {
@@ -143,10 +148,7 @@ pub async fn deliver(
         Ok(bundle) => match facts(&bundle) {
             Ok(facts) => {
                 record.certificate = Some(facts);
-                match records.write(&wish.device, &record) {
-                    Ok(()) => transact(wish, &bundle, &mut record, records, log, &mut watch).await,
-                    Err(error) => Err(error.into()),
-                }
+                transact(wish, &bundle, &mut record, records, log, &mut watch).await
             }
             Err(error) => Err(error),
         },
@@ -154,7 +156,7 @@ pub async fn deliver(
     };
     watch.stop();
     record.state = state_after(&result);
-    let result = match records.write(&wish.device, &record) {
+    let result = match records.write_aside(&wish.device, &record).await {
         Ok(()) => result,
         Err(error) => result.and(Err(error.into())),
     };
@@ -212,12 +214,12 @@ pub async fn look(
     let key = keys.key_for(&host)?;
     let looking = Failure::while_doing(Doing::Looking);
     watch.begin(Phase::Connect);
-    let session = Session::new(&wish.device, &wish.trust, key, Limits::default()).map_err(looking)?;
+    let session = Session::new(&wish.device, &wish.trust, key, wish.patience.limits).map_err(looking)?;
     let system = observe::greet(&session, wish).await?;
     watch.begin(Phase::Check);
     let offer = Offer { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
     let observed =
-        observe::observe(&session, wish, system, offer.fingerprint, keys.username_for(&host)).await?;
+        observe::observe(&session, wish, system, offer.fingerprint, keys.username_for(&host), made).await?;
     let plan = plan::plan(wish, offer, &observed, made)?;
     Ok(Looked { session, observed, plan })
 }
@@ -234,7 +236,10 @@ async fn transact(
     if wish.trust == Trust::AnyCertificate {
         log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
     }
-    let Looked { session, observed, plan } = look(wish, bundle, &record.made, watch).await?;
+    // On the disk before anybody is talked to.
+    records.write_aside(&wish.device, record).await?;
+    let made = record.made.clone();
+    let Looked { session, observed, plan } = look(wish, bundle, &made, watch).await?;
     for note in &plan.notes {
         log.say(note);
     }
@@ -250,14 +255,19 @@ async fn transact(
         log,
         undo: Vec::new(),
         deleted: Vec::new(),
-        job: None,
+        record,
+        records,
         administrator: observed.administrator.clone(),
     };
     let walked = application.walk(&plan, watch).await;
-    record.job = application.job.take();
     if let Err((failure, aftermath)) = walked {
-        if aftermath == Aftermath::PutBack {
-            undo::put_back(&session, wish, &observed, &application.undo, log).await;
+        match aftermath {
+            Aftermath::PutBack => {
+                undo::put_back(&session, wish, &observed, &application.undo, log).await;
+            }
+            Aftermath::LeaveAlone => log.error(
+                "the commit may still come to its end, so nothing was put back: see the device's task manager",
+            ),
         }
         return Err(failure);
     }
@@ -267,8 +277,6 @@ async fn transact(
         return Ok(Success::LeftToCommit(wish.object.clone()));
     }
     let deleted = std::mem::take(&mut application.deleted);
-    // Should this process die now, the record still says which job to ask about.
-    records.write(&wish.device, record)?;
     watch.begin(Phase::Verify);
     verify::verify(&session, wish, &observed, wanted).await?;
     record.made.retain(|made| !deleted.contains(&made.object));

@@ -199,6 +199,10 @@ impl Failure {
             Self::OtherKindOfKey { .. } => {
                 "Use --suffix serial, which makes an object of its own, or --force."
             }
+            Self::NotTaken(_) => "Look into the device's system log, then run it again.",
+            Self::NotRunning(_) => {
+                "Look at the job and at the uncommitted changes on the device, then run it again."
+            }
             Self::CommitFailed { .. } => {
                 "Read the lines above in the device's task manager; mend the configuration, then run it again."
             }
@@ -256,6 +260,7 @@ fn advice_for(error: &Error) -> Option<String> {
             }
             Reason::Locked(Some(holder)) => return Some(format!("Ask {holder} to release the lock.")),
             Reason::Locked(None) => "Ask the administrator who holds the lock to release it.",
+            Reason::Busy | Reason::SessionTimedOut => "Run it again.",
             _ => return None,
         },
         Error::Interrupted { .. } | Error::TimedOut { .. } => {

@@ -1,15 +1,18 @@
 //! What it means to install a certificate on a device.
 
 pub mod apply;
+pub mod busy;
 pub mod deliver;
 pub mod failure;
 pub mod names;
 pub mod observe;
+pub mod patience;
 pub mod plan;
 pub mod record;
 pub mod request;
 pub mod served;
 pub mod undo;
+pub mod uses;
 pub mod verify;
 
 pub use failure::Failure;

@@ -2,7 +2,9 @@
 
 use super::failure::{Doing, Failure};
 use super::names::{ObjectName, ProfileName};
-use super::request::Wish;
+use super::record::Made;
+use super::request::{Rebind, Wish};
+use super::uses::{self, Uses};
 use crate::fingerprint::Fingerprint;
 use crate::panos::certificates::{CertificateEntry, ServiceProfile};
 use crate::panos::changes::PendingChange;
@@ -27,6 +29,8 @@ pub struct Observed {
     pub candidate: Holdings,
     /// The running configuration: read only where the candidate has all that is wanted.
     pub running: Option<Holdings>,
+    /// Where the object that is being replaced is used besides: looked for only where that is wanted.
+    pub uses: Uses,
 }
 
 /// The part of a configuration that matters to one wish.
@@ -108,6 +112,7 @@ pub async fn observe(
     system: SystemInfo,
     wanted: Fingerprint,
     user_of_key: Option<&str>,
+    made: &[Made],
 ) -> Result<Observed, Failure> {
     let look = Failure::while_doing(Doing::Looking);
     let place = system.own_place();
@@ -118,8 +123,24 @@ pub async fn observe(
         None => Some(running(session, &place, wish).await?),
         Some(_) => None,
     };
+    let uses = match wish.rebind {
+        Rebind::Named => Uses::default(),
+        Rebind::WhereUsed => uses::find(session, &place, &replaced(wish, &candidate, made)).await?,
+    };
     let administrator = administrator.or_else(|| user_of_key.map(str::to_owned));
-    Ok(Observed { system, place, administrator, changes, candidate, running })
+    Ok(Observed { system, place, administrator, changes, candidate, running, uses })
+}
+
+/// The names of the objects that are being replaced: what the named profiles present now, and what this
+/// program installed last.
+#[must_use]
+pub fn replaced(wish: &Wish, candidate: &Holdings, made: &[Made]) -> Vec<String> {
+    let bound = wish.profiles.iter().filter_map(|name| candidate.profile(name)?.certificate.clone());
+    let last = made.last().map(|made| made.object.to_string());
+    let mut names: Vec<String> = bound.chain(last).filter(|name| name != wish.object.as_str()).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// Commands that old releases don't have are answered with codes 1, 12 or 17.

@@ -2,11 +2,13 @@
 
 use super::failure::Failure;
 use super::names::{ObjectName, ProfileName};
-use super::observe::{Holdings, Observed};
+use super::observe::{self, Holdings, Observed};
 use super::record::Made;
-use super::request::{CommitScope, Existing, Wish};
+use super::request::{CommitScope, Existing, Rebind, Wish};
+use super::uses::Use;
 use crate::certificate::KeyAlgorithm;
 use crate::fingerprint::Fingerprint;
+use crate::panos::certificates::ServiceProfile;
 use crate::panos::changes::PendingChange;
 
 /// How many pending changes of others are told one by one.
@@ -25,7 +27,14 @@ pub enum Step {
     /// Bind profiles to the object, all in one request.
     Bind {
         /// The profiles with what each is bound to now.
-        profiles: Vec<(ProfileName, Option<String>)>,
+        profiles: Vec<(String, Option<String>)>,
+        /// The object.
+        to: ObjectName,
+    },
+    /// Give the new certificate to other places that used the one before.
+    Rebind {
+        /// The places.
+        uses: Vec<Use>,
         /// The object.
         to: ObjectName,
     },
@@ -67,7 +76,8 @@ pub fn plan(wish: &Wish, offer: Offer, observed: &Observed, made: &[Made]) -> Re
     }
     let runs_it =
         observed.running.as_ref().is_some_and(|running| running.lacks(wish, offer.fingerprint).is_none());
-    if runs_it && wish.existing == Existing::Keep {
+    let all_rebound = to_bind(wish, candidate, made).is_empty() && observed.uses.rebindable.is_empty();
+    if runs_it && all_rebound && wish.existing == Existing::Keep {
         return Ok(Plan { steps: Vec::new(), notes: Vec::new() });
     }
     let mut steps = Vec::new();
@@ -77,12 +87,12 @@ pub fn plan(wish: &Wish, offer: Offer, observed: &Observed, made: &[Made]) -> Re
         refuse_another_kind_of_key(wish, offer, candidate)?;
         steps.push(Step::Import { object: wish.object.clone(), replaces });
     }
-    let unbound = candidate.unbound(&wish.profiles, &wish.object);
-    if !unbound.is_empty() {
-        let now =
-            |name: &ProfileName| candidate.profile(name).and_then(|profile| profile.certificate.clone());
-        let profiles = unbound.into_iter().map(|name| (name.clone(), now(name))).collect();
+    let profiles = to_bind(wish, candidate, made);
+    if !profiles.is_empty() {
         steps.push(Step::Bind { profiles, to: wish.object.clone() });
+    }
+    if !observed.uses.rebindable.is_empty() {
+        steps.push(Step::Rebind { uses: observed.uses.rebindable.clone(), to: wish.object.clone() });
     }
     let mut notes = notes(wish, observed);
     let outdated = outdated(wish, made);
@@ -102,6 +112,21 @@ pub fn plan(wish: &Wish, offer: Offer, observed: &Observed, made: &[Made]) -> Re
         CommitScope::Nothing => {}
     }
     Ok(Plan { steps, notes })
+}
+
+/// The named profiles that present something else, and beside them those that present what is being replaced.
+fn to_bind(wish: &Wish, candidate: &Holdings, made: &[Made]) -> Vec<(String, Option<String>)> {
+    let replaced = match wish.rebind {
+        Rebind::Named => Vec::new(),
+        Rebind::WhereUsed => observe::replaced(wish, candidate, made),
+    };
+    let unbound = candidate.unbound(&wish.profiles, &wish.object);
+    let is_meant = |profile: &&ServiceProfile| {
+        unbound.iter().any(|name| name.as_str() == profile.name)
+            || profile.certificate.as_ref().is_some_and(|certificate| replaced.contains(certificate))
+    };
+    let meant = candidate.profiles.iter().filter(is_meant);
+    meant.map(|profile| (profile.name.clone(), profile.certificate.clone())).collect()
 }
 
 /// Older objects that may go. The latest one always stays: it is the way back until the new one is proven.
@@ -166,6 +191,12 @@ fn notes(wish: &Wish, observed: &Observed) -> Vec<String> {
     let told = foreign.iter().take(FOREIGN_TOLD);
     notes.extend(
         told.map(|change| format!("{fate}: a pending change of {} at {}", change.owner, change.xpath)),
+    );
+    let others = observed.uses.others.iter();
+    notes.extend(
+        others.map(|place| {
+            format!("WARNING: the certificate before is used at {place}, which is left as it is")
+        }),
     );
     if foreign.len() > FOREIGN_TOLD {
         notes.push(format!(

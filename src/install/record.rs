@@ -147,6 +147,20 @@ impl Records {
         files::replace(&path, &text).map_err(bad)
     }
 
+    /// As [`Records::write`], beside the event loop: a disk takes longer than a request, and neither this
+    /// device's work nor that of others waits for it. The caller waits before it writes the same record again.
+    ///
+    /// # Errors
+    /// As [`Records::write`].
+    pub async fn write_aside(&self, device: &Address, record: &Record) -> Result<(), RecordError> {
+        let (records, to, text) = (self.clone(), device.clone(), record.clone());
+        let writing = tokio::task::spawn_blocking(move || records.write(&to, &text));
+        writing.await.unwrap_or_else(|error| {
+            let path = self.path(device, &record.name);
+            Err(RecordError { action: "write", path, cause: io::Error::other(error) })
+        })
+    }
+
     /// Reads a record, if there is one.
     ///
     /// # Errors

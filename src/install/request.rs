@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::names::{CommonName, ObjectName, ProfileName};
+use super::patience::Patience;
 use crate::certificate::pkcs12::Container;
 use crate::panos::address::Address;
 use crate::panos::import::KeyExport;
@@ -32,8 +33,12 @@ pub struct Wish {
     pub commit_timeout: Duration,
     /// What to do where the device has this very certificate already.
     pub existing: Existing,
+    /// What is rebound.
+    pub rebind: Rebind,
     /// How many older objects of this name stay; nothing means all.
     pub keep: Option<usize>,
+    /// How long a device may be silent.
+    pub patience: Patience,
     /// How the device's own HTTPS certificate is judged.
     pub trust: Trust,
     /// The file with the API key.
@@ -76,4 +81,13 @@ pub enum Existing {
     Keep,
     /// Import and commit it again.
     Replace,
+}
+
+/// What is rebound to the new certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rebind {
+    /// The profiles that were named.
+    Named,
+    /// Besides, everything that uses the object that is being replaced.
+    WhereUsed,
 }

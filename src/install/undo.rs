@@ -1,11 +1,10 @@
 //! Putting back: the candidate configuration as it was found, whatever of our steps took effect.
 
-use std::time::Duration;
-
 use super::failure::Failure;
 use super::names::{ObjectName, ProfileName};
 use super::observe::{self, Holdings, Observed};
 use super::request::Wish;
+use super::uses::Use;
 use crate::host::log::RunLog;
 use crate::panos::error::Error;
 use crate::panos::session::Session;
@@ -21,21 +20,13 @@ pub enum Undo {
     /// Bind a profile to what it was bound to.
     BindBack {
         /// The profile.
-        profile: ProfileName,
+        profile: String,
         /// What it was bound to.
         to: Option<String>,
     },
+    /// Give another place what it had.
+    GiveBack(Use),
 }
-
-/// Pauses between attempts: a device that restarts its management plane is back within a few minutes, but
-/// whoever waits for this run should not wait that long for a candidate configuration.
-const PAUSES: [Duration; 5] = [
-    Duration::from_millis(200),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
-];
 
 /// Takes all steps back, looks whether that worked, and says in the log how it ended.
 ///
@@ -50,20 +41,12 @@ pub async fn put_back(
     if undo.is_empty() {
         return true;
     }
-    let mut pauses = PAUSES.iter();
-    let trouble = loop {
-        let attempt = attempt(session, wish, observed, undo).await;
-        match attempt {
-            Ok(()) => {
-                log.say("The candidate configuration was put back to what it was.");
-                return true;
-            }
-            Err(Failure::Device { error, doing }) if error.is_passing() => match pauses.next() {
-                Some(pause) => tokio::time::sleep(*pause).await,
-                None => break Failure::Device { error, doing },
-            },
-            Err(failure) => break failure,
+    let trouble = match wish.patience.insist(async || attempt(session, wish, observed, undo).await).await {
+        Ok(()) => {
+            log.say("The candidate configuration was put back to what it was.");
+            return true;
         }
+        Err(failure) => failure,
     };
     log.error(&format!("the candidate configuration could not be put back: {trouble}"));
     for step in undo {
@@ -99,7 +82,7 @@ async fn step_by_step(session: &Session, observed: &Observed, undo: &[Undo]) -> 
     for step in undo.iter().rev() {
         match step {
             Undo::BindBack { profile, to } => {
-                let path = observed.place.profile(profile.as_str())?;
+                let path = observed.place.profile(profile)?;
                 match to {
                     Some(name) => {
                         let element = Element::new("certificate").with_text(name);
@@ -107,6 +90,10 @@ async fn step_by_step(session: &Session, observed: &Observed, undo: &[Undo]) -> 
                     }
                     None => drop(session.delete(&path.step("certificate")).await.map_err(undoing)?),
                 }
+            }
+            Undo::GiveBack(place) => {
+                let element = Element::new(place.element).with_text(&place.from);
+                session.set(&place.at, &element).await.map_err(undoing)?;
             }
             Undo::Delete(name) => {
                 let path = observed.place.certificate(name.as_str())?;
@@ -135,6 +122,7 @@ fn left(step: &Undo) -> String {
     match step {
         Undo::Delete(name) => format!("the new certificate '{name}'"),
         Undo::Restore(name) => format!("the overwritten certificate '{name}'"),
+        Undo::GiveBack(place) => format!("{}, which used '{}' before", place.label, place.from),
         Undo::BindBack { profile, to } => {
             format!(
                 "the SSL/TLS profile '{profile}', bound before to '{}'",

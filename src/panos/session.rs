@@ -196,9 +196,7 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn config_locks(&self) -> Result<Vec<Lock>, Error> {
-        self.op("show config-locks", &Element::nested(&["show", "config-locks"], None))
-            .await?
-            .read(Lock::read_all)
+        self.locks("show config-locks", "config-locks").await
     }
 
     /// The commit locks, everybody's.
@@ -206,9 +204,19 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn commit_locks(&self) -> Result<Vec<Lock>, Error> {
-        self.op("show commit-locks", &Element::nested(&["show", "commit-locks"], None))
-            .await?
-            .read(Lock::read_all)
+        self.locks("show commit-locks", "commit-locks").await
+    }
+
+    /// Devices with several virtual systems want to be told that all of them are meant, others refuse that.
+    async fn locks(&self, words: &'static str, kind: &str) -> Result<Vec<Lock>, Error> {
+        let plain = self.op(words, &Element::nested(&["show", kind], None)).await?.read(Lock::read_all);
+        match plain {
+            Err(Error::Refused(refusal)) if refusal.lines.iter().any(|line| line.contains("vsys")) => {
+                let all = Element::new("vsys").with_text("all");
+                self.op(words, &Element::nested(&["show", kind], Some(all))).await?.read(Lock::read_all)
+            }
+            outcome => outcome,
+        }
     }
 
     /// Drops one administrator's pending changes and nobody else's.

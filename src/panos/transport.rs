@@ -14,7 +14,7 @@ use super::error::{Error, Operation};
 use super::trust::{Judge, Rejection, Trust};
 
 /// How long a device may take, and how much it may say.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Name lookup, TCP and TLS handshake.
     pub connect: Duration,

@@ -23,7 +23,9 @@ pub struct XPath(String);
 pub struct Unquotable(String);
 
 impl Place {
-    fn base(&self) -> XPath {
+    /// The path below which this place's objects stand.
+    #[must_use]
+    pub fn base(&self) -> XPath {
         XPath(match self {
             Self::Shared => "/config/shared".to_owned(),
             Self::Panorama => "/config/panorama".to_owned(),
@@ -58,6 +60,12 @@ impl XPath {
     #[must_use]
     pub fn management_profile() -> Self {
         Self(format!("{DEVICE}/deviceconfig/system/ssl-tls-service-profile"))
+    }
+
+    /// The device's own part of the configuration: network, device settings, virtual systems.
+    #[must_use]
+    pub fn device() -> Self {
+        Self(DEVICE.to_owned())
     }
 
     /// A path given as a whole, for places this module has no word for.

@@ -72,6 +72,10 @@ pub struct DeviceOptions {
     /// the new one always stays [default: keep all]
     #[arg(long, value_name = "N")]
     pub keep: Option<usize>,
+
+    /// Rebind everything that uses the object that is being replaced, not only -p and -s
+    #[arg(long)]
+    pub where_used: bool,
 }
 
 /// `--suffix`.
@@ -155,6 +159,7 @@ impl DeviceOptions {
             commit_timeout: self.commit_timeout.or(below.commit_timeout),
             suffix: self.suffix.or(below.suffix),
             keep: self.keep.or(below.keep),
+            where_used: self.where_used || below.where_used,
         }
     }
 
@@ -182,6 +187,7 @@ impl DeviceOptions {
         add("suffix", self.suffix.map(word));
         add("keep", self.keep.map(|keep| keep.to_string()));
         words.extend(self.exportable.then(|| "--exportable".to_owned()));
+        words.extend(self.where_used.then(|| "--where-used".to_owned()));
         words.extend(self.insecure.then(|| "--insecure".to_owned()));
         Ok(words)
     }
@@ -236,6 +242,7 @@ mod tests {
             commit_timeout: Some(77),
             suffix: Some(SuffixOption::Serial),
             keep: Some(2),
+            where_used: true,
         }
     }
 

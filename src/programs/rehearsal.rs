@@ -52,6 +52,9 @@ fn lines(step: &Step, observed: &Observed) -> Vec<String> {
             };
             profiles.iter().map(bind).collect()
         }
+        Step::Rebind { uses, to } => {
+            uses.iter().map(|place| format!("rebind  {}: {} -> {to}", place.label, place.from)).collect()
+        }
         Step::Delete(object) => vec![format!("delete  {object}, unless something refers to it")],
         Step::Commit(CommitScope::Everybody) => vec!["commit  everybody's changes".to_owned()],
         Step::Commit(_) => {
@@ -96,6 +99,11 @@ fn json_step(step: &Step, observed: &Observed) -> Value {
             let bound =
                 |(profile, from): &(_, Option<String>)| json!({ "profile": profile, "from": from, "to": to });
             json!({ "do": "bind", "profiles": profiles.iter().map(bound).collect::<Vec<_>>() })
+        }
+        Step::Rebind { uses, to } => {
+            let places =
+                uses.iter().map(|place| json!({ "place": place.label, "from": place.from, "to": to }));
+            json!({ "do": "rebind", "places": places.collect::<Vec<_>>() })
         }
         Step::Delete(object) => json!({ "do": "delete", "object": object }),
         Step::Commit(CommitScope::Everybody) => json!({ "do": "commit", "administrator": null }),

@@ -12,7 +12,8 @@ use crate::certificate::{Bundle, Container, Source};
 use crate::host::keyfile;
 use crate::install::Failure;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
-use crate::install::request::{CommitScope, ContainerChoice, Existing, Upload, Wish};
+use crate::install::patience::Patience;
+use crate::install::request::{CommitScope, ContainerChoice, Existing, Rebind, Upload, Wish};
 use crate::panos::Trust;
 use crate::panos::address::Address;
 use crate::panos::import::KeyExport;
@@ -130,6 +131,8 @@ pub fn prepare(
         commit_timeout: Duration::from_secs(options.commit_timeout.unwrap_or(COMMIT_TIMEOUT)),
         existing,
         keep: options.keep,
+        rebind: if options.where_used { Rebind::WhereUsed } else { Rebind::Named },
+        patience: Patience::default(),
         trust: trust(options)?,
         key_file: keyfile::resolve(options.key_file.as_deref()),
     };

@@ -1,6 +1,9 @@
 //! `type=commit`, and the scope that commits, validations and reverts share.
 
-use super::{Call, reply::Reply, reply::success};
+use super::{
+    call::Call,
+    reply::{Reply, success},
+};
 use crate::{
     config::Scope,
     device::{Commission, CommitAnswer, Device},
@@ -13,6 +16,10 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
     let cmd = parse(cmd).map_err(|broken| Refusal::code(18, broken.to_string()))?;
     if cmd.name != "commit" {
         return Err(Refusal::code(17, format!(" {} is not supported by this simulated device", cmd.name)));
+    }
+    if let Some(validate) = cmd.find("validate") {
+        let wish = commission(validate)?;
+        return Ok(validating(device.validate(call.session, &wish.scope, call.now)));
     }
     let wish = commission(&cmd)?;
     let answer = device.commit(call.session, &wish, call.now)?;
@@ -28,8 +35,13 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
     })
 }
 
+/// The reply to a validation.
+pub(super) fn validating(id: u64) -> Reply {
+    enqueued(&format!("Validate job enqueued with jobid {id}"), id)
+}
+
 /// The reply that names a job.
-pub(super) fn enqueued(text: &str, id: u64) -> Reply {
+fn enqueued(text: &str, id: u64) -> Reply {
     let result = Element::new("result")
         .child(Element::new("msg").child(Element::leaf("line", text)))
         .child(Element::leaf("job", id.to_string()));
@@ -68,12 +80,16 @@ pub(super) fn scope(partial: &Element) -> Result<Scope, Refusal> {
             "vsys" => scope.vsys = Some(members()),
             "no-vsys" => scope.vsys = Some(Vec::new()),
             "device-and-network" | "shared-object" | "policy-and-objects"
-                if part.text.trim() == "excluded" =>
+                // pan-os-python sends the element without the word.
+                if ["", "excluded"].contains(&part.text.trim()) =>
             {
                 scope.excluded.push(part.name.clone());
             }
             other => {
-                return Err(Refusal::code(17, format!(" commit -> partial -> {other} unexpected here")));
+                return Err(Refusal::code(
+                    17,
+                    format!(" commit -> partial -> {other} unexpected here"),
+                ));
             }
         }
     }

@@ -68,10 +68,14 @@ pub(crate) struct Accounts {
 
 impl Accounts {
     pub(crate) fn new(settings: &Settings) -> Self {
-        let keys = settings.api_keys.iter().map(|key| {
-            let owner = Key { administrator: key.administrator.clone(), expires: None };
-            (key.key.clone(), owner)
-        });
+        let forever = |administrator: &str| Key { administrator: administrator.to_owned(), expires: None };
+        let given = (settings.api_keys.iter()).map(|key| (key.key.clone(), forever(&key.administrator)));
+        // Without a lifetime an account's key is the same on every device: one that was generated
+        // by another device works here, too.
+        let same_everywhere = (settings.administrators.iter())
+            .filter(|_| settings.api_key_lifetime.is_none())
+            .map(|admin| (make_key(&admin.name, &admin.password, ""), forever(&admin.name)));
+        let keys = given.chain(same_everywhere);
         Self {
             administrators: settings.administrators.clone(),
             keys: keys.collect(),
@@ -96,8 +100,7 @@ impl Accounts {
             }
             None => String::new(),
         };
-        let digest = sha::sha256(format!("{user}\0{password}\0{salt}").as_bytes());
-        let key = format!("LUFRPT1{}", base64::encode_block(&digest));
+        let key = make_key(user, password, &salt);
         self.keys.insert(
             key.clone(),
             Key {
@@ -143,4 +146,12 @@ impl Accounts {
             .map(|admin| Session { administrator: admin.name.clone(), role: admin.role.clone() })
             .ok_or_else(Refusal::invalid_credential)
     }
+}
+
+/// Base64 of base64, as on real devices: so nothing in it needs percent-encoding, and pan-python
+/// relies on that.
+fn make_key(user: &str, password: &str, salt: &str) -> String {
+    let digest = sha::sha256(format!("{user}\0{password}\0{salt}").as_bytes());
+    let inner = format!("-AQ=={}", base64::encode_block(&digest));
+    base64::encode_block(inner.as_bytes())
 }

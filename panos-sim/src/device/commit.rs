@@ -2,7 +2,11 @@
 
 use std::time::Instant;
 
-use super::{Device, JobState, Session, Work};
+use super::{
+    accounts::Session,
+    jobs::{JobState, Work},
+    state::Device,
+};
 use crate::{
     WhenBusy,
     config::{Scope, complaints},
@@ -104,8 +108,12 @@ impl Device {
                     }
                     let work = job.work.clone();
                     let result = self.carry_out(work, now);
+                    let warnings = self.settings.commit_warnings.clone();
                     if let Some(job) = self.jobs.head_mut() {
                         job.outcome = Some(result.is_ok());
+                        if result.is_ok() && job.kind == "Commit" {
+                            job.warnings = warnings;
+                        }
                         job.details = result.unwrap_or_else(|lines| lines);
                     }
                 }

@@ -88,11 +88,7 @@ fn basic(header: &str) -> Option<(String, String)> {
 
 async fn multipart(read: &mut ApiRequest, content_type: &str, body: &[u8]) -> Result<(), Refusal> {
     let broken = |cause: multer::Error| Refusal::bad_request(format!("Malformed upload: {cause}"));
-    if content_type.contains("boundary=\"") {
-        // Real devices take the quotes for a part of the boundary and find no parts.
-        return Err(Refusal::bad_request("Malformed upload: no parts found"));
-    }
-    let boundary = multer::parse_boundary(content_type).map_err(broken)?;
+    let boundary = boundary(content_type)?;
     let mut parts = multer::Multipart::with_reader(body, boundary);
     while let Some(part) = parts.next_field().await.map_err(broken)? {
         let name = part.name().unwrap_or_default().to_owned();
@@ -110,4 +106,15 @@ async fn multipart(read: &mut ApiRequest, content_type: &str, body: &[u8]) -> Re
         }
     }
     Ok(())
+}
+
+/// The boundary as real devices read it: everything behind `boundary=`. They take quotes for a part
+/// of it and then find no parts; and clients put characters into it that would need quotes, such
+/// as the `/` and `=` of pan-python.
+fn boundary(content_type: &str) -> Result<&str, Refusal> {
+    content_type
+        .split(';')
+        .find_map(|parameter| parameter.trim().strip_prefix("boundary="))
+        .filter(|boundary| !boundary.is_empty() && !boundary.starts_with('"'))
+        .ok_or_else(|| Refusal::bad_request("Malformed upload: no parts found"))
 }

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::Reply;
 use crate::{
+    api::reply::{Reply, success},
     device::{Device, Sync},
     refusal::Refusal,
     xml::Element,
@@ -21,11 +21,7 @@ pub(super) fn state(device: &Device) -> Reply {
         Sync::Not => "not synchronized",
     };
     let settings = &device.settings;
-    let peer_state = match (up, active) {
-        (false, _) => "unknown",
-        (true, true) => "passive",
-        (true, false) => "active",
-    };
+    let (own_state, peer_state) = ha.states();
     let conn = if up { "up" } else { "down" };
     let enabled = Element::leaf("enabled", "yes");
     if settings.is_panorama() {
@@ -47,7 +43,7 @@ pub(super) fn state(device: &Device) -> Reply {
         mode(),
         Element::leaf("priority", "100"),
         Element::leaf("preemptive", "no"),
-        Element::leaf("state", if active { "active" } else { "passive" }),
+        Element::leaf("state", own_state),
         Element::leaf("state-sync", "Complete"),
     ]);
     let other = Element::new("peer-info").with([
@@ -90,7 +86,12 @@ pub(super) fn synchronize(device: &mut Device, now: Instant) -> Result<Reply, Re
         return Err(Refusal::line("Failed to synchronize running configuration with HA peer"));
     }
     device.send_running(now);
-    Ok(Reply::message("HA synchronization job has been queued on peer. Please check job status on peer."))
+    // Not inside `result`, other than with most commands.
+    let line = Element::leaf(
+        "line",
+        "HA synchronization job has been queued on peer. Please check job status on peer.",
+    );
+    Ok(Reply::Xml(success().child(Element::new("msg").child(line))))
 }
 
 /// Suspending the active device hands over; making it functional again does not take it back.
@@ -98,8 +99,6 @@ pub(super) fn request_state(device: &Device, wish: &str) -> Result<Reply, Refusa
     let Some(ha) = &device.ha else {
         return Err(Refusal::line("HA is not enabled"));
     };
-    if wish == "suspend" && ha.is_active() {
-        ha.fail_over();
-    }
+    ha.suspend(wish == "suspend");
     Ok(Reply::text(format!("Successfully changed HA state to {wish}")))
 }

@@ -2,9 +2,12 @@
 
 use std::time::Instant;
 
-use super::{Call, Reply};
 use crate::{
-    api::commit::{enqueued, scope},
+    api::{
+        call::Call,
+        commit::{scope, validating},
+        reply::Reply,
+    },
     config::Scope,
     device::{Device, Job},
     refusal::Refusal,
@@ -46,5 +49,5 @@ pub(super) fn validate(
         _ => Scope::default(),
     };
     let id = device.validate(call.session, &scope, call.now);
-    Ok(enqueued(&format!("Validate job enqueued with jobid {id}"), id))
+    Ok(validating(id))
 }

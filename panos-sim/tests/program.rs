@@ -1,0 +1,132 @@
+//! The program: what it prints, what it writes, how it ends; and the documentation's examples.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, ChildStdout, Command, Output, Stdio},
+};
+
+use openssl::ssl::{Ssl, SslContext, SslMethod};
+use panos_sim::{RequestRecord, Settings, Simulator};
+
+fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_panos-sim"))
+}
+
+fn started(command: &mut Command) -> (Child, BufReader<ChildStdout>, serde_json::Value) {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    let ready = serde_json::from_str(&line).unwrap();
+    (child, out, ready)
+}
+
+fn fails(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    output
+}
+
+/// Asks for the version; returns the fingerprint of the certificate seen.
+fn ask(address: &str) -> String {
+    let context = SslContext::builder(SslMethod::tls_client()).unwrap().build();
+    let tcp = TcpStream::connect(address).unwrap();
+    let mut stream = Ssl::new(&context).unwrap().connect(tcp).unwrap();
+    let certificate = stream.ssl().peer_certificate().unwrap();
+    let ask = "GET /api/?type=version&key=K HTTP/1.1\r\nHost: f\r\nConnection: close\r\n\r\n";
+    stream.write_all(ask.as_bytes()).unwrap();
+    let mut reply = String::new();
+    let _ = stream.read_to_string(&mut reply);
+    assert!(reply.contains("<sw-version>11.1.4</sw-version>"), "{reply}");
+    let digest = certificate.digest(openssl::hash::MessageDigest::sha256()).unwrap();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn prints_where_it_listens_logs_requests_and_ends_on_a_signal() {
+    let directory = tempfile::tempdir().unwrap();
+    let certificate = directory.path().join("cert.pem");
+    let log = directory.path().join("requests.log");
+    let (mut child, _out, ready) = started(
+        program()
+            .args(["--api-key", "admin:K", "--profile", "portal"])
+            .arg("--write-cert")
+            .arg(&certificate)
+            .arg("--request-log")
+            .arg(&log),
+    );
+    let fingerprint = ask(ready["address"].as_str().unwrap());
+    assert_eq!(ready["certificate_sha256"], fingerprint.as_str());
+    assert!(ready["service_address"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert!(fs::read_to_string(certificate).unwrap().starts_with("-----BEGIN CERTIFICATE"));
+    let line = fs::read_to_string(log).unwrap();
+    let record: RequestRecord = serde_json::from_str(line.trim_end()).unwrap();
+    assert_eq!(record.query, "type=version&key=REDACTED");
+    assert_eq!((record.http_status, record.secret_in_url), (Some(200), true));
+    let id = child.id().to_string();
+    assert!(Command::new("kill").arg(&id).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn says_what_is_wrong_with_its_options() {
+    let output = fails(program().args(["--api-key", "nobody:K"]));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("api key of unknown \"nobody\""), "{said}");
+    assert_eq!(fails(program().args(["--commit-seconds", "-1"])).status.code(), Some(2));
+    assert_eq!(fails(program().args(["--config", "/nonexistent"])).status.code(), Some(1));
+}
+
+#[test]
+fn settings_are_read_strictly() {
+    for wrong in [
+        "hostnam = \"x\"",
+        "commit_duration = -1",
+        "commit_duration = 1e300",
+        "listen = \"nowhere\"",
+        "served_profile = \"none\"",
+        "[[profiles]]\nname = \"p\"\nvsys = \"vsys7\"",
+    ] {
+        assert!(Settings::from_toml(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn the_documented_settings_work() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/simulator.md");
+    let manual = fs::read_to_string(path).unwrap();
+    let blocks = manual.split("```toml\n").skip(1);
+    let mut count = 0;
+    for block in blocks {
+        let text = block.split("```").next().unwrap();
+        let settings = Settings::from_toml(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+        Simulator::start(settings).unwrap();
+        count += 1;
+    }
+    assert!(count > 0);
+}
+
+#[test]
+fn every_option_is_documented() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/simulator.md");
+    let manual = fs::read_to_string(path).unwrap();
+    let output = program().arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let words = help.split_whitespace().filter(|word| word.starts_with("--"));
+    let standard = ["--help", "--version"];
+    for option in words.filter(|option| !standard.contains(option)) {
+        assert!(manual.contains(&format!("`{option}")), "{option} is not in the manual");
+    }
+}
+
+#[test]
+fn starts_and_stops_inside_an_async_program() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let device = Simulator::start(Settings::default()).unwrap();
+        assert_ne!(device.address(), device.service_address());
+    });
+}

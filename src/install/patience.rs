@@ -1,0 +1,58 @@
+//! Patience: how long a device may be silent, and when it is asked once more.
+
+use std::time::Duration;
+
+use super::failure::Failure;
+use crate::panos::error::{Error, Reason};
+use crate::panos::transport::Limits;
+
+/// How long a device is waited for that does not answer as it should.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patience {
+    /// What one request may take.
+    pub limits: Limits,
+    /// The pauses before a question is put again.
+    pub pauses: Vec<Duration>,
+}
+
+impl Default for Patience {
+    /// A device that restarts its management plane is back within a few minutes, but whoever waits for this
+    /// run should not wait that long for a candidate configuration.
+    fn default() -> Self {
+        let pauses = [200, 1_000, 3_000, 10_000, 30_000].map(Duration::from_millis).to_vec();
+        Self { limits: Limits::default(), pauses }
+    }
+}
+
+impl Patience {
+    /// Asks until there is an answer, or a failure that no waiting mends, or the pauses are used up.
+    ///
+    /// Only for what may be done twice: questions, and steps that end in the same state again.
+    ///
+    /// # Errors
+    /// The last failure.
+    pub async fn insist<T>(&self, mut ask: impl AsyncFnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+        let mut pauses = self.pauses.iter();
+        loop {
+            match (ask().await, pauses.next()) {
+                (Err(failure), Some(pause)) if may_pass(&failure) => {
+                    tracing::debug!("{failure}; asking again in {} ms", pause.as_millis());
+                    tokio::time::sleep(*pause).await;
+                }
+                (outcome, _) => return outcome,
+            }
+        }
+    }
+}
+
+/// Whether waiting may help. A key that was good a moment ago is refused while the authentication service,
+/// which starts later than the web server, is not there yet.
+fn may_pass(failure: &Failure) -> bool {
+    match failure {
+        Failure::Device { error: Error::Refused(refusal), .. } => {
+            matches!(refusal.reason, Reason::InvalidKey | Reason::SessionTimedOut)
+        }
+        Failure::Device { error, .. } => error.is_passing(),
+        _ => false,
+    }
+}

@@ -1,0 +1,121 @@
+//! Where the certificate that is being replaced is used besides the profiles that were named.
+//!
+//! There are more places on a device than anybody has listed. SSL/TLS service profiles and IKE gateways name a
+//! certificate they present, so they are given the new one; in the other places known here (trusted CAs,
+//! decryption, GlobalProtect) the name means something else, and a person has to decide.
+
+use super::failure::{Doing, Failure};
+use crate::panos::certificates::ServiceProfile;
+use crate::panos::session::Session;
+use crate::panos::xml::Element;
+use crate::panos::xpath::{Place, XPath};
+
+/// A place that can be given another certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// The place in words.
+    pub label: String,
+    /// The element that holds the reference.
+    pub at: XPath,
+    /// The name of the reference in it.
+    pub element: &'static str,
+    /// What it names now.
+    pub from: String,
+}
+
+/// All uses that were found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Uses {
+    /// Those that can be given the new certificate.
+    pub rebindable: Vec<Use>,
+    /// Those that a person has to look at, in words.
+    pub others: Vec<String>,
+}
+
+/// Below a shared or virtual system's configuration: places that name certificates for other purposes.
+const OTHER_PLACES: [&str; 5] =
+    ["certificate-profile", "ssl-decrypt", "global-protect", "rulebase/decryption", "server-profile"];
+
+/// Looks for these names in all places known.
+///
+/// # Errors
+/// A device that fails or refuses.
+pub async fn find(session: &Session, place: &Place, names: &[String]) -> Result<Uses, Failure> {
+    let mut uses = Uses::default();
+    if names.is_empty() {
+        return Ok(uses);
+    }
+    let device = XPath::device();
+    for (base, label) in bases(session, place).await? {
+        if base != place.base() {
+            let profiles = base.clone().step("ssl-tls-service-profile");
+            for profile in read(session, &profiles).await?.iter().flat_map(ServiceProfile::read_all) {
+                let Some(from) = profile.certificate.filter(|name| names.contains(name)) else { continue };
+                let at = profiles.clone().entry(&profile.name)?;
+                let label = format!("SSL/TLS Profile {} ({label})", profile.name);
+                uses.rebindable.push(Use { label, at, element: "certificate", from });
+            }
+        }
+        for other in OTHER_PLACES {
+            let found = read(session, &other.split('/').fold(base.clone(), XPath::step)).await?;
+            let trail = [label.as_str()];
+            found.iter().for_each(|result| mentions(result, names, &trail, &mut uses.others));
+        }
+    }
+    let gateways = device.step("network").step("ike").step("gateway");
+    if let Some(result) = read(session, &gateways).await? {
+        let container = result.child("gateway").unwrap_or(&result);
+        for gateway in container.children_named("entry") {
+            uses.rebindable.extend(gateway_use(gateway, &gateways, names)?);
+        }
+    }
+    Ok(uses)
+}
+
+/// The shared configuration and each virtual system's, with a word for it.
+async fn bases(session: &Session, place: &Place) -> Result<Vec<(XPath, String)>, Failure> {
+    let mut bases = vec![(place.base(), "shared".to_owned())];
+    let names = read(session, &XPath::device().step("vsys").step("entry").step("@name")).await?;
+    for entry in names.iter().flat_map(Element::children) {
+        if let Some(name) = entry.attribute("name") {
+            let base = XPath::device().step("vsys").entry(name)?;
+            if bases.iter().all(|(known, _)| *known != base) {
+                bases.push((base, name.to_owned()));
+            }
+        }
+    }
+    Ok(bases)
+}
+
+/// Older releases hold the name in `local-certificate` itself, others in a `name` below it.
+fn gateway_use(gateway: &Element, gateways: &XPath, names: &[String]) -> Result<Option<Use>, Failure> {
+    let name = gateway.attribute("name").unwrap_or_default();
+    let Some(local) = gateway.at(&["authentication", "certificate", "local-certificate"]) else {
+        return Ok(None);
+    };
+    let certificate = gateways.clone().entry(name)?.step("authentication").step("certificate");
+    let (at, element, from) = match local.text_of("name") {
+        Some(from) => (certificate.step("local-certificate"), "name", from),
+        None => (certificate, "local-certificate", local.text()),
+    };
+    let label = format!("IKE gateway {name}");
+    Ok(names.contains(&from).then_some(Use { label, at, element, from }))
+}
+
+async fn read(session: &Session, path: &XPath) -> Result<Option<Element>, Failure> {
+    session.get(path).await.map_err(Failure::while_doing(Doing::Looking))
+}
+
+/// Every element whose text or entry name is one of these names, as a trail of words.
+fn mentions(element: &Element, names: &[String], trail: &[&str], found: &mut Vec<String>) {
+    for child in element.children() {
+        let entry = child.attribute("name").filter(|_| child.name == "entry");
+        let here: Vec<&str> = trail.iter().copied().chain([entry.unwrap_or(&child.name)]).collect();
+        let is_reference =
+            entry.is_some_and(|name| element.name == "CA" && names.iter().any(|known| known == name));
+        if is_reference || names.contains(&child.text()) {
+            found.push(here.join(" -> "));
+        }
+        mentions(child, names, &here, found);
+    }
+}
