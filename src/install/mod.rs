@@ -4,6 +4,7 @@ pub mod apply;
 pub mod busy;
 pub mod deliver;
 pub mod failure;
+pub mod known_devices;
 pub mod names;
 pub mod observe;
 pub mod patience;
@@ -16,4 +17,5 @@ pub mod uses;
 pub mod verify;
 
 pub use failure::Failure;
+pub use known_devices::{KnownDevices, KnownDevicesError};
 pub use request::Wish;
