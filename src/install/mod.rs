@@ -7,6 +7,7 @@ pub mod failure;
 pub mod known_devices;
 pub mod names;
 pub mod observe;
+pub mod pair;
 pub mod patience;
 pub mod plan;
 pub mod record;
