@@ -12,3 +12,5 @@ mod device;
 
 #[path = "proof/management.rs"]
 mod management;
+#[path = "proof/served.rs"]
+mod served;

@@ -10,6 +10,7 @@ pub mod patience;
 pub mod plan;
 pub mod record;
 pub mod request;
+pub mod served;
 pub mod undo;
 pub mod uses;
 pub mod verify;

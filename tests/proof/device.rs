@@ -22,6 +22,11 @@ pub fn address(device: &Simulator) -> Address {
     device.address().to_string().parse().unwrap()
 }
 
+/// Where the device serves over TLS.
+pub fn service(device: &Simulator) -> Address {
+    device.service_address().to_string().parse().unwrap()
+}
+
 /// A session that trusts just the certificate the device shows now.
 pub fn session(device: &Simulator) -> Session {
     session_trusting(device, &Trust::Pinned(vec![shown(device)]))
