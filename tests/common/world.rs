@@ -39,12 +39,15 @@ impl World {
 
     /// With a certificate for [`NAME`] issued already.
     pub fn with(settings: Settings) -> Self {
-        let folder = TempDir::new().unwrap();
-        let ca = pki::root("Example CA", KeyKind::P256);
-        let device = Simulator::start(settings).unwrap();
-        let world = Self { device, folder, ca };
-        world.write_key_file(&format!("api_key={KEY}\n"));
+        let world = Self::of(Simulator::start(settings).unwrap(), pki::root("Example CA", KeyKind::P256));
         world.renew();
+        world
+    }
+
+    /// Around a device and an authority, with an API key and no certificate yet.
+    pub fn of(device: Simulator, ca: Issued) -> Self {
+        let world = Self { device, folder: TempDir::new().unwrap(), ca };
+        world.write_key_file(&format!("api_key={KEY}\n"));
         world
     }
 
