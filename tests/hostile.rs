@@ -453,6 +453,7 @@ fn no_proxy_from_the_environment_is_used() {
 
 fn upload() -> KeyPairImport {
     KeyPairImport {
+        vsys: None,
         name: "fw.example.com".into(),
         format: Format::Pkcs12,
         file: SecretSlice::from(vec![0x30, 0x82, 0, 255, b'\r', b'\n', b'-', b'-']),

@@ -79,6 +79,7 @@ impl Device {
         let element = Element::new("certificate").with_text("c");
         let secret = || SecretString::from("invented");
         let import = KeyPairImport {
+            vsys: None,
             name: "c".into(),
             format: Format::Pem,
             file: SecretSlice::from(vec![0]),

@@ -125,6 +125,7 @@ impl Application<'_> {
         };
         let import = KeyPairImport {
             name: object.to_string(),
+            vsys: self.observed.place.vsys().map(str::to_owned),
             format,
             file: SecretSlice::from(file),
             passphrase: passphrase.secret().clone(),
@@ -215,6 +216,9 @@ impl Application<'_> {
             format!("pan_getcert: {} as {} (run {})", self.wish.common_name, self.wish.object, self.log.id());
         let commit = Commit { scope, description };
         self.log.say("Starting commit, please be patient.");
+        // Should the management interface be bound to this object, its web server restarts with the new
+        // certificate in the middle of the commit: a certificate that is ours, so nobody else can show it.
+        self.session.also_accept(self.bundle.fingerprint());
         let begun = Instant::now();
         let deadline = begun + self.wish.commit_timeout;
         match self.enqueue(&commit, deadline).await? {

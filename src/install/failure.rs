@@ -69,12 +69,14 @@ pub enum Failure {
         error: Error,
     },
     /// Profiles that are not there. Nothing was changed.
-    #[error("the SSL/TLS service profile{} not exist on the device; it has {}", those_missing(.missing), those_known(.known))]
+    #[error("the SSL/TLS service profile{} not exist on the device; it has {}{}", those_missing(.missing), those_known(.known), there(.elsewhere))]
     ProfilesMissing {
         /// Those asked for.
         missing: Vec<ProfileName>,
         /// Those there.
         known: Vec<String>,
+        /// Where else on the device they are, in words.
+        elsewhere: Vec<String>,
     },
     /// The device does not tell who we are, so a commit could not be limited to our changes.
     #[error("the device does not tell the name of the API key's administrator")]
@@ -153,6 +155,10 @@ fn those_known(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
+fn there(places: &[String]) -> String {
+    if places.is_empty() { String::new() } else { format!(". But: {}", places.join("; ")) }
+}
+
 fn reasons(lines: &[String]) -> String {
     if lines.is_empty() { "the device gives no reason".to_owned() } else { lines.join("; ") }
 }
@@ -189,6 +195,9 @@ impl Failure {
             Self::Record(_) => "Run it with sudo, or name a folder of your own with --state-dir.",
             Self::NameTooLong { .. } => "Give a shorter name with -n.",
             Self::Device { error, .. } => return advice_for(error),
+            Self::ProfilesMissing { elsewhere, .. } if !elsewhere.is_empty() => {
+                "Name the virtual system with --vsys, or leave it out for a profile of the device as a whole."
+            }
             Self::ProfilesMissing { .. } => {
                 "Create it on the device (Device > Certificate Management > SSL/TLS Service Profile), or correct -p and -s."
             }

@@ -3,5 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 pub mod bus;
+pub mod inside;
 pub mod pki;
+pub mod scene;
+pub mod trouble;
 pub mod world;

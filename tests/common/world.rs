@@ -39,12 +39,15 @@ impl World {
 
     /// With a certificate for [`NAME`] issued already.
     pub fn with(settings: Settings) -> Self {
-        let folder = TempDir::new().unwrap();
-        let ca = pki::root("Example CA", KeyKind::P256);
-        let device = Simulator::start(settings).unwrap();
-        let world = Self { device, folder, ca };
-        world.write_key_file(&format!("api_key={KEY}\n"));
+        let world = Self::of(Simulator::start(settings).unwrap(), pki::root("Example CA", KeyKind::P256));
         world.renew();
+        world
+    }
+
+    /// Around a device and an authority, with an API key and no certificate yet.
+    pub fn of(device: Simulator, ca: Issued) -> Self {
+        let world = Self { device, folder: TempDir::new().unwrap(), ca };
+        world.write_key_file(&format!("api_key={KEY}\n"));
         world
     }
 
@@ -121,11 +124,19 @@ impl World {
 
 /// The SHA-256 of what a device's service port shows, or nothing.
 pub fn served(device: &Simulator) -> Option<String> {
+    shake_hands(device)?.ssl().peer_certificate().map(|leaf| print(&leaf))
+}
+
+/// How many certificates a device's service port sends.
+pub fn served_chain(device: &Simulator) -> usize {
+    shake_hands(device).unwrap().ssl().peer_cert_chain().unwrap().len()
+}
+
+fn shake_hands(device: &Simulator) -> Option<openssl::ssl::SslStream<std::net::TcpStream>> {
     let mut builder = openssl::ssl::SslConnector::builder(openssl::ssl::SslMethod::tls_client()).unwrap();
     builder.set_verify(openssl::ssl::SslVerifyMode::NONE);
     let stream = std::net::TcpStream::connect(device.service_address()).unwrap();
-    let stream = builder.build().connect(NAME, stream).ok()?;
-    stream.ssl().peer_certificate().map(|leaf| print(&leaf))
+    builder.build().connect(NAME, stream).ok()
 }
 
 /// A certificate's SHA-256 in hexadecimal digits.

@@ -65,6 +65,7 @@ pub fn preloaded(name: &str, issued: &Issued, chain: &[&Issued]) -> PreloadedCer
 pub fn upload(name: &str, issued: &Issued) -> KeyPairImport {
     let pem = issued.key_pem() + &issued.certificate_pem();
     KeyPairImport {
+        vsys: None,
         name: name.into(),
         format: Format::Pem,
         file: SecretSlice::from(pem.into_bytes()),

@@ -1,0 +1,162 @@
+//! Scenes: devices in the states in which a deployment finds them, all with the same two certificates, so that
+//! what one of them ends as can be compared with what another one ends as.
+
+use std::time::Duration;
+
+use panos_sim::{Administrator, ManagementCertificate, PreloadedCertificate, Profile, Settings, Simulator};
+
+use super::pki::{self, Issued, KeyKind};
+use super::world::{ADMINISTRATOR, Ended, GATEWAY, NAME, PORTAL, World, served, settings};
+
+/// The other administrator, with a change that nobody has committed.
+pub const JANE: &str = "jane";
+const PRINTER: &str = "/config/shared/address/entry[@name='printer']";
+
+/// In which state a deployment finds the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// The object is new, and two unbound profiles are bound to it.
+    Fresh,
+    /// The object is there with an older certificate, and a profile is bound to it.
+    Overwrite,
+    /// The profile of the management interface gets a new object: the port restarts with it.
+    Management,
+    /// As `Overwrite`, and the device refuses the commit's content.
+    RefusedCommit,
+}
+
+impl Shape {
+    pub const ALL: [Self; 4] = [Self::Fresh, Self::Overwrite, Self::Management, Self::RefusedCommit];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh object",
+            Self::Overwrite => "overwritten object",
+            Self::Management => "management profile",
+            Self::RefusedCommit => "refused commit",
+        }
+    }
+
+    /// What a deployment is asked for.
+    pub fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Fresh => &["-p", PORTAL, "-s", GATEWAY],
+            _ => &["-p", PORTAL],
+        }
+    }
+}
+
+/// The certificates of all scenes.
+pub struct Certificates {
+    ca: Issued,
+    old: Issued,
+    pub new: Issued,
+    management: Issued,
+}
+
+impl Certificates {
+    pub fn issue() -> Self {
+        let ca = pki::root("Example CA", KeyKind::P256);
+        let named = || ca.issue(&pki::Wish::named(NAME).san(NAME));
+        let management = pki::self_signed(&pki::Wish::named("fw1.example.com"));
+        Self { old: named(), new: named(), management, ca }
+    }
+
+    /// A device in this state, with the new certificate in the administrator's folder and Jane's change pending.
+    pub fn scene(&self, shape: Shape, adjust: impl FnOnce(&mut Settings)) -> World {
+        let mut settings = settings();
+        // Every scene of a shape begins with the same configuration, and none needs a key made.
+        settings.management_certificate = ManagementCertificate::Given {
+            certificate: self.management.certificate_pem(),
+            key: self.management.key_pem(),
+        };
+        settings = settings.with_key(Administrator::superuser(JANE, "secret"), "jane's key");
+        let old = |name: &str| PreloadedCertificate {
+            name: name.to_owned(),
+            certificate: self.old.certificate_pem(),
+            key: Some(self.old.key_pem()),
+            vsys: None,
+        };
+        match shape {
+            Shape::Fresh => {}
+            Shape::Overwrite | Shape::RefusedCommit => {
+                settings.certificates = vec![old(NAME)];
+                settings.profiles = vec![Profile::bound(PORTAL, NAME)];
+            }
+            Shape::Management => {
+                settings.certificates = vec![old("before")];
+                settings.profiles = vec![Profile::bound(PORTAL, "before")];
+                settings.management_profile = Some(PORTAL.to_owned());
+            }
+        }
+        // Longer than the way to a second program run, so that a job may be found running.
+        settings.commit_duration = Duration::from_millis(200);
+        settings.restart_outage = Duration::from_millis(30);
+        adjust(&mut settings);
+        let world = World::of(Simulator::start(settings).unwrap(), self.ca.clone());
+        self.new.write(world.folder.path(), NAME);
+        world.device.add_pending_change(JANE, PRINTER, "<ip-netmask>192.0.2.7</ip-netmask>").unwrap();
+        if shape == Shape::RefusedCommit {
+            world.device.fail_next_commit(&["Validation Error:", " ssl-tls-service-profile is invalid"]);
+        }
+        world
+    }
+}
+
+/// Runs the program in a scene, to its end.
+pub fn install(world: &World, shape: Shape) -> Ended {
+    Ended::of(&mut command(world, shape))
+}
+
+/// The program, ready to run in a scene. It trusts whatever answers, because a deployment may change that.
+pub fn command(world: &World, shape: Shape) -> std::process::Command {
+    let mut command = world.bare_command();
+    command
+        .arg("-k")
+        .arg(world.path(".panrc"))
+        .args(["--insecure", "--commit-timeout", "5"])
+        .args(shape.arguments())
+        .arg(world.target());
+    command
+}
+
+/// A device's two configurations, and what its service port shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    pub candidate: String,
+    pub running: String,
+    pub served: Option<String>,
+}
+
+impl State {
+    pub fn of(device: &Simulator) -> Self {
+        Self { candidate: device.candidate_xml(), running: device.running_xml(), served: served(device) }
+    }
+
+    /// As a restart leaves it that loses what is not committed.
+    pub fn without_pending(&self) -> Self {
+        Self { candidate: self.running.clone(), ..self.clone() }
+    }
+
+    /// What differs from another state, in a few words.
+    pub fn against(&self, other: &Self) -> String {
+        let part = |same: bool, name: &'static str| (!same).then_some(name);
+        let differing = [
+            part(self.candidate == other.candidate, "candidate"),
+            part(self.running == other.running, "running"),
+            part(self.served == other.served, "served"),
+        ];
+        differing.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+    }
+}
+
+/// Jane's changes that are pending, and those of the API administrator.
+pub fn pending_of(device: &Simulator, administrator: &str) -> Vec<String> {
+    let changes = device.pending_changes().into_iter();
+    changes.filter(|(_, owner)| owner == administrator).map(|(path, _)| path).collect()
+}
+
+/// Whether Jane's change is there and uncommitted, and none of ours is.
+pub fn only_jane_is_pending(device: &Simulator) -> bool {
+    pending_of(device, JANE) == [PRINTER] && pending_of(device, ADMINISTRATOR).is_empty()
+}
