@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod deliver;
 pub mod failure;
+mod fate;
 pub mod names;
 pub mod observe;
 pub mod patience;
