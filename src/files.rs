@@ -1,11 +1,11 @@
-//! Reading small files that may hold secrets: bounded, wiped, and never stuck.
+//! Reading small files that may hold secrets: bounded, wiped, and never stuck; and replacing files whole.
 //!
 //! The file is opened first and looked at afterwards through the same descriptor, so what was checked
 //! is what is read. Symbolic links are followed: what counts is the file that was opened in the end.
 
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -86,6 +86,22 @@ pub(crate) fn read(file: File, metadata: &Metadata, limit: usize) -> Result<Zero
     Ok(contents)
 }
 
+/// Writes a file so that a crash leaves either the old one or this one. The file is for its owner only;
+/// the folder has to be there.
+pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    // tempfile makes files with mode 0600.
+    let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(folder)?;
+    draft.write_all(contents)?;
+    draft.as_file().sync_all()?;
+    draft.persist(path).map_err(|error| error.error)?;
+    // The new name itself is on the disk only when the folder is.
+    File::open(folder)?.sync_all()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -140,5 +156,20 @@ mod tests {
     fn a_path_through_a_file_is_missing_like_any_other() {
         assert!(matches!(open(Path::new("/etc/passwd/x")), Err(Trouble::Missing)));
         assert!(matches!(open(Path::new("/nonexistent")), Err(Trouble::Missing)));
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_for_its_owner_only_and_a_failure_leaves_the_old_one_and_no_draft() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        replace(&path, b"a longer old one").unwrap();
+        replace(&path, b"new").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let occupied = folder.path().join("folder");
+        std::fs::create_dir_all(occupied.join("below")).unwrap();
+        assert!(replace(&occupied, b"x").is_err());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 mod common;
 
+use common::pki::{KeyKind, Wish};
 use common::world::{self, ADMINISTRATOR, Ended, GATEWAY, KEY, NAME, PORTAL, World, print, settings};
-use panos_sim::{Administrator, LockKind, Rights};
+use panos_sim::{Administrator, Fault, LockKind, Matcher, Rights, What, When};
 
 #[test]
 fn installs_binds_commits_and_proves() {
@@ -187,14 +188,42 @@ fn a_wrong_key_is_told() {
 
 #[test]
 fn a_lock_of_another_administrator_is_waited_for_and_named() {
+    for several in [false, true] {
+        let mut settings = settings();
+        settings.multi_vsys = several;
+        let world = World::with(settings);
+        for kind in [LockKind::Commit, LockKind::Config] {
+            world.device.take_lock(kind, "jane", "change window");
+            let before = world.device.candidate_xml();
+            world
+                .install(&["-p", PORTAL, "--commit-timeout", "1"])
+                .exits(18)
+                .says("jane")
+                .says("change window");
+            assert_eq!(world.device.candidate_xml(), before);
+            world.device.release_lock(kind, "jane");
+        }
+        assert!(
+            world.log().iter().any(|line| line.starts_with("Waiting: ") && line.contains("jane holds a"))
+        );
+    }
+}
+
+#[test]
+fn the_work_goes_on_when_the_lock_is_released() {
     let world = World::new();
     world.device.take_lock(LockKind::Commit, "jane", "change window");
-    let before = world.device.candidate_xml();
-    world.install(&["-p", PORTAL, "--commit-timeout", "1"]).exits(18);
-    assert_eq!(world.device.candidate_xml(), before);
-    world.device.release_lock(LockKind::Commit, "jane");
-    world.device.take_lock(LockKind::Config, "jane", "change window");
-    world.install(&["-p", PORTAL]).exits(18).says("jane");
+    std::thread::scope(|scope| {
+        let installing = scope.spawn(|| world.install(&["-p", PORTAL]));
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !world.log().iter().any(|line| line.starts_with("Waiting: ")) {
+            assert!(std::time::Instant::now() < deadline, "{:#?}", world.log());
+            std::thread::yield_now();
+        }
+        world.device.release_lock(LockKind::Commit, "jane");
+        installing.join().unwrap().exits(0);
+    });
+    assert!(world.served().is_some());
 }
 
 #[test]
@@ -206,6 +235,52 @@ fn legacy_containers_are_tried_first_and_modern_ones_where_asked() {
     refused.install(&["-p", PORTAL, "--pkcs12", "modern"]).exits(12);
     World::new().install(&["-p", PORTAL, "--pkcs12", "modern"]).exits(0);
     World::new().install(&["-p", PORTAL, "--format", "pem"]).exits(0);
+}
+
+#[test]
+fn a_container_that_the_device_cant_read_is_sent_once_more_with_modern_algorithms() {
+    let world = World::new();
+    let refused = "<response status=\"error\"><msg><line>Import of gp.example.com failed. Failed to extract certificate</line></msg></response>";
+    let fault = |times| {
+        Fault::new(
+            When::request(Matcher::typed("import")),
+            What::Body { content_type: "application/xml".into(), body: refused.into() },
+        )
+        .times(times)
+    };
+    world.device.inject(fault(1));
+    world.install(&["-p", PORTAL]).exits(0);
+    assert!(world.log().iter().any(|line| line.contains("trying once more with modern algorithms")));
+    // Once, and not where the algorithms were chosen by hand.
+    let uploads = |world: &World| {
+        world.device.requests().iter().filter(|r| r.r#type.as_deref() == Some("import")).count()
+    };
+    for (times, arguments, expected) in [(2, &[][..], 2), (1, &["--pkcs12", "legacy"], 1)] {
+        let world = World::new();
+        world.device.inject(fault(times));
+        world.install(&[&["-p", PORTAL], arguments].concat()).exits(12).says("Failed to extract certificate");
+        assert_eq!(uploads(&world), expected);
+    }
+}
+
+#[test]
+fn a_live_folder_is_installed_with_its_chain_and_the_device_serves_it() {
+    let world = World::new();
+    let intermediate = world.ca.intermediate("Example Issuing CA", KeyKind::P256);
+    let issued = intermediate.issue(&Wish::named(NAME).san(NAME));
+    let live = world.path(&format!("live-{NAME}"));
+    std::fs::create_dir(&live).unwrap();
+    issued.write_live(&live, &[&intermediate, &world.ca]);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pan_instcert"));
+    command.args(["-b", "-c", NAME, "-p", PORTAL, "--insecure", "-k"]).arg(world.path(".panrc"));
+    command.arg("-C").arg(&live).arg("-K").arg(&live);
+    command.arg("--log-file").arg(world.path("log")).arg("--state-dir").arg(world.path("state"));
+    Ended::of(command.arg(world.target())).exits(0);
+    assert_eq!(world.served(), Some(print(&issued.certificate)));
+    // Leaf and intermediate, and not the root.
+    assert_eq!(world::served_chain(&world.device), 2);
+    let upload = world.device.requests().into_iter().find(|r| r.r#type.as_deref() == Some("import")).unwrap();
+    assert_eq!(upload.format.as_deref(), Some("pem"));
 }
 
 #[test]

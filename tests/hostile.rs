@@ -453,6 +453,7 @@ fn no_proxy_from_the_environment_is_used() {
 
 fn upload() -> KeyPairImport {
     KeyPairImport {
+        vsys: None,
         name: "fw.example.com".into(),
         format: Format::Pkcs12,
         file: SecretSlice::from(vec![0x30, 0x82, 0, 255, b'\r', b'\n', b'-', b'-']),
@@ -508,7 +509,7 @@ async fn a_key_is_made_with_the_password_in_the_body_and_no_key_header() {
 async fn an_upload_is_multipart_as_panos_reads_it() {
     let done = "<response status=\"success\"><result>Successfully imported</result></response>";
     let (server, session) = device(move |_| reply("200 OK", done));
-    assert_eq!(session.import(&upload()).await.unwrap(), ["Successfully imported"]);
+    assert_eq!(session.import(&upload()).await.unwrap().messages, ["Successfully imported"]);
     let request = &server.requests()[0];
     assert_eq!(request.target, "/api/?type=import");
     let media = request.header("content-type").unwrap();

@@ -79,6 +79,7 @@ impl Device {
         let element = Element::new("certificate").with_text("c");
         let secret = || SecretString::from("invented");
         let import = KeyPairImport {
+            vsys: None,
             name: "c".into(),
             format: Format::Pem,
             file: SecretSlice::from(vec![0]),
@@ -99,7 +100,7 @@ impl Device {
             jobs: session.jobs().await,
             job: session.job(number).await,
             commit: session.commit(&commit).await,
-            import: session.import(&import).await,
+            import: session.import(&import).await.map(|reply| reply.messages),
             set: session.set(&path, &element).await,
             revert: session.revert_changes_of("a").await,
             get: session.get(&path).await,

@@ -435,10 +435,7 @@ fn a_ca_file_that_is_missing_empty_or_junk_is_refused_with_its_name() {
         assert!(setup(&trust).contains("can't be used"));
     }
     let missing = Trust::Authorities { files: vec![PathBuf::from("/nonexistent/ca.pem")] };
-    assert_eq!(
-        setup(&missing),
-        "the CA file /nonexistent/ca.pem can't be used: No such file or directory (os error 2)"
-    );
+    assert_eq!(setup(&missing), "the CA file /nonexistent/ca.pem can't be used: there is no such file");
 }
 
 /// Run by the next test in a process of its own, whose environment adds CAs.

@@ -40,6 +40,7 @@ mod shared;
 mod simulator;
 mod xml;
 
+pub use device::LockKind;
 pub use error::Error;
 pub use fault::{Effect, Fault, Listening, Matcher, What, When};
 pub use record::{ConnectionRecord, Credential, RequestRecord};
@@ -47,7 +48,7 @@ pub use settings::{
     Administrator, ApiKey, ManagementCertificate, PreloadedCertificate, Profile, Rights, Role, Settings,
     WhenBusy,
 };
-pub use simulator::{LockKind, Simulator};
+pub use simulator::Simulator;
 
 /// What the library's fallible calls return.
 pub type Result<T> = std::result::Result<T, Error>;

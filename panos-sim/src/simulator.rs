@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    ConnectionRecord, Error, Fault, Listening, RequestRecord, Result, Settings,
+    ConnectionRecord, Error, Fault, Listening, LockKind, RequestRecord, Result, Settings,
     certificate::fingerprint,
     config::{self, Scope},
     device::{HaPair, HaSide, Peer, Work},
@@ -19,15 +19,6 @@ use crate::{
     shared::Shared,
     xml::{Element, Path, Style, document, parse_fragment},
 };
-
-/// Which of the two locks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LockKind {
-    /// Keeps others from editing the candidate configuration.
-    Config,
-    /// Keeps others from committing.
-    Commit,
-}
 
 /// A running device. Dropping it stops it.
 ///
@@ -50,14 +41,23 @@ impl Simulator {
     }
 
     /// Starts two devices that are peers of an active/passive pair; the first is active.
-    pub fn pair(first: Settings, second: Settings) -> Result<(Self, Self)> {
+    ///
+    /// Each names its own and the other's address (without a port) in its HA state. Where the two
+    /// listen on different addresses, such as 127.0.0.1 and 127.0.0.2, and the second on any port,
+    /// it takes the port of the first, so that a client finds the peer by its address alone.
+    pub fn pair(first: Settings, mut second: Settings) -> Result<(Self, Self)> {
         let peer = |settings: &Settings| Peer {
             address: settings.listen.ip().to_string(),
             sw_version: settings.sw_version.clone(),
             model: settings.model.clone(),
         };
         let (one, other) = HaPair::sides(peer(&first), peer(&second));
-        Ok((Self::start_as(first, Some(one))?, Self::start_as(second, Some(other))?))
+        let first = Self::start_as(first, Some(one))?;
+        if second.listen.port() == 0 && second.listen.ip() != first.address.ip() {
+            second.listen.set_port(first.address.port());
+        }
+        let second = Self::start_as(second, Some(other))?;
+        Ok((first, second))
     }
 
     fn start_as(settings: Settings, ha: Option<HaSide>) -> Result<Self> {

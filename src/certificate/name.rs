@@ -23,7 +23,7 @@ pub(super) fn all(certificate: &X509Ref) -> String {
 }
 
 /// A certificate's subject as `CN=…, O=…`, safe to print.
-pub(super) fn subject(certificate: &X509Ref) -> String {
+pub(crate) fn subject(certificate: &X509Ref) -> String {
     distinguished(certificate.subject_name())
 }
 

@@ -5,9 +5,9 @@
 //! `create` needs.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -91,7 +91,7 @@ impl Log {
         // The appender would make the file readable for everybody, and wait for the reader of a FIFO.
         let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
         let mut options = OpenOptions::new();
-        options.append(true).create(true).mode(MODE).custom_flags(flags);
+        options.append(true).mode(MODE).custom_flags(flags);
         // The appender takes names as text: another name would be another file.
         let (folder, name) = match (path.parent(), path.file_name()) {
             (Some(folder), Some(name)) => {
@@ -101,7 +101,13 @@ impl Log {
             }
             _ => return Err(bad(io::Error::other("it has no name"))),
         };
-        let presence = options.open(path).map_err(bad)?;
+        let presence = match options.clone().create_new(true).open(path) {
+            // Whatever the umask: certmonger and systemd units bring one of their own.
+            Ok(new) => new.set_permissions(Permissions::from_mode(MODE)).map(|()| new),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.create(true).open(path),
+            Err(error) => Err(error),
+        }
+        .map_err(bad)?;
         if !presence.metadata().map_err(bad)?.is_file() {
             return Err(bad(io::Error::other("it is not a regular file")));
         }

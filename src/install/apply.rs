@@ -4,6 +4,7 @@ use futures_util::future::join;
 use secrecy::SecretSlice;
 use tokio::time::Instant;
 
+use super::busy::while_blocked;
 use super::failure::{Doing, Failure};
 use super::fate::Fate;
 use super::names::ObjectName;
@@ -128,16 +129,17 @@ impl Application<'_> {
         };
         let import = KeyPairImport {
             name: object.to_string(),
+            vsys: self.observed.place.vsys().map(str::to_owned),
             format,
             file: SecretSlice::from(file),
             passphrase: passphrase.secret().clone(),
             key_export: self.wish.key_export,
         };
-        let reply = self.session.import(&import).await.map_err(Failure::while_doing(Doing::Uploading))?;
+        let reply = self.change(Doing::Uploading, async || self.session.import(&import).await).await?;
         Ok(reply.as_xml())
     }
 
-    /// The device's word is not enough: the object has to be there, with this certificate and a key.
+    /// The device's word is not enough: the object has to be there, with this very certificate.
     async fn read_back(&mut self, object: &ObjectName) -> Result<(), Failure> {
         let path = self.observed.place.certificate(object.as_str())?;
         let found = self.session.get(&path).await.map_err(Failure::while_doing(Doing::Uploading))?;
@@ -169,8 +171,8 @@ impl Application<'_> {
             entries.push(entry);
         }
         // One request for all profiles; `set` merges, so that nothing but the certificate is touched.
-        let binding = Failure::while_doing(Doing::Binding);
-        self.session.set_all(&self.observed.place.profiles(), &entries).await.map_err(binding)?;
+        let at = self.observed.place.profiles();
+        self.change(Doing::Binding, async || self.session.set_all(&at, &entries).await).await?;
         for (profile, _) in profiles {
             self.log.say(&format!("Successfully updated SSL/TLS Profile {profile}"));
         }
@@ -181,7 +183,7 @@ impl Application<'_> {
         for place in uses {
             self.undo.push(Undo::GiveBack(place.clone()));
             let element = Element::new(place.element).with_text(to.as_str());
-            self.session.set(&place.at, &element).await.map_err(Failure::while_doing(Doing::Binding))?;
+            self.change(Doing::Binding, async || self.session.set(&place.at, &element).await).await?;
             self.log.say(&format!("Successfully updated {}", place.label));
         }
         Ok(())
@@ -218,6 +220,9 @@ impl Application<'_> {
             format!("pan_getcert: {} as {} (run {})", self.wish.common_name, self.wish.object, self.log.id());
         let commit = Commit { scope, description };
         self.log.say("Starting commit, please be patient.");
+        // Should the management interface be bound to this object, its web server restarts with the new
+        // certificate in the middle of the commit: a certificate that is ours, so nobody else can show it.
+        self.session.also_accept(self.bundle.fingerprint());
         let begun = Instant::now();
         let deadline = begun + self.wish.commit_timeout;
         match self.enqueue(&commit, deadline).await? {
@@ -242,45 +247,39 @@ impl Application<'_> {
         Ok(())
     }
 
-    /// Asks for the commit; while the device is busy or locked, again and again.
+    /// Asks for the commit, for as long as the device is busy or locked.
     async fn enqueue(&self, commit: &Commit, deadline: Instant) -> Result<Enqueued, (Failure, Aftermath)> {
-        let mut pause = std::time::Duration::from_millis(500);
-        let mut told = None;
-        let mut lost = 0;
+        let mut attempt = 0;
         loop {
-            let error = match self.session.commit(commit).await {
+            attempt += 1;
+            let ask = async || self.session.commit(commit).await;
+            let error = match while_blocked(self.session, self.log, deadline, ask).await {
                 Ok(enqueued) => return Ok(enqueued),
-                Err(error) => error,
+                Err(error) if super::undo::may_have_taken_effect(&error) => error,
+                Err(error) => return Err(put_back(Failure::while_doing(Doing::Committing)(error))),
             };
-            let Error::Refused(refusal) = &error else {
-                if !super::undo::may_have_taken_effect(&error) {
-                    return Err(put_back(Failure::while_doing(Doing::Committing)(error)));
+            self.log.say(&format!("{error}; looking up whether the commit was begun."));
+            match self.fate(commit, deadline).await {
+                Ok(Fate::Job(id)) => return Ok(Enqueued::Job(id)),
+                Ok(Fate::Running) => return Ok(Enqueued::NothingToDo("it runs already".to_owned())),
+                Ok(Fate::Nothing(_)) if attempt < ATTEMPTS => {}
+                Ok(Fate::Nothing(lack)) => return Err(put_back(Failure::NotCommitted(lack))),
+                Err(failure) => {
+                    let unknown = Failure::CommitUnknown { lost: error, since: Box::new(failure) };
+                    return Err((unknown, Aftermath::LeaveAlone));
                 }
-                self.log.say(&format!("{error}; looking up whether the commit was begun."));
-                lost += 1;
-                match self.fate(commit, deadline).await {
-                    Ok(Fate::Job(id)) => return Ok(Enqueued::Job(id)),
-                    Ok(Fate::Running) => return Ok(Enqueued::NothingToDo("it runs already".to_owned())),
-                    Ok(Fate::Nothing(_)) if lost < ATTEMPTS => continue,
-                    Ok(Fate::Nothing(lack)) => return Err(put_back(Failure::NotCommitted(lack))),
-                    Err(failure) => {
-                        let unknown = Failure::CommitUnknown { lost: error, since: Box::new(failure) };
-                        return Err((unknown, Aftermath::LeaveAlone));
-                    }
-                }
-            };
-            let waits = matches!(refusal.reason, Reason::Busy | Reason::Locked(_));
-            if !waits || Instant::now() >= deadline {
-                return Err(put_back(Failure::while_doing(Doing::Committing)(error)));
             }
-            let words = refusal.to_string();
-            if told.as_ref() != Some(&words) {
-                self.log.say(&format!("Waiting: {words}"));
-                told = Some(words);
-            }
-            tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
-            pause = (pause * 2).min(std::time::Duration::from_secs(10));
         }
+    }
+
+    /// A change, made as soon as no lock is in its way.
+    async fn change<T>(
+        &self,
+        doing: Doing,
+        request: impl AsyncFnMut() -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        let deadline = Instant::now() + self.wish.commit_timeout;
+        while_blocked(self.session, self.log, deadline, request).await.map_err(Failure::while_doing(doing))
     }
 
     async fn follow(&self, id: &str, deadline: Instant) -> Result<(), (Failure, Aftermath)> {

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use futures_util::future::join;
 
 use super::apply::{Aftermath, Application};
 use super::failure::{Doing, Failure};
@@ -237,12 +236,10 @@ async fn transact(
     if wish.trust == Trust::AnyCertificate {
         log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
     }
-    // On the disk before anything is changed.
+    // On the disk before anybody is talked to.
+    records.write_aside(&wish.device, record).await?;
     let made = record.made.clone();
-    let looking = look(wish, bundle, &made, watch);
-    let (recorded, looked) = join(records.write_aside(&wish.device, record), looking).await;
-    recorded?;
-    let Looked { session, observed, plan } = looked?;
+    let Looked { session, observed, plan } = look(wish, bundle, &made, watch).await?;
     for note in &plan.notes {
         log.say(note);
     }
@@ -264,8 +261,13 @@ async fn transact(
     };
     let walked = application.walk(&plan, watch).await;
     if let Err((failure, aftermath)) = walked {
-        if aftermath == Aftermath::PutBack {
-            undo::put_back(&session, wish, &observed, &application.undo, log).await;
+        match aftermath {
+            Aftermath::PutBack => {
+                undo::put_back(&session, wish, &observed, &application.undo, log).await;
+            }
+            Aftermath::LeaveAlone => log.error(
+                "the commit may still come to its end, so nothing was put back: see the device's task manager",
+            ),
         }
         return Err(failure);
     }

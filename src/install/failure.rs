@@ -69,12 +69,14 @@ pub enum Failure {
         error: Error,
     },
     /// Profiles that are not there. Nothing was changed.
-    #[error("the SSL/TLS service profile{} not exist on the device; it has {}", those_missing(.missing), those_known(.known))]
+    #[error("the SSL/TLS service profile{} not exist on the device; it has {}{}", those_missing(.missing), those_known(.known), there(.elsewhere))]
     ProfilesMissing {
         /// Those asked for.
         missing: Vec<ProfileName>,
         /// Those there.
         known: Vec<String>,
+        /// Where else on the device they are, in words.
+        elsewhere: Vec<String>,
     },
     /// The device does not tell who we are, so a commit could not be limited to our changes.
     #[error("the device does not tell the name of the API key's administrator")]
@@ -167,6 +169,10 @@ fn those_known(names: &[String]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
+fn there(places: &[String]) -> String {
+    if places.is_empty() { String::new() } else { format!(". But: {}", places.join("; ")) }
+}
+
 fn reasons(lines: &[String]) -> String {
     if lines.is_empty() { "the device gives no reason".to_owned() } else { lines.join("; ") }
 }
@@ -204,6 +210,9 @@ impl Failure {
             Self::Record(_) => "Run it with sudo, or name a folder of your own with --state-dir.",
             Self::NameTooLong { .. } => "Give a shorter name with -n.",
             Self::Device { error, .. } => return advice_for(error),
+            Self::ProfilesMissing { elsewhere, .. } if !elsewhere.is_empty() => {
+                "Name the virtual system with --vsys, or leave it out for a profile of the device as a whole."
+            }
             Self::ProfilesMissing { .. } => {
                 "Create it on the device (Device > Certificate Management > SSL/TLS Service Profile), or correct -p and -s."
             }
@@ -213,6 +222,10 @@ impl Failure {
             Self::OwnChangesPending { .. } => "Commit or revert them, or use -Y for an object of its own.",
             Self::OtherKindOfKey { .. } => {
                 "Use --suffix serial, which makes an object of its own, or --force."
+            }
+            Self::NotTaken(_) => "Look into the device's system log, then run it again.",
+            Self::NotRunning(_) => {
+                "Look at the job and at the uncommitted changes on the device, then run it again."
             }
             Self::CommitFailed { .. } => {
                 "Read the lines above in the device's task manager; mend the configuration, then run it again."
@@ -273,6 +286,7 @@ fn advice_for(error: &Error) -> Option<String> {
             }
             Reason::Locked(Some(holder)) => return Some(format!("Ask {holder} to release the lock.")),
             Reason::Locked(None) => "Ask the administrator who holds the lock to release it.",
+            Reason::Busy | Reason::SessionTimedOut => "Run it again.",
             _ => return None,
         },
         Error::Interrupted { .. } | Error::TimedOut { .. } => {

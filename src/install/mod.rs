@@ -1,6 +1,7 @@
 //! What it means to install a certificate on a device.
 
 pub mod apply;
+pub mod busy;
 pub mod deliver;
 pub mod failure;
 mod fate;
@@ -10,6 +11,7 @@ pub mod patience;
 pub mod plan;
 pub mod record;
 pub mod request;
+pub mod served;
 pub mod undo;
 pub mod uses;
 pub mod verify;

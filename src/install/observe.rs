@@ -115,7 +115,7 @@ pub async fn observe(
     made: &[Made],
 ) -> Result<Observed, Failure> {
     let look = Failure::while_doing(Doing::Looking);
-    let place = system.own_place();
+    let place = wish.vsys.clone().map_or_else(|| system.own_place(), Place::Vsys);
     let administrator = unless_unknown(session.own_name().await).map_err(look)?.flatten();
     let changes = unless_unknown(session.pending_changes().await).map_err(look)?;
     let candidate = candidate(session, &place, wish).await?;
@@ -123,12 +123,24 @@ pub async fn observe(
         None => Some(running(session, &place, wish).await?),
         Some(_) => None,
     };
+    if wish.profiles.iter().any(|name| candidate.profile(name).is_none()) {
+        return Err(elsewhere(session, wish, &place, &candidate).await);
+    }
     let uses = match wish.rebind {
         Rebind::Named => Uses::default(),
         Rebind::WhereUsed => uses::find(session, &place, &replaced(wish, &candidate, made)).await?,
     };
     let administrator = administrator.or_else(|| user_of_key.map(str::to_owned));
     Ok(Observed { system, place, administrator, changes, candidate, running, uses })
+}
+
+/// A missing profile is often one of a virtual system, or of the device as a whole: then it is said where it is.
+async fn elsewhere(session: &Session, wish: &Wish, place: &Place, candidate: &Holdings) -> Failure {
+    let missing: Vec<ProfileName> =
+        wish.profiles.iter().filter(|name| candidate.profile(name).is_none()).cloned().collect();
+    let known = candidate.profiles.iter().map(|profile| profile.name.clone()).collect();
+    let found = uses::places_with_profile(session, place, &missing).await.unwrap_or_default();
+    Failure::ProfilesMissing { missing, known, elsewhere: found }
 }
 
 /// The names of the objects that are being replaced: what the named profiles present now, and what this

@@ -1,7 +1,7 @@
 //! Deciding: the device's state and the wish become a list of steps, without asking anybody.
 
 use super::failure::Failure;
-use super::names::{ObjectName, ProfileName};
+use super::names::ObjectName;
 use super::observe::{self, Holdings, Observed};
 use super::record::Made;
 use super::request::{CommitScope, Existing, Rebind, Wish};
@@ -65,15 +65,9 @@ pub struct Plan {
 /// Decides. `made` are the objects this program made on the device for the same name, the latest last.
 ///
 /// # Errors
-/// Profiles that don't exist; a state that could not be put back after a failure. Nothing was changed.
+/// A state that could not be put back after a failure. Nothing was changed.
 pub fn plan(wish: &Wish, offer: Offer, observed: &Observed, made: &[Made]) -> Result<Plan, Failure> {
     let candidate = &observed.candidate;
-    let missing: Vec<ProfileName> =
-        wish.profiles.iter().filter(|name| candidate.profile(name).is_none()).cloned().collect();
-    if !missing.is_empty() {
-        let known = candidate.profiles.iter().map(|profile| profile.name.clone()).collect();
-        return Err(Failure::ProfilesMissing { missing, known });
-    }
     let runs_it =
         observed.running.as_ref().is_some_and(|running| running.lacks(wish, offer.fingerprint).is_none());
     let all_rebound = to_bind(wish, candidate, made).is_empty() && observed.uses.rebindable.is_empty();

@@ -3,8 +3,8 @@
 //!
 //! `STATE/installations/DEVICE/OBJECT.json`; the folders are for their owner only.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{self, DirBuilder};
+use std::io::{self, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::{CommonName, ObjectName, ProfileName};
 use crate::error::Exit;
+use crate::files;
 use crate::fingerprint::Fingerprint;
 use crate::panos::address::Address;
 
@@ -143,13 +144,7 @@ impl Records {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(bad)?;
         let mut text = serde_json::to_vec_pretty(record).map_err(|error| bad(error.into()))?;
         text.push(b'\n');
-        // tempfile makes files with mode 0600.
-        let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(folder).map_err(bad)?;
-        draft.write_all(&text).map_err(bad)?;
-        draft.as_file().sync_all().map_err(bad)?;
-        draft.persist(&path).map_err(|error| bad(error.error))?;
-        // The new name itself is on the disk only when the folder is.
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(bad)
+        files::replace(&path, &text).map_err(bad)
     }
 
     /// As [`Records::write`], beside the event loop: a disk takes longer than a request, and neither this

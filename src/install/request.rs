@@ -9,6 +9,7 @@ use crate::certificate::pkcs12::Container;
 use crate::panos::address::Address;
 use crate::panos::import::KeyExport;
 use crate::panos::trust::Trust;
+use crate::panos::xpath::VsysName;
 
 /// Everything that is wanted of one device. Made of checked values only.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct Wish {
     pub object: ObjectName,
     /// The device.
     pub device: Address,
+    /// The virtual system of certificate and profiles; nothing means the device as a whole.
+    pub vsys: Option<VsysName>,
     /// The profiles to rebind: none, the primary, or primary and secondary.
     pub profiles: Vec<ProfileName>,
     /// How the certificate travels.

@@ -5,6 +5,7 @@
 //! decryption, GlobalProtect) the name means something else, and a person has to decide.
 
 use super::failure::{Doing, Failure};
+use super::names::ProfileName;
 use crate::panos::certificates::ServiceProfile;
 use crate::panos::session::Session;
 use crate::panos::xml::Element;
@@ -70,6 +71,30 @@ pub async fn find(session: &Session, place: &Place, names: &[String]) -> Result<
         }
     }
     Ok(uses)
+}
+
+/// Where else on the device profiles of these names are, in words.
+///
+/// # Errors
+/// A device that fails or refuses.
+pub async fn places_with_profile(
+    session: &Session,
+    place: &Place,
+    names: &[ProfileName],
+) -> Result<Vec<String>, Failure> {
+    let mut found = Vec::new();
+    for (base, label) in bases(session, &Place::Shared).await? {
+        if base == place.base() {
+            continue;
+        }
+        let profiles = read(session, &base.step("ssl-tls-service-profile")).await?;
+        for profile in profiles.iter().flat_map(ServiceProfile::read_all) {
+            if names.iter().any(|name| name.as_str() == profile.name) {
+                found.push(format!("'{}' is in {label}", profile.name));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The shared configuration and each virtual system's, with a word for it.

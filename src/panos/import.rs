@@ -24,6 +24,8 @@ pub enum KeyExport {
 pub struct KeyPairImport {
     /// The name of the certificate object.
     pub name: String,
+    /// The virtual system it is for; nothing means the device as a whole.
+    pub vsys: Option<String>,
     /// The file's form.
     pub format: Format,
     /// The file.
@@ -49,8 +51,11 @@ impl KeyPairImport {
         let part = part.mime_str(media).unwrap_or_else(|_| {
             reqwest::multipart::Part::bytes(self.file.expose_secret().to_vec()).file_name(file_name)
         });
-        reqwest::multipart::Form::new()
-            .text("category", "keypair")
+        let form = match &self.vsys {
+            Some(vsys) => reqwest::multipart::Form::new().text("vsys", vsys.clone()),
+            None => reqwest::multipart::Form::new(),
+        };
+        form.text("category", "keypair")
             .text("format", format)
             .text("certificate-name", self.name.clone())
             .text("block-private-key", block)

@@ -17,6 +17,7 @@ use super::transport::{Answer, Limits, Transport};
 use super::trust::Trust;
 use super::xml::Element;
 use super::xpath::XPath;
+use crate::fingerprint::Fingerprint;
 
 /// A device, a way to trust it, and an API key. Connects with the first request.
 pub struct Session {
@@ -109,6 +110,20 @@ impl Session {
         Ok(Self { transport: Transport::new(address, trust, Some(key), limits)? })
     }
 
+    /// From now on exactly this certificate is accepted in a handshake as well as whatever this session's
+    /// [`Trust`] accepts. For a commit that gives the management interface another certificate: the
+    /// web server restarts with it, perhaps before the job is over.
+    pub fn also_accept(&self, certificate: Fingerprint) {
+        self.transport.judge().also_accept(certificate);
+    }
+
+    /// The device's own certificate, as it was shown in the latest handshake that was accepted and signed
+    /// with its key; nothing before the first one.
+    #[must_use]
+    pub fn seen(&self) -> Option<Fingerprint> {
+        self.transport.judge().seen()
+    }
+
     /// Makes an API key for an administrator.
     ///
     /// # Errors
@@ -181,9 +196,7 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn config_locks(&self) -> Result<Vec<Lock>, Error> {
-        self.op("show config-locks", &Element::nested(&["show", "config-locks"], None))
-            .await?
-            .read(Lock::read_all)
+        self.locks("show config-locks", "config-locks").await
     }
 
     /// The commit locks, everybody's.
@@ -191,9 +204,19 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn commit_locks(&self) -> Result<Vec<Lock>, Error> {
-        self.op("show commit-locks", &Element::nested(&["show", "commit-locks"], None))
-            .await?
-            .read(Lock::read_all)
+        self.locks("show commit-locks", "commit-locks").await
+    }
+
+    /// Devices with several virtual systems want to be told that all of them are meant, others refuse that.
+    async fn locks(&self, words: &'static str, kind: &str) -> Result<Vec<Lock>, Error> {
+        let plain = self.op(words, &Element::nested(&["show", kind], None)).await?.read(Lock::read_all);
+        match plain {
+            Err(Error::Refused(refusal)) if refusal.lines.iter().any(|line| line.contains("vsys")) => {
+                let all = Element::new("vsys").with_text("all");
+                self.op(words, &Element::nested(&["show", kind], Some(all))).await?.read(Lock::read_all)
+            }
+            outcome => outcome,
+        }
     }
 
     /// Drops one administrator's pending changes and nobody else's.

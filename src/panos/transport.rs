@@ -47,6 +47,7 @@ pub(super) struct Transport {
     client: Client,
     url: String,
     limits: Limits,
+    judge: Arc<Judge>,
 }
 
 impl Transport {
@@ -63,7 +64,7 @@ impl Transport {
             .with_safe_default_protocol_versions()
             .map_err(|error| setup(&error))?
             .dangerous()
-            .with_custom_certificate_verifier(judge)
+            .with_custom_certificate_verifier(Arc::clone(&judge) as _)
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         // A resumed session would not show the certificate again: each connection is judged afresh.
@@ -89,7 +90,13 @@ impl Transport {
             .pool_max_idle_per_host(1)
             .build()
             .map_err(|error| setup(&error.without_url()))?;
-        Ok(Self { client, url: format!("https://{}:{}/api/", address.host(), address.port()), limits })
+        let url = format!("https://{}:{}/api/", address.host(), address.port());
+        Ok(Self { client, url, limits, judge })
+    }
+
+    /// The judge of this transport's handshakes.
+    pub(super) fn judge(&self) -> &Judge {
+        &self.judge
     }
 
     /// A POST to the API, its fields in the body.

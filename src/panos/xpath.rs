@@ -11,6 +11,37 @@ pub enum Place {
     Shared,
     /// Panorama's own configuration.
     Panorama,
+    /// One virtual system of a firewall.
+    Vsys(VsysName),
+}
+
+/// The name of a virtual system as PAN-OS has it: `vsys` and a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VsysName(String);
+
+/// Text that is no virtual system's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{}' is not the name of a virtual system: it is 'vsys' and a number, not its display name", .0.escape_debug())]
+pub struct BadVsys(String);
+
+impl VsysName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for VsysName {
+    type Err = BadVsys;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.strip_prefix("vsys").filter(|number| (1..=5).contains(&number.len()));
+        match number {
+            Some(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Self(text.to_owned())),
+            _ => Err(BadVsys(text.chars().take(100).collect())),
+        }
+    }
 }
 
 /// An absolute path into the configuration.
@@ -29,7 +60,17 @@ impl Place {
         XPath(match self {
             Self::Shared => "/config/shared".to_owned(),
             Self::Panorama => "/config/panorama".to_owned(),
+            Self::Vsys(name) => format!("{DEVICE}/vsys/entry[@name='{}']", name.as_str()),
         })
+    }
+
+    /// The virtual system, where it is one.
+    #[must_use]
+    pub fn vsys(&self) -> Option<&str> {
+        match self {
+            Self::Vsys(name) => Some(name.as_str()),
+            Self::Shared | Self::Panorama => None,
+        }
     }
 
     /// The certificate object of this name.

@@ -213,7 +213,7 @@ mod tests {
             &["-b", "many"],
             &["-b", "99999"],
             &["-T", "a b"],
-            &["-T", "--all"],
+            &["--cert-profile=--all"],
         ] {
             assert_eq!(check(words).unwrap_err(), Exit::KeyType, "{words:?}");
         }
@@ -224,13 +224,9 @@ mod tests {
         let enrolment =
             check(&["--san", "GP.example.com", "--san", "vpn.example.com", "--ip", "::1"]).unwrap();
         assert_eq!(enrolment.names, ["gp.example.com", "vpn.example.com"]);
-        for words in [
-            &["--san", "*.x"][..],
-            &["--san", ""],
-            &["--ip", "300.1.1.1"],
-            &["-S", "HTTP/x"],
-            &["--ca", "-x"],
-        ] {
+        for words in
+            [&["--san", "*.x"][..], &["--san", ""], &["--ip", "300.1.1.1"], &["-S", "HTTP/x"], &["--ca=-x"]]
+        {
             assert_eq!(check(words).unwrap_err(), Exit::Usage, "{words:?}");
         }
     }

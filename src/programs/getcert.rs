@@ -186,6 +186,7 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
 /// What the post-save command will need is looked at now, when a person is there to mend it.
 fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), BadArguments> {
     wishes::profiles(options)?;
+    wishes::vsys(options)?;
     let trust = wishes::trust(options)?;
     trust.check(device.host()).map_err(|error: BadAuthority| BadArguments::Other(error.to_string()))?;
     if let Some(chain) = options.chain.as_ref().filter(|chain| !chain.is_file()) {

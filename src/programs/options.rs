@@ -73,6 +73,10 @@ pub struct DeviceOptions {
     #[arg(long, value_name = "N")]
     pub keep: Option<usize>,
 
+    /// Profiles and certificate of one virtual system (vsys1, vsys2, ...) [default: shared]
+    #[arg(long, value_name = "NAME")]
+    pub vsys: Option<String>,
+
     /// Rebind everything that uses the object that is being replaced, not only -p and -s
     #[arg(long)]
     pub where_used: bool,
@@ -159,6 +163,7 @@ impl DeviceOptions {
             commit_timeout: self.commit_timeout.or(below.commit_timeout),
             suffix: self.suffix.or(below.suffix),
             keep: self.keep.or(below.keep),
+            vsys: self.vsys.or(below.vsys),
             where_used: self.where_used || below.where_used,
         }
     }
@@ -186,6 +191,7 @@ impl DeviceOptions {
         add("commit-timeout", self.commit_timeout.map(|seconds| seconds.to_string()));
         add("suffix", self.suffix.map(word));
         add("keep", self.keep.map(|keep| keep.to_string()));
+        add("vsys", self.vsys.clone());
         words.extend(self.exportable.then(|| "--exportable".to_owned()));
         words.extend(self.where_used.then(|| "--where-used".to_owned()));
         words.extend(self.insecure.then(|| "--insecure".to_owned()));
@@ -242,6 +248,7 @@ mod tests {
             commit_timeout: Some(77),
             suffix: Some(SuffixOption::Serial),
             keep: Some(2),
+            vsys: Some("vsys2".into()),
             where_used: true,
         }
     }

@@ -17,6 +17,7 @@ use crate::install::request::{CommitScope, ContainerChoice, Existing, Rebind, Up
 use crate::panos::Trust;
 use crate::panos::address::Address;
 use crate::panos::import::KeyExport;
+use crate::panos::xpath::{BadVsys, VsysName};
 
 /// The CA that an enrolled host trusts; it may be missing where the host is not enrolled.
 const IPA_CA: &str = "/etc/ipa/ca.crt";
@@ -120,6 +121,7 @@ pub fn prepare(
         base_name: named.base_name.clone(),
         object: named.object(options.suffix, serial.as_deref())?,
         device: device.clone(),
+        vsys: vsys(options)?,
         profiles: profiles(options)?,
         upload: upload(options, has_chain),
         key_export: if options.exportable { KeyExport::Allowed } else { KeyExport::Blocked },
@@ -163,6 +165,15 @@ pub fn profiles(options: &DeviceOptions) -> Result<Vec<ProfileName>, BadArgument
         }
     }
     Ok(names)
+}
+
+/// Checks the name of the virtual system.
+///
+/// # Errors
+/// A name that is not valid.
+pub fn vsys(options: &DeviceOptions) -> Result<Option<VsysName>, BadArguments> {
+    let parsed = options.vsys.as_deref().map(str::parse).transpose();
+    parsed.map_err(|error: BadVsys| BadArguments::Other(format!("--vsys: {error}")))
 }
 
 /// How the device is trusted.

@@ -301,6 +301,10 @@ fn numbers_out_of_range_are_refused() {
         for bad in ["0", "-1", "604801", "1.5", "1h", "", "99999999999999999999999"] {
             quiet.line(program).plus(&[format!("--commit-timeout={bad}")]).refused(1, &["--commit-timeout"]);
         }
+        for bad in ["-1", "x", "", "1.5", "99999999999999999999999"] {
+            quiet.line(program).plus(&[format!("--keep={bad}")]).refused(1, &["--keep"]);
+        }
+        quiet.line(program).plus(&["-Y", "--suffix", "serial"]).refused(1, &["-Y is --suffix year"]);
     }
     for bad in ["0", "-1", "65536", "x", ""] {
         quiet.line(Instcert).plus(&[format!("--concurrency={bad}")]).refused(1, &["--concurrency"]);
@@ -315,6 +319,7 @@ fn choices_are_told_where_another_word_is_given() {
             ("--format", "pkcs12, pem"),
             ("--pkcs12", "auto, legacy, modern"),
             ("--commit", "partial, full, none"),
+            ("--suffix", "none, year, serial"),
         ] {
             for bad in ["", "x", "PEM ", "Partial"] {
                 quiet.line(program).plus(&[format!("{option}={bad}")]).refused(1, &[option, known]);

@@ -46,11 +46,14 @@ fn what_is_not_understood_in_a_configuration_file_is_told_with_its_line() {
             ("x = \n", &["line 1"]),
             ("\n[devices.fw1]\n", &["line 2", "unknown field `devices`"]),
             ("[device.fw1]\n\nprofil = 'x'\n", &["line 3", "unknown field `profil`"]),
-            ("[device.fw1]\nvsys = 'x'\n", &["line 2", "unknown field `vsys`"]),
+            ("[device.fw1]\ntemplate = 'x'\n", &["line 2", "unknown field `template`"]),
             ("[device.fw1]\nexportable = 'yes'\n", &["line 2", "expected a boolean"]),
             ("[device.fw1]\nprofile = 1\n", &["line 2", "expected a string"]),
             ("[device.fw1]\nca-file = '/x'\n", &["line 2", "expected a sequence"]),
             ("[device.fw1]\ncommit = 'all'\n", &["line 2", "unknown variant `all`"]),
+            ("[device.fw1]\nsuffix = 'month'\n", &["line 2", "unknown variant `month`"]),
+            ("[device.fw1]\nkeep = -1\n", &["line 2"]),
+            ("[device.fw1]\ndry-run = true\n", &["line 2", "unknown field `dry-run`"]),
             ("[device.fw1]\ncommit-timeout = -1\n", &["line 2"]),
             ("[device.fw1]\ncommit-timeout = 0\n", &["line 2", "1 to 604800"]),
             ("[device.fw1]\ncommit-timeout = 604801\n", &["line 2", "1 to 604800"]),
@@ -69,6 +72,7 @@ fn what_is_not_understood_in_a_configuration_file_is_told_with_its_line() {
         // The values of the device at hand are checked as if they were typed.
         for (text, code, word) in [
             ("profile = \"a'b\"", 2, "is not a valid SSL/TLS profile name"),
+            ("vsys = 'Blue'", 1, "is not the name of a virtual system"),
             ("secondary-profile = 'x'", 1, "-s needs -p"),
         ] {
             let path = quiet.file("config.toml", format!("{device}\n{text}\n"));

@@ -6,7 +6,8 @@ const CODES: [&str; 17] =
     ["0", "1", "2", "4", "5", "6", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20"];
 
 /// The device options, which both programs have.
-const DEVICE: [&str; 27] = [
+const DEVICE: [&str; 31] = [
+    "--vsys",
     "-c",
     "--common-name",
     "-n",
@@ -33,6 +34,9 @@ const DEVICE: [&str; 27] = [
     "--config",
     "--log-file",
     "--state-dir",
+    "--suffix",
+    "--keep",
+    "--where-used",
     "-v",
 ];
 const OF_GETCERT: [&str; 15] = [
@@ -52,23 +56,10 @@ const OF_GETCERT: [&str; 15] = [
     "--resubmit",
     "-V",
 ];
-const OF_INSTCERT: [&str; 6] = ["-b", "--blind", "--force", "--concurrency", "--json", "-V"];
+const OF_INSTCERT: [&str; 7] = ["-b", "--blind", "--force", "--dry-run", "--concurrency", "--json", "-V"];
 /// What the contract has for later: not accepted and ignored.
-const LATER: [&str; 13] = [
-    "--dry-run",
-    "--suffix=year",
-    "--keep=1",
-    "--where-used",
-    "--served=h:1",
-    "--ha-peer=fw2",
-    "--vsys=vsys1",
-    "--template=t",
-    "--push=s",
-    "--serial=1",
-    "--group=g",
-    "--queue",
-    "--suffix",
-];
+const LATER: [&str; 7] =
+    ["--served=h:1", "--ha-peer=fw2", "--template=t", "--push=s", "--serial=1", "--group=g", "--queue"];
 
 fn named(help: &str, option: &str) -> bool {
     let mut words = help.split(|c: char| !(c.is_alphanumeric() || c == '-'));

@@ -103,6 +103,20 @@ impl Quiet {
     #[track_caller]
     pub fn assert_untouched(&self, what: &dyn std::fmt::Debug) {
         assert_eq!(self.world.device.requests(), [], "a request after {what:?}");
+        self.assert_unchanged(what);
+    }
+
+    /// The device may have been looked at, no more.
+    #[track_caller]
+    pub fn assert_unchanged(&self, what: &dyn std::fmt::Debug) {
+        for request in self.world.device.requests() {
+            let only_looks = match request.r#type.as_deref() {
+                Some("op") => request.cmd.as_deref().is_some_and(|cmd| cmd.starts_with("<show>")),
+                Some("config") => matches!(request.action.as_deref(), Some("get" | "show")),
+                _ => false,
+            };
+            assert!(only_looks, "{request:?} after {what:?}");
+        }
         assert_eq!(self.asked(), None, "certmonger was asked after {what:?}");
         assert_eq!(self.world.device.candidate_xml(), self.before, "{what:?}");
         assert_no_success(&self.path("state"), &self.log(), what);
@@ -183,6 +197,14 @@ impl Line<'_> {
     /// Ends with this code and these words, and nothing was done.
     #[track_caller]
     pub fn refused(&self, code: i32, words: &[&str]) -> Ended {
+        let ended = self.refused_unchanged(code, words);
+        self.quiet.assert_untouched(&(self.program, self.arguments(), &ended));
+        ended
+    }
+
+    /// Ends with this code and these words; the device may have been looked at, no more.
+    #[track_caller]
+    pub fn refused_unchanged(&self, code: i32, words: &[&str]) -> Ended {
         let ended = self.run();
         let arguments = self.arguments();
         let told = (self.program, &arguments, &ended);
@@ -194,7 +216,7 @@ impl Line<'_> {
         let harmless = |text: &str| text.chars().all(|c| c == '\n' || !c.is_control());
         assert!(harmless(&ended.stderr), "control characters: {told:#?}");
         assert!(!ended.stderr.contains("panicked"), "{told:#?}");
-        self.quiet.assert_untouched(&told);
+        self.quiet.assert_unchanged(&told);
         ended
     }
 }

@@ -77,7 +77,7 @@ fn what_is_no_pem_file_is_told_for_what_it_is() {
         (b"<html>not found</html>".to_vec(), "is not a PEM file"),
         (vec![b'x'; 10 << 20], "holds more than 1024 KiB"),
         (broken("CERTIFICATE"), "is damaged"),
-        (issued.certificate_pem()[..200].as_bytes().to_vec(), "is damaged"),
+        (issued.certificate_pem().as_bytes()[..200].to_vec(), "is damaged"),
         (null, "is damaged"),
         (issued.key_pem().into_bytes(), "holds no certificate"),
     ] {
@@ -283,9 +283,7 @@ fn a_chain_that_is_none_is_refused() {
     expired.issue(&Wish::named(NAME).san(NAME)).write(quiet.world.folder.path(), NAME);
     refuse(&quiet.file("i", expired.certificate_pem()), &["CN=Old CA", "expired on"]);
 
-    for program in [Getcert] {
-        quiet.line(program).with("--chain", quiet.path("missing")).refused(10, &["chain file not found"]);
-    }
+    quiet.line(Getcert).with("--chain", quiet.path("missing")).refused(10, &["chain file not found"]);
 }
 
 #[test]

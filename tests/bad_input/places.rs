@@ -49,11 +49,27 @@ fn a_new_log_is_for_its_owner_and_group_and_an_old_one_is_appended_to() {
 }
 
 #[test]
+fn modes_of_new_files_do_not_depend_on_the_callers_umask() {
+    for umask in ["000", "027", "077"] {
+        let quiet = Quiet::new();
+        let program = Instcert.path().display();
+        let words = ["sh", "-c", &format!("umask {umask}; exec '{program}' \"$@\""), "sh"].map(str::to_owned);
+        quiet.line(Instcert).through(&words).run().exits(0);
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&quiet.path("log")), 0o640, "umask {umask}");
+        let installations = quiet.path("state/installations");
+        let device = installations.join(quiet.world.target());
+        assert_eq!(mode(&installations), 0o700, "umask {umask}");
+        assert_eq!(mode(&device), 0o700, "umask {umask}");
+        assert_eq!(mode(&device.join(format!("{NAME}.json"))), 0o600, "umask {umask}");
+    }
+}
+
+#[test]
 fn a_state_folder_that_can_not_be_written_is_named_and_the_device_is_not_spoken_to() {
     let quiet = Quiet::new();
-    let in_the_way = quiet.path("taken/installations");
-    let object = in_the_way.join(quiet.world.target()).join(format!("{NAME}.json"));
-    std::fs::create_dir_all(object.join("x")).unwrap();
+    std::fs::create_dir_all(quiet.path("taken/installations")).unwrap();
+    std::fs::write(quiet.path("taken/installations").join(quiet.world.target()), "in the way").unwrap();
     for path in [
         quiet.file("file", ""),
         quiet.file("file", "").join("below"),
@@ -62,7 +78,8 @@ fn a_state_folder_that_can_not_be_written_is_named_and_the_device_is_not_spoken_
         "/dev/null".into(),
     ] {
         let line = quiet.line(Instcert).with("--state-dir", &path).plus(&["-p", PORTAL]);
-        line.refused(1, &["can't write the installation record", path.to_str().unwrap(), "--state-dir"]);
+        let words = ["can't write the installation record", path.to_str().unwrap(), "--state-dir"];
+        line.refused(1, &words);
         assert_eq!(quiet.world.device.connections(), 0);
     }
 }

@@ -124,11 +124,19 @@ impl World {
 
 /// The SHA-256 of what a device's service port shows, or nothing.
 pub fn served(device: &Simulator) -> Option<String> {
+    shake_hands(device)?.ssl().peer_certificate().map(|leaf| print(&leaf))
+}
+
+/// How many certificates a device's service port sends.
+pub fn served_chain(device: &Simulator) -> usize {
+    shake_hands(device).unwrap().ssl().peer_cert_chain().unwrap().len()
+}
+
+fn shake_hands(device: &Simulator) -> Option<openssl::ssl::SslStream<std::net::TcpStream>> {
     let mut builder = openssl::ssl::SslConnector::builder(openssl::ssl::SslMethod::tls_client()).unwrap();
     builder.set_verify(openssl::ssl::SslVerifyMode::NONE);
     let stream = std::net::TcpStream::connect(device.service_address()).unwrap();
-    let stream = builder.build().connect(NAME, stream).ok()?;
-    stream.ssl().peer_certificate().map(|leaf| print(&leaf))
+    builder.build().connect(NAME, stream).ok()
 }
 
 /// A certificate's SHA-256 in hexadecimal digits.

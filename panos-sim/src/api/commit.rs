@@ -1,6 +1,9 @@
 //! `type=commit`, and the scope that commits, validations and reverts share.
 
-use super::{Call, reply::Reply, reply::success};
+use super::{
+    call::Call,
+    reply::{Reply, success},
+};
 use crate::{
     config::Scope,
     device::{Commission, CommitAnswer, Device},

@@ -1,6 +1,9 @@
 //! `type=config`.
 
-use super::{Call, reply::Reply, reply::success};
+use super::{
+    call::Call,
+    reply::{Reply, success},
+};
 use crate::{
     config,
     device::Device,

@@ -2,7 +2,7 @@
 
 use openssl::pkcs12::Pkcs12;
 
-use super::{Call, reply::Reply};
+use super::{call::Call, reply::Reply};
 use crate::{certificate::certificates_in, device::Device, refusal::Refusal, xml::Step};
 
 pub(super) fn answer(device: &Device, call: &Call<'_>) -> Result<Reply, Refusal> {

@@ -6,7 +6,7 @@ use openssl::{
     x509::X509,
 };
 
-use super::{Call, reply::Reply};
+use super::{call::Call, reply::Reply};
 use crate::{
     certificate::{Contents, Pkcs12Error, certificate_entry, open},
     device::Device,

@@ -1,5 +1,6 @@
 //! The XML API: a request in, a reply out. Knows nothing of sockets.
 
+mod call;
 mod commit;
 mod config;
 mod export;
@@ -19,6 +20,7 @@ use crate::{
     refusal::Refusal,
     xml::Element,
 };
+use call::Call;
 use reply::Reply;
 
 /// A reply and who it is for.
@@ -78,13 +80,6 @@ fn dispatch(
         "export" => export::answer(device, &call),
         _ => Ok(version(device)),
     }
-}
-
-/// An authenticated request.
-struct Call<'a> {
-    session: &'a Session,
-    request: &'a ApiRequest,
-    now: Instant,
 }
 
 fn authenticate(device: &Device, request: &ApiRequest, now: Instant) -> Result<Session, Refusal> {

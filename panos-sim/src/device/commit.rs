@@ -2,7 +2,11 @@
 
 use std::time::Instant;
 
-use super::{Device, JobState, Session, Work};
+use super::{
+    accounts::Session,
+    jobs::{JobState, Work},
+    state::Device,
+};
 use crate::{
     WhenBusy,
     config::{Scope, complaints},

@@ -10,19 +10,14 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{Device, Work};
-use crate::{
-    certificate::Keyring,
-    config::device_entry,
-    xml::{Element, Path, Step},
-};
+use crate::{certificate::Keyring, xml::Element};
 
 /// A running configuration on its way.
 #[derive(Debug, Clone)]
-struct Parcel {
-    due: Instant,
-    running: Element,
-    keyring: Keyring,
+pub(super) struct Parcel {
+    pub(super) due: Instant,
+    pub(super) running: Element,
+    pub(super) keyring: Keyring,
 }
 
 /// What both devices of a pair can see.
@@ -181,7 +176,8 @@ impl HaSide {
         self.state().mailbox[self.side].as_ref().map(|parcel| parcel.due)
     }
 
-    fn send(&self, parcel: Parcel) {
+    /// Puts a configuration into the peer's mailbox, if there is a peer.
+    pub(super) fn send(&self, parcel: Parcel) {
         let mut state = self.state();
         state.in_sync = false;
         if state.up[self.other()] {
@@ -190,68 +186,17 @@ impl HaSide {
         drop(state);
         self.pair.arrivals[self.other()].notify_one();
     }
-}
 
-impl Device {
-    /// After a commit: the active device sends its configuration to the peer.
-    pub(super) fn start_sync(&mut self, now: Instant) {
-        let Some(ha) = &self.ha else { return };
-        if ha.is_active() && self.settings.ha_automatic_sync {
-            self.send_running(now);
-        } else {
-            ha.state().in_sync = false;
-        }
-    }
-
-    /// Sends the running configuration to the peer, on command or after a commit.
-    pub(crate) fn send_running(&mut self, now: Instant) {
-        let Some(ha) = &self.ha else { return };
-        ha.send(Parcel {
-            due: now + self.settings.ha_sync_delay,
-            running: self.config.running().clone(),
-            keyring: self.keyring.clone(),
-        });
-    }
-
-    /// Takes over what the peer sent, once it is due. The settings of the management interface
-    /// stay as they are, the choice of its profile among them.
-    pub(super) fn receive_sync(&mut self, now: Instant) {
-        let Some(ha) = &self.ha else { return };
-        let mut state = ha.state();
-        let mailbox = &mut state.mailbox[ha.side];
-        if mailbox.as_ref().is_none_or(|parcel| parcel.due > now) {
-            return;
-        }
-        let Some(parcel) = mailbox.take() else { return };
+    /// Takes what has arrived and is due; from then on both have the same.
+    pub(super) fn receive(&self, now: Instant) -> Option<Parcel> {
+        let mut state = self.state();
+        let parcel = state.mailbox[self.side].take_if(|parcel| parcel.due <= now)?;
         state.in_sync = true;
-        drop(state);
-        let mut running = parcel.running;
-        for own in own_settings() {
-            own.remove(&mut running);
-            let kept = own.first(self.config.running()).cloned();
-            if let Some(kept) = kept
-                && let Some(place) = own.ensure(&mut running)
-            {
-                *place = kept;
-            }
-        }
-        self.keyring.learn(&parcel.keyring);
-        self.config.replace_running(running);
-        self.reload_management();
-        let zero = std::time::Duration::ZERO;
-        (self.jobs).enqueue("", "HA-Sync", "", Work::Nothing, now, zero);
+        Some(parcel)
     }
 
-    pub(super) fn leave_to_peer(&self) {
-        if let Some(ha) = &self.ha {
-            ha.fail_over();
-        }
+    /// The peer does not have what this device now runs.
+    pub(super) fn out_of_step(&self) {
+        self.state().in_sync = false;
     }
-}
-
-/// Parts of the configuration that belong to one device and not to the pair.
-fn own_settings() -> [Path; 2] {
-    let system = device_entry().then(Step::Named("deviceconfig".into())).then(Step::Named("system".into()));
-    let users = Path::of(vec![Step::Named("config".into()), Step::Named("mgt-config".into())]);
-    [system, users]
 }

@@ -1,10 +1,19 @@
 //! Config locks and commit locks.
 
 use crate::{
-    LockKind, clock,
+    clock,
     refusal::Refusal,
     xml::{Path, Step},
 };
+
+/// Which of the two locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockKind {
+    /// Keeps others from editing the candidate configuration.
+    Config,
+    /// Keeps others from committing.
+    Commit,
+}
 
 /// A lock somebody holds.
 #[derive(Debug, Clone)]

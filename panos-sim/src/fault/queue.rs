@@ -1,6 +1,6 @@
 //! Faults that wait for their request.
 
-use super::{Fault, Matcher, When};
+use super::kinds::{Fault, Matcher, When};
 use crate::RequestRecord;
 
 /// All injected faults that are not spent, oldest first.

@@ -31,12 +31,11 @@ pub(super) fn suffer(device: &mut Device, request: &ApiRequest, fault: &Fault, n
     if fault.effect == Effect::None {
         change(device, &fault.what, now);
     }
-    let spoils_reply = !changes_device(&fault.what);
-    let answered = if fault.effect == Effect::None && spoils_reply {
+    let answered = if fault.effect == Effect::Done || answers_normally(&fault.what) {
+        api::answer(device, request, now)
+    } else {
         // The reply as it would have been, without its effect.
         api::answer(&mut device.without_effect(), request, now)
-    } else {
-        api::answer(device, request, now)
     };
     if fault.effect == Effect::Done {
         change(device, &fault.what, now);
@@ -44,15 +43,9 @@ pub(super) fn suffer(device: &mut Device, request: &ApiRequest, fault: &Fault, n
     answered
 }
 
-fn changes_device(what: &What) -> bool {
-    matches!(
-        what,
-        What::InvalidCredentials(_)
-            | What::SwapCertificate
-            | What::ForgetJobs
-            | What::Reboot { .. }
-            | What::Failover
-    )
+/// Whether the fault is in the device, and this request no worse off than those that follow.
+fn answers_normally(what: &What) -> bool {
+    matches!(what, What::InvalidCredentials(_) | What::SwapCertificate | What::ForgetJobs | What::Failover)
 }
 
 fn change(device: &mut Device, what: &What, now: Instant) {

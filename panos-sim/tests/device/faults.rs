@@ -162,6 +162,17 @@ fn a_restart_takes_the_reply_with_it() {
 }
 
 #[test]
+fn a_request_that_meets_a_restart_is_not_carried_out() {
+    let device = start();
+    let clean = device.candidate_xml();
+    let outage = Duration::from_millis(1);
+    let reboot = What::Reboot { outage, keeps_candidate: true };
+    device.inject(always(reboot));
+    assert!(try_post(&device, &SET).is_err());
+    assert_eq!(device.candidate_xml(), clean);
+}
+
+#[test]
 fn a_failover_happens_between_two_calls() {
     let (one, other) = panos_sim::Simulator::pair(settings(), settings()).unwrap();
     one.inject(Fault::new(When::Nth(2), What::Failover));

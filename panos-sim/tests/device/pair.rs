@@ -75,6 +75,16 @@ fn the_roles_change_by_hand_by_restart_and_by_death() {
 }
 
 #[test]
+fn the_peer_is_found_by_its_address_alone() {
+    let mut second = settings();
+    second.listen = "127.0.0.2:0".parse().unwrap();
+    let (one, other) = Simulator::pair(settings(), second).unwrap();
+    assert_eq!(one.address().port(), other.address().port());
+    op(&one, STATE).has("<peer-info><mgmt-ip>127.0.0.2</mgmt-ip>");
+    op(&other, STATE).has("<local-info><mgmt-ip>127.0.0.2/24</mgmt-ip>");
+}
+
+#[test]
 fn a_device_without_a_peer_says_so() {
     op(&start(), STATE).has("<result><enabled>no</enabled></result>");
 }

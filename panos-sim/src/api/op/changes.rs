@@ -1,8 +1,7 @@
 //! Pending changes: whether, which, and back.
 
-use super::{Call, Reply};
 use crate::{
-    api::commit::scope,
+    api::{call::Call, commit::scope, reply::Reply},
     config::{Change, Scope},
     device::Device,
     refusal::Refusal,

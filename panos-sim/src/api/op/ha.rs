@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
-use super::Reply;
 use crate::{
-    api::reply::success,
+    api::reply::{Reply, success},
     device::{Device, Sync},
     refusal::Refusal,
     xml::Element,

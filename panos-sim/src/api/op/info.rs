@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Call, Reply};
 use crate::{
+    api::{call::Call, reply::Reply},
     certificate::certificates_in,
     clock,
     device::Device,

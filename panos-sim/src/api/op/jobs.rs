@@ -2,9 +2,12 @@
 
 use std::time::Instant;
 
-use super::{Call, Reply};
 use crate::{
-    api::commit::{scope, validating},
+    api::{
+        call::Call,
+        commit::{scope, validating},
+        reply::Reply,
+    },
     config::Scope,
     device::{Device, Job},
     refusal::Refusal,

@@ -1,6 +1,6 @@
 //! Listing, taking and giving back locks.
 
-use super::{Call, Reply};
+use super::super::{call::Call, reply::Reply};
 use crate::{LockKind, device::Device, refusal::Refusal, xml::Element};
 
 fn kind(word: &str) -> LockKind {

@@ -6,7 +6,7 @@ mod info;
 mod jobs;
 mod locks;
 
-use super::{Call, reply::Reply};
+use super::{call::Call, reply::Reply};
 use crate::{
     device::Device,
     refusal::Refusal,

@@ -1,0 +1,165 @@
+//! All that a device knows.
+
+use std::time::{Duration, Instant};
+
+use super::{accounts::Accounts, ha::HaSide, initial, jobs::Jobs, locks::Locks};
+use crate::{
+    Result, Settings,
+    certificate::{Identity, Keyring, management_identity},
+    config::{Configuration, MANAGEMENT_PROFILE, base, device_entry},
+    xml::{Element, Path, Step},
+};
+
+/// All state of one device.
+#[derive(Debug, Clone)]
+pub(crate) struct Device {
+    pub(crate) settings: Settings,
+    pub(crate) config: Configuration,
+    pub(crate) keyring: Keyring,
+    pub(crate) accounts: Accounts,
+    pub(crate) locks: Locks,
+    pub(crate) jobs: Jobs,
+    pub(crate) ha: Option<HaSide>,
+    /// Lines with which the next commit is to fail.
+    pub(crate) next_commit_fails: Option<Vec<String>>,
+    /// When it was switched on.
+    pub(crate) booted: Instant,
+    /// The certificate of the management interface itself.
+    own_identity: Identity,
+    /// What the running configuration makes the management port show.
+    configured: Option<Identity>,
+    /// What it shows instead, without any reason in the configuration.
+    swapped: Option<Identity>,
+    /// What the management port is to go through, until the port's keeper asks.
+    interruption: Option<Interruption>,
+}
+
+/// Something that takes the management port away for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Interruption {
+    /// How long connections are refused.
+    pub(crate) outage: Duration,
+}
+
+impl Device {
+    /// A device that has just been switched on.
+    pub(crate) fn new(settings: Settings, now: Instant) -> Result<Self> {
+        let own_identity = management_identity(&settings.management_certificate, &settings.hostname)?;
+        let mut keyring = Keyring::default();
+        let running = initial::configuration(&settings, &mut keyring)?;
+        let mut device = Self {
+            accounts: Accounts::new(&settings),
+            config: Configuration::new(running),
+            keyring,
+            locks: Locks::default(),
+            jobs: Jobs::default(),
+            ha: None,
+            next_commit_fails: None,
+            booted: now,
+            configured: None,
+            swapped: None,
+            own_identity,
+            interruption: None,
+            settings,
+        };
+        device.configured = device.management_identity();
+        Ok(device)
+    }
+
+    /// Lets everything happen that is due.
+    pub(crate) fn advance(&mut self, now: Instant) {
+        self.receive_sync(now);
+        self.run_jobs(now);
+    }
+
+    /// When something is due next.
+    pub(crate) fn next_event(&self) -> Option<Instant> {
+        let sync = self.ha.as_ref().and_then(HaSide::next_sync);
+        self.jobs.next_event().into_iter().chain(sync).min()
+    }
+
+    /// A copy to try things on.
+    pub(crate) fn without_effect(&self) -> Self {
+        let mut copy = self.clone();
+        copy.ha = self.ha.as_ref().map(HaSide::detached);
+        copy
+    }
+
+    /// Where certificates and profiles are.
+    pub(crate) fn base(&self, vsys: Option<&str>) -> Path {
+        base(self.settings.is_panorama(), vsys)
+    }
+
+    /// What the management port shows; `None` when nothing is there to be shown.
+    pub(crate) fn shown_identity(&self) -> Option<&Identity> {
+        self.swapped.as_ref().or(self.configured.as_ref())
+    }
+
+    /// Shows another certificate until a commit changes the configured one.
+    pub(crate) fn swap_identity(&mut self, identity: Identity) {
+        self.swapped = Some(identity);
+    }
+
+    /// What the second port shows: the served profile of the running configuration.
+    pub(crate) fn served_identity(&self) -> Option<Identity> {
+        let first = self.settings.profiles.first().map(|p| &p.name);
+        let name = self.settings.served_profile.as_ref().or(first)?;
+        self.profile_identity(name)
+    }
+
+    /// Takes what the management port has to go through.
+    pub(crate) fn take_interruption(&mut self) -> Option<Interruption> {
+        self.interruption.take()
+    }
+
+    /// To be called when the running configuration has changed: the web server restarts if its
+    /// certificate is another one.
+    pub(crate) fn reload_management(&mut self) {
+        let wanted = self.management_identity();
+        let same = match (&wanted, &self.configured) {
+            (Some(wanted), Some(before)) => wanted.is_same_as(before),
+            (wanted, before) => wanted.is_none() && before.is_none(),
+        };
+        if !same {
+            self.configured = wanted;
+            self.swapped = None;
+            self.interrupt(self.settings.restart_outage);
+        }
+    }
+
+    /// Takes the management port away for this long; open connections drop.
+    pub(crate) fn interrupt(&mut self, outage: Duration) {
+        self.interruption = Some(Interruption { outage });
+    }
+
+    /// What the running configuration says the management port shows.
+    fn management_identity(&self) -> Option<Identity> {
+        let bound = MANAGEMENT_PROFILE
+            .iter()
+            .fold(device_entry(), |path, name| path.then(Step::Named((*name).into())));
+        let name =
+            bound.first(self.config.running()).map(|leaf| leaf.text.trim()).filter(|name| !name.is_empty());
+        match name {
+            Some(name) => self.profile_identity(name),
+            None => Some(self.own_identity.clone()),
+        }
+    }
+
+    /// Certificate, chain and key of a profile in the running configuration; a profile of this
+    /// name in a virtual system counts when there is no shared one.
+    fn profile_identity(&self, name: &str) -> Option<Identity> {
+        let running = self.config.running();
+        let vsys = self.settings.vsys.iter().map(|name| Some(name.as_str()));
+        let places: Vec<Path> = [None].into_iter().chain(vsys).map(|v| self.base(v)).collect();
+        let at = |base: &Path, list: &str, name: &str| -> Option<&Element> {
+            base.then(Step::Named(list.into())).then(Step::Entry("entry".into(), name.into())).first(running)
+        };
+        let (base, profile) =
+            places.iter().find_map(|base| Some((base, at(base, "ssl-tls-service-profile", name)?)))?;
+        let certificate = profile.text_of("certificate")?;
+        let entry =
+            at(base, "certificate", certificate).or_else(|| at(&places[0], "certificate", certificate))?;
+        let key = self.keyring.find(entry.text_of("private-key")?)?;
+        Identity::new(crate::certificate::certificates_in(entry), key.clone())
+    }
+}

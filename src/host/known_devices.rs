@@ -1,0 +1,237 @@
+//! The devices known from before: by which HTTPS certificate each is recognised.
+//!
+//! `STATE/known_devices` has a line `FQDN[:PORT] SHA256` for each device; empty lines and lines starting
+//! with `#` are kept as they are. Any other line is an error: a pin that is overlooked protects nobody.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::files::{self, Trouble};
+use crate::fingerprint::Fingerprint;
+use crate::panos::address::Address;
+use crate::text::harmless;
+
+/// The file's name in the state folder.
+pub const NAME: &str = "known_devices";
+/// The most that is read of it; a line has a hundred bytes.
+const LIMIT: usize = 1 << 20;
+
+/// Why the known devices can't be read or kept.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KnownDevicesError {
+    /// Whoever can change it decides whom we trust.
+    #[error("{} can be changed by other users (mode {mode:04o})", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It belongs to somebody else.
+    #[error("{} belongs to user id {owner}, neither to root nor to user id {caller}, who runs this", path.display())]
+    Owner {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who wants to read it.
+        caller: u32,
+    },
+    /// A line that is neither empty, nor a comment, nor a device with its fingerprint.
+    #[error("line {line} of {}: {reason}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The operating system failed, or the file is none.
+    #[error("can't {action} {}: {problem}", path.display())]
+    File {
+        /// What was being done.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        problem: String,
+    },
+}
+
+impl KnownDevicesError {
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::Open { path, .. } => Some(format!("chmod go-w {}", path.display())),
+            Self::Owner { path, .. } => Some(format!("chown root: {}", path.display())),
+            Self::Line { path, line, .. } => {
+                Some(format!("mend or remove line {line} of {}", path.display()))
+            }
+            Self::File { .. } => None,
+        }
+    }
+}
+
+/// The devices known from before.
+#[derive(Debug)]
+pub struct KnownDevices {
+    path: PathBuf,
+    lines: Vec<Line>,
+}
+
+/// A line as it stands in the file, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    text: String,
+    pin: Option<(Address, Fingerprint)>,
+}
+
+impl KnownDevices {
+    /// Reads `known_devices` in this state folder; none is known where there is no such file.
+    ///
+    /// # Errors
+    /// A file that can't be read, that others could have changed, or with a line that says nothing known.
+    pub fn load(state_dir: &Path) -> Result<Self, KnownDevicesError> {
+        Self::load_as(state_dir, rustix::process::geteuid().as_raw())
+    }
+
+    fn load_as(state_dir: &Path, caller: u32) -> Result<Self, KnownDevicesError> {
+        let path = state_dir.join(NAME);
+        let trouble = |trouble: Trouble| KnownDevicesError::File {
+            action: "read",
+            path: path.clone(),
+            problem: trouble.to_string(),
+        };
+        let (file, metadata) = match files::open(&path) {
+            Err(Trouble::Missing) => return Ok(Self { path, lines: Vec::new() }),
+            other => other.map_err(trouble)?,
+        };
+        let owner = metadata.uid();
+        if owner != 0 && owner != caller {
+            return Err(KnownDevicesError::Owner { path, owner, caller });
+        }
+        let mode = metadata.mode() & 0o7777;
+        if mode & 0o022 != 0 {
+            return Err(KnownDevicesError::Open { path, mode });
+        }
+        let contents = files::read(file, &metadata, LIMIT).map_err(trouble)?;
+        let lines = read_lines(&contents).map_err(|(line, reason)| KnownDevicesError::Line {
+            path: path.clone(),
+            line,
+            reason,
+        })?;
+        Ok(Self { path, lines })
+    }
+
+    /// Where the file is, or would be.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The certificate by which this device is recognised.
+    #[must_use]
+    pub fn pin_of(&self, device: &Address) -> Option<Fingerprint> {
+        self.lines
+            .iter()
+            .filter_map(|line| line.pin.as_ref())
+            .find(|(known, _)| known == device)
+            .map(|pin| pin.1)
+    }
+
+    /// From now on recognises this device by this certificate, in the file as well. What other processes
+    /// have written there since it was read is kept, and known here afterwards.
+    ///
+    /// # Errors
+    /// As [`KnownDevices::load`]; a folder or file that can't be written: then the file is as it was.
+    pub fn remember(&mut self, device: &Address, certificate: Fingerprint) -> Result<(), KnownDevicesError> {
+        let path = self.path.clone();
+        let bad = |error: std::io::Error| KnownDevicesError::File {
+            action: "write",
+            path: path.clone(),
+            problem: Trouble::from(error).to_string(),
+        };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(bad)?;
+        // Of two processes, each of which reads, changes and replaces the file, one would undo the other.
+        let alone = lock(folder).map_err(bad)?;
+        *self = Self::load(folder)?;
+        if self.pin_of(device) != Some(certificate) {
+            let line = Line::pinning(device, certificate);
+            let mut lines = self.lines.clone();
+            match lines.iter_mut().find(|line| line.pin.as_ref().is_some_and(|(known, _)| known == device)) {
+                Some(old) => *old = line,
+                None => lines.push(line),
+            }
+            let text: String = lines.iter().map(|line| format!("{}\n", line.text)).collect();
+            files::replace(&path, text.as_bytes()).map_err(bad)?;
+            self.lines = lines;
+        }
+        drop(alone);
+        Ok(())
+    }
+}
+
+impl Line {
+    fn pinning(device: &Address, certificate: Fingerprint) -> Self {
+        Self { text: format!("{device} {certificate}"), pin: Some((device.clone(), certificate)) }
+    }
+
+    fn read(text: &str) -> Result<Self, String> {
+        let text = text.trim_end_matches('\r');
+        let mut words = text.split_whitespace();
+        let pin = match (words.next(), words.next(), words.next()) {
+            (None, ..) => None,
+            (Some(word), ..) if word.starts_with('#') => None,
+            (Some(device), Some(certificate), None) => {
+                let device = device.parse::<Address>().map_err(|error| error.to_string())?;
+                let certificate = certificate.parse::<Fingerprint>().map_err(|error| error.to_string())?;
+                Some((device, certificate))
+            }
+            _ => return Err(format!("'{}' is not 'FQDN[:PORT] SHA256'", shortened(text))),
+        };
+        Ok(Self { text: text.to_owned(), pin })
+    }
+}
+
+fn shortened(text: &str) -> String {
+    harmless(&text.chars().take(100).collect::<String>())
+}
+
+/// All lines, or the number of the first bad one and what is wrong with it.
+fn read_lines(contents: &[u8]) -> Result<Vec<Line>, (usize, String)> {
+    let mut lines: Vec<Line> = Vec::new();
+    let whole = contents.strip_suffix(b"\n").unwrap_or(contents);
+    if whole.is_empty() {
+        return Ok(lines);
+    }
+    for (number, bytes) in whole.split(|byte| *byte == b'\n').enumerate() {
+        let text = std::str::from_utf8(bytes).map_err(|_| (number + 1, "it is not UTF-8 text".to_owned()))?;
+        let line = Line::read(text).map_err(|reason| (number + 1, reason))?;
+        if let Some((device, _)) = &line.pin {
+            let names_it = |other: &Line| other.pin.as_ref().is_some_and(|(known, _)| known == device);
+            if let Some(before) = lines.iter().position(names_it) {
+                return Err((number + 1, format!("line {} names {device} as well", before + 1)));
+            }
+        }
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+/// A lock that is given back when it is dropped. The file it is on stays: a lock on one that is replaced or
+/// deleted would keep nobody out.
+fn lock(folder: &Path) -> std::io::Result<File> {
+    let path = folder.join(format!("{NAME}.lock"));
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+#[path = "known_devices_tests.rs"]
+mod tests;

@@ -1,0 +1,523 @@
+//! Devices that are not there, are not devices, are somebody else, or answer badly: at the first question and
+//! in the middle of the work. Whatever they do, the exit code, the record and the log say what is true.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod common;
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use common::pki;
+use common::world::{Ended, GATEWAY, NAME, PORTAL, World, print, settings};
+use panos_sim::{Fault, Listening, ManagementCertificate, Matcher, Settings, What, When};
+
+/// The last run's lines in the log.
+fn last_run(world: &World) -> Vec<String> {
+    let log = world.log();
+    let start = log.iter().rposition(|line| line.contains("START of pan_instcert.")).unwrap_or(0);
+    log[start..].to_vec()
+}
+
+/// Exit code, record and log agree with each other and with what the device serves.
+#[track_caller]
+fn assert_honest(world: &World, ended: &Ended, target: &str, what: &str) {
+    let told = format!("{what}: {ended:#?}\n{:#?}", last_run(world));
+    let path = world.path("state").join("installations").join(target).join(format!("{NAME}.json"));
+    let record: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let end = last_run(world).iter().any(|line| line.starts_with("END - "));
+    let issued = openssl::x509::X509::from_pem(&std::fs::read(world.path(&format!("{NAME}.crt"))).unwrap());
+    if ended.code == Some(0) {
+        assert!(end && record["state"]["is"] == "installed", "{told}");
+        assert_eq!(world.served(), Some(print(&issued.unwrap())), "{told}");
+        return;
+    }
+    assert!(!end, "{told}");
+    assert_eq!(record["state"]["is"], "failed", "{told}");
+    assert_eq!(record["state"]["exit"], ended.code.unwrap(), "{told}");
+    let mut lines = ended.stderr.lines();
+    let problem = lines.next().unwrap_or_default();
+    assert!(problem.starts_with(&format!("pan_instcert: {target}: ")), "{told}");
+    let advice = lines.next().unwrap_or_default();
+    assert!(advice.starts_with("  ") && advice.len() > 10, "no advice: {told}");
+    let in_log = |words: &str| last_run(world).iter().any(|line| line == &format!("ERROR: {words}"));
+    assert!(
+        in_log(problem.trim_start_matches("pan_instcert: "))
+            && in_log(&format!("{target}: {}", advice.trim()))
+    );
+    assert!(last_run(world).iter().any(|line| line.starts_with("Phase times: ") && !line.contains("-0.0")));
+}
+
+/// Fails with this code and these words, honestly.
+#[track_caller]
+fn fails(world: &World, arguments: &[&str], code: i32, words: &[&str]) -> Ended {
+    let ended = world.install(arguments);
+    assert_honest(world, &ended, &world.target(), "it fails");
+    let mut ended = ended.exits(code);
+    for word in words {
+        ended = ended.says(word);
+    }
+    ended
+}
+
+#[track_caller]
+fn fails_elsewhere(world: &World, target: &str, code: i32, words: &[&str]) {
+    let mut ended = Ended::of(world.command().args(["-p", PORTAL, target]));
+    assert_honest(world, &ended, target, target);
+    ended = ended.exits(code);
+    for word in words {
+        ended = ended.says(word);
+    }
+}
+
+const WHERE: &str = "Check the name, the port, and that the management interface allows HTTPS from here.";
+
+#[test]
+fn a_refused_connection_is_code_4() {
+    let world = World::new();
+    world.device.set_listening(Listening::Refused);
+    // Until the port is closed, a connection may still come about; then it is dropped.
+    while std::net::TcpStream::connect(world.device.address()).is_ok() {}
+    fails(&world, &["-p", PORTAL], 4, &["no connection: ", "refused", WHERE]);
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_code_4() {
+    fails_elsewhere(&World::new(), "no-such-host.invalid", 4, &["no connection: ", WHERE]);
+}
+
+#[test]
+fn a_listener_that_never_speaks_tls_is_code_4_within_the_connect_limit() {
+    let world = World::new();
+    world.device.set_listening(Listening::Silent);
+    fails(&world, &["-p", PORTAL], 4, &["no answer within 10 seconds", WHERE]);
+}
+
+#[test]
+fn a_listener_that_speaks_something_else_than_tls_is_code_4() {
+    for greeting in ["SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 400 Bad Request\r\n\r\n", "\0\0\0\0", ""] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = listener.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                let _ = stream.write_all(greeting.as_bytes());
+            }
+        });
+        fails_elsewhere(&World::new(), &target, 4, &["no connection: ", WHERE]);
+    }
+}
+
+/// Each way of answering badly, with a name for messages.
+fn spoilt() -> Vec<(&'static str, What)> {
+    let body = |body: &str| What::Body { content_type: "application/xml".into(), body: body.into() };
+    vec![
+        ("HTML", What::Html),
+        ("truncated XML", What::TruncatedXml),
+        ("an answer cut off", What::TruncatedBody),
+        ("a DOCTYPE bomb", What::DoctypeBomb),
+        ("too much", What::Huge(9_000_000)),
+        ("500", What::Status(500)),
+        ("502", What::Status(502)),
+        ("404", What::Status(404)),
+        ("a redirect", What::Redirect { status: 307, location: "https://127.0.0.1:1/api/".into() }),
+        ("garbage", What::Garbage),
+        ("a closed connection", What::Close),
+        ("nothing", body("")),
+        ("text", body("success")),
+        ("another document", body("<html status=\"success\"/>")),
+        ("no status", body("<response><result/></response>")),
+        ("two documents", body("<response status=\"success\"/><response status=\"success\"/>")),
+        ("a session that timed out", What::SessionTimedOut),
+    ]
+}
+
+#[test]
+fn a_bad_answer_to_the_first_question_is_code_4_and_nothing_else_is_asked() {
+    let world = World::new();
+    let before = world.device.candidate_xml();
+    for (name, what) in spoilt() {
+        world.device.clear_requests();
+        world.device.inject(Fault::new(When::Always, what).times(u32::MAX));
+        let ended = world.install(&["-p", PORTAL]);
+        world.device.clear_faults();
+        assert_honest(&world, &ended, &world.target(), name);
+        assert_eq!(ended.code, Some(4), "{name}: {ended:#?}");
+        let first = |r: &panos_sim::RequestRecord| r.cmd.as_deref().is_some_and(|c| c.contains("<info>"));
+        assert!(world.device.requests().iter().all(first), "{name}: {:?}", world.device.requests());
+        assert!(world.device.requests().len() <= 2, "{name}");
+    }
+    assert_eq!(world.device.candidate_xml(), before);
+    // And then all is well.
+    world.install(&["-p", PORTAL]).exits(0);
+}
+
+/// The requests of a deployment before the commit: which, whether they change something, and the code for a
+/// refusal.
+fn stages() -> Vec<(&'static str, Matcher, bool, i32)> {
+    let get = || Matcher::typed("config").action("get");
+    vec![
+        ("own name", Matcher::typed("op").cmd("<admins>"), false, 4),
+        ("pending changes", Matcher::typed("op").cmd("<changes>"), false, 4),
+        ("the object", get().xpath("/certificate/entry"), false, 4),
+        ("the profiles", get().xpath("/ssl-tls-service-profile"), false, 4),
+        ("the upload", Matcher::typed("import"), true, 12),
+        ("the binding", Matcher::typed("config").action("set"), true, 13),
+    ]
+}
+
+#[test]
+fn a_bad_answer_in_the_middle_fails_and_the_candidate_is_put_back_whatever_took_effect() {
+    let world = World::new();
+    // With an old certificate bound already, both ways of putting back are needed.
+    world.install(&["-p", PORTAL]).exits(0);
+    let (before, served) = (world.device.candidate_xml(), world.served());
+    world.renew();
+    for (stage, matcher, changes, refused) in stages() {
+        for (name, what) in spoilt() {
+            // Each kind is tried where it matters; the questions have one path for all of them.
+            if !changes && !matches!(name, "HTML" | "500" | "an answer cut off" | "a redirect" | "no status")
+            {
+                continue;
+            }
+            for took_effect in [false, true] {
+                let told = format!("{name} at {stage}, took effect: {took_effect}");
+                let fault = Fault::new(When::request(matcher.clone()), what.clone()).times(2);
+                match (took_effect, changes) {
+                    (true, false) => continue,
+                    (true, true) => world.device.inject(fault.after_effect()),
+                    (false, _) => world.device.inject(fault),
+                }
+                let ended = world.install(&["-p", PORTAL, "-s", GATEWAY]);
+                world.device.clear_faults();
+                assert_honest(&world, &ended, &world.target(), &told);
+                let code = if matches!(what, What::SessionTimedOut) { refused } else { 4 };
+                assert_eq!(ended.code, Some(code), "{told}: {ended:#?}");
+                assert_eq!(world.device.candidate_xml(), before, "{told}: {:#?}", last_run(&world));
+                assert_eq!(world.device.pending_changes(), [], "{told}");
+                assert!(!last_run(&world).iter().any(|line| line.starts_with("Starting commit")), "{told}");
+            }
+        }
+    }
+    assert_eq!(world.served(), served);
+    world.install(&["-p", PORTAL, "-s", GATEWAY]).exits(0);
+}
+
+#[test]
+fn fifty_megabytes_are_not_read() {
+    let world = World::new();
+    world.device.inject(Fault::new(When::Nth(1), What::Huge(50_000_000)));
+    fails(
+        &world,
+        &["-p", PORTAL],
+        4,
+        &["is larger than 8388608 bytes", "management address of a PAN-OS device"],
+    );
+}
+
+/// Runs a case for each bad answer, all at once: they wait for the device's jobs, not for a processor.
+fn at_once(cases: Vec<(String, Settings, Fault)>, judge: impl Fn(&str, &World, Ended) + Sync) {
+    std::thread::scope(|scope| {
+        for (name, settings, fault) in cases {
+            let judge = &judge;
+            scope.spawn(move || {
+                let world = World::with(settings);
+                world.device.inject(fault);
+                let ended = world.install(&["-p", PORTAL, "--commit-timeout", "4"]);
+                world.device.clear_faults();
+                assert_honest(&world, &ended, &world.target(), &name);
+                judge(&name, &world, ended);
+            });
+        }
+    });
+}
+
+#[test]
+fn after_a_bad_answer_to_the_commit_nothing_is_claimed_that_is_not_so() {
+    let mut cases = Vec::new();
+    for (name, what) in spoilt() {
+        let fault = Fault::new(When::request(Matcher::typed("commit")), what.clone());
+        cases.push((format!("{name} before the commit"), settings(), fault.clone()));
+        // A device that refuses has not done it: then there is no second case.
+        if !matches!(what, What::SessionTimedOut) {
+            cases.push((format!("{name} after the commit"), settings(), fault.after_effect()));
+        }
+    }
+    at_once(cases, |name, world, ended| {
+        if ended.code != Some(0) {
+            let lines = last_run(world);
+            let told = |line: &String| line.contains("put back") || line.contains("task manager");
+            assert!(lines.iter().any(told), "{name}: what became of the changes is not told: {lines:#?}");
+        }
+    });
+}
+
+#[test]
+fn a_single_bad_answer_while_waiting_for_the_job_does_not_make_a_good_commit_a_failure() {
+    let passing = |name: &str| !matches!(name, "too much" | "404" | "a redirect" | "no status");
+    let polls = || When::request(Matcher::typed("op").cmd("<jobs>"));
+    let cases =
+        spoilt().into_iter().map(|(name, what)| (name.to_owned(), settings(), Fault::new(polls(), what)));
+    at_once(cases.collect(), |name, world, ended| {
+        if passing(name) {
+            let ended = ended.exits(0);
+            assert!(ended.stdout.contains("runs the certificate"), "{name}");
+        }
+        // Whatever was said: the commit itself went well, and nobody has undone it.
+        assert!(world.device.wait_idle(Duration::from_secs(10)));
+        assert!(world.served().is_some(), "{name}");
+    });
+}
+
+#[test]
+fn bad_answers_to_the_end_of_the_time_leave_the_job_alone_and_say_so() {
+    let polls = When::request(Matcher::typed("op").cmd("<jobs>"));
+    let fault = Fault::new(polls, What::Html).times(u32::MAX);
+    at_once(vec![("HTML".to_owned(), settings(), fault)], |_, world, ended| {
+        let ended = ended.exits(18).says("is not over after 4 seconds; the last question: ");
+        ended.says("Look at the job in the device's task manager");
+        assert!(world.record()["job"].is_string());
+        assert!(world.served().is_some());
+    });
+}
+
+fn success(result: &str) -> What {
+    let body = format!("<response status=\"success\"><result>{result}</result></response>");
+    What::Body { content_type: "application/xml".into(), body: body.into() }
+}
+
+#[test]
+fn an_upload_that_is_only_said_to_have_succeeded_is_code_12_and_put_back() {
+    let world = World::new();
+    let before = world.device.candidate_xml();
+    let nothing_taken = || {
+        let fault = Fault::new(When::request(Matcher::typed("import")), success("Successfully imported x"));
+        world.device.inject(fault);
+    };
+    nothing_taken();
+    let says = ["reported a successful upload", "has no certificate 'gp.example.com'"];
+    fails(&world, &["-p", PORTAL], 12, &says);
+    assert_eq!(world.device.candidate_xml(), before);
+
+    world.install(&["-p", PORTAL]).exits(0);
+    let (before, served) = (world.device.candidate_xml(), world.served());
+    world.renew();
+    nothing_taken();
+    fails(&world, &["-p", PORTAL], 12, &["reported a successful upload", "holds the fingerprint"]);
+    assert_eq!((world.device.candidate_xml(), world.served()), (before.clone(), served));
+
+    // The device takes it, and then shows something unreadable in its place.
+    let get = Matcher::typed("config").action("get").xpath("/certificate/entry");
+    let junk = success("<entry name=\"gp.example.com\"><public-key>junk</public-key></entry>");
+    world.device.inject(Fault::new(When::Matching { matcher: get, nth: 2 }, junk));
+    fails(&world, &["-p", PORTAL], 12, &["holds no readable certificate"]);
+    assert_eq!(world.device.candidate_xml(), before);
+}
+
+#[test]
+fn a_job_that_is_over_without_a_result_is_no_success() {
+    let mut slow = settings();
+    // The real job must not end by itself before it is all over.
+    slow.commit_duration = Duration::from_secs(60);
+    for job in
+        ["<status>FIN</status>", "<status>FIN</status><result/>", "<status>FIN</status><result>PEND</result>"]
+    {
+        let world = World::with(slow.clone());
+        let before = world.device.candidate_xml();
+        let polls = When::request(Matcher::typed("op").cmd("<jobs>"));
+        world.device.inject(Fault::new(polls, success(&format!("<job>{job}</job>"))));
+        fails(&world, &["-p", PORTAL], 14, &["commit job", "failed"]);
+        assert_eq!(world.device.candidate_xml(), before, "{job}");
+        assert!(last_run(&world).iter().any(|line| line.starts_with("commit: failure: ")));
+    }
+}
+
+#[test]
+fn a_commit_that_is_only_said_to_have_succeeded_is_code_15() {
+    let mut slow = settings();
+    slow.commit_duration = Duration::from_secs(60);
+    let world = World::with(slow);
+    let polls = When::request(Matcher::typed("op").cmd("<jobs>"));
+    let over = success("<job><status>FIN</status><result>OK</result></job>");
+    world.device.inject(Fault::new(polls, over));
+    fails(
+        &world,
+        &["-p", PORTAL],
+        15,
+        &["the device does not run the new certificate", "has no certificate"],
+    );
+    assert!(world.record()["job"].is_string());
+
+    // A binding that was only said to have succeeded: the commit is real, and the profile is not bound.
+    let world = World::new();
+    world.device.inject(Fault::new(When::request(Matcher::typed("config").action("set")), success("")));
+    fails(&world, &["-p", PORTAL], 15, &["the SSL/TLS profile 'GP portal' is bound to 'nothing'"]);
+    assert_eq!(world.served(), None);
+    world.install(&["-p", PORTAL]).exits(0);
+    assert!(world.served().is_some());
+}
+
+fn with_management(certificate: ManagementCertificate) -> World {
+    World::with(Settings { management_certificate: certificate, ..settings() })
+}
+
+#[track_caller]
+fn assert_nothing_was_said(world: &World, connections: usize) {
+    assert_eq!(world.device.requests(), []);
+    let records = world.device.connection_records();
+    assert_eq!(records.len(), connections);
+    assert!(records.iter().all(|record| record.application_bytes == 0), "{records:?}");
+}
+
+#[test]
+fn another_certificate_than_the_pinned_one_is_code_16_and_gets_no_byte() {
+    let world = World::new();
+    let mut command = world.bare_command();
+    command.arg("-k").arg(world.path(".panrc")).args(["--pin", &"ab".repeat(32), "-p", PORTAL]);
+    let ended = Ended::of(command.arg(world.target()));
+    assert_honest(&world, &ended, &world.target(), "wrong pin");
+    let seen = world.device.certificate_fingerprint().to_uppercase();
+    let seen: Vec<&str> = (0..32).map(|n| &seen[2 * n..2 * n + 2]).collect();
+    let ended = ended.exits(16).says(&seen.join(":")).says("pinned is AB:AB:");
+    ended.says("give the new fingerprint with --pin");
+    assert_nothing_was_said(&world, 1);
+}
+
+/// A run that trusts as these arguments say.
+fn trusting(world: &World, arguments: &[&str]) -> Ended {
+    let mut command = world.bare_command();
+    command.arg("-k").arg(world.path(".panrc")).args(["-p", PORTAL]).args(arguments);
+    let ended = Ended::of(command.arg(world.target()));
+    assert_honest(world, &ended, &world.target(), &format!("{arguments:?}"));
+    ended
+}
+
+fn issued_for(name: &str) -> (World, String) {
+    let ca = pki::root("Management CA", pki::KeyKind::P256);
+    let world = with_management(ManagementCertificate::Issued {
+        name: name.to_owned(),
+        ca_certificate: ca.certificate_pem(),
+        ca_key: ca.key_pem(),
+    });
+    let path = world.path("ca.pem");
+    std::fs::write(&path, ca.certificate_pem()).unwrap();
+    (world, path.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_certificate_of_an_unknown_ca_is_code_16() {
+    for world in [World::new(), issued_for("127.0.0.1").0] {
+        let ended = trusting(&world, &[]).exits(16).says("was not accepted");
+        ended.says("Trust the issuing CA with --ca-file FILE, or exactly this certificate with --pin SHA256");
+        assert_nothing_was_said(&world, 1);
+    }
+}
+
+#[test]
+fn the_right_ca_with_the_wrong_name_is_code_16() {
+    for name in ["fw1.example.com", "127.0.0.2"] {
+        let (world, ca) = issued_for(name);
+        trusting(&world, &["--ca-file", &ca]).exits(16).says("IP address mismatch");
+        assert_nothing_was_said(&world, 1);
+    }
+}
+
+#[test]
+fn the_right_ca_with_the_right_name_is_trusted() {
+    let (world, ca) = issued_for("127.0.0.1");
+    trusting(&world, &["--ca-file", &ca]).exits(0);
+    assert!(!world.log().iter().any(|line| line.contains("NOT verified")));
+}
+
+#[test]
+fn without_verification_it_works_and_the_log_is_loud_each_time() {
+    let world = World::new();
+    for _ in 0..2 {
+        trusting(&world, &["--insecure"]).exits(0);
+        let loud =
+            "WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key";
+        assert!(last_run(&world).iter().any(|line| line.starts_with(loud)));
+    }
+}
+
+#[test]
+fn every_kind_of_self_signed_certificate_works_with_its_pin() {
+    for kind in [
+        ManagementCertificate::SelfSigned,
+        ManagementCertificate::SelfSignedLeaf,
+        ManagementCertificate::SelfSignedV1,
+    ] {
+        let told = format!("{kind:?}");
+        let world = with_management(kind);
+        let ended = world.install(&["-p", PORTAL]);
+        assert_honest(&world, &ended, &world.target(), &told);
+        assert_eq!(ended.code, Some(0), "{told}: {ended:#?}");
+    }
+    // One issued by a CA that nobody here knows, too.
+    issued_for("somebody.example.com").0.install(&["-p", PORTAL]).exits(0);
+}
+
+#[test]
+fn a_certificate_swapped_between_two_connections_gets_no_byte_of_the_key() {
+    for keep_alive in [true, false] {
+        let world = World::with(Settings { keep_alive, ..settings() });
+        let before = world.device.candidate_xml();
+        let pin = world.device.certificate_fingerprint();
+        world.device.inject(Fault::new(When::Nth(1), What::SwapCertificate).after_effect());
+        let mut command = world.bare_command();
+        command.arg("-k").arg(world.path(".panrc")).args(["-p", PORTAL, "--pin", &pin]);
+        let ended = Ended::of(command.arg(world.target()));
+        assert_honest(&world, &ended, &world.target(), "swapped");
+        ended.exits(16).says("its HTTPS certificate has the fingerprint");
+        assert_eq!(world.device.requests().len(), 1, "only the first connection's question arrived");
+        let records = world.device.connection_records();
+        let strangers = records.iter().filter(|record| record.certificate_fingerprint.as_ref() != Some(&pin));
+        assert!(records.len() > 1 && strangers.clone().count() > 0, "{records:?}");
+        assert!(strangers.into_iter().all(|record| record.application_bytes == 0), "{records:?}");
+        assert_eq!(world.device.candidate_xml(), before);
+    }
+}
+
+#[test]
+fn a_certificate_swapped_in_the_middle_is_not_trusted_even_to_put_back_and_what_is_left_is_told() {
+    let world = World::new();
+    let pin = world.device.certificate_fingerprint();
+    let import = When::request(Matcher::typed("import"));
+    world.device.inject(Fault::new(import, What::SwapCertificate).after_effect());
+    let mut command = world.bare_command();
+    command.arg("-k").arg(world.path(".panrc")).args(["-p", PORTAL, "--pin", &pin]);
+    let ended = Ended::of(command.arg(world.target()));
+    assert_honest(&world, &ended, &world.target(), "swapped");
+    ended.exits(16);
+    let lines = last_run(&world);
+    for words in [
+        "ERROR: the candidate configuration could not be put back: ",
+        "ERROR: left on the device, perhaps, and uncommitted: the new certificate 'gp.example.com'",
+        "ERROR: to clean up: ",
+    ] {
+        assert!(lines.iter().any(|line| line.starts_with(words)), "no '{words}' in {lines:#?}");
+    }
+    assert_eq!(world.served(), None);
+}
+
+#[test]
+fn a_refused_key_is_code_17_at_the_first_question_and_in_the_middle() {
+    let world = World::new();
+    let before = world.device.candidate_xml();
+    for matcher in [Matcher::typed("op"), Matcher::typed("import")] {
+        world.device.inject(Fault::new(When::request(matcher), What::Forbidden));
+        fails(&world, &["-p", PORTAL], 17, &["Invalid Credential", "make a new key"]);
+        assert_eq!(world.device.candidate_xml(), before);
+    }
+}
+
+#[test]
+fn devices_that_fail_in_different_ways_are_each_told_and_the_code_is_20() {
+    let world = World::new();
+    let stranger = panos_sim::Simulator::start(settings()).unwrap();
+    let stranger = stranger.address().to_string();
+    let ended = Ended::of(world.command().args(["-p", PORTAL, "127.0.0.1:1", &stranger]));
+    let ended = ended.exits(20).says("127.0.0.1:1: no connection");
+    ended.says(&format!("{stranger}: its HTTPS certificate has the fingerprint"));
+    assert_nothing_was_said(&world, 0);
+}

@@ -1,0 +1,261 @@
+//! The rules of the house: what a reader may rely on without looking, held by a machine.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All Rust files below a folder, with their text.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let text = read(&path);
+                found.push((path.strip_prefix(root()).unwrap().to_owned(), text));
+            }
+        }
+    }
+    assert!(found.len() > 10, "{folder} has few files");
+    found.sort();
+    found
+}
+
+/// The locked packages as this machine builds them, and how they depend on each other outside of tests.
+struct Locked {
+    packages: BTreeMap<String, Value>,
+    needs: BTreeMap<String, BTreeSet<String>>,
+    host: String,
+}
+
+impl Locked {
+    fn read() -> Self {
+        let output = |program: &str, arguments: &[&str]| {
+            let output = Command::new(program).args(arguments).current_dir(root()).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let rustc = output("rustc", &["-vV"]);
+        let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned();
+        let arguments = ["metadata", "--locked", "--offline", "--format-version=1", "--filter-platform"];
+        let metadata = output(env!("CARGO"), &[&arguments[..], &[&host]].concat());
+        let metadata: Value = serde_json::from_str(&metadata).unwrap();
+        let id = |value: &Value| value.as_str().unwrap().to_owned();
+        let packages = metadata["packages"].as_array().unwrap();
+        let packages = packages.iter().map(|package| (id(&package["id"]), package.clone())).collect();
+        let outside_of_tests = |dependency: &&Value| {
+            dependency["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"] != "dev")
+        };
+        let needs = metadata["resolve"]["nodes"].as_array().unwrap().iter().map(|node| {
+            let dependencies = node["deps"].as_array().unwrap().iter().filter(outside_of_tests);
+            (id(&node["id"]), dependencies.map(|dependency| id(&dependency["pkg"])).collect())
+        });
+        Self { packages, needs: needs.collect(), host }
+    }
+
+    fn id(&self, name: &str) -> String {
+        let ours = |package: &Value| package["name"] == name && package["source"].is_null();
+        self.packages.iter().find(|(_, package)| ours(package)).unwrap().0.clone()
+    }
+
+    /// All that comes with a package, itself not counted.
+    fn below(&self, id: &str) -> BTreeSet<String> {
+        let mut seen = BTreeSet::new();
+        let mut waiting = vec![id.to_owned()];
+        while let Some(next) = waiting.pop() {
+            waiting.extend(self.needs[&next].iter().filter(|id| seen.insert((*id).clone())).cloned());
+        }
+        seen
+    }
+
+    fn name(&self, id: &str) -> String {
+        self.packages[id]["name"].as_str().unwrap().to_owned()
+    }
+}
+
+/// `1.89` and `1.89.0` as numbers.
+fn version(text: &str) -> Vec<u32> {
+    let mut numbers: Vec<u32> = text.split('.').map(|part| part.parse().unwrap()).collect();
+    numbers.resize(3, 0);
+    numbers
+}
+
+#[test]
+fn no_dependency_demands_a_newer_rust_than_cargo_toml_states() {
+    let locked = Locked::read();
+    let ours = locked.id("pan_getcert");
+    let stated = locked.packages[&ours]["rust_version"].as_str().unwrap().to_owned();
+    let all = [ours, locked.id("panos-sim")].into_iter().flat_map(|id| locked.below(&id));
+    let demands: Vec<(Vec<u32>, String)> = all
+        .filter_map(|id| Some((version(locked.packages[&id]["rust_version"].as_str()?), locked.name(&id))))
+        .collect();
+    assert!(demands.len() > 50, "few dependencies say what they demand: {}", demands.len());
+    let (most, who) = demands.into_iter().max().unwrap();
+    assert!(most <= version(&stated), "{who} demands Rust {most:?}, Cargo.toml states {stated}");
+}
+
+/// The rows of the table under a heading of docs/dependencies.md: crate and count.
+fn documented(text: &str, heading: &str) -> BTreeMap<String, usize> {
+    let part = text.split("\n## ").find(|part| part.starts_with(&format!("{heading}\n"))).expect(heading);
+    let rows = part.lines().filter_map(|line| line.strip_prefix("| `")).map(|row| {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        assert!(cells.len() == 5 && cells.iter().take(4).all(|cell| !cell.is_empty()), "{row}");
+        (cells[0].trim_end_matches('`').to_owned(), cells[2].parse().unwrap())
+    });
+    rows.collect()
+}
+
+#[test]
+fn every_direct_dependency_is_documented_and_nothing_else() {
+    let locked = Locked::read();
+    let text = read("docs/dependencies.md");
+    for package in ["pan_getcert", "panos-sim"] {
+        let id = locked.id(package);
+        let documented = documented(&text, package);
+        let dependencies = locked.packages[&id]["dependencies"].as_array().unwrap();
+        let outside_of_tests = dependencies.iter().filter(|dependency| dependency["kind"] != "dev");
+        let direct: BTreeSet<&str> = outside_of_tests.map(|found| found["name"].as_str().unwrap()).collect();
+        let rows: BTreeSet<&str> = documented.keys().map(String::as_str).collect();
+        assert_eq!(rows, direct, "docs/dependencies.md, {package}");
+        if locked.host == "x86_64-unknown-linux-gnu" {
+            let counts: BTreeMap<String, usize> =
+                locked.needs[&id].iter().map(|id| (locked.name(id), locked.below(id).len())).collect();
+            assert_eq!(
+                documented, counts,
+                "docs/dependencies.md, {package}: left is documented, right is so"
+            );
+            let all = locked.below(&id).len();
+            assert!(package == "panos-sim" || text.contains(&format!("{all} in all")), "{all} in all");
+        }
+    }
+    for name in ["cms", "pkcs12"] {
+        let found = locked.packages.values().find(|package| package["name"] == name).unwrap();
+        let version = found["version"].as_str().unwrap();
+        assert!(text.contains(&format!("`{name}` {version}")), "{name} is {version} now");
+    }
+}
+
+#[test]
+fn the_lock_file_is_committed() {
+    let ignored = read(".gitignore");
+    assert!(!ignored.contains("Cargo.lock") && root().join("Cargo.lock").is_file());
+}
+
+#[test]
+fn no_file_is_longer_than_500_lines() {
+    for (path, text) in sources("src").into_iter().chain(sources("panos-sim/src")) {
+        let lines = text.lines().count();
+        assert!(lines <= 500, "{} has {lines} lines", path.display());
+    }
+}
+
+/// Whether a text has a word, no part of a longer one.
+fn has_word(text: &str, word: &str) -> bool {
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(word)
+        .any(|(at, _)| !text[..at].ends_with(part) && !text[at + word.len()..].starts_with(part))
+}
+
+#[test]
+fn nothing_is_unsafe_or_left_to_do() {
+    for (path, text) in sources("src").into_iter().chain(sources("panos-sim/src")) {
+        for word in ["unsafe", "todo!", "unimplemented!", "dbg!", "FIXME", "XXX"] {
+            assert!(!has_word(&text, word), "{} has the word {word}", path.display());
+        }
+    }
+}
+
+/// From the top down. What stands in one row knows nothing of its neighbours.
+const FLOORS: [&[&str]; 4] = [
+    &["programs"],
+    &["install"],
+    &["panos", "certificate", "host"],
+    &["error", "files", "fingerprint", "text"],
+];
+
+fn floor(wing: &str) -> Option<usize> {
+    FLOORS.iter().position(|floor| floor.contains(&wing))
+}
+
+/// The wings that a text names: in `crate::wing` and in `crate::{wing::…, other::…}`.
+fn named_wings(text: &str) -> BTreeSet<String> {
+    let mut wings = BTreeSet::new();
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + "crate::".len()..];
+        assert!(!rest.starts_with('{'), "one wing a line: {}", rest.lines().next().unwrap());
+        wings.insert(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+    }
+    wings
+}
+
+#[test]
+fn modules_name_only_their_own_wing_and_those_below() {
+    let mut seen = BTreeSet::new();
+    for (path, text) in sources("src") {
+        let inside = path.strip_prefix("src").unwrap();
+        let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
+        let wing = first.trim_end_matches(".rs");
+        if matches!(wing, "lib" | "bin") {
+            continue;
+        }
+        let own = floor(wing).unwrap_or_else(|| panic!("src/{first} stands on no floor"));
+        for named in named_wings(&text) {
+            let other = floor(&named).unwrap_or_else(|| panic!("{}: crate::{named}", path.display()));
+            assert!(named == wing || other > own, "{} names crate::{named}", path.display());
+            seen.insert((wing.to_owned(), named));
+        }
+    }
+    let known = |upper: &str, lower: &str| seen.contains(&(upper.to_owned(), lower.to_owned()));
+    assert!(known("programs", "install") && known("install", "panos"), "the check sees nothing: {seen:?}");
+}
+
+#[test]
+fn the_simulator_and_the_client_share_no_code() {
+    for (path, text) in sources("panos-sim/src") {
+        assert!(!text.contains("pancert"), "{}", path.display());
+    }
+    for (path, text) in sources("src") {
+        assert!(!text.contains("panos_sim"), "{}", path.display());
+    }
+    let locked = Locked::read();
+    assert!(!locked.below(&locked.id("pan_getcert")).contains(&locked.id("panos-sim")));
+    assert!(!locked.below(&locked.id("panos-sim")).contains(&locked.id("pan_getcert")));
+}
+
+/// The long options of a program, from its help.
+fn options(program: &str) -> BTreeSet<String> {
+    let output = Command::new(program).arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let words = help.split(|c: char| !(c.is_alphanumeric() || c == '-'));
+    words.filter(|word| word.starts_with("--") && word.len() > 3).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_option_that_the_readme_names_exists() {
+    let text = read("README.md");
+    let (getcert, instcert) =
+        (options(env!("CARGO_BIN_EXE_pan_getcert")), options(env!("CARGO_BIN_EXE_pan_instcert")));
+    assert!(getcert.len() > 20 && instcert.len() > 20);
+    let named = text.split(|c: char| !(c.is_alphanumeric() || c == '-'));
+    let named: BTreeSet<&str> = named.filter(|word| word.starts_with("--") && word.len() > 3).collect();
+    assert!(named.contains("--pin"));
+    for option in named {
+        assert!(getcert.contains(option) || instcert.contains(option), "README.md names {option}");
+    }
+}

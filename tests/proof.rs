@@ -1,0 +1,16 @@
+//! What a deployment is built of, each part against a simulated device.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs)]
+
+mod common;
+
+#[path = "common/server.rs"]
+mod server;
+
+#[path = "proof/device.rs"]
+mod device;
+
+#[path = "proof/management.rs"]
+mod management;
+#[path = "proof/served.rs"]
+mod served;

@@ -1,0 +1,119 @@
+//! A commit that gives the management interface another certificate, seen through a pinned session.
+
+use std::time::Duration;
+
+use pancert::fingerprint::Fingerprint;
+use pancert::panos::wait::JobEnd;
+use pancert::panos::{Error, Place, Rejection, Session, Trust};
+use panos_sim::{Fault, Profile, Simulator, What, When};
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use crate::common::pki::{self, Issued};
+use crate::common::world::{KEY, settings};
+use crate::device::{binding, commit, limits, preloaded, print, session, shown, start, upload};
+use crate::server::identity::{Identity, Plan};
+use crate::server::{Server, Step, Tls, reply};
+
+const MANAGEMENT: &str = "management";
+
+/// A firewall whose management interface is bound to a profile, and the certificate it shows.
+fn firewall() -> (Simulator, Issued) {
+    let old = pki::self_signed(&pki::Wish::named("old.example.com"));
+    let mut settings = settings();
+    settings.certificates.push(preloaded("old", &old, &[]));
+    settings.profiles.push(Profile::bound(MANAGEMENT, "old"));
+    settings.management_profile = Some(MANAGEMENT.into());
+    (start(settings), old)
+}
+
+/// Binds the management profile to a new certificate and commits; the new certificate, and the job.
+async fn rebind(session: &Session) -> (Fingerprint, String) {
+    let new = pki::self_signed(&pki::Wish::named("new.example.com"));
+    session.import(&upload("new", &new)).await.unwrap();
+    session.set_all(&Place::Shared.profiles(), &[binding(MANAGEMENT, "new")]).await.unwrap();
+    (print(&new), commit(session).await)
+}
+
+async fn wait(session: &Session, job: &str) -> JobEnd {
+    session.wait_for_job(job, Instant::now() + Duration::from_secs(30), |_| {}).await
+}
+
+#[track_caller]
+fn refused(end: JobEnd) -> Fingerprint {
+    match end {
+        JobEnd::Barred(Error::Identity(Rejection::OtherThanPinned { seen, .. })) => seen,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_wait_survives_the_restart_of_the_port_with_the_very_certificate_that_was_committed() {
+    let (device, old) = firewall();
+    let session = session(&device);
+    assert_eq!(session.seen(), None);
+    let (new, job) = rebind(&session).await;
+    assert_eq!(session.seen(), Some(print(&old)));
+    session.also_accept(new);
+    let end = wait(&session, &job).await;
+    assert!(matches!(end, JobEnd::Done(_)), "{end:?}");
+    assert_eq!(session.seen(), Some(new));
+    assert_eq!(shown(&device), new);
+    assert!(device.connections() > 1, "the port was never restarted");
+}
+
+#[tokio::test]
+async fn the_new_certificate_is_refused_where_nobody_said_that_it_comes() {
+    let (device, old) = firewall();
+    let session = session(&device);
+    let (new, job) = rebind(&session).await;
+    assert_eq!(refused(wait(&session, &job).await), new);
+    assert_eq!(session.seen(), Some(print(&old)), "a handshake that was refused counts as seen");
+}
+
+#[tokio::test]
+async fn a_third_certificate_is_refused_all_the_same() {
+    let (device, old) = firewall();
+    let session = session(&device);
+    let (new, job) = rebind(&session).await;
+    session.also_accept(new);
+    assert!(matches!(wait(&session, &job).await, JobEnd::Done(_)));
+    device.inject(Fault::new(When::Always, What::SwapCertificate));
+    session.job(&job).await.unwrap();
+    let third = refused(wait(&session, &job).await);
+    assert!(third != new && third != print(&old));
+}
+
+/// A server that shows one certificate after the other, each for one request.
+fn showing(identities: Vec<Identity>) -> Server {
+    let system =
+        "<response status='success'><result><system><hostname>fw</hostname></system></result></response>";
+    let show = move |number: usize| (identities[number % identities.len()].clone(), Tls::Any);
+    Server::start_with(show, move |_| [reply("200 OK", system), vec![Step::Close]].concat())
+}
+
+#[tokio::test]
+async fn whatever_the_trust_one_more_certificate_can_be_accepted_and_no_other_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Plan::named("Invented CA").ca().self_signed();
+    let file = folder.path().join("ca.pem");
+    std::fs::write(&file, authority.pem()).unwrap();
+    let trusted = Plan::named("fw").ip("127.0.0.1").issued_by(&authority);
+    let (new, stranger) = (Plan::named("new").v1().self_signed(), Plan::named("stranger").self_signed());
+    let modes = [Trust::Authorities { files: vec![file] }, Trust::Pinned(vec![trusted.pin()])];
+    for trust in &modes {
+        let server = showing(vec![new.clone(), new.clone(), trusted.clone(), stranger.clone()]);
+        let key = SecretString::from(KEY);
+        let session = Session::new(&server.address(), trust, &key, limits()).unwrap();
+        let ask = async || session.system_info().await.map(drop);
+        assert!(matches!(ask().await, Err(Error::Identity(_))), "{trust:?}");
+        assert_eq!(session.seen(), None);
+        session.also_accept(new.pin());
+        ask().await.unwrap_or_else(|error| panic!("{trust:?}: {error}"));
+        assert_eq!(session.seen(), Some(new.pin()));
+        ask().await.unwrap_or_else(|error| panic!("{trust:?}: {error}"));
+        assert_eq!(session.seen(), Some(trusted.pin()));
+        let Err(Error::Identity(refusal)) = ask().await else { panic!("{trust:?}") };
+        assert!(refusal.to_string().contains(&stranger.pin().colons()), "{refusal}");
+    }
+}
