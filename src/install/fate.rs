@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::apply::{Aftermath, Application};
 use super::failure::{Doing, Failure};
-use super::observe;
+use super::observe::{self, Observed};
 use super::request::Wish;
 use crate::panos::commit::Commit;
 use crate::panos::error::Error;
@@ -65,6 +65,24 @@ impl Application<'_> {
 async fn jobs(session: &Session, wish: &Wish) -> Result<Vec<Job>, Failure> {
     let committing = Failure::while_doing(Doing::Committing);
     wish.patience.insist(async || session.jobs().await.map_err(committing)).await
+}
+
+/// Waits for commits of this administrator: a run that died may have left one, and what it will change must
+/// not be looked at before. Whether there was any.
+///
+/// # Errors
+/// As [`await_commits`]. Nothing was changed.
+pub(super) async fn await_own_commits(
+    session: &Session,
+    wish: &Wish,
+    observed: &Observed,
+) -> Result<bool, Failure> {
+    // A commit's changes are pending until it is over.
+    if observed.own_changes().is_empty() {
+        return Ok(false);
+    }
+    let deadline = Instant::now() + wish.commit_timeout;
+    await_commits(session, wish, deadline, |job| job.user == observed.administrator).await
 }
 
 /// Waits until no commit of these is open, the one after a restart included; whether any was.
