@@ -6,6 +6,7 @@ use chrono::Utc;
 
 use super::apply::{Aftermath, Application};
 use super::failure::{Doing, Failure};
+use super::fate;
 use super::names::ObjectName;
 use super::observe::{self, Observed};
 use super::plan::{self, Offer, Plan, Step};
@@ -18,6 +19,7 @@ use crate::host::keyfile::KeyFile;
 use crate::host::log::RunLog;
 use crate::panos::Trust;
 use crate::panos::session::Session;
+use crate::panos::system::SystemInfo;
 
 /// The phases of a run, as they are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,8 +220,13 @@ pub async fn look(
     let system = observe::greet(&session, wish).await?;
     watch.begin(Phase::Check);
     let offer = Offer { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
-    let observed =
-        observe::observe(&session, wish, system, offer.fingerprint, keys.username_for(&host), made).await?;
+    let observe = async |system: SystemInfo| {
+        observe::observe(&session, wish, system, offer.fingerprint, keys.username_for(&host), made).await
+    };
+    let mut observed = observe(system).await?;
+    if fate::await_own_commits(&session, wish, &observed).await? {
+        observed = observe(observed.system).await?;
+    }
     let plan = plan::plan(wish, offer, &observed, made)?;
     Ok(Looked { session, observed, plan })
 }

@@ -126,6 +126,20 @@ pub enum Failure {
         /// The last error while asking, if the device did not answer.
         error: Option<Error>,
     },
+    /// The device runs something else, and nothing will change that: the commit did not take place.
+    #[error("the commit did not take place; the device does not run the new certificate: {0}")]
+    NotCommitted(String),
+    /// The answer to the commit request got lost, and what became of it could not be found out.
+    #[error("whether the device commits is not known: {lost}, and since then: {since}")]
+    CommitUnknown {
+        /// What happened to the request.
+        lost: Error,
+        /// Why it could not be looked up.
+        since: Box<Failure>,
+    },
+    /// Putting back did not lead to what was there before.
+    #[error("the candidate configuration still {0}")]
+    NotPutBack(String),
     /// After the commit the device runs something else.
     #[error("the commit ended well, but the device does not run the new certificate: {0}")]
     NotRunning(String),
@@ -180,7 +194,8 @@ impl Failure {
             Self::ProfilesMissing { .. } => Exit::Rebind,
             Self::OwnChangesPending { .. } | Self::CommitOpen { .. } => Exit::Busy,
             Self::NotTaken(_) | Self::OtherKindOfKey { .. } => Exit::Upload,
-            Self::CommitFailed { .. } => Exit::Commit,
+            Self::CommitFailed { .. } | Self::NotCommitted(_) => Exit::Commit,
+            Self::CommitUnknown { .. } | Self::NotPutBack(_) => Exit::Device,
             Self::NotRunning(_) => Exit::Unproven,
         }
     }
@@ -215,6 +230,8 @@ impl Failure {
             Self::CommitFailed { .. } => {
                 "Read the lines above in the device's task manager; mend the configuration, then run it again."
             }
+            Self::NotCommitted(_) => "Everything was put back; run it again.",
+            Self::CommitUnknown { .. } => "Run it again: it looks first whether the certificate is there.",
             Self::CommitOpen { .. } => "Look at the job in the device's task manager, then run it again.",
             _ => return None,
         };
