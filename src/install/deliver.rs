@@ -136,6 +136,28 @@ pub fn begun(wish: &Wish, run: &str) -> Record {
     }
 }
 
+/// How the last run left the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// It came to its end.
+    Settled,
+    /// It did not: what it changed may be pending, and its commit running.
+    InTheMiddle,
+    /// With changes that a person is to commit.
+    ForAPerson,
+}
+
+impl Left {
+    fn by(record: Option<&Record>) -> Self {
+        match record {
+            // A run that has begun knows its certificate.
+            Some(Record { state: State::Owed, certificate: Some(_), .. }) => Self::InTheMiddle,
+            Some(Record { state: State::LeftToCommit { .. }, .. }) => Self::ForAPerson,
+            _ => Self::Settled,
+        }
+    }
+}
+
 /// Delivers one certificate to one device and keeps the record true.
 ///
 /// `bundle` is what became of reading the files: its failure is recorded like any other.
@@ -147,14 +169,16 @@ pub async fn deliver(
 ) -> Outcome {
     let mut watch = Stopwatch::new();
     let mut record = begun(wish, log.id());
-    record.made = made_before(wish, records, log);
+    let before = record_before(wish, records, log);
+    let left = Left::by(before.as_ref());
+    record.made = before.map(|before| before.made).unwrap_or_default();
     log.say("START of pan_instcert.");
     log.say(&format!("Certificate Common Name: {}", wish.common_name));
     let result = match bundle {
         Ok(bundle) => match facts(&bundle) {
             Ok(facts) => {
                 record.certificate = Some(facts);
-                transact(wish, &bundle, &mut record, records, log, &mut watch).await
+                transact(wish, &bundle, &mut record, left, records, log, &mut watch).await
             }
             Err(error) => Err(error),
         },
@@ -173,16 +197,16 @@ pub async fn deliver(
     Outcome { result, phases }
 }
 
-/// What the last record says was made. One that can't be read is set aside, so that it is there to look at.
-fn made_before(wish: &Wish, records: &Records, log: &RunLog) -> Vec<Made> {
+/// The last record. One that can't be read is set aside, so that it is there to look at.
+fn record_before(wish: &Wish, records: &Records, log: &RunLog) -> Option<Record> {
     match records.read(&wish.device, &wish.base_name) {
-        Ok(before) => before.map(|before| before.made).unwrap_or_default(),
+        Ok(before) => before,
         Err(error) => {
             log.error(&format!("{error}; it is set aside"));
             if let Err(error) = records.set_aside(&wish.device, &wish.base_name) {
                 log.error(&error.to_string());
             }
-            Vec::new()
+            None
         }
     }
 }
@@ -239,6 +263,7 @@ async fn transact(
     wish: &Wish,
     bundle: &Bundle,
     record: &mut Record,
+    left: Left,
     records: &Records,
     log: &RunLog,
     watch: &mut Stopwatch,
@@ -250,7 +275,11 @@ async fn transact(
     // On the disk before anybody is talked to.
     records.write_aside(&wish.device, record).await?;
     let made = record.made.clone();
-    let Looked { session, observed, plan } = look(wish, bundle, &made, watch).await?;
+    let Looked { session, mut observed, plan } = match left {
+        // Its commit may be restarting the management port just now.
+        Left::InTheMiddle => wish.patience.insist(async || look(wish, bundle, &made, watch).await).await?,
+        Left::Settled | Left::ForAPerson => look(wish, bundle, &made, watch).await?,
+    };
     for note in &plan.notes {
         log.say(note);
     }
@@ -264,7 +293,7 @@ async fn transact(
         bundle,
         observed: &observed,
         log,
-        undo: Vec::new(),
+        undo: undo::inherited(wish, &observed).filter(|_| left != Left::ForAPerson).into_iter().collect(),
         deleted: Vec::new(),
         record,
         records,
@@ -274,7 +303,9 @@ async fn transact(
     if let Err((failure, aftermath)) = walked {
         match aftermath {
             Aftermath::PutBack => {
-                undo::put_back(&session, wish, &observed, &application.undo, log).await;
+                let (undo, administrator) = (application.undo, application.administrator);
+                observed.administrator = administrator;
+                undo::put_back(&session, wish, &observed, &undo, log).await;
             }
             Aftermath::LeaveAlone => log.error(
                 "the commit may still come to its end, so nothing was put back: see the device's task manager",
