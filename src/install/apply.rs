@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::busy::while_blocked;
 use super::failure::{Doing, Failure};
+use super::fate::Fate;
 use super::names::ObjectName;
 use super::observe::Observed;
 use super::plan::{Plan, Step};
@@ -25,6 +26,9 @@ use crate::panos::job::Job;
 use crate::panos::session::Session;
 use crate::panos::wait::JobEnd;
 use crate::panos::xml::Element;
+
+/// How often a commit is asked for whose request got lost on the way.
+const ATTEMPTS: u32 = 3;
 
 /// A deployment in progress: what it works with, and what it has done so far.
 pub struct Application<'a> {
@@ -222,7 +226,11 @@ impl Application<'_> {
         let begun = Instant::now();
         let deadline = begun + self.wish.commit_timeout;
         match self.enqueue(&commit, deadline).await? {
-            Enqueued::NothingToDo(words) => self.log.say(&format!("commit: nothing to commit: \"{words}\"")),
+            Enqueued::NothingToDo(words) => {
+                self.log.say(&format!("commit: nothing to commit: \"{words}\""));
+                // Because it runs already, because a job does it just now, or because the change is lost.
+                self.conclude(deadline).await?;
+            }
             Enqueued::Job(id) => {
                 // Should this process die while it waits, the record says which job to ask about.
                 self.record.job = Some(id.clone());
@@ -241,16 +249,27 @@ impl Application<'_> {
 
     /// Asks for the commit, for as long as the device is busy or locked.
     async fn enqueue(&self, commit: &Commit, deadline: Instant) -> Result<Enqueued, (Failure, Aftermath)> {
-        let asked =
-            while_blocked(self.session, self.log, deadline, async || self.session.commit(commit).await);
-        asked.await.map_err(|error| {
-            // The request may have reached the device: what became of it is looked up, not guessed.
-            let aftermath = match super::undo::may_have_taken_effect(&error) {
-                true => Aftermath::LeaveAlone,
-                false => Aftermath::PutBack,
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let ask = async || self.session.commit(commit).await;
+            let error = match while_blocked(self.session, self.log, deadline, ask).await {
+                Ok(enqueued) => return Ok(enqueued),
+                Err(error) if super::undo::may_have_taken_effect(&error) => error,
+                Err(error) => return Err(put_back(Failure::while_doing(Doing::Committing)(error))),
             };
-            (Failure::while_doing(Doing::Committing)(error), aftermath)
-        })
+            self.log.say(&format!("{error}; looking up whether the commit was begun."));
+            match self.fate(commit, deadline).await {
+                Ok(Fate::Job(id)) => return Ok(Enqueued::Job(id)),
+                Ok(Fate::Running) => return Ok(Enqueued::NothingToDo("it runs already".to_owned())),
+                Ok(Fate::Nothing(_)) if attempt < ATTEMPTS => {}
+                Ok(Fate::Nothing(lack)) => return Err(put_back(Failure::NotCommitted(lack))),
+                Err(failure) => {
+                    let unknown = Failure::CommitUnknown { lost: error, since: Box::new(failure) };
+                    return Err((unknown, Aftermath::LeaveAlone));
+                }
+            }
+        }
     }
 
     /// A change, made as soon as no lock is in its way.
@@ -284,12 +303,11 @@ impl Application<'_> {
                 self.log.say(&format!("commit: failure: \"{}\"", lines.join("; ")));
                 Err(put_back(Failure::CommitFailed { job: id.to_owned(), lines }))
             }
-            // What the device runs decides, in the next phase.
             JobEnd::Forgotten => {
                 self.log.say(&format!(
                     "The device does not know job {id} any more; its running configuration decides."
                 ));
-                Ok(())
+                self.conclude(deadline).await
             }
             JobEnd::StillOpen(error) => {
                 let seconds = self.wish.commit_timeout.as_secs();

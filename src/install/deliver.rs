@@ -3,21 +3,27 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use futures_util::future::join_all;
 
 use super::apply::{Aftermath, Application};
 use super::failure::{Doing, Failure};
+use super::fate;
+use super::known_devices::KnownDevices;
 use super::names::ObjectName;
 use super::observe::{self, Observed};
 use super::plan::{self, Offer, Plan, Step};
 use super::record::{CertificateFacts, Made, Record, Records, State, VERSION};
-use super::request::{CommitScope, Wish};
+use super::request::{CommitScope, Pin, Upload, Wish};
+use super::served::served;
 use super::undo;
 use super::verify;
 use crate::certificate::Bundle;
+use crate::fingerprint::Fingerprint;
 use crate::host::keyfile::KeyFile;
 use crate::host::log::RunLog;
 use crate::panos::Trust;
 use crate::panos::session::Session;
+use crate::panos::system::SystemInfo;
 
 /// The phases of a run, as they are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +136,28 @@ pub fn begun(wish: &Wish, run: &str) -> Record {
     }
 }
 
+/// How the last run left the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// It came to its end.
+    Settled,
+    /// It did not: what it changed may be pending, and its commit running.
+    InTheMiddle,
+    /// With changes that a person is to commit.
+    ForAPerson,
+}
+
+impl Left {
+    fn by(record: Option<&Record>) -> Self {
+        match record {
+            // A run that has begun knows its certificate.
+            Some(Record { state: State::Owed, certificate: Some(_), .. }) => Self::InTheMiddle,
+            Some(Record { state: State::LeftToCommit { .. }, .. }) => Self::ForAPerson,
+            _ => Self::Settled,
+        }
+    }
+}
+
 /// Delivers one certificate to one device and keeps the record true.
 ///
 /// `bundle` is what became of reading the files: its failure is recorded like any other.
@@ -141,14 +169,16 @@ pub async fn deliver(
 ) -> Outcome {
     let mut watch = Stopwatch::new();
     let mut record = begun(wish, log.id());
-    record.made = made_before(wish, records, log);
+    let before = record_before(wish, records, log);
+    let left = Left::by(before.as_ref());
+    record.made = before.map(|before| before.made).unwrap_or_default();
     log.say("START of pan_instcert.");
     log.say(&format!("Certificate Common Name: {}", wish.common_name));
     let result = match bundle {
         Ok(bundle) => match facts(&bundle) {
             Ok(facts) => {
                 record.certificate = Some(facts);
-                transact(wish, &bundle, &mut record, records, log, &mut watch).await
+                transact(wish, &bundle, &mut record, left, records, log, &mut watch).await
             }
             Err(error) => Err(error),
         },
@@ -167,16 +197,16 @@ pub async fn deliver(
     Outcome { result, phases }
 }
 
-/// What the last record says was made. One that can't be read is set aside, so that it is there to look at.
-fn made_before(wish: &Wish, records: &Records, log: &RunLog) -> Vec<Made> {
+/// The last record. One that can't be read is set aside, so that it is there to look at.
+fn record_before(wish: &Wish, records: &Records, log: &RunLog) -> Option<Record> {
     match records.read(&wish.device, &wish.base_name) {
-        Ok(before) => before.map(|before| before.made).unwrap_or_default(),
+        Ok(before) => before,
         Err(error) => {
             log.error(&format!("{error}; it is set aside"));
             if let Err(error) = records.set_aside(&wish.device, &wish.base_name) {
                 log.error(&error.to_string());
             }
-            Vec::new()
+            None
         }
     }
 }
@@ -218,8 +248,13 @@ pub async fn look(
     let system = observe::greet(&session, wish).await?;
     watch.begin(Phase::Check);
     let offer = Offer { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
-    let observed =
-        observe::observe(&session, wish, system, offer.fingerprint, keys.username_for(&host), made).await?;
+    let observe = async |system: SystemInfo| {
+        observe::observe(&session, wish, system, offer.fingerprint, keys.username_for(&host), made).await
+    };
+    let mut observed = observe(system).await?;
+    if fate::await_own_commits(&session, wish, &observed).await? {
+        observed = observe(observed.system).await?;
+    }
     let plan = plan::plan(wish, offer, &observed, made)?;
     Ok(Looked { session, observed, plan })
 }
@@ -228,6 +263,7 @@ async fn transact(
     wish: &Wish,
     bundle: &Bundle,
     record: &mut Record,
+    left: Left,
     records: &Records,
     log: &RunLog,
     watch: &mut Stopwatch,
@@ -239,7 +275,11 @@ async fn transact(
     // On the disk before anybody is talked to.
     records.write_aside(&wish.device, record).await?;
     let made = record.made.clone();
-    let Looked { session, observed, plan } = look(wish, bundle, &made, watch).await?;
+    let Looked { session, mut observed, plan } = match left {
+        // Its commit may be restarting the management port just now.
+        Left::InTheMiddle => wish.patience.insist(async || look(wish, bundle, &made, watch).await).await?,
+        Left::Settled | Left::ForAPerson => look(wish, bundle, &made, watch).await?,
+    };
     for note in &plan.notes {
         log.say(note);
     }
@@ -253,7 +293,7 @@ async fn transact(
         bundle,
         observed: &observed,
         log,
-        undo: Vec::new(),
+        undo: undo::inherited(wish, &observed).filter(|_| left != Left::ForAPerson).into_iter().collect(),
         deleted: Vec::new(),
         record,
         records,
@@ -263,7 +303,9 @@ async fn transact(
     if let Err((failure, aftermath)) = walked {
         match aftermath {
             Aftermath::PutBack => {
-                undo::put_back(&session, wish, &observed, &application.undo, log).await;
+                let (undo, administrator) = (application.undo, application.administrator);
+                observed.administrator = administrator;
+                undo::put_back(&session, wish, &observed, &undo, log).await;
             }
             Aftermath::LeaveAlone => log.error(
                 "the commit may still come to its end, so nothing was put back: see the device's task manager",
@@ -279,9 +321,53 @@ async fn transact(
     let deleted = std::mem::take(&mut application.deleted);
     watch.begin(Phase::Verify);
     verify::verify(&session, wish, &observed, wanted).await?;
+    remember(wish, &session, records, log);
+    prove_served(wish, bundle, log).await?;
     record.made.retain(|made| !deleted.contains(&made.object));
     record.note_made(Made { object: wish.object.clone(), fingerprint: wanted, at: Utc::now() });
     Ok(Success::Installed(wish.object.clone()))
+}
+
+/// The device may show the new certificate on its management interface from now on: the next run has to know.
+fn remember(wish: &Wish, session: &Session, records: &Records, log: &RunLog) {
+    let (Pin::Remembered, Some(seen)) = (wish.pin, session.seen()) else { return };
+    let remembered = KnownDevices::load(records.state_dir()).and_then(|mut known| {
+        if known.pin_of(&wish.device) == Some(seen) {
+            return Ok(());
+        }
+        log.say(&format!(
+            "The device's management interface shows {} now; this is remembered.",
+            seen.colons()
+        ));
+        known.remember(&wish.device, seen)
+    });
+    if let Err(error) = remembered {
+        log.error(&format!("the device's new fingerprint {} can't be remembered: {error}", seen.colons()));
+    }
+}
+
+/// Looks at every endpoint at once until each shows the certificate.
+async fn prove_served(wish: &Wish, bundle: &Bundle, log: &RunLog) -> Result<(), Failure> {
+    let chain: Vec<Fingerprint> = match wish.upload {
+        Upload::Pem => bundle
+            .chain()
+            .iter()
+            .filter_map(|link| link.to_der().ok())
+            .map(|der| Fingerprint::of_der(&der))
+            .collect(),
+        // PAN-OS may drop what a container holds besides the leaf.
+        Upload::Pkcs12(_) => Vec::new(),
+    };
+    let wanted = bundle.fingerprint();
+    let looks = wish
+        .served
+        .iter()
+        .map(|endpoint| served(endpoint, &wish.common_name, wanted, &chain, wish.patience.served));
+    for (endpoint, seen) in wish.served.iter().zip(join_all(looks).await) {
+        seen.map_err(|problem| Failure::NotServed(Box::new(problem)))?;
+        log.say(&format!("Served: {endpoint} shows the new certificate."));
+    }
+    Ok(())
 }
 
 fn state_after(result: &Result<Success, Failure>) -> State {

@@ -5,6 +5,7 @@ use crate::error::Exit;
 use crate::host::keyfile::KeyFileError;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::record::RecordError;
+use crate::install::served::NotServed;
 use crate::panos::error::{Error, Reason};
 use crate::panos::xpath::Unquotable;
 
@@ -126,9 +127,26 @@ pub enum Failure {
         /// The last error while asking, if the device did not answer.
         error: Option<Error>,
     },
+    /// The device runs something else, and nothing will change that: the commit did not take place.
+    #[error("the commit did not take place; the device does not run the new certificate: {0}")]
+    NotCommitted(String),
+    /// The answer to the commit request got lost, and what became of it could not be found out.
+    #[error("whether the device commits is not known: {lost}, and since then: {since}")]
+    CommitUnknown {
+        /// What happened to the request.
+        lost: Error,
+        /// Why it could not be looked up.
+        since: Box<Failure>,
+    },
+    /// Putting back did not lead to what was there before.
+    #[error("the candidate configuration still {0}")]
+    NotPutBack(String),
     /// After the commit the device runs something else.
     #[error("the commit ended well, but the device does not run the new certificate: {0}")]
     NotRunning(String),
+    /// The device runs the certificate, and an endpoint shows something else.
+    #[error("the device runs the new certificate, but {0}")]
+    NotServed(Box<NotServed>),
 }
 
 fn while_(doing: &Doing) -> &'static str {
@@ -180,8 +198,9 @@ impl Failure {
             Self::ProfilesMissing { .. } => Exit::Rebind,
             Self::OwnChangesPending { .. } | Self::CommitOpen { .. } => Exit::Busy,
             Self::NotTaken(_) | Self::OtherKindOfKey { .. } => Exit::Upload,
-            Self::CommitFailed { .. } => Exit::Commit,
-            Self::NotRunning(_) => Exit::Unproven,
+            Self::CommitFailed { .. } | Self::NotCommitted(_) => Exit::Commit,
+            Self::CommitUnknown { .. } | Self::NotPutBack(_) => Exit::Device,
+            Self::NotRunning(_) | Self::NotServed(_) => Exit::Unproven,
         }
     }
 
@@ -209,12 +228,17 @@ impl Failure {
                 "Use --suffix serial, which makes an object of its own, or --force."
             }
             Self::NotTaken(_) => "Look into the device's system log, then run it again.",
+            Self::NotServed(_) => {
+                "Check that this endpoint uses one of the profiles, and that it can be reached from here."
+            }
             Self::NotRunning(_) => {
                 "Look at the job and at the uncommitted changes on the device, then run it again."
             }
             Self::CommitFailed { .. } => {
                 "Read the lines above in the device's task manager; mend the configuration, then run it again."
             }
+            Self::NotCommitted(_) => "Everything was put back; run it again.",
+            Self::CommitUnknown { .. } => "Run it again: it looks first whether the certificate is there.",
             Self::CommitOpen { .. } => "Look at the job in the device's task manager, then run it again.",
             _ => return None,
         };

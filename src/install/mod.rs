@@ -4,6 +4,7 @@ pub mod apply;
 pub mod busy;
 pub mod deliver;
 pub mod failure;
+mod fate;
 pub mod known_devices;
 pub mod names;
 pub mod observe;

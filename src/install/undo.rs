@@ -26,6 +26,14 @@ pub enum Undo {
     },
     /// Give another place what it had.
     GiveBack(Use),
+    /// Take back what a run that died had left: only a revert can.
+    Inherited,
+}
+
+/// What a run that died has left pending in the places of this wish. It is no state to come back to.
+#[must_use]
+pub fn inherited(wish: &Wish, observed: &Observed) -> Option<Undo> {
+    (observed.own_changes().len() > observed.own_changes_beside(wish).len()).then_some(Undo::Inherited)
 }
 
 /// Takes all steps back, looks whether that worked, and says in the log how it ended.
@@ -58,18 +66,33 @@ pub async fn put_back(
 
 async fn attempt(session: &Session, wish: &Wish, observed: &Observed, undo: &[Undo]) -> Result<(), Failure> {
     let undoing = Failure::while_doing(super::failure::Doing::Binding);
-    let reverts = reverting_is_safe(wish, observed);
-    match (&observed.administrator, reverts) {
-        (Some(administrator), true) => session.revert_changes_of(administrator).await.map_err(undoing)?,
-        _ => step_by_step(session, observed, undo).await?,
+    let observed = &learn_name(session, wish, observed).await?;
+    match &observed.administrator {
+        Some(administrator) if reverting_is_safe(wish, observed) => {
+            session.revert_changes_of(administrator).await.map_err(undoing)?;
+            // All of it, what a run that died before had left included.
+            let changes = session.pending_changes().await.map_err(undoing)?;
+            match changes.iter().find(|change| change.owner == *administrator) {
+                None => Ok(()),
+                Some(left) => Err(Failure::NotPutBack(format!("has a change at {}", left.xpath))),
+            }
+        }
+        _ => {
+            step_by_step(session, observed, undo).await?;
+            let now = observe::candidate(session, &observed.place, wish).await?;
+            difference(&observed.candidate, &now, wish).map_or(Ok(()), |left| Err(Failure::NotPutBack(left)))
+        }
     }
-    let now = observe::candidate(session, &observed.place, wish).await?;
-    match difference(&observed.candidate, &now, wish) {
-        None => Ok(()),
-        // A revert also drops what a run that died before had left; then the steps were no longer needed.
-        Some(_) if reverts => Ok(()),
-        Some(difference) => Err(Failure::NotTaken(difference)),
+}
+
+/// An old release tells the administrator's name only in the marks of a change.
+async fn learn_name(session: &Session, wish: &Wish, observed: &Observed) -> Result<Observed, Failure> {
+    let mut observed = observed.clone();
+    if observed.administrator.is_none() {
+        let now = observe::candidate(session, &observed.place, wish).await?;
+        observed.administrator = now.object.and_then(|object| object.changed_by);
     }
+    Ok(observed)
 }
 
 /// A revert takes back everything of this administrator: only where all of it is ours.
@@ -100,7 +123,10 @@ async fn step_by_step(session: &Session, observed: &Observed, undo: &[Undo]) -> 
                 session.delete(&path).await.map_err(undoing)?;
             }
             Undo::Restore(name) => {
-                return Err(Failure::NotTaken(format!("holds an overwritten certificate '{name}'")));
+                return Err(Failure::NotPutBack(format!("holds an overwritten certificate '{name}'")));
+            }
+            Undo::Inherited => {
+                return Err(Failure::NotPutBack("holds changes of an earlier run".to_owned()));
             }
         }
     }
@@ -122,6 +148,7 @@ fn left(step: &Undo) -> String {
     match step {
         Undo::Delete(name) => format!("the new certificate '{name}'"),
         Undo::Restore(name) => format!("the overwritten certificate '{name}'"),
+        Undo::Inherited => "changes of an earlier run to the same certificate and profiles".to_owned(),
         Undo::GiveBack(place) => format!("{}, which used '{}' before", place.label, place.from),
         Undo::BindBack { profile, to } => {
             format!(

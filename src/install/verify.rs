@@ -16,6 +16,8 @@ pub async fn verify(
     observed: &Observed,
     wanted: Fingerprint,
 ) -> Result<(), Failure> {
-    let running = observe::running(session, &observed.place, wish).await?;
+    // The management plane may be restarting, with the new certificate.
+    let look = async || observe::running(session, &observed.place, wish).await;
+    let running = wish.patience.insist(look).await?;
     running.lacks(wish, wanted).map_or(Ok(()), |lack| Err(Failure::NotRunning(lack)))
 }

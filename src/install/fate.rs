@@ -1,0 +1,118 @@
+//! What became of a commit whose answer got lost or whose job is gone: looked up, never guessed.
+
+use tokio::time::Instant;
+
+use super::apply::{Aftermath, Application};
+use super::failure::{Doing, Failure};
+use super::observe::{self, Observed};
+use super::request::Wish;
+use crate::panos::commit::Commit;
+use crate::panos::error::Error;
+use crate::panos::job::{Job, JobState};
+use crate::panos::session::Session;
+use crate::panos::wait::JobEnd;
+
+/// What became of a commit request.
+pub(super) enum Fate {
+    /// It is this job.
+    Job(String),
+    /// The device runs what was wanted.
+    Running,
+    /// Neither: the request never took effect. What is missing on the device, in words.
+    Nothing(String),
+}
+
+impl Application<'_> {
+    /// Looks up what became of a commit request that got no answer: our job is known by the run's id in its
+    /// description, and where there is none, the running configuration decides.
+    pub(super) async fn fate(&self, commit: &Commit, deadline: Instant) -> Result<Fate, Failure> {
+        let jobs = jobs(self.session, self.wish).await?;
+        let ours = |job: &&Job| {
+            job.description.as_deref().is_some_and(|description| description.contains(&commit.description))
+        };
+        let number = |job: &Job| job.id.as_ref()?.parse::<u64>().ok();
+        match jobs.iter().filter(ours).max_by_key(|job| number(job)).and_then(|job| job.id.clone()) {
+            Some(id) => Ok(Fate::Job(id)),
+            None => match self.lack(deadline).await? {
+                None => Ok(Fate::Running),
+                Some(lack) => Ok(Fate::Nothing(lack)),
+            },
+        }
+    }
+
+    /// The running configuration decides whether this commit took place.
+    ///
+    /// # Errors
+    /// It did not, and the candidate configuration is to be put back; or nobody can tell.
+    pub(super) async fn conclude(&self, deadline: Instant) -> Result<(), (Failure, Aftermath)> {
+        match self.lack(deadline).await {
+            Ok(None) => Ok(()),
+            Ok(Some(lack)) => Err((Failure::NotCommitted(lack), Aftermath::PutBack)),
+            Err(failure) => Err((failure, Aftermath::LeaveAlone)),
+        }
+    }
+
+    /// What the device's running configuration lacks, once no job can change it any more.
+    async fn lack(&self, deadline: Instant) -> Result<Option<String>, Failure> {
+        await_commits(self.session, self.wish, deadline, |_| true).await?;
+        let (place, wish) = (&self.observed.place, self.wish);
+        let running =
+            wish.patience.insist(async || observe::running(self.session, place, wish).await).await?;
+        Ok(running.lacks(wish, self.bundle.fingerprint()))
+    }
+}
+
+async fn jobs(session: &Session, wish: &Wish) -> Result<Vec<Job>, Failure> {
+    let committing = Failure::while_doing(Doing::Committing);
+    wish.patience.insist(async || session.jobs().await.map_err(committing)).await
+}
+
+/// Waits for commits of this administrator: a run that died may have left one, and what it will change must
+/// not be looked at before. Whether there was any.
+///
+/// # Errors
+/// As [`await_commits`]. Nothing was changed.
+pub(super) async fn await_own_commits(
+    session: &Session,
+    wish: &Wish,
+    observed: &Observed,
+) -> Result<bool, Failure> {
+    // A commit's changes are pending until it is over.
+    if observed.own_changes().is_empty() {
+        return Ok(false);
+    }
+    let deadline = Instant::now() + wish.commit_timeout;
+    await_commits(session, wish, deadline, |job| job.user == observed.administrator).await
+}
+
+/// Waits until no commit of these is open, the one after a restart included; whether any was.
+///
+/// # Errors
+/// A job that is not over in time; a device that fails or refuses.
+pub(super) async fn await_commits(
+    session: &Session,
+    wish: &Wish,
+    deadline: Instant,
+    of: impl Fn(&Job) -> bool,
+) -> Result<bool, Failure> {
+    let mut waited = false;
+    loop {
+        // Entries of failed jobs have no status.
+        let is_open = |job: &Job| job.status.is_some() && job.state() == JobState::Running;
+        let commits = |job: &Job| matches!(job.kind.as_deref(), Some("Commit" | "AutoCom")) && of(job);
+        let open = jobs(session, wish).await?.into_iter().find(|job| is_open(job) && commits(job));
+        let Some(id) = open.and_then(|job| job.id) else { return Ok(waited) };
+        waited = true;
+        tracing::debug!("job {id} is waited for");
+        let open = |error: Option<Error>| Failure::CommitOpen {
+            job: id.clone(),
+            seconds: wish.commit_timeout.as_secs(),
+            error,
+        };
+        match session.wait_for_job(&id, deadline, |_| {}).await {
+            JobEnd::Done(_) | JobEnd::Failed(_) | JobEnd::Forgotten => {}
+            JobEnd::StillOpen(error) => return Err(open(error)),
+            JobEnd::Barred(error) => return Err(open(Some(error))),
+        }
+    }
+}
