@@ -24,6 +24,7 @@ use crate::host::log::RunLog;
 use crate::panos::Trust;
 use crate::panos::session::Session;
 use crate::panos::system::SystemInfo;
+use crate::panos::xpath::XPath;
 
 /// The phases of a run, as they are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -245,6 +246,10 @@ pub async fn look(
     let looking = Failure::while_doing(Doing::Looking);
     watch.begin(Phase::Connect);
     let session = Session::new(&wish.device, &wish.trust, key, wish.patience.limits).map_err(looking)?;
+    if wish.pin == Pin::Remembered {
+        // A run that died may have given it to the management interface; nobody else has its key.
+        session.also_accept(bundle.fingerprint());
+    }
     let system = observe::greet(&session, wish).await?;
     watch.begin(Phase::Check);
     let offer = Offer { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
@@ -321,28 +326,46 @@ async fn transact(
     let deleted = std::mem::take(&mut application.deleted);
     watch.begin(Phase::Verify);
     verify::verify(&session, wish, &observed, wanted).await?;
-    remember(wish, &session, records, log);
+    remember(wish, &session, wanted, records, log).await;
     prove_served(wish, bundle, log).await?;
     record.made.retain(|made| !deleted.contains(&made.object));
     record.note_made(Made { object: wish.object.clone(), fingerprint: wanted, at: Utc::now() });
     Ok(Success::Installed(wish.object.clone()))
 }
 
-/// The device may show the new certificate on its management interface from now on: the next run has to know.
-fn remember(wish: &Wish, session: &Session, records: &Records, log: &RunLog) {
-    let (Pin::Remembered, Some(seen)) = (wish.pin, session.seen()) else { return };
-    let remembered = KnownDevices::load(records.state_dir()).and_then(|mut known| {
-        if known.pin_of(&wish.device) == Some(seen) {
-            return Ok(());
+/// Where the management interface is bound to one of our profiles, it shows the new certificate from now on:
+/// once that was seen, the next run has to know.
+async fn remember(wish: &Wish, session: &Session, wanted: Fingerprint, records: &Records, log: &RunLog) {
+    if wish.pin != Pin::Remembered {
+        return;
+    }
+    match session.show(&XPath::management_profile()).await {
+        Ok(Some(result)) => {
+            let name = result.text_of("ssl-tls-service-profile").unwrap_or_else(|| result.text());
+            if wish.profiles.iter().all(|profile| profile.as_str() != name) {
+                return;
+            }
         }
-        log.say(&format!(
-            "The device's management interface shows {} now; this is remembered.",
-            seen.colons()
-        ));
-        known.remember(&wish.device, seen)
-    });
-    if let Err(error) = remembered {
-        log.error(&format!("the device's new fingerprint {} can't be remembered: {error}", seen.colons()));
+        Ok(None) => return,
+        Err(error) => {
+            log.error(&format!("which profile the management interface uses can't be read: {error}"));
+            return;
+        }
+    }
+    let seen = served(&wish.device, &wish.common_name, wanted, &[], wish.patience.served).await;
+    let remembered = match seen {
+        Ok(()) => KnownDevices::load(records.state_dir())
+            .and_then(|mut known| known.remember(&wish.device, wanted))
+            .map_err(|error| error.to_string()),
+        Err(problem) => Err(problem.to_string()),
+    };
+    match remembered {
+        Ok(()) => log.say(&format!(
+            "The management interface shows the new certificate; it is remembered as {wanted}."
+        )),
+        Err(problem) => {
+            log.error(&format!("the device's new fingerprint {wanted} is not remembered: {problem}"))
+        }
     }
 }
 
