@@ -12,5 +12,7 @@ mod device;
 
 #[path = "proof/management.rs"]
 mod management;
+#[path = "proof/pair.rs"]
+mod pair;
 #[path = "proof/served.rs"]
 mod served;

@@ -1,9 +1,7 @@
-//! This machine: certmonger, the API key file, the devices known from before, the log.
+//! This machine: certmonger, the API key file, the log.
 
 pub mod certmonger;
 pub mod keyfile;
-pub mod known_devices;
 pub mod log;
 
 pub use keyfile::{KeyFile, KeyFileError};
-pub use known_devices::{KnownDevices, KnownDevicesError};

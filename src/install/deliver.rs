@@ -3,18 +3,22 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use futures_util::future::join_all;
 
 use super::apply::{Aftermath, Application};
 use super::failure::{Doing, Failure};
 use super::fate;
+use super::known_devices::KnownDevices;
 use super::names::ObjectName;
 use super::observe::{self, Observed};
 use super::plan::{self, Offer, Plan, Step};
 use super::record::{CertificateFacts, Made, Record, Records, State, VERSION};
-use super::request::{CommitScope, Wish};
+use super::request::{CommitScope, Pin, Upload, Wish};
+use super::served::served;
 use super::undo;
 use super::verify;
 use crate::certificate::Bundle;
+use crate::fingerprint::Fingerprint;
 use crate::host::keyfile::KeyFile;
 use crate::host::log::RunLog;
 use crate::panos::Trust;
@@ -317,9 +321,53 @@ async fn transact(
     let deleted = std::mem::take(&mut application.deleted);
     watch.begin(Phase::Verify);
     verify::verify(&session, wish, &observed, wanted).await?;
+    remember(wish, &session, records, log);
+    prove_served(wish, bundle, log).await?;
     record.made.retain(|made| !deleted.contains(&made.object));
     record.note_made(Made { object: wish.object.clone(), fingerprint: wanted, at: Utc::now() });
     Ok(Success::Installed(wish.object.clone()))
+}
+
+/// The device may show the new certificate on its management interface from now on: the next run has to know.
+fn remember(wish: &Wish, session: &Session, records: &Records, log: &RunLog) {
+    let (Pin::Remembered, Some(seen)) = (wish.pin, session.seen()) else { return };
+    let remembered = KnownDevices::load(records.state_dir()).and_then(|mut known| {
+        if known.pin_of(&wish.device) == Some(seen) {
+            return Ok(());
+        }
+        log.say(&format!(
+            "The device's management interface shows {} now; this is remembered.",
+            seen.colons()
+        ));
+        known.remember(&wish.device, seen)
+    });
+    if let Err(error) = remembered {
+        log.error(&format!("the device's new fingerprint {} can't be remembered: {error}", seen.colons()));
+    }
+}
+
+/// Looks at every endpoint at once until each shows the certificate.
+async fn prove_served(wish: &Wish, bundle: &Bundle, log: &RunLog) -> Result<(), Failure> {
+    let chain: Vec<Fingerprint> = match wish.upload {
+        Upload::Pem => bundle
+            .chain()
+            .iter()
+            .filter_map(|link| link.to_der().ok())
+            .map(|der| Fingerprint::of_der(&der))
+            .collect(),
+        // PAN-OS may drop what a container holds besides the leaf.
+        Upload::Pkcs12(_) => Vec::new(),
+    };
+    let wanted = bundle.fingerprint();
+    let looks = wish
+        .served
+        .iter()
+        .map(|endpoint| served(endpoint, &wish.common_name, wanted, &chain, wish.patience.served));
+    for (endpoint, seen) in wish.served.iter().zip(join_all(looks).await) {
+        seen.map_err(|problem| Failure::NotServed(Box::new(problem)))?;
+        log.say(&format!("Served: {endpoint} shows the new certificate."));
+    }
+    Ok(())
 }
 
 fn state_after(result: &Result<Success, Failure>) -> State {

@@ -5,6 +5,7 @@ use crate::error::Exit;
 use crate::host::keyfile::KeyFileError;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::record::RecordError;
+use crate::install::served::NotServed;
 use crate::panos::error::{Error, Reason};
 use crate::panos::xpath::Unquotable;
 
@@ -143,6 +144,9 @@ pub enum Failure {
     /// After the commit the device runs something else.
     #[error("the commit ended well, but the device does not run the new certificate: {0}")]
     NotRunning(String),
+    /// The device runs the certificate, and an endpoint shows something else.
+    #[error("the device runs the new certificate, but {0}")]
+    NotServed(Box<NotServed>),
 }
 
 fn while_(doing: &Doing) -> &'static str {
@@ -196,7 +200,7 @@ impl Failure {
             Self::NotTaken(_) | Self::OtherKindOfKey { .. } => Exit::Upload,
             Self::CommitFailed { .. } | Self::NotCommitted(_) => Exit::Commit,
             Self::CommitUnknown { .. } | Self::NotPutBack(_) => Exit::Device,
-            Self::NotRunning(_) => Exit::Unproven,
+            Self::NotRunning(_) | Self::NotServed(_) => Exit::Unproven,
         }
     }
 
@@ -224,6 +228,9 @@ impl Failure {
                 "Use --suffix serial, which makes an object of its own, or --force."
             }
             Self::NotTaken(_) => "Look into the device's system log, then run it again.",
+            Self::NotServed(_) => {
+                "Check that this endpoint uses one of the profiles, and that it can be reached from here."
+            }
             Self::NotRunning(_) => {
                 "Look at the job and at the uncommitted changes on the device, then run it again."
             }

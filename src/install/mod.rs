@@ -5,8 +5,10 @@ pub mod busy;
 pub mod deliver;
 pub mod failure;
 mod fate;
+pub mod known_devices;
 pub mod names;
 pub mod observe;
+pub mod pair;
 pub mod patience;
 pub mod plan;
 pub mod record;
@@ -17,4 +19,5 @@ pub mod uses;
 pub mod verify;
 
 pub use failure::Failure;
+pub use known_devices::{KnownDevices, KnownDevicesError};
 pub use request::Wish;

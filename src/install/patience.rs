@@ -13,6 +13,8 @@ pub struct Patience {
     pub limits: Limits,
     /// The pauses before a question is put again.
     pub pauses: Vec<Duration>,
+    /// How long an endpoint may take to show the new certificate.
+    pub served: Duration,
 }
 
 impl Default for Patience {
@@ -20,7 +22,7 @@ impl Default for Patience {
     /// run should not wait that long for a candidate configuration.
     fn default() -> Self {
         let pauses = [200, 1_000, 3_000, 10_000, 30_000].map(Duration::from_millis).to_vec();
-        Self { limits: Limits::default(), pauses }
+        Self { limits: Limits::default(), pauses, served: Duration::from_secs(60) }
     }
 }
 

@@ -127,6 +127,12 @@ impl Records {
         Self { folder: state_dir.join("installations") }
     }
 
+    /// The state folder.
+    #[must_use]
+    pub fn state_dir(&self) -> &Path {
+        self.folder.parent().unwrap_or(&self.folder)
+    }
+
     /// Where the record of this object on this device lies.
     #[must_use]
     pub fn path(&self, device: &Address, name: &ObjectName) -> PathBuf {

@@ -42,6 +42,10 @@ pub struct Wish {
     pub keep: Option<usize>,
     /// How long a device may be silent.
     pub patience: Patience,
+    /// Where the new certificate has to be seen after the commit.
+    pub served: Vec<Address>,
+    /// Whether `trust` is this program's own memory of the device, which it keeps true by itself.
+    pub pin: Pin,
     /// How the device's own HTTPS certificate is judged.
     pub trust: Trust,
     /// The file with the API key.
@@ -93,4 +97,13 @@ pub enum Rebind {
     Named,
     /// Besides, everything that uses the object that is being replaced.
     WhereUsed,
+}
+
+/// Where the trust in a device comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pin {
+    /// Somebody said how the device is trusted, or nobody did.
+    Given,
+    /// The device's line in `known_devices`.
+    Remembered,
 }

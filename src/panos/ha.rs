@@ -1,6 +1,9 @@
 //! High availability: which of a pair is active, and whether the pair is in step.
 
+use super::error::Error;
 use super::reply::{NotAReply, Reply};
+use super::session::{DONE, Session};
+use super::xml::Element;
 
 /// The state of high availability as one device reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,21 @@ pub struct HaState {
 }
 
 impl HaState {
+    /// The state of a device that has no high availability.
+    #[must_use]
+    pub fn off() -> Self {
+        Self {
+            enabled: false,
+            mode: None,
+            local: None,
+            peer: None,
+            peer_address: None,
+            peer_connection: None,
+            running_sync: None,
+            running_sync_enabled: None,
+        }
+    }
+
     /// Reads the reply to `show high-availability state`.
     ///
     /// # Errors
@@ -47,5 +65,30 @@ impl HaState {
             running_sync: group.text_of("running-sync"),
             running_sync_enabled: group.text_of("running-sync-enabled"),
         })
+    }
+}
+
+impl Session {
+    /// The state of high availability.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn ha_state(&self) -> Result<HaState, Error> {
+        let command = Element::nested(&["show", "high-availability", "state"], None);
+        self.op("show high-availability state", &command).await?.read(HaState::read)
+    }
+
+    /// Asks the device to give its running configuration to its peer, which then happens in the background
+    /// as a job of the peer; the device's words. The command and its answers were seen, not documented.
+    ///
+    /// # Errors
+    /// As every request; no peer, or a synchronisation that is in progress, is a refusal.
+    pub async fn sync_to_peer(&self) -> Result<String, Error> {
+        let words = ["request", "high-availability", "sync-to-remote", "running-config"];
+        let reply = self
+            .op("request high-availability sync-to-remote running-config", &Element::nested(&words, None))
+            .await?
+            .succeeded(&DONE)?;
+        Ok(reply.messages.join("; "))
     }
 }

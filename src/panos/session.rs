@@ -7,7 +7,6 @@ use super::address::Address;
 use super::changes::PendingChange;
 use super::commit::{Commit, Enqueued, Scope};
 use super::error::{Error, Operation, Reason, Refusal};
-use super::ha::HaState;
 use super::import::KeyPairImport;
 use super::job::Job;
 use super::locks::Lock;
@@ -25,7 +24,7 @@ pub struct Session {
 }
 
 /// A reply together with what is needed to report on it.
-struct Exchange {
+pub(super) struct Exchange {
     operation: Operation,
     http: u16,
     reply: Reply,
@@ -46,7 +45,7 @@ impl Exchange {
     }
 
     /// Success in so many words, with a code that does not contradict it.
-    fn succeeded(self, codes: &[u16]) -> Result<Reply, Error> {
+    pub(super) fn succeeded(self, codes: &[u16]) -> Result<Reply, Error> {
         if self.http != 200 || !self.reply.says_success() {
             return Err(self.refusal());
         }
@@ -80,7 +79,7 @@ impl Exchange {
     }
 
     /// A typed reading of a success.
-    fn read<T>(self, read: impl FnOnce(&Reply) -> Result<T, NotAReply>) -> Result<T, Error> {
+    pub(super) fn read<T>(self, read: impl FnOnce(&Reply) -> Result<T, NotAReply>) -> Result<T, Error> {
         let operation = self.operation;
         let reply = self.succeeded(&DONE)?;
         read(&reply).map_err(|problem| Error::Unintelligible { operation, problem })
@@ -88,7 +87,7 @@ impl Exchange {
 }
 
 /// Data returned, or command done.
-const DONE: [u16; 2] = [19, 20];
+pub(super) const DONE: [u16; 2] = [19, 20];
 /// As above, or 13: a commit that changes nothing.
 const COMMITTED: [u16; 3] = [13, 19, 20];
 /// As above, or 7: the object is not there.
@@ -166,19 +165,6 @@ impl Session {
         self.op("show admins", &Element::nested(&["show", "admins"], None))
             .await?
             .read(|reply| Ok(system::own_name(reply)))
-    }
-
-    /// The state of high availability.
-    ///
-    /// # Errors
-    /// As every request.
-    pub async fn ha_state(&self) -> Result<HaState, Error> {
-        self.op(
-            "show high-availability state",
-            &Element::nested(&["show", "high-availability", "state"], None),
-        )
-        .await?
-        .read(HaState::read)
     }
 
     /// The changes pending in the candidate configuration, everybody's.
@@ -365,7 +351,8 @@ impl Session {
         self.op("show jobs all", &Element::nested(&["show", "jobs", "all"], None)).await?.read(Job::read_all)
     }
 
-    async fn op(&self, words: &'static str, command: &Element) -> Result<Exchange, Error> {
+    /// An operational command; `words` name it in messages.
+    pub(super) async fn op(&self, words: &'static str, command: &Element) -> Result<Exchange, Error> {
         let command = command.to_string();
         let fields = [("type", "op"), ("cmd", command.as_str())];
         self.exchange(Operation::Op(words), self.transport.post().form(&fields)).await

@@ -12,6 +12,7 @@ use crate::certificate::BundleError;
 use crate::error::{Exit, TABLE};
 use crate::fingerprint::BadFingerprint;
 use crate::host::keyfile::KeyFileError;
+use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
 use crate::panos::address::BadAddress;
 use crate::text::harmless;
@@ -91,6 +92,9 @@ pub enum BadArguments {
     /// The API key file.
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// The devices known from before.
+    #[error(transparent)]
+    KnownDevices(#[from] KnownDevicesError),
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -106,7 +110,9 @@ impl BadArguments {
             Self::KeyType(_) => Exit::KeyType,
             Self::Files(_) => Exit::Certificate,
             Self::Key(_) => Exit::Key,
-            Self::Name(_) | Self::Pin(_) | Self::Config(_) | Self::Other(_) => Exit::Usage,
+            Self::Name(_) | Self::Pin(_) | Self::Config(_) | Self::KnownDevices(_) | Self::Other(_) => {
+                Exit::Usage
+            }
         }
     }
 }
@@ -153,6 +159,7 @@ fn advice(error: &BadArguments) -> Option<String> {
     match error {
         BadArguments::Files(error) => error.advice(),
         BadArguments::Key(error) => error.advice(),
+        BadArguments::KnownDevices(error) => error.advice(),
         _ => None,
     }
 }

@@ -187,6 +187,7 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
 fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), BadArguments> {
     wishes::profiles(options)?;
     wishes::vsys(options)?;
+    wishes::served(options)?;
     let trust = wishes::trust(options)?;
     trust.check(device.host()).map_err(|error: BadAuthority| BadArguments::Other(error.to_string()))?;
     if let Some(chain) = options.chain.as_ref().filter(|chain| !chain.is_file()) {

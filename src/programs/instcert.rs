@@ -105,7 +105,7 @@ fn prepare(arguments: &Arguments, named: &Named) -> Result<Vec<Prepared>, BadArg
     let devices = wishes::devices(&arguments.devices)?;
     let prepare = |device| {
         let options = wishes::options_for(&arguments.device, &config, device);
-        wishes::prepare(named, &arguments.certificate, &options, existing, device)
+        wishes::prepare(named, &arguments.certificate, &options, existing, device, &arguments.place.state_dir)
     };
     devices.iter().map(prepare).collect()
 }

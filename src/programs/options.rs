@@ -46,7 +46,8 @@ pub struct DeviceOptions {
     #[arg(long, value_name = "FILE")]
     pub ca_file: Vec<PathBuf>,
 
-    /// Trust exactly the device certificate with this fingerprint
+    /// Trust exactly the device certificate with this fingerprint [default: the device's line in
+    /// known_devices in the state folder, if any]
     #[arg(long, value_name = "SHA256", conflicts_with = "ca_file")]
     pub pin: Option<String>,
 
@@ -76,6 +77,10 @@ pub struct DeviceOptions {
     /// Profiles and certificate of one virtual system (vsys1, vsys2, ...) [default: shared]
     #[arg(long, value_name = "NAME")]
     pub vsys: Option<String>,
+
+    /// After the commit, connect there and see the new certificate; repeatable
+    #[arg(long, value_name = "HOST:PORT")]
+    pub served: Vec<String>,
 
     /// Rebind everything that uses the object that is being replaced, not only -p and -s
     #[arg(long)]
@@ -164,6 +169,7 @@ impl DeviceOptions {
             suffix: self.suffix.or(below.suffix),
             keep: self.keep.or(below.keep),
             vsys: self.vsys.or(below.vsys),
+            served: if self.served.is_empty() { below.served } else { self.served },
             where_used: self.where_used || below.where_used,
         }
     }
@@ -191,6 +197,9 @@ impl DeviceOptions {
         add("commit-timeout", self.commit_timeout.map(|seconds| seconds.to_string()));
         add("suffix", self.suffix.map(word));
         add("keep", self.keep.map(|keep| keep.to_string()));
+        for endpoint in &self.served {
+            add("served", Some(endpoint.clone()));
+        }
         add("vsys", self.vsys.clone());
         words.extend(self.exportable.then(|| "--exportable".to_owned()));
         words.extend(self.where_used.then(|| "--where-used".to_owned()));
@@ -249,6 +258,7 @@ mod tests {
             suffix: Some(SuffixOption::Serial),
             keep: Some(2),
             vsys: Some("vsys2".into()),
+            served: vec!["a:1".into(), "b:2".into()],
             where_used: true,
         }
     }

@@ -11,9 +11,10 @@ use super::options::{CommitOption, DeviceOptions, FormatOption, Pkcs12Option, Su
 use crate::certificate::{Bundle, Container, Source};
 use crate::host::keyfile;
 use crate::install::Failure;
+use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::patience::Patience;
-use crate::install::request::{CommitScope, ContainerChoice, Existing, Rebind, Upload, Wish};
+use crate::install::request::{CommitScope, ContainerChoice, Existing, Pin, Rebind, Upload, Wish};
 use crate::panos::Trust;
 use crate::panos::address::Address;
 use crate::panos::import::KeyExport;
@@ -105,6 +106,7 @@ pub fn prepare(
     options: &DeviceOptions,
     existing: Existing,
     device: &Address,
+    state_dir: &Path,
 ) -> Result<Prepared, BadArguments> {
     let source = Source::locate(named.common_name.as_str(), &arguments.cert_dir, &arguments.key_dir)
         .map(|source| source.with_chain(options.chain.clone()));
@@ -116,6 +118,7 @@ pub fn prepare(
     let bundle =
         source.and_then(|source| Bundle::load(&source, named.common_name.as_str())).map_err(Failure::from);
     let serial = bundle.as_ref().ok().and_then(|bundle| bundle.serial_hex().ok());
+    let (trust, pin) = trust_of(options, device, state_dir)?;
     let wish = Wish {
         common_name: named.common_name.clone(),
         base_name: named.base_name.clone(),
@@ -135,7 +138,9 @@ pub fn prepare(
         keep: options.keep,
         rebind: if options.where_used { Rebind::WhereUsed } else { Rebind::Named },
         patience: Patience::default(),
-        trust: trust(options)?,
+        served: served(options)?,
+        pin,
+        trust,
         key_file: keyfile::resolve(options.key_file.as_deref()),
     };
     Ok(Prepared { wish, certificate, bundle })
@@ -176,7 +181,36 @@ pub fn vsys(options: &DeviceOptions) -> Result<Option<VsysName>, BadArguments> {
     parsed.map_err(|error: BadVsys| BadArguments::Other(format!("--vsys: {error}")))
 }
 
-/// How the device is trusted.
+/// Checks where the certificate is to be seen.
+///
+/// # Errors
+/// An endpoint that is not valid.
+pub fn served(options: &DeviceOptions) -> Result<Vec<Address>, BadArguments> {
+    let endpoint =
+        |text: &String| text.parse().map_err(|error| BadArguments::Other(format!("--served: {error}")));
+    options.served.iter().map(endpoint).collect()
+}
+
+/// How the device is trusted: as said, else as this program remembers it, else by authorities.
+///
+/// # Errors
+/// A pin that is no fingerprint; a memory that can't be read.
+pub fn trust_of(
+    options: &DeviceOptions,
+    device: &Address,
+    state_dir: &Path,
+) -> Result<(Trust, Pin), BadArguments> {
+    let said = trust(options)?;
+    if said != trust(&DeviceOptions::default())? {
+        return Ok((said, Pin::Given));
+    }
+    match KnownDevices::load(state_dir)?.pin_of(device) {
+        Some(pin) => Ok((Trust::Pinned(vec![pin]), Pin::Remembered)),
+        None => Ok((said, Pin::Given)),
+    }
+}
+
+/// How the device is said to be trusted.
 ///
 /// # Errors
 /// A pin that is no fingerprint.

@@ -6,7 +6,8 @@ const CODES: [&str; 17] =
     ["0", "1", "2", "4", "5", "6", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20"];
 
 /// The device options, which both programs have.
-const DEVICE: [&str; 31] = [
+const DEVICE: [&str; 32] = [
+    "--served",
     "--vsys",
     "-c",
     "--common-name",

@@ -33,7 +33,7 @@ pub fn short_patience() -> Patience {
         total: milliseconds(3000),
         ..Limits::default()
     };
-    Patience { limits, pauses: [20, 50, 100, 200].map(milliseconds).to_vec() }
+    Patience { limits, pauses: [20, 50, 100, 200].map(milliseconds).to_vec(), served: milliseconds(500) }
 }
 
 /// Delivers with these further arguments; how it ended, and the log's lines.
@@ -43,8 +43,15 @@ pub fn deliver(world: &World, run: &str, arguments: &[&str]) -> (Outcome, Vec<St
     let line = Line::parse_from(["pan_instcert"].iter().chain(&words).chain(arguments));
     let named = Named::of(&line.certificate).unwrap();
     let device = world.target().parse().unwrap();
-    let Prepared { mut wish, bundle, .. } =
-        wishes::prepare(&named, &line.certificate, &line.device, Existing::Keep, &device).unwrap();
+    let Prepared { mut wish, bundle, .. } = wishes::prepare(
+        &named,
+        &line.certificate,
+        &line.device,
+        Existing::Keep,
+        &device,
+        world.path("state").as_path(),
+    )
+    .unwrap();
     wish.patience = short_patience();
     let records = Records::below(&world.path("state"));
     let (log, file) = shared_log();
