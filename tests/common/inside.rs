@@ -28,9 +28,9 @@ struct Line {
 pub fn short_patience() -> Patience {
     let milliseconds = Duration::from_millis;
     let limits = Limits {
-        connect: milliseconds(500),
-        pause: milliseconds(250),
-        total: milliseconds(1000),
+        connect: milliseconds(1500),
+        pause: milliseconds(1500),
+        total: milliseconds(3000),
         ..Limits::default()
     };
     Patience { limits, pauses: [20, 50, 100, 200].map(milliseconds).to_vec(), served: milliseconds(500) }
