@@ -17,7 +17,7 @@ use super::uses::Use;
 use crate::certificate::Bundle;
 use crate::certificate::pkcs12::{self, Container, Passphrase};
 use crate::host::log::RunLog;
-use crate::install::deliver::{Phase, Stopwatch};
+use crate::install::stopwatch::{Phase, Stopwatch};
 use crate::panos::certificates::CertificateEntry;
 use crate::panos::commit::{Commit, Enqueued, Scope};
 use crate::panos::error::{Error, Reason, Refusal};

@@ -14,6 +14,7 @@ pub mod plan;
 pub mod record;
 pub mod request;
 pub mod served;
+pub mod stopwatch;
 pub mod undo;
 pub mod uses;
 pub mod verify;
