@@ -3,7 +3,7 @@
 use chrono::Utc;
 use futures_util::future::join_all;
 
-use super::apply::{Aftermath, Application};
+use super::apply::Application;
 use super::failure::{Doing, Failure};
 use super::fate;
 use super::known_devices::KnownDevices;
@@ -14,7 +14,7 @@ use super::record::{CertificateFacts, Made, Record, Records, State, VERSION};
 use super::request::{CommitScope, Pin, Upload, Wish};
 use super::served::served;
 use super::stopwatch::{Phase, Stopwatch};
-use super::undo;
+use super::undo::{self, Aftermath};
 use super::verify;
 use crate::certificate::Bundle;
 use crate::fingerprint::Fingerprint;
