@@ -1,5 +1,6 @@
 //! Following a request: until the certificate is issued, and until the post-save command has ended.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;
 
@@ -133,34 +134,34 @@ pub fn fingerprint_in(file: &Path) -> Option<Fingerprint> {
 }
 
 /// A line on a terminal that shows what is waited for and for how long; nothing elsewhere.
-pub struct Live(ProgressBar);
+#[derive(Default)]
+pub struct Live(RefCell<Option<ProgressBar>>);
 
 impl Live {
     /// A line that is not shown yet.
     #[must_use]
     pub fn new() -> Self {
-        let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
-            bar.set_style(style);
-        }
-        Self(bar)
+        Self::default()
     }
 
     /// Shows what is waited for.
     pub fn show(&self, text: &str) {
-        self.0.set_message(text.chars().filter(|character| !character.is_control()).collect::<String>());
-        self.0.tick();
+        let mut line = self.0.borrow_mut();
+        let bar = line.get_or_insert_with(|| {
+            let bar = ProgressBar::new_spinner();
+            match ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
+                Ok(style) => bar.with_style(style),
+                Err(_) => bar,
+            }
+        });
+        bar.set_message(text.chars().filter(|character| !character.is_control()).collect::<String>());
+        bar.tick();
     }
 
-    /// Takes the line away, so that a whole line can be printed, and counts anew.
+    /// Takes the line away, so that a whole line can be printed; the next one counts anew.
     pub fn clear(&self) {
-        self.0.finish_and_clear();
-        self.0.reset();
-    }
-}
-
-impl Default for Live {
-    fn default() -> Self {
-        Self::new()
+        if let Some(bar) = self.0.borrow_mut().take() {
+            bar.finish_and_clear();
+        }
     }
 }
