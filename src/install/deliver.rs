@@ -1,7 +1,5 @@
 //! One wish, from looking to proof, with the record kept on the way.
 
-use std::time::{Duration, Instant};
-
 use chrono::Utc;
 use futures_util::future::join_all;
 
@@ -15,6 +13,8 @@ use super::plan::{self, Offer, Plan, Step};
 use super::record::{CertificateFacts, Made, Record, Records, State, VERSION};
 use super::request::{CommitScope, Pin, Upload, Wish};
 use super::served::served;
+use super::settle;
+pub use super::stopwatch::{Phase, Stopwatch};
 use super::undo;
 use super::verify;
 use crate::certificate::Bundle;
@@ -24,79 +24,6 @@ use crate::host::log::RunLog;
 use crate::panos::Trust;
 use crate::panos::session::Session;
 use crate::panos::system::SystemInfo;
-
-/// The phases of a run, as they are timed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Name lookup, TCP, TLS and the first question.
-    Connect,
-    /// Looking at the device.
-    Check,
-    /// The upload.
-    Import,
-    /// The profiles.
-    Bind,
-    /// The commit job.
-    Commit,
-    /// Looking at the running configuration.
-    Verify,
-}
-
-impl Phase {
-    const ALL: [(Self, &'static str); 6] = [
-        (Self::Connect, "connect"),
-        (Self::Check, "check"),
-        (Self::Import, "import"),
-        (Self::Bind, "bind"),
-        (Self::Commit, "commit"),
-        (Self::Verify, "verify"),
-    ];
-}
-
-/// How long each phase took.
-#[derive(Debug)]
-pub struct Stopwatch {
-    begun: Instant,
-    current: Option<(Phase, Instant)>,
-    times: Vec<(Phase, Duration)>,
-}
-
-impl Default for Stopwatch {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Stopwatch {
-    /// Starts counting.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { begun: Instant::now(), current: None, times: Vec::new() }
-    }
-
-    /// Ends the current phase and begins another.
-    pub fn begin(&mut self, phase: Phase) {
-        self.stop();
-        self.current = Some((phase, Instant::now()));
-    }
-
-    fn stop(&mut self) {
-        if let Some((phase, since)) = self.current.take() {
-            self.times.push((phase, since.elapsed()));
-        }
-    }
-
-    /// Each phase with its seconds, 0 where it was not reached, and the total.
-    #[must_use]
-    pub fn phases(&self) -> Vec<(&'static str, f64)> {
-        let spent = |wanted: Phase| -> f64 {
-            let times = self.times.iter().filter(|(phase, _)| *phase == wanted);
-            times.map(|(_, time)| *time).sum::<Duration>().as_secs_f64()
-        };
-        let total = ("total", self.begun.elapsed().as_secs_f64());
-        Phase::ALL.iter().map(|(phase, name)| (*name, spent(*phase))).chain(std::iter::once(total)).collect()
-    }
-}
 
 /// How a run for one device ended.
 #[derive(Debug)]
@@ -132,6 +59,7 @@ pub fn begun(wish: &Wish, run: &str) -> Record {
         begun: Utc::now(),
         job: None,
         made: Vec::new(),
+        touches: Vec::new(),
         state: State::Owed,
     }
 }
@@ -171,7 +99,7 @@ pub async fn deliver(
     let mut record = begun(wish, log.id());
     let before = record_before(wish, records, log);
     let left = Left::by(before.as_ref());
-    record.made = before.map(|before| before.made).unwrap_or_default();
+    (record.made, record.touches) = before.map(|before| (before.made, before.touches)).unwrap_or_default();
     log.say("START of pan_instcert.");
     log.say(&format!("Certificate Common Name: {}", wish.common_name));
     let result = match bundle {
@@ -185,6 +113,9 @@ pub async fn deliver(
         Err(failure) => Err(failure),
     };
     watch.stop();
+    if result.is_ok() {
+        record.touches.clear();
+    }
     record.state = state_after(&result);
     let result = match records.write_aside(&wish.device, &record).await {
         Ok(()) => result,
@@ -229,6 +160,18 @@ pub struct Looked {
     pub plan: Plan,
 }
 
+/// A session with the device, nothing being sent yet, and the administrator's name where the key file has it.
+///
+/// # Errors
+/// No key; a trust that can't be set up.
+pub(super) fn connect(wish: &Wish) -> Result<(Session, Option<String>), Failure> {
+    let host = wish.device.host().to_string();
+    let keys = KeyFile::load(&wish.key_file)?;
+    let looking = Failure::while_doing(Doing::Looking);
+    let session = Session::new(&wish.device, &wish.trust, keys.key_for(&host)?, wish.patience.limits);
+    Ok((session.map_err(looking)?, keys.username_for(&host).map(str::to_owned)))
+}
+
 /// Looks at the device and decides; changes nothing.
 ///
 /// # Errors
@@ -239,17 +182,13 @@ pub async fn look(
     made: &[Made],
     watch: &mut Stopwatch,
 ) -> Result<Looked, Failure> {
-    let host = wish.device.host().to_string();
-    let keys = KeyFile::load(&wish.key_file)?;
-    let key = keys.key_for(&host)?;
-    let looking = Failure::while_doing(Doing::Looking);
     watch.begin(Phase::Connect);
-    let session = Session::new(&wish.device, &wish.trust, key, wish.patience.limits).map_err(looking)?;
+    let (session, user) = connect(wish)?;
     let system = observe::greet(&session, wish).await?;
     watch.begin(Phase::Check);
     let offer = Offer { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
     let observe = async |system: SystemInfo| {
-        observe::observe(&session, wish, system, offer.fingerprint, keys.username_for(&host), made).await
+        observe::observe(&session, wish, system, offer.fingerprint, user.as_deref(), made).await
     };
     let mut observed = observe(system).await?;
     if fate::await_own_commits(&session, wish, &observed).await? {
@@ -275,6 +214,9 @@ async fn transact(
     // On the disk before anybody is talked to.
     records.write_aside(&wish.device, record).await?;
     let made = record.made.clone();
+    if !record.touches.is_empty() {
+        wish.patience.insist(async || settle::settle(wish, &record.touches, log).await).await?;
+    }
     let Looked { session, mut observed, plan } = match left {
         // Its commit may be restarting the management port just now.
         Left::InTheMiddle => wish.patience.insist(async || look(wish, bundle, &made, watch).await).await?,
@@ -287,6 +229,9 @@ async fn transact(
         log.say("The device runs this very certificate already, nothing to do.");
         return Ok(Success::AlreadyThere(wish.object.clone()));
     }
+    // And before anything is changed: should this process die, the next one knows what may be left.
+    record.touches.extend(plan.touches(&observed.place)?);
+    records.write_aside(&wish.device, record).await?;
     let mut application = Application {
         session: &session,
         wish,
@@ -305,7 +250,9 @@ async fn transact(
             Aftermath::PutBack => {
                 let (undo, administrator) = (application.undo, application.administrator);
                 observed.administrator = administrator;
-                undo::put_back(&session, wish, &observed, &undo, log).await;
+                if undo::put_back(&session, wish, &observed, &undo, log).await {
+                    record.touches.clear();
+                }
             }
             Aftermath::LeaveAlone => log.error(
                 "the commit may still come to its end, so nothing was put back: see the device's task manager",

@@ -14,6 +14,8 @@ pub mod plan;
 pub mod record;
 pub mod request;
 pub mod served;
+mod settle;
+pub mod stopwatch;
 pub mod undo;
 pub mod uses;
 pub mod verify;
