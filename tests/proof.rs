@@ -10,6 +10,8 @@ mod server;
 #[path = "proof/device.rs"]
 mod device;
 
+#[path = "proof/busy.rs"]
+mod busy;
 #[path = "proof/management.rs"]
 mod management;
 #[path = "proof/pair.rs"]

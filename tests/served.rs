@@ -42,7 +42,12 @@ fn a_management_certificate_that_is_ours_is_remembered_for_the_next_renewal() {
         assert_eq!(world.device.certificate_fingerprint(), print(&issued.certificate));
         assert_eq!(std::fs::read_to_string(&known).unwrap(), line(&print(&issued.certificate)));
     }
+    // A run that died after the commit has left the old line: the next one finds its way in all the same.
+    let lost = line(&"cd".repeat(32));
+    common::pki::write(&known, lost.as_bytes(), 0o600);
+    install().exits(0);
     // Somebody else's certificate is not learnt.
+    world.renew();
     common::pki::write(&known, line(&"ab".repeat(32)).as_bytes(), 0o600);
     install().exits(16);
     assert_eq!(std::fs::read_to_string(&known).unwrap(), line(&"ab".repeat(32)));

@@ -6,18 +6,18 @@ use tokio::time::Instant;
 
 use super::busy::while_blocked;
 use super::failure::{Doing, Failure};
-use super::fate::Fate;
+use super::fate::{Fate, Inquiry};
 use super::names::ObjectName;
 use super::observe::Observed;
 use super::plan::{Plan, Step};
 use super::record::{Record, Records};
 use super::request::{CommitScope, ContainerChoice, Upload, Wish};
-use super::undo::Undo;
+use super::undo::{Aftermath, Undo};
 use super::uses::Use;
 use crate::certificate::Bundle;
 use crate::certificate::pkcs12::{self, Container, Passphrase};
 use crate::host::log::RunLog;
-use crate::install::deliver::{Phase, Stopwatch};
+use crate::install::stopwatch::{Phase, Stopwatch};
 use crate::panos::certificates::{CertificateEntry, ServiceProfile};
 use crate::panos::commit::{Commit, Enqueued, Scope};
 use crate::panos::error::{Error, Reason, Refusal};
@@ -54,15 +54,6 @@ pub struct Application<'a> {
     pub administrator: Option<String>,
 }
 
-/// How far a failed application had come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Aftermath {
-    /// Nothing was committed: the candidate configuration is to be put back.
-    PutBack,
-    /// A commit may still come to its end: hands off.
-    LeaveAlone,
-}
-
 impl Application<'_> {
     /// Walks the plan.
     ///
@@ -91,6 +82,11 @@ impl Application<'_> {
             }
         }
         Ok(())
+    }
+
+    fn inquiry(&self) -> Inquiry<'_> {
+        let (session, wish, place) = (self.session, self.wish, &self.observed.place);
+        Inquiry { session, wish, place, wanted: self.bundle.fingerprint() }
     }
 
     async fn import(&mut self, object: &ObjectName, replaces: bool) -> Result<(), Failure> {
@@ -237,7 +233,7 @@ impl Application<'_> {
             Enqueued::NothingToDo(words) => {
                 self.log.say(&format!("commit: nothing to commit: \"{words}\""));
                 // Because it runs already, because a job does it just now, or because the change is lost.
-                self.conclude(deadline).await?;
+                self.inquiry().conclude(deadline).await?;
             }
             Enqueued::Job(id) => {
                 // Should this process die while it waits, the record says which job to ask about.
@@ -267,7 +263,7 @@ impl Application<'_> {
                 Err(error) => return Err(put_back(Failure::while_doing(Doing::Committing)(error))),
             };
             self.log.say(&format!("{error}; looking up whether the commit was begun."));
-            match self.fate(commit, deadline).await {
+            match self.inquiry().fate(commit, deadline).await {
                 Ok(Fate::Job(id)) => return Ok(Enqueued::Job(id)),
                 Ok(Fate::Running) => return Ok(Enqueued::NothingToDo("it runs already".to_owned())),
                 Ok(Fate::Nothing(_)) if attempt < ATTEMPTS => {}
@@ -315,7 +311,7 @@ impl Application<'_> {
                 self.log.say(&format!(
                     "The device does not know job {id} any more; its running configuration decides."
                 ));
-                self.conclude(deadline).await
+                self.inquiry().conclude(deadline).await
             }
             JobEnd::StillOpen(error) => {
                 let seconds = self.wish.commit_timeout.as_secs();

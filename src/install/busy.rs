@@ -13,6 +13,8 @@ use crate::panos::session::Session;
 /// The first pause between two attempts, and the longest one.
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(10);
+/// How long it may take to learn what is in the way; without that it is waited all the same.
+const ASKING: Duration = Duration::from_secs(10);
 
 /// Repeats a request for as long as the device refuses it because it is locked or busy.
 ///
@@ -33,7 +35,7 @@ pub async fn while_blocked<T>(
             Err(error) if is_blocked(&error) => error,
             outcome => return outcome,
         };
-        let by = who(session).await;
+        let by = tokio::time::timeout(ASKING, who(session)).await.ok().flatten();
         if Instant::now() >= deadline {
             return Err(named(error, by));
         }
@@ -80,7 +82,9 @@ async fn who(session: &Session) -> Option<String> {
 fn lock_in_words(kind: &str, lock: &Lock) -> String {
     let since = lock.created.as_ref().map(|created| format!(" since {created}")).unwrap_or_default();
     let comment = lock.comment.as_ref().map(|comment| format!(", '{comment}'")).unwrap_or_default();
-    format!("{} holds a {kind}{since}{comment}", lock.owner)
+    let scope = lock.name.as_deref().filter(|scope| *scope != "shared");
+    let scope = scope.map(|scope| format!(" on {scope}")).unwrap_or_default();
+    format!("{} holds a {kind}{scope}{since}{comment}", lock.owner)
 }
 
 fn job_in_words(job: &Job) -> String {

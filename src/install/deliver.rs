@@ -3,8 +3,9 @@
 use chrono::Utc;
 use futures_util::future::join_all;
 
-use super::apply::{Aftermath, Application};
-use super::failure::{Doing, Failure};
+use super::apply::Application;
+use super::connect::connect;
+use super::failure::Failure;
 use super::fate;
 use super::known_devices::KnownDevices;
 use super::names::ObjectName;
@@ -14,16 +15,16 @@ use super::record::{CertificateFacts, Made, Record, Records, State, VERSION};
 use super::request::{CommitScope, Pin, Upload, Wish};
 use super::served::served;
 use super::settle;
-pub use super::stopwatch::{Phase, Stopwatch};
-use super::undo;
+use super::stopwatch::{Phase, Stopwatch};
+use super::undo::{self, Aftermath};
 use super::verify;
 use crate::certificate::Bundle;
 use crate::fingerprint::Fingerprint;
-use crate::host::keyfile::KeyFile;
 use crate::host::log::RunLog;
 use crate::panos::Trust;
 use crate::panos::session::Session;
 use crate::panos::system::SystemInfo;
+use crate::panos::xpath::XPath;
 
 /// How a run for one device ended.
 #[derive(Debug)]
@@ -160,18 +161,6 @@ pub struct Looked {
     pub plan: Plan,
 }
 
-/// A session with the device, nothing being sent yet, and the administrator's name where the key file has it.
-///
-/// # Errors
-/// No key; a trust that can't be set up.
-pub(super) fn connect(wish: &Wish) -> Result<(Session, Option<String>), Failure> {
-    let host = wish.device.host().to_string();
-    let keys = KeyFile::load(&wish.key_file)?;
-    let looking = Failure::while_doing(Doing::Looking);
-    let session = Session::new(&wish.device, &wish.trust, keys.key_for(&host)?, wish.patience.limits);
-    Ok((session.map_err(looking)?, keys.username_for(&host).map(str::to_owned)))
-}
-
 /// Looks at the device and decides; changes nothing.
 ///
 /// # Errors
@@ -183,7 +172,7 @@ pub async fn look(
     watch: &mut Stopwatch,
 ) -> Result<Looked, Failure> {
     watch.begin(Phase::Connect);
-    let (session, user) = connect(wish)?;
+    let (session, user) = connect(wish, bundle.fingerprint())?;
     let system = observe::greet(&session, wish).await?;
     watch.begin(Phase::Check);
     let offer = Offer { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
@@ -215,7 +204,7 @@ async fn transact(
     records.write_aside(&wish.device, record).await?;
     let made = record.made.clone();
     if !record.touches.is_empty() {
-        wish.patience.insist(async || settle::settle(wish, &record.touches, log).await).await?;
+        wish.patience.insist(async || settle::settle(wish, wanted, &record.touches, log).await).await?;
     }
     let Looked { session, mut observed, plan } = match left {
         // Its commit may be restarting the management port just now.
@@ -231,6 +220,8 @@ async fn transact(
     }
     // And before anything is changed: should this process die, the next one knows what may be left.
     record.touches.extend(plan.touches(&observed.place)?);
+    record.touches.sort();
+    record.touches.dedup();
     records.write_aside(&wish.device, record).await?;
     let mut application = Application {
         session: &session,
@@ -268,28 +259,46 @@ async fn transact(
     let deleted = std::mem::take(&mut application.deleted);
     watch.begin(Phase::Verify);
     verify::verify(&session, wish, &observed, wanted).await?;
-    remember(wish, &session, records, log);
+    remember(wish, &session, wanted, records, log).await;
     prove_served(wish, bundle, log).await?;
     record.made.retain(|made| !deleted.contains(&made.object));
     record.note_made(Made { object: wish.object.clone(), fingerprint: wanted, at: Utc::now() });
     Ok(Success::Installed(wish.object.clone()))
 }
 
-/// The device may show the new certificate on its management interface from now on: the next run has to know.
-fn remember(wish: &Wish, session: &Session, records: &Records, log: &RunLog) {
-    let (Pin::Remembered, Some(seen)) = (wish.pin, session.seen()) else { return };
-    let remembered = KnownDevices::load(records.state_dir()).and_then(|mut known| {
-        if known.pin_of(&wish.device) == Some(seen) {
-            return Ok(());
+/// Where the management interface is bound to one of our profiles, it shows the new certificate from now on:
+/// once that was seen, the next run has to know.
+async fn remember(wish: &Wish, session: &Session, wanted: Fingerprint, records: &Records, log: &RunLog) {
+    if wish.pin != Pin::Remembered {
+        return;
+    }
+    match session.show(&XPath::management_profile()).await {
+        Ok(Some(result)) => {
+            let name = result.text_of("ssl-tls-service-profile").unwrap_or_else(|| result.text());
+            if wish.profiles.iter().all(|profile| profile.as_str() != name) {
+                return;
+            }
         }
-        log.say(&format!(
-            "The device's management interface shows {} now; this is remembered.",
-            seen.colons()
-        ));
-        known.remember(&wish.device, seen)
-    });
-    if let Err(error) = remembered {
-        log.error(&format!("the device's new fingerprint {} can't be remembered: {error}", seen.colons()));
+        Ok(None) => return,
+        Err(error) => {
+            log.error(&format!("which profile the management interface uses can't be read: {error}"));
+            return;
+        }
+    }
+    let seen = served(&wish.device, &wish.common_name, wanted, &[], wish.patience.served).await;
+    let remembered = match seen {
+        Ok(()) => KnownDevices::load(records.state_dir())
+            .and_then(|mut known| known.remember(&wish.device, wanted))
+            .map_err(|error| error.to_string()),
+        Err(problem) => Err(problem.to_string()),
+    };
+    match remembered {
+        Ok(()) => log.say(&format!(
+            "The management interface shows the new certificate; it is remembered as {wanted}."
+        )),
+        Err(problem) => {
+            log.error(&format!("the device's new fingerprint {wanted} is not remembered: {problem}"))
+        }
     }
 }
 

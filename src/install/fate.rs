@@ -2,15 +2,17 @@
 
 use tokio::time::Instant;
 
-use super::apply::{Aftermath, Application};
 use super::failure::{Doing, Failure};
 use super::observe::{self, Observed};
 use super::request::Wish;
+use super::undo::Aftermath;
+use crate::fingerprint::Fingerprint;
 use crate::panos::commit::Commit;
 use crate::panos::error::Error;
 use crate::panos::job::{Job, JobState};
 use crate::panos::session::Session;
 use crate::panos::wait::JobEnd;
+use crate::panos::xpath::Place;
 
 /// What became of a commit request.
 pub(super) enum Fate {
@@ -22,7 +24,19 @@ pub(super) enum Fate {
     Nothing(String),
 }
 
-impl Application<'_> {
+/// What is needed to look it up.
+pub(super) struct Inquiry<'a> {
+    /// The device.
+    pub(super) session: &'a Session,
+    /// What is wanted.
+    pub(super) wish: &'a Wish,
+    /// Where it is wanted.
+    pub(super) place: &'a Place,
+    /// The certificate that is wanted.
+    pub(super) wanted: Fingerprint,
+}
+
+impl Inquiry<'_> {
     /// Looks up what became of a commit request that got no answer: our job is known by the run's id in its
     /// description, and where there is none, the running configuration decides.
     pub(super) async fn fate(&self, commit: &Commit, deadline: Instant) -> Result<Fate, Failure> {
@@ -55,10 +69,10 @@ impl Application<'_> {
     /// What the device's running configuration lacks, once no job can change it any more.
     async fn lack(&self, deadline: Instant) -> Result<Option<String>, Failure> {
         await_commits(self.session, self.wish, deadline, |_| true).await?;
-        let (place, wish) = (&self.observed.place, self.wish);
+        let (place, wish) = (self.place, self.wish);
         let running =
             wish.patience.insist(async || observe::running(self.session, place, wish).await).await?;
-        Ok(running.lacks(wish, self.bundle.fingerprint()))
+        Ok(running.lacks(wish, self.wanted))
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod busy;
+mod connect;
 pub mod deliver;
 pub mod failure;
 mod fate;

@@ -2,14 +2,16 @@
 
 use tokio::time::Instant;
 
-use super::deliver;
+use super::connect::connect;
 use super::failure::{Doing, Failure};
 use super::fate::await_commits;
 use super::observe::unless_unknown;
 use super::plan::{Plan, Step};
 use super::request::Wish;
+use crate::fingerprint::Fingerprint;
 use crate::host::log::RunLog;
 use crate::panos::changes::PendingChange;
+use crate::panos::job::Job;
 use crate::panos::xpath::{Place, Unquotable};
 
 impl Plan {
@@ -45,15 +47,20 @@ impl Plan {
 ///
 /// # Errors
 /// A device that fails or refuses.
-pub(super) async fn settle(wish: &Wish, touches: &[String], log: &RunLog) -> Result<(), Failure> {
+pub(super) async fn settle(
+    wish: &Wish,
+    wanted: Fingerprint,
+    touches: &[String],
+    log: &RunLog,
+) -> Result<(), Failure> {
     let look = Failure::while_doing(Doing::Looking);
-    let (session, user) = deliver::connect(wish)?;
+    let (session, user) = connect(wish, wanted)?;
     let Some(administrator) = unless_unknown(session.own_name().await).map_err(look)?.flatten().or(user)
     else {
         return Ok(());
     };
     let deadline = Instant::now() + wish.commit_timeout;
-    let own_job = |job: &crate::panos::job::Job| job.user.as_ref() == Some(&administrator);
+    let own_job = |job: &Job| job.user.as_ref() == Some(&administrator);
     await_commits(&session, wish, deadline, own_job).await?;
     let changes = unless_unknown(session.pending_changes().await).map_err(look)?.unwrap_or_default();
     let own: Vec<&PendingChange> = changes.iter().filter(|change| change.owner == administrator).collect();

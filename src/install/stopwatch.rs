@@ -1,4 +1,4 @@
-//! The time that each phase of a run takes.
+//! How long each phase of a run takes.
 
 use std::time::{Duration, Instant};
 

@@ -10,6 +10,15 @@ use crate::panos::error::Error;
 use crate::panos::session::Session;
 use crate::panos::xml::Element;
 
+/// How far a failed application had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aftermath {
+    /// Nothing was committed: the candidate configuration is to be put back.
+    PutBack,
+    /// A commit may still come to its end: hands off.
+    LeaveAlone,
+}
+
 /// How one step is taken back. Each is noted before its step, so it is harmless where the step never happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Undo {

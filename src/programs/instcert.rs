@@ -15,9 +15,10 @@ use crate::error::Exit;
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, Verbosity};
 use crate::install::Failure;
-use crate::install::deliver::{self, Outcome, Stopwatch};
+use crate::install::deliver::{self, Outcome};
 use crate::install::record::Records;
 use crate::install::request::{Existing, Wish};
+use crate::install::stopwatch::Stopwatch;
 
 const NAME: &str = "pan_instcert";
 

@@ -59,8 +59,7 @@ const OF_GETCERT: [&str; 15] = [
 ];
 const OF_INSTCERT: [&str; 7] = ["-b", "--blind", "--force", "--dry-run", "--concurrency", "--json", "-V"];
 /// What the contract has for later: not accepted and ignored.
-const LATER: [&str; 7] =
-    ["--served=h:1", "--ha-peer=fw2", "--template=t", "--push=s", "--serial=1", "--group=g", "--queue"];
+const LATER: [&str; 6] = ["--ha-peer=fw2", "--template=t", "--push=s", "--serial=1", "--group=g", "--queue"];
 
 fn named(help: &str, option: &str) -> bool {
     let mut words = help.split(|c: char| !(c.is_alphanumeric() || c == '-'));
