@@ -18,7 +18,7 @@ use crate::certificate::Bundle;
 use crate::certificate::pkcs12::{self, Container, Passphrase};
 use crate::host::log::RunLog;
 use crate::install::stopwatch::{Phase, Stopwatch};
-use crate::panos::certificates::CertificateEntry;
+use crate::panos::certificates::{CertificateEntry, ServiceProfile};
 use crate::panos::commit::{Commit, Enqueued, Scope};
 use crate::panos::error::{Error, Reason, Refusal};
 use crate::panos::import::{Format, KeyPairImport};
@@ -159,6 +159,14 @@ impl Application<'_> {
     }
 
     async fn bind(&mut self, profiles: &[(String, Option<String>)], to: &ObjectName) -> Result<(), Failure> {
+        // Where a profile has gone since it was looked at, `set` would make a new one with nothing else in it.
+        let place = &self.observed.place;
+        let now = self.session.get(&place.profiles()).await.map_err(Failure::while_doing(Doing::Binding))?;
+        let now = now.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
+        let is_gone = |name: &&String| !now.iter().any(|profile| profile.name == **name);
+        if let Some(gone) = profiles.iter().map(|(name, _)| name).find(is_gone) {
+            return Err(Failure::ProfileVanished(gone.clone()));
+        }
         let mut entries = Vec::new();
         for (profile, now) in profiles {
             self.undo.push(Undo::BindBack { profile: profile.clone(), to: now.clone() });

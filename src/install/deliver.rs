@@ -4,7 +4,8 @@ use chrono::Utc;
 use futures_util::future::join_all;
 
 use super::apply::Application;
-use super::failure::{Doing, Failure};
+use super::connect::connect;
+use super::failure::Failure;
 use super::fate;
 use super::known_devices::KnownDevices;
 use super::names::ObjectName;
@@ -13,12 +14,12 @@ use super::plan::{self, Offer, Plan, Step};
 use super::record::{CertificateFacts, Made, Record, Records, State, VERSION};
 use super::request::{CommitScope, Pin, Upload, Wish};
 use super::served::served;
+use super::settle;
 use super::stopwatch::{Phase, Stopwatch};
 use super::undo::{self, Aftermath};
 use super::verify;
 use crate::certificate::Bundle;
 use crate::fingerprint::Fingerprint;
-use crate::host::keyfile::KeyFile;
 use crate::host::log::RunLog;
 use crate::panos::Trust;
 use crate::panos::session::Session;
@@ -59,6 +60,7 @@ pub fn begun(wish: &Wish, run: &str) -> Record {
         begun: Utc::now(),
         job: None,
         made: Vec::new(),
+        touches: Vec::new(),
         state: State::Owed,
     }
 }
@@ -98,7 +100,7 @@ pub async fn deliver(
     let mut record = begun(wish, log.id());
     let before = record_before(wish, records, log);
     let left = Left::by(before.as_ref());
-    record.made = before.map(|before| before.made).unwrap_or_default();
+    (record.made, record.touches) = before.map(|before| (before.made, before.touches)).unwrap_or_default();
     log.say("START of pan_instcert.");
     log.say(&format!("Certificate Common Name: {}", wish.common_name));
     let result = match bundle {
@@ -112,6 +114,9 @@ pub async fn deliver(
         Err(failure) => Err(failure),
     };
     watch.stop();
+    if result.is_ok() {
+        record.touches.clear();
+    }
     record.state = state_after(&result);
     let result = match records.write_aside(&wish.device, &record).await {
         Ok(()) => result,
@@ -166,21 +171,13 @@ pub async fn look(
     made: &[Made],
     watch: &mut Stopwatch,
 ) -> Result<Looked, Failure> {
-    let host = wish.device.host().to_string();
-    let keys = KeyFile::load(&wish.key_file)?;
-    let key = keys.key_for(&host)?;
-    let looking = Failure::while_doing(Doing::Looking);
     watch.begin(Phase::Connect);
-    let session = Session::new(&wish.device, &wish.trust, key, wish.patience.limits).map_err(looking)?;
-    if wish.pin == Pin::Remembered {
-        // A run that died may have given it to the management interface; nobody else has its key.
-        session.also_accept(bundle.fingerprint());
-    }
+    let (session, user) = connect(wish, bundle.fingerprint())?;
     let system = observe::greet(&session, wish).await?;
     watch.begin(Phase::Check);
     let offer = Offer { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
     let observe = async |system: SystemInfo| {
-        observe::observe(&session, wish, system, offer.fingerprint, keys.username_for(&host), made).await
+        observe::observe(&session, wish, system, offer.fingerprint, user.as_deref(), made).await
     };
     let mut observed = observe(system).await?;
     if fate::await_own_commits(&session, wish, &observed).await? {
@@ -206,6 +203,9 @@ async fn transact(
     // On the disk before anybody is talked to.
     records.write_aside(&wish.device, record).await?;
     let made = record.made.clone();
+    if !record.touches.is_empty() {
+        wish.patience.insist(async || settle::settle(wish, wanted, &record.touches, log).await).await?;
+    }
     let Looked { session, mut observed, plan } = match left {
         // Its commit may be restarting the management port just now.
         Left::InTheMiddle => wish.patience.insist(async || look(wish, bundle, &made, watch).await).await?,
@@ -218,6 +218,11 @@ async fn transact(
         log.say("The device runs this very certificate already, nothing to do.");
         return Ok(Success::AlreadyThere(wish.object.clone()));
     }
+    // And before anything is changed: should this process die, the next one knows what may be left.
+    record.touches.extend(plan.touches(&observed.place)?);
+    record.touches.sort();
+    record.touches.dedup();
+    records.write_aside(&wish.device, record).await?;
     let mut application = Application {
         session: &session,
         wish,
@@ -236,7 +241,9 @@ async fn transact(
             Aftermath::PutBack => {
                 let (undo, administrator) = (application.undo, application.administrator);
                 observed.administrator = administrator;
-                undo::put_back(&session, wish, &observed, &undo, log).await;
+                if undo::put_back(&session, wish, &observed, &undo, log).await {
+                    record.touches.clear();
+                }
             }
             Aftermath::LeaveAlone => log.error(
                 "the commit may still come to its end, so nothing was put back: see the device's task manager",

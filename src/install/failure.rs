@@ -79,6 +79,12 @@ pub enum Failure {
         /// Where else on the device they are, in words.
         elsewhere: Vec<String>,
     },
+    /// Somebody has removed a profile after it was looked at.
+    #[error("the SSL/TLS service profile '{0}' was removed meanwhile")]
+    ProfileVanished(String),
+    /// Overwriting could not be taken back, because nobody can tell what is ours.
+    #[error("an overwritten certificate could not be put back: {0}. Nothing was changed")]
+    NoWayBack(&'static str),
     /// The device does not tell who we are, so a commit could not be limited to our changes.
     #[error("the device does not tell the name of the API key's administrator")]
     AdministratorUnknown,
@@ -195,9 +201,9 @@ impl Failure {
             Self::Key(_) | Self::AdministratorUnknown => Exit::Key,
             Self::Record(_) | Self::Unquotable(_) | Self::NameTooLong { .. } => Exit::Usage,
             Self::Device { doing, error } => of_device(*doing, error),
-            Self::ProfilesMissing { .. } => Exit::Rebind,
+            Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => Exit::Rebind,
             Self::OwnChangesPending { .. } | Self::CommitOpen { .. } => Exit::Busy,
-            Self::NotTaken(_) | Self::OtherKindOfKey { .. } => Exit::Upload,
+            Self::NotTaken(_) | Self::OtherKindOfKey { .. } | Self::NoWayBack(_) => Exit::Upload,
             Self::CommitFailed { .. } | Self::NotCommitted(_) => Exit::Commit,
             Self::CommitUnknown { .. } | Self::NotPutBack(_) => Exit::Device,
             Self::NotRunning(_) | Self::NotServed(_) => Exit::Unproven,
@@ -224,6 +230,9 @@ impl Failure {
                 "Put the administrator's name into the API key file (api_username=NAME), or allow --commit full."
             }
             Self::OwnChangesPending { .. } => "Commit or revert them, or use -Y for an object of its own.",
+            Self::NoWayBack(_) => {
+                "Put the administrator's name into the API key file (api_username=NAME), or use --suffix serial, which makes an object of its own."
+            }
             Self::OtherKindOfKey { .. } => {
                 "Use --suffix serial, which makes an object of its own, or --force."
             }

@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod busy;
+mod connect;
 pub mod deliver;
 pub mod failure;
 mod fate;
@@ -14,6 +15,7 @@ pub mod plan;
 pub mod record;
 pub mod request;
 pub mod served;
+mod settle;
 pub mod stopwatch;
 pub mod undo;
 pub mod uses;

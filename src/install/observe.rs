@@ -156,7 +156,7 @@ pub fn replaced(wish: &Wish, candidate: &Holdings, made: &[Made]) -> Vec<String>
 }
 
 /// Commands that old releases don't have are answered with codes 1, 12 or 17.
-fn unless_unknown<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+pub(super) fn unless_unknown<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(Error::Refused(refusal))

@@ -90,11 +90,13 @@ pub fn plan(wish: &Wish, offer: Offer, observed: &Observed, made: &[Made]) -> Re
     }
     let mut notes = notes(wish, observed);
     let outdated = outdated(wish, made);
-    if !outdated.is_empty() && observed.own_changes_beside(wish).is_empty() {
+    let can_be_undone = observed.administrator.is_some() && observed.changes.is_some();
+    if !outdated.is_empty() && can_be_undone && observed.own_changes_beside(wish).is_empty() {
         steps.extend(outdated.into_iter().map(Step::Delete));
     } else if !outdated.is_empty() {
         notes.push(
-            "Older certificates are left: this administrator has other uncommitted changes.".to_owned(),
+            "Older certificates are left: they could not be brought back without losing other changes."
+                .to_owned(),
         );
     }
     let names_itself = steps.iter().any(|step| matches!(step, Step::Import { .. }));
@@ -157,7 +159,17 @@ fn refuse_another_kind_of_key(wish: &Wish, offer: Offer, candidate: &Holdings) -
 
 /// An overwritten object comes back only by reverting all of the administrator's changes.
 fn refuse_what_could_not_be_undone(wish: &Wish, observed: &Observed, replaces: bool) -> Result<(), Failure> {
-    let (true, Some(administrator)) = (replaces, &observed.administrator) else { return Ok(()) };
+    let administrator = match (&observed.administrator, &observed.changes) {
+        _ if !replaces => return Ok(()),
+        (_, None) => return Err(Failure::NoWayBack("the device keeps no journal of changes")),
+        (None, Some(changes)) if changes.is_empty() => return Ok(()),
+        (None, Some(_)) => {
+            return Err(Failure::NoWayBack(
+                "the device does not tell which of the uncommitted changes are ours",
+            ));
+        }
+        (Some(administrator), Some(_)) => administrator,
+    };
     let own = observed.own_changes_beside(wish);
     match own.first() {
         None => Ok(()),

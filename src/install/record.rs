@@ -46,6 +46,9 @@ pub struct Record {
     /// The objects that were made on the device for this name, the latest last: what may be deleted again.
     #[serde(default)]
     pub made: Vec<Made>,
+    /// The places on the device where something may be left that was changed and not committed.
+    #[serde(default)]
+    pub touches: Vec<String>,
     /// How it stands.
     pub state: State,
 }
@@ -239,6 +242,7 @@ mod tests {
             begun: Utc::now(),
             job: None,
             made: Vec::new(),
+            touches: Vec::new(),
             state: State::Owed,
         }
     }

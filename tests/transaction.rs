@@ -1,0 +1,278 @@
+//! A deployment that is disturbed by the device itself, by another administrator, or by its own past.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+mod common;
+
+use std::time::Duration;
+
+use common::pki;
+use common::scene::{Certificates, JANE, Shape, State, command, install, only_jane_is_pending, pending_of};
+use common::trouble::wait_until;
+use common::world::{ADMINISTRATOR, Ended, KEY, NAME, PORTAL, World, print};
+use panos_sim::{Fault, Matcher, What, When, WhenBusy};
+
+const PROFILE: &str = "/config/shared/ssl-tls-service-profile/entry[@name='GP portal']";
+const OWN: &str = "/config/shared/address/entry[@name='own']";
+
+fn scene(shape: Shape) -> World {
+    Certificates::issue().scene(shape, |_| {})
+}
+
+fn slow(shape: Shape) -> World {
+    Certificates::issue().scene(shape, |settings| settings.commit_duration = Duration::from_millis(1500))
+}
+
+fn at(matcher: Matcher, what: What) -> Fault {
+    Fault::new(When::request(matcher), what)
+}
+
+fn poll() -> Matcher {
+    Matcher::typed("op").cmd("<jobs><id>")
+}
+
+/// The commit requests that were sent.
+fn commits(world: &World) -> usize {
+    world.device.requests().iter().filter(|request| request.r#type.as_deref() == Some("commit")).count()
+}
+
+#[track_caller]
+fn is_as_found(world: &World, before: &State) {
+    let now = State::of(&world.device);
+    assert_eq!(now.against(before), "", "these differ; log: {:#?}", world.log());
+    assert!(only_jane_is_pending(&world.device), "{:?}", world.device.pending_changes());
+}
+
+#[track_caller]
+fn completes(world: &World, shape: Shape) {
+    install(world, shape).exits(0);
+    assert!(only_jane_is_pending(&world.device), "{:?}", world.device.pending_changes());
+}
+
+#[test]
+fn a_key_of_another_certificate_is_noticed_before_anybody_is_talked_to() {
+    let world = scene(Shape::Overwrite);
+    let other = world.ca.issue(&pki::Wish::named(NAME).san(NAME));
+    pki::write(&world.path(&format!("{NAME}.key")), other.key_pem().as_bytes(), 0o600);
+    install(&world, Shape::Overwrite).exits(10);
+    assert!(world.device.requests().is_empty());
+}
+
+#[test]
+fn a_refused_upload_leaves_everything_as_it_was() {
+    for shape in [Shape::Fresh, Shape::Overwrite] {
+        let world = scene(shape);
+        let before = State::of(&world.device);
+        let body =
+            b"<response status=\"error\"><msg><line>Import of certificate failed</line></msg></response>";
+        let refusal = What::Body { content_type: "application/xml".into(), body: body.to_vec() };
+        world.device.inject(at(Matcher::typed("import"), refusal).times(2));
+        install(&world, shape).exits(12).says("Import of certificate failed");
+        is_as_found(&world, &before);
+        completes(&world, shape);
+    }
+}
+
+#[test]
+fn a_profile_that_vanishes_after_the_look_is_not_made_anew() {
+    let shape = Shape::Fresh;
+    let world = scene(shape);
+    // The reply to the upload takes its time; meanwhile Jane removes the profile.
+    let slow = What::Drip(Duration::from_millis(10));
+    world.device.inject(at(Matcher::typed("import"), slow).after_effect());
+    let ended = std::thread::scope(|scope| {
+        let run = scope.spawn(|| install(&world, shape));
+        let uploads = |record: &panos_sim::RequestRecord| record.r#type.as_deref() == Some("import");
+        assert!(wait_until(|| world.device.requests().iter().any(uploads)));
+        world.device.delete_from_candidate(JANE, PROFILE).unwrap();
+        run.join().unwrap()
+    });
+    ended.exits(13).says("'GP portal' was removed meanwhile");
+    assert!(!world.device.candidate_xml().contains(PORTAL) && !world.device.candidate_xml().contains(NAME));
+    assert_eq!(pending_of(&world.device, JANE).len(), 2);
+    assert!(pending_of(&world.device, ADMINISTRATOR).is_empty());
+}
+
+#[test]
+fn a_restart_in_the_middle_of_a_commit_is_noticed_and_everything_put_back() {
+    for (shape, keeps_candidate) in [(Shape::Fresh, true), (Shape::Overwrite, true), (Shape::Fresh, false)] {
+        let world = slow(shape);
+        let mut before = State::of(&world.device);
+        let outage = Duration::from_millis(200);
+        world.device.inject(at(poll(), What::Reboot { outage, keeps_candidate }));
+        install(&world, shape).exits(14).says("the commit did not take place");
+        if keeps_candidate {
+            is_as_found(&world, &before);
+        } else {
+            before = before.without_pending();
+            assert_eq!(State::of(&world.device), before);
+            assert_eq!(world.device.pending_changes(), []);
+        }
+        install(&world, shape).exits(0);
+    }
+}
+
+#[test]
+fn a_job_that_vanished_is_judged_by_what_the_device_runs() {
+    let shape = Shape::Overwrite;
+    let world = slow(shape);
+    let before = State::of(&world.device);
+    world.device.inject(at(poll(), What::ForgetJobs));
+    install(&world, shape).exits(14).says("the commit did not take place");
+    is_as_found(&world, &before);
+    completes(&world, shape);
+    // The same after the job was done: there is nothing to be asked, and the certificate runs.
+    let world = scene(shape);
+    world.device.inject(at(poll(), What::ForgetJobs));
+    install(&world, shape).exits(0);
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_found_again_and_not_asked_for_twice() {
+    let shape = Shape::Overwrite;
+    let world = slow(shape);
+    world.device.inject(at(Matcher::typed("commit"), What::Close).after_effect());
+    install(&world, shape).exits(0);
+    assert_eq!(commits(&world), 1);
+    assert!(world.log().iter().any(|line| line.contains("looking up whether the commit was begun")));
+    assert_eq!(world.record()["job"], "1");
+}
+
+#[test]
+fn a_commit_that_never_arrived_is_asked_for_again_but_not_for_ever() {
+    let shape = Shape::Overwrite;
+    let world = scene(shape);
+    world.device.inject(at(Matcher::typed("commit"), What::Close).times(2));
+    install(&world, shape).exits(0);
+    assert_eq!(commits(&world), 3);
+    let world = scene(shape);
+    let before = State::of(&world.device);
+    world.device.inject(at(Matcher::typed("commit"), What::Close).times(u32::MAX));
+    install(&world, shape).exits(14);
+    assert_eq!(commits(&world), 3);
+    is_as_found(&world, &before);
+}
+
+#[test]
+fn a_failing_commit_behind_a_lost_answer_is_a_failure() {
+    let shape = Shape::RefusedCommit;
+    let world = scene(shape);
+    let before = State::of(&world.device);
+    world.device.inject(at(Matcher::typed("commit"), What::Close).after_effect());
+    install(&world, shape).exits(14).says("is invalid");
+    is_as_found(&world, &before);
+}
+
+#[test]
+fn own_earlier_changes_are_not_thrown_away_with_ours() {
+    let world = scene(Shape::Fresh);
+    world.device.add_pending_change(ADMINISTRATOR, OWN, "<fqdn>own.example</fqdn>").unwrap();
+    let before = State::of(&world.device);
+    world.device.fail_next_commit(&["Validation Error:"]);
+    install(&world, Shape::Fresh).exits(14);
+    assert_eq!(State::of(&world.device).against(&before), "", "{:#?}", world.log());
+    assert!(pending_of(&world.device, ADMINISTRATOR).contains(&OWN.to_owned()));
+}
+
+#[test]
+fn what_could_not_be_undone_is_not_begun() {
+    let world = scene(Shape::Overwrite);
+    world.device.add_pending_change(ADMINISTRATOR, OWN, "<fqdn>own.example</fqdn>").unwrap();
+    let before = State::of(&world.device);
+    install(&world, Shape::Overwrite).exits(18).says(OWN).says("Nothing was changed");
+    assert_eq!(State::of(&world.device), before);
+    assert!(!world.device.requests().iter().any(|request| request.r#type.as_deref() == Some("import")));
+}
+
+#[test]
+fn on_an_old_release_the_name_is_learnt_from_what_was_changed() {
+    let certificates = Certificates::issue();
+    let shape = Shape::RefusedCommit;
+    let world = certificates.scene(shape, |settings| settings.marks_own_session = false);
+    let before = State::of(&world.device);
+    // Whose changes are pending can't be told, so an overwritten certificate could not be brought back.
+    install(&world, shape).exits(12).says("does not tell which of the uncommitted changes are ours");
+    assert_eq!(State::of(&world.device), before);
+    // With the name, or without anybody's changes, it can.
+    world.write_key_file(&format!("api_key={KEY}\napi_username={ADMINISTRATOR}\n"));
+    install(&world, shape).exits(14);
+    is_as_found(&world, &before);
+    world.write_key_file(&format!("api_key={KEY}\n"));
+    world.device.commit_as(JANE);
+    world.device.wait_idle(Duration::from_secs(5));
+    let before = State::of(&world.device);
+    world.device.fail_next_commit(&["Validation Error:"]);
+    install(&world, shape).exits(14);
+    assert_eq!(State::of(&world.device), before);
+    // Even where the answer to the upload is lost.
+    world.device.inject(at(Matcher::typed("import"), What::Close).after_effect());
+    install(&world, shape).exits(4);
+    assert_eq!(State::of(&world.device), before);
+    assert_eq!(world.device.pending_changes(), []);
+}
+
+#[test]
+fn a_commit_of_somebody_else_is_waited_for() {
+    for when_busy in [WhenBusy::Queue, WhenBusy::Refuse] {
+        let world = Certificates::issue().scene(Shape::Overwrite, |settings| {
+            settings.commit_duration = Duration::from_millis(1000);
+            settings.when_busy = when_busy;
+        });
+        world.device.commit_as(JANE);
+        install(&world, Shape::Overwrite).exits(0);
+        assert_eq!(world.device.pending_changes(), []);
+    }
+}
+
+#[test]
+fn what_a_dead_run_left_of_another_certificate_is_taken_back() {
+    let certificates = Certificates::issue();
+    let shape = Shape::Management;
+    let world = certificates.scene(shape, |settings| settings.management_profile = None);
+    let serial = |world: &World| {
+        let mut command = command(world, shape);
+        command.args(["--suffix", "serial"]);
+        command
+    };
+    // Dies when its profile is bound, with an object that the next run does not want.
+    world.device.inject(at(Matcher::typed("commit"), What::Silence));
+    let mut dying = serial(&world).spawn().unwrap();
+    assert!(wait_until(|| commits(&world) == 1));
+    dying.kill().unwrap();
+    dying.wait().unwrap();
+    assert_eq!(pending_of(&world.device, ADMINISTRATOR).len(), 2);
+    world.device.clear_faults();
+    let renewed = world.renew();
+    Ended::of(&mut serial(&world)).exits(0);
+    assert_eq!(world.served(), Some(print(&renewed.certificate)));
+    assert_eq!(world.device.running_xml().matches("<entry name=\"gp.example.com_").count(), 1);
+    assert!(only_jane_is_pending(&world.device), "{:?}", world.device.pending_changes());
+    assert!(world.log().iter().any(|line| line.contains("its 2 uncommitted changes were taken back")));
+}
+
+#[test]
+fn what_a_dead_run_left_stays_where_a_revert_would_take_more() {
+    let shape = Shape::Fresh;
+    let world = scene(shape);
+    world.device.inject(at(Matcher::typed("commit"), What::Silence));
+    let mut dying = command(&world, shape).spawn().unwrap();
+    assert!(wait_until(|| commits(&world) == 1));
+    dying.kill().unwrap();
+    dying.wait().unwrap();
+    world.device.clear_faults();
+    world.device.add_pending_change(ADMINISTRATOR, OWN, "<fqdn>own.example</fqdn>").unwrap();
+    install(&world, shape).exits(0);
+    assert!(world.log().iter().any(|line| line.contains("they stay, because 'cert-deploy' has others")));
+    assert!(world.device.running_xml().contains("own.example"));
+}
+
+#[test]
+fn what_was_left_for_a_person_survives_a_failure() {
+    let shape = Shape::Fresh;
+    let world = scene(shape);
+    Ended::of(command(&world, shape).args(["--commit", "none"])).exits(0);
+    let left = State::of(&world.device);
+    world.device.fail_next_commit(&["Validation Error:"]);
+    install(&world, shape).exits(14);
+    assert_eq!(State::of(&world.device), left);
+    completes(&world, shape);
+}
