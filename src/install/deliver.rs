@@ -308,9 +308,8 @@ async fn prove_served(wish: &Wish, bundle: &Bundle, log: &RunLog) -> Result<(), 
         Upload::Pem => bundle
             .chain()
             .iter()
-            .filter_map(|link| link.to_der().ok())
-            .map(|der| Fingerprint::of_der(&der))
-            .collect(),
+            .map(|link| link.to_der().map(|der| Fingerprint::of_der(&der)))
+            .collect::<Result<_, _>>()?,
         // PAN-OS may drop what a container holds besides the leaf.
         Upload::Pkcs12(_) => Vec::new(),
     };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser};
+use tokio::runtime::{Builder, Runtime};
 
 use super::config::ConfigError;
 use super::report;
@@ -140,6 +141,15 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
         let _ = error.print();
         exit.into()
     })
+}
+
+/// The event loop: one thread is enough for waiting, however many devices are waited for.
+///
+/// # Errors
+/// The system's words.
+pub fn event_loop() -> Result<Runtime, BadArguments> {
+    let built = Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| BadArguments::Other(format!("no event loop: {error}")))
 }
 
 /// Tells of a command line that can't be carried out.

@@ -59,8 +59,7 @@ impl Config {
         for (name, options) in file.device {
             let address: Address =
                 name.parse().map_err(|error: BadAddress| bad(harmless(&error.to_string())))?;
-            let chosen = [options.insecure, options.pin.is_some(), !options.ca_file.is_empty()];
-            if chosen.iter().filter(|chosen| **chosen).count() > 1 {
+            if options.trust_choices() > 1 {
                 return Err(bad(format!(
                     "[device.\"{name}\"]: only one of ca-file, pin and insecure can be set"
                 )));

@@ -132,11 +132,9 @@ pub fn main() -> ExitCode {
         Ok(request) => request,
         Err(error) => return arguments::refuse(NAME, &error),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match arguments::event_loop() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            return arguments::refuse(NAME, &BadArguments::Other(format!("no event loop: {error}")));
-        }
+        Err(error) => return arguments::refuse(NAME, &error),
     };
     let live = Live::new();
     let ended = runtime.block_on(run(&arguments, &request, &live));

@@ -77,10 +77,7 @@ fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     let named = Named::of(&arguments.certificate)?;
     let prepared = prepare(arguments, &named)?;
     let records = Records::below(&arguments.place.state_dir);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| BadArguments::Other(format!("no event loop: {error}")))?;
+    let runtime = arguments::event_loop()?;
     if arguments.dry_run {
         return Ok(runtime.block_on(rehearse(arguments, prepared, &records)));
     }

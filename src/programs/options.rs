@@ -150,8 +150,7 @@ impl DeviceOptions {
     /// choice made of three options, so it is taken from one place as a whole.
     #[must_use]
     pub fn over(self, below: Self) -> Self {
-        let chooses_trust = self.insecure || self.pin.is_some() || !self.ca_file.is_empty();
-        let trust = if chooses_trust { &self } else { &below };
+        let trust = if self.trust_choices() > 0 { &self } else { &below };
         let (ca_file, pin, insecure) = (trust.ca_file.clone(), trust.pin.clone(), trust.insecure);
         Self {
             key_file: self.key_file.or(below.key_file),
@@ -172,6 +171,13 @@ impl DeviceOptions {
             served: if self.served.is_empty() { below.served } else { self.served },
             where_used: self.where_used || below.where_used,
         }
+    }
+
+    /// How many of the three ways to trust a device are chosen; more than one is a contradiction.
+    #[must_use]
+    pub fn trust_choices(&self) -> usize {
+        let chosen = [self.insecure, self.pin.is_some(), !self.ca_file.is_empty()];
+        chosen.into_iter().filter(|chosen| *chosen).count()
     }
 
     /// The same options as words of a command line, each `--name=value` so that no value can be taken for
