@@ -224,6 +224,33 @@ fn a_commit_of_somebody_else_is_waited_for() {
 }
 
 #[test]
+fn a_commit_of_somebody_else_that_takes_ours_along_is_waited_for() {
+    let shape = Shape::Fresh;
+    let world = slow(shape);
+    // While the answer to the last change takes its time, Jane commits everything there is.
+    let slow = What::Drip(Duration::from_millis(5));
+    world.device.inject(at(Matcher::typed("config").action("set"), slow).after_effect());
+    let ended = std::thread::scope(|scope| {
+        let run = scope.spawn(|| install(&world, shape));
+        let bound = |record: &panos_sim::RequestRecord| record.action.as_deref() == Some("set");
+        assert!(wait_until(|| world
+            .device
+            .requests()
+            .iter()
+            .any(|record| bound(record) && record.administrator.is_some())));
+        world.device.commit_as(JANE);
+        run.join().unwrap()
+    });
+    ended.exits(0);
+    assert!(
+        world.log().iter().any(|line| line.starts_with("commit: nothing to commit")),
+        "{:#?}",
+        world.log()
+    );
+    assert!(world.served().is_some());
+}
+
+#[test]
 fn what_a_dead_run_left_of_another_certificate_is_taken_back() {
     let certificates = Certificates::issue();
     let shape = Shape::Management;
