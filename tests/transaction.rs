@@ -226,9 +226,9 @@ fn a_commit_of_somebody_else_is_waited_for() {
 #[test]
 fn a_commit_of_somebody_else_that_takes_ours_along_is_waited_for() {
     let shape = Shape::Fresh;
-    let world = slow(shape);
+    let world = scene(shape);
     // While the answer to the last change takes its time, Jane commits everything there is.
-    let slow = What::Drip(Duration::from_millis(5));
+    let slow = What::Drip(Duration::from_millis(1));
     world.device.inject(at(Matcher::typed("config").action("set"), slow).after_effect());
     let ended = std::thread::scope(|scope| {
         let run = scope.spawn(|| install(&world, shape));
@@ -238,6 +238,7 @@ fn a_commit_of_somebody_else_that_takes_ours_along_is_waited_for() {
             .requests()
             .iter()
             .any(|record| bound(record) && record.administrator.is_some())));
+        world.device.set_commit_duration(Duration::from_secs(3));
         world.device.commit_as(JANE);
         run.join().unwrap()
     });
