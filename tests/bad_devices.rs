@@ -7,7 +7,7 @@ mod common;
 
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::pki;
 use common::world::{Ended, GATEWAY, NAME, PORTAL, World, print, settings};
@@ -252,33 +252,78 @@ fn after_a_bad_answer_to_the_commit_nothing_is_claimed_that_is_not_so() {
     });
 }
 
+/// What may come instead of a job, besides.
+fn spoilt_jobs() -> Vec<(&'static str, What)> {
+    let body = |body: &str| What::Body { content_type: "application/xml".into(), body: body.into() };
+    let refusal =
+        |text: &str| body(&format!("<response status=\"error\"><msg><line>{text}</line></msg></response>"));
+    vec![
+        ("a refused key", What::Forbidden),
+        ("400", What::Status(400)),
+        ("403", What::Status(403)),
+        ("a refusal of unknown reason", refusal("Something new")),
+        ("a busy device", refusal("Another commit/validate is in progress")),
+        ("an internal error", body("<response status=\"error\" code=\"11\"/>")),
+        ("a contradiction", body("<response status=\"success\" code=\"12\"><result/></response>")),
+        ("no job", success("")),
+        ("a job without a status", success("<job><id>1</id></job>")),
+        ("another job", success("<job><id>77</id><status>FIN</status><result>FAIL</result></job>")),
+    ]
+}
+
+fn polls() -> When {
+    When::request(Matcher::typed("op").cmd("<jobs><id>"))
+}
+
 #[test]
 fn a_single_bad_answer_while_waiting_for_the_job_does_not_make_a_good_commit_a_failure() {
-    let passing = |name: &str| !matches!(name, "too much" | "404" | "a redirect" | "no status");
-    let polls = || When::request(Matcher::typed("op").cmd("<jobs>"));
-    let cases =
-        spoilt().into_iter().map(|(name, what)| (name.to_owned(), settings(), Fault::new(polls(), what)));
+    let kinds = spoilt().into_iter().chain(spoilt_jobs());
+    let cases = kinds.map(|(name, what)| (name.to_owned(), settings(), Fault::new(polls(), what)));
     at_once(cases.collect(), |name, world, ended| {
-        if passing(name) {
-            let ended = ended.exits(0);
-            assert!(ended.stdout.contains("runs the certificate"), "{name}");
-        }
-        // Whatever was said: the commit itself went well, and nobody has undone it.
-        assert!(world.device.wait_idle(Duration::from_secs(10)));
-        assert!(world.served().is_some(), "{name}");
+        assert_eq!(ended.code, Some(0), "{name}: {ended:#?}");
+        assert!(ended.stdout.contains("runs the certificate"), "{name}");
+        let struck = world.device.requests().iter().filter(|request| request.fault.is_some()).count();
+        assert_eq!(struck, 1, "{name}");
     });
 }
 
 #[test]
 fn bad_answers_to_the_end_of_the_time_leave_the_job_alone_and_say_so() {
-    let polls = When::request(Matcher::typed("op").cmd("<jobs>"));
-    let fault = Fault::new(polls, What::Html).times(u32::MAX);
-    at_once(vec![("HTML".to_owned(), settings(), fault)], |_, world, ended| {
-        let ended = ended.exits(18).says("is not over after 4 seconds; the last question: ");
+    let kinds = spoilt().into_iter().chain(spoilt_jobs());
+    let cases =
+        kinds.map(|(name, what)| (name.to_owned(), settings(), Fault::new(polls(), what).times(u32::MAX)));
+    let begun = Instant::now();
+    at_once(cases.collect(), |name, world, ended| {
+        assert_eq!(ended.code, Some(18), "{name}: {ended:#?}");
+        let ended = ended.says("is not over after 4 seconds; the last question: ");
         ended.says("Look at the job in the device's task manager");
-        assert!(world.record()["job"].is_string());
-        assert!(world.served().is_some());
+        assert!(world.record()["job"].is_string(), "{name}");
+        assert!(world.served().is_some(), "{name}");
+        assert_eq!(world.device.pending_changes(), [], "{name}");
     });
+    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_right_or_key_that_is_gone_ends_the_waiting_at_once() {
+    let body = |body: &str| What::Body { content_type: "application/xml".into(), body: body.into() };
+    for (words, refusal) in [
+        (
+            "'Operational Requests'",
+            "<response status='unauth' code='16'><msg><line>No</line></msg></response>",
+        ),
+        (
+            "Key Expired",
+            "<response status='error' code='400'><result><msg>Key Expired</msg></result></response>",
+        ),
+    ] {
+        let world = World::new();
+        world.device.inject(Fault::new(polls(), body(refusal)));
+        fails(&world, &["-p", PORTAL], 17, &[words]);
+        let asked =
+            |r: &&panos_sim::RequestRecord| r.cmd.as_deref().is_some_and(|c| c.contains("<jobs><id>"));
+        assert_eq!(world.device.requests().iter().filter(asked).count(), 1);
+    }
 }
 
 fn success(result: &str) -> What {

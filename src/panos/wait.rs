@@ -20,13 +20,16 @@ pub enum JobEnd {
     Forgotten,
     /// The time is over and the job is not, or the device gave no answer; the last error, if any.
     StillOpen(Option<Error>),
-    /// The device answers, but not to us any more.
+    /// The device answers, but not to us any more, or for too long with nothing that tells of the job.
     Barred(Error),
 }
 
-/// For how long a refused key may be the fault of an authentication service that starts later than the web
-/// server after a restart.
-const KEY_GRACE: Duration = Duration::from_secs(300);
+/// For how long a device may answer without a word about the job: with a refused key, because the
+/// authentication service starts later than the web server after a restart, or with pages, redirects and
+/// half-made replies of a web server that is not all there yet. A restart takes minutes, so counting answers
+/// would give up too early; what has not come to its senses in this time is not on its way to, and nobody is
+/// to wait for the whole of a long deadline to learn that.
+const GRACE: Duration = Duration::from_secs(300);
 /// The shortest time between two questions.
 const SHORTEST: Duration = Duration::from_millis(450);
 /// The longest time between two questions.
@@ -73,13 +76,41 @@ impl Default for Pace {
     }
 }
 
+/// Whether asking again can't help.
+fn is_final(error: &Error) -> bool {
+    match error {
+        Error::Identity(_) | Error::Setup(_) => true,
+        Error::Refused(refusal) => {
+            matches!(refusal.reason, Reason::KeyExpired | Reason::PermissionMissing(_))
+        }
+        _ => false,
+    }
+}
+
+/// Since when the device answers, and not with the job.
+#[derive(Debug, Default)]
+struct Grace {
+    since: Option<Instant>,
+}
+
+impl Grace {
+    /// Whether this answer is one too many. A device that is away, or visibly about to restart, begins anew.
+    fn is_over(&mut self, error: &Error, now: Instant) -> bool {
+        if error.is_passing() {
+            self.since = None;
+            return false;
+        }
+        now.duration_since(*self.since.get_or_insert(now)) >= GRACE
+    }
+}
+
 impl Session {
     /// Waits for a job to end, telling each state on the way.
     pub async fn wait_for_job(&self, id: &str, deadline: Instant, mut tell: impl FnMut(&Job)) -> JobEnd {
         let begun = Instant::now();
         let mut pace = Pace::new();
         let mut progress = None;
-        let mut key_refused_since = None;
+        let mut grace = Grace::default();
         loop {
             let pause = pace.next(begun.elapsed(), progress);
             // One last question is put at the deadline itself.
@@ -94,21 +125,17 @@ impl Session {
                         JobState::Running => {}
                     }
                     progress = job.progress.as_deref().and_then(|percent| percent.parse().ok());
-                    key_refused_since = None;
+                    grace = Grace::default();
                     None
                 }
                 Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => {
                     return JobEnd::Forgotten;
                 }
-                Err(error) if error.is_passing() => Some(error),
-                Err(Error::Refused(refusal)) if refusal.reason == Reason::InvalidKey => {
-                    let since = *key_refused_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() >= KEY_GRACE {
-                        return JobEnd::Barred(refusal.into());
-                    }
-                    Some(refusal.into())
+                Err(error) if is_final(&error) || grace.is_over(&error, Instant::now()) => {
+                    return JobEnd::Barred(error);
                 }
-                Err(error) => return JobEnd::Barred(error),
+                // The commit goes on, whatever became of one answer.
+                Err(error) => Some(error),
             };
             if last_chance {
                 return JobEnd::StillOpen(trouble);
@@ -120,6 +147,47 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::panos::error::{Operation, Refusal};
+
+    const POLL: Operation = Operation::Op("show jobs");
+
+    fn refused(reason: Reason) -> Error {
+        Refusal { operation: POLL, reason, code: None, lines: Vec::new() }.into()
+    }
+
+    fn status(status: u16) -> Error {
+        Error::Status { operation: POLL, status }
+    }
+
+    #[test]
+    fn only_what_asking_again_cannot_help_is_final() {
+        for reason in [Reason::KeyExpired, Reason::PermissionMissing(None)] {
+            assert!(is_final(&refused(reason.clone())), "{reason:?}");
+        }
+        for reason in [Reason::InvalidKey, Reason::Busy, Reason::Internal, Reason::Malformed, Reason::Other] {
+            assert!(!is_final(&refused(reason.clone())), "{reason:?}");
+        }
+        for other in [status(302), status(404), Error::TooLarge { operation: POLL, limit: 1 }] {
+            assert!(!is_final(&other), "{other}");
+        }
+    }
+
+    #[test]
+    fn answers_without_the_job_are_borne_with_for_five_minutes_on_end() {
+        let begun = Instant::now();
+        let mut grace = Grace::default();
+        let mut at = |seconds: u64, error: &Error| grace.is_over(error, begun + Duration::from_secs(seconds));
+        // One kind after the other is the same restart.
+        assert!(!at(10, &refused(Reason::InvalidKey)));
+        assert!(!at(200, &status(404)));
+        assert!(!at(309, &refused(Reason::Other)));
+        assert!(at(310, &status(302)));
+        // A device that went away in between has begun its restart anew.
+        assert!(!at(400, &status(503)));
+        assert!(!at(500, &status(404)));
+        assert!(!at(799, &status(404)));
+        assert!(at(800, &status(404)));
+    }
 
     /// Asks a job of this duration until its end is seen; how many questions, and how late.
     fn watch(duration: f64, tells_progress: bool) -> (u32, f64) {
