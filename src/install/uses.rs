@@ -37,7 +37,10 @@ pub struct Uses {
 const OTHER_PLACES: [&str; 5] =
     ["certificate-profile", "ssl-decrypt", "global-protect", "rulebase/decryption", "server-profile"];
 
-/// Looks for these names in all places known.
+/// Looks for these names in all places known that can refer to an object of this place.
+///
+/// What is in a virtual system is seen from there only. What is shared is seen from everywhere, except where
+/// a virtual system has an object of the same name: there the name means that one.
 ///
 /// # Errors
 /// A device that fails or refuses.
@@ -46,24 +49,27 @@ pub async fn find(session: &Session, place: &Place, names: &[String]) -> Result<
     if names.is_empty() {
         return Ok(uses);
     }
-    let device = XPath::device();
-    for (base, label) in bases(session, place).await? {
-        if base != place.base() {
-            let profiles = base.clone().step("ssl-tls-service-profile");
-            for profile in read(session, &profiles).await?.iter().flat_map(ServiceProfile::read_all) {
-                let Some(from) = profile.certificate.filter(|name| names.contains(name)) else { continue };
-                let at = profiles.clone().entry(&profile.name)?;
-                let label = format!("SSL/TLS Profile {} ({label})", profile.name);
-                uses.rebindable.push(Use { label, at, element: "certificate", from });
-            }
-        }
-        for other in OTHER_PLACES {
-            let found = read(session, &other.split('/').fold(base.clone(), XPath::step)).await?;
-            let trail = [label.as_str()];
-            found.iter().for_each(|result| mentions(result, names, &trail, &mut uses.others));
-        }
+    let own = place.base();
+    look_below(session, &own, label(place), names, &mut uses.others).await?;
+    if *place != Place::Shared {
+        return Ok(uses);
     }
-    let gateways = device.step("network").step("ike").step("gateway");
+    for (base, vsys) in virtual_systems(session).await? {
+        let hidden = entry_names(session, base.clone().step("certificate")).await?;
+        let names: Vec<String> = names.iter().filter(|name| !hidden.contains(name)).cloned().collect();
+        if names.is_empty() {
+            continue;
+        }
+        let profiles = base.clone().step("ssl-tls-service-profile");
+        for profile in read(session, &profiles).await?.iter().flat_map(ServiceProfile::read_all) {
+            let Some(from) = profile.certificate.filter(|name| names.contains(name)) else { continue };
+            let at = profiles.clone().entry(&profile.name)?;
+            let label = format!("SSL/TLS Profile {} ({vsys})", profile.name);
+            uses.rebindable.push(Use { label, at, element: "certificate", from });
+        }
+        look_below(session, &base, &vsys, &names, &mut uses.others).await?;
+    }
+    let gateways = XPath::device().step("network").step("ike").step("gateway");
     if let Some(result) = read(session, &gateways).await? {
         let container = result.child("gateway").unwrap_or(&result);
         for gateway in container.children_named("entry") {
@@ -71,6 +77,21 @@ pub async fn find(session: &Session, place: &Place, names: &[String]) -> Result<
         }
     }
     Ok(uses)
+}
+
+/// The places below one configuration where the name means something else.
+async fn look_below(
+    session: &Session,
+    base: &XPath,
+    label: &str,
+    names: &[String],
+    others: &mut Vec<String>,
+) -> Result<(), Failure> {
+    for other in OTHER_PLACES {
+        let found = read(session, &other.split('/').fold(base.clone(), XPath::step)).await?;
+        found.iter().for_each(|result| mentions(result, names, &[label], others));
+    }
+    Ok(())
 }
 
 /// Where else on the device profiles of these names are, in words.
@@ -83,7 +104,8 @@ pub async fn places_with_profile(
     names: &[ProfileName],
 ) -> Result<Vec<String>, Failure> {
     let mut found = Vec::new();
-    for (base, label) in bases(session, &Place::Shared).await? {
+    let shared = (Place::Shared.base(), label(&Place::Shared).to_owned());
+    for (base, label) in std::iter::once(shared).chain(virtual_systems(session).await?) {
         if base == place.base() {
             continue;
         }
@@ -97,19 +119,27 @@ pub async fn places_with_profile(
     Ok(found)
 }
 
-/// The shared configuration and each virtual system's, with a word for it.
-async fn bases(session: &Session, place: &Place) -> Result<Vec<(XPath, String)>, Failure> {
-    let mut bases = vec![(place.base(), "shared".to_owned())];
-    let names = read(session, &XPath::device().step("vsys").step("entry").step("@name")).await?;
-    for entry in names.iter().flat_map(Element::children) {
-        if let Some(name) = entry.attribute("name") {
-            let base = XPath::device().step("vsys").entry(name)?;
-            if bases.iter().all(|(known, _)| *known != base) {
-                bases.push((base, name.to_owned()));
-            }
-        }
+/// A word for a place.
+fn label(place: &Place) -> &str {
+    match place {
+        Place::Shared => "shared",
+        Place::Panorama => "Panorama",
+        Place::Vsys(name) => name.as_str(),
     }
-    Ok(bases)
+}
+
+/// Each virtual system's configuration and name.
+async fn virtual_systems(session: &Session) -> Result<Vec<(XPath, String)>, Failure> {
+    let all = XPath::device().step("vsys");
+    let names = entry_names(session, all.clone()).await?;
+    names.into_iter().map(|name| Ok((all.clone().entry(&name)?, name))).collect()
+}
+
+/// The names of a list's entries, without what is in them.
+async fn entry_names(session: &Session, list: XPath) -> Result<Vec<String>, Failure> {
+    let names = read(session, &list.step("entry").step("@name")).await?;
+    let entries = names.iter().flat_map(Element::children);
+    Ok(entries.filter_map(|entry| entry.attribute("name").map(str::to_owned)).collect())
 }
 
 /// Older releases hold the name in `local-certificate` itself, others in a `name` below it.
