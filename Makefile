@@ -4,18 +4,23 @@ CARGO ?= cargo
 
 PREFIX ?= /usr/local
 DESTDIR ?=
+BUILT ?= target/release
+
+PROGRAMS := $(notdir $(basename $(wildcard src/bin/*.rs)))
+UNITS := $(notdir $(wildcard systemd/*))
+SYSTEMD = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
 .PHONY: all install demo test lint bench dependencies clean
 
 all:
 	$(CARGO) build --release
 
-# Starts and enables nothing. The unit names the programs where they really are.
+# Starts and enables nothing. The units name the programs where they really are.
 install:
-	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin target/release/pan_getcert target/release/pan_instcert
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS:%=$(BUILT)/%)
 	install -D -m 644 logrotate/pan_getcert $(DESTDIR)/etc/logrotate.d/pan_getcert
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/bin/|$(PREFIX)/bin/|' systemd/pan_instcert@.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/pan_instcert@.service
+	install -D -m 644 -t $(SYSTEMD) $(UNITS:%=systemd/%)
+	sed -i 's|/usr/bin/|$(PREFIX)/bin/|' $(UNITS:%=$(SYSTEMD)/%)
 
 # What building and testing need from the distribution; says what it installs, and does nothing where all is there.
 dependencies:

@@ -167,42 +167,196 @@ fn wait_until(what: &str, holds: impl Fn() -> bool) {
 
 const UNIT: &str = "pan_instcert@.service";
 
-/// The unit with the built program in the place of the installed one, in a folder of its own.
-fn unit() -> (tempfile::TempDir, PathBuf) {
+/// The program that the timers start, where it is built.
+const CERTCTL: Option<&str> = option_env!("CARGO_BIN_EXE_pan_certctl");
+
+/// All units with the built programs in the place of the installed ones, in a folder of their own.
+fn units() -> (tempfile::TempDir, Vec<PathBuf>) {
+    let instcert = env!("CARGO_BIN_EXE_pan_instcert");
     let folder = tempfile::tempdir().unwrap();
-    let text = std::fs::read_to_string(root().join("systemd").join(UNIT)).unwrap();
-    let installed = "/usr/bin/pan_instcert";
-    assert!(text.contains(&format!("ExecStart={installed} ")), "{text}");
-    let path = folder.path().join(UNIT);
-    std::fs::write(&path, text.replace(installed, env!("CARGO_BIN_EXE_pan_instcert"))).unwrap();
-    (folder, path)
+    let mut units = Vec::new();
+    for entry in std::fs::read_dir(root().join("systemd")).unwrap() {
+        let name = entry.unwrap().file_name();
+        let text = std::fs::read_to_string(root().join("systemd").join(&name)).unwrap();
+        let text =
+            text.replace("ExecStart=/usr/bin/pan_instcert ", &format!("ExecStart={instcert} ")).replace(
+                "ExecStart=/usr/bin/pan_certctl ",
+                &format!("ExecStart={} ", CERTCTL.unwrap_or(instcert)),
+            );
+        assert!(!text.contains("ExecStart=/usr/bin/"), "{text}");
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        units.push(path);
+    }
+    units.sort();
+    (folder, units)
+}
+
+fn services(units: &[PathBuf]) -> Vec<&PathBuf> {
+    let services: Vec<&PathBuf> =
+        units.iter().filter(|path| path.extension().is_some_and(|ending| ending == "service")).collect();
+    assert_eq!(services.len(), 3, "{units:?}");
+    services
 }
 
 #[test]
-fn systemd_finds_no_fault_with_the_unit() {
-    let (_folder, unit) = unit();
+fn systemd_finds_no_fault_with_the_units() {
+    let (_folder, units) = units();
     let arguments = ["verify", "--man=no", "--recursive-errors=yes"];
     let verify = |path: &Path| run("systemd-analyze", &[&arguments[..], &[path.to_str().unwrap()]].concat());
-    let ended = verify(&unit).exits(0);
-    assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""));
+    for unit in &units {
+        let ended = verify(unit).exits(0);
+        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""), "{}", unit.display());
+    }
     // And it would say so if there were one.
-    let text = std::fs::read_to_string(&unit).unwrap();
-    std::fs::write(&unit, text.replace("ProtectSystem=", "ProtectSistem=")).unwrap();
-    verify(&unit).exits(1);
+    for unit in &units {
+        let text = std::fs::read_to_string(unit).unwrap();
+        std::fs::write(unit, text.replace("Description=", "Deskription=")).unwrap();
+        verify(unit).exits(1);
+        std::fs::write(unit, text).unwrap();
+    }
 }
 
 #[test]
-fn the_units_exposure_is_at_most_2() {
-    let (_folder, unit) = unit();
-    let unit = unit.to_str().unwrap();
-    run("systemd-analyze", &["security", "--offline=true", "--threshold=20", unit]).exits(0);
+fn the_services_exposure_is_at_most_2() {
+    let (_folder, units) = units();
+    for unit in services(&units) {
+        let unit = unit.to_str().unwrap();
+        run("systemd-analyze", &["security", "--offline=true", "--threshold=20", unit]).exits(0);
+    }
+}
+
+/// The settings of a unit's section.
+fn section(text: &str, name: &str) -> Vec<String> {
+    let after = text.split_once(&format!("[{name}]\n")).map(|(_, after)| after).unwrap_or_default();
+    let lines = after.lines().take_while(|line| !line.starts_with('['));
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+#[test]
+fn all_services_live_in_one_sandbox_and_write_only_their_log_and_their_state() {
+    let (_folder, units) = units();
+    // What each says for itself is how it is started and ended.
+    let own = ["Type=", "EnvironmentFile=", "ExecStart=", "Timeout", "KillMode=", "SuccessExitStatus="];
+    let sandboxes = services(&units).into_iter().map(|unit| {
+        let mut lines = section(&std::fs::read_to_string(unit).unwrap(), "Service");
+        lines.retain(|line| !own.iter().any(|setting| line.starts_with(setting)));
+        lines
+    });
+    let sandboxes: Vec<Vec<String>> = sandboxes.collect();
+    assert!(sandboxes.iter().all(|sandbox| *sandbox == sandboxes[0]), "{sandboxes:#?}");
+    let has = |line: &str| sandboxes[0].iter().filter(|found| *found == line).count() == 1;
+    let log = Path::new(LOG).parent().unwrap().display();
+    for line in ["ProtectSystem=strict", "StateDirectory=pan_getcert", &format!("ReadWritePaths={log}")] {
+        assert!(has(line), "no {line}");
+    }
+}
+
+#[test]
+fn a_delivery_has_the_time_of_a_long_commit_and_ends_cleanly() {
+    let retry = section(
+        &std::fs::read_to_string(root().join("systemd/pan_certctl-retry.service")).unwrap(),
+        "Service",
+    );
+    let hours = retry.iter().find_map(|line| line.strip_prefix("TimeoutStartSec=")?.strip_suffix('h'));
+    // Half an hour each for the upload's lock, the binding's lock and the commit itself.
+    assert!(hours.unwrap().parse::<u32>().unwrap() >= 2);
+    for line in ["KillMode=mixed", "SuccessExitStatus=SIGTERM"] {
+        assert!(retry.iter().any(|found| found == line), "no {line}");
+    }
+}
+
+#[test]
+fn timers_and_paths_can_be_enabled_and_services_are_started_by_them() {
+    let (_folder, units) = units();
+    for unit in units {
+        let text = std::fs::read_to_string(&unit).unwrap();
+        let wanted_by = section(&text, "Install");
+        match unit.extension().unwrap().to_str().unwrap() {
+            "service" => assert!(wanted_by.is_empty(), "{text}"),
+            "timer" => {
+                assert_eq!(wanted_by, ["WantedBy=timers.target"]);
+                let timer = section(&text, "Timer");
+                assert!(timer.contains(&"Persistent=true".to_owned()), "{text}");
+                assert!(timer.iter().any(|line| line.starts_with("RandomizedDelaySec=")), "{text}");
+                assert!(unit.with_extension("service").exists(), "{}", unit.display());
+            }
+            "path" => {
+                assert_eq!(wanted_by, ["WantedBy=paths.target"]);
+                assert_eq!(section(&text, "Path"), ["PathChanged=/var/lib/pan_getcert/queue"]);
+                assert!(unit.with_extension("service").exists(), "{}", unit.display());
+            }
+            other => panic!("{other}"),
+        }
+    }
+}
+
+#[test]
+fn make_install_puts_everything_in_its_place_and_enables_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let built = Path::new(env!("CARGO_BIN_EXE_pan_instcert")).parent().unwrap();
+    let to = |name: &str, value: &Path| format!("{name}={}", value.display());
+    let arguments = [to("BUILT", built), to("DESTDIR", folder.path()), to("PREFIX", Path::new("/opt/pan"))];
+    let arguments: Vec<&str> = ["-C", root().to_str().unwrap(), "install"]
+        .into_iter()
+        .chain(arguments.iter().map(String::as_str))
+        .collect();
+    run("make", &arguments).exits(0);
+
+    let (mut files, mut folders) = (Vec::new(), vec![folder.path().to_owned()]);
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let entry = entry.unwrap();
+            assert!(!entry.file_type().unwrap().is_symlink(), "enabled: {:?}", entry.path());
+            if entry.path().is_dir() { folders.push(entry.path()) } else { files.push(entry.path()) }
+        }
+    }
+    let names = |below: &str| -> Vec<String> {
+        let found = std::fs::read_dir(root().join(below)).unwrap();
+        found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let programs =
+        names("src/bin").into_iter().map(|file| format!("opt/pan/bin/{}", &file[..file.len() - 3]));
+    let units = names("systemd").into_iter().map(|unit| format!("opt/pan/lib/systemd/system/{unit}"));
+    let mut expected: Vec<PathBuf> = programs
+        .chain(units)
+        .chain(["etc/logrotate.d/pan_getcert".to_owned()])
+        .map(|name| folder.path().join(name))
+        .collect();
+    expected.sort();
+    files.sort();
+    assert_eq!(files, expected);
+    for file in files {
+        let is_program = file.parent().unwrap().ends_with("bin");
+        assert_eq!(mode(&file), if is_program { 0o755 } else { 0o644 }, "{}", file.display());
+        let text = std::fs::read(&file).unwrap();
+        let text = String::from_utf8_lossy(&text[..text.len().min(10_000)]);
+        for start in text.lines().filter_map(|line| line.strip_prefix("ExecStart=")) {
+            assert!(start.starts_with("/opt/pan/bin/pan_"), "{start}");
+        }
+    }
+}
+
+/// What a service starts.
+fn start_of(name: &str) -> String {
+    let (folder, _) = units();
+    let text = std::fs::read_to_string(folder.path().join(name)).unwrap();
+    text.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap().to_owned()
+}
+
+#[test]
+fn what_the_timers_start_is_understood() {
+    let Some(program) = CERTCTL else { return };
+    for unit in ["pan_certctl-retry.service", "pan_certctl-verify.service"] {
+        let start = start_of(unit);
+        let arguments = start.strip_prefix(program).unwrap().split_whitespace();
+        Ended::of(Command::new(program).args(arguments).arg("--help")).exits(0);
+    }
 }
 
 #[test]
 fn every_option_in_the_unit_is_one_of_the_program() {
-    let (_folder, unit) = unit();
-    let text = std::fs::read_to_string(unit).unwrap();
-    let start = text.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let start = start_of(UNIT);
     let world = World::new();
     let words = start.replace("%i", NAME).replace("$DEVICES", &world.target());
     let mut words = words.split_whitespace();
