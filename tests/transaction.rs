@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::pki;
 use common::scene::{Certificates, JANE, Shape, State, command, install, only_jane_is_pending, pending_of};
 use common::trouble::wait_until;
-use common::world::{ADMINISTRATOR, Ended, KEY, NAME, PORTAL, World, print};
+use common::world::{ADMINISTRATOR, Ended, GATEWAY, KEY, NAME, PORTAL, World, print};
 use panos_sim::{Fault, Matcher, What, When, WhenBusy};
 
 const PROFILE: &str = "/config/shared/ssl-tls-service-profile/entry[@name='GP portal']";
@@ -92,6 +92,50 @@ fn a_profile_that_vanishes_after_the_look_is_not_made_anew() {
     assert!(pending_of(&world.device, ADMINISTRATOR).is_empty());
 }
 
+/// Runs a deployment; while the answer to this request takes its time, Jane removes the profile.
+fn without_profile_after(world: &World, shape: Shape, request: When) -> Ended {
+    let slow = What::Drip(Duration::from_millis(3));
+    world.device.inject(Fault::new(request, slow).after_effect());
+    let struck = |record: &panos_sim::RequestRecord| record.fault.is_some() && record.administrator.is_some();
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| install(world, shape));
+        assert!(wait_until(|| world.device.requests().iter().any(struck)));
+        world.device.delete_from_candidate(JANE, PROFILE).unwrap();
+        run.join().unwrap()
+    })
+}
+
+#[test]
+fn a_profile_that_vanishes_in_the_very_moment_of_binding_is_not_left_half_made() {
+    let shape = Shape::Fresh;
+    let world = scene(shape);
+    let before = State::of(&world.device);
+    // The second look at the profiles is the one directly before the binding.
+    let matcher = Matcher::typed("config").action("get").xpath("/config/shared/ssl-tls-service-profile");
+    let ended = without_profile_after(&world, shape, When::Matching { matcher, nth: 2 });
+    assert!(world.device.requests().iter().any(|request| request.action.as_deref() == Some("set")));
+    ended.exits(14).says("GP portal is missing 'protocol-settings'");
+    let now = State::of(&world.device);
+    assert_eq!((&now.running, &now.served), (&before.running, &before.served));
+    assert!(pending_of(&world.device, ADMINISTRATOR).is_empty());
+    // Whether Jane's deletion outlives our revert is for the device to say.
+    let made = |name: &str| now.candidate.matches(&format!("<entry name=\"{name}\">")).count();
+    assert_eq!(now.candidate.matches("<protocol-settings>").count(), made(PORTAL) + made(GATEWAY));
+    assert_eq!(made(NAME), 0);
+}
+
+#[test]
+fn a_deletion_that_nobody_has_committed_is_not_committed_with_ours() {
+    let shape = Shape::Overwrite;
+    let world = scene(shape);
+    let ended = without_profile_after(&world, shape, When::request(Matcher::typed("import")));
+    ended.exits(0);
+    assert!(pending_of(&world.device, JANE).contains(&PROFILE.to_owned()));
+    assert_eq!(pending_of(&world.device, ADMINISTRATOR), Vec::<String>::new());
+    assert!(world.device.running_xml().contains(PORTAL) && !world.device.candidate_xml().contains(PORTAL));
+    assert!(world.served().is_some());
+}
+
 #[test]
 fn a_restart_in_the_middle_of_a_commit_is_noticed_and_everything_put_back() {
     for (shape, keeps_candidate) in [(Shape::Fresh, true), (Shape::Overwrite, true), (Shape::Fresh, false)] {
@@ -135,6 +179,74 @@ fn a_commit_whose_answer_is_lost_is_found_again_and_not_asked_for_twice() {
     assert_eq!(commits(&world), 1);
     assert!(world.log().iter().any(|line| line.contains("looking up whether the commit was begun")));
     assert_eq!(world.record()["job"], "1");
+}
+
+/// A list of jobs as a release tells it that keeps no descriptions.
+fn jobs_without_a_description(status: &str, result: &str) -> What {
+    let job =
+        format!("<job><id>1</id><type>Commit</type><status>{status}</status><result>{result}</result></job>");
+    let body = format!("<response status=\"success\"><result>{job}</result></response>");
+    What::Body { content_type: "application/xml".into(), body: body.into() }
+}
+
+fn job_list() -> Matcher {
+    Matcher::typed("op").cmd("<jobs><all>")
+}
+
+#[test]
+fn a_commit_is_found_again_although_three_answers_in_a_row_are_lost() {
+    let shape = Shape::Overwrite;
+    for lost in [What::Close, What::TruncatedBody, What::Status(502), What::Html] {
+        let world = slow(shape);
+        world.device.inject(at(Matcher::typed("commit"), lost.clone()).after_effect());
+        world.device.inject(at(job_list(), lost.clone()).after_effect().times(2));
+        install(&world, shape).exits(0);
+        let struck = world.device.requests().iter().filter(|request| request.fault.is_some()).count();
+        assert_eq!((struck, commits(&world)), (3, 1), "{lost:?}");
+        assert_eq!(world.record()["job"], "1", "{lost:?}");
+        assert!(only_jane_is_pending(&world.device));
+    }
+}
+
+#[test]
+fn where_descriptions_are_not_kept_the_running_configuration_decides_when_the_commit_is_over() {
+    let shape = Shape::Overwrite;
+    let world = slow(shape);
+    let open = jobs_without_a_description("ACT", "PEND");
+    world.device.inject(at(Matcher::typed("commit"), What::Close).after_effect());
+    world.device.inject(at(job_list(), What::Close).after_effect().times(2));
+    world.device.inject(at(job_list(), open).times(2));
+    install(&world, shape).exits(0);
+    assert_eq!(commits(&world), 1);
+    assert!(world.log().iter().any(|line| line.contains("nothing to commit: \"it runs already\"")));
+    assert!(only_jane_is_pending(&world.device));
+}
+
+#[test]
+fn a_commit_that_runs_on_behind_lost_answers_is_not_told_as_failed() {
+    let shape = Shape::Overwrite;
+    for keeps_description in [true, false] {
+        // Longer than the time allowed.
+        let world =
+            Certificates::issue().scene(shape, |settings| settings.commit_duration = Duration::from_secs(8));
+        world.device.inject(at(Matcher::typed("commit"), What::Close).after_effect());
+        world.device.inject(at(job_list(), What::Close).after_effect().times(2));
+        if !keeps_description {
+            let open = jobs_without_a_description("ACT", "PEND");
+            world.device.inject(at(job_list(), open).times(u32::MAX));
+        }
+        let ended = install(&world, shape);
+        let told = format!("keeps the description: {keeps_description}: {ended:#?}");
+        assert_eq!(ended.code, Some(if keeps_description { 18 } else { 4 }), "{told}");
+        ended.says("is not over after 5 seconds");
+        assert!(world.log().iter().any(|line| line.contains("nothing was put back")), "{told}");
+        assert_eq!(commits(&world), 1, "{told}");
+        // And it comes to its end.
+        world.device.clear_faults();
+        completes(&world, shape);
+        assert_eq!(commits(&world), 1, "{told}");
+        assert!(world.served().is_some());
+    }
 }
 
 #[test]
