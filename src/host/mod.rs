@@ -3,5 +3,6 @@
 pub mod certmonger;
 pub mod keyfile;
 pub mod log;
+pub mod worker;
 
 pub use keyfile::{KeyFile, KeyFileError};

@@ -1,24 +1,154 @@
-//! The way to a device: its key, and whom to trust there.
+//! The way to a device: its key, whom to trust there, and which member of a pair it is that takes the
+//! configuration.
 
 use super::failure::{Doing, Failure};
-use super::request::{Pin, Wish};
+use super::pair::{self, Member};
+use super::patience::Patience;
+use super::request::{Target, Wish};
 use crate::fingerprint::Fingerprint;
 use crate::host::keyfile::KeyFile;
+use crate::panos::error::Error;
+use crate::panos::ha::HaState;
 use crate::panos::session::Session;
+use crate::panos::system::SystemInfo;
+use crate::panos::trust::Trust;
 
-/// A session with the device, nothing being sent yet, and the administrator's name where the key file has it.
+/// A device that answers.
+pub struct Reached {
+    /// Which one.
+    pub target: Target,
+    /// The open session.
+    pub session: Session,
+    /// The administrator's name, where the key file has it.
+    pub user: Option<String>,
+    /// What the device is.
+    pub system: SystemInfo,
+    /// Its part in a pair.
+    pub role: Role,
+    /// What a person should know about the choice.
+    pub notes: Vec<String>,
+}
+
+/// A device's part in a pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// It has no peer, or is spoken to for itself.
+    Alone,
+    /// It takes the configuration for both.
+    Active {
+        /// The other member, where it is known.
+        other: Option<Target>,
+    },
+}
+
+/// A device that has answered, and its state.
+struct Answer {
+    reached: Reached,
+    state: HaState,
+}
+
+/// The device of a wish, or of a pair the active member. Nothing is changed.
 ///
 /// # Errors
-/// No key; a trust that can't be set up.
-pub(super) fn connect(wish: &Wish, wanted: Fingerprint) -> Result<(Session, Option<String>), Failure> {
-    let host = wish.device.host().to_string();
-    let keys = KeyFile::load(&wish.key_file)?;
+/// No key; a trust that can't be set up; a device that can't be reached, is not trusted or refuses; a pair without
+/// an active member.
+pub async fn reach(wish: &Wish, wanted: &[Fingerprint]) -> Result<Reached, Failure> {
+    let first = knock(&wish.target, &wish.patience, wanted).await;
+    let other = match &first {
+        Ok(Answer { state, .. }) if !state.enabled => {
+            let mut reached = first?.reached;
+            reached.notes.extend(wish.peer.as_ref().map(|peer| {
+                let device = &wish.target.device;
+                format!(
+                    "WARNING: {} is named as HA peer, but {device} has no high availability.",
+                    peer.device
+                )
+            }));
+            return Ok(reached);
+        }
+        Ok(Answer { state, .. }) => wish.peer.clone().or_else(|| found_peer(&wish.target, state)),
+        Err(failure) if is_absence(failure) && wish.peer.is_some() => wish.peer.clone(),
+        Err(_) => return first.map(|answer| answer.reached),
+    };
+    let mut answers = vec![(wish.target.clone(), first)];
+    if let (false, Some(other)) = (is_active(&answers[0].1), other.clone()) {
+        let second = knock(&other, &wish.patience, wanted).await;
+        answers.push((other, second));
+    }
+    let members: Vec<Member> = answers.iter().map(|(target, answer)| member(target, answer)).collect();
+    let chosen = pair::choose(&members)?.index();
+    let mut reached = answers.swap_remove(chosen).1?.reached;
+    let rest = answers.pop().map(|(target, _)| target);
+    if let Some(passed_over) = members.iter().take(chosen).last() {
+        let device = &reached.target.device;
+        reached.notes.push(format!("{passed_over}; {device} is active and takes the configuration."));
+    }
+    reached.role = Role::Active { other: rest.or(other) };
+    Ok(reached)
+}
+
+fn is_active(answer: &Result<Answer, Failure>) -> bool {
+    answer.as_ref().is_ok_and(|answer| pair::is_active(&answer.state))
+}
+
+/// One device for itself, whatever part it has in a pair.
+///
+/// # Errors
+/// As [`reach`].
+pub(super) async fn reach_alone(
+    target: &Target,
+    patience: &Patience,
+    wanted: &[Fingerprint],
+) -> Result<Reached, Failure> {
+    let session_and_user = connect(target, patience, wanted)?;
+    greet(target, session_and_user).await
+}
+
+async fn knock(target: &Target, patience: &Patience, wanted: &[Fingerprint]) -> Result<Answer, Failure> {
+    let reached = reach_alone(target, patience, wanted).await?;
+    let state =
+        pair::known(reached.session.ha_state().await).map_err(Failure::while_doing(Doing::Looking))?;
+    Ok(Answer { reached, state })
+}
+
+fn connect(
+    target: &Target,
+    patience: &Patience,
+    wanted: &[Fingerprint],
+) -> Result<(Session, Option<String>), Failure> {
+    let host = target.device.host().to_string();
+    let keys = KeyFile::load(&target.key_file)?;
     let key = keys.key_for(&host)?;
-    let session = Session::new(&wish.device, &wish.trust, key, wish.patience.limits)
+    let session = Session::new(&target.device, &target.trust, key, patience.limits)
         .map_err(Failure::while_doing(Doing::Looking))?;
-    if wish.pin == Pin::Remembered {
+    if let Trust::Pinned(_) = target.trust {
         // A run that died may have given it to the management interface; nobody else has its key.
-        session.also_accept(wanted);
+        wanted.iter().for_each(|certificate| session.also_accept(*certificate));
     }
     Ok((session, keys.username_for(&host).map(str::to_owned)))
+}
+
+async fn greet(target: &Target, (session, user): (Session, Option<String>)) -> Result<Reached, Failure> {
+    let system = session.system_info().await.map_err(Failure::while_doing(Doing::Looking))?;
+    let (target, role) = (target.clone(), Role::Alone);
+    Ok(Reached { target, session, user, system, role, notes: Vec::new() })
+}
+
+/// The peer as the device itself names it, reached in the same way. A pin is of no use there.
+fn found_peer(target: &Target, state: &HaState) -> Option<Target> {
+    let device = Member { device: target.device.clone(), state: Ok(state.clone()) }.peer()?;
+    Some(Target { device, ..target.clone() })
+}
+
+/// Whether a device may be away, and its peer active. One that answers, and refuses, is for a person to look at.
+fn is_absence(failure: &Failure) -> bool {
+    matches!(failure, Failure::Device { error, .. } if error.is_passing() && !matches!(error, Error::Refused(_)))
+}
+
+fn member(target: &Target, answer: &Result<Answer, Failure>) -> Member {
+    let state = match answer {
+        Ok(answer) => Ok(answer.state.clone()),
+        Err(failure) => Err(failure.to_string()),
+    };
+    Member { device: target.device.clone(), state }
 }

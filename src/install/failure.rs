@@ -1,13 +1,55 @@
 //! Why an installation did not end well: each with its exit code, what happened, and what to do next.
 
+use std::borrow::Borrow;
+
+use serde::{Deserialize, Serialize};
+
 use crate::certificate::{BundleError, Pkcs12Error};
 use crate::error::Exit;
 use crate::host::keyfile::KeyFileError;
 use crate::install::names::{ObjectName, ProfileName};
-use crate::install::record::RecordError;
+use crate::install::pair::NoActivePeer;
+use crate::install::record::{LockError, RecordError};
 use crate::install::served::NotServed;
 use crate::panos::error::{Error, Reason};
 use crate::panos::xpath::Unquotable;
+
+/// Who can mend a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mender {
+    /// Trying again may help.
+    Time,
+    /// Somebody has to do something.
+    Person,
+    /// What was ordered can't be: nothing is owed.
+    Nobody,
+}
+
+/// A failure in words, as it is told and recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{what}")]
+pub struct Problem {
+    /// The exit code.
+    pub exit: Exit,
+    /// What happened.
+    pub what: String,
+    /// What to do next, where there is something to say.
+    pub advice: Option<String>,
+    /// Who can mend it.
+    pub mended_by: Mender,
+}
+
+impl From<&Failure> for Problem {
+    fn from(failure: &Failure) -> Self {
+        Self {
+            exit: failure.exit(),
+            what: failure.to_string(),
+            advice: failure.advice(),
+            mended_by: failure.mended_by(),
+        }
+    }
+}
 
 /// What was being done when a device failed us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +79,12 @@ pub enum Failure {
         what: String,
         /// What to do about it.
         advice: Option<String>,
+        /// Who can mend it: nobody where it says so in so many words.
+        mended_by: Mender,
     },
+    /// The record that was just written is gone.
+    #[error("the installation record is gone: somebody has removed it")]
+    NoRecord,
     /// No PKCS#12 could be made.
     #[error(transparent)]
     Pkcs12(#[from] Pkcs12Error),
@@ -50,6 +97,9 @@ pub enum Failure {
     /// The record can't be kept: then nothing is begun.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The device can't be reserved: then nothing is begun.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// A name with both kinds of quotes.
     #[error(transparent)]
     Unquotable(#[from] Unquotable),
@@ -60,6 +110,20 @@ pub enum Failure {
         name: ObjectName,
         /// The limit in characters.
         limit: usize,
+    },
+    /// A pair of which nobody can be configured. Nothing was changed.
+    #[error(transparent)]
+    NoActivePeer(#[from] NoActivePeer),
+    /// The active member of a pair runs the certificate; the other one, whose management interface is to
+    /// present it as well, does not.
+    #[error(
+        "the active member of the HA pair runs the certificate, but its peer {device} does not: {failure}"
+    )]
+    Peer {
+        /// The other member.
+        device: String,
+        /// Why not.
+        failure: Box<Failure>,
     },
     /// The device did not do as asked.
     #[error("{}{error}", while_(.doing))]
@@ -153,6 +217,39 @@ pub enum Failure {
     /// The device runs the certificate, and an endpoint shows something else.
     #[error("the device runs the new certificate, but {0}")]
     NotServed(Box<NotServed>),
+    /// As before; and because the endpoint had been answering, the profiles were given back what they had.
+    #[error(
+        "the device ran the new certificate, but {0}. The profiles were bound back, and that was committed"
+    )]
+    BoundBack(Box<NotServed>),
+}
+
+/// Why a deployment of several certificates came to nothing.
+#[derive(Debug)]
+pub struct Stop {
+    /// The failure.
+    pub failure: Failure,
+    /// The certificate that is to blame for it, by its place among them, where the others could go on without it.
+    pub at: Option<usize>,
+}
+
+impl Stop {
+    /// A failure that came up at this certificate.
+    pub fn of(at: usize) -> impl Fn(Failure) -> Self {
+        move |failure| Self { at: failure.is_the_certificates().then_some(at), failure }
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self { failure, at: None }
+    }
+}
+
+impl Borrow<Failure> for Stop {
+    fn borrow(&self) -> &Failure {
+        &self.failure
+    }
 }
 
 fn while_(doing: &Doing) -> &'static str {
@@ -199,14 +296,20 @@ impl Failure {
             Self::Bundle(_) | Self::Pkcs12(_) | Self::Pem(_) => Exit::Certificate,
             Self::Certmonger { .. } => Exit::Certmonger,
             Self::Key(_) | Self::AdministratorUnknown => Exit::Key,
-            Self::Record(_) | Self::Unquotable(_) | Self::NameTooLong { .. } => Exit::Usage,
+            Self::NoRecord
+            | Self::Record(_)
+            | Self::Lock(_)
+            | Self::Unquotable(_)
+            | Self::NameTooLong { .. } => Exit::Usage,
+            Self::NoActivePeer(_) => Exit::NoActivePeer,
+            Self::Peer { failure, .. } => failure.exit(),
             Self::Device { doing, error } => of_device(*doing, error),
             Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => Exit::Rebind,
             Self::OwnChangesPending { .. } | Self::CommitOpen { .. } => Exit::Busy,
             Self::NotTaken(_) | Self::OtherKindOfKey { .. } | Self::NoWayBack(_) => Exit::Upload,
             Self::CommitFailed { .. } | Self::NotCommitted(_) => Exit::Commit,
             Self::CommitUnknown { .. } | Self::NotPutBack(_) => Exit::Device,
-            Self::NotRunning(_) | Self::NotServed(_) => Exit::Unproven,
+            Self::NotRunning(_) | Self::NotServed(_) | Self::BoundBack(_) => Exit::Unproven,
         }
     }
 
@@ -217,7 +320,13 @@ impl Failure {
             Self::Bundle(error) => return error.advice(),
             Self::Certmonger { advice, .. } => return advice.clone(),
             Self::Key(error) => return error.advice(),
-            Self::Record(_) => "Run it with sudo, or name a folder of your own with --state-dir.",
+            Self::Record(_) | Self::Lock(_) => {
+                "Run it with sudo, or name a folder of your own with --state-dir."
+            }
+            Self::NoActivePeer(_) => {
+                "Look at the HA state of both; name the other member with --ha-peer, so that whichever is active is found. Nothing was changed."
+            }
+            Self::Peer { failure, .. } => return failure.advice(),
             Self::NameTooLong { .. } => "Give a shorter name with -n.",
             Self::Device { error, .. } => return advice_for(error),
             Self::ProfilesMissing { elsewhere, .. } if !elsewhere.is_empty() => {
@@ -237,7 +346,7 @@ impl Failure {
                 "Use --suffix serial, which makes an object of its own, or --force."
             }
             Self::NotTaken(_) => "Look into the device's system log, then run it again.",
-            Self::NotServed(_) => {
+            Self::NotServed(_) | Self::BoundBack(_) => {
                 "Check that this endpoint uses one of the profiles, and that it can be reached from here."
             }
             Self::NotRunning(_) => {
@@ -252,6 +361,49 @@ impl Failure {
             _ => return None,
         };
         Some(text.to_owned())
+    }
+
+    /// Who can mend it.
+    #[must_use]
+    pub fn mended_by(&self) -> Mender {
+        let persons = match self {
+            Self::Certmonger { mended_by, .. } => return *mended_by,
+            Self::Bundle(_) | Self::Pem(_) | Self::Key(_) | Self::Unquotable(_) => true,
+            Self::AdministratorUnknown | Self::NameTooLong { .. } | Self::OtherKindOfKey { .. } => true,
+            Self::NoWayBack(_) | Self::ProfilesMissing { .. } => true,
+            Self::NotServed(_) | Self::BoundBack(_) => true,
+            Self::Peer { failure, .. } => failure.mended_by() == Mender::Person,
+            Self::Device { error: Error::Identity(_) | Error::Setup(_), .. } => true,
+            Self::Device { error: Error::Refused(refusal), .. } => matches!(
+                refusal.reason,
+                Reason::InvalidKey | Reason::KeyExpired | Reason::PermissionMissing(_)
+            ),
+            _ => false,
+        };
+        if persons { Mender::Person } else { Mender::Time }
+    }
+
+    /// Whether the trouble lies with one certificate and not with the device as a whole.
+    #[must_use]
+    pub fn is_the_certificates(&self) -> bool {
+        match self {
+            Self::Bundle(_) | Self::Pkcs12(_) | Self::Pem(_) | Self::NotTaken(_) => true,
+            Self::Unquotable(_) | Self::NameTooLong { .. } | Self::OtherKindOfKey { .. } => true,
+            Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => true,
+            Self::NoWayBack(_) | Self::OwnChangesPending { .. } => true,
+            Self::Device { doing: Doing::Uploading | Doing::Binding, error: Error::Refused(refusal) } => {
+                !matches!(
+                    refusal.reason,
+                    Reason::InvalidKey
+                        | Reason::KeyExpired
+                        | Reason::PermissionMissing(_)
+                        | Reason::Locked(_)
+                        | Reason::Busy
+                        | Reason::SessionTimedOut
+                )
+            }
+            _ => false,
+        }
     }
 
     /// Wraps a device's error with what was being done.

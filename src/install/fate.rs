@@ -1,18 +1,18 @@
 //! What became of a commit whose answer got lost or whose job is gone: looked up, never guessed.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::failure::{Doing, Failure};
-use super::observe::{self, Observed};
-use super::request::Wish;
+use super::patience::Patience;
 use super::undo::Aftermath;
-use crate::fingerprint::Fingerprint;
+use super::verify::Goal;
 use crate::panos::commit::Commit;
 use crate::panos::error::Error;
 use crate::panos::job::{Job, JobState};
 use crate::panos::session::Session;
 use crate::panos::wait::JobEnd;
-use crate::panos::xpath::Place;
 
 /// What became of a commit request.
 pub(super) enum Fate {
@@ -28,19 +28,19 @@ pub(super) enum Fate {
 pub(super) struct Inquiry<'a> {
     /// The device.
     pub(super) session: &'a Session,
-    /// What is wanted.
-    pub(super) wish: &'a Wish,
-    /// Where it is wanted.
-    pub(super) place: &'a Place,
-    /// The certificate that is wanted.
-    pub(super) wanted: Fingerprint,
+    /// What the device is to run.
+    pub(super) goals: &'a [Goal],
+    /// How long to insist.
+    pub(super) patience: &'a Patience,
+    /// The time that is allowed for it all, for messages.
+    pub(super) time: Duration,
 }
 
 impl Inquiry<'_> {
     /// Looks up what became of a commit request that got no answer: our job is known by the run's id in its
     /// description, and where there is none, the running configuration decides.
     pub(super) async fn fate(&self, commit: &Commit, deadline: Instant) -> Result<Fate, Failure> {
-        let jobs = jobs(self.session, self.wish).await?;
+        let jobs = jobs(self.session, self.patience).await?;
         let ours = |job: &&Job| {
             job.description.as_deref().is_some_and(|description| description.contains(&commit.description))
         };
@@ -68,45 +68,30 @@ impl Inquiry<'_> {
 
     /// What the device's running configuration lacks, once no job can change it any more.
     async fn lack(&self, deadline: Instant) -> Result<Option<String>, Failure> {
-        await_commits(self.session, self.wish, deadline, |_| true).await?;
-        let (place, wish) = (self.place, self.wish);
-        let running =
-            wish.patience.insist(async || observe::running(self.session, place, wish).await).await?;
-        Ok(running.lacks(wish, self.wanted))
+        await_commits(self.session, self.patience, (self.time, deadline), |_| true).await?;
+        for goal in self.goals {
+            let lack = self.patience.insist(async || goal.lack(self.session).await).await?;
+            if lack.is_some() {
+                return Ok(lack);
+            }
+        }
+        Ok(None)
     }
 }
 
-async fn jobs(session: &Session, wish: &Wish) -> Result<Vec<Job>, Failure> {
+async fn jobs(session: &Session, patience: &Patience) -> Result<Vec<Job>, Failure> {
     let committing = Failure::while_doing(Doing::Committing);
-    wish.patience.insist(async || session.jobs().await.map_err(committing)).await
-}
-
-/// Waits for commits of this administrator: a run that died may have left one, and what it will change must
-/// not be looked at before. Whether there was any.
-///
-/// # Errors
-/// As [`await_commits`]. Nothing was changed.
-pub(super) async fn await_own_commits(
-    session: &Session,
-    wish: &Wish,
-    observed: &Observed,
-) -> Result<bool, Failure> {
-    // A commit's changes are pending until it is over.
-    if observed.own_changes().is_empty() {
-        return Ok(false);
-    }
-    let deadline = Instant::now() + wish.commit_timeout;
-    await_commits(session, wish, deadline, |job| job.user == observed.administrator).await
+    patience.insist(async || session.jobs().await.map_err(committing)).await
 }
 
 /// Waits until no commit of these is open, the one after a restart included; whether any was.
 ///
 /// # Errors
-/// A job that is not over in time; a device that fails or refuses.
+/// A job that is not over in time; a device that fails or refuses. Nothing was changed.
 pub(super) async fn await_commits(
     session: &Session,
-    wish: &Wish,
-    deadline: Instant,
+    patience: &Patience,
+    (time, deadline): (Duration, Instant),
     of: impl Fn(&Job) -> bool,
 ) -> Result<bool, Failure> {
     let mut waited = false;
@@ -114,15 +99,12 @@ pub(super) async fn await_commits(
         // Entries of failed jobs have no status.
         let is_open = |job: &Job| job.status.is_some() && job.state() == JobState::Running;
         let commits = |job: &Job| matches!(job.kind.as_deref(), Some("Commit" | "AutoCom")) && of(job);
-        let open = jobs(session, wish).await?.into_iter().find(|job| is_open(job) && commits(job));
+        let open = jobs(session, patience).await?.into_iter().find(|job| is_open(job) && commits(job));
         let Some(id) = open.and_then(|job| job.id) else { return Ok(waited) };
         waited = true;
         tracing::debug!("job {id} is waited for");
-        let open = |error: Option<Error>| Failure::CommitOpen {
-            job: id.clone(),
-            seconds: wish.commit_timeout.as_secs(),
-            error,
-        };
+        let open =
+            |error: Option<Error>| Failure::CommitOpen { job: id.clone(), seconds: time.as_secs(), error };
         match session.wait_for_job(&id, deadline, |_| {}).await {
             JobEnd::Done(_) | JobEnd::Failed(_) | JobEnd::Forgotten => {}
             JobEnd::StillOpen(error) => return Err(open(error)),

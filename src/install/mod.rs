@@ -2,21 +2,25 @@
 
 pub mod apply;
 pub mod busy;
-mod connect;
+pub mod commit;
+pub mod connect;
 pub mod deliver;
 pub mod failure;
 mod fate;
 pub mod known_devices;
+pub mod look;
 pub mod names;
 pub mod observe;
 pub mod pair;
 pub mod patience;
 pub mod plan;
+mod proof;
 pub mod record;
 pub mod request;
 pub mod served;
 mod settle;
 pub mod stopwatch;
+mod transact;
 pub mod undo;
 pub mod uses;
 pub mod verify;

@@ -13,18 +13,26 @@ use crate::panos::session::Session;
 use crate::panos::system::SystemInfo;
 use crate::panos::xml::Element;
 use crate::panos::xpath::Place;
+use crate::panos::xpath::Unquotable;
 
-/// What a device was seen to be, to have and to run.
+/// What matters about a device as a whole.
 #[derive(Debug, Clone)]
-pub struct Observed {
-    /// The device itself.
-    pub system: SystemInfo,
-    /// Where its certificates and profiles live.
-    pub place: Place,
-    /// The API administrator's name, where it could be learnt.
+pub struct Situation {
+    /// The API administrator's name, where it is known.
     pub administrator: Option<String>,
+    /// Whether the device was asked for that name.
+    pub asked: bool,
+    /// The name that stands in the key file. It may be wrong, so the device's own word is better.
+    pub user: Option<String>,
     /// Everybody's pending changes; nothing where the device keeps no journal.
     pub changes: Option<Vec<PendingChange>>,
+}
+
+/// What a device was seen to have and to run of one wish.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// Where its certificates and profiles live.
+    pub place: Place,
     /// The candidate configuration.
     pub candidate: Holdings,
     /// The running configuration: read only where the candidate has all that is wanted.
@@ -89,35 +97,86 @@ impl Holdings {
     }
 }
 
-/// What the first question to a device tells.
+impl Situation {
+    /// The pending changes, whoever made them.
+    ///
+    /// # Errors
+    /// A device that fails or refuses.
+    pub async fn look(session: &Session, user: Option<String>) -> Result<Self, Failure> {
+        let look = Failure::while_doing(Doing::Looking);
+        let changes = unless_unknown(session.pending_changes().await).map_err(look)?;
+        Ok(Self { administrator: None, asked: false, user, changes })
+    }
+
+    /// Asks for the administrator's name, unless that was done before.
+    ///
+    /// # Errors
+    /// A device that fails or refuses.
+    pub async fn learn_name(&mut self, session: &Session) -> Result<(), Failure> {
+        if !self.asked && self.administrator.is_none() {
+            let look = Failure::while_doing(Doing::Looking);
+            let told = unless_unknown(session.own_name().await).map_err(look)?.flatten();
+            self.administrator = told.or_else(|| self.user.clone());
+            self.asked = true;
+        }
+        Ok(())
+    }
+
+    /// The API administrator's own pending changes.
+    #[must_use]
+    pub fn own_changes(&self) -> Vec<&PendingChange> {
+        let Some(administrator) = &self.administrator else { return Vec::new() };
+        self.changes.iter().flatten().filter(|change| change.owner == *administrator).collect()
+    }
+
+    /// The same without those in these places, which a deployment is about: what a run that died has left.
+    #[must_use]
+    pub fn own_changes_beside(&self, places: &[String]) -> Vec<&PendingChange> {
+        let beside = |change: &&PendingChange| !places.iter().any(|place| change.xpath.starts_with(place));
+        self.own_changes().into_iter().filter(beside).collect()
+    }
+
+    /// The pending changes of others.
+    #[must_use]
+    pub fn foreign_changes(&self) -> Vec<&PendingChange> {
+        let own = self.administrator.as_deref();
+        self.changes.iter().flatten().filter(|change| Some(change.owner.as_str()) != own).collect()
+    }
+}
+
+/// Where a wish's certificate and profiles live on this device.
+#[must_use]
+pub fn place_of(wish: &Wish, system: &SystemInfo) -> Place {
+    wish.vsys.clone().map_or_else(|| system.own_place(), Place::Vsys)
+}
+
+/// The places that a wish is about, as they stand in a device's journal of changes.
 ///
 /// # Errors
-/// A device that can't be reached, is not trusted or refuses; a name it could not take.
-pub async fn greet(session: &Session, wish: &Wish) -> Result<SystemInfo, Failure> {
-    let system = session.system_info().await.map_err(Failure::while_doing(Doing::Looking))?;
+/// A name with both kinds of quotes.
+pub fn places_of(wish: &Wish, system: &SystemInfo) -> Result<Vec<String>, Unquotable> {
+    let place = place_of(wish, system);
+    let object = place.certificate(wish.object.as_str());
+    let profiles = wish.profiles.iter().map(|name| place.profile(name.as_str()));
+    std::iter::once(object).chain(profiles).map(|path| path.map(|path| path.to_string())).collect()
+}
+
+/// What the device has and runs of a wish.
+///
+/// # Errors
+/// A name the device could not take; a profile that is not there; a device that fails or refuses.
+pub async fn observe(
+    session: &Session,
+    wish: &Wish,
+    system: &SystemInfo,
+    wanted: Fingerprint,
+    made: &[Made],
+) -> Result<Observed, Failure> {
     let limit = system.name_limit();
     if wish.object.as_str().len() > limit {
         return Err(Failure::NameTooLong { name: wish.object.clone(), limit });
     }
-    Ok(system)
-}
-
-/// Everything else.
-///
-/// # Errors
-/// A device that fails or refuses.
-pub async fn observe(
-    session: &Session,
-    wish: &Wish,
-    system: SystemInfo,
-    wanted: Fingerprint,
-    user_of_key: Option<&str>,
-    made: &[Made],
-) -> Result<Observed, Failure> {
-    let look = Failure::while_doing(Doing::Looking);
-    let place = wish.vsys.clone().map_or_else(|| system.own_place(), Place::Vsys);
-    let administrator = unless_unknown(session.own_name().await).map_err(look)?.flatten();
-    let changes = unless_unknown(session.pending_changes().await).map_err(look)?;
+    let place = place_of(wish, system);
     let candidate = candidate(session, &place, wish).await?;
     let running = match candidate.lacks(wish, wanted) {
         None => Some(running(session, &place, wish).await?),
@@ -128,10 +187,11 @@ pub async fn observe(
     }
     let uses = match wish.rebind {
         Rebind::Named => Uses::default(),
-        Rebind::WhereUsed => uses::find(session, &place, &replaced(wish, &candidate, made)).await?,
+        Rebind::WhereUsed => {
+            uses::find(session, &place, &replaced(wish, &candidate, made), &wish.object).await?
+        }
     };
-    let administrator = administrator.or_else(|| user_of_key.map(str::to_owned));
-    Ok(Observed { system, place, administrator, changes, candidate, running, uses })
+    Ok(Observed { place, candidate, running, uses })
 }
 
 /// A missing profile is often one of a virtual system, or of the device as a whole: then it is said where it is.

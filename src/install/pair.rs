@@ -47,18 +47,10 @@ pub struct NoActivePeer {
 }
 
 impl Member {
-    /// A member with what became of [`Session::ha_state`]. A device that does not know the question has no
-    /// high availability.
+    /// A member with what became of [`Session::ha_state`].
     #[must_use]
     pub fn new(device: &Address, answer: Result<HaState, Error>) -> Self {
-        let state = match answer {
-            Err(Error::Refused(refusal))
-                if matches!(refusal.reason, Reason::UnknownCommand | Reason::Invalid) =>
-            {
-                Ok(HaState::off())
-            }
-            other => other.map_err(|error| error.to_string()),
-        };
+        let state = known(answer).map_err(|error| error.to_string());
         Self { device: device.clone(), state }
     }
 
@@ -89,9 +81,24 @@ impl fmt::Display for Member {
     }
 }
 
+/// A device that does not know the question has no high availability.
+///
+/// # Errors
+/// Any other error.
+pub(super) fn known(answer: Result<HaState, Error>) -> Result<HaState, Error> {
+    match answer {
+        Err(Error::Refused(refusal))
+            if matches!(refusal.reason, Reason::UnknownCommand | Reason::Invalid) =>
+        {
+            Ok(HaState::off())
+        }
+        other => other,
+    }
+}
+
 /// Whether a device takes the configuration for the pair: `active` or `active-primary` of firewalls,
 /// `primary-active` or `secondary-active` of Panorama. `active-secondary` is not: it follows the primary.
-fn is_active(state: &HaState) -> bool {
+pub(super) fn is_active(state: &HaState) -> bool {
     let local = state.local.as_deref().unwrap_or_default().trim().to_ascii_lowercase();
     state.enabled && (matches!(local.as_str(), "active" | "active-primary") || local.ends_with("-active"))
 }

@@ -1,5 +1,6 @@
 //! Patience: how long a device may be silent, and when it is asked once more.
 
+use std::borrow::Borrow;
 use std::time::Duration;
 
 use super::failure::Failure;
@@ -15,6 +16,8 @@ pub struct Patience {
     pub pauses: Vec<Duration>,
     /// How long an endpoint may take to show the new certificate.
     pub served: Duration,
+    /// How long an HA peer may take to get the new configuration.
+    pub sync: Duration,
 }
 
 impl Default for Patience {
@@ -22,7 +25,12 @@ impl Default for Patience {
     /// run should not wait that long for a candidate configuration.
     fn default() -> Self {
         let pauses = [200, 1_000, 3_000, 10_000, 30_000].map(Duration::from_millis).to_vec();
-        Self { limits: Limits::default(), pauses, served: Duration::from_secs(60) }
+        Self {
+            limits: Limits::default(),
+            pauses,
+            served: Duration::from_secs(60),
+            sync: Duration::from_secs(120),
+        }
     }
 }
 
@@ -33,11 +41,15 @@ impl Patience {
     ///
     /// # Errors
     /// The last failure.
-    pub async fn insist<T>(&self, mut ask: impl AsyncFnMut() -> Result<T, Failure>) -> Result<T, Failure> {
+    pub async fn insist<T, E: Borrow<Failure>>(
+        &self,
+        mut ask: impl AsyncFnMut() -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut pauses = self.pauses.iter();
         loop {
             match (ask().await, pauses.next()) {
-                (Err(failure), Some(pause)) if may_pass(&failure) => {
+                (Err(error), Some(pause)) if may_pass(error.borrow()) => {
+                    let failure: &Failure = error.borrow();
                     tracing::debug!("{failure}; asking again in {} ms", pause.as_millis());
                     tokio::time::sleep(*pause).await;
                 }

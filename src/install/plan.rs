@@ -2,14 +2,14 @@
 
 use super::failure::Failure;
 use super::names::ObjectName;
-use super::observe::{self, Holdings, Observed};
+use super::observe::{self, Holdings, Observed, Situation};
 use super::record::Made;
 use super::request::{CommitScope, Existing, Rebind, Wish};
 use super::uses::Use;
 use crate::certificate::KeyAlgorithm;
 use crate::fingerprint::Fingerprint;
 use crate::panos::certificates::ServiceProfile;
-use crate::panos::changes::PendingChange;
+use crate::panos::xpath::{Place, Unquotable};
 
 /// How many pending changes of others are told one by one.
 const FOREIGN_TOLD: usize = 10;
@@ -62,11 +62,19 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
-/// Decides. `made` are the objects this program made on the device for the same name, the latest last.
+/// Decides. `made` are the objects this program made on the device for the same name, the latest last; `places`
+/// is all that the deployment is about: this wish, and those that are fulfilled together with it.
 ///
 /// # Errors
 /// A state that could not be put back after a failure. Nothing was changed.
-pub fn plan(wish: &Wish, offer: Offer, observed: &Observed, made: &[Made]) -> Result<Plan, Failure> {
+pub fn plan(
+    wish: &Wish,
+    offer: Offer,
+    situation: &Situation,
+    observed: &Observed,
+    made: &[Made],
+    places: &[String],
+) -> Result<Plan, Failure> {
     let candidate = &observed.candidate;
     let runs_it =
         observed.running.as_ref().is_some_and(|running| running.lacks(wish, offer.fingerprint).is_none());
@@ -77,7 +85,7 @@ pub fn plan(wish: &Wish, offer: Offer, observed: &Observed, made: &[Made]) -> Re
     let mut steps = Vec::new();
     if candidate.fingerprint() != Some(offer.fingerprint) || wish.existing == Existing::Replace {
         let replaces = candidate.object.is_some();
-        refuse_what_could_not_be_undone(wish, observed, replaces)?;
+        refuse_what_could_not_be_undone(situation, places, replaces)?;
         refuse_another_kind_of_key(wish, offer, candidate)?;
         steps.push(Step::Import { object: wish.object.clone(), replaces });
     }
@@ -88,10 +96,10 @@ pub fn plan(wish: &Wish, offer: Offer, observed: &Observed, made: &[Made]) -> Re
     if !observed.uses.rebindable.is_empty() {
         steps.push(Step::Rebind { uses: observed.uses.rebindable.clone(), to: wish.object.clone() });
     }
-    let mut notes = notes(wish, observed);
+    let mut notes = notes(observed);
     let outdated = outdated(wish, made);
-    let can_be_undone = observed.administrator.is_some() && observed.changes.is_some();
-    if !outdated.is_empty() && can_be_undone && observed.own_changes_beside(wish).is_empty() {
+    let can_be_undone = situation.administrator.is_some() && situation.changes.is_some();
+    if !outdated.is_empty() && can_be_undone && situation.own_changes_beside(places).is_empty() {
         steps.extend(outdated.into_iter().map(Step::Delete));
     } else if !outdated.is_empty() {
         notes.push(
@@ -101,7 +109,7 @@ pub fn plan(wish: &Wish, offer: Offer, observed: &Observed, made: &[Made]) -> Re
     }
     let names_itself = steps.iter().any(|step| matches!(step, Step::Import { .. }));
     match wish.commit {
-        CommitScope::OwnChanges if observed.administrator.is_none() && !names_itself => {
+        CommitScope::OwnChanges if situation.asked && situation.administrator.is_none() && !names_itself => {
             return Err(Failure::AdministratorUnknown);
         }
         CommitScope::OwnChanges | CommitScope::Everybody => steps.push(Step::Commit(wish.commit)),
@@ -158,8 +166,12 @@ fn refuse_another_kind_of_key(wish: &Wish, offer: Offer, candidate: &Holdings) -
 }
 
 /// An overwritten object comes back only by reverting all of the administrator's changes.
-fn refuse_what_could_not_be_undone(wish: &Wish, observed: &Observed, replaces: bool) -> Result<(), Failure> {
-    let administrator = match (&observed.administrator, &observed.changes) {
+fn refuse_what_could_not_be_undone(
+    situation: &Situation,
+    places: &[String],
+    replaces: bool,
+) -> Result<(), Failure> {
+    let administrator = match (&situation.administrator, &situation.changes) {
         _ if !replaces => return Ok(()),
         (_, None) => return Err(Failure::NoWayBack("the device keeps no journal of changes")),
         (None, Some(changes)) if changes.is_empty() => return Ok(()),
@@ -170,7 +182,7 @@ fn refuse_what_could_not_be_undone(wish: &Wish, observed: &Observed, replaces: b
         }
         (Some(administrator), Some(_)) => administrator,
     };
-    let own = observed.own_changes_beside(wish);
+    let own = situation.own_changes_beside(places);
     match own.first() {
         None => Ok(()),
         Some(first) => Err(Failure::OwnChangesPending {
@@ -181,28 +193,32 @@ fn refuse_what_could_not_be_undone(wish: &Wish, observed: &Observed, replaces: b
     }
 }
 
-fn notes(wish: &Wish, observed: &Observed) -> Vec<String> {
+/// What a person should know beside a wish's steps.
+fn notes(observed: &Observed) -> Vec<String> {
+    let others = observed.uses.others.iter();
+    others
+        .map(|place| format!("WARNING: the certificate before is used at {place}, which is left as it is"))
+        .collect()
+}
+
+/// What a person should know about the changes that are pending on the device.
+#[must_use]
+pub fn pending_notes(commit: CommitScope, situation: &Situation, places: &[String]) -> Vec<String> {
     let mut notes = Vec::new();
-    let own = observed.own_changes_beside(wish).len();
-    if own > 0 && wish.commit == CommitScope::OwnChanges {
+    let own = situation.own_changes_beside(places).len();
+    if own > 0 && commit == CommitScope::OwnChanges {
         notes.push(format!(
             "WARNING: {own} earlier uncommitted changes of this administrator are committed as well."
         ));
     }
-    let foreign = observed.foreign_changes();
-    let fate = match wish.commit {
+    let foreign = situation.foreign_changes();
+    let fate = match commit {
         CommitScope::Everybody => "WARNING: committed as well",
         CommitScope::OwnChanges | CommitScope::Nothing => "left uncommitted",
     };
     let told = foreign.iter().take(FOREIGN_TOLD);
     notes.extend(
         told.map(|change| format!("{fate}: a pending change of {} at {}", change.owner, change.xpath)),
-    );
-    let others = observed.uses.others.iter();
-    notes.extend(
-        others.map(|place| {
-            format!("WARNING: the certificate before is used at {place}, which is left as it is")
-        }),
     );
     if foreign.len() > FOREIGN_TOLD {
         notes.push(format!(
@@ -213,29 +229,42 @@ fn notes(wish: &Wish, observed: &Observed) -> Vec<String> {
     notes
 }
 
-impl Observed {
-    /// The API administrator's own pending changes.
+impl Plan {
+    /// Whether the steps are to become the running configuration, and whose changes with them.
     #[must_use]
-    pub fn own_changes(&self) -> Vec<&PendingChange> {
-        let Some(administrator) = &self.administrator else { return Vec::new() };
-        self.changes.iter().flatten().filter(|change| change.owner == *administrator).collect()
+    pub fn commit(&self) -> Option<CommitScope> {
+        self.steps.iter().find_map(|step| match step {
+            Step::Commit(scope) => Some(*scope),
+            _ => None,
+        })
     }
 
-    /// The same without those in the very places that this wish is about: what a run that died has left.
+    /// Whether it makes an object that was not there before.
     #[must_use]
-    pub fn own_changes_beside(&self, wish: &Wish) -> Vec<&PendingChange> {
-        let object = self.place.certificate(wish.object.as_str());
-        let profiles = wish.profiles.iter().map(|name| self.place.profile(name.as_str()));
-        let ours: Vec<String> =
-            std::iter::once(object).chain(profiles).flatten().map(|path| path.to_string()).collect();
-        let is_ours = |xpath: &str| ours.iter().any(|path| xpath.starts_with(path));
-        self.own_changes().into_iter().filter(|change| !is_ours(&change.xpath)).collect()
+    pub fn makes_an_object(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Import { replaces: false, .. }))
     }
 
-    /// The pending changes of others.
-    #[must_use]
-    pub fn foreign_changes(&self) -> Vec<&PendingChange> {
-        let own = self.administrator.as_deref();
-        self.changes.iter().flatten().filter(|change| Some(change.owner.as_str()) != own).collect()
+    /// Everything that the steps change, as it stands in a device's journal of changes.
+    ///
+    /// # Errors
+    /// A name with both kinds of quotes.
+    pub fn touches(&self, place: &Place) -> Result<Vec<String>, Unquotable> {
+        let mut paths = Vec::new();
+        for step in &self.steps {
+            match step {
+                Step::Import { object, .. } | Step::Delete(object) => {
+                    paths.push(place.certificate(object.as_str())?);
+                }
+                Step::Bind { profiles, .. } => {
+                    for (profile, _) in profiles {
+                        paths.push(place.profile(profile)?);
+                    }
+                }
+                Step::Rebind { uses, .. } => paths.extend(uses.iter().map(|place| place.at.clone())),
+                Step::Commit(_) => {}
+            }
+        }
+        Ok(paths.iter().map(ToString::to_string).collect())
     }
 }

@@ -20,8 +20,10 @@ pub struct Wish {
     pub base_name: ObjectName,
     /// The name of the object on the device today (`base_name`, perhaps with a year).
     pub object: ObjectName,
-    /// The device.
-    pub device: Address,
+    /// The device, and how it is reached.
+    pub target: Target,
+    /// The other member of its HA pair, where somebody said which that is.
+    pub peer: Option<Target>,
     /// The virtual system of certificate and profiles; nothing means the device as a whole.
     pub vsys: Option<VsysName>,
     /// The profiles to rebind: none, the primary, or primary and secondary.
@@ -44,8 +46,23 @@ pub struct Wish {
     pub patience: Patience,
     /// Where the new certificate has to be seen after the commit.
     pub served: Vec<Address>,
-    /// Whether `trust` is this program's own memory of the device, which it keeps true by itself.
-    pub pin: Pin,
+}
+
+impl Wish {
+    /// Whether both can be fulfilled by one commit: the same device, reached in the same way, with the same
+    /// changes being committed.
+    #[must_use]
+    pub fn goes_with(&self, other: &Self) -> bool {
+        let way = |wish: &Self| (wish.target.clone(), wish.peer.clone(), wish.commit);
+        way(self) == way(other)
+    }
+}
+
+/// A device, and how it is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The device.
+    pub device: Address,
     /// How the device's own HTTPS certificate is judged.
     pub trust: Trust,
     /// The file with the API key.
@@ -97,13 +114,4 @@ pub enum Rebind {
     Named,
     /// Besides, everything that uses the object that is being replaced.
     WhereUsed,
-}
-
-/// Where the trust in a device comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pin {
-    /// Somebody said how the device is trusted, or nobody did.
-    Given,
-    /// The device's line in `known_devices`.
-    Remembered,
 }

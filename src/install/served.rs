@@ -130,6 +130,12 @@ pub async fn served(
     }
 }
 
+/// Whether an endpoint finishes a handshake, whatever it shows. One look.
+pub async fn answers(endpoint: &Address, sni: &CommonName) -> bool {
+    let (place, name, until) = (endpoint.clone(), sni.clone(), Instant::now() + LONGEST_LOOK);
+    tokio::task::spawn_blocking(move || look(&place, &name, until).is_ok()).await.unwrap_or(false)
+}
+
 /// What a handshake showed.
 struct Handshake {
     leaf: Shown,

@@ -1,42 +1,26 @@
 //! Settling: what a run that died has left pending on the device is taken back before anything else is done.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
-use super::connect::connect;
 use super::failure::{Doing, Failure};
 use super::fate::await_commits;
 use super::observe::unless_unknown;
-use super::plan::{Plan, Step};
-use super::request::Wish;
-use crate::fingerprint::Fingerprint;
+use super::patience::Patience;
 use crate::host::log::RunLog;
 use crate::panos::changes::PendingChange;
-use crate::panos::job::Job;
-use crate::panos::xpath::{Place, Unquotable};
+use crate::panos::job::{Job, JobState};
+use crate::panos::session::Session;
 
-impl Plan {
-    /// Everything that the steps change, as it stands in a device's journal of changes.
-    ///
-    /// # Errors
-    /// A name with both kinds of quotes.
-    pub fn touches(&self, place: &Place) -> Result<Vec<String>, Unquotable> {
-        let mut paths = Vec::new();
-        for step in &self.steps {
-            match step {
-                Step::Import { object, .. } | Step::Delete(object) => {
-                    paths.push(place.certificate(object.as_str())?);
-                }
-                Step::Bind { profiles, .. } => {
-                    for (profile, _) in profiles {
-                        paths.push(place.profile(profile)?);
-                    }
-                }
-                Step::Rebind { uses, .. } => paths.extend(uses.iter().map(|place| place.at.clone())),
-                Step::Commit(_) => {}
-            }
-        }
-        Ok(paths.iter().map(ToString::to_string).collect())
-    }
+/// What a run that died has left.
+pub(super) struct Leftovers<'a> {
+    /// The places that it was about to change.
+    pub(super) touches: &'a [String],
+    /// Its commit job, if it came that far.
+    pub(super) job: Option<&'a str>,
+    /// Its run id, which stands in the job's description.
+    pub(super) run: &'a str,
 }
 
 /// Takes back what an earlier run has changed in these places and not committed; first its commit, if it had
@@ -48,24 +32,25 @@ impl Plan {
 /// # Errors
 /// A device that fails or refuses.
 pub(super) async fn settle(
-    wish: &Wish,
-    wanted: Fingerprint,
-    touches: &[String],
+    session: &Session,
+    user: Option<&str>,
+    left: &Leftovers<'_>,
+    (patience, time): (&Patience, Duration),
     log: &RunLog,
 ) -> Result<(), Failure> {
     let look = Failure::while_doing(Doing::Looking);
-    let (session, user) = connect(wish, wanted)?;
-    let Some(administrator) = unless_unknown(session.own_name().await).map_err(look)?.flatten().or(user)
-    else {
-        return Ok(());
-    };
-    let deadline = Instant::now() + wish.commit_timeout;
+    let told = unless_unknown(session.own_name().await).map_err(look)?.flatten();
+    let Some(administrator) = told.or_else(|| user.map(str::to_owned)) else { return Ok(()) };
+    let deadline = Instant::now() + time;
     let own_job = |job: &Job| job.user.as_ref() == Some(&administrator);
-    await_commits(&session, wish, deadline, own_job).await?;
+    await_commits(session, patience, (time, deadline), own_job).await?;
+    if let Some(id) = left.job {
+        tell_job(session, id, left.run, log).await;
+    }
     let changes = unless_unknown(session.pending_changes().await).map_err(look)?.unwrap_or_default();
     let own: Vec<&PendingChange> = changes.iter().filter(|change| change.owner == administrator).collect();
-    let left = |change: &&&PendingChange| touches.iter().any(|path| change.xpath.starts_with(path));
-    let ours = own.iter().filter(left).count();
+    let is_left = |change: &&&PendingChange| left.touches.iter().any(|path| change.xpath.starts_with(path));
+    let ours = own.iter().filter(is_left).count();
     if ours == 0 {
         return Ok(());
     }
@@ -80,4 +65,18 @@ pub(super) async fn settle(
         "An earlier run did not come to its end: its {ours} uncommitted changes were taken back."
     ));
     Ok(())
+}
+
+/// What became of the commit of a run that died. The device's state decides; this is for the reader of the log.
+async fn tell_job(session: &Session, id: &str, run: &str, log: &RunLog) {
+    // After a restart a device may give the same number to another job.
+    let is_that = |job: &Job| job.description.as_ref().is_none_or(|description| description.contains(run));
+    let ended = match session.job(id).await {
+        Ok(job) if !is_that(&job) => "is not known to the device any more".to_owned(),
+        Ok(job) if job.state() == JobState::Done => "succeeded".to_owned(),
+        Ok(job) if job.state() == JobState::Failed => format!("failed: {}", job.details.join("; ")),
+        Ok(_) => "is not over".to_owned(),
+        Err(error) => format!("can't be looked up any more: {error}"),
+    };
+    log.say(&format!("An earlier run did not see the end of its commit: job {id} {ended}."));
 }

@@ -1,14 +1,16 @@
 //! Putting back: the candidate configuration as it was found, whatever of our steps took effect.
 
-use super::failure::Failure;
+use super::failure::{Doing, Failure};
 use super::names::{ObjectName, ProfileName};
-use super::observe::{self, Holdings, Observed};
+use super::observe::{self, Holdings, Observed, Situation};
+use super::patience::Patience;
 use super::request::Wish;
 use super::uses::Use;
 use crate::host::log::RunLog;
 use crate::panos::error::Error;
 use crate::panos::session::Session;
 use crate::panos::xml::Element;
+use crate::panos::xpath::XPath;
 
 /// How far a failed application had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +25,19 @@ pub enum Aftermath {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Undo {
     /// Delete the object that was new.
-    Delete(ObjectName),
-    /// Bring back the object that was overwritten: only a revert can.
+    Delete {
+        /// The object.
+        at: XPath,
+        /// Its name.
+        name: ObjectName,
+    },
+    /// Bring back the object that was overwritten or deleted: only a revert can.
     Restore(ObjectName),
     /// Bind a profile to what it was bound to.
     BindBack {
         /// The profile.
+        at: XPath,
+        /// Its name.
         profile: String,
         /// What it was bound to.
         to: Option<String>,
@@ -39,97 +48,109 @@ pub enum Undo {
     Inherited,
 }
 
-/// What a run that died has left pending in the places of this wish. It is no state to come back to.
-#[must_use]
-pub fn inherited(wish: &Wish, observed: &Observed) -> Option<Undo> {
-    (observed.own_changes().len() > observed.own_changes_beside(wish).len()).then_some(Undo::Inherited)
+/// What the device was like before the first step.
+pub struct Before<'a> {
+    /// The device as a whole.
+    pub situation: &'a Situation,
+    /// Each wish, and what there was of it.
+    pub seen: Vec<(&'a Wish, &'a Observed)>,
+    /// All places that the deployment is about.
+    pub places: &'a [String],
+    /// How long to insist.
+    pub patience: &'a Patience,
 }
 
-/// Takes all steps back, looks whether that worked, and says in the log how it ended.
-///
-/// Returns whether the candidate configuration is as it was found.
-pub async fn put_back(
-    session: &Session,
-    wish: &Wish,
-    observed: &Observed,
-    undo: &[Undo],
-    log: &RunLog,
-) -> bool {
-    if undo.is_empty() {
-        return true;
-    }
-    let trouble = match wish.patience.insist(async || attempt(session, wish, observed, undo).await).await {
-        Ok(()) => {
-            log.say("The candidate configuration was put back to what it was.");
+impl Before<'_> {
+    /// Takes all steps back, looks whether that worked, and says in the log how it ended.
+    ///
+    /// Returns whether the candidate configuration is as it was found.
+    pub async fn put_back(&self, session: &Session, undo: &[Undo], log: &RunLog) -> bool {
+        if undo.is_empty() {
             return true;
         }
-        Err(failure) => failure,
-    };
-    log.error(&format!("the candidate configuration could not be put back: {trouble}"));
-    for step in undo {
-        log.error(&format!("left on the device, perhaps, and uncommitted: {}", left(step)));
+        let trouble = match self.patience.insist(async || self.attempt(session, undo).await).await {
+            Ok(()) => {
+                log.say("The candidate configuration was put back to what it was.");
+                return true;
+            }
+            Err(failure) => failure,
+        };
+        log.error(&format!("the candidate configuration could not be put back: {trouble}"));
+        for step in undo {
+            log.error(&format!("left on the device, perhaps, and uncommitted: {}", left(step)));
+        }
+        let who = self.situation.administrator.as_deref().unwrap_or("the API administrator");
+        log.error(&format!(
+            "to clean up: in the device's web interface choose Config > Revert Changes, for the changes of '{who}'"
+        ));
+        false
     }
-    log.error(&cure(observed));
-    false
-}
 
-async fn attempt(session: &Session, wish: &Wish, observed: &Observed, undo: &[Undo]) -> Result<(), Failure> {
-    let undoing = Failure::while_doing(super::failure::Doing::Binding);
-    let observed = &learn_name(session, wish, observed).await?;
-    match &observed.administrator {
-        Some(administrator) if reverting_is_safe(wish, observed) => {
-            session.revert_changes_of(administrator).await.map_err(undoing)?;
-            // All of it, what a run that died before had left included.
-            let changes = session.pending_changes().await.map_err(undoing)?;
-            match changes.iter().find(|change| change.owner == *administrator) {
-                None => Ok(()),
-                Some(left) => Err(Failure::NotPutBack(format!("has a change at {}", left.xpath))),
+    async fn attempt(&self, session: &Session, undo: &[Undo]) -> Result<(), Failure> {
+        let undoing = Failure::while_doing(Doing::Binding);
+        match self.administrator(session).await? {
+            Some(administrator) if self.reverting_is_safe() => {
+                session.revert_changes_of(&administrator).await.map_err(undoing)?;
+                // All of it, what a run that died before had left included.
+                let changes = session.pending_changes().await.map_err(undoing)?;
+                match changes.iter().find(|change| change.owner == administrator) {
+                    None => Ok(()),
+                    Some(left) => Err(Failure::NotPutBack(format!("has a change at {}", left.xpath))),
+                }
+            }
+            _ => {
+                step_by_step(session, undo).await?;
+                for (wish, observed) in &self.seen {
+                    let now = observe::candidate(session, &observed.place, wish).await?;
+                    if let Some(left) = difference(&observed.candidate, &now, wish) {
+                        return Err(Failure::NotPutBack(left));
+                    }
+                }
+                Ok(())
             }
         }
-        _ => {
-            step_by_step(session, observed, undo).await?;
-            let now = observe::candidate(session, &observed.place, wish).await?;
-            difference(&observed.candidate, &now, wish).map_or(Ok(()), |left| Err(Failure::NotPutBack(left)))
+    }
+
+    /// An old release tells the administrator's name only in the marks of a change.
+    async fn administrator(&self, session: &Session) -> Result<Option<String>, Failure> {
+        let mut situation = self.situation.clone();
+        situation.learn_name(session).await?;
+        for (wish, observed) in &self.seen {
+            if situation.administrator.is_none() {
+                let now = observe::candidate(session, &observed.place, wish).await?;
+                situation.administrator = now.object.and_then(|object| object.changed_by);
+            }
         }
+        Ok(situation.administrator)
+    }
+
+    /// A revert takes back everything of this administrator: only where all of it is ours.
+    fn reverting_is_safe(&self) -> bool {
+        self.situation.changes.is_some() && self.situation.own_changes_beside(self.places).is_empty()
     }
 }
 
-/// An old release tells the administrator's name only in the marks of a change.
-async fn learn_name(session: &Session, wish: &Wish, observed: &Observed) -> Result<Observed, Failure> {
-    let mut observed = observed.clone();
-    if observed.administrator.is_none() {
-        let now = observe::candidate(session, &observed.place, wish).await?;
-        observed.administrator = now.object.and_then(|object| object.changed_by);
-    }
-    Ok(observed)
-}
-
-/// A revert takes back everything of this administrator: only where all of it is ours.
-fn reverting_is_safe(wish: &Wish, observed: &Observed) -> bool {
-    observed.changes.is_some() && observed.own_changes_beside(wish).is_empty()
-}
-
-async fn step_by_step(session: &Session, observed: &Observed, undo: &[Undo]) -> Result<(), Failure> {
-    let undoing = Failure::while_doing(super::failure::Doing::Binding);
+/// Takes each step back for itself, the last one first.
+///
+/// # Errors
+/// A device that fails or refuses; a step that only a revert takes back.
+pub async fn step_by_step(session: &Session, undo: &[Undo]) -> Result<(), Failure> {
+    let undoing = Failure::while_doing(Doing::Binding);
     for step in undo.iter().rev() {
         match step {
-            Undo::BindBack { profile, to } => {
-                let path = observed.place.profile(profile)?;
-                match to {
-                    Some(name) => {
-                        let element = Element::new("certificate").with_text(name);
-                        session.set(&path, &element).await.map_err(undoing)?;
-                    }
-                    None => drop(session.delete(&path.step("certificate")).await.map_err(undoing)?),
-                }
+            Undo::BindBack { at, to: Some(name), .. } => {
+                let element = Element::new("certificate").with_text(name);
+                session.set(at, &element).await.map_err(undoing)?;
+            }
+            Undo::BindBack { at, to: None, .. } => {
+                session.delete(&at.clone().step("certificate")).await.map_err(undoing)?;
             }
             Undo::GiveBack(place) => {
                 let element = Element::new(place.element).with_text(&place.from);
                 session.set(&place.at, &element).await.map_err(undoing)?;
             }
-            Undo::Delete(name) => {
-                let path = observed.place.certificate(name.as_str())?;
-                session.delete(&path).await.map_err(undoing)?;
+            Undo::Delete { at, .. } => {
+                session.delete(at).await.map_err(undoing)?;
             }
             Undo::Restore(name) => {
                 return Err(Failure::NotPutBack(format!("holds an overwritten certificate '{name}'")));
@@ -155,24 +176,17 @@ fn difference(before: &Holdings, now: &Holdings, wish: &Wish) -> Option<String> 
 
 fn left(step: &Undo) -> String {
     match step {
-        Undo::Delete(name) => format!("the new certificate '{name}'"),
+        Undo::Delete { name, .. } => format!("the new certificate '{name}'"),
         Undo::Restore(name) => format!("the overwritten certificate '{name}'"),
         Undo::Inherited => "changes of an earlier run to the same certificate and profiles".to_owned(),
         Undo::GiveBack(place) => format!("{}, which used '{}' before", place.label, place.from),
-        Undo::BindBack { profile, to } => {
+        Undo::BindBack { profile, to, .. } => {
             format!(
                 "the SSL/TLS profile '{profile}', bound before to '{}'",
                 to.as_deref().unwrap_or("nothing")
             )
         }
     }
-}
-
-fn cure(observed: &Observed) -> String {
-    let who = observed.administrator.as_deref().unwrap_or("the API administrator");
-    format!(
-        "to clean up: in the device's web interface choose Config > Revert Changes, for the changes of '{who}'"
-    )
 }
 
 /// Whether an error leaves open if the request took effect.

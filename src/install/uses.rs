@@ -5,7 +5,7 @@
 //! decryption, GlobalProtect) the name means something else, and a person has to decide.
 
 use super::failure::{Doing, Failure};
-use super::names::ProfileName;
+use super::names::{ObjectName, ProfileName};
 use crate::panos::certificates::ServiceProfile;
 use crate::panos::session::Session;
 use crate::panos::xml::Element;
@@ -44,7 +44,12 @@ const OTHER_PLACES: [&str; 5] =
 ///
 /// # Errors
 /// A device that fails or refuses.
-pub async fn find(session: &Session, place: &Place, names: &[String]) -> Result<Uses, Failure> {
+pub async fn find(
+    session: &Session,
+    place: &Place,
+    names: &[String],
+    object: &ObjectName,
+) -> Result<Uses, Failure> {
     let mut uses = Uses::default();
     if names.is_empty() {
         return Ok(uses);
@@ -65,6 +70,11 @@ pub async fn find(session: &Session, place: &Place, names: &[String]) -> Result<
             let Some(from) = profile.certificate.filter(|name| names.contains(name)) else { continue };
             let at = profiles.clone().entry(&profile.name)?;
             let label = format!("SSL/TLS Profile {} ({vsys})", profile.name);
+            // There the new name means the virtual system's own object, whatever is in it.
+            if hidden.iter().any(|own| own == object.as_str()) {
+                uses.others.push(format!("{label}, where '{object}' is another certificate"));
+                continue;
+            }
             uses.rebindable.push(Use { label, at, element: "certificate", from });
         }
         look_below(session, &base, &vsys, &names, &mut uses.others).await?;

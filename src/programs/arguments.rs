@@ -13,6 +13,7 @@ use crate::certificate::BundleError;
 use crate::error::{Exit, TABLE};
 use crate::fingerprint::BadFingerprint;
 use crate::host::keyfile::KeyFileError;
+use crate::install::Failure;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
 use crate::panos::address::BadAddress;
@@ -96,6 +97,9 @@ pub enum BadArguments {
     /// The devices known from before.
     #[error(transparent)]
     KnownDevices(#[from] KnownDevicesError),
+    /// What is asked for can't even be recorded.
+    #[error(transparent)]
+    Begin(#[from] Box<Failure>),
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -111,9 +115,24 @@ impl BadArguments {
             Self::KeyType(_) => Exit::KeyType,
             Self::Files(_) => Exit::Certificate,
             Self::Key(_) => Exit::Key,
+            Self::Begin(failure) => failure.exit(),
             Self::Name(_) | Self::Pin(_) | Self::Config(_) | Self::KnownDevices(_) | Self::Other(_) => {
                 Exit::Usage
             }
+        }
+    }
+}
+
+impl BadArguments {
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::Files(error) => error.advice(),
+            Self::Key(error) => error.advice(),
+            Self::KnownDevices(error) => error.advice(),
+            Self::Begin(failure) => failure.advice(),
+            _ => None,
         }
     }
 }
@@ -161,15 +180,6 @@ pub fn refuse(program: &str, error: &BadArguments) -> ExitCode {
         BadArguments::Config(_) => what.lines().collect(),
         _ => vec![what.as_str()],
     };
-    report::problem_in_lines(program, &lines, advice(error).as_deref());
+    report::problem_in_lines(program, &lines, error.advice().as_deref());
     error.exit().into()
-}
-
-fn advice(error: &BadArguments) -> Option<String> {
-    match error {
-        BadArguments::Files(error) => error.advice(),
-        BadArguments::Key(error) => error.advice(),
-        BadArguments::KnownDevices(error) => error.advice(),
-        _ => None,
-    }
 }

@@ -1,4 +1,4 @@
-//! Following a request: until the certificate is issued, and until the post-save command has ended.
+//! Following a request until the certificate is issued.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -90,20 +90,6 @@ impl Follower<'_> {
                     return Err(NotIssued::Stuck { what: what.to_owned(), ca_error: error() });
                 }
                 Phase::Done | Phase::Working | Phase::Unreachable => {}
-            }
-            self.pause(&tracked).await?;
-        }
-    }
-
-    /// Waits until the post-save command has ended.
-    ///
-    /// # Errors
-    /// The end of the time.
-    pub async fn saved(&self) -> Result<(), NotIssued> {
-        loop {
-            let tracked = self.tracked().await?;
-            if tracked.phase() != Phase::Saving {
-                return Ok(());
             }
             self.pause(&tracked).await?;
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use clap::Parser;
 use tokio::time::Instant;
 
@@ -14,14 +14,16 @@ use super::enrolment::{self, Enrolment, EnrolmentArguments, ProfileKnown};
 use super::follow::{self, Follower, Live, NotIssued};
 use super::options::{self, DeviceOptions};
 use super::report;
+use super::verdict::{self, FollowError, Following, Standing};
 use super::wishes::{self, Named};
 use crate::certificate::{BundleError, Role};
 use crate::error::Exit;
-use crate::fingerprint::Fingerprint;
 use crate::host::certmonger::{Getcert, GetcertError, NewRequest, post_save_command};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
+use crate::host::worker;
+use crate::install::failure::Problem;
 use crate::install::names::{ObjectName, ProfileName};
-use crate::install::record::{Record, RecordError, Records, State};
+use crate::install::record::Record;
 use crate::panos::address::Address;
 use crate::panos::trust::BadAuthority;
 
@@ -75,6 +77,8 @@ struct Request {
     installer_arguments: Vec<String>,
     post_save: String,
     through_sudo: bool,
+    /// Whether the post-save command only puts it into the queue.
+    queued: bool,
 }
 
 /// What went wrong after the arguments were found good.
@@ -88,12 +92,12 @@ enum Trouble {
     Certmonger(#[from] GetcertError),
     #[error(transparent)]
     NotIssued(#[from] NotIssued),
-    #[error(transparent)]
-    Record(#[from] RecordError),
     #[error("{INSTALLER} can't be run: {0}")]
     Installer(std::io::Error),
-    #[error("{device}: {what}")]
-    NotInstalled { device: String, what: String, advice: Option<String>, exit: Exit },
+    #[error(transparent)]
+    Following(#[from] FollowError),
+    #[error("{device}: {problem}")]
+    NotInstalled { device: String, problem: Problem },
 }
 
 impl Trouble {
@@ -101,7 +105,7 @@ impl Trouble {
         match self {
             Self::NotEnrolled => Exit::Key,
             Self::NoSuchProfile(_) => Exit::KeyType,
-            Self::NotInstalled { exit, .. } => *exit,
+            Self::NotInstalled { problem, .. } => problem.exit,
             _ => Exit::Certificate,
         }
     }
@@ -114,8 +118,9 @@ impl Trouble {
             Self::NotIssued(NotIssued::TimedOut { .. }) => {
                 Some("certmonger goes on by itself, and installs the certificate when it comes; see 'getcert list'.".to_owned())
             }
-            Self::Record(_) => Some("Run it with sudo.".to_owned()),
-            Self::NotInstalled { advice, .. } => advice.clone(),
+            Self::Following(FollowError::Record(_)) => Some("Run it with sudo.".to_owned()),
+            Self::Following(FollowError::Certmonger(error)) => error.advice(),
+            Self::NotInstalled { problem, .. } => problem.advice.clone(),
             _ => None,
         }
     }
@@ -161,8 +166,7 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
     }
     check_log(&arguments.place.log_file)?;
     let installer = installer()?;
-    let installer_arguments =
-        installer_arguments(arguments, &named, &devices).map_err(BadArguments::Other)?;
+    let installer_arguments = installer_arguments(arguments, &devices).map_err(BadArguments::Other)?;
     let post_save = post_save_command(&installer, &installer_arguments)
         .map_err(|error| BadArguments::Other(error.to_string()))?;
     let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(BadArguments::Other);
@@ -178,6 +182,7 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
         installer_arguments,
         post_save,
         through_sudo: !arguments.certificate.session_bus && !is_root(),
+        queued: is_queued(arguments),
     })
 }
 
@@ -186,6 +191,7 @@ fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), BadArgu
     wishes::profiles(options)?;
     wishes::vsys(options)?;
     wishes::served(options)?;
+    wishes::ha_peer(options, device)?;
     let trust = wishes::trust(options)?;
     trust.check(device.host()).map_err(|error: BadAuthority| BadArguments::Other(error.to_string()))?;
     if let Some(chain) = options.chain.as_ref().filter(|chain| !chain.is_file()) {
@@ -232,8 +238,16 @@ async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<()
         patience,
         live,
     };
-    let records = Records::below(&arguments.place.state_dir);
-    let wanted = match ask(arguments, request, &getcert).await? {
+    let mut following = Following {
+        state_dir: &arguments.place.state_dir,
+        devices: &request.devices,
+        name: &request.named.base_name,
+        since: begun.1,
+        wanted: follower.before,
+        deadline: begun.0 + patience,
+        live,
+    };
+    let standings = match ask(arguments, request, &getcert).await? {
         Asked::New => {
             let issued = follower.issued().await?;
             live.clear();
@@ -242,19 +256,26 @@ async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<()
                 "Certificate issue took {seconds} seconds, waiting for the post-save process to finish."
             ));
             let saving = Instant::now();
-            follower.saved().await?;
+            following.wanted = issued;
+            let hook = (!request.queued).then_some((&getcert, request.certificate.as_path()));
+            let standings = following.to_the_end(hook).await?;
             live.clear();
             tell_duration(request, saving);
-            issued
+            standings
         }
         Asked::Updated => {
             let installing = Instant::now();
             install_now(request).await?;
+            let standings = match request.queued {
+                true => following.to_the_end(None).await?,
+                false => following.standings()?,
+            };
+            live.clear();
             tell_duration(request, installing);
-            follower.before
+            standings
         }
     };
-    judge(request, &records, wanted, begun.1)
+    judge(request, standings)
 }
 
 /// How the request stands with certmonger.
@@ -333,22 +354,20 @@ async fn install_now(request: &Request) -> Result<(), Trouble> {
 }
 
 /// FINISHED is said only when each device was seen to run this very certificate.
-fn judge(
-    request: &Request,
-    records: &Records,
-    wanted: Option<Fingerprint>,
-    begun: DateTime<Utc>,
-) -> Result<(), Trouble> {
+fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> Result<(), Trouble> {
     let mut troubles = Vec::new();
-    for device in &request.devices {
-        let record = records.read(device, &request.named.base_name)?;
-        match record {
-            Some(record) if wanted.is_some_and(|wanted| record.proves(wanted)) => {
-                report::line(&finished(&record, request))
+    for (device, standing) in standings {
+        match standing {
+            Standing::Runs(record) => report::line(&finished(&record)),
+            Standing::Failed(problem) => {
+                troubles.push(Trouble::NotInstalled { device: device.to_string(), problem })
             }
-            Some(record) => troubles.push(trouble(record, begun)),
-            None => troubles
-                .push(not_installed(device.to_string(), "the post-save command left no installation record")),
+            Standing::Open(doing) => {
+                let problem = verdict::not_installed(&format!(
+                    "the installation is not over ({doing}), or its process was ended"
+                ));
+                troubles.push(Trouble::NotInstalled { device: device.to_string(), problem });
+            }
         }
     }
     let (failed, all) = (troubles.len(), request.devices.len());
@@ -363,48 +382,18 @@ fn judge(
             each.resize(all, Exit::Done);
             let what = format!("{failed} of {all} devices don't run the new certificate");
             let exit = Exit::of_all(&each);
-            Err(Trouble::NotInstalled {
-                device: request.named.common_name.to_string(),
-                what,
-                advice: None,
-                exit,
-            })
+            let problem = Problem { exit, advice: None, ..verdict::not_installed(&what) };
+            Err(Trouble::NotInstalled { device: request.named.common_name.to_string(), problem })
         }
     }
 }
 
-fn finished(record: &Record, request: &Request) -> String {
-    let object = match &record.state {
-        State::Installed { object, .. } => object.to_string(),
-        _ => request.named.base_name.to_string(),
-    };
-    let until =
-        record.certificate.as_ref().map(|facts| facts.not_after.format(" until %Y-%m-%d").to_string());
-    let until = until.unwrap_or_default();
-    format!(
-        "FINISHED: {} runs the certificate '{object}' for {}, valid{until}.",
-        record.device, record.common_name
-    )
-}
-
-fn trouble(record: Record, begun: DateTime<Utc>) -> Trouble {
-    match record.state {
-        State::Failed { exit, what, advice, .. } if record.begun >= begun => {
-            Trouble::NotInstalled { device: record.device, what, advice, exit }
-        }
-        State::LeftToCommit { .. } if record.begun >= begun => {
-            not_installed(record.device, "the certificate waits for a commit by a person (--commit none)")
-        }
-        State::Owed if record.begun >= begun => {
-            not_installed(record.device, "the installation is not over, or its process was ended")
-        }
-        _ => not_installed(record.device, "the post-save command left no record of this certificate"),
-    }
-}
-
-fn not_installed(device: String, what: &str) -> Trouble {
-    let advice = Some("See the log, then run pan_instcert by hand.".to_owned());
-    Trouble::NotInstalled { device, what: what.to_owned(), advice, exit: Exit::Certificate }
+fn finished(record: &Record) -> String {
+    let object = record.proven.as_ref().map_or(&record.order.name, |proven| &proven.object);
+    let until = record.proven.as_ref().map(|proven| proven.certificate.not_after.format(" until %Y-%m-%d"));
+    let until = until.map(|until| until.to_string()).unwrap_or_default();
+    let (device, name) = (&record.order.device, record.common_name());
+    format!("FINISHED: {device} runs the certificate '{object}' for {name}, valid{until}.")
 }
 
 async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
@@ -455,26 +444,17 @@ fn installer() -> Result<PathBuf, BadArguments> {
     }
 }
 
-fn installer_arguments(
-    arguments: &Arguments,
-    named: &Named,
-    devices: &[Address],
-) -> Result<Vec<String>, String> {
-    let certificate = &arguments.certificate;
-    let mut words = vec!["-c".to_owned(), named.common_name.to_string()];
-    if certificate.cert_name.is_some() {
-        words.extend(["-n".to_owned(), named.base_name.to_string()]);
-    }
-    words.extend(certificate.year.then(|| "-Y".to_owned()));
-    words.push(format!("--cert-dir={}", options::absolute(&certificate.cert_dir)?));
-    words.push(format!("--key-dir={}", options::absolute(&certificate.key_dir)?));
-    words.extend(certificate.session_bus.then(|| "--session-bus".to_owned()));
-    words.extend(arguments.device.to_arguments()?);
-    if let Some(config) = &arguments.place.config {
-        words.push(format!("--config={}", options::absolute(config)?));
-    }
+/// With the worker enabled, certmonger is not held up by a delivery, and a restart of it can't end one.
+fn is_queued(arguments: &Arguments) -> bool {
+    !arguments.certificate.session_bus && worker::is_enabled(&arguments.place.state_dir)
+}
+
+fn installer_arguments(arguments: &Arguments, devices: &[Address]) -> Result<Vec<String>, String> {
+    let config = arguments.place.config.as_ref();
+    let mut words = options::words(&arguments.certificate, &arguments.device, config)?;
     words.push(format!("--log-file={}", options::absolute(&arguments.place.log_file)?));
     words.push(format!("--state-dir={}", options::absolute(&arguments.place.state_dir)?));
+    words.extend(is_queued(arguments).then(|| "--queue".to_owned()));
     words.extend(devices.iter().map(ToString::to_string));
     Ok(words)
 }

@@ -1,24 +1,28 @@
 //! `pan_instcert`: put an issued certificate on devices.
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use chrono::Utc;
 use clap::Parser;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
 use super::config::Config;
-use super::options::DeviceOptions;
+use super::delivery::{self, Courier, Which};
+use super::options::{self, DeviceOptions};
 use super::wishes::{self, Named, Prepared};
 use super::{rehearsal, report};
 use crate::error::Exit;
-use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, Verbosity};
 use crate::install::Failure;
 use crate::install::deliver::{self, Outcome};
-use crate::install::record::Records;
-use crate::install::request::{Existing, Wish};
-use crate::install::stopwatch::Stopwatch;
+use crate::install::failure::Problem;
+use crate::install::record::{Asker, End, Order, Queue, Records};
+use crate::install::request::Existing;
+use crate::panos::address::Address;
+use report::Told;
 
 const NAME: &str = "pan_instcert";
 
@@ -28,8 +32,9 @@ const NAME: &str = "pan_instcert";
 #[derive(Debug, Parser)]
 #[command(name = NAME, version, after_help = arguments::exit_code_help(), max_term_width = 100)]
 pub struct Arguments {
+    /// The certificate.
     #[command(flatten)]
-    certificate: CertificateArguments,
+    pub certificate: CertificateArguments,
     #[command(flatten)]
     device: DeviceOptions,
     #[command(flatten)]
@@ -37,7 +42,11 @@ pub struct Arguments {
 
     /// Don't ask certmonger for the certificate's status
     #[arg(short = 'b', long)]
-    blind: bool,
+    pub blind: bool,
+
+    /// Write the installation record and return; the worker delivers
+    #[arg(long, conflicts_with_all = ["dry_run", "concurrency"])]
+    queue: bool,
 
     /// Import and commit although the device has this certificate already
     #[arg(long)]
@@ -60,6 +69,48 @@ pub struct Arguments {
     devices: Vec<String>,
 }
 
+impl Arguments {
+    /// Reads the words of a record again.
+    ///
+    /// # Errors
+    /// Words that are not understood.
+    pub fn of_words(words: &[String]) -> Result<Self, String> {
+        let all = std::iter::once(NAME).chain(words.iter().map(String::as_str));
+        Self::try_parse_from(all).map_err(|error| error.to_string())
+    }
+
+    /// Everything that is wanted of one device, with the configuration of this moment.
+    ///
+    /// # Errors
+    /// An option that is not valid, typed or in the configuration file.
+    pub fn prepare_for(&self, device: &Address, state_dir: &Path) -> Result<Prepared, BadArguments> {
+        let config = Config::load(self.place.config.as_deref())?;
+        self.prepare(&Named::of(&self.certificate)?, &config, device, state_dir)
+    }
+
+    fn prepare(
+        &self,
+        named: &Named,
+        config: &Config,
+        device: &Address,
+        state_dir: &Path,
+    ) -> Result<Prepared, BadArguments> {
+        let existing = if self.force { Existing::Replace } else { Existing::Keep };
+        wishes::prepare(named, &self.certificate, &self.device, config, existing, device, state_dir)
+    }
+
+    /// The words that have the same effect again for one device.
+    fn words_for(&self, device: &Address) -> Result<Vec<String>, BadArguments> {
+        let config = self.place.config.as_ref();
+        let mut words =
+            options::words(&self.certificate, &self.device, config).map_err(BadArguments::Other)?;
+        words.extend(self.blind.then(|| "--blind".to_owned()));
+        words.extend(self.force.then(|| "--force".to_owned()));
+        words.push(device.to_string());
+        Ok(words)
+    }
+}
+
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -75,19 +126,31 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     let named = Named::of(&arguments.certificate)?;
-    let prepared = prepare(arguments, &named)?;
-    let records = Records::below(&arguments.place.state_dir);
+    let state_dir = &arguments.place.state_dir;
+    let config = Config::load(arguments.place.config.as_deref())?;
+    let devices = wishes::devices(&arguments.devices)?;
+    // Every device's wish is checked before the first one is begun.
+    let prepare = |device: &Address| arguments.prepare(&named, &config, device, state_dir);
+    let prepared: Vec<Prepared> = devices.iter().map(prepare).collect::<Result<_, _>>()?;
     let runtime = arguments::event_loop()?;
     if arguments.dry_run {
+        let records = Records::below(state_dir);
         return Ok(runtime.block_on(rehearse(arguments, prepared, &records)));
+    }
+    let orders: Vec<Order> =
+        prepared.iter().map(|prepared| order(arguments, prepared)).collect::<Result<_, _>>()?;
+    let put = orders.iter().try_for_each(|order| Queue::below(state_dir).put(order));
+    put.map_err(|error| BadArguments::Begin(Box::new(error.into())))?;
+    if arguments.queue {
+        return Ok(tell_queued(arguments, &orders));
     }
     let verbosity = Verbosity::from(arguments.place.verbose);
     let log = Log::open(&arguments.place.log_file, verbosity).map_err(unwritable)?;
-    let outcomes = runtime.block_on(install(arguments, prepared, &log, &records));
-    let each: Vec<Exit> = outcomes.iter().map(|(_, outcome)| exit_of(outcome)).collect();
+    let told = runtime.block_on(install(arguments, &orders, &log));
+    let each: Vec<Exit> = told.iter().map(Told::exit).collect();
     let exit = Exit::of_all(&each);
     if arguments.json {
-        report::Json::of(named.common_name.as_str(), exit.code(), &outcomes).print();
+        report::Json::of(named.common_name.as_str(), exit.code(), &told).print();
     }
     Ok(exit)
 }
@@ -96,104 +159,83 @@ fn unwritable(error: crate::host::log::LogError) -> BadArguments {
     BadArguments::Other(format!("{error}; run it with sudo, or name another file with --log-file"))
 }
 
-/// Every device's wish is checked before the first one is begun.
-fn prepare(arguments: &Arguments, named: &Named) -> Result<Vec<Prepared>, BadArguments> {
-    let config = Config::load(arguments.place.config.as_deref())?;
-    let existing = if arguments.force { Existing::Replace } else { Existing::Keep };
-    let devices = wishes::devices(&arguments.devices)?;
-    let prepare = |device| {
-        let options = wishes::options_for(&arguments.device, &config, device);
-        wishes::prepare(named, &arguments.certificate, &options, existing, device, &arguments.place.state_dir)
-    };
-    devices.iter().map(prepare).collect()
+/// What is written before anything else is done.
+fn order(arguments: &Arguments, Prepared { wish, bundle, .. }: &Prepared) -> Result<Order, BadArguments> {
+    Ok(Order {
+        id: format!("{:016x}", rand::random::<u64>()),
+        at: Utc::now(),
+        by: Asker {
+            uid: rustix::process::getuid().as_raw(),
+            sudo_user: std::env::var("SUDO_USER").ok().map(|user| user.chars().take(64).collect()),
+        },
+        common_name: wish.common_name.clone(),
+        name: wish.base_name.clone(),
+        device: wish.target.device.clone(),
+        peer: wish.peer.as_ref().map(|peer| peer.device.clone()),
+        profiles: wish.profiles.clone(),
+        certificate: bundle.as_ref().ok().and_then(|bundle| deliver::facts(bundle).ok()),
+        words: arguments.words_for(&wish.target.device)?,
+    })
 }
 
-async fn install(
-    arguments: &Arguments,
-    prepared: Vec<Prepared>,
-    log: &Log,
-    records: &Records,
-) -> Vec<(Wish, Outcome)> {
-    let several = prepared.len() > 1;
-    let vouched = &ask_certmonger(arguments, &prepared).await;
-    let runs = prepared.into_iter().map(|Prepared { wish, bundle, .. }| async move {
-        let vouched = |bundle| match vouched {
-            Ok(()) => Ok(bundle),
-            Err((what, advice)) => Err(Failure::Certmonger { what: what.clone(), advice: advice.clone() }),
-        };
-        let bundle = bundle.and_then(vouched);
-        let log = log.run(&run_id(), several);
-        let outcome = deliver::deliver(&wish, bundle, records, &log).await;
+fn tell_queued(arguments: &Arguments, orders: &[Order]) -> Exit {
+    let told: Vec<Told> = orders.iter().map(Told::queued).collect();
+    if arguments.json {
+        report::Json::of(&arguments.certificate.common_name, Exit::Done.code(), &told).print();
+    } else {
+        told.iter().for_each(|told| report::outcome(NAME, told));
+    }
+    Exit::Done
+}
+
+async fn install(arguments: &Arguments, orders: &[Order], log: &Log) -> Vec<Told> {
+    let state_dir = arguments.place.state_dir.as_path();
+    let courier = &Courier::new(log, state_dir, orders.len() > 1);
+    let runs = orders.iter().map(|order| async move {
+        let told = served(courier, order, state_dir).await;
         if !arguments.json {
-            report::outcome(NAME, &wish, &outcome);
+            report::outcome(NAME, &told);
         }
-        (wish, outcome)
+        told
     });
     stream::iter(runs).buffered(usize::from(arguments.concurrency)).collect().await
 }
 
+/// Delivers to the order's device, or finds that somebody else has done it meanwhile.
+async fn served(courier: &Courier<'_>, order: &Order, state_dir: &Path) -> Told {
+    let own = |other: &Order| other.name == order.name;
+    let outcome = match courier.serve(&order.device, Which::Owed).await {
+        Ok(reports) => match reports.into_iter().find(|report| own(&report.record.order)) {
+            Some(report) => report.outcome,
+            None => match Records::below(state_dir).read(&order.device, &order.name) {
+                Ok(Some(record)) => Outcome { end: delivery::told_by(&record), phases: Vec::new() },
+                Ok(None) => lost(&Failure::NoRecord),
+                Err(error) => lost(&error.into()),
+            },
+        },
+        Err(failure) => lost(&failure),
+    };
+    Told::of(order, outcome)
+}
+
+fn lost(failure: &Failure) -> Outcome {
+    Outcome { end: End::Failed(Problem::from(failure)), phases: Vec::new() }
+}
+
 /// Looks and decides, for each device, and tells what would be done.
 async fn rehearse(arguments: &Arguments, prepared: Vec<Prepared>, records: &Records) -> Exit {
-    let looks = prepared.into_iter().map(|Prepared { wish, bundle, .. }| async move {
-        let looked = match bundle {
-            Ok(bundle) => match records.read(&wish.device, &wish.base_name) {
-                Ok(record) => {
-                    let made = record.map(|record| record.made).unwrap_or_default();
-                    deliver::look(&wish, &bundle, &made, &mut Stopwatch::new()).await
-                }
-                Err(error) => Err(error.into()),
-            },
-            Err(failure) => Err(failure),
-        };
-        (wish, looked)
+    let looks = prepared.iter().map(|prepared| async move {
+        let looked = rehearsal::look(prepared, records).await;
+        (&prepared.wish, looked)
     });
     let looked: Vec<_> = stream::iter(looks).buffered(usize::from(arguments.concurrency)).collect().await;
-    let each: Vec<Exit> =
-        looked.iter().map(|(_, looked)| looked.as_ref().err().map_or(Exit::Done, Failure::exit)).collect();
-    let exit = Exit::of_all(&each);
+    let exits =
+        looked.iter().map(|(_, looked)| looked.as_ref().err().map_or(Exit::Done, |problem| problem.exit));
+    let exit = Exit::of_all(&exits.collect::<Vec<_>>());
     if arguments.json {
         rehearsal::json(exit, &looked);
     } else {
         looked.iter().for_each(|(wish, looked)| rehearsal::tell(NAME, wish, looked.as_ref()));
     }
     exit
-}
-
-/// Whether certmonger says that the certificate is issued. It says so while its post-save command runs, too.
-async fn ask_certmonger(
-    arguments: &Arguments,
-    prepared: &[Prepared],
-) -> Result<(), (String, Option<String>)> {
-    const BLIND: &str = "For a certificate that is not certmonger's, or to go on all the same, use -b.";
-    let file = match prepared.iter().find_map(|prepared| prepared.certificate.as_ref()) {
-        Some(file) if !arguments.blind => file,
-        _ => return Ok(()),
-    };
-    let getcert = Getcert::new(["getcert"], None).on_session_bus(arguments.certificate.session_bus);
-    match getcert.status(file).await {
-        Ok(status) => match status.phase() {
-            Phase::Done | Phase::Saving => Ok(()),
-            _ => Err((
-                format!("the certificate's state is {}, it is not issued", status.state),
-                Some(BLIND.to_owned()),
-            )),
-        },
-        Err(GetcertError::NotTracked) => {
-            Err((format!("{} is not tracked", file.display()), Some(BLIND.to_owned())))
-        }
-        Err(error) => {
-            let advice =
-                error.advice().map(|advice| format!("{advice}; to go on without certmonger, use -b"));
-            Err((error.to_string(), advice.or_else(|| Some(BLIND.to_owned()))))
-        }
-    }
-}
-
-fn exit_of(outcome: &Outcome) -> Exit {
-    outcome.result.as_ref().err().map_or(Exit::Done, Failure::exit)
-}
-
-/// Six hexadecimal digits: enough to tell the runs of a day apart.
-fn run_id() -> String {
-    format!("{:06x}", rand::random::<u32>() & 0x00ff_ffff)
 }

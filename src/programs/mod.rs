@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod config;
+pub mod delivery;
 pub mod enrolment;
 pub mod follow;
 pub mod getcert;
@@ -9,4 +10,5 @@ pub mod instcert;
 pub mod options;
 pub mod rehearsal;
 pub mod report;
+pub mod verdict;
 pub mod wishes;

@@ -8,6 +8,8 @@ use clap::{Args, ValueEnum};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use super::arguments::CertificateArguments;
+
 /// How a certificate gets onto a device. Nothing here is set unless somebody set it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -77,6 +79,10 @@ pub struct DeviceOptions {
     /// Profiles and certificate of one virtual system (vsys1, vsys2, ...) [default: shared]
     #[arg(long, value_name = "NAME")]
     pub vsys: Option<String>,
+
+    /// The other firewall of an HA pair: whichever of the two is active is configured
+    #[arg(long, value_name = "FQDN")]
+    pub ha_peer: Option<String>,
 
     /// After the commit, connect there and see the new certificate; repeatable
     #[arg(long, value_name = "HOST:PORT")]
@@ -168,6 +174,7 @@ impl DeviceOptions {
             suffix: self.suffix.or(below.suffix),
             keep: self.keep.or(below.keep),
             vsys: self.vsys.or(below.vsys),
+            ha_peer: self.ha_peer.or(below.ha_peer),
             served: if self.served.is_empty() { below.served } else { self.served },
             where_used: self.where_used || below.where_used,
         }
@@ -207,11 +214,36 @@ impl DeviceOptions {
             add("served", Some(endpoint.clone()));
         }
         add("vsys", self.vsys.clone());
+        add("ha-peer", self.ha_peer.clone());
         words.extend(self.exportable.then(|| "--exportable".to_owned()));
         words.extend(self.where_used.then(|| "--where-used".to_owned()));
         words.extend(self.insecure.then(|| "--insecure".to_owned()));
         Ok(words)
     }
+}
+
+/// The words with which the installer does the same again, all but the devices. They are no secret.
+///
+/// # Errors
+/// A path that can't be made absolute or is no text.
+pub fn words(
+    certificate: &CertificateArguments,
+    device: &DeviceOptions,
+    config: Option<&PathBuf>,
+) -> Result<Vec<String>, String> {
+    let mut words = vec!["-c".to_owned(), certificate.common_name.to_ascii_lowercase()];
+    if let Some(name) = &certificate.cert_name {
+        words.extend(["-n".to_owned(), name.clone()]);
+    }
+    words.extend(certificate.year.then(|| "-Y".to_owned()));
+    words.push(format!("--cert-dir={}", absolute(&certificate.cert_dir)?));
+    words.push(format!("--key-dir={}", absolute(&certificate.key_dir)?));
+    words.extend(certificate.session_bus.then(|| "--session-bus".to_owned()));
+    words.extend(device.to_arguments()?);
+    if let Some(config) = config {
+        words.push(format!("--config={}", absolute(config)?));
+    }
+    Ok(words)
 }
 
 fn word<T: ValueEnum>(value: T) -> String {
@@ -264,6 +296,7 @@ mod tests {
             suffix: Some(SuffixOption::Serial),
             keep: Some(2),
             vsys: Some("vsys2".into()),
+            ha_peer: Some("fw2.example.com".into()),
             served: vec!["a:1".into(), "b:2".into()],
             where_used: true,
         }

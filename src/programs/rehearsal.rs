@@ -3,44 +3,85 @@
 use serde_json::{Value, json};
 
 use super::report;
+use super::wishes::Prepared;
+use crate::certificate::Bundle;
 use crate::error::Exit;
 use crate::install::Failure;
-use crate::install::deliver::Looked;
-use crate::install::observe::Observed;
-use crate::install::plan::{Plan, Step};
+use crate::install::apply::Part;
+use crate::install::connect::reach;
+use crate::install::failure::{Problem, Stop};
+use crate::install::look::{self, Looked, Want};
+use crate::install::observe::{Observed, Situation};
+use crate::install::plan::{Plan, Step, pending_notes};
+use crate::install::record::Records;
 use crate::install::request::{CommitScope, Wish};
+use crate::panos::address::Address;
+use crate::panos::system::SystemInfo;
+
+/// A device that was looked at, and what would be done there.
+pub struct Rehearsed {
+    device: Address,
+    system: SystemInfo,
+    situation: Situation,
+    observed: Observed,
+    plan: Plan,
+    notes: Vec<String>,
+}
+
+/// Looks at the device and decides. Nothing is changed, here or there.
+///
+/// # Errors
+/// Files that can't be used; no key, no device, no trust; a plan that can't be made.
+pub async fn look(prepared: &Prepared, records: &Records) -> Result<Rehearsed, Problem> {
+    let bundle = prepared.bundle.as_ref().map_err(Problem::from)?;
+    let rehearsed = rehearse(&prepared.wish, bundle, records).await;
+    rehearsed.map_err(|stop| Problem::from(&stop.failure))
+}
+
+async fn rehearse(wish: &Wish, bundle: &Bundle, records: &Records) -> Result<Rehearsed, Stop> {
+    let record = records.read(&wish.target.device, &wish.base_name).map_err(Failure::from)?;
+    let made = record.map(|record| record.made).unwrap_or_default();
+    let reached = reach(wish, &[bundle.fingerprint()]).await?;
+    let wants = [Want { wish, bundle, made }];
+    let Looked { mut situation, mut parts, places } = look::look(&reached, &wants).await?;
+    situation.learn_name(&reached.session).await?;
+    let Part { observed, plan, .. } = parts.remove(0);
+    let mut notes = [reached.notes, plan.notes.clone()].concat();
+    if !plan.steps.is_empty() {
+        notes.extend(pending_notes(wish.commit, &situation, &places));
+    }
+    Ok(Rehearsed { device: reached.target.device, system: reached.system, situation, observed, plan, notes })
+}
 
 /// One device's plan for a person.
-pub fn tell(program: &str, wish: &Wish, looked: Result<&Looked, &Failure>) {
+pub fn tell(program: &str, wish: &Wish, looked: Result<&Rehearsed, &Problem>) {
     match looked {
-        Err(failure) => {
-            report::problem(program, &format!("{}: {failure}", wish.device), failure.advice().as_deref());
+        Err(found) => {
+            report::problem(program, &format!("{}: {found}", wish.target.device), found.advice.as_deref());
         }
-        Ok(Looked { observed, plan, .. }) => {
-            report::line(&format!("{}{}:", wish.device, described(observed)));
-            if plan.steps.is_empty() {
+        Ok(looked) => {
+            report::line(&format!("{}{}:", looked.device, described(&looked.system)));
+            if looked.plan.steps.is_empty() {
                 report::line("  nothing to do, it runs this very certificate already");
             }
-            plan.steps
-                .iter()
-                .flat_map(|step| lines(step, observed))
-                .for_each(|line| report::line(&format!("  {line}")));
-            plan.notes.iter().for_each(|note| report::line(&format!("  {note}")));
+            let steps = looked.plan.steps.iter().flat_map(|step| lines(step, looked));
+            steps.chain(looked.notes.iter().cloned()).for_each(|line| report::line(&format!("  {line}")));
         }
     }
 }
 
-fn described(observed: &Observed) -> String {
-    let parts = [&observed.system.model, &observed.system.sw_version];
+fn described(system: &SystemInfo) -> String {
+    let parts = [&system.model, &system.sw_version];
     let known: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
     if known.is_empty() { String::new() } else { format!(" ({})", known.join(", PAN-OS ")) }
 }
 
-fn lines(step: &Step, observed: &Observed) -> Vec<String> {
+fn lines(step: &Step, looked: &Rehearsed) -> Vec<String> {
     match step {
         Step::Import { object, replaces: false } => vec![format!("upload  {object} (a new object)")],
         Step::Import { object, replaces: true } => {
-            let before = observed
+            let before = looked
+                .observed
                 .candidate
                 .fingerprint()
                 .map_or_else(|| "unknown".to_owned(), |print| print.to_string());
@@ -58,41 +99,40 @@ fn lines(step: &Step, observed: &Observed) -> Vec<String> {
         Step::Delete(object) => vec![format!("delete  {object}, unless something refers to it")],
         Step::Commit(CommitScope::Everybody) => vec!["commit  everybody's changes".to_owned()],
         Step::Commit(_) => {
-            let who = observed.administrator.as_deref().unwrap_or("the API administrator");
+            let who = looked.situation.administrator.as_deref().unwrap_or("the API administrator");
             vec![format!("commit  only the changes of {who}")]
         }
     }
 }
 
 /// All devices' plans as one JSON object.
-pub fn json(exit: Exit, looked: &[(Wish, Result<Looked, Failure>)]) {
+pub fn json(exit: Exit, looked: &[(&Wish, Result<Rehearsed, Problem>)]) {
     let devices: Vec<Value> = looked.iter().map(|(wish, looked)| device(wish, looked)).collect();
     report::line(&json!({ "dry_run": true, "exit": exit.code(), "devices": devices }).to_string());
 }
 
-fn device(wish: &Wish, looked: &Result<Looked, Failure>) -> Value {
-    let name = wish.device.to_string();
+fn device(wish: &Wish, looked: &Result<Rehearsed, Problem>) -> Value {
     match looked {
-        Ok(Looked { observed, plan: Plan { steps, notes }, .. }) => json!({
-            "device": name,
-            "model": observed.system.model,
-            "version": observed.system.sw_version,
-            "steps": steps.iter().map(|step| json_step(step, observed)).collect::<Vec<_>>(),
-            "notes": notes,
+        Ok(looked) => json!({
+            "device": looked.device,
+            "model": looked.system.model,
+            "version": looked.system.sw_version,
+            "steps": looked.plan.steps.iter().map(|step| json_step(step, looked)).collect::<Vec<_>>(),
+            "notes": looked.notes,
         }),
-        Err(failure) => json!({
-            "device": name,
-            "exit": failure.exit().code(),
-            "problem": failure.to_string(),
-            "advice": failure.advice(),
+        Err(found) => json!({
+            "device": wish.target.device,
+            "exit": found.exit.code(),
+            "problem": found.what,
+            "advice": found.advice,
         }),
     }
 }
 
-fn json_step(step: &Step, observed: &Observed) -> Value {
+fn json_step(step: &Step, looked: &Rehearsed) -> Value {
     match step {
         Step::Import { object, replaces } => {
-            let before = observed.candidate.fingerprint().filter(|_| *replaces);
+            let before = looked.observed.candidate.fingerprint().filter(|_| *replaces);
             json!({ "do": "import", "object": object, "replaces": before })
         }
         Step::Bind { profiles, to } => {
@@ -107,6 +147,6 @@ fn json_step(step: &Step, observed: &Observed) -> Value {
         }
         Step::Delete(object) => json!({ "do": "delete", "object": object }),
         Step::Commit(CommitScope::Everybody) => json!({ "do": "commit", "administrator": null }),
-        Step::Commit(_) => json!({ "do": "commit", "administrator": observed.administrator }),
+        Step::Commit(_) => json!({ "do": "commit", "administrator": looked.situation.administrator }),
     }
 }

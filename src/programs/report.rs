@@ -1,11 +1,15 @@
 //! How an end is told: to a person, or as JSON.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use crate::install::deliver::{Outcome, Success};
-use crate::install::request::Wish;
+use crate::error::Exit;
+use crate::install::deliver::Outcome;
+use crate::install::failure::Problem;
+use crate::install::names::{ObjectName, ProfileName};
+use crate::install::record::{End, Order};
 use crate::text::{harmless, is_harmless};
 
 /// A problem, and on a line of its own what to do about it.
@@ -43,39 +47,67 @@ fn harmless_json(text: &str) -> String {
     shown
 }
 
-/// One device's end for a person: a line on standard output, or the problem on standard error.
-pub fn outcome(program: &str, wish: &Wish, outcome: &Outcome) {
-    let seconds = outcome.phases.last().map_or(0.0, |(_, seconds)| *seconds);
-    match &outcome.result {
-        Ok(Success::Installed(object)) => {
-            line(&format!(
-                "{}: runs the certificate '{object}'{} now ({seconds:.0} s).",
-                wish.device,
-                bound(wish)
-            ));
-        }
-        Ok(Success::AlreadyThere(object)) => {
-            line(&format!(
-                "{}: runs this very certificate '{object}'{} already, nothing to do.",
-                wish.device,
-                bound(wish)
-            ));
-        }
-        Ok(Success::LeftToCommit(object)) => {
-            line(&format!(
-                "{}: has the certificate '{object}'{} as a candidate; commit it on the device.",
-                wish.device,
-                bound(wish)
-            ));
-        }
-        Err(failure) => {
-            problem(program, &format!("{}: {failure}", wish.device), failure.advice().as_deref());
+/// How an installation on one device ended, or that it was put into the queue.
+#[derive(Debug, Clone)]
+pub struct Told {
+    order: Order,
+    outcome: Option<Outcome>,
+}
+
+impl Told {
+    /// It ended like this.
+    #[must_use]
+    pub fn of(order: &Order, outcome: Outcome) -> Self {
+        Self { order: order.clone(), outcome: Some(outcome) }
+    }
+
+    /// Nothing was done yet.
+    #[must_use]
+    pub fn queued(order: &Order) -> Self {
+        Self { order: order.clone(), outcome: None }
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        self.problem().map_or(Exit::Done, |problem| problem.exit)
+    }
+
+    fn problem(&self) -> Option<&Problem> {
+        match &self.outcome {
+            Some(Outcome { end: End::Failed(problem), .. }) => Some(problem),
+            _ => None,
         }
     }
 }
 
-fn bound(wish: &Wish) -> String {
-    let names: Vec<String> = wish.profiles.iter().map(|name| format!("'{name}'")).collect();
+/// One device's end for a person: a line on standard output, or the problem on standard error.
+pub fn outcome(program: &str, told: &Told) {
+    let (device, bound) = (&told.order.device, bound(&told.order));
+    let Some(outcome) = &told.outcome else {
+        line(&format!("{device}: the certificate '{}'{bound} is in the queue.", told.order.name));
+        return;
+    };
+    match &outcome.end {
+        End::Installed { object, unchanged: false } => {
+            let seconds = outcome.phases.last().map_or(0.0, |(_, seconds)| *seconds);
+            line(&format!("{device}: runs the certificate '{object}'{bound} now ({seconds:.0} s)."));
+        }
+        End::Installed { object, unchanged: true } => {
+            line(&format!("{device}: runs this very certificate '{object}'{bound} already, nothing to do."));
+        }
+        End::LeftToCommit => {
+            let object = &told.order.name;
+            line(&format!(
+                "{device}: has the certificate '{object}'{bound} as a candidate; commit it on the device."
+            ));
+        }
+        End::Failed(found) => problem(program, &format!("{device}: {found}"), found.advice.as_deref()),
+    }
+}
+
+fn bound(order: &Order) -> String {
+    let names: Vec<String> = order.profiles.iter().map(|name| format!("'{name}'")).collect();
     if names.is_empty() { String::new() } else { format!(" in {}", names.join(" and ")) }
 }
 
@@ -84,30 +116,26 @@ fn bound(wish: &Wish) -> String {
 pub struct Json<'a> {
     common_name: &'a str,
     exit: u8,
-    devices: Vec<JsonDevice>,
+    devices: Vec<JsonDevice<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct JsonDevice {
+struct JsonDevice<'a> {
     device: String,
     result: &'static str,
     exit: u8,
-    object: Option<String>,
-    profiles: Vec<String>,
-    problem: Option<String>,
-    advice: Option<String>,
-    seconds: serde_json::Map<String, serde_json::Value>,
+    object: Option<&'a ObjectName>,
+    profiles: &'a [ProfileName],
+    problem: Option<&'a str>,
+    advice: Option<&'a str>,
+    seconds: BTreeMap<&'static str, f64>,
 }
 
 impl<'a> Json<'a> {
     /// Of several devices.
     #[must_use]
-    pub fn of(common_name: &'a str, exit: u8, outcomes: &[(Wish, Outcome)]) -> Self {
-        Self {
-            common_name,
-            exit,
-            devices: outcomes.iter().map(|(wish, outcome)| JsonDevice::of(wish, outcome)).collect(),
-        }
+    pub fn of(common_name: &'a str, exit: u8, told: &'a [Told]) -> Self {
+        Self { common_name, exit, devices: told.iter().map(JsonDevice::of).collect() }
     }
 
     /// Prints it.
@@ -119,28 +147,25 @@ impl<'a> Json<'a> {
     }
 }
 
-impl JsonDevice {
-    fn of(wish: &Wish, outcome: &Outcome) -> Self {
-        let (result, object) = match &outcome.result {
-            Ok(Success::Installed(object)) => ("installed", Some(object)),
-            Ok(Success::AlreadyThere(object)) => ("unchanged", Some(object)),
-            Ok(Success::LeftToCommit(object)) => ("left-to-commit", Some(object)),
-            Err(_) => ("failed", None),
+impl<'a> JsonDevice<'a> {
+    fn of(told: &'a Told) -> Self {
+        let (result, object) = match told.outcome.as_ref().map(|outcome| &outcome.end) {
+            None => ("queued", None),
+            Some(End::Installed { object, unchanged: false }) => ("installed", Some(object)),
+            Some(End::Installed { object, unchanged: true }) => ("unchanged", Some(object)),
+            Some(End::LeftToCommit) => ("left-to-commit", Some(&told.order.name)),
+            Some(End::Failed(_)) => ("failed", None),
         };
-        let failure = outcome.result.as_ref().err();
+        let problem = told.problem();
         Self {
-            device: wish.device.to_string(),
+            device: told.order.device.to_string(),
             result,
-            exit: failure.map_or(0, |failure| failure.exit().code()),
-            object: object.map(ToString::to_string),
-            profiles: wish.profiles.iter().map(ToString::to_string).collect(),
-            problem: failure.map(ToString::to_string),
-            advice: failure.and_then(crate::install::Failure::advice),
-            seconds: outcome
-                .phases
-                .iter()
-                .map(|(name, seconds)| ((*name).to_owned(), (*seconds).into()))
-                .collect(),
+            exit: told.exit().code(),
+            object,
+            profiles: &told.order.profiles,
+            problem: problem.map(|problem| problem.what.as_str()),
+            advice: problem.and_then(|problem| problem.advice.as_deref()),
+            seconds: told.outcome.iter().flat_map(|outcome| outcome.phases.iter().copied()).collect(),
         }
     }
 }

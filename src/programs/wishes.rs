@@ -14,7 +14,7 @@ use crate::install::Failure;
 use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::patience::Patience;
-use crate::install::request::{CommitScope, ContainerChoice, Existing, Pin, Rebind, Upload, Wish};
+use crate::install::request::{CommitScope, ContainerChoice, Existing, Rebind, Target, Upload, Wish};
 use crate::panos::Trust;
 use crate::panos::address::Address;
 use crate::panos::import::KeyExport;
@@ -103,11 +103,13 @@ pub struct Prepared {
 pub fn prepare(
     named: &Named,
     arguments: &CertificateArguments,
-    options: &DeviceOptions,
+    typed: &DeviceOptions,
+    config: &Config,
     existing: Existing,
     device: &Address,
     state_dir: &Path,
 ) -> Result<Prepared, BadArguments> {
+    let options = &options_for(typed, config, device);
     let source = Source::locate(named.common_name.as_str(), &arguments.cert_dir, &arguments.key_dir)
         .map(|source| source.with_chain(options.chain.clone()));
     let has_chain = match &source {
@@ -118,12 +120,12 @@ pub fn prepare(
     let bundle =
         source.and_then(|source| Bundle::load(&source, named.common_name.as_str())).map_err(Failure::from);
     let serial = bundle.as_ref().ok().and_then(|bundle| bundle.serial_hex().ok());
-    let (trust, pin) = trust_of(options, device, state_dir)?;
     let wish = Wish {
         common_name: named.common_name.clone(),
         base_name: named.base_name.clone(),
         object: named.object(options.suffix, serial.as_deref())?,
-        device: device.clone(),
+        target: target(options, device, state_dir)?,
+        peer: peer(options, typed, config, device, state_dir)?,
         vsys: vsys(options)?,
         profiles: profiles(options)?,
         upload: upload(options, has_chain),
@@ -139,9 +141,6 @@ pub fn prepare(
         rebind: if options.where_used { Rebind::WhereUsed } else { Rebind::Named },
         patience: Patience::default(),
         served: served(options)?,
-        pin,
-        trust,
-        key_file: keyfile::resolve(options.key_file.as_deref()),
     };
     Ok(Prepared { wish, certificate, bundle })
 }
@@ -191,23 +190,58 @@ pub fn served(options: &DeviceOptions) -> Result<Vec<Address>, BadArguments> {
     options.served.iter().map(endpoint).collect()
 }
 
-/// How the device is trusted: as said, else as this program remembers it, else by authorities.
+/// How a device is reached.
+fn target(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Result<Target, BadArguments> {
+    let trust = trust_of(options, device, state_dir)?;
+    let key_file = keyfile::resolve(options.key_file.as_deref());
+    Ok(Target { device: device.clone(), trust, key_file })
+}
+
+/// The other member of the pair, with a key and a trust of its own: what is typed counts for both.
+fn peer(
+    options: &DeviceOptions,
+    typed: &DeviceOptions,
+    config: &Config,
+    device: &Address,
+    state_dir: &Path,
+) -> Result<Option<Target>, BadArguments> {
+    let Some(peer) = ha_peer(options, device)? else { return Ok(None) };
+    // What is set in the file for the first member is that one's own.
+    target(&options_for(typed, config, &peer), &peer, state_dir).map(Some)
+}
+
+/// Checks the name of the other member of a pair.
+///
+/// # Errors
+/// A name that is not valid, or the device itself.
+pub fn ha_peer(options: &DeviceOptions, device: &Address) -> Result<Option<Address>, BadArguments> {
+    let Some(text) = &options.ha_peer else { return Ok(None) };
+    let peer: Address = text.parse().map_err(|error| BadArguments::Other(format!("--ha-peer: {error}")))?;
+    if peer == *device {
+        return Err(BadArguments::Other(format!("--ha-peer: {device} can't be its own peer")));
+    }
+    Ok(Some(peer))
+}
+
+/// How the device is trusted: as said, else as this program remembers it, else by authorities. Where a pin was
+/// given, and this program has renewed the management certificate since, that is remembered, and trusted too.
 ///
 /// # Errors
 /// A pin that is no fingerprint; a memory that can't be read.
-pub fn trust_of(
-    options: &DeviceOptions,
-    device: &Address,
-    state_dir: &Path,
-) -> Result<(Trust, Pin), BadArguments> {
+pub fn trust_of(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Result<Trust, BadArguments> {
     let said = trust(options)?;
-    if options.trust_choices() > 0 {
-        return Ok((said, Pin::Given));
+    if options.trust_choices() > 0 && !matches!(said, Trust::Pinned(_)) {
+        return Ok(said);
     }
-    match KnownDevices::load(state_dir)?.pin_of(device) {
-        Some(pin) => Ok((Trust::Pinned(vec![pin]), Pin::Remembered)),
-        None => Ok((said, Pin::Given)),
-    }
+    let remembered = KnownDevices::load(state_dir)?.pin_of(device);
+    Ok(match (said, remembered) {
+        (Trust::Pinned(mut pins), remembered) => {
+            pins.extend(remembered.filter(|pin| !pins.contains(pin)));
+            Trust::Pinned(pins)
+        }
+        (_, Some(pin)) => Trust::Pinned(vec![pin]),
+        (said, None) => said,
+    })
 }
 
 /// How the device is said to be trusted.

@@ -6,7 +6,7 @@ const CODES: [&str; 17] =
     ["0", "1", "2", "4", "5", "6", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20"];
 
 /// The device options, which both programs have.
-const DEVICE: [&str; 32] = [
+const DEVICE: [&str; 35] = [
     "--served",
     "--vsys",
     "-c",
@@ -38,6 +38,9 @@ const DEVICE: [&str; 32] = [
     "--suffix",
     "--keep",
     "--where-used",
+    "--vsys",
+    "--ha-peer",
+    "--served",
     "-v",
 ];
 const OF_GETCERT: [&str; 15] = [
@@ -57,9 +60,10 @@ const OF_GETCERT: [&str; 15] = [
     "--resubmit",
     "-V",
 ];
-const OF_INSTCERT: [&str; 7] = ["-b", "--blind", "--force", "--dry-run", "--concurrency", "--json", "-V"];
+const OF_INSTCERT: [&str; 8] =
+    ["-b", "--blind", "--queue", "--force", "--dry-run", "--concurrency", "--json", "-V"];
 /// What the contract has for later: not accepted and ignored.
-const LATER: [&str; 6] = ["--ha-peer=fw2", "--template=t", "--push=s", "--serial=1", "--group=g", "--queue"];
+const LATER: [&str; 4] = ["--template=t", "--push=s", "--serial=1", "--group=g"];
 
 fn named(help: &str, option: &str) -> bool {
     let mut words = help.split(|c: char| !(c.is_alphanumeric() || c == '-'));

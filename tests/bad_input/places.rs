@@ -78,7 +78,7 @@ fn a_state_folder_that_can_not_be_written_is_named_and_the_device_is_not_spoken_
         "/dev/null".into(),
     ] {
         let line = quiet.line(Instcert).with("--state-dir", &path).plus(&["-p", PORTAL]);
-        let words = ["can't write the installation record", path.to_str().unwrap(), "--state-dir"];
+        let words = ["the installation record", path.to_str().unwrap(), "--state-dir"];
         line.refused(1, &words);
         assert_eq!(quiet.world.device.connections(), 0);
     }
@@ -156,8 +156,9 @@ fn arguments_that_are_no_utf8_are_refused_or_work_but_never_mean_something_else(
     let folder = quiet.path("x").with_file_name(odd);
     std::fs::create_dir(&folder).unwrap();
     quiet.world.renew().write(&folder, NAME);
-    let line =
-        quiet.line(Instcert).with("-C", &folder).with("-K", &folder).with("--state-dir", folder.join("s"));
-    line.run().exits(0);
+    // A record could not hold them.
+    let line = quiet.line(Instcert).with("-C", &folder).with("-K", &folder);
+    line.refused(1, &["is not UTF-8 text"]);
+    quiet.line(Instcert).with("--state-dir", folder.join("s")).run().exits(0);
     assert!(folder.join("s/installations").is_dir());
 }

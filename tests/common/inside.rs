@@ -3,26 +3,15 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use clap::Parser;
+use chrono::Utc;
 use pancert::host::log::{Log, Verbosity};
-use pancert::install::deliver::{self, Outcome};
+use pancert::install::deliver::Outcome;
 use pancert::install::patience::Patience;
-use pancert::install::record::Records;
-use pancert::install::request::Existing;
+use pancert::install::record::{Asker, Order, Queue};
 use pancert::panos::transport::Limits;
-use pancert::programs::arguments::CertificateArguments;
-use pancert::programs::options::DeviceOptions;
-use pancert::programs::wishes::{self, Named, Prepared};
+use pancert::programs::delivery::{Courier, Which};
 
 use super::world::{NAME, World};
-
-#[derive(Debug, Parser)]
-struct Line {
-    #[command(flatten)]
-    certificate: CertificateArguments,
-    #[command(flatten)]
-    device: DeviceOptions,
-}
 
 /// A device that is given up after a second or two.
 pub fn short_patience() -> Patience {
@@ -33,34 +22,42 @@ pub fn short_patience() -> Patience {
         total: milliseconds(3000),
         ..Limits::default()
     };
-    Patience { limits, pauses: [20, 50, 100, 200].map(milliseconds).to_vec(), served: milliseconds(500) }
+    Patience {
+        limits,
+        pauses: [20, 50, 100, 200].map(milliseconds).to_vec(),
+        served: milliseconds(500),
+        sync: milliseconds(2000),
+    }
 }
 
-/// Delivers with these further arguments; how it ended, and the log's lines.
+/// Orders and delivers with these further arguments; how it ended, and the log's lines.
 pub fn deliver(world: &World, run: &str, arguments: &[&str]) -> (Outcome, Vec<String>) {
     let (folder, key) = (world.folder.path().to_str().unwrap(), world.path(".panrc"));
-    let words = ["-c", NAME, "-C", folder, "-K", folder, "-k", key.to_str().unwrap()];
-    let line = Line::parse_from(["pan_instcert"].iter().chain(&words).chain(arguments));
-    let named = Named::of(&line.certificate).unwrap();
-    let device = world.target().parse().unwrap();
-    let Prepared { mut wish, bundle, .. } = wishes::prepare(
-        &named,
-        &line.certificate,
-        &line.device,
-        Existing::Keep,
-        &device,
-        world.path("state").as_path(),
-    )
-    .unwrap();
-    wish.patience = short_patience();
-    let records = Records::below(&world.path("state"));
+    let words = ["-b", "-c", NAME, "-C", folder, "-K", folder, "-k", key.to_str().unwrap()];
+    let device = world.target();
+    let words = words.iter().chain(arguments).map(|word| (*word).to_owned()).chain([device.clone()]);
+    let order = Order {
+        id: run.to_owned(),
+        at: Utc::now(),
+        by: Asker { uid: 0, sudo_user: None },
+        common_name: NAME.parse().unwrap(),
+        name: NAME.parse().unwrap(),
+        device: device.parse().unwrap(),
+        peer: None,
+        profiles: Vec::new(),
+        certificate: None,
+        words: words.collect(),
+    };
+    let state = world.path("state");
+    Queue::below(&state).put(&order).unwrap();
     let (log, file) = shared_log();
+    let courier = Courier { patience: short_patience(), ..Courier::new(log, &state, true) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let outcome = runtime.block_on(deliver::deliver(&wish, bundle, &records, &log.run(run, true)));
-    let tag = format!("[{run}]: ");
+    let report = runtime.block_on(courier.serve(&order.device, Which::Owed)).unwrap().remove(0);
+    let tag = format!("[{}]: ", report.record.run);
     let text = std::fs::read_to_string(file).unwrap();
     let lines = text.lines().filter_map(|line| line.split_once(&tag)).map(|(_, text)| text.to_owned());
-    (outcome, lines.collect())
+    (report.outcome, lines.collect())
 }
 
 /// A process has one log; here all threads write to it.

@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use pancert::install::record::End;
 use panos_sim::{Fault, Simulator, What, When};
 
 use super::inside;
@@ -151,9 +152,9 @@ pub fn outside(world: &World, shape: Shape) -> Told {
 fn inside(world: &World, shape: Shape, run: &str) -> Told {
     let arguments = [&["--insecure", "--commit-timeout", "2"], shape.arguments()].concat();
     let (outcome, log) = inside::deliver(world, run, &arguments);
-    let (code, words) = match &outcome.result {
-        Ok(success) => (0, format!("{success:?}")),
-        Err(failure) => (i32::from(failure.exit().code()), failure.to_string()),
+    let (code, words) = match &outcome.end {
+        End::Failed(problem) => (i32::from(problem.exit.code()), problem.to_string()),
+        end => (0, format!("{end:?}")),
     };
     Told { code: Some(code), words, log }
 }

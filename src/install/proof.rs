@@ -1,0 +1,244 @@
+//! Proof from outside, and what follows from it: what is shown at the endpoints and at the management port.
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::apply::{Application, Part};
+use super::commit::Wanted;
+use super::connect::Reached;
+use super::failure::Failure;
+use super::known_devices::KnownDevices;
+use super::plan::Step;
+use super::request::{Upload, Wish};
+use super::served::{self, NotServed, served};
+use super::transact::{Affair, Done};
+use super::undo::{Undo, step_by_step};
+use super::verify::Goal;
+use crate::certificate::Bundle;
+use crate::fingerprint::Fingerprint;
+use crate::host::log::RunLog;
+use crate::panos::trust::Trust;
+use crate::panos::xpath::XPath;
+
+/// All profiles that present one of the certificates now.
+fn profiles<'p>(parts: &'p [Part<'_>]) -> impl Iterator<Item = &'p str> {
+    let bound = parts.iter().flat_map(|part| &part.plan.steps).flat_map(|step| match step {
+        Step::Bind { profiles, .. } => profiles.as_slice(),
+        _ => &[],
+    });
+    let named = parts.iter().flat_map(|part| &part.wish.profiles).map(|name| name.as_str());
+    named.chain(bound.map(|(name, _)| name.as_str()))
+}
+
+/// Whether the management interface uses one of the profiles that present a certificate of ours now. Where that
+/// can't be learnt it is said, and taken for a no.
+pub(super) async fn management_presents(reached: &Reached, done: &Done<'_>, log: &RunLog) -> bool {
+    *done.managements.get_or_init(|| ask_for_management(reached, done, log)).await
+}
+
+async fn ask_for_management(reached: &Reached, done: &Done<'_>, log: &RunLog) -> bool {
+    // A profile that presents nothing is not the management interface's, and no other one was touched.
+    let presented = |name: &str| {
+        let before = done.parts.iter().flat_map(|part| &part.observed.candidate.profiles);
+        before.into_iter().any(|profile| profile.name == name && profile.certificate.is_some())
+    };
+    if !profiles(&done.parts).any(presented) {
+        return false;
+    }
+    match reached.session.show(&XPath::management_profile()).await {
+        Ok(None) => false,
+        Ok(Some(result)) => {
+            let name = result.text_of("ssl-tls-service-profile").unwrap_or_else(|| result.text());
+            profiles(&done.parts).any(|profile| profile == name)
+        }
+        Err(error) => {
+            log.error(&format!("which profile the management interface uses can't be read: {error}"));
+            false
+        }
+    }
+}
+
+/// Where a device is known by a pin and its management interface shows a new certificate from now on: once that was
+/// seen, the next run has to know.
+pub(super) async fn remember(reached: &Reached, done: &Done<'_>, affair: &Affair<'_>) {
+    let (device, log) = (&reached.target.device, affair.log);
+    let Trust::Pinned(pins) = &reached.target.trust else { return };
+    // Seen in this very session: an earlier run has committed it, and died before it could say so.
+    let shown = reached.session.seen().filter(|seen| !pins.contains(seen));
+    let ours = |seen: &Fingerprint| done.parts.iter().any(|part| part.bundle.fingerprint() == *seen);
+    let found = match shown.filter(ours) {
+        Some(seen) => Ok(seen),
+        None if done.committed && management_presents(reached, done, log).await => {
+            let looks = done.parts.iter().map(|part| {
+                let (name, patience) = (&part.wish.common_name, part.wish.patience.served);
+                async move {
+                    let wanted = part.bundle.fingerprint();
+                    served(device, name, wanted, &[], patience).await.map(|()| wanted)
+                }
+            });
+            let mut seen = join_all(looks).await;
+            let good = seen.iter().position(Result::is_ok).unwrap_or_default();
+            seen.swap_remove(good).map_err(|problem| problem.to_string())
+        }
+        None => return,
+    };
+    let state_dir = affair.ledger.records().state_dir();
+    let remembered = found.and_then(|seen| {
+        let known = KnownDevices::load(state_dir).and_then(|mut known| known.remember(device, seen));
+        known.map(|()| seen).map_err(|error| error.to_string())
+    });
+    match remembered {
+        Ok(seen) => {
+            log.say(&format!(
+                "The management interface shows the new certificate; it is remembered as {seen}."
+            ));
+        }
+        Err(problem) => log.error(&format!("the device's new fingerprint is not remembered: {problem}")),
+    }
+}
+
+/// For each part, whether its endpoints shake hands before anything is changed: only then their silence afterwards
+/// says something about the new certificate. Asked only where the old one can be given back.
+pub(super) async fn answering(parts: &[Part<'_>]) -> Vec<Vec<bool>> {
+    let looks = parts.iter().map(|part| async move {
+        if way_back(part).is_empty() {
+            return vec![false; part.wish.served.len()];
+        }
+        join_all(part.wish.served.iter().map(|endpoint| served::answers(endpoint, &part.wish.common_name)))
+            .await
+    });
+    join_all(looks).await
+}
+
+/// How the profiles are given back what they presented before: only where that is an object of its own, and still
+/// there.
+fn way_back(part: &Part<'_>) -> Vec<Undo> {
+    if !part.plan.makes_an_object() {
+        return Vec::new();
+    }
+    let place = &part.observed.place;
+    let steps = part.plan.steps.iter().flat_map(|step| match step {
+        Step::Bind { profiles, .. } => {
+            let back = profiles.iter().filter_map(|(profile, to)| {
+                let at = place.profile(profile).ok()?;
+                Some(Undo::BindBack { at, profile: profile.clone(), to: to.clone() })
+            });
+            back.collect()
+        }
+        Step::Rebind { uses, .. } => uses.iter().cloned().map(Undo::GiveBack).collect(),
+        _ => Vec::new(),
+    });
+    let steps: Vec<Undo> = steps.collect();
+    let had_something = |step: &Undo| !matches!(step, Undo::BindBack { to: None, .. });
+    if steps.iter().any(had_something) { steps } else { Vec::new() }
+}
+
+/// Looks at every endpoint at once until each shows its certificate. Where one that answered before does not, the
+/// profiles are given back what they presented before, and that is committed.
+pub(super) async fn served_everywhere(reached: &Reached, done: &mut Done<'_>, affair: &mut Affair<'_>) {
+    let looks = done.parts.iter().zip(&done.unproven).map(|(part, failure)| async move {
+        // What the device does not run, or what nobody has committed, is not shown either.
+        let nothing_to_see =
+            failure.is_some() || !(part.plan.steps.is_empty() || part.plan.commit().is_some());
+        if nothing_to_see { Vec::new() } else { look_at_endpoints(part.wish, part.bundle).await }
+    });
+    let seen = join_all(looks).await;
+    let mut back = Vec::new();
+    for (at, endpoints) in seen.into_iter().enumerate() {
+        let mut problem = None;
+        for (number, endpoint) in endpoints.into_iter().enumerate() {
+            match endpoint {
+                Ok(shown) => affair.log.say(&format!("Served: {shown} shows the new certificate.")),
+                Err(not_served) => {
+                    let answered = done.answering.get(at).and_then(|each| each.get(number)).copied();
+                    if answered == Some(true) && !back.contains(&at) {
+                        back.push(at);
+                    }
+                    problem.get_or_insert(not_served);
+                }
+            }
+        }
+        done.unproven[at] =
+            done.unproven[at].take().or_else(|| problem.map(|problem| Failure::NotServed(Box::new(problem))));
+    }
+    if back.is_empty() {
+        return;
+    }
+    match bind_back(reached, done, affair, &back).await {
+        Ok(()) => {
+            affair
+                .log
+                .say("The profiles were bound back to what they presented before, and that was committed.");
+            for at in back {
+                let turned = |failure| match failure {
+                    Failure::NotServed(problem) => Failure::BoundBack(problem),
+                    other => other,
+                };
+                done.unproven[at] = done.unproven[at].take().map(turned);
+            }
+        }
+        Err(failure) => affair
+            .log
+            .error(&format!("the profiles could not be bound back to what they presented before: {failure}")),
+    }
+}
+
+async fn look_at_endpoints(
+    wish: &Wish,
+    bundle: &Bundle,
+) -> Vec<Result<crate::panos::address::Address, NotServed>> {
+    let chain: Vec<Fingerprint> = match wish.upload {
+        Upload::Pem => bundle
+            .chain()
+            .iter()
+            .filter_map(|link| link.to_der().ok().map(|der| Fingerprint::of_der(&der)))
+            .collect(),
+        // PAN-OS may drop what a container holds besides the leaf.
+        Upload::Pkcs12(_) => Vec::new(),
+    };
+    let chain = &chain;
+    let looks = wish.served.iter().map(|endpoint| async move {
+        let patience = wish.patience.served;
+        served(endpoint, &wish.common_name, bundle.fingerprint(), chain, patience)
+            .await
+            .map(|()| endpoint.clone())
+    });
+    join_all(looks).await
+}
+
+async fn bind_back(
+    reached: &Reached,
+    done: &Done<'_>,
+    affair: &mut Affair<'_>,
+    which: &[usize],
+) -> Result<(), Failure> {
+    let parts = which.iter().map(|at| &done.parts[*at]);
+    let steps: Vec<Undo> = parts.clone().flat_map(way_back).collect();
+    let wish = affair.wish();
+    affair.log.say("The new certificate is not served; the profiles are bound back.");
+    step_by_step(&reached.session, &steps).await?;
+    let goals: Vec<Goal> = parts
+        .map(|part| {
+            let bound = part.plan.steps.iter().flat_map(|step| match step {
+                Step::Bind { profiles, .. } => profiles.clone(),
+                _ => Vec::new(),
+            });
+            Goal::Bound { place: part.observed.place.clone(), profiles: bound.collect() }
+        })
+        .collect();
+    let mut application = Application {
+        session: &reached.session,
+        log: affair.log,
+        patience: &wish.patience,
+        situation: done.situation.clone(),
+        undo: Vec::new(),
+        deadline: Instant::now() + wish.commit_timeout,
+    };
+    let description = format!("{}, taken back", affair.description());
+    let wanted = Wanted { scope: wish.commit, description, goals: &goals, time: wish.commit_timeout };
+    application.commit(&wanted, &mut affair.ledger).await.map_err(|(failure, _)| failure)?;
+    for goal in &goals {
+        goal.verify(&reached.session, &wish.patience).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! Delivering what is owed: orders become records, and the records of one device become one delivery.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chrono::Utc;
+use tokio::sync::Mutex;
+
+use super::arguments::BadArguments;
+use super::instcert::Arguments;
+use super::wishes::Prepared;
+use crate::error::Exit;
+use crate::host::certmonger::{Getcert, GetcertError, Phase};
+use crate::host::log::{Log, RunLog};
+use crate::install::Failure;
+use crate::install::deliver::{self, Delivery, Outcome};
+use crate::install::failure::{Mender, Problem};
+use crate::install::patience::Patience;
+use crate::install::record::{DeviceLock, End, Queue, Queued, Record, RecordError, Records, State};
+use crate::panos::address::Address;
+
+/// Which of a device's records are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Those whose time has come.
+    Due,
+    /// All that is owed; what only a person can mend, when its time has come.
+    Owed,
+    /// All that is owed, whatever was found out about it.
+    Everything,
+}
+
+/// Whoever delivers: what it needs to know besides the records.
+pub struct Courier<'a> {
+    /// The log.
+    pub log: &'a Log,
+    /// The state folder.
+    pub state_dir: &'a Path,
+    /// How long devices may be silent.
+    pub patience: Patience,
+    /// Whether it works on several devices at once, so that each line has to say for which run it is.
+    pub several: bool,
+    /// What certmonger has said of each certificate's file.
+    pub vouched: Mutex<BTreeMap<PathBuf, Result<(), (String, Option<String>, Mender)>>>,
+}
+
+/// How one record was dealt with.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The record as it stands now.
+    pub record: Record,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+impl<'a> Courier<'a> {
+    /// Somebody who delivers.
+    #[must_use]
+    pub fn new(log: &'a Log, state_dir: &'a Path, several: bool) -> Self {
+        Self { log, state_dir, patience: Patience::default(), several, vouched: Mutex::default() }
+    }
+
+    /// Delivers what one device is owed, once nobody else works on it.
+    ///
+    /// # Errors
+    /// A state folder that can't be used. Everything else is in the reports, and in the records.
+    pub async fn serve(&self, device: &Address, which: Which) -> Result<Vec<Report>, Failure> {
+        let records = Records::below(self.state_dir);
+        let run = self.log.run(&run_id(), self.several);
+        let places = self.places(device, &records)?;
+        let lock = DeviceLock::acquire(self.state_dir, &places).await?;
+        let found = self.take_over(device, &records, &run)?;
+        let now = Utc::now();
+        let wanted = |record: &Record| match which {
+            Which::Due => record.is_due(now),
+            Which::Owed => record.is_owed() && (record.is_due(now) || !needs_a_person(record)),
+            Which::Everything => record.is_owed(),
+        };
+        let mut reports = Vec::new();
+        let mut groups: Vec<Vec<Delivery>> = Vec::new();
+        for record in found.into_iter().filter(wanted) {
+            match self.prepare(record).await {
+                Ok(delivery) => match groups.iter_mut().find(|group| group[0].wish.goes_with(&delivery.wish))
+                {
+                    Some(group) => group.push(delivery),
+                    None => groups.push(vec![delivery]),
+                },
+                Err(stranded) => reports.push(strand(*stranded, &records, &run)),
+            }
+        }
+        for (number, mut group) in groups.into_iter().enumerate() {
+            // Each commit is a run of its own.
+            let run = if number == 0 { run.clone() } else { self.log.run(&run_id(), self.several) };
+            let outcomes = deliver::deliver(&mut group, &records, &run).await;
+            let told = group.into_iter().zip(outcomes);
+            reports.extend(told.map(|(delivery, outcome)| Report { record: delivery.record, outcome }));
+        }
+        drop(lock);
+        Ok(reports)
+    }
+
+    /// The device, and the other members of the pairs that it is said to be in.
+    fn places(&self, device: &Address, records: &Records) -> Result<Vec<Address>, RecordError> {
+        let (queued, _) = Queue::below(self.state_dir).for_device(device)?;
+        let known = records.of_device(device)?.records;
+        let orders =
+            queued.into_iter().map(|queued| queued.order).chain(known.into_iter().map(|known| known.order));
+        let mut all: Vec<Address> = orders.filter_map(|order| order.peer).collect();
+        all.push(device.clone());
+        Ok(all)
+    }
+
+    /// Moves the orders for a device into its records; all its records.
+    fn take_over(
+        &self,
+        device: &Address,
+        records: &Records,
+        run: &RunLog,
+    ) -> Result<Vec<Record>, RecordError> {
+        let (queued, troubles) = Queue::below(self.state_dir).for_device(device)?;
+        troubles.iter().for_each(|trouble| run.error(&trouble.to_string()));
+        for queued in queued {
+            self.enter(queued, records, run)?;
+        }
+        let found = records.of_device(device)?;
+        found.troubles.iter().for_each(|trouble| run.error(&trouble.to_string()));
+        Ok(found.records)
+    }
+
+    fn enter(&self, queued: Queued, records: &Records, run: &RunLog) -> Result<(), RecordError> {
+        let order = queued.order.clone();
+        let before = match records.read_or_set_aside(&order.device, &order.name)? {
+            Ok(before) => before,
+            Err(trouble) => {
+                run.error(&trouble.to_string());
+                None
+            }
+        };
+        // Taken over before, by a process that died before it could say so; or overtaken by a later one.
+        let is_known = before.as_ref().is_some_and(|before| before.order.at >= order.at);
+        if !is_known {
+            records.write(&Record::of(order, before))?;
+        }
+        queued.taken()
+    }
+
+    /// Makes a wish of a record, from the words that were typed then and the configuration of today.
+    async fn prepare(&self, mut record: Record) -> Result<Delivery, Box<(Record, Problem)>> {
+        let (arguments, mut prepared) = match again(&record, self.state_dir) {
+            Ok(both) => both,
+            Err(problem) => return Err(Box::new((record, problem))),
+        };
+        prepared.wish.patience = self.patience.clone();
+        if let Ok(bundle) = &prepared.bundle
+            && let Ok(facts) = deliver::facts(bundle)
+        {
+            // Renewed since it was ordered: the newer one supersedes the older.
+            record.order.certificate = Some(facts);
+        }
+        let bundle = match prepared.bundle {
+            Ok(bundle) if arguments.blind || record.vouched => Ok(bundle),
+            Ok(bundle) => self.vouch(&arguments, prepared.certificate.as_deref()).await.map(|()| bundle),
+            Err(failure) => Err(failure),
+        };
+        record.vouched = bundle.is_ok();
+        Ok(Delivery { wish: prepared.wish, bundle, record })
+    }
+
+    /// Whether certmonger says that the certificate is issued. It says so while its post-save command runs, too.
+    async fn vouch(&self, arguments: &Arguments, file: Option<&Path>) -> Result<(), Failure> {
+        let Some(file) = file else { return Ok(()) };
+        let mut said = self.vouched.lock().await;
+        if !said.contains_key(file) {
+            let answer = ask_certmonger(arguments, file).await;
+            said.insert(file.to_owned(), answer);
+        }
+        match said.get(file) {
+            Some(Err((what, advice, mended_by))) => {
+                let (what, advice, mended_by) = (what.clone(), advice.clone(), *mended_by);
+                Err(Failure::Certmonger { what, advice, mended_by })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The record's own words, read again.
+fn again(record: &Record, state_dir: &Path) -> Result<(Arguments, Prepared), Problem> {
+    let refused = |error: BadArguments| Problem {
+        exit: error.exit(),
+        what: error.to_string(),
+        advice: error.advice(),
+        mended_by: Mender::Person,
+    };
+    let arguments = Arguments::of_words(&record.order.words).map_err(|error| {
+        refused(BadArguments::Other(format!("the record's words are not understood: {error}")))
+    })?;
+    let prepared = arguments.prepare_for(&record.order.device, state_dir).map_err(refused)?;
+    Ok((arguments, prepared))
+}
+
+/// A record of which no wish can be made fails without a run.
+fn strand((mut record, problem): (Record, Problem), records: &Records, run: &RunLog) -> Report {
+    run.error(&format!("{}: {}: {problem}", record.order.device, record.common_name()));
+    record.begin(run.id(), Utc::now());
+    let end = End::Failed(problem);
+    record.finish(&end, &[], Utc::now());
+    if let Err(error) = records.write(&record) {
+        run.error(&error.to_string());
+    }
+    Report { record, outcome: Outcome { end, phases: vec![("total", 0.0)] } }
+}
+
+fn needs_a_person(record: &Record) -> bool {
+    matches!(&record.state, State::Failed { problem, .. } if problem.mended_by == Mender::Person)
+}
+
+/// How a record stands that another process has dealt with.
+#[must_use]
+pub fn told_by(record: &Record) -> End {
+    match &record.state {
+        State::Installed { object, unchanged, .. } => {
+            End::Installed { object: object.clone(), unchanged: *unchanged }
+        }
+        State::LeftToCommit { .. } => End::LeftToCommit,
+        State::Failed { problem, .. } => End::Failed(problem.clone()),
+        State::Owed => End::Failed(Problem {
+            exit: Exit::Certificate,
+            what: "the installation is not over, or its process was ended".to_owned(),
+            advice: Some("See the log; 'pan_certctl retry' takes it up again.".to_owned()),
+            mended_by: Mender::Time,
+        }),
+    }
+}
+
+async fn ask_certmonger(arguments: &Arguments, file: &Path) -> Result<(), (String, Option<String>, Mender)> {
+    const BLIND: &str = "For a certificate that is not certmonger's, or to go on all the same, use -b.";
+    let getcert = Getcert::new(["getcert"], None).on_session_bus(arguments.certificate.session_bus);
+    match getcert.status(file).await {
+        Ok(status) => match status.phase() {
+            Phase::Done | Phase::Saving => Ok(()),
+            _ => Err((
+                format!("the certificate's state is {}, it is not issued", status.state),
+                Some(BLIND.to_owned()),
+                Mender::Nobody,
+            )),
+        },
+        Err(GetcertError::NotTracked) => {
+            Err((format!("{} is not tracked", file.display()), Some(BLIND.to_owned()), Mender::Nobody))
+        }
+        Err(error) => {
+            let advice =
+                error.advice().map(|advice| format!("{advice}; to go on without certmonger, use -b"));
+            Err((error.to_string(), advice.or_else(|| Some(BLIND.to_owned())), Mender::Time))
+        }
+    }
+}
+
+/// Six hexadecimal digits: enough to tell the runs of a day apart.
+pub fn run_id() -> String {
+    format!("{:06x}", rand::random::<u32>() & 0x00ff_ffff)
+}

@@ -1,0 +1,148 @@
+//! What became of an installation, as its record tells: followed until it is over.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use tokio::time::Instant;
+
+use super::follow::Live;
+use crate::error::Exit;
+use crate::fingerprint::Fingerprint;
+use crate::host::certmonger::{Getcert, GetcertError, Phase};
+use crate::install::failure::{Mender, Problem};
+use crate::install::names::ObjectName;
+use crate::install::record::{Queue, Record, RecordError, Records, State};
+use crate::panos::address::Address;
+
+/// Between two looks at the records.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// How one device stands.
+#[derive(Debug)]
+pub enum Standing {
+    /// It was seen to run this very certificate.
+    Runs(Box<Record>),
+    /// It does not, and this is why.
+    Failed(Problem),
+    /// It is not over; what is being done.
+    Open(String),
+}
+
+/// An installation on several devices that is being followed.
+pub struct Following<'a> {
+    /// The state folder.
+    pub state_dir: &'a Path,
+    /// The devices.
+    pub devices: &'a [Address],
+    /// The object's name as it was asked for.
+    pub name: &'a ObjectName,
+    /// Since when orders are ours.
+    pub since: DateTime<Utc>,
+    /// The certificate, where it is known.
+    pub wanted: Option<Fingerprint>,
+    /// When it all has to be over.
+    pub deadline: Instant,
+    /// The live line.
+    pub live: &'a Live,
+}
+
+impl Following<'_> {
+    /// Follows the records until all is over, or the time is, or the post-save command that should have delivered
+    /// has ended: with a worker nobody waits for that one.
+    ///
+    /// # Errors
+    /// Records that can't be read; certmonger that can't be asked.
+    pub async fn to_the_end(
+        &self,
+        hook: Option<(&Getcert, &Path)>,
+    ) -> Result<Vec<(Address, Standing)>, FollowError> {
+        loop {
+            // Asked first: what the command has written before it ended is seen then.
+            let ended = match hook {
+                Some((getcert, file)) => {
+                    let tracked = getcert.tracked(file).await?;
+                    tracked.is_none_or(|tracked| tracked.phase() != Phase::Saving)
+                }
+                None => false,
+            };
+            let standings = self.standings()?;
+            let open = standings.iter().find_map(|(device, standing)| match standing {
+                Standing::Open(doing) => Some(format!("{device}: {doing}")),
+                _ => None,
+            });
+            let Some(doing) = open else { return Ok(standings) };
+            if ended || Instant::now() >= self.deadline {
+                return Ok(standings);
+            }
+            self.live.show(&doing);
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// How each device stands now.
+    ///
+    /// # Errors
+    /// Records that can't be read.
+    pub fn standings(&self) -> Result<Vec<(Address, Standing)>, FollowError> {
+        let stand = |device: &Address| Ok((device.clone(), self.standing(device)?));
+        self.devices.iter().map(stand).collect()
+    }
+
+    fn standing(&self, device: &Address) -> Result<Standing, RecordError> {
+        // The queue first: an order that is gone from there stands in the record.
+        let (queued, _) = Queue::below(self.state_dir).for_device(device)?;
+        let is_queued = queued.iter().any(|queued| queued.order.name == *self.name);
+        let record = Records::below(self.state_dir).read(device, self.name)?;
+        Ok(match record {
+            _ if is_queued => Standing::Open("in the queue".to_owned()),
+            Some(record) if self.wanted.is_some_and(|wanted| record.proves(wanted)) => {
+                Standing::Runs(Box::new(record))
+            }
+            Some(record) if record.order.at >= self.since => told(record),
+            _ => Standing::Failed(not_installed("the post-save command left no record of this certificate")),
+        })
+    }
+}
+
+fn told(record: Record) -> Standing {
+    match (&record.state, &record.job) {
+        (State::Failed { problem, .. }, _) => {
+            let again = record
+                .next_try
+                .map(|at| format!(". It is owed, and tried again from {} on", at.format("%H:%M")));
+            let what = format!("{}{}", problem.what, again.unwrap_or_default());
+            Standing::Failed(Problem { what, ..problem.clone() })
+        }
+        (State::LeftToCommit { .. }, _) => {
+            Standing::Failed(not_installed("the certificate waits for a commit by a person (--commit none)"))
+        }
+        (State::Installed { .. }, _) => {
+            Standing::Failed(not_installed("the installed certificate is not the one that was issued"))
+        }
+        (State::Owed, Some(job)) => Standing::Open(format!("commit job {job}")),
+        (State::Owed, None) if record.begun.is_some() => Standing::Open("being installed".to_owned()),
+        (State::Owed, None) => Standing::Open("recorded".to_owned()),
+    }
+}
+
+/// What is said of a device that nothing better is known of.
+#[must_use]
+pub fn not_installed(what: &str) -> Problem {
+    Problem {
+        exit: Exit::Certificate,
+        what: what.to_owned(),
+        advice: Some("See the log, then run pan_instcert by hand.".to_owned()),
+        mended_by: Mender::Time,
+    }
+}
+
+/// The records can't be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// They can't be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// certmonger can't be asked.
+    #[error(transparent)]
+    Certmonger(#[from] GetcertError),
+}
