@@ -1,7 +1,8 @@
-//! This machine: certmonger, the API key file, the log.
+//! This machine: certmonger, the API key file, the log and its review.
 
 pub mod certmonger;
 pub mod keyfile;
 pub mod log;
+pub mod review;
 
 pub use keyfile::{KeyFile, KeyFileError};

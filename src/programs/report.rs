@@ -43,6 +43,14 @@ fn harmless_json(text: &str) -> String {
     shown
 }
 
+/// One JSON object on standard output.
+pub fn json(program: &str, object: &impl Serialize) {
+    match serde_json::to_string(object) {
+        Ok(text) => line(&harmless_json(&text)),
+        Err(error) => problem(program, &error.to_string(), None),
+    }
+}
+
 /// One device's end for a person: a line on standard output, or the problem on standard error.
 pub fn outcome(program: &str, wish: &Wish, outcome: &Outcome) {
     let seconds = outcome.phases.last().map_or(0.0, |(_, seconds)| *seconds);
@@ -112,10 +120,7 @@ impl<'a> Json<'a> {
 
     /// Prints it.
     pub fn print(&self) {
-        match serde_json::to_string(self) {
-            Ok(text) => line(&harmless_json(&text)),
-            Err(error) => problem("pan_instcert", &error.to_string(), None),
-        }
+        json("pan_instcert", self);
     }
 }
 
