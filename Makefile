@@ -12,7 +12,8 @@ all:
 
 # Starts and enables nothing. The unit names the programs where they really are.
 install:
-	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin target/release/pan_getcert target/release/pan_instcert
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin target/release/pan_getcert target/release/pan_instcert \
+		target/release/pan_certctl
 	install -D -m 644 logrotate/pan_getcert $(DESTDIR)/etc/logrotate.d/pan_getcert
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/bin/|$(PREFIX)/bin/|' systemd/pan_instcert@.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/pan_instcert@.service

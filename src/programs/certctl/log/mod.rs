@@ -21,6 +21,7 @@ const USUAL_IN_CHART: u16 = 1000;
 
 /// Which runs, and how they are shown.
 #[derive(Debug, Clone, Args)]
+#[command(next_display_order = 100)]
 pub struct LogArguments {
     /// How many runs, the last ones [default: 20; with --chart 1000]
     #[arg(short = 'n', long = "last", value_name = "N", value_parser = clap::value_parser!(u16).range(1..=10_000))]

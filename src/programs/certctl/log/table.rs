@@ -13,6 +13,8 @@ const NAMES: usize = 60;
 const RESULT: usize = 20;
 /// How far what belongs to a run stands to the right of its first line.
 const INDENT: &str = "  ";
+/// A terminal of no more columns has none to spare.
+const NARROW: usize = 20;
 
 /// The lines for a terminal of this width, or for a pipe.
 pub(super) fn lines(runs: &[Run], width: Option<usize>) -> Vec<Line> {
@@ -36,12 +38,12 @@ fn card(run: &Run, width: usize) -> Vec<Line> {
     let known = PHASES.iter().zip(run.seconds);
     let known: Vec<String> =
         known.filter_map(|(name, seconds)| Some(format!("{name}\u{a0}{}", in_short(seconds?)))).collect();
-    let first = format!("{} {}", time(run.begun), certificates(run));
-    let inner = width.saturating_sub(INDENT.len());
+    let first = format!("{} {} for {}", time(run.begun), certificates(run), device(run));
+    let indent = if width > NARROW { INDENT } else { "" };
     let mut lines = screen::wrapped(&first, width);
-    for part in [device(run), result(run), known.join(", ")] {
-        let wrapped = screen::wrapped(&part, inner);
-        lines.extend(wrapped.iter().filter(|line| !line.is_empty()).map(|line| format!("{INDENT}{line}")));
+    for part in [result(run), known.join(", ")].iter().filter(|part| !part.is_empty()) {
+        let wrapped = screen::wrapped(part, width - indent.len());
+        lines.extend(wrapped.iter().map(|line| format!("{indent}{line}")));
     }
     let mood = mood(run);
     lines.into_iter().map(|text| Line { text: text.replace('\u{a0}', " "), mood }).collect()
