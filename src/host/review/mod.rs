@@ -44,6 +44,8 @@ pub struct Run {
     pub seconds: [Option<f64>; PHASES.len()],
     /// How many runs this is: more than 1 for a series.
     pub times: u64,
+    /// The number of its first line in its file: what tells the order of runs that began in one second.
+    pub line: u64,
 }
 
 /// How a run ended.
@@ -171,8 +173,8 @@ pub fn review(log: &Path, filter: &Filter, most: usize) -> Result<Review, Review
 struct Found<'a> {
     filter: &'a Filter,
     most: usize,
-    /// By their beginning; the count tells those of one second apart.
-    runs: BTreeMap<(DateTime<FixedOffset>, u64), Run>,
+    /// By their beginning; the line, and the count where the files differ, tell those of one second apart.
+    runs: BTreeMap<(DateTime<FixedOffset>, u64, u64), Run>,
     /// By device and beginning: a later line of the same series replaces an earlier one.
     series: HashMap<(Option<String>, DateTime<FixedOffset>), Run>,
     count: u64,
@@ -210,7 +212,7 @@ impl Found<'_> {
             return;
         }
         self.count += 1;
-        self.runs.insert((run.begun, self.count), run);
+        self.runs.insert((run.begun, run.line, self.count), run);
         if self.runs.len() > self.most {
             self.runs.pop_first();
         }

@@ -123,6 +123,7 @@ impl Open {
             ending: Ending::NotEnded,
             seconds: [None; PHASES.len()],
             times: 1,
+            line: heard,
         };
         Self { run, heard, end: false, left_to_commit: false, problem: None }
     }
