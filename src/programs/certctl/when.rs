@@ -73,7 +73,8 @@ mod tests {
             assert_eq!(since(text).unwrap(), local, "{text}");
         }
         for (text, seconds) in [("7d", 604_800), ("12h", 43_200), ("30m", 1800), ("1h 30m", 5400)] {
-            let ago = Utc::now() - since(text).unwrap();
+            let then = since(text).unwrap();
+            let ago = Utc::now() - then;
             assert!((seconds..seconds + 60).contains(&ago.num_seconds()), "{text}");
         }
     }
