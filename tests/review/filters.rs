@@ -30,6 +30,7 @@ fn each_filter_leaves_what_it_says_and_several_are_combined() {
     assert_eq!(days(&["--cert", "example.com"]), Vec::<String>::new());
     assert_eq!(days(&["--device", "FW2.example.com"]), ["21", "22"], "on any port");
     assert_eq!(days(&["--device", "fw2.example.com:8443"]), ["21"]);
+    assert_eq!(days(&["--device", "fw2.example"]), Vec::<String>::new());
     assert_eq!(days(&["--failed"]), ["21", "22"]);
     assert_eq!(days(&["--since", "2026-11-22"]), ["22", "22", "23"]);
     assert_eq!(days(&["--since", "2026-11-22 05:01"]), ["22", "23"]);

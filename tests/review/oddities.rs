@@ -72,6 +72,7 @@ fn the_logs_of_the_older_scripts_tell_as_much_as_they_know() {
         "05:00:01 XML API output for keypair: <response status=\"success\"/>",
         "05:00:32 The commit took 31 seconds to complete.",
         "05:00:37 END - Finished certificate installation to: fw1.example.com",
+        "05:59:59 ERROR: /var/lib/pan_getcert/x.json: broken; it is set aside",
         "06:00:00 START of pan_instcert.",
         "06:00:00 Certificate Common Name: b.example.com",
         "06:00:05 ERROR: The certificate could not be uploaded.",

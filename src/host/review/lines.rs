@@ -194,6 +194,10 @@ mod tests {
     fn a_line_without_an_end_is_read_as_far_as_any_line_goes_and_the_next_one_is_whole() {
         let long = [b"x".repeat(100_000), b"\n[2026-11-22 05:00:00+00:00]: START of pan_instcert.".to_vec()];
         assert_eq!(read(&long.concat()), [(None, Some(Event::Start))]);
+        // What stands just behind the place where it was cut is no line either.
+        let mut long = vec![b'x'; usize::try_from(LIMIT).unwrap()];
+        long.extend(b"[2026-11-22 05:00:00+00:00]: START of pan_instcert.\n");
+        assert!(read(&long).is_empty());
     }
 
     #[test]
