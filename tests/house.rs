@@ -238,24 +238,39 @@ fn the_simulator_and_the_client_share_no_code() {
     assert!(!locked.below(&locked.id("panos-sim")).contains(&locked.id("pan_getcert")));
 }
 
-/// The long options of a program, from its help.
-fn options(program: &str) -> BTreeSet<String> {
-    let output = Command::new(program).arg("--help").output().unwrap();
+/// The long options of a program, or of one of its verbs, from its help.
+fn options(program: &str, verb: &[&str]) -> BTreeSet<String> {
+    let output = Command::new(program).args(verb).arg("--help").output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     let words = help.split(|c: char| !(c.is_alphanumeric() || c == '-'));
     words.filter(|word| word.starts_with("--") && word.len() > 3).map(str::to_owned).collect()
+}
+
+/// The verbs of a program, from its help.
+fn verbs(program: &str) -> Vec<String> {
+    let output = Command::new(program).arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    let list = help.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
+    let rows = list.lines().filter_map(|line| line.strip_prefix("  ")).filter(|row| !row.starts_with(' '));
+    let words = rows.filter_map(|row| row.split_whitespace().next());
+    words.filter(|verb| *verb != "help").map(str::to_owned).collect()
 }
 
 #[test]
 fn every_option_that_the_readme_names_exists() {
     let text = read("README.md");
     let (getcert, instcert) =
-        (options(env!("CARGO_BIN_EXE_pan_getcert")), options(env!("CARGO_BIN_EXE_pan_instcert")));
+        (options(env!("CARGO_BIN_EXE_pan_getcert"), &[]), options(env!("CARGO_BIN_EXE_pan_instcert"), &[]));
     assert!(getcert.len() > 20 && instcert.len() > 20);
+    let certctl = env!("CARGO_BIN_EXE_pan_certctl");
+    let verbs = verbs(certctl);
+    assert!(verbs.contains(&"log".to_owned()), "{verbs:?}");
+    let of_verbs = verbs.iter().flat_map(|verb| options(certctl, &[verb]));
+    let all: BTreeSet<String> = [getcert, instcert].into_iter().flatten().chain(of_verbs).collect();
     let named = text.split(|c: char| !(c.is_alphanumeric() || c == '-'));
     let named: BTreeSet<&str> = named.filter(|word| word.starts_with("--") && word.len() > 3).collect();
     assert!(named.contains("--pin"));
     for option in named {
-        assert!(getcert.contains(option) || instcert.contains(option), "README.md names {option}");
+        assert!(all.contains(option), "README.md names {option}");
     }
 }

@@ -72,6 +72,23 @@ impl Rotation {
     }
 }
 
+#[test]
+fn every_program_is_installed() {
+    let ended =
+        run("make", &["-C", root().to_str().unwrap(), "--dry-run", "install", "DESTDIR=/nonexistent"]);
+    let told = ended.exits(0).stdout.replace("\\\n", " ");
+    let programs = told.lines().find(|line| line.contains("/nonexistent/usr/local/bin ")).unwrap();
+    let mut count = 0;
+    for entry in std::fs::read_dir(root().join("src/bin")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let built = |word: &str| word == format!("target/release/{name}");
+        assert!(programs.split_whitespace().any(built), "{name}: {programs}");
+        count += 1;
+    }
+    assert!(count >= 3, "{count}");
+}
+
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }

@@ -1,8 +1,9 @@
-//! This machine: certmonger, the API key file, the log.
+//! This machine: certmonger, the API key file, the log and its review.
 
 pub mod certmonger;
 pub mod keyfile;
 pub mod log;
+pub mod review;
 pub mod worker;
 
 pub use keyfile::{KeyFile, KeyFileError};

@@ -79,7 +79,7 @@ pub async fn reach(wish: &Wish, wanted: &[Fingerprint]) -> Result<Reached, Failu
     let chosen = pair::choose(&members)?.index();
     let mut reached = answers.swap_remove(chosen).1?.reached;
     let rest = answers.pop().map(|(target, _)| target);
-    if let Some(passed_over) = members.iter().take(chosen).last() {
+    if let Some(passed_over) = members[..chosen].last() {
         let device = &reached.target.device;
         reached.notes.push(format!("{passed_over}; {device} is active and takes the configuration."));
     }

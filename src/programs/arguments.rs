@@ -51,19 +51,19 @@ pub struct CertificateArguments {
 #[derive(Debug, Clone, Args)]
 pub struct PlaceArguments {
     /// Per-device settings [default: /etc/pan_getcert.toml if there]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
     /// The log
-    #[arg(long, value_name = "FILE", default_value = "/var/log/pan_instcert.log")]
+    #[arg(long, global = true, value_name = "FILE", default_value = "/var/log/pan_instcert.log")]
     pub log_file: PathBuf,
 
     /// The folder of the installation records
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/pan_getcert")]
+    #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/pan_getcert")]
     pub state_dir: PathBuf,
 
     /// Show the log's lines on standard error; twice: more
-    #[arg(short = 'v', long, action = clap::ArgAction::Count)]
+    #[arg(short = 'v', long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
 

@@ -41,7 +41,15 @@ pub struct Courier<'a> {
     /// Whether it works on several devices at once, so that each line has to say for which run it is.
     pub several: bool,
     /// What certmonger has said of each certificate's file.
-    pub vouched: Mutex<BTreeMap<PathBuf, Result<(), (String, Option<String>, Mender)>>>,
+    vouched: Mutex<BTreeMap<PathBuf, Result<(), Doubt>>>,
+}
+
+/// Why certmonger does not vouch for a certificate.
+#[derive(Debug, Clone)]
+struct Doubt {
+    what: String,
+    advice: Option<String>,
+    mended_by: Mender,
 }
 
 /// How one record was dealt with.
@@ -175,7 +183,7 @@ impl<'a> Courier<'a> {
             said.insert(file.to_owned(), answer);
         }
         match said.get(file) {
-            Some(Err((what, advice, mended_by))) => {
+            Some(Err(Doubt { what, advice, mended_by })) => {
                 let (what, advice, mended_by) = (what.clone(), advice.clone(), *mended_by);
                 Err(Failure::Certmonger { what, advice, mended_by })
             }
@@ -186,11 +194,9 @@ impl<'a> Courier<'a> {
 
 /// The record's own words, read again.
 fn again(record: &Record, state_dir: &Path) -> Result<(Arguments, Prepared), Problem> {
-    let refused = |error: BadArguments| Problem {
-        exit: error.exit(),
-        what: error.to_string(),
-        advice: error.advice(),
-        mended_by: Mender::Person,
+    let refused = |error: BadArguments| {
+        let (exit, what, advice) = (error.exit(), error.to_string(), error.advice());
+        Problem { exit, what, advice, mended_by: Mender::Person }
     };
     let arguments = Arguments::of_words(&record.order.words).map_err(|error| {
         refused(BadArguments::Other(format!("the record's words are not understood: {error}")))
@@ -233,25 +239,21 @@ pub fn told_by(record: &Record) -> End {
     }
 }
 
-async fn ask_certmonger(arguments: &Arguments, file: &Path) -> Result<(), (String, Option<String>, Mender)> {
+async fn ask_certmonger(arguments: &Arguments, file: &Path) -> Result<(), Doubt> {
     const BLIND: &str = "For a certificate that is not certmonger's, or to go on all the same, use -b.";
     let getcert = Getcert::new(["getcert"], None).on_session_bus(arguments.certificate.session_bus);
+    let no = |what: String| Doubt { what, advice: Some(BLIND.to_owned()), mended_by: Mender::Nobody };
     match getcert.status(file).await {
         Ok(status) => match status.phase() {
             Phase::Done | Phase::Saving => Ok(()),
-            _ => Err((
-                format!("the certificate's state is {}, it is not issued", status.state),
-                Some(BLIND.to_owned()),
-                Mender::Nobody,
-            )),
+            _ => Err(no(format!("the certificate's state is {}, it is not issued", status.state))),
         },
-        Err(GetcertError::NotTracked) => {
-            Err((format!("{} is not tracked", file.display()), Some(BLIND.to_owned()), Mender::Nobody))
-        }
+        Err(GetcertError::NotTracked) => Err(no(format!("{} is not tracked", file.display()))),
         Err(error) => {
             let advice =
                 error.advice().map(|advice| format!("{advice}; to go on without certmonger, use -b"));
-            Err((error.to_string(), advice.or_else(|| Some(BLIND.to_owned())), Mender::Time))
+            let advice = advice.or_else(|| Some(BLIND.to_owned()));
+            Err(Doubt { what: error.to_string(), advice, mended_by: Mender::Time })
         }
     }
 }

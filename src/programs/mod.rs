@@ -1,6 +1,7 @@
 //! What a person types and reads: the words, none of the work.
 
 pub mod arguments;
+pub mod certctl;
 pub mod config;
 pub mod delivery;
 pub mod enrolment;

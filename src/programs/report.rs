@@ -47,6 +47,14 @@ fn harmless_json(text: &str) -> String {
     shown
 }
 
+/// One JSON object on standard output.
+pub fn json(program: &str, object: &impl Serialize) {
+    match serde_json::to_string(object) {
+        Ok(text) => line(&harmless_json(&text)),
+        Err(error) => problem(program, &error.to_string(), None),
+    }
+}
+
 /// How an installation on one device ended, or that it was put into the queue.
 #[derive(Debug, Clone)]
 pub struct Told {
@@ -140,10 +148,7 @@ impl<'a> Json<'a> {
 
     /// Prints it.
     pub fn print(&self) {
-        match serde_json::to_string(self) {
-            Ok(text) => line(&harmless_json(&text)),
-            Err(error) => problem("pan_instcert", &error.to_string(), None),
-        }
+        json("pan_instcert", self);
     }
 }
 

@@ -1,5 +1,8 @@
 //! Help, version, and which options there are.
 
+use std::process::Command;
+
+use crate::common::world::Ended;
 use crate::line::{BOTH, Getcert, Instcert, Program, Quiet};
 
 const CODES: [&str; 17] =
@@ -138,4 +141,69 @@ fn a_closed_standard_output_is_no_reason_to_fail_or_to_panic() {
     let words: Vec<String> = install.into_iter().chain(["sh".to_owned()]).collect();
     quiet.line(Instcert).through(&words).run().exits(0);
     assert!(quiet.log().contains("END - "));
+}
+
+/// `pan_certctl` itself and each of its verbs: the options that it has.
+const CERTCTL: [(&[&str], &[&str]); 2] = [
+    (&[], &["log", "help"]),
+    (
+        &["log"],
+        &["-n", "--last", "--cert", "--device", "--since", "--until", "--failed", "--chart", "--json"],
+    ),
+];
+
+fn certctl(words: &[&str]) -> Ended {
+    Ended::of(Command::new(env!("CARGO_BIN_EXE_pan_certctl")).args(words).env_clear())
+}
+
+#[test]
+fn the_help_of_pan_certctl_and_of_each_verb_tells_every_option_and_every_exit_code() {
+    for (verb, own) in CERTCTL {
+        for option in ["--help", "-h"] {
+            let ended = certctl(&[verb, &[option]].concat()).exits(0);
+            assert_eq!(ended.stderr, "");
+            let codes = ended.stdout.split_once("Exit codes:").expect("a table of exit codes").1;
+            for code in CODES {
+                let row = |line: &str| line.trim_start().starts_with(&format!("{code}  "));
+                assert!(codes.lines().any(row), "{verb:?} {option} lacks the code {code}: {codes}");
+            }
+            let everywhere = ["--config", "--log-file", "--state-dir", "-v", "-h", "-V"];
+            for wanted in own.iter().chain(&everywhere) {
+                assert!(named(&ended.stdout, wanted), "{verb:?} {option} lacks {wanted}");
+            }
+        }
+        for option in ["--version", "-V"] {
+            let told = certctl(&[verb, &[option]].concat()).exits(0).stdout;
+            assert!(told.starts_with("pan_certctl"), "{told}");
+            assert!(told.ends_with(&format!(" {}\n", env!("CARGO_PKG_VERSION"))), "{told}");
+        }
+    }
+}
+
+#[test]
+fn the_places_are_understood_before_and_behind_a_verb() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    std::fs::write(&log, "").unwrap();
+    let places = ["--log-file", log.to_str().unwrap(), "--state-dir", "/nonexistent", "-v"];
+    for words in [[&places[..], &["log"]].concat(), [&["log"], &places[..]].concat()] {
+        let ended = certctl(&words).exits(0);
+        assert!(
+            ended.stderr.contains("pan_certctl: read ") && ended.stdout.contains("No such runs"),
+            "{ended:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_verb_is_needed_and_has_to_be_one() {
+    for (words, says) in [
+        (&[][..], "Usage: pan_certctl"),
+        (&["lgo"], "unrecognized subcommand 'lgo'"),
+        (&["l\u{1b}[2J"], "unrecognized subcommand 'l\\u{1b}[2J'"),
+        (&["--no-such-option"], "unexpected argument"),
+    ] {
+        let ended = certctl(words).exits(1);
+        assert!(ended.stderr.contains(says) && ended.stdout.is_empty(), "{ended:#?}");
+    }
 }

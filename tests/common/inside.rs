@@ -51,7 +51,8 @@ pub fn deliver(world: &World, run: &str, arguments: &[&str]) -> (Outcome, Vec<St
     let state = world.path("state");
     Queue::below(&state).put(&order).unwrap();
     let (log, file) = shared_log();
-    let courier = Courier { patience: short_patience(), ..Courier::new(log, &state, true) };
+    let mut courier = Courier::new(log, &state, true);
+    courier.patience = short_patience();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let report = runtime.block_on(courier.serve(&order.device, Which::Owed)).unwrap().remove(0);
     let tag = format!("[{}]: ", report.record.run);

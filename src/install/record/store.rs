@@ -184,7 +184,7 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), RecordError> {
     let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
     make_folder(above)?;
     match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(bad(error)),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(bad(error)),
         // A power cut must not lose the folder either.
         _ => File::open(above).and_then(|above| above.sync_all()).map_err(bad),
     }

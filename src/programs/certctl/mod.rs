@@ -1,0 +1,58 @@
+//! `pan_certctl`: look after what was installed.
+
+pub mod log;
+pub mod screen;
+pub mod when;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use super::arguments::{self, BadArguments, PlaceArguments};
+use crate::error::Exit;
+
+const NAME: &str = "pan_certctl";
+
+/// Look after the certificates that pan_getcert and pan_instcert put on Palo Alto Networks devices.
+#[derive(Debug, Parser)]
+#[command(
+    name = NAME,
+    version,
+    propagate_version = true,
+    after_help = arguments::exit_code_help(),
+    max_term_width = 100
+)]
+pub struct Arguments {
+    #[command(flatten)]
+    place: PlaceArguments,
+
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Show the last runs of pan_instcert: when, for which device, how they ended, and how long each phase took
+    #[command(after_help = arguments::exit_code_help())]
+    Log(log::LogArguments),
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Arguments = match arguments::parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit,
+    };
+    match run(&arguments) {
+        Ok(exit) => exit.into(),
+        Err(error) => arguments::refuse(NAME, &error),
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
+    match &arguments.verb {
+        Verb::Log(log) => log::run(log, &arguments.place),
+    }
+}
