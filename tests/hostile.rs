@@ -32,6 +32,7 @@ fn limits() -> Limits {
         pause: Duration::from_millis(700),
         total: Duration::from_millis(1200),
         body: 64 * 1024,
+        ..Limits::default()
     }
 }
 

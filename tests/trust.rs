@@ -26,7 +26,7 @@ const SYSTEM: &str =
 
 fn limits() -> Limits {
     let second = Duration::from_secs(1);
-    Limits { connect: second, pause: second, total: second * 2, body: 64 * 1024 }
+    Limits { connect: second, pause: second, total: second * 2, body: 64 * 1024, second }
 }
 
 fn session(address: &Address, trust: &Trust) -> Result<Session, Error> {

@@ -9,9 +9,9 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::Local;
+use chrono::{DateTime, Local};
 use rustix::fs::OFlags;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -71,6 +71,7 @@ impl From<u8> for Verbosity {
 pub struct Log {
     /// Held (shared) by everyone who writes to this file, so that a run can tell whether it is alone.
     presence: Arc<File>,
+    verbosity: Verbosity,
 }
 
 /// One run for one device: its lines can be told from others by a short id.
@@ -79,7 +80,12 @@ pub struct RunLog {
     log: Log,
     id: String,
     always_tagged: bool,
+    /// Lines with their times that are not written yet, while it is open whether anybody needs them.
+    held: Arc<Mutex<Option<Vec<Held>>>>,
 }
+
+/// A line that is not written yet, and when it was said.
+type Held = (DateTime<Local>, String);
 
 impl Log {
     /// Opens the log file, makes it (mode 0640) where it is missing, and directs all lines there.
@@ -119,13 +125,14 @@ impl Log {
             .build(folder)
             .map_err(|error| bad(io::Error::other(error.to_string())))?;
         tracing_subscriber::registry().with(Lines { appender, verbosity }).try_init()?;
-        Ok(Self { presence: Arc::new(presence) })
+        Ok(Self { presence: Arc::new(presence), verbosity })
     }
 
     /// A run. Where one process works on several devices, each line has to say which.
     #[must_use]
     pub fn run(&self, id: &str, several_devices: bool) -> RunLog {
-        RunLog { log: self.clone(), id: id.to_owned(), always_tagged: several_devices }
+        let (log, id, held) = (self.clone(), id.to_owned(), Arc::default());
+        RunLog { log, id, always_tagged: several_devices, held }
     }
 
     /// Whether another process writes to the same file.
@@ -139,10 +146,39 @@ impl Log {
 impl RunLog {
     /// Writes one line.
     pub fn say(&self, text: &str) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        match held.as_mut() {
+            Some(lines) => lines.push((Local::now(), text.to_owned())),
+            None => self.write(Local::now(), text),
+        }
+    }
+
+    /// Keeps lines back from now on: a run that fails as it did many times before has nothing new to tell. Where
+    /// somebody watches, nothing is kept back.
+    pub fn hold(&self) {
+        if self.log.verbosity == Verbosity::Quiet {
+            *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(Vec::new());
+        }
+    }
+
+    /// Writes what was kept back, each line with the time at which it was said.
+    pub fn release(&self) {
+        let lines = self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
+        lines.into_iter().flatten().for_each(|(at, text)| self.write(at, &text));
+    }
+
+    /// Throws away what was kept back; whether there was anything.
+    #[must_use]
+    pub fn discard(&self) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+    }
+
+    fn write(&self, at: DateTime<Local>, text: &str) {
+        let at = at.timestamp_millis();
         if self.always_tagged || self.log.has_company() {
-            tracing::info!(target: TARGET, "[{}]: {text}", self.id);
+            tracing::info!(target: TARGET, at, "[{}]: {text}", self.id);
         } else {
-            tracing::info!(target: TARGET, "{text}");
+            tracing::info!(target: TARGET, at, "{text}");
         }
     }
 
@@ -165,34 +201,44 @@ struct Lines {
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        let mut message = Message(String::new());
+        let mut message = Message { text: String::new(), at: Local::now() };
         event.record(&mut message);
         let kept = event.metadata().target() == TARGET;
         if kept {
-            let line = line(&message.0);
+            let line = line(message.at, &message.text);
             // A full disk must not keep a certificate from being delivered; the record tells of the run.
             let _ = io::Write::write_all(&mut self.appender.make_writer(), line.as_bytes());
         }
         let shown = if kept { self.verbosity >= Verbosity::Log } else { self.verbosity >= Verbosity::Debug };
         if shown && (kept || event.metadata().target().starts_with("pancert")) {
-            let _ = io::Write::write_all(&mut io::stderr().lock(), line(&message.0).as_bytes());
+            let _ =
+                io::Write::write_all(&mut io::stderr().lock(), line(message.at, &message.text).as_bytes());
         }
     }
 }
 
-struct Message(String);
+struct Message {
+    text: String,
+    at: DateTime<Local>,
+}
 
 impl Visit for Message {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         if field.name() == "message" {
-            let _ = write!(self.0, "{value:?}");
+            let _ = write!(self.text, "{value:?}");
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        if let ("at", Some(at)) = (field.name(), DateTime::from_timestamp_millis(value)) {
+            self.at = at.with_timezone(&Local);
         }
     }
 }
 
 /// A whole line: nothing in `text` can end it early or steer a terminal.
-fn line(text: &str) -> String {
-    let mut line = format!("[{}]: ", Local::now().format("%Y-%m-%d %H:%M:%S%:z"));
+fn line(at: DateTime<Local>, text: &str) -> String {
+    let mut line = format!("[{}]: ", at.format("%Y-%m-%d %H:%M:%S%:z"));
     let limit = LINE_LIMIT - "…\n".len();
     for character in text.chars() {
         let before = line.len();
@@ -217,7 +263,7 @@ mod tests {
 
     #[test]
     fn nothing_in_a_text_can_forge_a_line() {
-        let forged = line("a\n[2026-01-01 00:00:00+00:00]: END\r\x1b[2K\u{2028}b\u{202e}c");
+        let forged = line(Local::now(), "a\n[2026-01-01 00:00:00+00:00]: END\r\x1b[2K\u{2028}b\u{202e}c");
         assert_eq!(forged.matches('\n').count(), 1);
         assert!(forged.ends_with("\\u{2028}b\\u{202e}c\n"), "{forged}");
         assert!(!forged.contains('\x1b') && !forged.contains('\r'));
@@ -226,9 +272,9 @@ mod tests {
     #[test]
     fn a_line_is_at_most_4_kib_and_cut_between_characters() {
         for text in ["x".repeat(9000), "é".repeat(9000), "\n".repeat(9000)] {
-            let cut = line(&text);
+            let cut = line(Local::now(), &text);
             assert!(cut.len() <= LINE_LIMIT && cut.ends_with("…\n"), "{}", cut.len());
         }
-        assert!(line("short").ends_with("]: short\n"));
+        assert!(line(Local::now(), "short").ends_with("]: short\n"));
     }
 }

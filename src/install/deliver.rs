@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use chrono::Utc;
+use chrono::Local;
 
 use super::failure::{Failure, Problem, Stop};
 use super::record::{CertificateFacts, End, Left, Record, Records};
@@ -12,6 +12,9 @@ use super::stopwatch::Stopwatch;
 use super::transact::transact;
 use crate::certificate::Bundle;
 use crate::host::log::RunLog;
+
+/// After so many failures in a row only what is new is told.
+const REPEATED: u32 = 3;
 
 /// One certificate that is to be delivered.
 pub struct Delivery {
@@ -51,10 +54,13 @@ pub fn facts(bundle: &Bundle) -> Result<CertificateFacts, Failure> {
 pub async fn deliver(deliveries: &mut [Delivery], records: &Records, log: &RunLog) -> Vec<Outcome> {
     let mut watch = Stopwatch::new();
     let left: Vec<Left> = deliveries.iter().map(|delivery| delivery.record.left()).collect();
+    if deliveries.iter().all(|delivery| delivery.record.failures >= REPEATED) {
+        log.hold();
+    }
     log.say("START of pan_instcert.");
     for delivery in deliveries.iter_mut() {
         log.say(&format!("Certificate Common Name: {}", delivery.wish.common_name));
-        delivery.record.begin(log.id(), Utc::now());
+        delivery.record.begin(log.id(), records.now());
     }
     let mut ends: Vec<Option<End>> = deliveries.iter().map(without_a_bundle).collect();
     let usable = (0..deliveries.len()).filter(|at| ends[*at].is_none()).collect();
@@ -132,8 +138,9 @@ async fn conclude(
     watch: &Stopwatch,
 ) -> Vec<Outcome> {
     let phases = watch.phases();
+    let nothing_new = is_repeated(deliveries, &ends);
     for (delivery, end) in deliveries.iter_mut().zip(&ends) {
-        delivery.record.finish(end, &phases, Utc::now());
+        delivery.record.finish(end, &phases, records.now());
     }
     let texts = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     let written = records.write_aside(texts).await.map_err(Failure::from);
@@ -146,10 +153,44 @@ async fn conclude(
         })
         .map(|end| Outcome { end, phases: phases.clone() })
         .collect();
+    if nothing_new && written.is_ok() && log.discard() {
+        deliveries.iter().for_each(|delivery| tell_again(&delivery.record, log));
+        return outcomes;
+    }
+    log.release();
     tell_end(deliveries, &outcomes, log);
     let times: Vec<String> = phases.iter().map(|(name, seconds)| format!("{name} {seconds:.3} s")).collect();
     log.say(&format!("Phase times: {}", times.join(", ")));
     outcomes
+}
+
+/// Whether all has failed, and for the very reasons of the last time.
+fn is_repeated(deliveries: &[Delivery], ends: &[End]) -> bool {
+    deliveries.iter().zip(ends).all(|(delivery, end)| match end {
+        End::Failed(problem) => {
+            let before = delivery.record.last_problem();
+            before.is_some_and(|before| before.exit == problem.exit && alike(&before.what, &problem.what))
+        }
+        End::Installed { .. } | End::LeftToCommit => false,
+    })
+}
+
+/// Whether two texts differ in numbers only, such as those of jobs.
+fn alike(one: &str, other: &str) -> bool {
+    let words = |text: &str| text.chars().filter(|character| !character.is_ascii_digit()).collect::<String>();
+    words(one) == words(other)
+}
+
+/// One line instead of many; and fewer and fewer of them, so that the log can't fill a disk.
+fn tell_again(record: &Record, log: &RunLog) {
+    if let (true, Some(problem)) = (record.failures.is_power_of_two(), record.last_problem()) {
+        let since = record.owed_since.unwrap_or_default().with_timezone(&Local);
+        let (device, times) = (&record.order.device, record.failures);
+        log.error(&format!(
+            "{device}: the same failure for the {times}th time since {}: {problem}",
+            since.format("%Y-%m-%d %H:%M:%S%:z")
+        ));
+    }
 }
 
 fn tell_end(deliveries: &[Delivery], outcomes: &[Outcome], log: &RunLog) {

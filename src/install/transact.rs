@@ -1,6 +1,5 @@
 //! The transaction: looked at, decided, done, committed, proven; or put back.
 
-use chrono::Utc;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -326,16 +325,17 @@ async fn take_back(
 }
 
 async fn verify(reached: &Reached, affair: &mut Affair<'_>, done: &mut Done<'_>) {
-    for (at, part) in done.parts.iter().enumerate() {
+    let at = affair.ledger.records().now();
+    for (number, part) in done.parts.iter().enumerate() {
         let verified = goal(part).verify(&reached.session, affair.patience()).await;
-        if let (Ok(()), Some(record)) = (&verified, affair.ledger.entry(at)) {
+        if let (Ok(()), Some(record)) = (&verified, affair.ledger.entry(number)) {
             record.touches.clear();
             record.made.retain(|made| !part.deleted.contains(&made.object));
             if !part.plan.steps.is_empty() {
                 let fingerprint = part.bundle.fingerprint();
-                record.note_made(Made { object: part.wish.object.clone(), fingerprint, at: Utc::now() });
+                record.note_made(Made { object: part.wish.object.clone(), fingerprint, at });
             }
         }
-        done.unproven[at] = verified.err();
+        done.unproven[number] = verified.err();
     }
 }

@@ -123,6 +123,11 @@ impl Session {
         self.transport.judge().seen()
     }
 
+    /// What is taken for a second where a job is waited for.
+    pub(super) fn second(&self) -> std::time::Duration {
+        self.transport.limits().second
+    }
+
     /// Makes an API key for an administrator.
     ///
     /// # Errors

@@ -24,6 +24,8 @@ pub struct Limits {
     pub total: Duration,
     /// Bytes of one answer.
     pub body: usize,
+    /// What is taken for a second where a job is waited for, see [`super::wait::Pace::by`].
+    pub second: Duration,
 }
 
 impl Default for Limits {
@@ -33,6 +35,7 @@ impl Default for Limits {
             pause: Duration::from_secs(30),
             total: Duration::from_secs(120),
             body: 8 * 1024 * 1024,
+            second: Duration::from_secs(1),
         }
     }
 }
@@ -51,6 +54,10 @@ pub(super) struct Transport {
 }
 
 impl Transport {
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     pub(super) fn new(
         address: &Address,
         trust: &Trust,

@@ -30,23 +30,31 @@ pub enum JobEnd {
 /// would give up too early; what has not come to its senses in this time is not on its way to, and nobody is
 /// to wait for the whole of a long deadline to learn that.
 const GRACE: Duration = Duration::from_secs(300);
-/// The shortest time between two questions.
-const SHORTEST: Duration = Duration::from_millis(450);
-/// The longest time between two questions.
-const LONGEST: Duration = Duration::from_secs(30);
+/// The shortest time between two questions, in seconds.
+const SHORTEST: f64 = 0.45;
+/// The longest time between two questions, in seconds.
+const LONGEST: f64 = 30.0;
 
 /// When to ask next. On the average at most one question a second; a job's end is noticed within half a
 /// second while it is young or near its predicted end, and within 2 % of its duration otherwise.
 #[derive(Debug, Clone)]
 pub struct Pace {
     asked: u32,
+    /// What is taken for a second.
+    second: Duration,
 }
 
 impl Pace {
     /// A pace for a job that begins now.
     #[must_use]
     pub fn new() -> Self {
-        Self { asked: 0 }
+        Self::by(Duration::from_secs(1))
+    }
+
+    /// The same where all goes faster: this is taken for a second.
+    #[must_use]
+    pub fn by(second: Duration) -> Self {
+        Self { asked: 0, second }
     }
 
     /// The pause before the next question, given the time since the job was enqueued and its progress in
@@ -54,19 +62,20 @@ impl Pace {
     pub fn next(&mut self, elapsed: Duration, progress: Option<u8>) -> Duration {
         self.asked += 1;
         let two_percent = elapsed.mul_f64(0.02);
-        let steady = two_percent.max(Duration::from_secs(1));
+        let steady = two_percent.max(self.second);
         let predicted = progress
             .filter(|percent| (1..100).contains(percent))
             .map(|percent| elapsed.mul_f64(f64::from(100 - percent) / f64::from(percent)))
-            .map(|remaining| remaining + Duration::from_millis(100));
+            .map(|remaining| remaining + self.second / 10);
+        let (shortest, longest) = (self.second.mul_f64(SHORTEST), self.second.mul_f64(LONGEST));
         let wanted = match predicted {
             Some(remaining) => remaining.min(steady),
-            None if self.asked == 1 => SHORTEST,
+            None if self.asked == 1 => shortest,
             None => steady,
         };
         // The n-th question comes not before n - 1 seconds: so they never exceed one a second.
-        let earliest = Duration::from_secs(u64::from(self.asked) - 1).saturating_sub(elapsed);
-        wanted.max(earliest).clamp(SHORTEST, LONGEST)
+        let earliest = (self.second * (self.asked - 1)).saturating_sub(elapsed);
+        wanted.max(earliest).clamp(shortest, longest)
     }
 }
 
@@ -108,7 +117,7 @@ impl Session {
     /// Waits for a job to end, telling each state on the way.
     pub async fn wait_for_job(&self, id: &str, deadline: Instant, mut tell: impl FnMut(&Job)) -> JobEnd {
         let begun = Instant::now();
-        let mut pace = Pace::new();
+        let mut pace = Pace::by(self.second());
         let mut progress = None;
         let mut grace = Grace::default();
         loop {

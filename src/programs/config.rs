@@ -1,10 +1,12 @@
 //! The configuration file: device options under `[device."FQDN"]`, in TOML.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::incident::Teller;
 use super::options::DeviceOptions;
 use crate::files::{self, Trouble};
 use crate::panos::address::{Address, BadAddress};
@@ -21,12 +23,39 @@ const LIMIT: usize = 4 << 20;
 struct File {
     #[serde(default)]
     device: BTreeMap<String, DeviceOptions>,
+    /// What is run when a failure lasts, and when it is over.
+    #[serde(default)]
+    on_failure: Vec<String>,
+    /// After how many failures in a row.
+    #[serde(default = "usual_patience")]
+    tell_after: u32,
+    /// What becomes of a device that does not run any more what it did.
+    #[serde(default)]
+    drift: Drift,
+}
+
+/// Some minutes: a device that is rebooted is no news.
+fn usual_patience() -> u32 {
+    4
+}
+
+/// What becomes of a device that does not run any more what it was proven to run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drift {
+    /// It is owed anew, and delivered.
+    #[default]
+    Deliver,
+    /// A person is told.
+    Warn,
 }
 
 /// What is set for which device.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
     devices: BTreeMap<Address, DeviceOptions>,
+    teller: Teller,
+    drift: Drift,
 }
 
 /// A configuration file that can't be used.
@@ -68,7 +97,23 @@ impl Config {
                 return Err(bad(format!("[device.\"{name}\"]: the device is there twice")));
             }
         }
-        Ok(Self { devices })
+        if !file.on_failure.is_empty() {
+            check_owner(path).map_err(bad)?;
+        }
+        let teller = Teller { command: file.on_failure, patience: file.tell_after.max(1) };
+        Ok(Self { devices, teller, drift: file.drift })
+    }
+
+    /// Whom to tell of failures that last.
+    #[must_use]
+    pub fn teller(&self) -> &Teller {
+        &self.teller
+    }
+
+    /// What becomes of a device that does not run any more what it did.
+    #[must_use]
+    pub fn drift(&self) -> Drift {
+        self.drift
     }
 
     /// What is set for a device.
@@ -76,6 +121,20 @@ impl Config {
     pub fn device(&self, address: &Address) -> DeviceOptions {
         self.devices.get(address).cloned().unwrap_or_default()
     }
+}
+
+/// Whoever can change the file decides which program is run.
+fn check_owner(path: &Path) -> Result<(), String> {
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    let caller = rustix::process::geteuid().as_raw();
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    if owner != 0 && owner != caller {
+        return Err(format!("on_failure names a program, and the file belongs to user id {owner}"));
+    }
+    if mode & 0o022 != 0 {
+        return Err(format!("on_failure names a program, and others can write the file (mode {mode:04o})"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

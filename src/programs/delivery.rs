@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chrono::Utc;
 use tokio::sync::Mutex;
 
 use super::arguments::BadArguments;
+use super::incident::{News, Teller};
 use super::instcert::Arguments;
 use super::wishes::Prepared;
 use crate::error::Exit;
@@ -16,7 +16,7 @@ use crate::install::Failure;
 use crate::install::deliver::{self, Delivery, Outcome};
 use crate::install::failure::{Mender, Problem};
 use crate::install::patience::Patience;
-use crate::install::record::{DeviceLock, End, Queue, Queued, Record, RecordError, Records, State};
+use crate::install::record::{DeviceLock, End, Found, Queue, Queued, Record, RecordError, Records, State};
 use crate::panos::address::Address;
 
 /// Which of a device's records are delivered.
@@ -36,10 +36,14 @@ pub struct Courier<'a> {
     pub log: &'a Log,
     /// The state folder.
     pub state_dir: &'a Path,
+    /// The records in it.
+    pub records: Records,
     /// How long devices may be silent.
     pub patience: Patience,
     /// Whether it works on several devices at once, so that each line has to say for which run it is.
     pub several: bool,
+    /// Whom to tell of failures that last.
+    pub teller: Teller,
     /// What certmonger has said of each certificate's file.
     vouched: Mutex<BTreeMap<PathBuf, Result<(), Doubt>>>,
 }
@@ -59,13 +63,17 @@ pub struct Report {
     pub record: Record,
     /// How it ended.
     pub outcome: Outcome,
+    /// Whether a person should know.
+    pub news: Option<News>,
 }
 
 impl<'a> Courier<'a> {
     /// Somebody who delivers.
     #[must_use]
     pub fn new(log: &'a Log, state_dir: &'a Path, several: bool) -> Self {
-        Self { log, state_dir, patience: Patience::default(), several, vouched: Mutex::default() }
+        let (records, patience) = (Records::below(state_dir), Patience::default());
+        let (teller, vouched) = (Teller::default(), Mutex::default());
+        Self { log, state_dir, records, patience, several, teller, vouched }
     }
 
     /// Delivers what one device is owed, once nobody else works on it.
@@ -73,12 +81,12 @@ impl<'a> Courier<'a> {
     /// # Errors
     /// A state folder that can't be used. Everything else is in the reports, and in the records.
     pub async fn serve(&self, device: &Address, which: Which) -> Result<Vec<Report>, Failure> {
-        let records = Records::below(self.state_dir);
+        let records = self.records.clone();
         let run = self.log.run(&run_id(), self.several);
-        let places = self.places(device, &records)?;
+        let places = self.places(device, &run)?;
         let lock = DeviceLock::acquire(self.state_dir, &places).await?;
         let found = self.take_over(device, &records, &run)?;
-        let now = Utc::now();
+        let now = records.now();
         let wanted = |record: &Record| match which {
             Which::Due => record.is_due(now),
             Which::Owed => record.is_owed() && (record.is_due(now) || !needs_a_person(record)),
@@ -101,16 +109,35 @@ impl<'a> Courier<'a> {
             let run = if number == 0 { run.clone() } else { self.log.run(&run_id(), self.several) };
             let outcomes = deliver::deliver(&mut group, &records, &run).await;
             let told = group.into_iter().zip(outcomes);
-            reports.extend(told.map(|(delivery, outcome)| Report { record: delivery.record, outcome }));
+            reports.extend(told.map(|(delivery, outcome)| Report {
+                record: delivery.record,
+                outcome,
+                news: None,
+            }));
+        }
+        let mut news = Vec::new();
+        for report in &mut reports {
+            if let Some(new) = self.teller.notice(&mut report.record, &report.outcome.end, now) {
+                report.news = Some(new);
+                news.push((new, report.record.clone()));
+            }
+        }
+        if !news.is_empty() {
+            let records_of_news = news.iter().map(|(_, record)| record.clone()).collect();
+            records.write_aside(records_of_news).await?;
         }
         drop(lock);
+        for (new, record) in &news {
+            self.teller.tell(*new, record, &run).await;
+        }
         Ok(reports)
     }
 
     /// The device, and the other members of the pairs that it is said to be in.
-    fn places(&self, device: &Address, records: &Records) -> Result<Vec<Address>, RecordError> {
-        let (queued, _) = Queue::below(self.state_dir).for_device(device)?;
-        let known = records.of_device(device)?.records;
+    fn places(&self, device: &Address, run: &RunLog) -> Result<Vec<Address>, RecordError> {
+        let (queued, troubles) = Queue::below(self.state_dir).for_device(device)?;
+        let Found { records: known, troubles: more } = self.records.of_device(device)?;
+        troubles.iter().chain(&more).for_each(|trouble| run.error(&trouble.to_string()));
         let orders =
             queued.into_iter().map(|queued| queued.order).chain(known.into_iter().map(|known| known.order));
         let mut all: Vec<Address> = orders.filter_map(|order| order.peer).collect();
@@ -192,8 +219,11 @@ impl<'a> Courier<'a> {
     }
 }
 
-/// The record's own words, read again.
-fn again(record: &Record, state_dir: &Path) -> Result<(Arguments, Prepared), Problem> {
+/// What a record asks for: its own words, read again, with the configuration of this moment.
+///
+/// # Errors
+/// Words or settings that are not understood any more.
+pub fn again(record: &Record, state_dir: &Path) -> Result<(Arguments, Prepared), Problem> {
     let refused = |error: BadArguments| {
         let (exit, what, advice) = (error.exit(), error.to_string(), error.advice());
         Problem { exit, what, advice, mended_by: Mender::Person }
@@ -208,13 +238,13 @@ fn again(record: &Record, state_dir: &Path) -> Result<(Arguments, Prepared), Pro
 /// A record of which no wish can be made fails without a run.
 fn strand((mut record, problem): (Record, Problem), records: &Records, run: &RunLog) -> Report {
     run.error(&format!("{}: {}: {problem}", record.order.device, record.common_name()));
-    record.begin(run.id(), Utc::now());
+    record.begin(run.id(), records.now());
     let end = End::Failed(problem);
-    record.finish(&end, &[], Utc::now());
+    record.finish(&end, &[], records.now());
     if let Err(error) = records.write(&record) {
         run.error(&error.to_string());
     }
-    Report { record, outcome: Outcome { end, phases: vec![("total", 0.0)] } }
+    Report { record, outcome: Outcome { end, phases: vec![("total", 0.0)] }, news: None }
 }
 
 fn needs_a_person(record: &Record) -> bool {

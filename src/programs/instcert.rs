@@ -1,5 +1,6 @@
 //! `pan_instcert`: put an issued certificate on devices.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use futures_util::stream;
 use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
 use super::config::Config;
 use super::delivery::{self, Courier, Which};
+use super::incident::Teller;
 use super::options::{self, DeviceOptions};
 use super::wishes::{self, Named, Prepared};
 use super::{rehearsal, report};
@@ -146,7 +148,7 @@ fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     }
     let verbosity = Verbosity::from(arguments.place.verbose);
     let log = Log::open(&arguments.place.log_file, verbosity).map_err(unwritable)?;
-    let told = runtime.block_on(install(arguments, &orders, &log));
+    let told = runtime.block_on(install(arguments, &orders, &config, &log));
     let each: Vec<Exit> = told.iter().map(Told::exit).collect();
     let exit = Exit::of_all(&each);
     if arguments.json {
@@ -188,9 +190,19 @@ fn tell_queued(arguments: &Arguments, orders: &[Order]) -> Exit {
     Exit::Done
 }
 
-async fn install(arguments: &Arguments, orders: &[Order], log: &Log) -> Vec<Told> {
+/// Where no worker tries again, the first failure is the last one before the next renewal. A person who watches
+/// is not told twice.
+fn teller(config: &Config) -> Teller {
+    let watched = std::io::stderr().is_terminal();
+    let command = if watched { Vec::new() } else { config.teller().command.clone() };
+    Teller { command, patience: 1 }
+}
+
+async fn install(arguments: &Arguments, orders: &[Order], config: &Config, log: &Log) -> Vec<Told> {
     let state_dir = arguments.place.state_dir.as_path();
-    let courier = &Courier::new(log, state_dir, orders.len() > 1);
+    let mut courier = Courier::new(log, state_dir, orders.len() > 1);
+    courier.teller = teller(config);
+    let courier = &courier;
     let runs = orders.iter().map(|order| async move {
         let told = served(courier, order, state_dir).await;
         if !arguments.json {

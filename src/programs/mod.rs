@@ -7,6 +7,7 @@ pub mod delivery;
 pub mod enrolment;
 pub mod follow;
 pub mod getcert;
+pub mod incident;
 pub mod instcert;
 pub mod options;
 pub mod rehearsal;

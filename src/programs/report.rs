@@ -55,6 +55,59 @@ pub fn json(program: &str, object: &impl Serialize) {
     }
 }
 
+/// How urgent a line in the journal is, as sd-daemon(3) writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// Somebody should look.
+    Error,
+    /// Normal, but worth knowing.
+    Notice,
+    /// Normal.
+    Info,
+}
+
+/// Whether standard error is the journal.
+#[must_use]
+pub fn is_journal() -> bool {
+    std::env::var_os("JOURNAL_STREAM").is_some()
+}
+
+/// One device's end for the journal: one line, with its priority.
+pub fn journal(priority: Priority, told: &Told) {
+    let number = match priority {
+        Priority::Error => 3,
+        Priority::Notice => 5,
+        Priority::Info => 6,
+    };
+    let text = match told.problem() {
+        Some(problem) => {
+            let advice = problem.advice.as_ref().map(|advice| format!(" {advice}")).unwrap_or_default();
+            format!("{}: {}: {problem}.{advice}", told.order.device, told.order.common_name)
+        }
+        None => told.sentence(),
+    };
+    let _ = writeln!(io::stderr().lock(), "<{number}>{}", harmless(&text));
+}
+
+/// Several certificates on several devices, as one JSON object.
+pub fn installations(program: &str, exit: Exit, told: &[Told]) {
+    let each: Vec<JsonInstallation<'_>> = told
+        .iter()
+        .map(|told| JsonInstallation {
+            common_name: told.order.common_name.as_str(),
+            installation: JsonDevice::of(told),
+        })
+        .collect();
+    json(program, &serde_json::json!({ "exit": exit.code(), "installations": each }));
+}
+
+#[derive(Debug, Serialize)]
+struct JsonInstallation<'a> {
+    common_name: &'a str,
+    #[serde(flatten)]
+    installation: JsonDevice<'a>,
+}
+
 /// How an installation on one device ended, or that it was put into the queue.
 #[derive(Debug, Clone)]
 pub struct Told {
@@ -81,6 +134,30 @@ impl Told {
         self.problem().map_or(Exit::Done, |problem| problem.exit)
     }
 
+    /// What is told of it, where it did not fail.
+    fn sentence(&self) -> String {
+        let (device, bound) = (&self.order.device, bound(&self.order));
+        let Some(outcome) = &self.outcome else {
+            return format!("{device}: the certificate '{}'{bound} is in the queue.", self.order.name);
+        };
+        match &outcome.end {
+            End::Installed { object, unchanged: false } => {
+                let seconds = outcome.phases.last().map_or(0.0, |(_, seconds)| *seconds);
+                format!("{device}: runs the certificate '{object}'{bound} now ({seconds:.0} s).")
+            }
+            End::Installed { object, unchanged: true } => {
+                format!("{device}: runs this very certificate '{object}'{bound} already, nothing to do.")
+            }
+            End::LeftToCommit => {
+                let object = &self.order.name;
+                format!(
+                    "{device}: has the certificate '{object}'{bound} as a candidate; commit it on the device."
+                )
+            }
+            End::Failed(problem) => format!("{device}: {problem}"),
+        }
+    }
+
     fn problem(&self) -> Option<&Problem> {
         match &self.outcome {
             Some(Outcome { end: End::Failed(problem), .. }) => Some(problem),
@@ -91,26 +168,11 @@ impl Told {
 
 /// One device's end for a person: a line on standard output, or the problem on standard error.
 pub fn outcome(program: &str, told: &Told) {
-    let (device, bound) = (&told.order.device, bound(&told.order));
-    let Some(outcome) = &told.outcome else {
-        line(&format!("{device}: the certificate '{}'{bound} is in the queue.", told.order.name));
-        return;
-    };
-    match &outcome.end {
-        End::Installed { object, unchanged: false } => {
-            let seconds = outcome.phases.last().map_or(0.0, |(_, seconds)| *seconds);
-            line(&format!("{device}: runs the certificate '{object}'{bound} now ({seconds:.0} s)."));
+    match told.problem() {
+        None => line(&told.sentence()),
+        Some(found) => {
+            problem(program, &format!("{}: {found}", told.order.device), found.advice.as_deref());
         }
-        End::Installed { object, unchanged: true } => {
-            line(&format!("{device}: runs this very certificate '{object}'{bound} already, nothing to do."));
-        }
-        End::LeftToCommit => {
-            let object = &told.order.name;
-            line(&format!(
-                "{device}: has the certificate '{object}'{bound} as a candidate; commit it on the device."
-            ));
-        }
-        End::Failed(found) => problem(program, &format!("{device}: {found}"), found.advice.as_deref()),
     }
 }
 

@@ -6,6 +6,7 @@
 //! Nothing in these files is a secret; folders and files are for their owner only, and each file is written whole
 //! or not at all.
 
+mod clock;
 mod ledger;
 mod lock;
 mod order;
@@ -21,6 +22,7 @@ use super::failure::{Mender, Problem};
 use super::names::{CommonName, ObjectName, ProfileName};
 use crate::fingerprint::Fingerprint;
 
+pub use clock::Clock;
 pub use ledger::Ledger;
 pub use lock::{DeviceLock, LockError};
 pub use order::{Asker, Order, Queue, Queued};
@@ -223,7 +225,11 @@ impl Record {
                 // Owed without a break since the first of them.
                 let owed_since = before.owed_since.or(fresh.owed_since);
                 let (order, next_try) = (fresh.order, fresh.next_try);
-                Self { order, owed_since, next_try, vouched: false, failures: 0, state, begun, ..before }
+                // The same again fails for the same reason: that is no news.
+                let again =
+                    order.certificate == before.order.certificate && order.words == before.order.words;
+                let failures = if again { before.failures } else { 0 };
+                Self { order, owed_since, next_try, vouched: false, failures, state, begun, ..before }
             }
         }
     }
@@ -238,6 +244,18 @@ impl Record {
     #[must_use]
     pub fn profiles(&self) -> &[ProfileName] {
         &self.order.profiles
+    }
+
+    /// Why the last attempt failed, if it did.
+    #[must_use]
+    pub fn last_problem(&self) -> Option<&Problem> {
+        self.history.last().and_then(|attempt| attempt.problem.as_ref())
+    }
+
+    /// Something has changed since the device was proven to run the certificate: it is owed anew.
+    pub fn reopen(&mut self, now: DateTime<Utc>) {
+        (self.owed_since, self.next_try) = (self.owed_since.or(Some(now)), Some(now));
+        (self.state, self.begun) = (State::Owed, None);
     }
 
     /// How the last run left the device.
@@ -318,6 +336,9 @@ impl Record {
 
     /// The device was seen to run what was ordered, as this object.
     pub fn prove(&mut self, object: &ObjectName, now: DateTime<Utc>) {
+        if !matches!(self.state, State::Installed { .. }) {
+            self.state = State::Installed { at: now, object: object.clone(), unchanged: true };
+        }
         (self.owed_since, self.next_try, self.failures) = (None, None, 0);
         self.touches.clear();
         if let Some(certificate) = self.order.certificate.clone() {

@@ -5,10 +5,11 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::clock::Clock;
 use super::{ObjectName, Record, VERSION};
 use crate::files;
 use crate::panos::address::Address;
@@ -45,6 +46,7 @@ impl RecordError {
 #[derive(Debug, Clone)]
 pub struct Records {
     folder: PathBuf,
+    clock: Clock,
 }
 
 /// Records that were found, and what could not be read.
@@ -60,7 +62,19 @@ impl Records {
     /// The records below a state folder; nothing is made yet.
     #[must_use]
     pub fn below(state_dir: &Path) -> Self {
-        Self { folder: state_dir.join("installations") }
+        Self { folder: state_dir.join("installations"), clock: Clock::default() }
+    }
+
+    /// The same with another clock.
+    #[must_use]
+    pub fn by(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// What time it is for these records.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
     }
 
     /// The state folder.

@@ -1,7 +1,9 @@
 //! `pan_certctl`: look after what was installed.
 
 pub mod log;
+pub mod retry;
 pub mod screen;
+pub mod verify;
 pub mod when;
 
 use std::process::ExitCode;
@@ -36,6 +38,14 @@ pub enum Verb {
     /// Show the last runs of pan_instcert: when, for which device, how they ended, and how long each phase took
     #[command(after_help = arguments::exit_code_help())]
     Log(log::LogArguments),
+
+    /// Deliver what is owed to devices and due; the worker is this, started by systemd
+    #[command(after_help = arguments::exit_code_help())]
+    Retry(retry::RetryArguments),
+
+    /// Compare what devices run and show with the records and the certificate files
+    #[command(after_help = arguments::exit_code_help())]
+    Verify(verify::VerifyArguments),
 }
 
 /// The program.
@@ -54,5 +64,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     match &arguments.verb {
         Verb::Log(log) => log::run(log, &arguments.place),
+        Verb::Retry(retry) => retry::run(retry, &arguments.place),
+        Verb::Verify(verify) => verify::run(verify, &arguments.place),
     }
 }

@@ -1,0 +1,314 @@
+//! The worker: what is owed is delivered when its time has come, and told when it can't be.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod common;
+
+use std::process::Command;
+
+use common::pki::Wish;
+use common::world::{Ended, GATEWAY, NAME, PORTAL, World, print, settings};
+use panos_sim::{Fault, Simulator, What, When};
+use serde_json::Value;
+
+/// `pan_certctl` with the usual folders.
+fn certctl(world: &World, arguments: &[&str]) -> Ended {
+    Ended::of(&mut certctl_command(world, arguments))
+}
+
+fn certctl_command(world: &World, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+    command.arg("--log-file").arg(world.path("log")).arg("--state-dir").arg(world.path("state"));
+    command.arg("--config").arg(world.path("config.toml"));
+    command.args(arguments).env_clear().env("TZ", "UTC");
+    command
+}
+
+fn world() -> World {
+    let world = World::new();
+    configure(&world, "");
+    world
+}
+
+/// The worker's configuration; without any other words.
+fn configure(world: &World, text: &str) {
+    std::fs::write(world.path("config.toml"), text).unwrap();
+}
+
+fn queued(world: &World) -> usize {
+    std::fs::read_dir(world.path("state/queue")).map_or(0, |entries| entries.count())
+}
+
+/// Lets the time of the next try come.
+fn make_due(world: &World) {
+    let path = world.path("state/installations").join(world.target()).join(format!("{NAME}.json"));
+    let mut record: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    record["next_try"] = "2026-01-01T00:00:00Z".into();
+    std::fs::write(path, record.to_string()).unwrap();
+}
+
+fn away() -> Fault {
+    Fault::new(When::Always, What::Close).times(u32::MAX)
+}
+
+#[test]
+fn what_is_queued_is_delivered_by_the_worker_and_nobody_was_spoken_to_before() {
+    let world = world();
+    world.install(&["-p", PORTAL, "--queue"]).exits(0).says("is in the queue");
+    assert_eq!((queued(&world), world.device.connections()), (1, 0));
+    assert!(!world.path("log").exists(), "nothing was begun");
+    certctl(&world, &["retry"]).exits(0).says("runs the certificate 'gp.example.com' in 'GP portal' now");
+    assert_eq!(queued(&world), 0);
+    assert_eq!(world.record()["state"]["is"], "installed");
+    assert!(world.served().is_some());
+    certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
+    certctl(&world, &["retry", "--now"]).exits(0).says("Nothing is owed.");
+}
+
+#[test]
+fn a_device_that_is_away_is_tried_again_when_it_is_time_and_not_before() {
+    let world = world();
+    world.device.inject(away());
+    world.install(&["-p", PORTAL]).exits(4);
+    let record = world.record();
+    assert_eq!((&record["state"]["is"], &record["failures"]), (&"failed".into(), &1.into()));
+    assert!(record["owed_since"].is_string() && record["next_try"].is_string());
+    world.device.clear_faults();
+    world.device.clear_requests();
+    certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
+    assert_eq!(world.device.requests().len(), 0);
+    make_due(&world);
+    certctl(&world, &["retry"]).exits(0).says("now");
+    let record = world.record();
+    assert_eq!((&record["owed_since"], &record["next_try"]), (&Value::Null, &Value::Null));
+    assert_eq!(record["history"].as_array().unwrap().len(), 2);
+    assert_eq!(record["history"][0]["problem"]["exit"], 4);
+}
+
+#[test]
+fn a_certificate_that_was_renewed_while_it_was_owed_is_delivered_in_its_newest_form() {
+    let world = world();
+    world.device.inject(away());
+    world.install(&["-p", PORTAL]).exits(4);
+    world.device.clear_faults();
+    let newest = world.renew();
+    certctl(&world, &["retry", "--now"]).exits(0);
+    assert_eq!(world.served(), Some(print(&newest.certificate)));
+    assert_eq!(world.record()["certificate"]["fingerprint"], print(&newest.certificate));
+}
+
+#[test]
+fn the_words_of_an_order_and_the_configuration_of_the_day_are_what_counts() {
+    let world = world();
+    let config = world.path("devices.toml");
+    let of_device =
+        |text: &str| std::fs::write(&config, format!("[device.\"{}\"]\n{text}\n", world.target())).unwrap();
+    of_device("profile = 'GP gatway'");
+    world.install(&["--config", config.to_str().unwrap()]).exits(13);
+    certctl(&world, &["retry", "--now"]).exits(13);
+    of_device(&format!("profile = '{GATEWAY}'"));
+    certctl(&world, &["retry", "--now"]).exits(0);
+    let bound = format!("<entry name=\"{GATEWAY}\"><certificate>{NAME}<");
+    assert!(world.device.running_xml().replace('\n', "").contains(&bound), "{}", world.device.running_xml());
+    // What can't be read any more is told, and waits.
+    world.renew();
+    world.install(&["--config", config.to_str().unwrap(), "--queue"]).exits(0);
+    std::fs::write(&config, "[device").unwrap();
+    certctl(&world, &["retry"]).exits(1).says("line 1");
+    std::fs::remove_file(&config).unwrap();
+    certctl(&world, &["retry", "--now"]).exits(1).says("no such file");
+    of_device(&format!("profile = '{GATEWAY}'"));
+    certctl(&world, &["retry", "--now"]).exits(0);
+}
+
+#[test]
+fn a_slow_device_holds_up_no_other() {
+    let (slow, fast) = (world(), Simulator::start(settings()).unwrap());
+    slow.device.inject(Fault::new(When::Always, What::Silence).times(u32::MAX));
+    slow.install(&["-p", PORTAL, "--queue"]).exits(0);
+    let mut worker = certctl_command(&slow, &["retry"]).spawn().unwrap();
+    assert!(common::trouble::wait_until(|| !slow.device.requests().is_empty()), "the slow one is spoken to");
+    let address = fast.address().to_string();
+    let mut order = slow.bare_command();
+    order.args(["-k", slow.path(".panrc").to_str().unwrap(), "--pin", &fast.certificate_fingerprint()]);
+    Ended::of(order.args(["-p", PORTAL, "--queue", &address])).exits(0);
+    assert!(common::trouble::wait_until(|| common::world::served(&fast).is_some()), "the fast one is served");
+    assert!(worker.try_wait().unwrap().is_none(), "the worker is still with the slow one");
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+}
+
+#[test]
+fn ten_thousand_failures_are_a_few_lines() {
+    let world = world();
+    world.device.inject(away());
+    for _ in 0..3 {
+        world.install(&["-p", PORTAL]).exits(4);
+    }
+    let before = world.log().len();
+    for _ in 3..40 {
+        world.install(&["-p", PORTAL]).exits(4);
+    }
+    let log = world.log();
+    let again = log[before..].iter().filter(|line| line.contains("the same failure for the")).count();
+    assert_eq!((again, log.len() - before), (4, 4), "the 4th, 8th, 16th and 32nd: {:#?}", &log[before..]);
+    assert!(log.last().unwrap().contains("for the 32th time since 20"), "{:?}", log.last());
+    assert_eq!(world.record()["failures"], 40);
+    // Ten thousand of them have 14 such lines, each as long as this one or a little longer.
+    let longest = log[before..].iter().map(String::len).max().unwrap();
+    let all = std::fs::metadata(world.path("log")).unwrap().len() as usize + 14 * (longest + 40);
+    assert!(all < 2 << 20, "{all} bytes");
+    // Another failure is news, and so is the end of it.
+    world.device.clear_faults();
+    world.install(&["-p", "GP gatway"]).exits(13);
+    assert!(world.log().iter().any(|line| line.contains("'GP gatway' does not exist")));
+    world.install(&["-p", PORTAL]).exits(0);
+    assert!(world.log().last().unwrap().starts_with("Phase times"));
+}
+
+/// A command that notes what it is told.
+fn teller(world: &World) -> String {
+    let script = "#!/bin/sh\n{ echo \"$PAN_EVENT $1 $PAN_CERTIFICATE $PAN_EXIT\"; env | sort; } >> \"$2\"\n";
+    let path = world.path("tell");
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let told = world.path("told");
+    format!("on_failure = ['{}', 'a b;c', '{}']\ntell_after = 2\n", path.display(), told.display())
+}
+
+fn told(world: &World) -> Vec<String> {
+    let text = std::fs::read_to_string(world.path("told")).unwrap_or_default();
+    text.lines().filter(|line| line.contains("a b;c")).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_failure_that_lasts_is_told_once_and_its_end_once() {
+    let world = world();
+    configure(&world, &teller(&world));
+    world.device.inject(away());
+    world.install(&["-p", PORTAL, "--queue"]).exits(0);
+    certctl(&world, &["retry"]).exits(4);
+    assert!(told(&world).is_empty(), "one failure does not last");
+    for _ in 0..3 {
+        certctl(&world, &["retry", "--now"]).exits(4);
+    }
+    assert_eq!(told(&world), [format!("failure a b;c {NAME} 4")]);
+    world.device.clear_faults();
+    certctl(&world, &["retry", "--now"]).exits(0);
+    certctl(&world, &["retry", "--now"]).exits(0);
+    assert_eq!(told(&world).len(), 2);
+    assert!(told(&world)[1].starts_with("recovered"));
+    let environment = std::fs::read_to_string(world.path("told")).unwrap();
+    for fact in [
+        "PAN_DEVICE=127.0.0.1:",
+        "PAN_OWED_SINCE=20",
+        "PAN_PROBLEM=",
+        "PAN_NEXT_TRY=20",
+        "PAN_INSTALLED_UNTIL=20",
+    ] {
+        assert!(environment.contains(fact), "no {fact} in {environment}");
+    }
+    assert!(!environment.contains("TZ=") && !environment.contains(common::world::KEY));
+}
+
+#[test]
+fn what_only_a_person_can_mend_is_told_at_once_and_tried_seldom() {
+    let world = world();
+    configure(&world, &teller(&world));
+    world.install(&["-p", "GP gatway", "--queue"]).exits(0);
+    certctl(&world, &["retry"]).exits(13);
+    assert_eq!(told(&world), [format!("failure a b;c {NAME} 13")]);
+    let record = world.record();
+    let time = |name: &str| chrono::DateTime::parse_from_rfc3339(record[name].as_str().unwrap()).unwrap();
+    let gap = time("next_try") - time("owed_since");
+    assert!((700..=730).contains(&gap.num_minutes()), "{gap}");
+}
+
+#[test]
+fn in_the_journal_a_lasting_failure_is_one_line_with_its_priority() {
+    let world = world();
+    world.device.inject(away());
+    world.install(&["-p", PORTAL, "--queue"]).exits(0);
+    let retry = || Ended::of(certctl_command(&world, &["retry", "--now"]).env("JOURNAL_STREAM", "8:1"));
+    let lines: Vec<String> = (0..6).map(|_| retry().exits(4).stderr).collect();
+    let loud: Vec<&String> = lines.iter().filter(|text| !text.is_empty()).collect();
+    assert_eq!(loud.len(), 1, "{lines:?}");
+    assert!(loud[0].starts_with("<3>127.0.0.1:") && loud[0].matches('\n').count() == 1, "{loud:?}");
+    world.device.clear_faults();
+    let end = retry().exits(0).stderr;
+    assert!(end.starts_with("<5>127.0.0.1:") && end.contains("runs the certificate"), "{end}");
+}
+
+#[test]
+fn a_configuration_that_others_can_write_names_no_program() {
+    let world = world();
+    configure(&world, &teller(&world));
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    std::fs::set_permissions(world.path("config.toml"), open).unwrap();
+    certctl(&world, &["retry"]).exits(1).says("others can write the file (mode 0666)");
+}
+
+#[test]
+fn a_record_that_can_not_be_read_is_set_aside_loudly_and_the_others_are_delivered() {
+    let world = world();
+    world.install(&["-p", PORTAL, "--queue"]).exits(0);
+    let folder = world.path("state/installations").join(world.target());
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("broken.json"), "{\"version\": 1").unwrap();
+    std::fs::write(folder.join("later.json"), "{\"version\": 2}").unwrap();
+    certctl(&world, &["retry"]).exits(20).says("format 2");
+    assert!(world.served().is_some());
+    let log = world.log().join("\n");
+    assert!(
+        log.contains("broken.json") && log.contains("format 2") && log.contains("it is set aside as "),
+        "{log}"
+    );
+    let names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(names.iter().filter(|name| name.contains(".unreadable-")).count(), 2, "{names:?}");
+}
+
+#[test]
+fn verify_finds_all_well_and_what_is_not_and_makes_it_owed() {
+    let other = common::pki::self_signed(&Wish::named("other.example.com"));
+    let mut settings = settings();
+    settings.certificates = vec![panos_sim::PreloadedCertificate {
+        name: "other".to_owned(),
+        certificate: other.certificate_pem(),
+        key: Some(other.key_pem()),
+        vsys: None,
+    }];
+    let world = World::with(settings);
+    configure(&world, "");
+    world.install(&["-p", PORTAL]).exits(0);
+    certctl(&world, &["verify"]).exits(0).says("the device runs it");
+    // Somebody binds the old one again.
+    let entry = format!("/config/shared/ssl-tls-service-profile/entry[@name='{PORTAL}']");
+    world.device.add_pending_change("jane", &entry, "<certificate>other</certificate>").unwrap();
+    world.device.commit_as("jane");
+    assert!(world.device.wait_idle(std::time::Duration::from_secs(10)));
+    certctl(&world, &["verify", "--drift", "warn"]).exits(15).says("bound to 'other'").says("left as it is");
+    assert_eq!(world.record()["owed_since"], Value::Null);
+    configure(&world, "drift = 'warn'\n");
+    certctl(&world, &["verify"]).exits(15).says("left as it is");
+    configure(&world, "");
+    certctl(&world, &["verify", "--json"]).exits(15).says("\"owed-anew\"");
+    certctl(&world, &["verify"]).exits(0).says("is owed");
+    certctl(&world, &["retry"]).exits(0);
+    certctl(&world, &["verify"]).exits(0).says("the device runs it");
+}
+
+#[test]
+fn verify_finds_a_renewal_that_was_never_recorded() {
+    let world = world();
+    world.install(&["-p", PORTAL]).exits(0);
+    let newest = world.renew();
+    certctl(&world, &["verify"]).exits(15).says("of which there is no record");
+    certctl(&world, &["retry"]).exits(0);
+    assert_eq!(world.served(), Some(print(&newest.certificate)));
+    world.device.inject(away());
+    certctl(&world, &["verify"]).exits(4);
+    assert_eq!(world.record()["owed_since"], Value::Null, "who gives no answer is no drift");
+}
