@@ -210,6 +210,11 @@ impl Simulator {
         (self.shared).device(|device, _| device.next_commit_fails = Some(lines));
     }
 
+    /// How many commits were enqueued since the start, by whomever; a reboot does not forget them.
+    pub fn commits(&self) -> u64 {
+        (self.shared).device(|device, _| device.commits)
+    }
+
     /// How long jobs run that are enqueued from now on.
     pub fn set_commit_duration(&self, duration: Duration) {
         (self.shared).device(|device, _| device.settings.commit_duration = duration);

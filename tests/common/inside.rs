@@ -62,7 +62,7 @@ pub fn deliver(world: &World, run: &str, arguments: &[&str]) -> (Outcome, Vec<St
 }
 
 /// A process has one log; here all threads write to it.
-fn shared_log() -> (&'static Log, &'static std::path::Path) {
+pub fn shared_log() -> (&'static Log, &'static std::path::Path) {
     static LOG: OnceLock<(Log, tempfile::TempDir, std::path::PathBuf)> = OnceLock::new();
     let (log, _, file) = LOG.get_or_init(|| {
         let folder = tempfile::TempDir::new().unwrap();

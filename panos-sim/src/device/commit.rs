@@ -90,6 +90,7 @@ impl Device {
         work: Work,
         now: Instant,
     ) -> u64 {
+        self.commits += u64::from(kind == "Commit");
         let not_before = now + self.settings.queue_delay;
         let duration = self.settings.commit_duration;
         let id = (self.jobs).enqueue(user, kind, description, work, not_before, duration);

@@ -22,6 +22,8 @@ pub(crate) struct Device {
     pub(crate) ha: Option<HaSide>,
     /// Lines with which the next commit is to fail.
     pub(crate) next_commit_fails: Option<Vec<String>>,
+    /// How many commits were ever enqueued; a restart does not forget it.
+    pub(crate) commits: u64,
     /// When it was switched on.
     pub(crate) booted: Instant,
     /// The certificate of the management interface itself.
@@ -55,6 +57,7 @@ impl Device {
             jobs: Jobs::default(),
             ha: None,
             next_commit_fails: None,
+            commits: 0,
             booted: now,
             configured: None,
             swapped: None,
