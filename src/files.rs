@@ -97,7 +97,10 @@ pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(folder)?;
     draft.write_all(contents)?;
     draft.as_file().sync_all()?;
-    draft.persist(path).map_err(|error| error.error)?;
+    let draft = draft.into_temp_path();
+    std::fs::rename(&draft, path)?;
+    // It has no name of its own any more that would have to be removed.
+    std::mem::forget(draft);
     // The new name itself is on the disk only when the folder is.
     File::open(folder)?.sync_all()
 }
