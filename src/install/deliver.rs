@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 
 use chrono::Local;
 
-use super::failure::{Failure, Problem, Stop};
+use super::affair::Delivery;
+use super::failure::{Failure, Stop};
+use super::problem::Problem;
 use super::record::{CertificateFacts, End, Left, Record, Records};
 use super::request::Wish;
 use super::stopwatch::Stopwatch;
@@ -15,16 +17,6 @@ use crate::host::log::RunLog;
 
 /// After so many failures in a row only what is new is told.
 const REPEATED: u32 = 3;
-
-/// One certificate that is to be delivered.
-pub struct Delivery {
-    /// What is wanted.
-    pub wish: Wish,
-    /// The certificate, or why it can't be used: that is recorded like any other failure.
-    pub bundle: Result<Bundle, Failure>,
-    /// Its record.
-    pub record: Record,
-}
 
 /// How a run for one certificate ended.
 #[derive(Debug, Clone)]

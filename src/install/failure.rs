@@ -2,43 +2,16 @@
 
 use std::borrow::Borrow;
 
-use serde::{Deserialize, Serialize};
-
 use crate::certificate::{BundleError, Pkcs12Error};
 use crate::error::Exit;
 use crate::host::keyfile::KeyFileError;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::pair::NoActivePeer;
+use crate::install::problem::{Mender, Problem};
 use crate::install::record::{LockError, RecordError};
 use crate::install::served::NotServed;
 use crate::panos::error::{Error, Reason};
 use crate::panos::xpath::Unquotable;
-
-/// Who can mend a failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mender {
-    /// Trying again may help.
-    Time,
-    /// Somebody has to do something.
-    Person,
-    /// What was ordered can't be: nothing is owed.
-    Nobody,
-}
-
-/// A failure in words, as it is told and recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{what}")]
-pub struct Problem {
-    /// The exit code.
-    pub exit: Exit,
-    /// What happened.
-    pub what: String,
-    /// What to do next, where there is something to say.
-    pub advice: Option<String>,
-    /// Who can mend it.
-    pub mended_by: Mender,
-}
 
 impl From<&Failure> for Problem {
     fn from(failure: &Failure) -> Self {

@@ -1,5 +1,6 @@
 //! What it means to install a certificate on a device.
 
+pub mod affair;
 pub mod apply;
 pub mod busy;
 pub mod commit;
@@ -14,6 +15,7 @@ pub mod observe;
 pub mod pair;
 pub mod patience;
 pub mod plan;
+pub mod problem;
 mod proof;
 pub mod record;
 pub mod request;

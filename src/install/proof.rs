@@ -3,6 +3,7 @@
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use super::affair::{Affair, Done};
 use super::apply::{Application, Part};
 use super::commit::Wanted;
 use super::connect::Reached;
@@ -11,7 +12,6 @@ use super::known_devices::KnownDevices;
 use super::plan::Step;
 use super::request::{Upload, Wish};
 use super::served::{self, NotServed, served};
-use super::transact::{Affair, Done};
 use super::undo::{Undo, step_by_step};
 use super::verify::Goal;
 use crate::certificate::Bundle;

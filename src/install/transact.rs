@@ -3,112 +3,24 @@
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+use super::affair::{Affair, Delivery, Done};
 use super::apply::{Application, Part};
 use super::commit::Wanted;
 use super::connect::{Reached, Role, reach, reach_alone};
-use super::deliver::Delivery;
 use super::failure::{Doing, Failure, Stop};
-use super::look::{Looked, Want, look};
+use super::look::{Looked, look};
 use super::observe::Situation;
 use super::pair::{self, Member};
-use super::patience::Patience;
 use super::plan;
 use super::proof;
-use super::record::{End, Ledger, Left, Made, Record, Records};
-use super::request::{CommitScope, Target, Wish};
+use super::record::{End, Left, Made, Records};
+use super::request::{CommitScope, Target};
 use super::settle::{Leftovers, settle};
 use super::stopwatch::{Phase, Stopwatch};
 use super::undo::{Aftermath, Before, Undo};
 use super::verify::Goal;
-use crate::fingerprint::Fingerprint;
 use crate::host::log::RunLog;
 use crate::panos::trust::Trust;
-
-/// What a transaction is about.
-pub(super) struct Affair<'a> {
-    /// The wishes with their certificates.
-    wants: Vec<Want<'a>>,
-    /// Their records.
-    pub(super) ledger: Ledger<'a>,
-    /// How the last run left each of them.
-    lefts: &'a [Left],
-    /// The records of runs that may have left something on the device.
-    leftovers: Vec<Record>,
-    /// Where it is told.
-    pub(super) log: &'a RunLog,
-}
-
-/// What was done on one device.
-pub(super) struct Done<'a> {
-    /// Each certificate's part in it.
-    pub(super) parts: Vec<Part<'a>>,
-    /// What the device was seen to be like before.
-    pub(super) situation: Situation,
-    /// Whether anything was committed.
-    pub(super) committed: bool,
-    /// Why a part is not as it should be after the commit.
-    pub(super) unproven: Vec<Option<Failure>>,
-    /// Whether the management interface presents one of the certificates: asked once.
-    pub(super) managements: OnceCell<bool>,
-    /// For each part, whether its endpoints answered before anything was changed.
-    pub(super) answering: Vec<Vec<bool>>,
-}
-
-impl<'a> Affair<'a> {
-    fn new(members: Vec<&'a mut Delivery>, lefts: &'a [Left], records: &'a Records, log: &'a RunLog) -> Self {
-        let (mut wants, mut entries) = (Vec::new(), Vec::new());
-        for Delivery { wish, bundle, record } in members {
-            // What has no certificate has failed before.
-            if let Ok(bundle) = bundle {
-                wants.push(Want { wish, bundle, made: record.made.clone() });
-                entries.push(record);
-            }
-        }
-        let leftovers = entries.iter().filter(|record| !record.touches.is_empty());
-        let leftovers = leftovers.map(|record| (**record).clone()).collect();
-        Self { wants, ledger: Ledger::new(records, entries), lefts, leftovers, log }
-    }
-
-    /// The first wish speaks for all where they are the same.
-    pub(super) fn wish(&self) -> &'a Wish {
-        self.wants[0].wish
-    }
-
-    fn patience(&self) -> &'a Patience {
-        &self.wish().patience
-    }
-
-    fn fingerprints(&self) -> Vec<Fingerprint> {
-        self.wants.iter().map(|want| want.bundle.fingerprint()).collect()
-    }
-
-    fn was_interrupted(&self) -> bool {
-        self.lefts.contains(&Left::InTheMiddle)
-    }
-
-    /// What stands beside the commit on the device.
-    pub(super) fn description(&self) -> String {
-        let more = match self.wants.len() {
-            1 => String::new(),
-            several => format!(" and {} more", several - 1),
-        };
-        let wish = self.wish();
-        format!("pan_getcert: {} as {}{more} (run {})", wish.common_name, wish.object, self.log.id())
-    }
-
-    /// What stands in the journal of changes now may be ours.
-    async fn note_touches(&mut self, parts: &[Part<'_>]) -> Result<(), Failure> {
-        for (at, part) in parts.iter().enumerate() {
-            let touches = part.plan.touches(&part.observed.place)?;
-            if let Some(record) = self.ledger.entry(at) {
-                record.touches.extend(touches);
-                record.touches.sort();
-                record.touches.dedup();
-            }
-        }
-        Ok(self.ledger.save().await?)
-    }
-}
 
 /// Fulfils all wishes in one commit, or none. How each ended, in the same order.
 ///

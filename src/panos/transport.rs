@@ -24,7 +24,7 @@ pub struct Limits {
     pub total: Duration,
     /// Bytes of one answer.
     pub body: usize,
-    /// What is taken for a second where a job is waited for, see [`super::wait::Pace::by`].
+    /// What is taken for a second where a job is waited for.
     pub second: Duration,
 }
 

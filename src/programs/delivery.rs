@@ -7,15 +7,16 @@ use tokio::sync::Mutex;
 
 use super::arguments::BadArguments;
 use super::incident::{News, Teller};
-use super::instcert::Arguments;
+use super::installer::Arguments;
 use super::wishes::Prepared;
 use crate::error::Exit;
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, RunLog};
 use crate::install::Failure;
-use crate::install::deliver::{self, Delivery, Outcome};
-use crate::install::failure::{Mender, Problem};
+use crate::install::affair::Delivery;
+use crate::install::deliver::{self, Outcome};
 use crate::install::patience::Patience;
+use crate::install::problem::{Mender, Problem};
 use crate::install::record::{DeviceLock, End, Found, Queue, Queued, Record, RecordError, Records, State};
 use crate::panos::address::Address;
 

@@ -12,6 +12,7 @@ use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments}
 use super::config::Config;
 use super::enrolment::{self, Enrolment, EnrolmentArguments, ProfileKnown};
 use super::follow::{self, Follower, Live, NotIssued};
+use super::installer;
 use super::options::{self, DeviceOptions};
 use super::report;
 use super::verdict::{self, FollowError, Following, Standing};
@@ -21,8 +22,8 @@ use crate::error::Exit;
 use crate::host::certmonger::{Getcert, GetcertError, NewRequest, post_save_command};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::worker;
-use crate::install::failure::Problem;
 use crate::install::names::{ObjectName, ProfileName};
+use crate::install::problem::Problem;
 use crate::install::record::Record;
 use crate::panos::address::Address;
 use crate::panos::trust::BadAuthority;
@@ -451,7 +452,7 @@ fn is_queued(arguments: &Arguments) -> bool {
 
 fn installer_arguments(arguments: &Arguments, devices: &[Address]) -> Result<Vec<String>, String> {
     let config = arguments.place.config.as_ref();
-    let mut words = options::words(&arguments.certificate, &arguments.device, config)?;
+    let mut words = installer::words(&arguments.certificate, &arguments.device, config)?;
     words.push(format!("--log-file={}", options::absolute(&arguments.place.log_file)?));
     words.push(format!("--state-dir={}", options::absolute(&arguments.place.state_dir)?));
     words.extend(is_queued(arguments).then(|| "--queue".to_owned()));

@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::process::Command;
 
 use crate::host::log::RunLog;
-use crate::install::failure::Mender;
+use crate::install::problem::Mender;
 use crate::install::record::{End, Incident, Record};
 
 /// How long the command may take.

@@ -5,113 +5,25 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use chrono::Utc;
-use clap::Parser;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
+use super::arguments::{self, BadArguments};
 use super::config::Config;
 use super::delivery::{self, Courier, Which};
 use super::incident::Teller;
-use super::options::{self, DeviceOptions};
+use super::installer::{Arguments, NAME};
 use super::wishes::{self, Named, Prepared};
 use super::{rehearsal, report};
 use crate::error::Exit;
 use crate::host::log::{Log, Verbosity};
+use crate::host::worker;
 use crate::install::Failure;
 use crate::install::deliver::{self, Outcome};
-use crate::install::failure::Problem;
+use crate::install::problem::Problem;
 use crate::install::record::{Asker, End, Order, Queue, Records};
-use crate::install::request::Existing;
 use crate::panos::address::Address;
 use report::Told;
-
-const NAME: &str = "pan_instcert";
-
-/// Put an issued certificate on Palo Alto Networks devices, bind it, commit, and prove that they run it.
-///
-/// certmonger calls this as a post-save command; it can be run by hand just as well.
-#[derive(Debug, Parser)]
-#[command(name = NAME, version, after_help = arguments::exit_code_help(), max_term_width = 100)]
-pub struct Arguments {
-    /// The certificate.
-    #[command(flatten)]
-    pub certificate: CertificateArguments,
-    #[command(flatten)]
-    device: DeviceOptions,
-    #[command(flatten)]
-    place: PlaceArguments,
-
-    /// Don't ask certmonger for the certificate's status
-    #[arg(short = 'b', long)]
-    pub blind: bool,
-
-    /// Write the installation record and return; the worker delivers
-    #[arg(long, conflicts_with_all = ["dry_run", "concurrency"])]
-    queue: bool,
-
-    /// Import and commit although the device has this certificate already
-    #[arg(long)]
-    force: bool,
-
-    /// Print the plan, change nothing
-    #[arg(long)]
-    dry_run: bool,
-
-    /// Devices worked on at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
-    concurrency: u16,
-
-    /// The result as one JSON object on standard output
-    #[arg(long)]
-    json: bool,
-
-    /// Devices
-    #[arg(required = true, value_name = "FQDN[:PORT]")]
-    devices: Vec<String>,
-}
-
-impl Arguments {
-    /// Reads the words of a record again.
-    ///
-    /// # Errors
-    /// Words that are not understood.
-    pub fn of_words(words: &[String]) -> Result<Self, String> {
-        let all = std::iter::once(NAME).chain(words.iter().map(String::as_str));
-        Self::try_parse_from(all).map_err(|error| error.to_string())
-    }
-
-    /// Everything that is wanted of one device, with the configuration of this moment.
-    ///
-    /// # Errors
-    /// An option that is not valid, typed or in the configuration file.
-    pub fn prepare_for(&self, device: &Address, state_dir: &Path) -> Result<Prepared, BadArguments> {
-        let config = Config::load(self.place.config.as_deref())?;
-        self.prepare(&Named::of(&self.certificate)?, &config, device, state_dir)
-    }
-
-    fn prepare(
-        &self,
-        named: &Named,
-        config: &Config,
-        device: &Address,
-        state_dir: &Path,
-    ) -> Result<Prepared, BadArguments> {
-        let existing = if self.force { Existing::Replace } else { Existing::Keep };
-        wishes::prepare(named, &self.certificate, &self.device, config, existing, device, state_dir)
-    }
-
-    /// The words that have the same effect again for one device.
-    fn words_for(&self, device: &Address) -> Result<Vec<String>, BadArguments> {
-        let config = self.place.config.as_ref();
-        let mut words =
-            options::words(&self.certificate, &self.device, config).map_err(BadArguments::Other)?;
-        words.extend(self.blind.then(|| "--blind".to_owned()));
-        words.extend(self.force.then(|| "--force".to_owned()));
-        words.push(device.to_string());
-        Ok(words)
-    }
-}
 
 /// The program.
 #[must_use]
@@ -192,16 +104,17 @@ fn tell_queued(arguments: &Arguments, orders: &[Order]) -> Exit {
 
 /// Where no worker tries again, the first failure is the last one before the next renewal. A person who watches
 /// is not told twice.
-fn teller(config: &Config) -> Teller {
+fn teller(config: &Config, state_dir: &Path) -> Teller {
     let watched = std::io::stderr().is_terminal();
     let command = if watched { Vec::new() } else { config.teller().command.clone() };
-    Teller { command, patience: 1 }
+    let patience = if worker::is_enabled(state_dir) { config.teller().patience } else { 1 };
+    Teller { command, patience }
 }
 
 async fn install(arguments: &Arguments, orders: &[Order], config: &Config, log: &Log) -> Vec<Told> {
     let state_dir = arguments.place.state_dir.as_path();
     let mut courier = Courier::new(log, state_dir, orders.len() > 1);
-    courier.teller = teller(config);
+    courier.teller = teller(config, state_dir);
     let courier = &courier;
     let runs = orders.iter().map(|order| async move {
         let told = served(courier, order, state_dir).await;

@@ -8,6 +8,7 @@ pub mod enrolment;
 pub mod follow;
 pub mod getcert;
 pub mod incident;
+pub mod installer;
 pub mod instcert;
 pub mod options;
 pub mod rehearsal;

@@ -8,8 +8,6 @@ use clap::{Args, ValueEnum};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use super::arguments::CertificateArguments;
-
 /// How a certificate gets onto a device. Nothing here is set unless somebody set it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
@@ -220,30 +218,6 @@ impl DeviceOptions {
         words.extend(self.insecure.then(|| "--insecure".to_owned()));
         Ok(words)
     }
-}
-
-/// The words with which the installer does the same again, all but the devices. They are no secret.
-///
-/// # Errors
-/// A path that can't be made absolute or is no text.
-pub fn words(
-    certificate: &CertificateArguments,
-    device: &DeviceOptions,
-    config: Option<&PathBuf>,
-) -> Result<Vec<String>, String> {
-    let mut words = vec!["-c".to_owned(), certificate.common_name.to_ascii_lowercase()];
-    if let Some(name) = &certificate.cert_name {
-        words.extend(["-n".to_owned(), name.clone()]);
-    }
-    words.extend(certificate.year.then(|| "-Y".to_owned()));
-    words.push(format!("--cert-dir={}", absolute(&certificate.cert_dir)?));
-    words.push(format!("--key-dir={}", absolute(&certificate.key_dir)?));
-    words.extend(certificate.session_bus.then(|| "--session-bus".to_owned()));
-    words.extend(device.to_arguments()?);
-    if let Some(config) = config {
-        words.push(format!("--config={}", absolute(config)?));
-    }
-    Ok(words)
 }
 
 fn word<T: ValueEnum>(value: T) -> String {

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::error::Exit;
 use crate::install::deliver::Outcome;
-use crate::install::failure::Problem;
 use crate::install::names::{ObjectName, ProfileName};
+use crate::install::problem::Problem;
 use crate::install::record::{End, Order};
 use crate::text::{harmless, is_harmless};
 

@@ -9,8 +9,8 @@ use super::follow::Live;
 use crate::error::Exit;
 use crate::fingerprint::Fingerprint;
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
-use crate::install::failure::{Mender, Problem};
 use crate::install::names::ObjectName;
+use crate::install::problem::{Mender, Problem};
 use crate::install::record::{Queue, Record, RecordError, Records, State};
 use crate::panos::address::Address;
 

@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::failure::{Mender, Problem};
 use super::names::{CommonName, ObjectName, ProfileName};
+use super::problem::{Mender, Problem};
 use crate::fingerprint::Fingerprint;
 
 pub use clock::Clock;

@@ -6,7 +6,7 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Record;
-use crate::install::failure::{Mender, Problem};
+use crate::install::problem::{Mender, Problem};
 
 /// The first gap, and the shortest one.
 const SHORTEST: Duration = Duration::from_secs(60);

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::error::Exit;
-use crate::install::failure::Mender;
+use crate::install::problem::Mender;
 
 fn order(id: &str, at: DateTime<Utc>) -> Order {
     Order {
