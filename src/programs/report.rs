@@ -82,7 +82,8 @@ pub fn journal(priority: Priority, told: &Told) {
     let text = match told.problem() {
         Some(problem) => {
             let advice = problem.advice.as_ref().map(|advice| format!(" {advice}")).unwrap_or_default();
-            format!("{}: {}: {problem}.{advice}", told.order.device, told.order.common_name)
+            let what = problem.what.trim_end_matches('.');
+            format!("{}: {}: {what}.{advice}", told.order.device, told.order.common_name)
         }
         None => told.sentence(),
     };

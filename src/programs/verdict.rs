@@ -110,7 +110,7 @@ fn told(record: Record) -> Standing {
             let again = record
                 .next_try
                 .map(|at| format!(". It is owed, and tried again from {} on", at.format("%H:%M")));
-            let what = format!("{}{}", problem.what, again.unwrap_or_default());
+            let what = format!("{}{}", problem.what.trim_end_matches('.'), again.unwrap_or_default());
             Standing::Failed(Problem { what, ..problem.clone() })
         }
         (State::LeftToCommit { .. }, _) => {
