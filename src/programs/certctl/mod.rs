@@ -2,6 +2,7 @@
 
 pub mod log;
 pub mod screen;
+pub mod status;
 pub mod when;
 
 use std::process::ExitCode;
@@ -36,6 +37,10 @@ pub enum Verb {
     /// Show the last runs of pan_instcert: when, for which device, how they ended, and how long each phase took
     #[command(after_help = arguments::exit_code_help())]
     Log(log::LogArguments),
+
+    /// Show what is installed where, and what is owed; the exit code tells what somebody has to look after
+    #[command(after_help = arguments::exit_code_help())]
+    Status(status::StatusArguments),
 }
 
 /// The program.
@@ -54,5 +59,6 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     match &arguments.verb {
         Verb::Log(log) => log::run(log, &arguments.place),
+        Verb::Status(status) => status::run(status, &arguments.place),
     }
 }
