@@ -6,7 +6,7 @@ use std::process::Command;
 
 use chrono::{TimeDelta, Utc};
 use pancert::error::Exit;
-use pancert::install::record::Record;
+use pancert::install::record::{End, Record};
 
 use crate::common::world::Ended;
 use crate::desk::{Desk, PROGRAM, ago, installed, order, problem};
@@ -67,8 +67,11 @@ fn what_needs_attention_comes_first() {
     desk.owed("e.example.com", "fw1", 5, 1, &busy);
     desk.installed("f.example.com", "fw1", -1);
     desk.owed("g.example.com", "fw1", 90, 1, &busy);
+    let mut left = Record::of(order("h.example.com", "fw1", ago(1), 90), None);
+    left.finish(&End::LeftToCommit, &[], ago(1));
+    desk.write(&left);
     let first_letters: String = desk.names(&[]).iter().map(|name| &name[..1]).collect();
-    assert_eq!(first_letters, "gfedcba");
+    assert_eq!(first_letters, "gfedchba");
 }
 
 #[test]
