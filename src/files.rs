@@ -4,9 +4,9 @@
 //! is what is read. Symbolic links are followed: what counts is the file that was opened in the end.
 
 use std::fmt;
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -89,13 +89,23 @@ pub(crate) fn read(file: File, metadata: &Metadata, limit: usize) -> Result<Zero
 /// Writes a file so that a crash leaves either the old one or this one. The file is for its owner only;
 /// the folder has to be there.
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+    // tempfile makes files with mode 0600.
+    replace_with(path, contents, |_| Ok(()))
+}
+
+/// The same for a file that everybody may read, whatever the umask says.
+pub(crate) fn replace_for_all(path: &Path, contents: &[u8]) -> io::Result<()> {
+    replace_with(path, contents, |draft| draft.set_permissions(Permissions::from_mode(0o644)))
+}
+
+fn replace_with(path: &Path, contents: &[u8], open_up: impl Fn(&File) -> io::Result<()>) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    // tempfile makes files with mode 0600.
     let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(folder)?;
     draft.write_all(contents)?;
+    open_up(draft.as_file())?;
     draft.as_file().sync_all()?;
     let draft = draft.into_temp_path();
     std::fs::rename(&draft, path)?;
@@ -163,7 +173,6 @@ mod tests {
 
     #[test]
     fn a_file_is_replaced_whole_for_its_owner_only_and_a_failure_leaves_the_old_one_and_no_draft() {
-        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         replace(&path, b"a longer old one").unwrap();

@@ -312,3 +312,19 @@ fn verify_finds_a_renewal_that_was_never_recorded() {
     certctl(&world, &["verify"]).exits(4);
     assert_eq!(world.record()["owed_since"], Value::Null, "who gives no answer is no drift");
 }
+
+#[test]
+fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() {
+    let world = world();
+    world.device.set_commit_duration(std::time::Duration::from_millis(400));
+    world.install(&["-p", PORTAL, "--queue"]).exits(0);
+    let mut worker = certctl_command(&world, &["retry"]).spawn().unwrap();
+    let begun = || world.path("state/installations").exists() && world.record()["job"].is_string();
+    assert!(common::trouble::wait_until(begun), "the commit is noted");
+    worker.kill().unwrap();
+    worker.wait().unwrap();
+    certctl(&world, &["retry"]).exits(0).says("already, nothing to do");
+    let told = "An earlier run did not see the end of its commit: job 1 succeeded.";
+    assert!(world.log().iter().any(|line| line.ends_with(told)), "{:#?}", world.log());
+    assert_eq!(world.device.commits(), 1);
+}

@@ -30,8 +30,8 @@ pub(super) struct Affair<'a> {
     /// Their records.
     pub(super) ledger: Ledger<'a>,
     /// How the last run left each of them.
-    pub(super) lefts: &'a [Left],
-    /// The records of runs that may have left something on the device.
+    pub(super) lefts: Vec<Left>,
+    /// The records as runs left them that may have left something on the device as well.
     pub(super) leftovers: Vec<Record>,
     /// Where it is told.
     pub(super) log: &'a RunLog,
@@ -56,7 +56,7 @@ pub(super) struct Done<'a> {
 impl<'a> Affair<'a> {
     pub(super) fn new(
         members: Vec<&'a mut Delivery>,
-        lefts: &'a [Left],
+        before: &[&Record],
         records: &'a Records,
         log: &'a RunLog,
     ) -> Self {
@@ -68,8 +68,9 @@ impl<'a> Affair<'a> {
                 entries.push(record);
             }
         }
-        let leftovers = entries.iter().filter(|record| !record.touches.is_empty());
-        let leftovers = leftovers.map(|record| (**record).clone()).collect();
+        let leftovers = before.iter().filter(|record| !record.touches.is_empty());
+        let leftovers = leftovers.map(|record| (*record).clone()).collect();
+        let lefts = before.iter().map(|record| record.left()).collect();
         Self { wants, ledger: Ledger::new(records, entries), lefts, leftovers, log }
     }
 

@@ -8,7 +8,7 @@ use chrono::Local;
 use super::affair::Delivery;
 use super::failure::{Failure, Stop};
 use super::problem::Problem;
-use super::record::{CertificateFacts, End, Left, Record, Records};
+use super::record::{CertificateFacts, End, Record, Records};
 use super::request::Wish;
 use super::stopwatch::Stopwatch;
 use super::transact::transact;
@@ -45,7 +45,7 @@ pub fn facts(bundle: &Bundle) -> Result<CertificateFacts, Failure> {
 /// Returns how each ended, in the same order.
 pub async fn deliver(deliveries: &mut [Delivery], records: &Records, log: &RunLog) -> Vec<Outcome> {
     let mut watch = Stopwatch::new();
-    let left: Vec<Left> = deliveries.iter().map(|delivery| delivery.record.left()).collect();
+    let before: Vec<Record> = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     if deliveries.iter().all(|delivery| delivery.record.failures >= REPEATED) {
         log.hold();
     }
@@ -61,10 +61,10 @@ pub async fn deliver(deliveries: &mut [Delivery], records: &Records, log: &RunLo
         if group.is_empty() {
             continue;
         }
-        let lefts: Vec<Left> = group.iter().map(|at| left[*at]).collect();
+        let before: Vec<&Record> = group.iter().map(|at| &before[*at]).collect();
         let chosen = deliveries.iter_mut().enumerate().filter(|(at, _)| group.contains(at));
         let members = chosen.map(|(_, delivery)| delivery).collect();
-        match transact(members, &lefts, records, log, &mut watch).await {
+        match transact(members, &before, records, log, &mut watch).await {
             Ok(each) => {
                 for (at, end) in group.into_iter().zip(each) {
                     ends[at] = Some(end.unwrap_or_else(|failure| End::Failed((&failure).into())));

@@ -13,7 +13,7 @@ use super::observe::Situation;
 use super::pair::{self, Member};
 use super::plan;
 use super::proof;
-use super::record::{End, Left, Made, Records};
+use super::record::{End, Left, Made, Record, Records};
 use super::request::{CommitScope, Target};
 use super::settle::{Leftovers, settle};
 use super::stopwatch::{Phase, Stopwatch};
@@ -28,12 +28,12 @@ use crate::panos::trust::Trust;
 /// What failed before the commit was over. The device is as it was found, as far as that could be had.
 pub(super) async fn transact(
     members: Vec<&mut Delivery>,
-    lefts: &[Left],
+    before: &[&Record],
     records: &Records,
     log: &RunLog,
     watch: &mut Stopwatch,
 ) -> Result<Vec<Result<End, Failure>>, Stop> {
-    let mut affair = Affair::new(members, lefts, records, log);
+    let mut affair = Affair::new(members, before, records, log);
     let (wish, wanted) = (affair.wish(), affair.fingerprints());
     if wish.target.trust == Trust::AnyCertificate {
         log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
@@ -138,7 +138,7 @@ async fn work<'a>(
         log,
         patience,
         situation: done.situation.clone(),
-        undo: inherited(&done.situation, &places, affair.lefts).into_iter().collect(),
+        undo: inherited(&done.situation, &places, &affair.lefts).into_iter().collect(),
         deadline: Instant::now() + wish.commit_timeout,
     };
     let walked = walk(&mut application, &mut done, reached, affair, watch).await;

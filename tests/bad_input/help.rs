@@ -144,11 +144,25 @@ fn a_closed_standard_output_is_no_reason_to_fail_or_to_panic() {
 }
 
 /// `pan_certctl` itself and each of its verbs: the options that it has.
-const CERTCTL: [(&[&str], &[&str]); 2] = [
-    (&[], &["log", "help"]),
+const CERTCTL: [(&[&str], &[&str]); 3] = [
+    (&[], &["log", "status", "help"]),
     (
         &["log"],
         &["-n", "--last", "--cert", "--device", "--since", "--until", "--failed", "--chart", "--json"],
+    ),
+    (
+        &["status"],
+        &[
+            "-c",
+            "--cert",
+            "--device",
+            "--owed-for",
+            "--expires-in",
+            "--no-certmonger",
+            "--session-bus",
+            "--json",
+            "--prometheus",
+        ],
     ),
 ];
 

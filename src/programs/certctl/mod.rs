@@ -3,6 +3,7 @@
 pub mod log;
 pub mod retry;
 pub mod screen;
+pub mod status;
 pub mod verify;
 pub mod when;
 
@@ -39,6 +40,10 @@ pub enum Verb {
     #[command(after_help = arguments::exit_code_help())]
     Log(log::LogArguments),
 
+    /// Show what is installed where, and what is owed; the exit code tells what somebody has to look after
+    #[command(after_help = arguments::exit_code_help())]
+    Status(status::StatusArguments),
+
     /// Deliver what is owed to devices and due; the worker is this, started by systemd
     #[command(after_help = arguments::exit_code_help())]
     Retry(retry::RetryArguments),
@@ -64,6 +69,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     match &arguments.verb {
         Verb::Log(log) => log::run(log, &arguments.place),
+        Verb::Status(status) => status::run(status, &arguments.place),
         Verb::Retry(retry) => retry::run(retry, &arguments.place),
         Verb::Verify(verify) => verify::run(verify, &arguments.place),
     }

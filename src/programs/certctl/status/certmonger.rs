@@ -1,0 +1,91 @@
+//! What certmonger says of the certificates' files: what it does not renew will not be installed either.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::installation::Installation;
+use crate::host::certmonger::{Getcert, GetcertError, Phase, Tracked};
+use crate::install::record::Order;
+use crate::programs::arguments::{self, BadArguments};
+use crate::programs::installer::Arguments;
+
+/// It answers within milliseconds, and a look at the state is not to hang.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How a certificate's file stands with certmonger.
+#[derive(Debug, Clone)]
+pub(super) enum Standing {
+    /// There is a request for it.
+    Tracked(Box<Tracked>),
+    /// There is none.
+    NotTracked {
+        /// The file.
+        file: PathBuf,
+    },
+    /// There is none, and whoever ordered said that there would be none.
+    NotItsBusiness,
+}
+
+/// Whether an order is for a certificate that is not certmonger's.
+pub(super) fn is_blind(order: &Order) -> bool {
+    order.words.iter().any(|word| word == "--blind")
+}
+
+/// Asks certmonger for all requests at once, and notes at each installation what it says.
+///
+/// # Errors
+/// Outside: no event loop. Inside: certmonger can't be asked.
+pub(super) fn ask(
+    installations: &mut [Installation],
+    session_bus: bool,
+) -> Result<Result<(), GetcertError>, BadArguments> {
+    let getcert = Getcert::new(["getcert"], None).on_session_bus(session_bus).with_patience(PATIENCE);
+    let listing = match arguments::event_loop()?.block_on(getcert.list()) {
+        Ok(listing) => listing,
+        Err(error) => return Ok(Err(error)),
+    };
+    for installation in installations {
+        let order = &installation.record.order;
+        let files = files(order);
+        let tracked = files.iter().find_map(|file| listing.for_certificate(file)).cloned();
+        installation.certmonger = match (tracked, files.into_iter().next()) {
+            (Some(tracked), _) => Some(Standing::Tracked(Box::new(tracked))),
+            (None, _) if is_blind(order) => Some(Standing::NotItsBusiness),
+            (None, Some(file)) => Some(Standing::NotTracked { file }),
+            (None, None) => None,
+        };
+    }
+    Ok(Ok(()))
+}
+
+/// The names that the certificate's file may have.
+fn files(order: &Order) -> Vec<PathBuf> {
+    let Ok(arguments) = Arguments::of_words(&order.words) else { return Vec::new() };
+    let named = |ending: &str| arguments.certificate.cert_dir.join(format!("{}.{ending}", order.common_name));
+    ["crt", "pem"].map(named).to_vec()
+}
+
+impl Standing {
+    /// What a person should know, if there is anything.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let tracked = match self {
+            Self::Tracked(tracked) => tracked,
+            Self::NotTracked { file } => return Some(format!("{} is not tracked", file.display())),
+            Self::NotItsBusiness => return None,
+        };
+        let error = tracked.ca_error.as_deref().filter(|error| !error.is_empty());
+        let what = match tracked.phase() {
+            Phase::NeedsPerson(what) => Some(what),
+            Phase::Rejected => Some("the CA refused"),
+            Phase::Unreachable => Some("the CA can't be reached"),
+            Phase::Done | Phase::Saving | Phase::Working
+                if [tracked.track, tracked.auto_renew].contains(&Some(false)) =>
+            {
+                Some("the certificate is not renewed")
+            }
+            Phase::Done | Phase::Saving | Phase::Working => None,
+        };
+        let said: Vec<&str> = what.into_iter().chain(error).collect();
+        (!said.is_empty()).then(|| format!("{}: {}", tracked.state, said.join(": ")))
+    }
+}

@@ -1,0 +1,127 @@
+//! The installations as metrics, in the text format that node_exporter's textfile collector reads.
+//!
+//! No crate writes them: `prometheus-client` has only OpenMetrics, which that collector does not read, and
+//! `prometheus` brings counters shared between threads and macros, where a dozen lines of text are all there is.
+
+use std::fmt::{Display, Write as _};
+
+use chrono::{DateTime, Utc};
+
+use super::installation::{Installation, Limits};
+use super::json::seconds;
+
+/// The metrics, one family after the other.
+pub(super) fn text(all: &[Installation], limits: &Limits, unreadable: usize) -> String {
+    let mut text = Text(String::new());
+    let each = |value: &dyn Fn(&Installation) -> Option<String>| -> Vec<Sample> {
+        all.iter().filter_map(|one| Some(Sample { labels: labels(one), value: value(one)? })).collect()
+    };
+    let mut gauge = |name: &str, help: &str, value: &dyn Fn(&Installation) -> Option<String>| {
+        text.gauge(name, help, each(value))
+    };
+    gauge(
+        "installed_not_after_seconds",
+        "End of the certificate that the device was last seen to run, as a Unix time.",
+        &|one| Some(unix(one.installed_until()?)),
+    );
+    gauge("runs_ordered", "Whether that certificate is the one ordered (1) or another (0).", &|one| {
+        Some(flag(one.runs_what_is_ordered()?))
+    });
+    gauge("owed", "Whether an installation is owed to the device.", &|one| Some(flag(one.record.is_owed())));
+    gauge("owed_since_seconds", "Since when it is owed, as a Unix time.", &|one| {
+        Some(unix(one.record.owed_since?))
+    });
+    gauge("next_try_seconds", "When it is tried again, as a Unix time.", &|one| {
+        Some(unix(one.record.next_try?))
+    });
+    gauge("failures", "How many attempts have failed in a row.", &|one| {
+        Some(one.record.failures.to_string())
+    });
+    gauge(
+        "last_exit_code",
+        "The exit code of what went wrong last, 0 if nothing did or it is over.",
+        &|one| Some(one.problem().map_or(0, |problem| problem.exit.code()).to_string()),
+    );
+    gauge("last_attempt_seconds", "When the last attempt began, as a Unix time.", &|one| {
+        Some(unix(one.last_attempt()?.begun))
+    });
+    gauge("certmonger_trouble", "Whether certmonger does not renew the certificate as it should.", &|one| {
+        one.certmonger.as_ref().map(|standing| flag(standing.trouble().is_some()))
+    });
+    text.gauge("phase_seconds", "How long each phase of the last attempt took.", phases(all));
+    let alone = |value: String| vec![Sample { labels: Vec::new(), value }];
+    text.gauge(
+        "records_unreadable",
+        "How many files in the state folder can't be read.",
+        alone(unreadable.to_string()),
+    );
+    text.gauge("status_written_seconds", "When this was written, as a Unix time.", alone(unix(limits.now)));
+    text.0
+}
+
+/// The name is the one ordered: the same from one certificate to the next, whatever suffix the object has.
+fn labels(one: &Installation) -> Vec<(&'static str, String)> {
+    let order = &one.record.order;
+    vec![
+        ("certificate", order.common_name.to_string()),
+        ("device", order.device.to_string()),
+        ("object", order.name.to_string()),
+    ]
+}
+
+fn phases(all: &[Installation]) -> Vec<Sample> {
+    let of_one = |one: &Installation| -> Vec<Sample> {
+        let attempts = one.last_attempt().into_iter();
+        let spent = attempts.flat_map(|attempt| &attempt.milliseconds);
+        spent
+            .map(|(phase, spent)| {
+                let mut labels = labels(one);
+                labels.push(("phase", phase.clone()));
+                Sample { labels, value: seconds(*spent).to_string() }
+            })
+            .collect()
+    };
+    all.iter().flat_map(of_one).collect()
+}
+
+fn unix(time: DateTime<Utc>) -> String {
+    time.timestamp().to_string()
+}
+
+fn flag(is_so: bool) -> String {
+    u8::from(is_so).to_string()
+}
+
+struct Sample {
+    labels: Vec<(&'static str, String)>,
+    value: String,
+}
+
+struct Text(String);
+
+impl Text {
+    /// A family; one without samples is left out.
+    fn gauge(&mut self, name: &str, help: &str, samples: Vec<Sample>) {
+        if samples.is_empty() {
+            return;
+        }
+        let name = format!("pan_getcert_{name}");
+        self.line(format_args!("# HELP {name} {help}"));
+        self.line(format_args!("# TYPE {name} gauge"));
+        for Sample { labels, value } in samples {
+            let quoted: Vec<String> =
+                labels.iter().map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+            let quoted = if quoted.is_empty() { String::new() } else { format!("{{{}}}", quoted.join(",")) };
+            self.line(format_args!("{name}{quoted} {value}"));
+        }
+    }
+
+    fn line(&mut self, line: impl Display) {
+        // A text takes whatever is written to it.
+        let _ = writeln!(self.0, "{line}");
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

@@ -1,0 +1,166 @@
+//! The installations as a table, or one below the other where a table has no room.
+
+use chrono::{DateTime, Local, TimeDelta, Utc};
+
+use super::installation::{How, Installation, Lasts, Limits};
+use crate::programs::certctl::screen::{self, Columns, Line};
+
+/// The most that is shown of a problem, in columns: JSON has all of it.
+const PROBLEM: usize = 100;
+/// The most that is shown of names, in columns.
+const NAMES: usize = 60;
+/// Less than this for how it stands, in columns, and it says nothing.
+const STANDS: usize = 20;
+/// How far what belongs to an installation stands to the right of its first line.
+const INDENT: &str = "  ";
+/// A terminal of no more columns has none to spare.
+const NARROW: usize = 20;
+
+/// The lines for a terminal of this width, or for a pipe.
+pub(super) fn lines(all: &[Installation], limits: &Limits, width: Option<usize>) -> Vec<Line> {
+    // Two columns are saved where nothing is owed.
+    let owed = all.iter().any(|one| one.record.is_owed());
+    let mut headings = vec!["certificate", "device", "installed until", "runs"];
+    headings.extend(owed.then_some(["owed for", "next try"]).into_iter().flatten());
+    let mut columns = Columns::new(&headings, headings.len(), "how it stands");
+    for one in all {
+        let mut cells = vec![certificate(one), device(one), until(one, limits), runs(one).to_owned()];
+        cells.extend(owed.then(|| [owed_for(one, limits), next_try(one, limits)]).into_iter().flatten());
+        columns.push(&cells, stands(one, limits), one.mood(limits));
+    }
+    let longest = all.iter().map(|one| stands(one, limits).chars().count()).max().unwrap_or(0);
+    if width.is_some_and(|width| columns.width() + longest.min(STANDS) > width) {
+        let width = width.unwrap_or(usize::MAX);
+        return all.iter().flat_map(|one| card(one, limits, width)).collect();
+    }
+    let mut rows = columns.lines().into_iter();
+    let heading = rows.next();
+    let with_more = rows.zip(all).flat_map(|(row, one)| {
+        let more = certmonger(one).map(|said| format!("{INDENT}{said}"));
+        std::iter::once(row).chain(more.map(|text| Line { text, mood: one.mood(limits) }))
+    });
+    heading.into_iter().chain(with_more).collect()
+}
+
+/// One installation in lines of its own.
+fn card(one: &Installation, limits: &Limits, width: usize) -> Vec<Line> {
+    let first = format!("{} on {}", certificate(one), device(one));
+    let installed =
+        one.installed_until().map(|_| format!("until {}, runs {}", until(one, limits), runs(one)));
+    let owed = one
+        .record
+        .is_owed()
+        .then(|| format!("owed for {}, next try: {}", owed_for(one, limits), next_try(one, limits)));
+    let parts = [installed, owed, Some(stands(one, limits)), certmonger(one)];
+    let indent = if width > NARROW { INDENT } else { "" };
+    let mut lines = screen::wrapped(&first, width);
+    for part in parts.iter().flatten() {
+        let wrapped = screen::wrapped(part, width - indent.len());
+        lines.extend(wrapped.iter().map(|line| format!("{indent}{line}")));
+    }
+    lines.into_iter().map(|text| Line { text, mood: one.mood(limits) }).collect()
+}
+
+fn certificate(one: &Installation) -> String {
+    let (name, object) = (one.record.common_name().as_str(), one.object().as_str());
+    let whole = if name == object { name.to_owned() } else { format!("{name} ({object})") };
+    screen::shortened(&whole, NAMES)
+}
+
+fn device(one: &Installation) -> String {
+    screen::shortened(&one.record.order.device.to_string(), NAMES)
+}
+
+fn until(one: &Installation, limits: &Limits) -> String {
+    let Some(until) = one.installed_until() else { return "-".to_owned() };
+    let left = match one.lasts(limits) {
+        Lasts::Expired => "expired".to_owned(),
+        Lasts::Long | Lasts::NotLong => in_short(until - limits.now),
+    };
+    format!("{} ({left})", until.with_timezone(&Local).format("%Y-%m-%d"))
+}
+
+fn runs(one: &Installation) -> &'static str {
+    match one.runs_what_is_ordered() {
+        Some(true) => "as ordered",
+        Some(false) => "another",
+        None if one.record.proven.is_some() => "unknown",
+        None => "-",
+    }
+}
+
+fn owed_for(one: &Installation, limits: &Limits) -> String {
+    one.record.owed_since.map_or("-".to_owned(), |since| in_short(limits.now - since))
+}
+
+fn next_try(one: &Installation, limits: &Limits) -> String {
+    match one.record.next_try.filter(|_| one.record.is_owed()) {
+        None => "-".to_owned(),
+        Some(at) if at <= limits.now => "now".to_owned(),
+        Some(at) => format!("in {}", in_short(at - limits.now)),
+    }
+}
+
+fn stands(one: &Installation, limits: &Limits) -> String {
+    let problem = one.problem().map(|problem| screen::shortened(&problem.what, PROBLEM));
+    match one.how() {
+        How::Installed => match one.lasts(limits) {
+            Lasts::Long => "ok".to_owned(),
+            Lasts::NotLong => "expires soon".to_owned(),
+            Lasts::Expired => "has expired".to_owned(),
+        },
+        How::LeftToCommit => "left to a person to commit".to_owned(),
+        How::Failed => format!("failed: {}", problem.unwrap_or_default()),
+        How::Owed => owed(one, problem, limits.now),
+    }
+}
+
+fn owed(one: &Installation, problem: Option<String>, now: DateTime<Utc>) -> String {
+    let failed = match (problem, one.record.failures) {
+        (None, _) => None,
+        (Some(problem), 0 | 1) => Some(format!("failed: {problem}")),
+        (Some(problem), times) => Some(format!("failed {times} times: {problem}")),
+    };
+    let at_it = one
+        .under_way()
+        .map(|since| format!("a run began {} ago, and goes on or was interrupted", in_short(now - since)));
+    let queued = one.queued.then(|| "in the queue".to_owned());
+    let known: Vec<String> = queued.into_iter().chain(at_it).chain(failed).collect();
+    if known.is_empty() { "not tried yet".to_owned() } else { known.join("; ") }
+}
+
+fn certmonger(one: &Installation) -> Option<String> {
+    one.certmongers_trouble().map(|said| screen::shortened(&format!("certmonger: {said}"), 2 * PROBLEM))
+}
+
+/// A length of time in its largest unit that leaves more than one of it.
+fn in_short(length: TimeDelta) -> String {
+    let minutes = length.num_minutes();
+    match length.num_hours() {
+        hours if hours >= 48 => format!("{}d", length.num_days()),
+        hours if hours >= 2 => format!("{hours}h"),
+        _ if minutes >= 2 => format!("{minutes}m"),
+        _ => format!("{}s", length.num_seconds().max(0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_told_in_one_unit() {
+        for (seconds, text) in [
+            (-5, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (7199, "119m"),
+            (7200, "2h"),
+            (48 * 3600 - 1, "47h"),
+            (48 * 3600, "2d"),
+            (90 * 86400, "90d"),
+        ] {
+            assert_eq!(in_short(TimeDelta::seconds(seconds)), text);
+        }
+    }
+}

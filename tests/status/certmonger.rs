@@ -1,0 +1,167 @@
+//! What certmonger says beside it: a real one on a bus of its own, and one that says what a CA may say.
+
+use std::fs;
+use std::process::Command;
+
+use panos_sim::Simulator;
+
+use crate::common::bus::Bus;
+use crate::common::pki;
+use crate::common::world::{Ended, KEY, NAME, PORTAL, settings};
+use crate::desk::{Desk, PROGRAM, command};
+
+#[tokio::test]
+async fn a_real_certmonger_is_asked_whether_it_renews_what_is_installed() {
+    let (bus, device) = (Bus::with_certmonger().await, Simulator::start(settings()).unwrap());
+    pki::write(&bus.path(".panrc"), format!("api_key={KEY}\n").as_bytes(), 0o600);
+    let mut ask = Command::new(env!("CARGO_BIN_EXE_pan_getcert"));
+    ask.env_clear().env("PATH", "/usr/bin:/bin").env("DBUS_SESSION_BUS_ADDRESS", bus.address());
+    ask.args(["-c", NAME, "--session-bus", "--ca", "local", "--timeout", "60", "--insecure", "-p", PORTAL]);
+    ask.arg("-k").arg(bus.path(".panrc")).arg("-C").arg(bus.folder.path()).arg("-K").arg(bus.folder.path());
+    ask.arg("--log-file").arg(bus.path("log")).arg("--state-dir").arg(bus.path("state"));
+    Ended::of(ask.arg(device.address().to_string())).exits(0);
+
+    let status = |arguments: &[&str]| {
+        let mut command = command(&bus.path("state"));
+        command.env("DBUS_SESSION_BUS_ADDRESS", bus.address()).arg("--session-bus").args(arguments);
+        let ended = Ended::of(&mut command).exits(0);
+        assert_eq!(ended.stderr, "");
+        ended.stdout
+    };
+    assert!(status(&[]).ends_with("1 certificate on 1 device: installed.\n"), "{}", status(&[]));
+    let told: serde_json::Value = serde_json::from_str(&status(&["--json"])).unwrap();
+    let said = &told["installations"][0]["certmonger"];
+    assert_eq!((&said["tracked"], &said["state"]), (&true.into(), &"MONITORING".into()), "{said}");
+    assert_eq!((&said["trouble"], &said["ca_error"]), (&().into(), &().into()));
+
+    let id = bus.getcert().list().await.unwrap().requests.remove(0).id;
+    let mut stop = Command::new("getcert");
+    stop.args(["stop-tracking", "-s", "-i", &id]).env("DBUS_SESSION_BUS_ADDRESS", bus.address());
+    Ended::of(&mut stop).exits(0);
+    let shown = status(&[]);
+    let file = bus.path(&format!("{NAME}.crt"));
+    assert!(shown.contains(&format!("\n  certmonger: {} is not tracked\n", file.display())), "{shown}");
+    assert!(shown.ends_with("installed; certmonger has trouble with 1.\n"), "{shown}");
+    let metrics = bus.path("x.prom");
+    status(&["--prometheus", metrics.to_str().unwrap()]);
+    let written = fs::read_to_string(metrics).unwrap();
+    let line = written.lines().find(|line| line.starts_with("pan_getcert_certmonger_trouble{")).unwrap();
+    assert!(line.ends_with("} 1"), "{line}");
+}
+
+/// A desk with a getcert in its folder `bin`, and one certificate that it knows in this state.
+fn desk_with(status: &str, more: &str) -> Desk {
+    let desk = Desk::new();
+    desk.installed(NAME, "fw1.example.com", 90);
+    fs::create_dir(desk.path("bin")).unwrap();
+    let script = format!(
+        "#!/bin/sh\ntouch '{}'\necho 'Number of certificates and requests being tracked: 1.'\n\
+         echo \"Request ID '7':\"\nprintf '\\tstatus: {status}\\n{more}'\n\
+         echo \"\tcertificate: type=FILE,location='/etc/ssl/certs/{NAME}.crt'\"\n",
+        desk.path("asked").display()
+    );
+    pki::write(&desk.path("bin/getcert"), script.as_bytes(), 0o755);
+    desk
+}
+
+fn ask(desk: &Desk, arguments: &[&str]) -> Ended {
+    let mut command = command(&desk.state());
+    command.env("PATH", format!("{}:/usr/bin:/bin", desk.path("bin").display()));
+    Ended::of(command.args(arguments))
+}
+
+#[test]
+fn what_certmonger_or_the_ca_complains_of_is_a_further_line() {
+    for (status, more, says) in [
+        ("CA_REJECTED", "\\tca-error: giving up: 2100\\n", "CA_REJECTED: the CA refused: giving up: 2100"),
+        ("MONITORING", "\\tca-error: denied: 2100\\n", "MONITORING: denied: 2100"),
+        (
+            "NEED_KEY_GEN_PERMS",
+            "\\tstuck: yes\\n",
+            "NEED_KEY_GEN_PERMS: certmonger is not permitted to write",
+        ),
+        ("CA_UNREACHABLE", "", "CA_UNREACHABLE: the CA can't be reached"),
+        ("MONITORING", "\\ttrack: yes\\n\\tauto-renew: no\\n", "MONITORING: the certificate is not renewed"),
+    ] {
+        let desk = desk_with(status, more);
+        let ended = ask(&desk, &["--session-bus"]).exits(0).says("certmonger has trouble with 1.");
+        assert!(ended.stdout.contains(&format!("ok\n  certmonger: {says}")), "{ended:#?}");
+        let narrow = Ended::of(
+            command(&desk.state())
+                .env("PATH", format!("{}:/usr/bin:/bin", desk.path("bin").display()))
+                .env("COLUMNS", "50")
+                .arg("--session-bus"),
+        );
+        assert!(narrow.stdout.contains("\n  certmonger: "), "{narrow:#?}");
+        assert!(narrow.stdout.lines().all(|line| line.chars().count() <= 50), "{narrow:#?}");
+    }
+    let fine = desk_with("MONITORING", "\\tstuck: no\\n\\ttrack: yes\\n\\tauto-renew: yes\\n");
+    let ended = ask(&fine, &["--session-bus"]).exits(0).says("1 certificate on 1 device: installed.");
+    assert!(!ended.stdout.contains("certmonger"), "{ended:#?}");
+}
+
+#[test]
+fn certmonger_is_asked_only_where_that_makes_sense() {
+    let desk = desk_with("CA_REJECTED", "");
+    let asked = || {
+        let asked = desk.path("asked").exists();
+        let _ = fs::remove_file(desk.path("asked"));
+        asked
+    };
+    ask(&desk, &["--no-certmonger"]).exits(0).says("device: installed.");
+    assert!(!asked(), "--no-certmonger");
+    ask(&desk, &[]).exits(0);
+    assert_eq!(asked(), rustix::process::geteuid().is_root());
+    ask(&desk, &["-c", "z.example.com", "--session-bus"]).exits(0);
+    assert!(!asked(), "for nothing");
+    // A certificate that is not certmonger's.
+    let mut record = desk.installed(NAME, "fw1.example.com", 90);
+    record.order.words.insert(0, "--blind".to_owned());
+    desk.write(&record);
+    ask(&desk, &["--session-bus"]).exits(0).says("device: installed.");
+    assert!(!asked(), "blind");
+    let mut other = desk.installed("b.example.com", "fw1.example.com", 90);
+    other.order.words[2] = "--cert-dir=/elsewhere".to_owned();
+    desk.write(&other);
+    ask(&desk, &["--session-bus"])
+        .exits(0)
+        .says("/elsewhere/b.example.com.crt is not tracked")
+        .says("trouble with 2");
+}
+
+#[test]
+fn an_ordinary_user_does_not_trouble_certmonger() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let desk = desk_with("CA_REJECTED", "");
+    fs::copy(PROGRAM, desk.path("pan_certctl")).unwrap();
+    let everything = Command::new("chown").args(["-R", "65534:65534"]).arg(desk.folder.path()).status();
+    assert!(everything.unwrap().success());
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(desk.path("pan_certctl"));
+    command.env("PATH", format!("{}:/usr/bin:/bin", desk.path("bin").display()));
+    Ended::of(command.arg("status").arg("--state-dir").arg(desk.state())).exits(0).says("device: installed.");
+    assert!(!desk.path("asked").exists());
+}
+
+#[test]
+fn a_certmonger_that_is_not_running_or_not_installed_is_a_remark() {
+    let desk = Desk::new();
+    desk.installed(NAME, "fw1.example.com", 90);
+    desk.installed("b.example.com", "fw1.example.com", 90);
+    let bus = Bus::start();
+    for (path, address, says) in [
+        ("/usr/bin:/bin", bus.address(), "certmonger is not running"),
+        ("/usr/bin:/bin", "unix:path=/nonexistent".to_owned(), "certmonger is not running"),
+        ("/nonexistent", String::new(), "getcert not found: certmonger is not installed"),
+    ] {
+        let mut command = Command::new(PROGRAM);
+        command.env_clear().env("PATH", path).env("DBUS_SESSION_BUS_ADDRESS", address);
+        command.args(["status", "--session-bus", "--state-dir"]).arg(desk.state());
+        let ended = Ended::of(&mut command).exits(0).says("2 certificates on 1 device: all installed.");
+        assert!(ended.stderr.contains(says), "{ended:#?}");
+        assert_eq!(ended.stderr.matches("pan_certctl: ").count(), 1, "{ended:#?}");
+        assert_eq!(ended.stdout.lines().count(), 4, "{ended:#?}");
+    }
+}

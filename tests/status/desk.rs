@@ -1,0 +1,143 @@
+//! A state folder with records made by hand, and the program that shows them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use pancert::error::Exit;
+use pancert::fingerprint::Fingerprint;
+use pancert::install::failure::{Mender, Problem};
+use pancert::install::record::{Asker, CertificateFacts, End, Order, Queue, Record, Records};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::world::Ended;
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_pan_certctl");
+
+/// The verb with this state folder, as it runs from cron: no terminal, and nothing in the environment.
+pub fn command(state: &Path) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["60", PROGRAM, "status", "--state-dir"]).arg(state);
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("TZ", "UTC").stdin(Stdio::null());
+    command
+}
+
+/// What `--json` tells.
+#[track_caller]
+pub fn told(state: &Path, arguments: &[&str]) -> Value {
+    let ended = Ended::of(command(state).args(["--json", "--no-certmonger"]).args(arguments));
+    assert_eq!(ended.stdout.lines().count(), 1, "{ended:#?}");
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(told["summary"]["exit"].as_i64().map(|code| code as i32), ended.code, "{ended:#?}");
+    told
+}
+
+/// An order for a certificate that lasts so many days from now on.
+pub fn order(name: &str, device: &str, at: DateTime<Utc>, days: i64) -> Order {
+    Order {
+        id: format!("{:x}", at.timestamp_micros()),
+        at,
+        by: Asker { uid: 0, sudo_user: None },
+        common_name: name.parse().unwrap(),
+        name: name.parse().unwrap(),
+        device: device.parse().unwrap(),
+        peer: None,
+        profiles: vec!["GP portal".parse().unwrap()],
+        certificate: Some(CertificateFacts {
+            fingerprint: Fingerprint::of_der(format!("{name} {at}").as_bytes()),
+            serial: "1f".to_owned(),
+            // Somewhat more, so that the days are whole however long the test takes.
+            not_after: Utc::now() + TimeDelta::days(days) + TimeDelta::minutes(30),
+        }),
+        words: ["-c", name, "--cert-dir=/etc/ssl/certs", "--key-dir=/etc/ssl/private", device]
+            .map(str::to_owned)
+            .to_vec(),
+    }
+}
+
+pub fn problem(exit: Exit, what: &str) -> End {
+    let advice = Some("Do something about it.".to_owned());
+    End::Failed(Problem { exit, what: what.to_owned(), advice, mended_by: Mender::Time })
+}
+
+pub fn installed(name: &str) -> End {
+    End::Installed { object: name.parse().unwrap(), unchanged: false }
+}
+
+pub fn ago(hours: i64) -> DateTime<Utc> {
+    Utc::now() - TimeDelta::hours(hours) - TimeDelta::minutes(1)
+}
+
+/// A state folder.
+pub struct Desk {
+    pub folder: TempDir,
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    pub fn state(&self) -> PathBuf {
+        self.path("state")
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, record: &Record) -> PathBuf {
+        let records = Records::below(&self.state());
+        records.write(record).unwrap();
+        records.path(&record.order.device, &record.order.name)
+    }
+
+    pub fn queue(&self, order: &Order) {
+        Queue::below(&self.state()).put(order).unwrap();
+    }
+
+    /// A certificate that lasts so many days more on its device.
+    pub fn installed(&self, name: &str, device: &str, days: i64) -> Record {
+        let mut record = Record::of(order(name, device, ago(48), days), None);
+        record.begin("00000a", ago(48));
+        record.finish(&installed(name), &[("connect", 0.012), ("total", 1.5)], ago(48));
+        self.write(&record);
+        record
+    }
+
+    /// A certificate that a device is owed for so many hours, as often tried in vain.
+    pub fn owed(&self, name: &str, device: &str, hours: i64, tries: u32, end: &End) -> Record {
+        let mut record = Record::of(order(name, device, ago(hours), 90), None);
+        for _ in 0..tries {
+            record.begin("00000b", Utc::now());
+            record.finish(end, &[("connect", 0.5)], Utc::now());
+        }
+        self.write(&record);
+        record
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(&self.state());
+        command.arg("--no-certmonger").args(arguments);
+        command
+    }
+
+    #[track_caller]
+    pub fn exits(&self, code: i32, arguments: &[&str]) -> Ended {
+        Ended::of(&mut self.command(arguments)).exits(code)
+    }
+
+    #[track_caller]
+    pub fn told(&self, arguments: &[&str]) -> Value {
+        told(&self.state(), arguments)
+    }
+
+    /// The certificates in the order in which they are shown.
+    #[track_caller]
+    pub fn names(&self, arguments: &[&str]) -> Vec<String> {
+        let told = self.told(arguments);
+        let all = told["installations"].as_array().unwrap();
+        all.iter().map(|one| one["certificate"].as_str().unwrap().to_owned()).collect()
+    }
+}

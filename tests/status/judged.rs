@@ -1,0 +1,214 @@
+//! What comes first, which exit code says what, and what can't be read.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use chrono::{TimeDelta, Utc};
+use pancert::error::Exit;
+use pancert::install::record::{End, Record};
+
+use crate::common::world::Ended;
+use crate::desk::{Desk, PROGRAM, ago, installed, order, problem};
+
+#[test]
+fn what_is_owed_for_too_long_ends_with_the_code_of_its_last_problem() {
+    let desk = Desk::new();
+    desk.installed("a.example.com", "fw1", 90);
+    desk.owed("b.example.com", "fw1", 23, 3, &problem(Exit::Commit, "no commit"));
+    desk.exits(0, &[]).says("2 certificates on 1 device: 1 owed.").says("failed 3 times: no commit");
+    desk.exits(14, &["--owed-for", "22h"]).says("1 owed, for longer than 22h.");
+    desk.owed("c.example.com", "fw2", 30, 1, &problem(Exit::Commit, "no commit"));
+    desk.exits(14, &[]).says("2 owed, 1 of them for longer than 24h.");
+    desk.exits(0, &["--owed-for", "2d"]);
+    // Never tried: nobody knows why.
+    desk.owed("d.example.com", "fw2", 30, 0, &problem(Exit::Commit, ""));
+    desk.exits(20, &[]).says("not tried yet");
+    desk.exits(10, &["-c", "d.example.com"]);
+    desk.exits(14, &["-c", "c.example.com"]);
+    desk.exits(0, &["-c", "a.example.com"]);
+}
+
+#[test]
+fn an_order_that_is_anew_is_owed_since_the_first_one_and_keeps_the_reason() {
+    let desk = Desk::new();
+    let before = desk.owed("a.example.com", "fw1", 40, 2, &problem(Exit::Busy, "fw1 is busy"));
+    desk.queue(&order("a.example.com", "fw1", Utc::now(), 90));
+    desk.exits(18, &[]).says("  40h ").says("in the queue; failed: fw1 is busy");
+    let told = desk.told(&[]);
+    let since: chrono::DateTime<Utc> =
+        told["installations"][0]["owed_since"].as_str().unwrap().parse().unwrap();
+    assert!((since - before.owed_since.unwrap()).abs() < TimeDelta::seconds(2), "{told}");
+    // One that was taken over already counts no more.
+    let done = desk.installed("b.example.com", "fw1", 90);
+    desk.queue(&done.order);
+    assert_eq!(desk.told(&["-c", "b.example.com"])["summary"]["installed"], 1);
+}
+
+#[test]
+fn what_has_expired_or_expires_soon_is_told_apart() {
+    let desk = Desk::new();
+    desk.installed("a.example.com", "fw1", 6);
+    desk.exits(10, &[]).says("installed; 1 expires within 7d.").says(" (6d)  as ordered  expires soon");
+    desk.exits(0, &["--expires-in", "6d"]);
+    desk.installed("b.example.com", "fw1", -3);
+    desk.exits(10, &["--expires-in", "1d"]).says("all installed; 1 has expired.").says("(expired)");
+    desk.exits(10, &["--expires-in", "14d"]).says("1 has expired; 1 expires within 14d.");
+}
+
+#[test]
+fn what_needs_attention_comes_first() {
+    let desk = Desk::new();
+    let busy = problem(Exit::Busy, "busy");
+    desk.installed("a.example.com", "fw1", 90);
+    desk.installed("b.example.com", "fw1", 80);
+    desk.installed("c.example.com", "fw1", 5);
+    desk.owed("d.example.com", "fw1", 3, 1, &busy);
+    desk.owed("e.example.com", "fw1", 5, 1, &busy);
+    desk.installed("f.example.com", "fw1", -1);
+    desk.owed("g.example.com", "fw1", 90, 1, &busy);
+    let mut left = Record::of(order("h.example.com", "fw1", ago(1), 90), None);
+    left.finish(&End::LeftToCommit, &[], ago(1));
+    desk.write(&left);
+    let first_letters: String = desk.names(&[]).iter().map(|name| &name[..1]).collect();
+    assert_eq!(first_letters, "gfedchba");
+}
+
+#[test]
+fn runs_that_were_interrupted_and_failures_that_nobody_owes_are_shown_as_such() {
+    let desk = Desk::new();
+    let mut record = Record::of(order("a.example.com", "fw1", ago(3), 90), None);
+    record.begin("00000c", ago(3));
+    desk.write(&record);
+    desk.exits(0, &[]).says("a run began 3h ago, and goes on or was interrupted");
+    let mut given_up = Record::of(order("b.example.com", "fw1", ago(3), 90), None);
+    given_up.begin("00000d", ago(3));
+    given_up.finish(&problem(Exit::Rebind, "no such profile"), &[], ago(3));
+    (given_up.owed_since, given_up.next_try) = (None, None);
+    desk.write(&given_up);
+    desk.exits(0, &[]).says("1 owed; 1 failed.").says("failed: no such profile");
+    assert_eq!(desk.told(&["-c", "b.example.com"])["installations"][0]["state"], "failed");
+}
+
+#[test]
+fn filters_leave_what_they_say() {
+    let desk = Desk::new();
+    for (name, device) in [("a", "fw1"), ("a", "fw2:8443"), ("b", "fw2"), ("c", "fw22")] {
+        desk.installed(&format!("{name}.example.com"), device, 90);
+    }
+    let count = |arguments: &[&str]| desk.names(arguments).len();
+    assert_eq!(count(&[]), 4);
+    assert_eq!(count(&["-c", "A.example.com"]), 2);
+    assert_eq!(count(&["--cert", "example.com"]), 0);
+    assert_eq!(count(&["--device", "FW2"]), 2, "on any port");
+    assert_eq!(count(&["--device", "fw2:8443"]), 1);
+    assert_eq!(count(&["--device", "fw2", "-c", "b.example.com"]), 1);
+    desk.exits(0, &["-c", "z.example.com"]).says("No such certificates are found.");
+    desk.exits(4, &["--device", "fw 1"]).says("not a valid device name");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_alarm_until_somebody_has_looked_at_it() {
+    let desk = Desk::new();
+    desk.installed("a.example.com", "fw1", 90);
+    let broken = desk.installed("b.example.com", "fw1", 90);
+    fs::write(desk.write(&broken), "{ broken").unwrap();
+    let said = desk
+        .exits(1, &[])
+        .says("1 certificate on 1 device: installed; 1 file in the state folder can't be read.");
+    assert!(
+        said.stderr.contains("b.example.com.json: ") && said.stderr.contains("set aside as"),
+        "{said:#?}"
+    );
+    let again = desk.exits(1, &[]).says("1 file in the state folder can't be read.");
+    assert!(again.stderr.contains("look at it, then delete it"), "{again:#?}");
+    assert_eq!(again.stderr.lines().count(), 1, "{again:#?}");
+    // In the queue as well; and together with something else it is one of several.
+    fs::create_dir(desk.state().join("queue")).unwrap();
+    fs::write(desk.state().join("queue/x.json"), "").unwrap();
+    desk.exits(1, &[]).says("2 files in the state folder can't be read.");
+    desk.exits(20, &["--expires-in", "1y"]);
+    desk.exits(1, &["-c", "z.example.com"]).says("No such certificates are found; 2 files");
+    let folder = desk.state().join("installations/fw1");
+    let left = [folder.clone(), desk.state().join("queue")];
+    for entry in left.iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
+        let path = entry.unwrap().path();
+        if path.to_str().unwrap().contains("unreadable") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    desk.exits(0, &[]).says("1 certificate on 1 device: installed.");
+}
+
+#[test]
+fn a_folder_that_is_missing_or_empty_has_nothing_in_it_and_is_not_made() {
+    let desk = Desk::new();
+    assert_eq!(desk.exits(0, &[]).stdout, "Nothing is installed from here yet.\n");
+    assert!(!desk.state().exists());
+    assert_eq!(desk.told(&[])["installations"], serde_json::json!([]));
+    fs::create_dir(desk.state()).unwrap();
+    assert_eq!(desk.exits(0, &[]).stdout, "Nothing is installed from here yet.\n");
+    assert_eq!(fs::read_dir(desk.state()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_is_an_error_with_what_to_do() {
+    let desk = Desk::new();
+    fs::write(desk.state(), "a file").unwrap();
+    let ended = desk.exits(1, &[]).says("Run it with sudo");
+    assert_eq!(ended.stdout, "");
+    fs::remove_file(desk.state()).unwrap();
+
+    desk.installed("a.example.com", "fw1", 90);
+    fs::set_permissions(desk.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = desk.path("pan_certctl");
+    fs::hard_link(PROGRAM, &program).or_else(|_| fs::copy(PROGRAM, &program).map(drop)).unwrap();
+    if !rustix::process::geteuid().is_root() {
+        fs::set_permissions(desk.state(), fs::Permissions::from_mode(0o000)).unwrap();
+    }
+    let mut words = vec![program.to_str().unwrap()];
+    if rustix::process::geteuid().is_root() {
+        words.splice(0..0, ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
+    }
+    let metrics = desk.path("x.prom");
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).arg("status").arg("--state-dir").arg(desk.state());
+    let ended = Ended::of(command.arg("--prometheus").arg(&metrics)).exits(1).says("Run it with sudo");
+    assert!(ended.stderr.contains("Permission denied") && ended.stdout.is_empty(), "{ended:#?}");
+    assert!(!metrics.exists());
+    fs::set_permissions(desk.state(), fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn arguments_that_are_not_valid_are_refused() {
+    let desk = Desk::new();
+    for (arguments, says) in [
+        (&["--owed-for", "soon"][..], "36h, 14d"),
+        (&["--expires-in", "7"], "36h, 14d"),
+        (&["--session-bus", "--no-certmonger"], "cannot be used with"),
+        (&["--prometheus", "x", "-c", "a"], "cannot be used with"),
+        (&["--prometheus", "x", "--device", "a"], "cannot be used with"),
+        (&["more"], "unexpected argument"),
+    ] {
+        let mut command = crate::desk::command(&desk.state());
+        let ended = Ended::of(command.args(arguments)).exits(1).says(says);
+        assert_eq!(ended.stdout, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn what_a_device_said_steers_no_terminal() {
+    let desk = Desk::new();
+    let nasty = "\u{1b}[2J\u{9b}31m\u{202e}\nEND";
+    desk.owed("a.example.com", "fw1", 1, 1, &problem(Exit::Upload, nasty));
+    let mut other = Record::of(order("b.example.com", "fw1", ago(1), 90), None);
+    other.finish(&installed("b_1"), &[], ago(1));
+    desk.write(&other);
+    for arguments in [&[][..], &["--json"]] {
+        let shown = desk.exits(0, arguments).stdout;
+        let harmful = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(!shown.contains(harmful), "{shown:?}");
+        assert!(arguments.is_empty() == shown.contains("b.example.com (b_1)"), "{shown}");
+    }
+    assert_eq!(desk.exits(0, &[]).stdout.lines().count(), 4);
+}
