@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use common::pki::Wish;
 use common::world::{Ended, GATEWAY, NAME, PORTAL, World, print, settings};
@@ -126,7 +126,7 @@ fn a_slow_device_holds_up_no_other() {
     let (slow, fast) = (world(), Simulator::start(settings()).unwrap());
     slow.device.inject(Fault::new(When::Always, What::Silence).times(u32::MAX));
     slow.install(&["-p", PORTAL, "--queue"]).exits(0);
-    let mut worker = certctl_command(&slow, &["retry"]).spawn().unwrap();
+    let mut worker = certctl_command(&slow, &["retry"]).stdout(Stdio::null()).spawn().unwrap();
     assert!(common::trouble::wait_until(|| !slow.device.requests().is_empty()), "the slow one is spoken to");
     let address = fast.address().to_string();
     let mut order = slow.bare_command();
@@ -318,11 +318,13 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
     let world = world();
     world.device.set_commit_duration(std::time::Duration::from_millis(400));
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
-    let mut worker = certctl_command(&world, &["retry"]).spawn().unwrap();
-    let begun = || world.path("state/installations").exists() && world.record()["job"].is_string();
-    assert!(common::trouble::wait_until(begun), "the commit is noted");
+    let mut worker = certctl_command(&world, &["retry"]).stdout(Stdio::null()).spawn().unwrap();
+    let path = world.path("state/installations").join(world.target()).join(format!("{NAME}.json"));
+    let noted = || std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"job\": \"1\""));
+    let seen = common::trouble::wait_until(noted);
     worker.kill().unwrap();
     worker.wait().unwrap();
+    assert!(seen, "the commit is noted");
     certctl(&world, &["retry"]).exits(0).says("already, nothing to do");
     let told = "An earlier run did not see the end of its commit: job 1 succeeded.";
     assert!(world.log().iter().any(|line| line.ends_with(told)), "{:#?}", world.log());

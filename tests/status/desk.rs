@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use chrono::{DateTime, TimeDelta, Utc};
 use pancert::error::Exit;
 use pancert::fingerprint::Fingerprint;
-use pancert::install::failure::{Mender, Problem};
+use pancert::install::problem::{Mender, Problem};
 use pancert::install::record::{Asker, CertificateFacts, End, Order, Queue, Record, Records};
 use serde_json::Value;
 use tempfile::TempDir;
