@@ -193,3 +193,30 @@ fn a_bad_one_among_several_goes_back_alone() {
     assert!(scene.world.device.running_xml().contains(other));
     assert_eq!(scene.world.record()["state"]["exit"], 15);
 }
+
+#[test]
+fn what_is_presented_is_never_deleted_as_an_older_one_however_often_a_renewal_was_bound_back() {
+    let scene = Scene::new();
+    let device = &scene.world.device;
+    let tidy = ["--suffix", "serial", "--keep", "1"];
+    let good = &scene.new;
+    let (outcome, log) = scene.deliver(&tidy);
+    assert!(matches!(outcome.end, End::Installed { .. }), "{outcome:?} {log:#?}");
+    for _ in 0..3 {
+        let bad = scene.world.renew();
+        device.set_serving(Serving::Without(print(&bad.certificate)));
+        let told = scene.deliver(&tidy);
+        assert!(problem(&told, 15).what.contains("bound back"), "{told:#?}");
+        assert_eq!(scene.world.served(), Some(print(&good.certificate)));
+        assert_eq!(pending_of(device, ADMINISTRATOR), Vec::<String>::new());
+    }
+    // Those that were never served go, and in the end the one that was.
+    for _ in 0..2 {
+        let last = scene.world.renew();
+        let (outcome, log) = scene.deliver(&tidy);
+        assert!(matches!(outcome.end, End::Installed { .. }), "{outcome:?} {log:#?}");
+        assert_eq!(scene.world.served(), Some(print(&last.certificate)));
+    }
+    assert_eq!(device.running_xml().matches("<entry name=\"gp.example.com_").count(), 2);
+    scene.janes_change_is_pending();
+}
