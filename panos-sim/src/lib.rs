@@ -42,7 +42,7 @@ mod xml;
 
 pub use device::LockKind;
 pub use error::Error;
-pub use fault::{Effect, Fault, Listening, Matcher, What, When};
+pub use fault::{Effect, Fault, Listening, Matcher, Serving, What, When};
 pub use record::{ConnectionRecord, Credential, RequestRecord};
 pub use settings::{
     Administrator, ApiKey, ManagementCertificate, PreloadedCertificate, Profile, Rights, Role, Settings,

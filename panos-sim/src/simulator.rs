@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    ConnectionRecord, Error, Fault, Listening, LockKind, RequestRecord, Result, Settings,
+    ConnectionRecord, Error, Fault, Listening, LockKind, RequestRecord, Result, Serving, Settings,
     certificate::fingerprint,
     config::{self, Scope},
     device::{HaPair, HaSide, Peer, Work},
@@ -264,6 +264,11 @@ impl Simulator {
         self.shared.set_listening(listening);
     }
 
+    /// What the service port does with connections from now on.
+    pub fn set_serving(&self, serving: Serving) {
+        self.shared.device(|device, _| device.set_serving(serving));
+    }
+
     /// Restarts the device, as [`What::Reboot`](crate::What::Reboot) does.
     pub fn reboot(&self, outage: Duration, keeps_candidate: bool) {
         (self.shared).device(|device, now| device.reboot(now, outage, keeps_candidate));
@@ -274,6 +279,16 @@ impl Simulator {
         self.shared.device(|device, _| {
             if let Some(ha) = &device.ha {
                 ha.make_active();
+            }
+        });
+    }
+
+    /// Takes this device of a pair out of the pair's work, as `request high-availability state suspend` does, or
+    /// back in as the passive one.
+    pub fn suspend(&self, suspended: bool) {
+        self.shared.device(|device, _| {
+            if let Some(ha) = &device.ha {
+                ha.suspend(suspended);
             }
         });
     }

@@ -97,7 +97,7 @@ pub fn plan(
         steps.push(Step::Rebind { uses: observed.uses.rebindable.clone(), to: wish.object.clone() });
     }
     let mut notes = notes(observed);
-    let outdated = outdated(wish, made);
+    let outdated = outdated(wish, made, &presented(&steps));
     let can_be_undone = situation.administrator.is_some() && situation.changes.is_some();
     if !outdated.is_empty() && can_be_undone && situation.own_changes_beside(places).is_empty() {
         steps.extend(outdated.into_iter().map(Step::Delete));
@@ -133,11 +133,24 @@ fn to_bind(wish: &Wish, candidate: &Holdings, made: &[Made]) -> Vec<(String, Opt
     meant.map(|profile| (profile.name.clone(), profile.certificate.clone())).collect()
 }
 
-/// Older objects that may go. The latest one always stays: it is the way back until the new one is proven.
-fn outdated(wish: &Wish, made: &[Made]) -> Vec<ObjectName> {
+/// What is presented until these steps are done.
+fn presented(steps: &[Step]) -> Vec<String> {
+    let names = steps.iter().flat_map(|step| match step {
+        Step::Bind { profiles, .. } => profiles.iter().filter_map(|(_, from)| from.clone()).collect(),
+        Step::Rebind { uses, .. } => uses.iter().map(|place| place.from.clone()).collect(),
+        _ => Vec::new(),
+    });
+    names.collect()
+}
+
+/// Older objects that may go. The latest one always stays, and what is presented now, which is not the latest where
+/// that was not served: they are the way back until the new one is proven.
+fn outdated(wish: &Wish, made: &[Made], presented: &[String]) -> Vec<ObjectName> {
     let Some(keep) = wish.keep else { return Vec::new() };
     let older = made.iter().rev().map(|made| &made.object).filter(|object| **object != wish.object);
-    older.skip(keep.max(1)).cloned().collect()
+    let may_go =
+        older.skip(keep.max(1)).filter(|object| !presented.iter().any(|name| name == object.as_str()));
+    may_go.cloned().collect()
 }
 
 /// Under the same name, a service that is bound to it would change the kind of its key unasked.

@@ -9,10 +9,12 @@ use super::commit::Wanted;
 use super::connect::Reached;
 use super::failure::Failure;
 use super::known_devices::KnownDevices;
+use super::observe::{self, Observed, Situation};
 use super::plan::Step;
 use super::request::{Upload, Wish};
 use super::served::{self, NotServed, served};
-use super::undo::{Undo, step_by_step};
+use super::undo::{Aftermath, Before, Undo, step_by_step};
+use super::uses::Use;
 use super::verify::Goal;
 use crate::certificate::Bundle;
 use crate::fingerprint::Fingerprint;
@@ -212,33 +214,69 @@ async fn bind_back(
     affair: &mut Affair<'_>,
     which: &[usize],
 ) -> Result<(), Failure> {
-    let parts = which.iter().map(|at| &done.parts[*at]);
-    let steps: Vec<Undo> = parts.clone().flat_map(way_back).collect();
-    let wish = affair.wish();
+    let parts: Vec<&Part<'_>> = which.iter().map(|at| &done.parts[*at]).collect();
+    let (session, wish) = (&reached.session, affair.wish());
     affair.log.say("The new certificate is not served; the profiles are bound back.");
-    step_by_step(&reached.session, &steps).await?;
-    let goals: Vec<Goal> = parts
-        .map(|part| {
-            let bound = part.plan.steps.iter().flat_map(|step| match step {
-                Step::Bind { profiles, .. } => profiles.clone(),
-                _ => Vec::new(),
-            });
-            Goal::Bound { place: part.observed.place.clone(), profiles: bound.collect() }
-        })
-        .collect();
+    // As it is now, with the new certificate committed: should this fail too, that is what is come back to.
+    let look = Situation::look(session, reached.user.clone()).await?;
+    let mut situation = Situation { changes: look.changes, ..done.situation.clone() };
+    situation.learn_name(session).await?;
+    let (mut places, mut seen) = (Vec::new(), Vec::new());
+    for part in &parts {
+        places.extend(observe::places_of(part.wish, &reached.system)?);
+        let candidate = observe::candidate(session, &part.observed.place, part.wish).await?;
+        seen.push((part.wish, Observed { candidate, ..part.observed.clone() }));
+    }
+    let steps: Vec<Undo> = parts.iter().flat_map(|part| way_back(part)).collect();
+    let goals: Vec<Goal> = parts.iter().map(|part| goal_before(part)).collect();
     let mut application = Application {
-        session: &reached.session,
+        session,
         log: affair.log,
         patience: &wish.patience,
-        situation: done.situation.clone(),
-        undo: Vec::new(),
+        situation,
+        undo: parts.iter().flat_map(|part| way_forth(part)).collect(),
         deadline: Instant::now() + wish.commit_timeout,
     };
     let description = format!("{}, taken back", affair.description());
     let wanted = Wanted { scope: wish.commit, description, goals: &goals, time: wish.commit_timeout };
-    application.commit(&wanted, &mut affair.ledger).await.map_err(|(failure, _)| failure)?;
+    let committed = match step_by_step(session, &steps).await {
+        Ok(()) => application.commit(&wanted, &mut affair.ledger).await,
+        Err(failure) => Err((failure, Aftermath::PutBack)),
+    };
+    if let Err((failure, aftermath)) = committed {
+        if aftermath == Aftermath::PutBack {
+            let before = Before {
+                situation: &application.situation,
+                seen: seen.iter().map(|(wish, observed)| (*wish, observed)).collect(),
+                places: &places,
+                patience: &wish.patience,
+            };
+            before.put_back(session, &application.undo, affair.log).await;
+        }
+        return Err(failure);
+    }
     for goal in &goals {
-        goal.verify(&reached.session, &wish.patience).await?;
+        goal.verify(session, &wish.patience).await?;
     }
     Ok(())
+}
+
+/// What a part's profiles were bound to before.
+fn goal_before(part: &Part<'_>) -> Goal {
+    let bound = part.plan.steps.iter().flat_map(|step| match step {
+        Step::Bind { profiles, .. } => profiles.clone(),
+        _ => Vec::new(),
+    });
+    Goal::Bound { place: part.observed.place.clone(), profiles: bound.collect() }
+}
+
+/// The way back, taken back: everything presents the new object again.
+fn way_forth(part: &Part<'_>) -> Vec<Undo> {
+    let object = part.wish.object.to_string();
+    let again = |step| match step {
+        Undo::BindBack { at, profile, .. } => Undo::BindBack { at, profile, to: Some(object.clone()) },
+        Undo::GiveBack(place) => Undo::GiveBack(Use { from: object.clone(), ..place }),
+        other => other,
+    };
+    way_back(part).into_iter().map(again).collect()
 }

@@ -32,11 +32,28 @@ pub fn short_patience() -> Patience {
 
 /// Orders and delivers with these further arguments; how it ended, and the log's lines.
 pub fn deliver(world: &World, run: &str, arguments: &[&str]) -> (Outcome, Vec<String>) {
+    let order = order(world, run, arguments);
+    let state = world.path("state");
+    Queue::below(&state).put(&order).unwrap();
+    let (log, file) = shared_log();
+    let mut courier = Courier::new(log, &state, true);
+    courier.patience = short_patience();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let reports = runtime.block_on(courier.serve(&order.device, Which::Owed)).unwrap();
+    let report = reports.into_iter().find(|report| report.record.order.name == order.name).unwrap();
+    let tag = format!("[{}]: ", report.record.run);
+    let text = std::fs::read_to_string(file).unwrap();
+    let lines = text.lines().filter_map(|line| line.split_once(&tag)).map(|(_, text)| text.to_owned());
+    (report.outcome, lines.collect())
+}
+
+/// An order for [`NAME`] with these further arguments.
+pub fn order(world: &World, run: &str, arguments: &[&str]) -> Order {
     let (folder, key) = (world.folder.path().to_str().unwrap(), world.path(".panrc"));
     let words = ["-b", "-c", NAME, "-C", folder, "-K", folder, "-k", key.to_str().unwrap()];
     let device = world.target();
     let words = words.iter().chain(arguments).map(|word| (*word).to_owned()).chain([device.clone()]);
-    let order = Order {
+    Order {
         id: run.to_owned(),
         at: Utc::now(),
         by: Asker { uid: 0, sudo_user: None },
@@ -47,18 +64,7 @@ pub fn deliver(world: &World, run: &str, arguments: &[&str]) -> (Outcome, Vec<St
         profiles: Vec::new(),
         certificate: None,
         words: words.collect(),
-    };
-    let state = world.path("state");
-    Queue::below(&state).put(&order).unwrap();
-    let (log, file) = shared_log();
-    let mut courier = Courier::new(log, &state, true);
-    courier.patience = short_patience();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let report = runtime.block_on(courier.serve(&order.device, Which::Owed)).unwrap().remove(0);
-    let tag = format!("[{}]: ", report.record.run);
-    let text = std::fs::read_to_string(file).unwrap();
-    let lines = text.lines().filter_map(|line| line.split_once(&tag)).map(|(_, text)| text.to_owned());
-    (report.outcome, lines.collect())
+    }
 }
 
 /// A process has one log; here all threads write to it.

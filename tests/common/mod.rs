@@ -4,6 +4,7 @@
 
 pub mod bus;
 pub mod inside;
+pub mod pair;
 pub mod pki;
 pub mod scene;
 pub mod trouble;

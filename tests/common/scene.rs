@@ -3,13 +3,18 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
+use pancert::install::record::{Made, Record, Records};
 use panos_sim::{Administrator, ManagementCertificate, PreloadedCertificate, Profile, Settings, Simulator};
 
+use super::inside::order;
 use super::pki::{self, Issued, KeyKind};
-use super::world::{ADMINISTRATOR, Ended, GATEWAY, NAME, PORTAL, World, served, settings};
+use super::world::{ADMINISTRATOR, Ended, GATEWAY, NAME, PORTAL, World, print, served, settings};
 
 /// The other administrator, with a change that nobody has committed.
 pub const JANE: &str = "jane";
+/// Two older objects of this program's, the latest last.
+const OLDER: [&str; 2] = ["gp.example.com_1", "gp.example.com_2"];
 const PRINTER: &str = "/config/shared/address/entry[@name='printer']";
 
 /// In which state a deployment finds the device.
@@ -23,10 +28,15 @@ pub enum Shape {
     Management,
     /// As `Overwrite`, and the device refuses the commit's content.
     RefusedCommit,
+    /// A new object for a bound profile, and an older object to be deleted in the same commit.
+    Tidy,
+    /// As `Overwrite`, on the active member of a pair.
+    Pair,
 }
 
 impl Shape {
-    pub const ALL: [Self; 4] = [Self::Fresh, Self::Overwrite, Self::Management, Self::RefusedCommit];
+    pub const ALL: [Self; 6] =
+        [Self::Fresh, Self::Overwrite, Self::Management, Self::RefusedCommit, Self::Tidy, Self::Pair];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -34,6 +44,8 @@ impl Shape {
             Self::Overwrite => "overwritten object",
             Self::Management => "management profile",
             Self::RefusedCommit => "refused commit",
+            Self::Tidy => "older object deleted",
+            Self::Pair => "active of a pair",
         }
     }
 
@@ -41,6 +53,7 @@ impl Shape {
     pub fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Fresh => &["-p", PORTAL, "-s", GATEWAY],
+            Self::Tidy => &["-p", PORTAL, "--suffix", "serial", "--keep", "1"],
             _ => &["-p", PORTAL],
         }
     }
@@ -79,9 +92,13 @@ impl Certificates {
         };
         match shape {
             Shape::Fresh => {}
-            Shape::Overwrite | Shape::RefusedCommit => {
+            Shape::Overwrite | Shape::RefusedCommit | Shape::Pair => {
                 settings.certificates = vec![old(NAME)];
                 settings.profiles = vec![Profile::bound(PORTAL, NAME)];
+            }
+            Shape::Tidy => {
+                settings.certificates = OLDER.map(old).to_vec();
+                settings.profiles = vec![Profile::bound(PORTAL, OLDER[1])];
             }
             Shape::Management => {
                 settings.certificates = vec![old("before")];
@@ -93,7 +110,18 @@ impl Certificates {
         settings.commit_duration = Duration::from_millis(200);
         settings.restart_outage = Duration::from_millis(30);
         adjust(&mut settings);
-        let world = World::of(Simulator::start(settings).unwrap(), self.ca.clone());
+        let (device, peer) = match shape {
+            Shape::Pair => {
+                let second = Settings { listen: "127.0.0.2:0".parse().unwrap(), ..settings.clone() };
+                let (first, second) = Simulator::pair(settings, second).unwrap();
+                (first, Some(second))
+            }
+            _ => (Simulator::start(settings).unwrap(), None),
+        };
+        let world = World { peer, ..World::of(device, self.ca.clone()) };
+        if shape == Shape::Tidy {
+            self.note_older(&world);
+        }
         self.new.write(world.folder.path(), NAME);
         world.device.add_pending_change(JANE, PRINTER, "<ip-netmask>192.0.2.7</ip-netmask>").unwrap();
         if shape == Shape::RefusedCommit {
@@ -101,6 +129,24 @@ impl Certificates {
         }
         world
     }
+}
+
+impl Certificates {
+    /// The record says that the older objects were made by this program.
+    fn note_older(&self, world: &World) {
+        let order = order(world, "earlier", &[]);
+        let mut record = Record::of(order, None);
+        let fingerprint = print(&self.old.certificate).parse().unwrap();
+        let made = |name: &str| Made { object: name.parse().unwrap(), fingerprint, at: Utc::now() };
+        record.made = OLDER.map(made).to_vec();
+        Records::below(&world.path("state")).write(&record).unwrap();
+    }
+}
+
+/// What a deployment is asked for in this scene: of a pair, with the other member's name.
+pub fn arguments(world: &World, shape: Shape) -> Vec<String> {
+    let peer = world.peer.iter().flat_map(|peer| ["--ha-peer".to_owned(), peer.address().to_string()]);
+    shape.arguments().iter().map(|word| (*word).to_owned()).chain(peer).collect()
 }
 
 /// Runs the program in a scene, to its end.
@@ -115,7 +161,7 @@ pub fn command(world: &World, shape: Shape) -> std::process::Command {
         .arg("-k")
         .arg(world.path(".panrc"))
         .args(["--insecure", "--commit-timeout", "5"])
-        .args(shape.arguments())
+        .args(arguments(world, shape))
         .arg(world.target());
     command
 }

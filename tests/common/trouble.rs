@@ -150,7 +150,9 @@ pub fn outside(world: &World, shape: Shape) -> Told {
 }
 
 fn inside(world: &World, shape: Shape, run: &str) -> Told {
-    let arguments = [&["--insecure", "--commit-timeout", "2"], shape.arguments()].concat();
+    let own = scene::arguments(world, shape);
+    let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    let arguments = [&["--insecure", "--commit-timeout", "2"], own.as_slice()].concat();
     let (outcome, log) = inside::deliver(world, run, &arguments);
     let (code, words) = match &outcome.end {
         End::Failed(problem) => (i32::from(problem.exit.code()), problem.to_string()),

@@ -19,6 +19,8 @@ pub const GATEWAY: &str = "GP gateway";
 /// What one deployment needs.
 pub struct World {
     pub device: Simulator,
+    /// The other member, where the device is one of a pair.
+    pub peer: Option<Simulator>,
     pub folder: TempDir,
     pub ca: Issued,
 }
@@ -46,7 +48,7 @@ impl World {
 
     /// Around a device and an authority, with an API key and no certificate yet.
     pub fn of(device: Simulator, ca: Issued) -> Self {
-        let world = Self { device, folder: TempDir::new().unwrap(), ca };
+        let world = Self { device, peer: None, folder: TempDir::new().unwrap(), ca };
         world.write_key_file(&format!("api_key={KEY}\n"));
         world
     }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{accounts::Accounts, ha::HaSide, initial, jobs::Jobs, locks::Locks};
 use crate::{
-    Result, Settings,
-    certificate::{Identity, Keyring, management_identity},
+    Result, Serving, Settings,
+    certificate::{Identity, Keyring, fingerprint, management_identity},
     config::{Configuration, MANAGEMENT_PROFILE, base, device_entry},
     xml::{Element, Path, Step},
 };
@@ -34,6 +34,10 @@ pub(crate) struct Device {
     swapped: Option<Identity>,
     /// What the management port is to go through, until the port's keeper asks.
     interruption: Option<Interruption>,
+    /// What the service port does.
+    serving: Serving,
+    /// What it shows where it is stuck.
+    stuck: Option<Identity>,
 }
 
 /// Something that takes the management port away for a while.
@@ -63,6 +67,8 @@ impl Device {
             swapped: None,
             own_identity,
             interruption: None,
+            serving: Serving::Normal,
+            stuck: None,
             settings,
         };
         device.configured = device.management_identity();
@@ -103,8 +109,24 @@ impl Device {
         self.swapped = Some(identity);
     }
 
-    /// What the second port shows: the served profile of the running configuration.
+    /// What the second port shows: the served profile of the running configuration, unless a test wants it otherwise.
     pub(crate) fn served_identity(&self) -> Option<Identity> {
+        match &self.serving {
+            Serving::Normal => self.bound_identity(),
+            Serving::Stuck => self.stuck.clone(),
+            Serving::Without(bad) => {
+                self.bound_identity().filter(|identity| fingerprint(identity.leaf()) != *bad)
+            }
+        }
+    }
+
+    /// What the service port does from now on.
+    pub(crate) fn set_serving(&mut self, serving: Serving) {
+        self.stuck = self.served_identity();
+        self.serving = serving;
+    }
+
+    fn bound_identity(&self) -> Option<Identity> {
         let first = self.settings.profiles.first().map(|p| &p.name);
         let name = self.settings.served_profile.as_ref().or(first)?;
         self.profile_identity(name)

@@ -199,6 +199,20 @@ pub enum What {
     Failover,
 }
 
+/// What the service port does with new connections.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Serving {
+    /// Shows what the served profile is bound to in the running configuration.
+    #[default]
+    Normal,
+    /// Goes on showing what it shows at this moment, whatever is committed.
+    Stuck,
+    /// As `Normal`, but the service does not come up with the certificate of this fingerprint
+    /// (SHA-256, lower-case hexadecimal).
+    Without(String),
+}
+
 /// What the API port does with new connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]

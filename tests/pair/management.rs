@@ -1,0 +1,87 @@
+//! The management interfaces of a pair: each is its own member's, and each is recognised at the next renewal.
+
+use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, What, When};
+
+use crate::common::inside;
+use crate::common::pair::{Pair, count};
+use crate::common::pki;
+use crate::common::world::{Ended, PORTAL, print};
+
+/// Both management interfaces use the profile that is renewed, and both are known.
+fn managed(change: impl Fn(&mut panos_sim::Settings)) -> Pair {
+    let own = pki::self_signed(&pki::Wish::named("old.example.com"));
+    let pair = Pair::with(|settings| {
+        settings.certificates = vec![PreloadedCertificate {
+            name: "own".into(),
+            certificate: own.certificate_pem(),
+            key: Some(own.key_pem()),
+            vsys: None,
+        }];
+        settings.profiles = vec![Profile::bound(PORTAL, "own")];
+        settings.management_profile = Some(PORTAL.into());
+        change(settings);
+    });
+    std::fs::create_dir(pair.world.path("state")).unwrap();
+    let text = pair.known().join("\n") + "\n";
+    pki::write(&pair.world.path("state/known_devices"), text.as_bytes(), 0o600);
+    pair
+}
+
+/// With nothing but what is remembered to recognise them by.
+fn install(pair: &Pair) -> Ended {
+    let mut command = pair.bare_command();
+    command.args(["-p", PORTAL, "--ha-peer", &pair.second.address().to_string()]);
+    Ended::of(command.arg(pair.world.target()))
+}
+
+#[test]
+fn both_show_the_new_certificate_and_both_are_recognised_at_every_renewal() {
+    let pair = managed(|_| {});
+    for round in 0..4 {
+        // Whichever is active.
+        if round == 2 {
+            pair.second.make_active();
+        }
+        let issued = pair.world.renew();
+        install(&pair).exits(0);
+        for device in [&pair.world.device, &pair.second] {
+            assert_eq!(device.certificate_fingerprint(), print(&issued.certificate), "round {round}");
+        }
+        assert_eq!(pair.known_devices(), pair.known(), "round {round}: {:#?}", pair.world.log());
+    }
+    assert_eq!((count(&pair.world.device, "commit"), count(&pair.second, "commit")), (2, 2));
+    pair.logged(&format!("that of the HA peer {} is looked after for itself", pair.second.address()));
+}
+
+#[test]
+fn a_member_that_does_not_get_the_configuration_gets_the_certificate_all_the_same() {
+    let pair = managed(|settings| settings.ha_automatic_sync = false);
+    let refusal =
+        "<response status='error' code='16'><msg><line>Unauthorized request</line></msg></response>";
+    let what = What::Body { content_type: "application/xml".into(), body: refusal.into() };
+    let sync = Matcher::typed("op").cmd("<sync-to-remote>");
+    pair.world.device.inject(Fault::new(When::request(sync), what).times(u32::MAX));
+    let issued = pair.world.renew();
+    let peer = pair.second.address().to_string();
+    let (outcome, log) = inside::deliver(&pair.world, "abcdef", &["-p", PORTAL, "--ha-peer", &peer]);
+    assert!(matches!(outcome.end, pancert::install::record::End::Installed { .. }), "{outcome:?} {log:#?}");
+    assert_eq!((count(&pair.world.device, "commit"), count(&pair.second, "commit")), (1, 1), "{log:#?}");
+    assert_eq!(pair.second.certificate_fingerprint(), print(&issued.certificate));
+    assert_eq!(pair.known_devices(), pair.known());
+    assert_eq!((pair.world.device.pending_changes(), pair.second.pending_changes()), (vec![], vec![]));
+}
+
+#[test]
+fn a_member_that_is_away_meanwhile_is_owed_and_done_by_the_next_run() {
+    let pair = managed(|_| {});
+    pair.second.set_listening(panos_sim::Listening::Refused);
+    let issued = pair.world.renew();
+    install(&pair).exits(4).says(&pair.second.address().to_string());
+    assert_eq!(pair.world.device.certificate_fingerprint(), print(&issued.certificate));
+    assert_eq!(pair.world.record()["state"]["exit"], 4);
+    pair.second.set_listening(panos_sim::Listening::Normal);
+    install(&pair).exits(0);
+    assert_eq!(count(&pair.world.device, "commit"), 1);
+    assert_eq!(pair.second.certificate_fingerprint(), print(&issued.certificate));
+    assert_eq!(pair.known_devices(), pair.known());
+}

@@ -1,0 +1,79 @@
+//! A pin that was typed once, while the management certificate is renewed: the next run still gets in.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+mod common;
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use common::pair::count;
+use common::trouble::wait_until;
+use common::world::{Ended, PORTAL, World, print, settings};
+use common::{pki, pki::Wish};
+use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, What, When};
+
+/// A device whose management interface uses the profile that is renewed.
+fn managed() -> World {
+    let own = pki::self_signed(&Wish::named("fw1.example.com"));
+    let (certificate, key) = (own.certificate_pem(), Some(own.key_pem()));
+    let mut settings = settings();
+    settings.certificates = vec![PreloadedCertificate { name: "own".into(), certificate, key, vsys: None }];
+    settings.profiles = vec![Profile::bound(PORTAL, "own")];
+    settings.management_profile = Some(PORTAL.into());
+    settings.restart_outage = Duration::from_millis(30);
+    World::with(settings)
+}
+
+/// A run with this pin, whatever the device shows by now.
+fn command(world: &World, pin: &str) -> Command {
+    let mut command = world.bare_command();
+    command.arg("-k").arg(world.path(".panrc")).args(["-p", PORTAL, "--pin", pin]).arg(world.target());
+    command
+}
+
+fn known(world: &World) -> String {
+    std::fs::read_to_string(world.path("state/known_devices")).unwrap_or_default()
+}
+
+fn line(world: &World) -> String {
+    format!("{} {}\n", world.target(), world.device.certificate_fingerprint())
+}
+
+#[test]
+fn the_pin_that_was_typed_opens_the_door_at_every_renewal() {
+    let world = managed();
+    let pin = world.device.certificate_fingerprint();
+    for round in 0..4 {
+        let issued = world.renew();
+        Ended::of(&mut command(&world, &pin)).exits(0);
+        assert_eq!(world.device.certificate_fingerprint(), print(&issued.certificate), "round {round}");
+        assert_eq!(known(&world), line(&world), "round {round}");
+    }
+    // With nothing new, too.
+    Ended::of(&mut command(&world, &pin)).exits(0).says("already");
+}
+
+#[test]
+fn a_run_that_dies_after_its_commit_and_before_it_remembers_locks_nobody_out() {
+    let world = managed();
+    let pin = world.device.certificate_fingerprint();
+    let issued = world.renew();
+    // Its questions after the commit are not answered any more.
+    let polls = When::request(Matcher::typed("op").cmd("<jobs>"));
+    world.device.inject(Fault::new(polls, What::Silence).times(u32::MAX));
+    let mut dying = command(&world, &pin).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert!(wait_until(|| count(&world.device, "commit") == 1));
+    assert!(wait_until(|| world.device.certificate_fingerprint() == print(&issued.certificate)));
+    dying.kill().unwrap();
+    dying.wait().unwrap();
+    assert_eq!(known(&world), "");
+    world.device.clear_faults();
+    Ended::of(&mut command(&world, &pin)).exits(0);
+    assert_eq!(count(&world.device, "commit"), 1);
+    assert_eq!(known(&world), line(&world));
+    // And so does the one after that, with another certificate.
+    let issued = world.renew();
+    Ended::of(&mut command(&world, &pin)).exits(0);
+    assert_eq!(world.device.certificate_fingerprint(), print(&issued.certificate));
+    assert_eq!(known(&world), line(&world));
+}
