@@ -132,12 +132,18 @@ fn spoilt() -> Vec<(&'static str, What)> {
     ]
 }
 
+/// Each failure is the first one: what repeats itself is not told in full each time.
+fn forget(world: &World) {
+    std::fs::remove_dir_all(world.path("state")).ok();
+}
+
 #[test]
 fn a_bad_answer_to_the_first_question_is_code_4_and_nothing_else_is_asked() {
     let world = World::new();
     let before = world.device.candidate_xml();
     for (name, what) in spoilt() {
         world.device.clear_requests();
+        forget(&world);
         world.device.inject(Fault::new(When::Always, what).times(u32::MAX));
         let ended = world.install(&["-p", PORTAL]);
         world.device.clear_faults();
@@ -188,6 +194,7 @@ fn a_bad_answer_in_the_middle_fails_and_the_candidate_is_put_back_whatever_took_
                     (true, true) => world.device.inject(fault.after_effect()),
                     (false, _) => world.device.inject(fault),
                 }
+                forget(&world);
                 let ended = world.install(&["-p", PORTAL, "-s", GATEWAY]);
                 world.device.clear_faults();
                 assert_honest(&world, &ended, &world.target(), &told);

@@ -53,6 +53,13 @@ pub(super) async fn transact(
         if done.committed {
             let synchronised = pair::await_sync(&reached.session, wish.patience.sync).await;
             log.say(&format!("HA: {synchronised}."));
+            // A failover during the commit leaves the certificate on a member that serves nobody.
+            if let Err(Failure::NoActivePeer(why)) = still_active(&reached).await {
+                for unproven in done.unproven.iter_mut().filter(|unproven| unproven.is_none()) {
+                    let what = format!("the pair has changed its roles during the commit: {why}");
+                    *unproven = Some(Failure::NotRunning(what));
+                }
+            }
         }
         if let Some(other) = other
             && proof::management_presents(&reached, &done, log).await

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::installation::Installation;
 use crate::host::certmonger::{Getcert, GetcertError, Phase, Tracked};
 use crate::install::record::Order;
 use crate::programs::arguments::{self, BadArguments};
@@ -31,31 +30,30 @@ pub(super) fn is_blind(order: &Order) -> bool {
     order.words.iter().any(|word| word == "--blind")
 }
 
-/// Asks certmonger for all requests at once, and notes at each installation what it says.
+/// Asks certmonger for all requests at once; what it says of each order, in the same order.
 ///
 /// # Errors
 /// Outside: no event loop. Inside: certmonger can't be asked.
-pub(super) fn ask(
-    installations: &mut [Installation],
+pub(super) fn ask<'o>(
+    orders: impl Iterator<Item = &'o Order>,
     session_bus: bool,
-) -> Result<Result<(), GetcertError>, BadArguments> {
+) -> Result<Result<Vec<Option<Standing>>, GetcertError>, BadArguments> {
     let getcert = Getcert::new(["getcert"], None).on_session_bus(session_bus).with_patience(PATIENCE);
     let listing = match arguments::event_loop()?.block_on(getcert.list()) {
         Ok(listing) => listing,
         Err(error) => return Ok(Err(error)),
     };
-    for installation in installations {
-        let order = &installation.record.order;
+    let standing = |order: &Order| {
         let files = files(order);
         let tracked = files.iter().find_map(|file| listing.for_certificate(file)).cloned();
-        installation.certmonger = match (tracked, files.into_iter().next()) {
+        match (tracked, files.into_iter().next()) {
             (Some(tracked), _) => Some(Standing::Tracked(Box::new(tracked))),
             (None, _) if is_blind(order) => Some(Standing::NotItsBusiness),
             (None, Some(file)) => Some(Standing::NotTracked { file }),
             (None, None) => None,
-        };
-    }
-    Ok(Ok(()))
+        }
+    };
+    Ok(Ok(orders.map(standing).collect()))
 }
 
 /// The names that the certificate's file may have.

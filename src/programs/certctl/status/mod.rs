@@ -105,11 +105,19 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
     troubles.iter().for_each(|trouble| report::problem(NAME, trouble, None));
     let none_at_all = installations.is_empty() && troubles.is_empty();
     installations.retain(|installation| filter.wants(&installation.record.order));
-    if asks_certmonger(arguments, &installations)
-        && let Err(error) = certmonger::ask(&mut installations, arguments.session_bus)?
-    {
-        let what = format!("whether certmonger renews the certificates is not known: {error}");
-        report::problem(NAME, &what, error.advice().as_deref());
+    if asks_certmonger(arguments, &installations) {
+        let orders = installations.iter().map(|installation| &installation.record.order);
+        match certmonger::ask(orders, arguments.session_bus)? {
+            Ok(standings) => {
+                for (installation, standing) in installations.iter_mut().zip(standings) {
+                    installation.certmonger = standing;
+                }
+            }
+            Err(error) => {
+                let what = format!("whether certmonger renews the certificates is not known: {error}");
+                report::problem(NAME, &what, error.advice().as_deref());
+            }
+        }
     }
     let limits = Limits {
         now: Utc::now(),
