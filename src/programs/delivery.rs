@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
 use super::arguments::BadArguments;
 use super::incident::{News, Teller};
 use super::installer::Arguments;
-use super::wishes::Prepared;
+use super::wishes::{CertmongerBus, Prepared};
 use crate::error::Exit;
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, RunLog};
@@ -17,8 +18,13 @@ use crate::install::affair::Delivery;
 use crate::install::deliver::{self, Outcome};
 use crate::install::patience::Patience;
 use crate::install::problem::{Mender, Problem};
-use crate::install::record::{DeviceLock, End, Found, Queue, Queued, Record, RecordError, Records, State};
+use crate::install::record::{
+    DeviceLock, End, Found, Order, Queue, Queued, Record, RecordError, Records, State,
+};
 use crate::panos::address::Address;
+
+/// For how long what was read is taken as it was.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Which of a device's records are delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +51,8 @@ pub struct Courier<'a> {
     pub several: bool,
     /// Whom to tell of failures that last.
     pub teller: Teller,
+    /// What this process has read itself for an order, by the order's id: it need not be read again.
+    at_hand: Mutex<BTreeMap<String, (Instant, Prepared)>>,
     /// What certmonger has said of each certificate's file.
     vouched: Mutex<BTreeMap<PathBuf, Result<(), Doubt>>>,
 }
@@ -73,8 +81,13 @@ impl<'a> Courier<'a> {
     #[must_use]
     pub fn new(log: &'a Log, state_dir: &'a Path, several: bool) -> Self {
         let (records, patience) = (Records::below(state_dir), Patience::default());
-        let (teller, vouched) = (Teller::default(), Mutex::default());
-        Self { log, state_dir, records, patience, several, teller, vouched }
+        let (teller, at_hand, vouched) = (Teller::default(), Mutex::default(), Mutex::default());
+        Self { log, state_dir, records, patience, several, teller, at_hand, vouched }
+    }
+
+    /// Keeps what was read for an order until that is delivered.
+    pub async fn keep(&self, order: &Order, prepared: Prepared) {
+        self.at_hand.lock().await.insert(order.id.clone(), (Instant::now(), prepared));
     }
 
     /// Delivers what one device is owed, once nobody else works on it.
@@ -182,8 +195,11 @@ impl<'a> Courier<'a> {
 
     /// Makes a wish of a record, from the words that were typed then and the configuration of today.
     async fn prepare(&self, mut record: Record) -> Result<Delivery, Box<(Record, Problem)>> {
-        let (arguments, mut prepared) = match again(&record, self.state_dir) {
-            Ok(both) => both,
+        let at_hand = self.at_hand.lock().await.remove(&record.order.id);
+        // Whoever had to wait for the device looks again: meanwhile it may have got another certificate of its own.
+        let at_hand = at_hand.filter(|(since, _)| since.elapsed() < FRESH).map(|(_, prepared)| prepared);
+        let mut prepared = match at_hand.map_or_else(|| again(&record, self.state_dir), Ok) {
+            Ok(prepared) => prepared,
             Err(problem) => return Err(Box::new((record, problem))),
         };
         prepared.wish.patience = self.patience.clone();
@@ -194,8 +210,11 @@ impl<'a> Courier<'a> {
             record.order.certificate = Some(facts);
         }
         let bundle = match prepared.bundle {
-            Ok(bundle) if arguments.blind || record.vouched => Ok(bundle),
-            Ok(bundle) => self.vouch(&arguments, prepared.certificate.as_deref()).await.map(|()| bundle),
+            Ok(bundle) if record.vouched => Ok(bundle),
+            Ok(bundle) => match prepared.certmonger.zip(prepared.certificate.as_deref()) {
+                Some((bus, file)) => self.vouch(bus, file).await.map(|()| bundle),
+                None => Ok(bundle),
+            },
             Err(failure) => Err(failure),
         };
         record.vouched = bundle.is_ok();
@@ -203,11 +222,10 @@ impl<'a> Courier<'a> {
     }
 
     /// Whether certmonger says that the certificate is issued. It says so while its post-save command runs, too.
-    async fn vouch(&self, arguments: &Arguments, file: Option<&Path>) -> Result<(), Failure> {
-        let Some(file) = file else { return Ok(()) };
+    async fn vouch(&self, bus: CertmongerBus, file: &Path) -> Result<(), Failure> {
         let mut said = self.vouched.lock().await;
         if !said.contains_key(file) {
-            let answer = ask_certmonger(arguments, file).await;
+            let answer = ask_certmonger(bus, file).await;
             said.insert(file.to_owned(), answer);
         }
         match said.get(file) {
@@ -224,7 +242,7 @@ impl<'a> Courier<'a> {
 ///
 /// # Errors
 /// Words or settings that are not understood any more.
-pub fn again(record: &Record, state_dir: &Path) -> Result<(Arguments, Prepared), Problem> {
+pub fn again(record: &Record, state_dir: &Path) -> Result<Prepared, Problem> {
     let refused = |error: BadArguments| {
         let (exit, what, advice) = (error.exit(), error.to_string(), error.advice());
         Problem { exit, what, advice, mended_by: Mender::Person }
@@ -232,8 +250,7 @@ pub fn again(record: &Record, state_dir: &Path) -> Result<(Arguments, Prepared),
     let arguments = Arguments::of_words(&record.order.words).map_err(|error| {
         refused(BadArguments::Other(format!("the record's words are not understood: {error}")))
     })?;
-    let prepared = arguments.prepare_for(&record.order.device, state_dir).map_err(refused)?;
-    Ok((arguments, prepared))
+    arguments.prepare_for(&record.order.device, state_dir).map_err(refused)
 }
 
 /// A record of which no wish can be made fails without a run.
@@ -270,9 +287,9 @@ pub fn told_by(record: &Record) -> End {
     }
 }
 
-async fn ask_certmonger(arguments: &Arguments, file: &Path) -> Result<(), Doubt> {
+async fn ask_certmonger(bus: CertmongerBus, file: &Path) -> Result<(), Doubt> {
     const BLIND: &str = "For a certificate that is not certmonger's, or to go on all the same, use -b.";
-    let getcert = Getcert::new(["getcert"], None).on_session_bus(arguments.certificate.session_bus);
+    let getcert = Getcert::new(["getcert"], None).on_session_bus(bus == CertmongerBus::Session);
     let no = |what: String| Doubt { what, advice: Some(BLIND.to_owned()), mended_by: Mender::Nobody };
     match getcert.status(file).await {
         Ok(status) => match status.phase() {

@@ -7,7 +7,7 @@ use clap::Parser;
 use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
 use super::config::Config;
 use super::options::{DeviceOptions, absolute};
-use super::wishes::{self, Named, Prepared};
+use super::wishes::{self, CertmongerBus, Named, Prepared};
 use crate::install::request::Existing;
 use crate::panos::address::Address;
 
@@ -90,7 +90,10 @@ impl Arguments {
         state_dir: &Path,
     ) -> Result<Prepared, BadArguments> {
         let existing = if self.force { Existing::Replace } else { Existing::Keep };
-        wishes::prepare(named, &self.certificate, &self.device, config, existing, device, state_dir)
+        let prepared =
+            wishes::prepare(named, &self.certificate, &self.device, config, existing, device, state_dir)?;
+        let bus = if self.certificate.session_bus { CertmongerBus::Session } else { CertmongerBus::System };
+        Ok(Prepared { certmonger: (!self.blind).then_some(bus), ..prepared })
     }
 
     /// The words that have the same effect again for one device.

@@ -60,7 +60,7 @@ fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     }
     let verbosity = Verbosity::from(arguments.place.verbose);
     let log = Log::open(&arguments.place.log_file, verbosity).map_err(unwritable)?;
-    let told = runtime.block_on(install(arguments, &orders, &config, &log));
+    let told = runtime.block_on(install(arguments, orders.into_iter().zip(prepared), &config, &log));
     let each: Vec<Exit> = told.iter().map(Told::exit).collect();
     let exit = Exit::of_all(&each);
     if arguments.json {
@@ -111,13 +111,19 @@ fn teller(config: &Config, state_dir: &Path) -> Teller {
     Teller { command, patience }
 }
 
-async fn install(arguments: &Arguments, orders: &[Order], config: &Config, log: &Log) -> Vec<Told> {
+async fn install(
+    arguments: &Arguments,
+    wanted: impl ExactSizeIterator<Item = (Order, Prepared)>,
+    config: &Config,
+    log: &Log,
+) -> Vec<Told> {
     let state_dir = arguments.place.state_dir.as_path();
-    let mut courier = Courier::new(log, state_dir, orders.len() > 1);
+    let mut courier = Courier::new(log, state_dir, wanted.len() > 1);
     courier.teller = teller(config, state_dir);
     let courier = &courier;
-    let runs = orders.iter().map(|order| async move {
-        let told = served(courier, order, state_dir).await;
+    let runs = wanted.map(|(order, prepared)| async move {
+        courier.keep(&order, prepared).await;
+        let told = served(courier, &order, state_dir).await;
         if !arguments.json {
             report::outcome(NAME, &told);
         }

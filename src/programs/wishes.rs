@@ -94,6 +94,17 @@ pub struct Prepared {
     pub certificate: Option<PathBuf>,
     /// The certificate, or why it can't be used.
     pub bundle: Result<Bundle, Failure>,
+    /// Where to find the certmonger that is asked for the certificate's state; nothing where none is.
+    pub certmonger: Option<CertmongerBus>,
+}
+
+/// Which message bus a certmonger is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertmongerBus {
+    /// The system's.
+    System,
+    /// The session's.
+    Session,
 }
 
 /// Makes one device's wish.
@@ -142,7 +153,7 @@ pub fn prepare(
         patience: Patience::default(),
         served: served(options)?,
     };
-    Ok(Prepared { wish, certificate, bundle })
+    Ok(Prepared { wish, certificate, bundle, certmonger: None })
 }
 
 /// The options for one device: typed ones over those of the configuration file.

@@ -176,8 +176,8 @@ impl Auditor {
     /// Whether somebody has committed by now what was left to a person.
     async fn ask_for_commit(&self, record: &mut Record) -> Result<Verdict, Failure> {
         let (wish, bundle) = match again(record, self.records.state_dir()) {
-            Ok((_, Prepared { wish, bundle: Ok(bundle), .. })) => (wish, bundle),
-            Ok((_, Prepared { bundle: Err(failure), .. })) => return Ok(Verdict::Unknown((&failure).into())),
+            Ok(Prepared { wish, bundle: Ok(bundle), .. }) => (wish, bundle),
+            Ok(Prepared { bundle: Err(failure), .. }) => return Ok(Verdict::Unknown((&failure).into())),
             Err(problem) => return Ok(Verdict::Unknown(problem)),
         };
         let object = wish.object.clone();
@@ -197,7 +197,7 @@ impl Auditor {
 
     async fn compare(&self, record: &mut Record) -> Verdict {
         let prepared = match again(record, self.records.state_dir()) {
-            Ok((_, prepared)) => prepared,
+            Ok(prepared) => prepared,
             Err(problem) => return Verdict::Unknown(problem),
         };
         let bundle = match prepared.bundle {
