@@ -387,3 +387,55 @@ fn whatever_ends_and_whenever_the_worker_completes_it_with_one_commit() {
     std::io::stderr().write_all(text.as_bytes()).unwrap();
     assert!(failures.is_empty(), "{} of {} cases failed, see above", failures.len(), cases.len());
 }
+
+/// In a mount namespace of its own: a small disk for the state folder, filled up to some KiB; the installer, room
+/// again, and the worker. Prints both exit codes and the record.
+const ON_A_SMALL_DISK: &str = r#"
+set -u
+mount -t tmpfs -o size=256k small "$STATE" || exit 99
+dd if=/dev/zero of="$STATE/filling" bs=1k count=$((256 - ROOM)) 2>/dev/null
+"$@" >/dev/null 2>"$WORDS"; echo "installer $?"
+rm "$STATE/filling"
+"$RETRY" --log-file "$LOG" --state-dir "$STATE" retry --now >/dev/null 2>&1; echo "worker $?"
+cat "$STATE"/installations/*/*.json 2>/dev/null
+exit 0
+"#;
+
+#[test]
+fn on_a_small_disk_that_is_full_nothing_is_lost_and_nothing_is_done_unrecorded() {
+    let certificates = Certificates::issue();
+    let mut recorded = 0;
+    for room in [0, 4, 8, 12, 16, 20, 24, 32, 48] {
+        let world = certificates.scene(Shape::Overwrite, |_| {});
+        let before = State::of(&world.device);
+        std::fs::create_dir(world.path("state")).unwrap();
+        let installer = scene::command(&world, Shape::Overwrite);
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", ON_A_SMALL_DISK, "sh"]);
+        command.arg(installer.get_program()).args(installer.get_args());
+        command.env("STATE", world.path("state")).env("ROOM", room.to_string()).env("LOG", world.path("log"));
+        command.env("RETRY", env!("CARGO_BIN_EXE_pan_certctl")).env("WORDS", world.path("words"));
+        let ended = Ended::of(&mut command).exits(0);
+        let mut lines = ended.stdout.lines();
+        let code = lines.next().unwrap().strip_prefix("installer ").unwrap().to_owned();
+        let worker = lines.next().unwrap().to_owned();
+        let record: String = lines.collect();
+        let words = std::fs::read_to_string(world.path("words")).unwrap();
+        assert!(code == "0" || words.contains("No space left"), "{room} KiB: {code}: {words}");
+        if record.is_empty() {
+            assert_eq!((code.as_str(), State::of(&world.device)), ("1", before), "{room} KiB: {words}");
+            continue;
+        }
+        recorded += 1;
+        let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        assert_eq!(
+            (worker.as_str(), &record["state"]["is"]),
+            ("worker 0", &"installed".into()),
+            "{room} KiB"
+        );
+        assert_eq!(world.device.commits(), 1, "{room} KiB");
+        let wanted = Some(print(&certificates.new.certificate));
+        assert_eq!(common::world::served(&world.device), wanted, "{room} KiB");
+    }
+    assert!(recorded >= 3, "few were recorded: {recorded}");
+}

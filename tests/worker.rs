@@ -330,3 +330,44 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
     assert!(world.log().iter().any(|line| line.ends_with(told)), "{:#?}", world.log());
     assert_eq!(world.device.commits(), 1);
 }
+
+#[tokio::test]
+async fn whoever_asked_follows_the_record_while_the_worker_delivers() {
+    use pancert::programs::follow::Live;
+    use pancert::programs::verdict::{Following, Standing};
+    let world = world();
+    let since = chrono::Utc::now();
+    world.install(&["-p", PORTAL, "--queue"]).exits(0);
+    let (devices, name, live, state) =
+        ([world.target().parse().unwrap()], NAME.parse().unwrap(), Live::new(), world.path("state"));
+    let pem = std::fs::read_to_string(world.path(&format!("{NAME}.crt"))).unwrap();
+    let wanted = Some(pancert::certificate::fingerprint_of_pem(&pem).unwrap());
+    let following = |seconds: u64| Following {
+        state_dir: &state,
+        devices: &devices,
+        name: &name,
+        since,
+        wanted,
+        deadline: tokio::time::Instant::now() + std::time::Duration::from_secs(seconds),
+        live: &live,
+    };
+    let standings = following(0).to_the_end(None).await.unwrap();
+    assert!(matches!(&standings[0].1, Standing::Open(doing) if doing == "in the queue"), "{standings:?}");
+    let mut worker = certctl_command(&world, &["retry"]).stdout(Stdio::null()).spawn().unwrap();
+    let standings = following(30).to_the_end(None).await.unwrap();
+    assert!(matches!(&standings[0].1, Standing::Runs(_)), "{standings:?}");
+    worker.wait().unwrap();
+    // A renewal that can't be delivered now: told at once, with the time of the next try.
+    world.renew();
+    world.device.inject(away());
+    world.install(&["-p", PORTAL, "--queue"]).exits(0);
+    certctl(&world, &["retry"]).exits(4);
+    let pem = std::fs::read_to_string(world.path(&format!("{NAME}.crt"))).unwrap();
+    let wanted = Some(pancert::certificate::fingerprint_of_pem(&pem).unwrap());
+    let standings = Following { wanted, ..following(30) }.to_the_end(None).await.unwrap();
+    let Standing::Failed(problem) = &standings[0].1 else { panic!("{standings:?}") };
+    assert!(
+        problem.exit == pancert::error::Exit::Device && problem.what.contains("tried again from"),
+        "{problem}"
+    );
+}
