@@ -60,6 +60,11 @@ fn what_is_queued_is_delivered_by_the_worker_and_nobody_was_spoken_to_before() {
     certctl(&world, &["retry"]).exits(0).says("runs the certificate 'gp.example.com' in 'GP portal' now");
     assert_eq!(queued(&world), 0);
     assert_eq!(world.record()["state"]["is"], "installed");
+    let record = world.record();
+    for (what, ending) in [("certificate", "crt"), ("key", "key")] {
+        assert_eq!(record["files"][what], world.path(&format!("{NAME}.{ending}")).to_str().unwrap());
+    }
+    assert_eq!(record["by"]["uid"], rustix::process::getuid().as_raw());
     assert!(world.served().is_some());
     certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
     certctl(&world, &["retry", "--now"]).exits(0).says("Nothing is owed.");
@@ -370,4 +375,11 @@ async fn whoever_asked_follows_the_record_while_the_worker_delivers() {
         problem.exit == pancert::error::Exit::Device && problem.what.contains("tried again from"),
         "{problem}"
     );
+}
+
+#[test]
+fn the_status_tells_what_was_seen_at_the_endpoints() {
+    let world = world();
+    world.install(&["-p", PORTAL, "--served", &world.device.service_address().to_string()]).exits(0);
+    certctl(&world, &["status", "--no-certmonger"]).exits(0).says("as ordered, served");
 }

@@ -127,6 +127,8 @@ impl Fleet {
                 name: NAME.parse().unwrap(),
                 device: address.parse().unwrap(),
                 peer: None,
+                served: Vec::new(),
+                files: None,
                 profiles: vec![PORTAL.parse().unwrap()],
                 certificate: None,
                 words: words.map(str::to_owned).collect(),

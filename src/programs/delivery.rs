@@ -211,8 +211,8 @@ impl<'a> Courier<'a> {
         }
         let bundle = match prepared.bundle {
             Ok(bundle) if record.vouched => Ok(bundle),
-            Ok(bundle) => match prepared.certmonger.zip(prepared.certificate.as_deref()) {
-                Some((bus, file)) => self.vouch(bus, file).await.map(|()| bundle),
+            Ok(bundle) => match prepared.certmonger.zip(prepared.files.as_ref()) {
+                Some((bus, files)) => self.vouch(bus, &files.certificate).await.map(|()| bundle),
                 None => Ok(bundle),
             },
             Err(failure) => Err(failure),

@@ -74,7 +74,10 @@ fn unwritable(error: crate::host::log::LogError) -> BadArguments {
 }
 
 /// What is written before anything else is done.
-fn order(arguments: &Arguments, Prepared { wish, bundle, .. }: &Prepared) -> Result<Order, BadArguments> {
+fn order(
+    arguments: &Arguments,
+    Prepared { wish, bundle, files, .. }: &Prepared,
+) -> Result<Order, BadArguments> {
     Ok(Order {
         id: format!("{:016x}", rand::random::<u64>()),
         at: Utc::now(),
@@ -88,6 +91,8 @@ fn order(arguments: &Arguments, Prepared { wish, bundle, .. }: &Prepared) -> Res
         peer: wish.peer.as_ref().map(|peer| peer.device.clone()),
         profiles: wish.profiles.clone(),
         certificate: bundle.as_ref().ok().and_then(|bundle| deliver::facts(bundle).ok()),
+        served: wish.served.clone(),
+        files: files.clone(),
         words: arguments.words_for(&wish.target.device)?,
     })
 }

@@ -14,6 +14,7 @@ use crate::install::Failure;
 use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::patience::Patience;
+use crate::install::record::Files;
 use crate::install::request::{CommitScope, ContainerChoice, Existing, Rebind, Target, Upload, Wish};
 use crate::panos::Trust;
 use crate::panos::address::Address;
@@ -90,8 +91,8 @@ pub fn devices(typed: &[String]) -> Result<Vec<Address>, BadArguments> {
 pub struct Prepared {
     /// The wish.
     pub wish: Wish,
-    /// The certificate's file, absolute as certmonger knows it, if it was found.
-    pub certificate: Option<PathBuf>,
+    /// The files, absolute as certmonger knows them, if they were found.
+    pub files: Option<Files>,
     /// The certificate, or why it can't be used.
     pub bundle: Result<Bundle, Failure>,
     /// Where to find the certmonger that is asked for the certificate's state; nothing where none is.
@@ -127,7 +128,7 @@ pub fn prepare(
         Ok(source) => source.chain.is_some(),
         Err(_) => options.chain.is_some(),
     };
-    let certificate = source.as_ref().ok().and_then(|source| std::path::absolute(&source.certificate).ok());
+    let files = source.as_ref().ok().and_then(files_of);
     let bundle =
         source.and_then(|source| Bundle::load(&source, named.common_name.as_str())).map_err(Failure::from);
     let serial = bundle.as_ref().ok().and_then(|bundle| bundle.serial_hex().ok());
@@ -153,7 +154,16 @@ pub fn prepare(
         patience: Patience::default(),
         served: served(options)?,
     };
-    Ok(Prepared { wish, certificate, bundle, certmonger: None })
+    Ok(Prepared { wish, files, bundle, certmonger: None })
+}
+
+fn files_of(source: &Source) -> Option<Files> {
+    let absolute = |path: &PathBuf| std::path::absolute(path).ok();
+    Some(Files {
+        certificate: absolute(&source.certificate)?,
+        key: absolute(&source.key)?,
+        chain: source.chain.as_ref().and_then(absolute),
+    })
 }
 
 /// The options for one device: typed ones over those of the configuration file.

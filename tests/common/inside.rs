@@ -61,6 +61,8 @@ pub fn order(world: &World, run: &str, arguments: &[&str]) -> Order {
         name: NAME.parse().unwrap(),
         device: device.parse().unwrap(),
         peer: None,
+        served: Vec::new(),
+        files: None,
         profiles: Vec::new(),
         certificate: None,
         words: words.collect(),

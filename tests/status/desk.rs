@@ -43,6 +43,8 @@ pub fn order(name: &str, device: &str, at: DateTime<Utc>, days: i64) -> Order {
         name: name.parse().unwrap(),
         device: device.parse().unwrap(),
         peer: None,
+        served: Vec::new(),
+        files: None,
         profiles: vec!["GP portal".parse().unwrap()],
         certificate: Some(CertificateFacts {
             fingerprint: Fingerprint::of_der(format!("{name} {at}").as_bytes()),

@@ -25,7 +25,7 @@ use crate::fingerprint::Fingerprint;
 pub use clock::Clock;
 pub use ledger::Ledger;
 pub use lock::{DeviceLock, LockError};
-pub use order::{Asker, Order, Queue, Queued};
+pub use order::{Asker, Files, Order, Queue, Queued};
 pub use schedule::next_try;
 pub use store::{Found, RecordError, Records};
 

@@ -32,8 +32,24 @@ pub struct Order {
     pub profiles: Vec<ProfileName>,
     /// The certificate; unknown where its file could not be read.
     pub certificate: Option<CertificateFacts>,
+    /// Where it is to be seen besides.
+    #[serde(default)]
+    pub served: Vec<Address>,
+    /// The files it comes from; unknown where they were not found.
+    pub files: Option<Files>,
     /// What the installer was called with: the same words again have the same effect.
     pub words: Vec<String>,
+}
+
+/// The files of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    /// The certificate.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The intermediate certificates, if any are installed with it.
+    pub chain: Option<PathBuf>,
 }
 
 /// Who gave an order.

@@ -19,6 +19,8 @@ fn order(id: &str, at: DateTime<Utc>) -> Order {
         name: "gp".parse().unwrap(),
         device: "[::1]:8443".parse().unwrap(),
         peer: None,
+        served: Vec::new(),
+        files: None,
         profiles: vec!["GP portal".parse().unwrap()],
         certificate: Some(CertificateFacts {
             fingerprint: Fingerprint::of_der(id.as_bytes()),
