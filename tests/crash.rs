@@ -403,6 +403,12 @@ exit 0
 
 #[test]
 fn on_a_small_disk_that_is_full_nothing_is_lost_and_nothing_is_done_unrecorded() {
+    let namespaces = Command::new("unshare").args(["--map-root-user", "--mount", "true"]).status();
+    if !namespaces.is_ok_and(|status| status.success()) {
+        // The full disk at every single step is tried above.
+        std::io::stderr().write_all(b"left out: no small disk can be mounted here\n").unwrap();
+        return;
+    }
     let certificates = Certificates::issue();
     let mut recorded = 0;
     for room in [0, 4, 8, 12, 16, 20, 24, 32, 48] {
