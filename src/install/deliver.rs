@@ -89,7 +89,8 @@ pub async fn deliver(deliveries: &mut [Delivery], records: &Records, log: &RunLo
         }
     }
     watch.stop();
-    let ends = ends.into_iter().map(|end| end.unwrap_or(End::LeftToCommit)).collect();
+    let ends = ends.into_iter().map(|end| end.unwrap_or_else(|| End::Failed((&Failure::NoOutcome).into())));
+    let ends = ends.collect();
     conclude(deliveries, ends, records, log, &watch).await
 }
 

@@ -55,6 +55,9 @@ pub enum Failure {
         /// Who can mend it: nobody where it says so in so many words.
         mended_by: Mender,
     },
+    /// Nobody knows how a delivery ended: that is no success.
+    #[error("how the delivery ended was not told")]
+    NoOutcome,
     /// The record that was just written is gone.
     #[error("the installation record is gone: somebody has removed it")]
     NoRecord,
@@ -90,13 +93,13 @@ pub enum Failure {
     /// The active member of a pair runs the certificate; the other one, whose management interface is to
     /// present it as well, does not.
     #[error(
-        "the active member of the HA pair runs the certificate, but its peer {device} does not: {failure}"
+        "the active member of the HA pair runs the certificate, but its peer {device} does not: {problem}"
     )]
     Peer {
         /// The other member.
         device: String,
         /// Why not.
-        failure: Box<Failure>,
+        problem: Problem,
     },
     /// The device did not do as asked.
     #[error("{}{error}", while_(.doing))]
@@ -269,13 +272,14 @@ impl Failure {
             Self::Bundle(_) | Self::Pkcs12(_) | Self::Pem(_) => Exit::Certificate,
             Self::Certmonger { .. } => Exit::Certmonger,
             Self::Key(_) | Self::AdministratorUnknown => Exit::Key,
-            Self::NoRecord
+            Self::NoOutcome
+            | Self::NoRecord
             | Self::Record(_)
             | Self::Lock(_)
             | Self::Unquotable(_)
             | Self::NameTooLong { .. } => Exit::Usage,
             Self::NoActivePeer(_) => Exit::NoActivePeer,
-            Self::Peer { failure, .. } => failure.exit(),
+            Self::Peer { problem, .. } => problem.exit,
             Self::Device { doing, error } => of_device(*doing, error),
             Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => Exit::Rebind,
             Self::OwnChangesPending { .. } | Self::CommitOpen { .. } => Exit::Busy,
@@ -299,7 +303,7 @@ impl Failure {
             Self::NoActivePeer(_) => {
                 "Look at the HA state of both; name the other member with --ha-peer, so that whichever is active is found. Nothing was changed."
             }
-            Self::Peer { failure, .. } => return failure.advice(),
+            Self::Peer { problem, .. } => return problem.advice.clone(),
             Self::NameTooLong { .. } => "Give a shorter name with -n.",
             Self::Device { error, .. } => return advice_for(error),
             Self::ProfilesMissing { elsewhere, .. } if !elsewhere.is_empty() => {
@@ -345,7 +349,7 @@ impl Failure {
             Self::AdministratorUnknown | Self::NameTooLong { .. } | Self::OtherKindOfKey { .. } => true,
             Self::NoWayBack(_) | Self::ProfilesMissing { .. } => true,
             Self::NotServed(_) | Self::BoundBack(_) => true,
-            Self::Peer { failure, .. } => failure.mended_by() == Mender::Person,
+            Self::Peer { problem, .. } => return problem.mended_by,
             Self::Device { error: Error::Identity(_) | Error::Setup(_), .. } => true,
             Self::Device { error: Error::Refused(refusal), .. } => matches!(
                 refusal.reason,

@@ -12,6 +12,7 @@ use super::look::{Looked, look};
 use super::observe::Situation;
 use super::pair::{self, Member};
 use super::plan;
+use super::problem::Problem;
 use super::proof;
 use super::record::{End, Left, Made, Record, Records};
 use super::request::{CommitScope, Target};
@@ -88,21 +89,18 @@ fn end(part: &Part<'_>) -> End {
 
 /// The other member of a pair, for itself: what its management interface presents is not synchronised.
 async fn work_on_peer(other: &Target, affair: &mut Affair<'_>, done: &mut Done<'_>, watch: &mut Stopwatch) {
-    let blame = |failure| Failure::Peer { device: other.device.to_string(), failure: Box::new(failure) };
+    let blame = |problem| Failure::Peer { device: other.device.to_string(), problem };
     let wanted = affair.fingerprints();
     let worked = match reach_alone(other, affair.patience(), &wanted).await {
         Ok(reached) => work(&reached, affair, watch).await,
         Err(failure) => Err(failure.into()),
     };
-    let failures = match worked {
-        Ok(theirs) => theirs.unproven,
-        Err(Stop { failure, at }) => {
-            let mut failures: Vec<Option<Failure>> = done.unproven.iter().map(|_| None).collect();
-            failures[at.unwrap_or_default()] = Some(failure);
-            failures
-        }
+    let problems: Vec<Option<Problem>> = match worked {
+        Ok(theirs) => theirs.unproven.iter().map(|unproven| unproven.as_ref().map(Problem::from)).collect(),
+        // Whichever is to blame, nothing was done there for any of them.
+        Err(Stop { failure, .. }) => vec![Some((&failure).into()); done.unproven.len()],
     };
-    for (ours, theirs) in done.unproven.iter_mut().zip(failures) {
+    for (ours, theirs) in done.unproven.iter_mut().zip(problems) {
         *ours = ours.take().or_else(|| theirs.map(blame));
     }
 }

@@ -5,7 +5,7 @@ use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, What, When};
 use crate::common::inside;
 use crate::common::pair::{Pair, count};
 use crate::common::pki;
-use crate::common::world::{Ended, PORTAL, print};
+use crate::common::world::{Ended, GATEWAY, PORTAL, print};
 
 /// Both management interfaces use the profile that is renewed, and both are known.
 fn managed(change: impl Fn(&mut panos_sim::Settings)) -> Pair {
@@ -83,5 +83,22 @@ fn a_member_that_is_away_meanwhile_is_owed_and_done_by_the_next_run() {
     install(&pair).exits(0);
     assert_eq!(count(&pair.world.device, "commit"), 1);
     assert_eq!(pair.second.certificate_fingerprint(), print(&issued.certificate));
+    assert_eq!(pair.known_devices(), pair.known());
+}
+
+#[test]
+fn where_a_member_is_away_nothing_that_was_committed_together_is_called_done() {
+    let pair = managed(|settings| settings.profiles.push(Profile::unbound(GATEWAY)));
+    let peer = pair.second.address().to_string();
+    let mut other = pair.bare_command();
+    other.args(["-n", "alpha", "-p", GATEWAY, "--ha-peer", &peer, "--queue"]);
+    Ended::of(other.arg(pair.world.target())).exits(0);
+    pair.second.set_listening(panos_sim::Listening::Refused);
+    // The management interface presents the second of the two.
+    install(&pair).exits(4);
+    assert_eq!(pair.world.record()["state"]["exit"], 4);
+    pair.second.set_listening(panos_sim::Listening::Normal);
+    install(&pair).exits(0);
+    assert_eq!(count(&pair.world.device, "commit"), 1, "both in one");
     assert_eq!(pair.known_devices(), pair.known());
 }
