@@ -13,6 +13,7 @@ use crate::certificate::BundleError;
 use crate::error::{Exit, TABLE};
 use crate::fingerprint::BadFingerprint;
 use crate::host::keyfile::KeyFileError;
+use crate::host::log::{Log, Verbosity};
 use crate::install::Failure;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
@@ -65,6 +66,18 @@ pub struct PlaceArguments {
     /// Show the log's lines on standard error; twice: more
     #[arg(short = 'v', long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+}
+
+impl PlaceArguments {
+    /// Opens the log.
+    ///
+    /// # Errors
+    /// A file that can't be appended to.
+    pub fn open_log(&self) -> Result<Log, BadArguments> {
+        Log::open(&self.log_file, Verbosity::from(self.verbose)).map_err(|error| {
+            BadArguments::Other(format!("{error}; run it with sudo, or name another file with --log-file"))
+        })
+    }
 }
 
 /// A command line that can't be carried out. Nothing was changed.
@@ -160,6 +173,18 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
         let _ = error.print();
         exit.into()
     })
+}
+
+/// A program that reads its words, does its work, and ends with a code.
+pub fn run<T: Parser>(name: &str, work: impl FnOnce(&T) -> Result<Exit, BadArguments>) -> ExitCode {
+    let arguments: T = match parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(exit) => return exit,
+    };
+    match work(&arguments) {
+        Ok(exit) => exit.into(),
+        Err(error) => refuse(name, &error),
+    }
 }
 
 /// The event loop: one thread is enough for waiting, however many devices are waited for.

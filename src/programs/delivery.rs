@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
 use super::arguments::BadArguments;
@@ -35,6 +36,18 @@ pub enum Which {
     Owed,
     /// All that is owed, whatever was found out about it.
     Everything,
+}
+
+impl Which {
+    /// Whether a record is one of them.
+    #[must_use]
+    pub fn wants(self, record: &Record, now: DateTime<Utc>) -> bool {
+        match self {
+            Self::Due => record.is_due(now),
+            Self::Owed => record.is_owed() && (record.is_due(now) || !needs_a_person(record)),
+            Self::Everything => record.is_owed(),
+        }
+    }
 }
 
 /// Whoever delivers: what it needs to know besides the records.
@@ -101,14 +114,9 @@ impl<'a> Courier<'a> {
         let lock = DeviceLock::acquire(self.state_dir, &places).await?;
         let found = self.take_over(device, &records, &run)?;
         let now = records.now();
-        let wanted = |record: &Record| match which {
-            Which::Due => record.is_due(now),
-            Which::Owed => record.is_owed() && (record.is_due(now) || !needs_a_person(record)),
-            Which::Everything => record.is_owed(),
-        };
         let mut reports = Vec::new();
         let mut groups: Vec<Vec<Delivery>> = Vec::new();
-        for record in found.into_iter().filter(wanted) {
+        for record in found.into_iter().filter(|record| which.wants(record, now)) {
             match self.prepare(record).await {
                 Ok(delivery) => match groups.iter_mut().find(|group| group[0].wish.goes_with(&delivery.wish))
                 {

@@ -16,7 +16,7 @@ use super::installer::{Arguments, NAME};
 use super::wishes::{self, Named, Prepared};
 use super::{rehearsal, report};
 use crate::error::Exit;
-use crate::host::log::{Log, Verbosity};
+use crate::host::log::Log;
 use crate::host::worker;
 use crate::install::Failure;
 use crate::install::deliver::{self, Outcome};
@@ -28,14 +28,7 @@ use report::Told;
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments: Arguments = match arguments::parse(std::env::args_os()) {
-        Ok(arguments) => arguments,
-        Err(exit) => return exit,
-    };
-    match run(&arguments) {
-        Ok(exit) => exit.into(),
-        Err(error) => arguments::refuse(NAME, &error),
-    }
+    arguments::run(NAME, run)
 }
 
 fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
@@ -58,8 +51,7 @@ fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     if arguments.queue {
         return Ok(tell_queued(arguments, &orders));
     }
-    let verbosity = Verbosity::from(arguments.place.verbose);
-    let log = Log::open(&arguments.place.log_file, verbosity).map_err(unwritable)?;
+    let log = arguments.place.open_log()?;
     let told = runtime.block_on(install(arguments, orders.into_iter().zip(prepared), &config, &log));
     let each: Vec<Exit> = told.iter().map(Told::exit).collect();
     let exit = Exit::of_all(&each);
@@ -67,10 +59,6 @@ fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
         report::Json::of(named.common_name.as_str(), exit.code(), &told).print();
     }
     Ok(exit)
-}
-
-fn unwritable(error: crate::host::log::LogError) -> BadArguments {
-    BadArguments::Other(format!("{error}; run it with sudo, or name another file with --log-file"))
 }
 
 /// What is written before anything else is done.

@@ -56,14 +56,7 @@ pub enum Verb {
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments: Arguments = match arguments::parse(std::env::args_os()) {
-        Ok(arguments) => arguments,
-        Err(exit) => return exit,
-    };
-    match run(&arguments) {
-        Ok(exit) => exit.into(),
-        Err(error) => arguments::refuse(NAME, &error),
-    }
+    arguments::run(NAME, run)
 }
 
 fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {

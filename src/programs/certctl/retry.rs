@@ -9,7 +9,6 @@ use futures_util::stream::FuturesUnordered;
 
 use super::NAME;
 use crate::error::Exit;
-use crate::host::log::{Log, Verbosity};
 use crate::install::Failure;
 use crate::install::record::{End, Found, Queue};
 use crate::panos::address::Address;
@@ -50,10 +49,7 @@ pub struct RetryArguments {
 pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
     let only: Vec<Address> = arguments.device.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
     let config = Config::load(place.config.as_deref())?;
-    let log = Log::open(&place.log_file, Verbosity::from(place.verbose));
-    let log = log.map_err(|error| {
-        BadArguments::Other(format!("{error}; run it with sudo, or name another file with --log-file"))
-    })?;
+    let log = place.open_log()?;
     let mut courier = Courier::new(&log, &place.state_dir, true);
     courier.teller = config.teller().clone();
     let which = if arguments.now { Which::Everything } else { Which::Due };
@@ -166,10 +162,7 @@ impl Worker<'_> {
             }
         }
         for record in records {
-            let due = match self.which {
-                Which::Due => record.is_due(now),
-                Which::Owed | Which::Everything => record.is_owed(),
-            };
+            let due = self.which.wants(&record, now);
             let device = record.order.device;
             if due && wanted(&device) && !begun.devices.contains(&device) {
                 waiting.entry(device).or_default();

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::NAME;
 use crate::certificate::Bundle;
 use crate::error::Exit;
-use crate::host::log::{Log, RunLog, Verbosity};
+use crate::host::log::{Log, RunLog};
 use crate::install::Failure;
 use crate::install::connect::reach;
 use crate::install::deliver::facts;
@@ -102,10 +102,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     let mut devices: Vec<Address> = found.records.iter().map(|record| record.order.device.clone()).collect();
     devices.dedup();
     devices.retain(|device| only.is_empty() || only.contains(device));
-    let log = Log::open(&place.log_file, Verbosity::from(place.verbose));
-    let log = log.map_err(|error| {
-        BadArguments::Other(format!("{error}; run it with sudo, or name another file with --log-file"))
-    })?;
+    let log = place.open_log()?;
     let auditor = &Auditor { records, drift, log };
     let work = devices.iter().map(|device| auditor.examine(device));
     let runtime = arguments::event_loop()?;
