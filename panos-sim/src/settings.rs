@@ -81,6 +81,8 @@ pub struct Settings {
     pub accepts_header_key: bool,
     /// Whether certificates of a PKCS#12 beyond the leaf are thrown away.
     pub drops_extra_certificates: bool,
+    /// How far the device's clock, as it tells it, is ahead of the true time, in seconds; negative where it is behind.
+    pub clock_ahead: i64,
     /// Where each request is appended as one line of JSON; `-` is standard output.
     pub request_log: Option<PathBuf>,
 }
@@ -119,6 +121,7 @@ impl Default for Settings {
             marks_own_session: true,
             accepts_header_key: true,
             drops_extra_certificates: true,
+            clock_ahead: 0,
             request_log: None,
         }
     }

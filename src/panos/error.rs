@@ -8,6 +8,8 @@ use super::trust::Rejection;
 /// The kind of request that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
+    /// `type=version`.
+    Version,
     /// `type=keygen`.
     Keygen,
     /// `type=op`, with the command in words.
@@ -42,7 +44,7 @@ impl Operation {
     #[must_use]
     pub fn right(self) -> Option<Right> {
         match self {
-            Self::Keygen => None,
+            Self::Version | Self::Keygen => None,
             Self::Op(_) => Some(Right::OperationalRequests),
             Self::Config(_) => Some(Right::Configuration),
             Self::Import => Some(Right::Import),
@@ -57,7 +59,7 @@ impl Operation {
         match self {
             Self::Op(command) => command.starts_with("show "),
             Self::Config(action) => matches!(action, "get" | "show"),
-            Self::Export => true,
+            Self::Export | Self::Version => true,
             Self::Keygen | Self::Import | Self::Commit => false,
         }
     }
@@ -66,6 +68,7 @@ impl Operation {
 impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Version => f.write_str("the question for the version"),
             Self::Keygen => f.write_str("making an API key"),
             Self::Op(command) => write!(f, "the command '{command}'"),
             Self::Config(action) => write!(f, "the configuration request '{action}'"),

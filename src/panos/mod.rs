@@ -9,10 +9,12 @@
 //! reads and strict in what it calls a success.
 
 pub mod address;
+pub mod administrators;
 pub mod certificates;
 pub mod changes;
 pub mod commit;
 pub mod error;
+pub mod greeting;
 pub mod ha;
 pub mod import;
 pub mod job;

@@ -56,6 +56,13 @@ impl SystemInfo {
         Ok(info)
     }
 
+    /// The release, such as (11, 1).
+    #[must_use]
+    pub fn release(&self) -> Option<(u16, u16)> {
+        let mut numbers = self.sw_version.as_deref()?.split(['.', '-']).map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    }
+
     /// Whether this is Panorama and not a firewall.
     #[must_use]
     pub fn is_panorama(&self) -> bool {

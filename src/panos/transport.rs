@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, HeaderValue};
+use chrono::{DateTime, Utc};
+use reqwest::header::{DATE, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
@@ -43,6 +44,8 @@ impl Default for Limits {
 /// An answer: its HTTP status and body.
 pub(super) struct Answer {
     pub(super) status: u16,
+    /// When the device's web server says that it answered.
+    pub(super) date: Option<DateTime<Utc>>,
     pub(super) body: Vec<u8>,
 }
 
@@ -148,6 +151,8 @@ impl Transport {
         if !matches!(status, 200 | 400 | 403) {
             return Err(Error::Status { operation, status });
         }
+        let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
+        let date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok()).map(|date| date.to_utc());
         let too_large = || Error::TooLarge { operation, limit: self.limits.body };
         if response.content_length().is_some_and(|length| length > self.limits.body as u64) {
             return Err(too_large());
@@ -161,7 +166,7 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, body })
+        Ok(Answer { status, date, body })
     }
 
     fn explain(&self, operation: Operation, error: reqwest::Error) -> Error {

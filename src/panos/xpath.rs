@@ -103,6 +103,18 @@ impl XPath {
         Self(format!("{DEVICE}/deviceconfig/system/ssl-tls-service-profile"))
     }
 
+    /// All local administrators.
+    #[must_use]
+    pub fn administrators() -> Self {
+        Self("/config/mgt-config/users".to_owned())
+    }
+
+    /// How long API keys are good for, in minutes (the path's text; 0 means for ever).
+    #[must_use]
+    pub fn key_lifetime() -> Self {
+        Self(format!("{DEVICE}/deviceconfig/setting/management/api/key/lifetime"))
+    }
+
     /// The device's own part of the configuration: network, device settings, virtual systems.
     #[must_use]
     pub fn device() -> Self {

@@ -1,7 +1,7 @@
 //! What a configuration looks like before anybody touched it, and where things are in it.
 
 use crate::{
-    Settings,
+    Administrator, Rights, Role, Settings,
     xml::{Element, Path, Step},
 };
 
@@ -35,12 +35,12 @@ pub(crate) fn base(panorama: bool, vsys: Option<&str>) -> Path {
 
 /// The configuration of a new device.
 pub(crate) fn skeleton(settings: &Settings) -> Element {
-    let users = settings.administrators.iter().map(|admin| Element::entry(&admin.name));
+    let users = settings.administrators.iter().map(user);
     let system = Element::new("system")
         .child(Element::leaf("hostname", &settings.hostname))
         .child(Element::leaf("ip-address", "192.0.2.11"));
     let mut device = Element::entry(DEVICE)
-        .child(Element::new("deviceconfig").child(system))
+        .child(Element::new("deviceconfig").child(system).with(key_lifetime(settings)))
         .child(Element::new("network").child(Element::new("interface")));
     if settings.is_panorama() {
         let templates = settings
@@ -59,6 +59,51 @@ pub(crate) fn skeleton(settings: &Settings) -> Element {
     let log = Element::new("log-settings").child(Element::new("profiles"));
     Element::new("config")
         .child(Element::new("mgt-config").child(Element::new("users").with(users)))
-        .child(Element::new(own).child(log))
+        .child(Element::new(own).child(log).with(roles(settings)))
         .child(Element::new("devices").child(device))
+}
+
+/// An administrator's entry: only the role, no password.
+fn user(administrator: &Administrator) -> Element {
+    let role = match &administrator.role {
+        Role::Superuser => Element::leaf("superuser", "yes"),
+        Role::Custom { name, .. } => Element::new("custom").child(Element::leaf("profile", name.as_str())),
+    };
+    let permissions = Element::new("permissions").child(Element::new("role-based").child(role));
+    Element::entry(&administrator.name).child(permissions)
+}
+
+/// The custom roles, where there are any.
+fn roles(settings: &Settings) -> Option<Element> {
+    let custom = settings.administrators.iter().filter_map(|administrator| match &administrator.role {
+        Role::Custom { name, rights } => Some((name, rights)),
+        Role::Superuser => None,
+    });
+    let kind = if settings.is_panorama() { "panorama" } else { "device" };
+    let entries: Vec<Element> = custom
+        .map(|(name, rights)| {
+            let role = Element::new("role").child(Element::new(kind).child(features(rights)));
+            Element::entry(name).child(role)
+        })
+        .collect();
+    (!entries.is_empty()).then(|| Element::new("admin-role").with(entries))
+}
+
+fn features(rights: &Rights) -> Element {
+    let feature = |name, granted| Element::leaf(name, if granted { "enable" } else { "disable" });
+    Element::new("xmlapi").with([
+        feature("config", rights.config),
+        feature("op", rights.op),
+        feature("commit", rights.commit),
+        feature("import", rights.import),
+        feature("export", rights.export),
+    ])
+}
+
+/// The part of the settings that says how long API keys are good for, in minutes.
+fn key_lifetime(settings: &Settings) -> Option<Element> {
+    let minutes = settings.api_key_lifetime?.as_secs().div_ceil(60);
+    let key = Element::new("key").child(Element::leaf("lifetime", minutes.to_string()));
+    let management = Element::new("management").child(Element::new("api").child(key));
+    Some(Element::new("setting").child(management))
 }

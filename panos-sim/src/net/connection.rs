@@ -10,7 +10,7 @@ use tokio_openssl::SslStream;
 
 use super::{
     receive::{Incomplete, receive},
-    respond::{HangUp, ReplyBody, respond},
+    respond::{HangUp, ReplyBody, dated, respond},
     spoil::{Fate, spoil, suffer},
     tap::{Tap, TapHandle},
 };
@@ -74,7 +74,10 @@ async fn reply(
     let (status, code) = (answered.answer.status.clone(), answered.answer.code.clone());
     let session = session_for(&request, number);
     let fate = match &fault {
-        None => Fate::Reply(Box::new(respond(answered.answer, session.as_deref()))),
+        None => {
+            let ahead = shared.device(|device, _| device.settings.clock_ahead);
+            Fate::Reply(Box::new(dated(respond(answered.answer, session.as_deref()), ahead)))
+        }
         Some(fault) => spoil(&fault.what, answered.answer, session.as_deref(), tap),
     };
     shared.log().answered(number, |record| {

@@ -10,11 +10,11 @@ use hyper::{
     body::{Body, Bytes, Frame, SizeHint},
     ext::ReasonPhrase,
     header::{
-        CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION, SET_COOKIE,
+        CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_TYPE, DATE, HeaderValue, LOCATION, SET_COOKIE,
     },
 };
 
-use crate::api::Answer;
+use crate::{api::Answer, clock};
 
 /// A body that may promise more than it delivers.
 #[derive(Debug)]
@@ -109,6 +109,14 @@ pub(super) fn respond(answer: Answer, session: Option<&str>) -> Response<ReplyBo
     let phrase = answer.reason.map(|reason| ReasonPhrase::try_from(reason.into_bytes()));
     if let Some(Ok(phrase)) = phrase {
         response.extensions_mut().insert(phrase);
+    }
+    response
+}
+
+/// With the time by a clock that is so many seconds ahead.
+pub(super) fn dated(mut response: Response<ReplyBody>, ahead: i64) -> Response<ReplyBody> {
+    if let Ok(value) = HeaderValue::from_str(&clock::http(ahead)) {
+        response.headers_mut().insert(DATE, value);
     }
     response
 }

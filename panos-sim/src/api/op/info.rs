@@ -25,7 +25,7 @@ pub(super) fn system(device: &Device, now: Instant) -> Reply {
         Element::leaf("ipv6-address", "unknown"),
         Element::leaf("mac-address", "00:00:5e:00:53:11"),
         // The line break at the end is the device's.
-        Element::leaf("time", clock::long() + "\n"),
+        Element::leaf("time", clock::long(settings.clock_ahead) + "\n"),
         Element::leaf("uptime", uptime),
         Element::leaf("devicename", &hostname),
         Element::leaf("family", family),
@@ -53,8 +53,8 @@ fn hostname(device: &Device) -> String {
     path.first(device.config.running()).map(|leaf| leaf.text.trim().to_owned()).unwrap_or_default()
 }
 
-pub(super) fn clock() -> Reply {
-    Reply::text(clock::long() + "\n")
+pub(super) fn clock(device: &Device) -> Reply {
+    Reply::text(clock::long(device.settings.clock_ahead) + "\n")
 }
 
 pub(super) fn chassis_ready(device: &Device) -> Reply {

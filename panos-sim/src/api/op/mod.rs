@@ -20,7 +20,7 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["show", "system", "info", ..] => Ok(info::system(device, call.now)),
-        ["show", "clock", ..] => Ok(info::clock()),
+        ["show", "clock", ..] => Ok(info::clock(device)),
         ["show", "chassis-ready", ..] => Ok(info::chassis_ready(device)),
         ["show", "admins", ..] => Ok(info::admins(device, call)),
         ["request", "certificate", "show", ..] => Ok(info::certificates(device)),

@@ -1,0 +1,117 @@
+//! What an administrator may do over the XML API, as far as the device's configuration tells.
+//!
+//! An administrator's entry names a role; a custom role's entry says for each feature of the XML API whether it is
+//! enabled. Both can be read with the right 'Configuration'. An administrator whom another server authenticates
+//! (RADIUS, SAML, …) has no entry, so nothing can be told.
+
+use super::error::{Error, Right};
+use super::session::Session;
+use super::xml::Element;
+use super::xpath::{Place, Unquotable, XPath};
+
+/// What a role includes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    /// Everything: a superuser, a device administrator, an administrator of virtual systems.
+    Everything {
+        /// The role, as the configuration calls it.
+        role: String,
+    },
+    /// Reading and nothing else.
+    Reader {
+        /// The role, as the configuration calls it.
+        role: String,
+    },
+    /// These features of the XML API.
+    Features {
+        /// The name of the custom role.
+        role: String,
+        /// What is enabled.
+        enabled: Vec<Right>,
+    },
+}
+
+impl Role {
+    /// Whether the role includes a feature of the XML API.
+    #[must_use]
+    pub fn has(&self, right: Right) -> bool {
+        match self {
+            Self::Everything { .. } => true,
+            Self::Reader { .. } => matches!(right, Right::Configuration | Right::OperationalRequests),
+            Self::Features { enabled, .. } => enabled.contains(&right),
+        }
+    }
+
+    /// The role's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Everything { role } | Self::Reader { role } | Self::Features { role, .. } => role,
+        }
+    }
+}
+
+/// The words of the configuration for the features of the XML API.
+const FEATURES: [(&str, Right); 5] = [
+    ("config", Right::Configuration),
+    ("op", Right::OperationalRequests),
+    ("commit", Right::Commit),
+    ("import", Right::Import),
+    ("export", Right::Export),
+];
+
+impl Session {
+    /// The role of an administrator, where the running configuration tells it.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn role_of(&self, administrator: &str) -> Result<Option<Role>, Error> {
+        let Ok(user) = XPath::administrators().entry(administrator) else { return Ok(None) };
+        let Some(result) = self.show(&user.step("permissions").step("role-based")).await? else {
+            return Ok(None);
+        };
+        let granted = result.child("role-based").unwrap_or(&result);
+        let Some(role) = granted.children().next() else { return Ok(None) };
+        let named = || role.name.clone();
+        Ok(match role.name.as_str() {
+            "superreader" | "devicereader" | "vsysreader" => Some(Role::Reader { role: named() }),
+            "custom" => match role.text_of("profile") {
+                Some(profile) => self.custom_role(&profile).await?,
+                None => None,
+            },
+            "superuser" | "deviceadmin" | "vsysadmin" | "panorama-admin" => {
+                Some(Role::Everything { role: named() })
+            }
+            _ => None,
+        })
+    }
+
+    async fn custom_role(&self, name: &str) -> Result<Option<Role>, Error> {
+        for place in [Place::Shared, Place::Panorama] {
+            let path: Result<XPath, Unquotable> = place.base().step("admin-role").entry(name);
+            let Ok(path) = path else { return Ok(None) };
+            if let Some(found) = self.show(&path.step("role")).await?.as_ref().and_then(xml_api) {
+                let is_on = |word: &str| found.text_of(word).is_some_and(|text| text.trim() == "enable");
+                let enabled = FEATURES.iter().filter(|(word, _)| is_on(word)).map(|(_, right)| *right);
+                return Ok(Some(Role::Features { role: name.to_owned(), enabled: enabled.collect() }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How long the API keys that this device makes are good for, in minutes; nothing where they are good for ever.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn key_lifetime(&self) -> Result<Option<u64>, Error> {
+        let Some(result) = self.show(&XPath::key_lifetime()).await? else { return Ok(None) };
+        let text = result.text_of("lifetime").unwrap_or_else(|| result.text());
+        Ok(text.trim().parse().ok().filter(|minutes| *minutes > 0))
+    }
+}
+
+/// A role's part about the XML API, below the kind of device that the role is for.
+fn xml_api(result: &Element) -> Option<&Element> {
+    let role = result.child("role").unwrap_or(result);
+    role.children().find_map(|kind| kind.child("xmlapi"))
+}
