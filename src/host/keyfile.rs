@@ -15,14 +15,17 @@
 
 mod error;
 mod parse;
+mod write;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
 
 pub use error::KeyFileError;
 use parse::Entry;
+pub use write::NewKey;
 
 use crate::files::{self, Trouble};
 
@@ -62,26 +65,9 @@ impl KeyFile {
     }
 
     fn load_as(path: &Path, caller: u32) -> Result<Self, KeyFileError> {
-        let named = || path.to_path_buf();
-        let trouble = |trouble| match trouble {
-            Trouble::Missing => KeyFileError::Missing { path: named() },
-            Trouble::Denied => KeyFileError::Unreadable { path: named() },
-            Trouble::NotAFile(found) => KeyFileError::NotAFile { path: named(), found },
-            Trouble::TooLarge => KeyFileError::TooLarge { path: named(), limit: LIMIT },
-            Trouble::Io(source) => KeyFileError::Io { path: named(), source },
-        };
-        let (file, metadata) = files::open(path).map_err(trouble)?;
-        let owner = metadata.uid();
-        if owner != 0 && owner != caller {
-            return Err(KeyFileError::Owner { path: named(), owner, caller });
-        }
-        let mode = metadata.mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(KeyFileError::Open { path: named(), mode });
-        }
-        let contents = files::read(file, &metadata, LIMIT).map_err(trouble)?;
+        let (contents, owner) = contents(path, caller)?;
         let entries = parse::entries(path, &contents)?;
-        Ok(Self { path: named(), owner, entries })
+        Ok(Self { path: path.to_path_buf(), owner, entries })
     }
 
     /// Where the file is.
@@ -126,6 +112,29 @@ impl KeyFile {
         let hosts: Vec<&str> = keyed.flat_map(|entry| &entry.hosts).map(String::as_str).collect();
         (!hosts.is_empty()).then(|| hosts.join(", "))
     }
+}
+
+/// What is in a key file that nobody else can read or change, and whose it is.
+fn contents(path: &Path, caller: u32) -> Result<(Zeroizing<Vec<u8>>, u32), KeyFileError> {
+    let named = || path.to_path_buf();
+    let trouble = |trouble| match trouble {
+        Trouble::Missing => KeyFileError::Missing { path: named() },
+        Trouble::Denied => KeyFileError::Unreadable { path: named() },
+        Trouble::NotAFile(found) => KeyFileError::NotAFile { path: named(), found },
+        Trouble::TooLarge => KeyFileError::TooLarge { path: named(), limit: LIMIT },
+        Trouble::Io(source) => KeyFileError::Io { path: named(), source },
+    };
+    let (file, metadata) = files::open(path).map_err(trouble)?;
+    let owner = metadata.uid();
+    if owner != 0 && owner != caller {
+        return Err(KeyFileError::Owner { path: named(), owner, caller });
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(KeyFileError::Open { path: named(), mode });
+    }
+    let contents = files::read(file, &metadata, LIMIT).map_err(trouble)?;
+    Ok((contents, owner))
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! This machine: certmonger, the API key file, the log and its review.
 
 pub mod certmonger;
+pub mod ipa;
 pub mod keyfile;
 pub mod log;
 pub mod review;
+mod tool;
+pub mod unit;
 pub mod worker;
 
 pub use keyfile::{KeyFile, KeyFileError};

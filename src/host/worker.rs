@@ -11,9 +11,13 @@ const UNIT: &str = "pan_certctl-retry.path";
 /// `systemctl enable` writes, so that no program has to be started for it.
 #[must_use]
 pub fn is_enabled(state_dir: &Path) -> bool {
-    state_dir == Path::new(STATE_DIR)
-        && Path::new("/run/systemd/system").is_dir()
-        && enabled_below(Path::new("/etc/systemd/system"))
+    state_dir == Path::new(STATE_DIR) && has_systemd() && enabled_below(Path::new("/etc/systemd/system"))
+}
+
+/// Whether this machine was booted by systemd.
+#[must_use]
+pub fn has_systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
 }
 
 fn enabled_below(folder: &Path) -> bool {

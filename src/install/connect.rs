@@ -53,12 +53,25 @@ struct Answer {
 /// No key; a trust that can't be set up; a device that can't be reached, is not trusted or refuses; a pair without
 /// an active member.
 pub async fn reach(wish: &Wish, wanted: &[Fingerprint]) -> Result<Reached, Failure> {
-    let first = knock(&wish.target, &wish.patience, wanted).await;
+    reach_active(&wish.target, wish.peer.as_ref(), &wish.patience, wanted).await
+}
+
+/// A device, or of the pair that it belongs to the active member. Nothing is changed.
+///
+/// # Errors
+/// As [`reach`].
+pub async fn reach_active(
+    target: &Target,
+    peer: Option<&Target>,
+    patience: &Patience,
+    wanted: &[Fingerprint],
+) -> Result<Reached, Failure> {
+    let first = knock(target, patience, wanted).await;
     let other = match &first {
         Ok(Answer { state, .. }) if !state.enabled => {
             let mut reached = first?.reached;
-            reached.notes.extend(wish.peer.as_ref().map(|peer| {
-                let device = &wish.target.device;
+            reached.notes.extend(peer.map(|peer| {
+                let device = &target.device;
                 format!(
                     "WARNING: {} is named as HA peer, but {device} has no high availability.",
                     peer.device
@@ -66,13 +79,13 @@ pub async fn reach(wish: &Wish, wanted: &[Fingerprint]) -> Result<Reached, Failu
             }));
             return Ok(reached);
         }
-        Ok(Answer { state, .. }) => wish.peer.clone().or_else(|| found_peer(&wish.target, state)),
-        Err(failure) if is_absence(failure) && wish.peer.is_some() => wish.peer.clone(),
+        Ok(Answer { state, .. }) => peer.cloned().or_else(|| found_peer(target, state)),
+        Err(failure) if is_absence(failure) && peer.is_some() => peer.cloned(),
         Err(_) => return first.map(|answer| answer.reached),
     };
-    let mut answers = vec![(wish.target.clone(), first)];
+    let mut answers = vec![(target.clone(), first)];
     if let (false, Some(other)) = (is_active(&answers[0].1), other.clone()) {
-        let second = knock(&other, &wish.patience, wanted).await;
+        let second = knock(&other, patience, wanted).await;
         answers.push((other, second));
     }
     let members: Vec<Member> = answers.iter().map(|(target, answer)| member(target, answer)).collect();

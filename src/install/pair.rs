@@ -98,7 +98,7 @@ pub(super) fn known(answer: Result<HaState, Error>) -> Result<HaState, Error> {
 
 /// Whether a device takes the configuration for the pair: `active` or `active-primary` of firewalls,
 /// `primary-active` or `secondary-active` of Panorama. `active-secondary` is not: it follows the primary.
-pub(super) fn is_active(state: &HaState) -> bool {
+pub fn is_active(state: &HaState) -> bool {
     let local = state.local.as_deref().unwrap_or_default().trim().to_ascii_lowercase();
     state.enabled && (matches!(local.as_str(), "active" | "active-primary") || local.ends_with("-active"))
 }

@@ -212,14 +212,20 @@ pub fn served(options: &DeviceOptions) -> Result<Vec<Address>, BadArguments> {
 }
 
 /// How a device is reached.
-fn target(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Result<Target, BadArguments> {
+///
+/// # Errors
+/// A pin that is no fingerprint; a memory of known devices that can't be read.
+pub fn target(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Result<Target, BadArguments> {
     let trust = trust_of(options, device, state_dir)?;
     let key_file = keyfile::resolve(options.key_file.as_deref());
     Ok(Target { device: device.clone(), trust, key_file })
 }
 
 /// The other member of the pair, with a key and a trust of its own: what is typed counts for both.
-fn peer(
+///
+/// # Errors
+/// A name that is not valid, or the device itself; as for the device.
+pub fn peer(
     options: &DeviceOptions,
     typed: &DeviceOptions,
     config: &Config,

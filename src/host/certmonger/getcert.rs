@@ -192,6 +192,14 @@ impl Getcert {
         self.listing(self.line("list")).await
     }
 
+    /// The names of the CAs that it knows.
+    pub async fn authorities(&self) -> Result<Vec<String>, GetcertError> {
+        let ran = self.run(self.line("list-cas")).await?;
+        let named = |line: &str| Some(line.strip_prefix("CA '")?.split_once('\'')?.0.to_owned());
+        let names: Vec<String> = ran.stdout.lines().filter_map(named).collect();
+        if names.is_empty() && !ran.status.success() { Err(failure(&ran)) } else { Ok(names) }
+    }
+
     async fn listing(&self, line: Line) -> Result<Listing, GetcertError> {
         let ran = self.run(line).await?;
         match Listing::parse(&ran.stdout) {

@@ -1,7 +1,7 @@
 //! Why there is no API key to use, and what to do about it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why there is no API key to use.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +99,14 @@ pub enum KeyFileError {
         /// The device.
         host: String,
     },
+    /// It can't be written.
+    #[error("cannot write the API key file {}: {source}", path.display())]
+    Unwritable {
+        /// The key file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The operating system failed.
     #[error("cannot read the API key file {}", path.display())]
     Io {
@@ -111,6 +119,26 @@ pub enum KeyFileError {
 }
 
 impl KeyFileError {
+    /// The key file.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Missing { path }
+            | Self::Unreadable { path }
+            | Self::NotAFile { path, .. }
+            | Self::Open { path, .. }
+            | Self::Owner { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Empty { path }
+            | Self::NoKey { path }
+            | Self::BadKey { path, .. }
+            | Self::TwoKeys { path, .. }
+            | Self::NotForHost { path, .. }
+            | Self::Ambiguous { path, .. }
+            | Self::Unwritable { path, .. }
+            | Self::Io { path, .. } => path,
+        }
+    }
+
     /// What to do about it, where that can be said.
     pub fn advice(&self) -> Option<String> {
         match self {

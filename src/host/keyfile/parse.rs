@@ -10,7 +10,7 @@ use super::error::KeyFileError;
 /// What the lines with one tag say together.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
-    tag: Option<String>,
+    pub(super) tag: Option<String>,
     pub(super) hosts: Vec<String>,
     pub(super) username: Option<String>,
     pub(super) key: Option<SecretString>,
@@ -72,22 +72,22 @@ pub(super) fn host(text: &str) -> String {
     }
 }
 
-enum Name {
+pub(super) enum Name {
     ApiKey,
     Hostname,
     Username,
 }
 
-struct Line<'a> {
-    name: Name,
-    tag: Option<String>,
-    value: &'a [u8],
+pub(super) struct Line<'a> {
+    pub(super) name: Name,
+    pub(super) tag: Option<String>,
+    pub(super) value: &'a [u8],
 }
 
 impl<'a> Line<'a> {
     /// Nothing for names that are not used and whatever else pan-python passes over. A comment is no special
     /// case: what stands before its `=`, if it has one, begins with `#` and is no name.
-    fn of(line: &'a [u8]) -> Option<Self> {
+    pub(super) fn of(line: &'a [u8]) -> Option<Self> {
         let line = line.trim_ascii();
         let equals = line.iter().position(|byte| *byte == b'=')?;
         let (left, value) =

@@ -1,5 +1,6 @@
 //! `pan_certctl`: look after what was installed.
 
+pub mod check;
 pub mod log;
 pub mod retry;
 pub mod screen;
@@ -36,6 +37,10 @@ pub struct Arguments {
 /// What is to be done.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// Look for everything that would make an installation fail, before the first one; changes nothing
+    #[command(after_help = arguments::exit_code_help())]
+    Check(Box<check::CheckArguments>),
+
     /// Show the last runs of pan_instcert: when, for which device, how they ended, and how long each phase took
     #[command(after_help = arguments::exit_code_help())]
     Log(log::LogArguments),
@@ -61,6 +66,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     match &arguments.verb {
+        Verb::Check(check) => check::run(check, &arguments.place),
         Verb::Log(log) => log::run(log, &arguments.place),
         Verb::Status(status) => status::run(status, &arguments.place),
         Verb::Retry(retry) => retry::run(retry, &arguments.place),

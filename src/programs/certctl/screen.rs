@@ -48,7 +48,15 @@ pub fn shortened(text: &str, columns: usize) -> String {
 
 /// Prints lines, none wider than the terminal. A reader that has gone away is no reason to fail.
 pub fn print(lines: &[Line]) {
-    let width = width();
+    print_within(lines, width());
+}
+
+/// The same with lines as wide as they are, such as commands that somebody copies.
+pub fn print_whole(lines: &[Line]) {
+    print_within(lines, None);
+}
+
+fn print_within(lines: &[Line], width: Option<usize>) {
     let mut out = io::stdout().lock();
     for line in lines {
         let text = width.map_or_else(|| line.text.clone(), |width| shortened(&line.text, width));

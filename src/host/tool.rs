@@ -1,0 +1,62 @@
+//! Runs another program of this machine for a question, with bounds on its time and on what it prints.
+
+use std::io::ErrorKind;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+/// How long a program may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The most that is kept of what it says, in characters.
+const LIMIT: usize = 64 << 10;
+
+/// What a program said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// Whether it called it a success.
+    pub(crate) success: bool,
+    /// What it printed.
+    pub(crate) output: String,
+    /// What it complained of, in one line.
+    pub(crate) complaint: String,
+}
+
+/// A program that gives no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoAnswer {
+    /// It is not there.
+    #[error("the program {0} is not installed")]
+    Missing(String),
+    /// It could not be run, or did not end in time.
+    #[error("{program}: {problem}")]
+    Failed {
+        /// The program.
+        program: String,
+        /// What the system said.
+        problem: String,
+    },
+}
+
+/// Runs a program to its end, in the language that its words are known in.
+pub(crate) async fn ask(
+    program: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Result<Said, NoAnswer> {
+    let failed = |problem: String| NoAnswer::Failed { program: program.to_owned(), problem };
+    let mut command = Command::new(program);
+    command.args(arguments).env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE");
+    command.envs(environment.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
+    let output = match tokio::time::timeout(PATIENCE, command.output()).await {
+        Err(_) => return Err(failed(format!("it does not answer within {} seconds", PATIENCE.as_secs()))),
+        Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {
+            return Err(NoAnswer::Missing(program.to_owned()));
+        }
+        Ok(Err(error)) => return Err(failed(error.to_string())),
+        Ok(Ok(output)) => output,
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(LIMIT).collect::<String>();
+    let complaint = text(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    Ok(Said { success: output.status.success(), output: text(&output.stdout), complaint })
+}

@@ -1,0 +1,82 @@
+//! Whether FreeIPA would give this machine the certificate.
+
+use super::finding::Finding;
+use crate::error::Exit;
+use crate::host::ipa::{self, Enrolment, NoTicket, Service, Ticket};
+use crate::install::names::CommonName;
+
+/// Looks at the enrolment and the keytab, and asks the server for the service's principal.
+pub(super) async fn look(service: &str, common_name: Option<&CommonName>) -> Vec<Finding> {
+    let enrolment = match enrolled() {
+        Ok(enrolment) => enrolment,
+        Err(finding) => return vec![*finding],
+    };
+    let Enrolment { realm, server, .. } = &enrolment;
+    let mut findings = vec![Finding::ok("enrolment", format!("client of {server} in the realm {realm}"))];
+    let ticket = match Ticket::of_host(&enrolment).await {
+        Ok(ticket) => ticket,
+        Err(error) => {
+            findings.push(no_ticket(&enrolment, &error));
+            return findings;
+        }
+    };
+    let principal = enrolment.principal();
+    findings.push(Finding::ok("keytab", format!("{} is good for {principal}", ipa::KEYTAB)));
+    if let Some(name) = common_name {
+        findings.push(principal_of(&ticket, &enrolment, service, name).await);
+    }
+    findings
+}
+
+fn enrolled() -> Result<Enrolment, Box<Finding>> {
+    let enrolment = Enrolment::read().and_then(|enrolment| ipa::authorities().map(|_| enrolment));
+    enrolment.map_err(|error| {
+        let text = format!("this machine is no client of FreeIPA: {error}");
+        Box::new(Finding::failed("enrolment", Exit::Key, text).run("ipa-client-install"))
+    })
+}
+
+fn no_ticket(enrolment: &Enrolment, error: &NoTicket) -> Finding {
+    const CHECK: &str = "keytab";
+    let Enrolment { server, .. } = enrolment;
+    let principal = enrolment.principal();
+    match error {
+        NoTicket::CantTell(_) | NoTicket::Folder(_) => {
+            Finding::warning(CHECK, format!("whether {} is good can't be tried: {error}", ipa::KEYTAB))
+                .advise("Install Kerberos' programs (krb5-user, krb5-workstation).")
+        }
+        NoTicket::Refused(_) => {
+            Finding::failed(CHECK, Exit::Key, format!("no ticket for {principal}: {error}"))
+                .run("kinit admin")
+                .run(format!("ipa-getkeytab -s {server} -p {principal} -k {}", ipa::KEYTAB))
+        }
+    }
+}
+
+/// Whether the service is known to the server, and this machine may act for it.
+async fn principal_of(ticket: &Ticket, enrolment: &Enrolment, service: &str, name: &CommonName) -> Finding {
+    const CHECK: &str = "service principal";
+    let (principal, host) = (format!("{service}/{name}"), &enrolment.host);
+    let manage = format!("ipa service-add-host {principal} --hosts={host}");
+    match ipa::service(ticket, enrolment, &principal, name.as_str()).await {
+        Service::Managed => Finding::ok(CHECK, format!("{principal} is managed by {host}")),
+        Service::NotManaged { by } => {
+            let by = if by.is_empty() { "nobody".to_owned() } else { by.join(", ") };
+            let text = format!("{principal} is managed by {by}, not by {host}: the request would be denied");
+            Finding::failed(CHECK, Exit::Certificate, text).run("kinit admin").run(manage)
+        }
+        Service::Missing { host_known } => {
+            let text = format!("{principal} is not known to the server: the request would be denied");
+            let finding = Finding::failed(CHECK, Exit::Certificate, text).run("kinit admin");
+            let finding = match host_known {
+                true => finding,
+                false => finding.run(format!("ipa host-add {name} --force")),
+            };
+            finding.run(format!("ipa service-add {principal} --force")).run(manage)
+        }
+        Service::CantTell(why) => {
+            Finding::warning(CHECK, format!("whether {principal} is managed by {host} can't be told: {why}"))
+                .advise(format!("Look yourself: ipa service-show {principal}"))
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! `pan_certctl check`: what would make an installation fail, found before the first one. Changes nothing.
+
+mod certmonger;
+mod configuration;
+mod device;
+mod enrolment;
+mod finding;
+mod machine;
+mod rights;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use futures_util::future::join_all;
+use serde_json::json;
+
+use super::NAME;
+use crate::error::Exit;
+use crate::install::names::{CommonName, ObjectName, ProfileName};
+use crate::install::request::Target;
+use crate::panos::address::Address;
+use crate::panos::xpath::VsysName;
+use crate::programs::arguments::{self, BadArguments, PlaceArguments};
+use crate::programs::config::{self, Config};
+use crate::programs::options::DeviceOptions;
+use crate::programs::report;
+use crate::programs::wishes::{self, Named};
+use finding::{Finding, Section};
+
+/// What is to be installed where.
+#[derive(Debug, Clone, Args)]
+#[command(next_display_order = 100)]
+pub struct CheckArguments {
+    /// Certificate common name, to see whether it could be requested and installed
+    #[arg(short = 'c', long, value_name = "CERT_CN")]
+    common_name: Option<String>,
+
+    /// Name of the certificate object on the device [default: CERT_CN]
+    #[arg(short = 'n', long, value_name = "CERT_NAME", requires = "common_name")]
+    cert_name: Option<String>,
+
+    /// Append _YYYY, the year of the day of installation, to the name
+    #[arg(short = 'Y', long, requires = "common_name")]
+    year: bool,
+
+    /// Service of the principal SERVICE/CERT_CN
+    #[arg(short = 'S', long, value_name = "SERVICE", default_value = "HTTP")]
+    service: String,
+
+    /// certmonger's CA, by its name in 'getcert list-cas'; only for IPA is the enrolment looked at
+    #[arg(long, value_name = "NAME", default_value = "IPA")]
+    ca: String,
+
+    /// The certificate does not come from certmonger
+    #[arg(short = 'b', long)]
+    blind: bool,
+
+    /// Certificate folder
+    #[arg(short = 'C', long, value_name = "DIR", default_value = "/etc/ssl/certs")]
+    cert_dir: PathBuf,
+
+    /// Key folder
+    #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
+    key_dir: PathBuf,
+
+    /// Talk to a certmonger on the session bus
+    #[arg(long)]
+    session_bus: bool,
+
+    #[command(flatten)]
+    device: DeviceOptions,
+
+    /// The findings as one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+
+    /// Devices; without any only the configuration file is checked
+    #[arg(value_name = "FQDN[:PORT]", required_unless_present = "config")]
+    devices: Vec<String>,
+}
+
+/// A device, and what is wanted there, as far as it is known before there is a certificate.
+struct Subject {
+    target: Target,
+    peer: Option<Target>,
+    vsys: Option<VsysName>,
+    profiles: Vec<ProfileName>,
+    /// The name of the object to come, where a certificate was named.
+    object: Option<ObjectName>,
+    /// The options that say how the device is reached.
+    options: DeviceOptions,
+}
+
+/// Looks at everything an installation needs.
+///
+/// # Errors
+/// An option that is not valid; a configuration file that can't be used.
+pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
+    let config = Config::load(place.config.as_deref())?;
+    let devices = wishes::devices(&arguments.devices)?;
+    let named = arguments.named()?;
+    let subject = |device: &Address| arguments.subject(device, named.as_ref(), &config, place);
+    let subjects: Vec<Subject> = devices.iter().map(subject).collect::<Result<_, _>>()?;
+    let common_name = named.as_ref().map(|named| &named.common_name);
+    let sections = match subjects.as_slice() {
+        [] => vec![Section::machine(vec![configuration_file(place)])],
+        subjects => arguments::event_loop()?.block_on(examine(arguments, place, common_name, subjects)),
+    };
+    let each: Vec<Exit> = sections.iter().map(Section::exit).collect();
+    let exit = worst(&each);
+    if arguments.json {
+        report::json(NAME, &json!({ "exit": exit.code(), "checked": sections }));
+    } else {
+        finding::show(&sections);
+    }
+    Ok(exit)
+}
+
+/// The code of the first section that has one: without this machine in order no device matters.
+fn worst(each: &[Exit]) -> Exit {
+    each.iter().copied().find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done)
+}
+
+async fn examine(
+    arguments: &CheckArguments,
+    place: &PlaceArguments,
+    common_name: Option<&CommonName>,
+    subjects: &[Subject],
+) -> Vec<Section> {
+    let machine = async {
+        let mut findings = vec![configuration_file(place)];
+        findings.extend(machine::look(arguments, place, common_name));
+        if !arguments.blind {
+            if arguments.ca == "IPA" {
+                findings.extend(enrolment::look(&arguments.service, common_name).await);
+            }
+            findings.extend(certmonger::look(arguments, common_name).await);
+        }
+        findings
+    };
+    let devices = subjects.iter().map(|subject| device::look(subject, place, arguments.ca == "IPA"));
+    let (machine, devices) = tokio::join!(machine, join_all(devices));
+    let named = subjects.iter().zip(devices);
+    let devices = named.map(|(subject, findings)| Section::device(&subject.target.device, findings));
+    std::iter::once(Section::machine(machine)).chain(devices).collect()
+}
+
+/// It was read, or this would not be reached.
+fn configuration_file(place: &PlaceArguments) -> Finding {
+    let path = place.config.clone().unwrap_or_else(|| config::DEFAULT.into());
+    let there = if path.exists() { "is valid" } else { "is not there, and need not be" };
+    Finding::ok("configuration", format!("{} {there}", path.display()))
+}
+
+impl CheckArguments {
+    fn named(&self) -> Result<Option<Named>, BadArguments> {
+        let Some(common_name) = &self.common_name else { return Ok(None) };
+        let base_name = self.cert_name.as_deref().unwrap_or(common_name).to_ascii_lowercase();
+        let base_name = self.cert_name.clone().unwrap_or(base_name).parse()?;
+        Ok(Some(Named { common_name: common_name.parse()?, base_name, year: self.year }))
+    }
+
+    fn subject(
+        &self,
+        device: &Address,
+        named: Option<&Named>,
+        config: &Config,
+        place: &PlaceArguments,
+    ) -> Result<Subject, BadArguments> {
+        let options = wishes::options_for(&self.device, config, device);
+        let state_dir = &place.state_dir;
+        // Any serial number will do: what counts is the length of the name.
+        let object = named.map(|named| named.object(options.suffix, Some("0123456789abcdef")));
+        Ok(Subject {
+            target: wishes::target(&options, device, state_dir)?,
+            peer: wishes::peer(&options, &self.device, config, device, state_dir)?,
+            vsys: wishes::vsys(&options)?,
+            profiles: wishes::profiles(&options)?,
+            object: object.transpose()?,
+            options,
+        })
+    }
+}
