@@ -19,6 +19,20 @@ pub(crate) fn harmless(text: &str) -> String {
     shown
 }
 
+/// A length of time in the largest unit that it has one of, rounded down: `30 days`, `1 hour`.
+pub(crate) fn spoken(length: chrono::TimeDelta) -> String {
+    let length = length.abs();
+    let units = [
+        (length.num_days(), "day"),
+        (length.num_hours(), "hour"),
+        (length.num_minutes(), "minute"),
+        (length.num_seconds(), "second"),
+    ];
+    let largest = units.iter().find(|(count, _)| *count > 0).unwrap_or(&units[3]);
+    let (count, unit) = largest;
+    format!("{count} {unit}{}", if *count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,5 +42,15 @@ mod tests {
         assert_eq!(harmless("a\n\r\t\u{1b}[2J\u{7}\u{9b}\u{7f}"), "a\\n\\r\\t\\u{1b}[2J\\u{7}\\u{9b}\\u{7f}");
         assert_eq!(harmless("\u{2028}\u{202e}\u{2066}\u{200f}"), "\\u{2028}\\u{202e}\\u{2066}\\u{200f}");
         assert_eq!(harmless("Zürich 漢字 'x' \\n"), "Zürich 漢字 'x' \\n");
+    }
+
+    #[test]
+    fn lengths_of_time_are_told_in_their_largest_unit() {
+        use chrono::TimeDelta;
+        for (seconds, told) in
+            [(0, "0 seconds"), (-61, "1 minute"), (7200, "2 hours"), (2_592_000, "30 days")]
+        {
+            assert_eq!(spoken(TimeDelta::seconds(seconds)), told);
+        }
     }
 }

@@ -19,7 +19,7 @@ pub use error::{BundleError, Role};
 pub use files::Source;
 pub use fingerprint::{NoCertificate, fingerprint_of_pem};
 pub use key::KeyAlgorithm;
-pub(crate) use name::subject as subject_of;
+pub(crate) use name::{issuer as issuer_of, subject as subject_of};
 pub use pkcs12::{Container, Passphrase, Pkcs12Error};
 
 /// Bytes that must not be printed and are wiped when dropped: a private key, or a container holding one.

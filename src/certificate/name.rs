@@ -27,6 +27,11 @@ pub(crate) fn subject(certificate: &X509Ref) -> String {
     distinguished(certificate.subject_name())
 }
 
+/// Who has issued it, written in the same way.
+pub(crate) fn issuer(certificate: &X509Ref) -> String {
+    distinguished(certificate.issuer_name())
+}
+
 fn distinguished(name: &X509NameRef) -> String {
     let parts = name.entries().map(|entry| {
         let kind = entry.object().nid().short_name().unwrap_or("?");

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use openssl::ssl::{ErrorCode, HandshakeError, SslConnector, SslMethod, SslRef, SslVerifyMode, SslVersion};
 
 use super::names::CommonName;
-use crate::certificate::subject_of;
+use crate::certificate::{issuer_of, subject_of};
 use crate::fingerprint::Fingerprint;
 use crate::panos::address::{Address, Host};
 
@@ -46,10 +46,10 @@ pub enum Seen {
         /// Why, in the system's words.
         cause: String,
         /// The certificate that was shown before it failed.
-        shown: Option<Shown>,
+        shown: Option<Box<Shown>>,
     },
     /// Another certificate.
-    Other(Shown),
+    Other(Box<Shown>),
     /// The right certificate, but without these intermediates, which clients need to believe it.
     Incomplete {
         /// Those that were not sent.
@@ -66,6 +66,10 @@ pub struct Shown {
     pub fingerprint: Fingerprint,
     /// `CN=…, O=…`, safe to print.
     pub subject: String,
+    /// Who has issued it, written in the same way.
+    pub issuer: String,
+    /// Its beginning, as OpenSSL writes it.
+    pub not_before: String,
     /// Its end, as OpenSSL writes it: `May  9 19:24:08 2025 GMT`.
     pub not_after: String,
 }
@@ -114,7 +118,7 @@ pub async fn served(
         let left = deadline.saturating_duration_since(Instant::now());
         let until = Instant::now() + left.clamp(SHORTEST_LOOK, LONGEST_LOOK);
         let (place, name) = (endpoint.clone(), sni.clone());
-        let looked = tokio::task::spawn_blocking(move || look(&place, &name, until)).await;
+        let looked = tokio::task::spawn_blocking(move || look(&place, name.as_str(), until)).await;
         let looked = looked.unwrap_or_else(|error| Err(nothing(error)));
         let seen = match looked.map(|shown| shown.compare(wanted, chain)) {
             Ok(None) => return Ok(()),
@@ -133,7 +137,18 @@ pub async fn served(
 /// Whether an endpoint finishes a handshake, whatever it shows. One look.
 pub async fn answers(endpoint: &Address, sni: &CommonName) -> bool {
     let (place, name, until) = (endpoint.clone(), sni.clone(), Instant::now() + LONGEST_LOOK);
-    tokio::task::spawn_blocking(move || look(&place, &name, until).is_ok()).await.unwrap_or(false)
+    tokio::task::spawn_blocking(move || look(&place, name.as_str(), until).is_ok()).await.unwrap_or(false)
+}
+
+/// What an endpoint shows, whatever that is. One look.
+///
+/// # Errors
+/// No handshake came to its end.
+pub async fn shown(endpoint: &Address, patience: Duration) -> Result<Shown, NotServed> {
+    let (place, until) = (endpoint.clone(), Instant::now() + patience);
+    let looked = tokio::task::spawn_blocking(move || look(&place, &place.host().to_string(), until)).await;
+    let looked = looked.unwrap_or_else(|error| Err(nothing(error)));
+    looked.map(|handshake| handshake.leaf).map_err(|seen| NotServed { endpoint: endpoint.clone(), seen })
 }
 
 /// What a handshake showed.
@@ -146,7 +161,7 @@ impl Handshake {
     /// What is not as it should be.
     fn compare(self, wanted: Fingerprint, chain: &[Fingerprint]) -> Option<Seen> {
         if self.leaf.fingerprint != wanted {
-            return Some(Seen::Other(self.leaf));
+            return Some(Seen::Other(Box::new(self.leaf)));
         }
         let missing: Vec<Fingerprint> =
             chain.iter().filter(|wanted| !self.others.contains(wanted)).copied().collect();
@@ -159,7 +174,7 @@ fn nothing(cause: impl ToString) -> Seen {
 }
 
 /// One handshake, over at `until` at the latest.
-fn look(endpoint: &Address, sni: &CommonName, until: Instant) -> Result<Handshake, Seen> {
+fn look(endpoint: &Address, sni: &str, until: Instant) -> Result<Handshake, Seen> {
     let stream = Timed::new(connect(endpoint, until)?, until);
     let mut builder = SslConnector::builder(SslMethod::tls_client()).map_err(nothing)?;
     builder.set_verify(SslVerifyMode::NONE);
@@ -168,12 +183,12 @@ fn look(endpoint: &Address, sni: &CommonName, until: Instant) -> Result<Handshak
     builder.set_cipher_list("DEFAULT:@SECLEVEL=0").map_err(nothing)?;
     let mut configuration = builder.build().configure().map_err(nothing)?;
     configuration.set_verify_hostname(false);
-    match configuration.connect(sni.as_str(), stream) {
+    match configuration.connect(sni, stream) {
         Ok(stream) => seen_in(stream.ssl()).ok_or_else(|| nothing("the server sent no certificate")),
         Err(HandshakeError::SetupFailure(error)) => Err(nothing(error)),
         Err(HandshakeError::Failure(broken) | HandshakeError::WouldBlock(broken)) => Err(Seen::Nothing {
             cause: explain(broken.error(), until),
-            shown: seen_in(broken.ssl()).map(|handshake| handshake.leaf),
+            shown: seen_in(broken.ssl()).map(|handshake| Box::new(handshake.leaf)),
         }),
     }
 }
@@ -203,6 +218,8 @@ fn seen_in(ssl: &SslRef) -> Option<Handshake> {
     let leaf = Shown {
         fingerprint: print(&leaf)?,
         subject: subject_of(&leaf),
+        issuer: issuer_of(&leaf),
+        not_before: leaf.not_before().to_string(),
         not_after: leaf.not_after().to_string(),
     };
     Some(Handshake { leaf, others })

@@ -33,6 +33,11 @@ pub fn line(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{}", harmless(text));
 }
 
+/// A line on standard error that is no problem.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
+}
+
 /// JSON with everything escaped, in JSON's way, that could steer a terminal: it stands only inside strings.
 fn harmless_json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());

@@ -156,6 +156,10 @@ impl KeyFileError {
             Self::NotForHost { host, .. } => Some(format!(
                 "add a hostname={host} line to the key's entry, if the key is meant for that device"
             )),
+            Self::Unwritable { path, .. } => Some(match path.parent() {
+                Some(folder) if !folder.is_dir() => format!("mkdir -m 755 {}", folder.display()),
+                _ => "run it with sudo".to_owned(),
+            }),
             Self::Ambiguous { host, .. } => Some(format!("leave hostname={host} in one entry only")),
             _ => None,
         }

@@ -23,6 +23,21 @@ pub struct NewKey<'a> {
 }
 
 impl KeyFile {
+    /// Whether a key could be put into a file, without doing it.
+    ///
+    /// # Errors
+    /// A file that is there and can't be loaded; no folder for it that could be written to.
+    pub fn can_store(path: &Path) -> Result<(), KeyFileError> {
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        match contents(&real, rustix::process::geteuid().as_raw()) {
+            Ok(_) | Err(KeyFileError::Missing { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)
+            .map_err(|error| KeyFileError::Unwritable { path: path.to_owned(), source: error.into() })
+    }
+
     /// Puts a key into a file, for one device and no other, in place of the key that the device had there. All else
     /// in the file stays as it is. The file is for its owner only afterwards, and either the old one or the new one.
     ///

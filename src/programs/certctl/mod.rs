@@ -1,7 +1,9 @@
 //! `pan_certctl`: look after what was installed.
 
 pub mod check;
+pub mod keygen;
 pub mod log;
+pub mod pin;
 pub mod retry;
 pub mod screen;
 pub mod status;
@@ -41,6 +43,15 @@ pub enum Verb {
     #[command(after_help = arguments::exit_code_help())]
     Check(Box<check::CheckArguments>),
 
+    /// Make an API key for a device, try it, and put it into the key file; asks for the password without showing
+    /// it, or reads it from standard input
+    #[command(after_help = arguments::exit_code_help())]
+    Keygen(keygen::KeygenArguments),
+
+    /// Show the certificate that a device itself shows, and trust the device by it after a yes
+    #[command(after_help = arguments::exit_code_help())]
+    Pin(pin::PinArguments),
+
     /// Show the last runs of pan_instcert: when, for which device, how they ended, and how long each phase took
     #[command(after_help = arguments::exit_code_help())]
     Log(log::LogArguments),
@@ -67,6 +78,8 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     match &arguments.verb {
         Verb::Check(check) => check::run(check, &arguments.place),
+        Verb::Keygen(keygen) => keygen::run(keygen, &arguments.place),
+        Verb::Pin(pin) => pin::run(pin, &arguments.place),
         Verb::Log(log) => log::run(log, &arguments.place),
         Verb::Status(status) => status::run(status, &arguments.place),
         Verb::Retry(retry) => retry::run(retry, &arguments.place),

@@ -19,6 +19,7 @@ use crate::panos::session::Session;
 use crate::panos::transport::Limits;
 use crate::panos::trust::{Rejection, Trust};
 use crate::programs::arguments::PlaceArguments;
+use crate::text::spoken;
 
 /// How long a device may take to accept a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -106,7 +107,7 @@ fn known(subject: &Subject, place: &PlaceArguments, greeting: &Greeting) -> Vec<
 fn clock_finding(clock: DateTime<Utc>, now: DateTime<Utc>) -> Finding {
     const CHECK: &str = "clock";
     let apart = clock - now;
-    let length = humantime::format_duration(Duration::from_secs(apart.num_seconds().unsigned_abs()));
+    let length = spoken(apart);
     if apart.abs() <= CLOCK {
         return Finding::ok(CHECK, "the device's clock agrees with this machine's");
     }
@@ -161,7 +162,7 @@ fn with_key(
             KeyFileError::Owner { .. } => finding.run(format!("chown root: {}", quoted(&path))),
             KeyFileError::Missing { .. } | KeyFileError::Empty { .. } | KeyFileError::NoKey { .. } => finding
                 .advise("Make a key, with the name of the device's API administrator:")
-                .advise(keygen(subject, place, None)),
+                .template(keygen(subject, place, None)),
             _ => error.advice().into_iter().fold(finding, Finding::advise),
         })
     };
@@ -185,7 +186,7 @@ fn bad_key(subject: &Subject, place: &PlaceArguments, user: Option<&str>, reason
         Some(user) => finding.run(keygen(subject, place, Some(user))),
         None => finding
             .advise("Make a new one, with the name of the device's API administrator:")
-            .advise(keygen(subject, place, None)),
+            .template(keygen(subject, place, None)),
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) enum Verdict {
 pub(super) enum Fix {
     /// To be typed exactly so, on this machine.
     Run(String),
+    /// The same, with a word in capitals to be replaced.
+    Template(String),
     /// To be done in words: on the device, or on the command line.
     Do(String),
 }
@@ -65,6 +67,12 @@ impl Finding {
     /// With a command that mends it.
     pub(super) fn run(mut self, command: impl Into<String>) -> Self {
         self.fixes.push(Fix::Run(command.into()));
+        self
+    }
+
+    /// With a command in which a word has to be replaced.
+    pub(super) fn template(mut self, command: impl Into<String>) -> Self {
+        self.fixes.push(Fix::Template(command.into()));
         self
     }
 
@@ -120,7 +128,7 @@ impl Section {
             for fix in &finding.fixes {
                 // A command is copied from the screen: it stays in one piece.
                 match fix {
-                    Fix::Run(command) => {
+                    Fix::Run(command) | Fix::Template(command) => {
                         lines.push(Line { text: format!("           run: {}", harmless(command)), mood });
                     }
                     Fix::Do(advice) => lines.extend(hanging("           do:  ", advice, width, mood)),

@@ -110,7 +110,7 @@ fn delivers(place: &PlaceArguments) -> Finding {
 }
 
 fn is_folder(folder: &Path) -> Finding {
-    const CHECK: &str = "folders";
+    const CHECK: &str = "folder";
     let shown = folder.display();
     if folder.is_dir() {
         return Finding::ok(CHECK, format!("{shown}"));

@@ -1,5 +1,7 @@
 //! Whether the API key is good, and what its administrator may do.
 
+use chrono::TimeDelta;
+
 use super::finding::Finding;
 use crate::error::Exit;
 use crate::panos::administrators::Role;
@@ -7,6 +9,7 @@ use crate::panos::error::{Error, Reason, Right};
 use crate::panos::session::Session;
 use crate::panos::system::SystemInfo;
 use crate::panos::xpath::Place;
+use crate::text::spoken;
 
 /// The four rights that an installation needs.
 const NEEDED: [Right; 4] = [Right::Configuration, Right::OperationalRequests, Right::Commit, Right::Import];
@@ -146,7 +149,7 @@ fn lacking(right: Right, role: Option<&Role>) -> Finding {
 /// Keys that end are not renewed by anybody.
 async fn lifetime(session: &Session) -> Option<Finding> {
     let minutes = session.key_lifetime().await.ok()??;
-    let length = humantime::format_duration(std::time::Duration::from_secs(minutes.saturating_mul(60)));
+    let length = spoken(TimeDelta::try_minutes(i64::try_from(minutes).ok()?)?);
     Some(
         Finding::warning("key", format!("the device lets its API keys expire {length} after they were made"))
             .advise("Run 'pan_certctl keygen' again before that, or have no lifetime (Device > Setup > Management > Authentication Settings)."),
