@@ -1,0 +1,15 @@
+//! `pan_certctl check`: each planted mistake is found, and what it prints to mend it does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs, dead_code)]
+
+mod common;
+
+#[path = "check/desk.rs"]
+mod desk;
+
+#[path = "check/keys.rs"]
+mod keys;
+#[path = "check/mistakes.rs"]
+mod mistakes;
+#[path = "check/shown.rs"]
+mod shown;

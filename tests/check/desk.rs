@@ -1,0 +1,286 @@
+//! A machine that is enrolled, and a device that is ready, made so that each part can be broken.
+//!
+//! The programs see `/etc`, `/run` and `/var/lib` of the test's own, in a mount namespace of their own. What FreeIPA
+//! would answer is played by scripts that keep their answers in files, in the words of the real programs; the real
+//! ones are used on the booted machine (`make system-test`).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use panos_sim::{Administrator, PreloadedCertificate, Profile, Rights, Settings, Simulator};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::pki::{self, Issued, KeyKind};
+use crate::common::world::Ended;
+
+pub const NAME: &str = "gp.example.com";
+pub const KEY: &str = "LUFRPT1-test-key-of-the-simulator==";
+pub const USER: &str = "cert-deploy";
+pub const PASSWORD: &str = "secret";
+pub const PORTAL: &str = "GP portal";
+const HOST: &str = "certs.example.com";
+const FOLDERS: [(&str, &str); 3] = [("etc", "/etc"), ("run", "/run"), ("lib", "/var/lib")];
+
+/// The words of the real programs, as far as they are read here.
+const SCRIPTS: [(&str, &str); 6] = [
+    (
+        "systemctl",
+        r#"case "$1 $2" in
+"is-active --quiet") test -e /run/state/certmonger ;;
+"enable --now") case "$3" in
+    certmonger) touch /run/state/certmonger ;;
+    *) mkdir -p /etc/systemd/system/paths.target.wants
+       touch /etc/systemd/system/paths.target.wants/pan_certctl-retry.path ;;
+    esac ;;
+*) exit 1 ;;
+esac"#,
+    ),
+    (
+        "getcert",
+        r#"case "$1" in
+list-cas) printf "CA 'SelfSign':\n\tis-default: no\nCA 'IPA':\n\tis-default: no\n" ;;
+list) echo "Number of certificates and requests being tracked: 0." ;;
+esac"#,
+    ),
+    (
+        "kinit",
+        r#"test "$1" = admin && exit 0
+test -s /etc/krb5.keytab && exit 0
+echo "kinit: Pre-authentication failed: Key table file '/etc/krb5.keytab' not found while getting initial credentials" >&2
+exit 1"#,
+    ),
+    ("ipa-getkeytab", "echo key > /etc/krb5.keytab"),
+    (
+        "ipa-client-install",
+        r#"mkdir -p /etc/ipa
+cp /run/state/default.conf /etc/ipa/default.conf
+cp /run/state/ca.crt /etc/ipa/ca.crt"#,
+    ),
+    (
+        "ipa",
+        r#"verb=$1; shift
+for word; do case $word in --hosts=*) host=${word#--hosts=} ;; --*) ;; *) name=$word ;; esac; done
+entry=/run/state/$(echo "$name" | tr / _)
+case $verb in
+host-show) test -e "$entry" || { echo "ipa: ERROR: $name: host not found" >&2; exit 2; } ;;
+host-add) touch "$entry" ;;
+service-show)
+    test -e "$entry" || { echo "ipa: ERROR: $name@EXAMPLE.COM: service not found" >&2; exit 2; }
+    cat "$entry" ;;
+service-add) test -e "/run/state/${name#HTTP/}" && echo "  managedby: fqdn=${name#HTTP/},cn=computers,cn=accounts,dc=example,dc=com" > "$entry" ;;
+service-add-host) echo "  managedby: fqdn=$host,cn=computers,cn=accounts,dc=example,dc=com" >> "$entry" ;;
+*) exit 1 ;;
+esac"#,
+    ),
+];
+
+/// The machine and the device.
+pub struct Desk {
+    pub device: Simulator,
+    pub ca: Issued,
+    folder: TempDir,
+}
+
+/// A firewall with one profile, an administrator with the four rights, and the authority.
+pub fn settings(ca: &Issued) -> Settings {
+    let administrator = Administrator::with_rights(USER, PASSWORD, Rights::DEPLOYMENT);
+    let mut settings = Settings::default().with_key(administrator, KEY);
+    settings.profiles = vec![Profile::unbound(PORTAL)];
+    settings.certificates = vec![PreloadedCertificate {
+        name: "ipa-root".to_owned(),
+        certificate: ca.certificate_pem(),
+        key: None,
+        vsys: None,
+    }];
+    settings
+}
+
+impl Desk {
+    /// All as it should be.
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// The same with another device.
+    pub fn with(adjust: impl FnOnce(&mut Settings)) -> Self {
+        let ca = pki::root("Example CA", KeyKind::P256);
+        let mut settings = settings(&ca);
+        adjust(&mut settings);
+        Self::of(Simulator::start(settings).unwrap(), ca)
+    }
+
+    pub fn of(device: Simulator, ca: Issued) -> Self {
+        let desk = Self { device, ca, folder: TempDir::new().unwrap() };
+        for part in [
+            "etc/ipa",
+            "etc/ssl/certs",
+            "etc/ssl/private",
+            "run/systemd/system",
+            "run/state",
+            "run/mount",
+            "bin",
+        ] {
+            fs::create_dir_all(desk.path(part)).unwrap();
+        }
+        for part in ["lib/pan_getcert", "log"] {
+            fs::create_dir_all(desk.path(part)).unwrap();
+        }
+        for (name, text) in SCRIPTS {
+            desk.write(&format!("bin/{name}"), &format!("#!/bin/sh\n{text}\n"), 0o755);
+        }
+        let conf = format!(
+            "[global]\nbasedn = dc=example,dc=com\nrealm = EXAMPLE.COM\nserver = ipa.example.com\nhost = {HOST}\n"
+        );
+        for file in ["etc/ipa/default.conf", "run/state/default.conf"] {
+            desk.write(file, &conf, 0o644);
+        }
+        for file in ["etc/ipa/ca.crt", "run/state/ca.crt"] {
+            desk.write(file, &desk.ca.certificate_pem(), 0o644);
+        }
+        for file in ["passwd", "group"] {
+            fs::copy(format!("/etc/{file}"), desk.path(&format!("etc/{file}"))).unwrap();
+        }
+        // Names are looked up in the file only, so that one that is not there is not waited for.
+        desk.write("etc/nsswitch.conf", "hosts: files\n", 0o644);
+        desk.write("etc/hosts", "127.0.0.1 localhost fw1.example.com\n", 0o644);
+        desk.write("etc/krb5.keytab", "key", 0o600);
+        desk.write("run/state/certmonger", "", 0o644);
+        desk.write(
+            "run/state/HTTP_gp.example.com",
+            &format!("  managedby: fqdn={HOST},cn=computers\n"),
+            0o644,
+        );
+        desk.write("run/state/gp.example.com", "", 0o644);
+        let wants = "etc/systemd/system/paths.target.wants";
+        fs::create_dir_all(desk.path(wants)).unwrap();
+        desk.write(&format!("{wants}/pan_certctl-retry.path"), "", 0o644);
+        desk.key_file(KEY);
+        desk.pin(&desk.device.certificate_fingerprint());
+        desk
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str, mode: u32) {
+        fs::write(self.path(name), text).unwrap();
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    pub fn remove(&self, name: &str) {
+        fs::remove_file(self.path(name)).unwrap();
+    }
+
+    /// A key file with the administrator's name.
+    pub fn key_file(&self, key: &str) {
+        let text = format!("api_key={key}\nhostname=fw1.example.com\napi_username={USER}\n");
+        self.write("etc/ipa/.panrc", &text, 0o600);
+    }
+
+    /// What the device was known by.
+    pub fn pin(&self, sha256: &str) {
+        self.write("lib/pan_getcert/known_devices", &format!("{} {sha256}\n", self.target()), 0o600);
+    }
+
+    pub fn target(&self) -> String {
+        format!("fw1.example.com:{}", self.device.address().port())
+    }
+
+    /// A command of this machine.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut script = "mount --make-rprivate /".to_owned();
+        for (own, real) in FOLDERS {
+            script.push_str(&format!(" && mount --bind '{}' {real}", self.path(own).display()));
+        }
+        script.push_str(" && exec \"$@\"");
+        let mut command = Command::new("timeout");
+        command.args(["60", "unshare", "--mount"]);
+        if !rustix_is_root() {
+            command.arg("--map-root-user");
+        }
+        command.args(["sh", "-c", &script, "sh"]).args(words);
+        let programs = Path::new(env!("CARGO_BIN_EXE_pan_certctl")).parent().unwrap();
+        let path =
+            format!("{}:{}:/usr/bin:/bin:/usr/sbin:/sbin", programs.display(), self.path("bin").display());
+        command.env_clear().env("PATH", path).env("TZ", "UTC").stdin(Stdio::null());
+        command
+    }
+
+    /// `pan_certctl check` of all there is for one certificate.
+    pub fn check(&self, arguments: &[&str]) -> Found {
+        let log = self.path("log/log");
+        let mut words = vec!["pan_certctl", "check", "--json", "--log-file", log.to_str().unwrap()];
+        words.extend(["-c", NAME]);
+        words.extend_from_slice(arguments);
+        let ended = Ended::of(&mut self.command(&words));
+        let told: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:#?}"));
+        assert_eq!(told["exit"].as_i64().map(|code| code as i32), ended.code, "{ended:#?}");
+        Found { told, code: ended.code.unwrap() }
+    }
+
+    /// The usual one.
+    pub fn usual(&self) -> Found {
+        self.check(&["-p", PORTAL, &self.target()])
+    }
+
+    /// Types a command as it was printed; the password, or a yes, where it is asked for.
+    pub fn type_in(&self, command: &str) -> Ended {
+        let answer = if command.contains(" pin ") { "yes" } else { PASSWORD };
+        let ended = Ended::of(&mut self.command(&["sh", "-c", &format!("echo {answer} | {command}")]));
+        assert_eq!(ended.code, Some(0), "{command}: {ended:#?}");
+        ended
+    }
+
+    /// A picture of all that could be changed.
+    pub fn picture(&self) -> BTreeSet<String> {
+        let mut find = Command::new("find");
+        find.arg(self.folder.path()).args(["-printf", "%p %m %s %T@ %l\n"]);
+        let listed = String::from_utf8(find.output().unwrap().stdout).unwrap();
+        listed.lines().map(str::to_owned).collect()
+    }
+
+    #[track_caller]
+    pub fn looks_like(&self, before: &BTreeSet<String>) {
+        let changed: Vec<String> = self.picture().symmetric_difference(before).cloned().collect();
+        assert_eq!(changed, Vec::<String>::new(), "looking has changed something");
+    }
+}
+
+fn rustix_is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
+}
+
+/// What a check told.
+#[derive(Debug)]
+pub struct Found {
+    pub told: Value,
+    pub code: i32,
+}
+
+impl Found {
+    fn findings(&self) -> Vec<&Value> {
+        let sections = self.told["checked"].as_array().unwrap();
+        sections.iter().flat_map(|section| section["findings"].as_array().unwrap()).collect()
+    }
+
+    /// The findings that are not ok, as `verdict check: text`.
+    pub fn troubles(&self) -> Vec<String> {
+        let odd = self.findings().into_iter().filter(|finding| finding["verdict"] != "ok");
+        odd.map(|finding| {
+            let word = |name: &str| finding[name].as_str().unwrap().to_owned();
+            format!("{} {}: {}", word("verdict"), word("check"), word("text"))
+        })
+        .collect()
+    }
+
+    /// What is to be typed or done, of one kind: `run`, `do`, `template`.
+    pub fn fixes(&self, kind: &str) -> Vec<String> {
+        let all = self.findings().into_iter().flat_map(|finding| finding["fixes"].as_array().unwrap());
+        all.filter_map(|fix| fix[kind].as_str().map(str::to_owned)).collect()
+    }
+}

@@ -1,0 +1,301 @@
+//! Mistakes, one at a time: each is found, nothing else is, and nothing is changed by looking. Where a command is
+//! printed, it is typed exactly so, and mends it.
+
+use panos_sim::{Administrator, Profile, Rights, Settings, Simulator};
+
+use crate::common::pki::{self, KeyKind};
+use crate::desk::{Desk, Found, KEY, PASSWORD, PORTAL, USER, settings};
+
+/// What is expected of a mistake.
+struct Expected<'a> {
+    /// The exit code.
+    code: i32,
+    /// The beginning of the one finding that is not ok.
+    trouble: &'a str,
+    /// What it is about, in its text.
+    about: &'a str,
+    /// A part of each command that mends it.
+    run: &'a [&'a str],
+    /// A part of what somebody is told to do.
+    advice: &'a str,
+}
+
+/// Looks, and compares; types what was printed, and looks again.
+#[track_caller]
+fn is_found(desk: &Desk, arguments: &[&str], expected: &Expected<'_>) {
+    let before = desk.picture();
+    let found = desk.check(arguments);
+    desk.looks_like(&before);
+    let troubles = found.troubles();
+    assert_eq!(troubles.len(), 1, "{found:#?}");
+    assert!(troubles[0].starts_with(expected.trouble), "{troubles:?}");
+    assert!(troubles[0].contains(expected.about), "{troubles:?}");
+    assert_eq!(found.code, expected.code, "{found:#?}");
+    let run = found.fixes("run");
+    assert_eq!(run.len(), expected.run.len(), "{found:#?}");
+    for (command, part) in run.iter().zip(expected.run) {
+        assert!(command.contains(part), "{command}");
+    }
+    assert!(found.fixes("do").join(" ").contains(expected.advice), "{found:#?}");
+    if run.is_empty() {
+        return;
+    }
+    for command in &run {
+        desk.type_in(command);
+    }
+    is_well(&desk.check(arguments));
+}
+
+#[track_caller]
+fn is_well(found: &Found) {
+    assert_eq!((found.troubles(), found.code), (Vec::new(), 0), "{found:#?}");
+}
+
+fn of_machine(trouble: &'static str, code: i32, run: &'static [&'static str]) -> Expected<'static> {
+    Expected { code, trouble, about: "", run, advice: "" }
+}
+
+fn of_device(
+    trouble: &'static str,
+    code: i32,
+    about: &'static str,
+    advice: &'static str,
+) -> Expected<'static> {
+    Expected { code, trouble, about, run: &[], advice }
+}
+
+#[test]
+fn nothing_is_found_where_all_is_well() {
+    let desk = Desk::new();
+    let before = desk.picture();
+    is_well(&desk.usual());
+    desk.looks_like(&before);
+    assert!(
+        desk.device
+            .requests()
+            .iter()
+            .all(|request| !matches!(request.r#type.as_deref(), Some("commit" | "import")))
+    );
+}
+
+/// The usual arguments on a machine that somebody has spoilt.
+#[track_caller]
+fn spoilt(spoil: impl FnOnce(&Desk), expected: &Expected<'_>) {
+    let desk = Desk::new();
+    spoil(&desk);
+    let target = desk.target();
+    is_found(&desk, &["-p", PORTAL, &target], expected);
+}
+
+/// The usual arguments for another device.
+#[track_caller]
+fn other(adjust: impl FnOnce(&mut Settings), expected: &Expected<'_>) {
+    let desk = Desk::with(adjust);
+    let target = desk.target();
+    is_found(&desk, &["-p", PORTAL, &target], expected);
+}
+
+#[test]
+fn the_key_files_mode() {
+    let spoil = |desk: &Desk| {
+        let text = std::fs::read_to_string(desk.path("etc/ipa/.panrc")).unwrap();
+        desk.write("etc/ipa/.panrc", &text, 0o644);
+    };
+    spoilt(spoil, &of_machine("failed key file:", 5, &["chmod 600 /etc/ipa/.panrc"]));
+}
+
+#[test]
+fn a_wrong_key() {
+    let command = &["pan_certctl keygen fw1.example.com"];
+    spoilt(|desk| desk.key_file("LUFRPT1-another=="), &of_machine("failed key:", 17, command));
+}
+
+#[test]
+fn a_missing_right() {
+    let takers: [(&str, fn(&mut Rights)); 4] = [
+        ("Configuration", |rights| rights.config = false),
+        ("Operational Requests", |rights| rights.op = false),
+        ("Commit", |rights| rights.commit = false),
+        ("Import", |rights| rights.import = false),
+    ];
+    for (name, take) in takers {
+        let mut rights = Rights::DEPLOYMENT;
+        take(&mut rights);
+        let desk = Desk::with(|settings| {
+            *settings = settings.clone().with_key(Administrator::with_rights(USER, PASSWORD, rights), KEY);
+        });
+        let found = desk.usual();
+        let failed: Vec<String> =
+            found.troubles().into_iter().filter(|trouble| trouble.starts_with("failed")).collect();
+        assert_eq!(failed, [format!("failed rights: the XML API right '{name}' is missing")], "{found:#?}");
+        assert_eq!(found.code, 17);
+        assert!(found.fixes("do").iter().any(|fix| fix.contains(&format!("Enable '{name}'"))), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_misspelt_profile() {
+    let desk = Desk::new();
+    let target = desk.target();
+    is_found(
+        &desk,
+        &["-p", "GP prtal", &target],
+        &of_device("failed profiles:", 13, "'GP portal'", "Correct -p"),
+    );
+}
+
+#[test]
+fn a_profile_of_a_virtual_system() {
+    let adjust = |settings: &mut Settings| {
+        settings.profiles = vec![Profile { vsys: Some("vsys1".into()), ..Profile::unbound(PORTAL) }];
+    };
+    other(
+        adjust,
+        &of_device("failed profiles:", 13, PORTAL, "'GP portal' is in vsys1: name that place with --vsys"),
+    );
+    let desk = Desk::with(adjust);
+    is_well(&desk.check(&["-p", PORTAL, "--vsys", "vsys1", &desk.target()]));
+}
+
+#[test]
+fn a_host_that_is_not_enrolled() {
+    let run = &["ipa-client-install"];
+    spoilt(|desk| desk.remove("etc/ipa/default.conf"), &of_machine("failed enrolment:", 5, run));
+}
+
+#[test]
+fn no_keytab() {
+    let run = &["kinit admin", "ipa-getkeytab -s ipa.example.com -p host/certs.example.com@EXAMPLE.COM"];
+    spoilt(|desk| desk.remove("etc/krb5.keytab"), &of_machine("failed keytab:", 5, run));
+}
+
+#[test]
+fn a_stopped_certmonger() {
+    let run = &["systemctl enable --now certmonger"];
+    spoilt(|desk| desk.remove("run/state/certmonger"), &of_machine("failed certmonger:", 10, run));
+}
+
+#[test]
+fn a_missing_service_principal() {
+    let run = &["kinit admin", "ipa service-add HTTP/gp.example.com --force", "ipa service-add-host"];
+    let spoil = |desk: &Desk| desk.remove("run/state/HTTP_gp.example.com");
+    spoilt(spoil, &of_machine("failed service principal:", 10, run));
+    let run =
+        &["kinit admin", "ipa host-add gp.example.com --force", "ipa service-add", "ipa service-add-host"];
+    let spoil = |desk: &Desk| {
+        desk.remove("run/state/HTTP_gp.example.com");
+        desk.remove("run/state/gp.example.com");
+    };
+    spoilt(spoil, &of_machine("failed service principal:", 10, run));
+}
+
+#[test]
+fn a_service_that_another_host_manages() {
+    let run = &["kinit admin", "ipa service-add-host HTTP/gp.example.com --hosts=certs.example.com"];
+    let spoil = |desk: &Desk| {
+        desk.write("run/state/HTTP_gp.example.com", "  managedby: fqdn=www.example.com,cn=x\n", 0o644)
+    };
+    let expected =
+        Expected { about: "managed by www.example.com", ..of_machine("failed service principal:", 10, run) };
+    spoilt(spoil, &expected);
+}
+
+#[test]
+fn a_wrong_port() {
+    let desk = Desk::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let target = format!("fw1.example.com:{free}");
+    let expected = of_device("failed address:", 4, "Connection refused", "Check the port");
+    is_found(&desk, &["-p", PORTAL, &target], &expected);
+}
+
+#[test]
+fn a_name_that_does_not_resolve() {
+    let expected = of_device("failed address:", 4, "fw7.example.com has no address", "/etc/hosts");
+    is_found(&Desk::new(), &["-p", PORTAL, "fw7.example.com"], &expected);
+}
+
+#[test]
+fn an_untrusted_device() {
+    let run = &["pan_certctl pin fw1.example.com"];
+    let expected =
+        Expected { about: "self-signed", advice: "--ca-file", ..of_machine("failed identity:", 16, run) };
+    spoilt(|desk| desk.remove("lib/pan_getcert/known_devices"), &expected);
+}
+
+#[test]
+fn the_pin_of_yesterday() {
+    let run = &["pan_certctl pin fw1.example.com"];
+    let expected = Expected { about: "pinned is AB:AB", ..of_machine("failed identity:", 16, run) };
+    spoilt(|desk| desk.pin(&"ab".repeat(32)), &expected);
+}
+
+#[test]
+fn a_name_that_is_too_long_for_panorama() {
+    let desk = Desk::with(|settings| settings.model = "M-200".into());
+    let target = desk.target();
+    let long = "gateway-of-the-global-protect-vpn";
+    let expected = of_device("failed object name:", 1, "33 characters, this device takes 31", "-n");
+    is_found(&desk, &["-p", PORTAL, "-n", long, &target], &expected);
+    is_well(&desk.check(&["-p", PORTAL, "-n", long, "--suffix", "serial", &target]));
+}
+
+#[test]
+fn a_passive_member_of_a_pair() {
+    let ca = pki::root("Example CA", KeyKind::P256);
+    let first = settings(&ca);
+    let second = Settings { listen: "127.0.0.2:0".parse().unwrap(), ..first.clone() };
+    let (active, passive) = Simulator::pair(second, first).unwrap();
+    let desk = Desk::of(passive, ca);
+    let target = desk.target();
+    // The peer, by the address that it tells, is not to be reached from here.
+    let expected = of_device("failed high availability:", 19, "passive", "--ha-peer");
+    is_found(&desk, &["-p", PORTAL, &target], &expected);
+    drop(active);
+}
+
+#[test]
+fn a_clock_that_is_off_by_a_day() {
+    for seconds in [86_460, -86_460] {
+        let expected = of_device("failed clock:", 10, "1 day", "NTP");
+        other(|settings| settings.clock_ahead = seconds, &expected);
+    }
+}
+
+#[test]
+fn a_device_without_the_authority() {
+    let expected = of_device("warning authority:", 0, "/etc/ipa/ca.crt", "Import /etc/ipa/ca.crt");
+    other(|settings| settings.certificates.clear(), &expected);
+}
+
+#[test]
+fn a_worker_that_is_not_enabled() {
+    let spoil = |desk: &Desk| desk.remove("etc/systemd/system/paths.target.wants/pan_certctl-retry.path");
+    let run =
+        &["systemctl enable --now pan_certctl-retry.timer pan_certctl-retry.path pan_certctl-verify.timer"];
+    spoilt(spoil, &of_machine("warning worker:", 0, run));
+}
+
+#[test]
+fn a_state_folder_that_others_can_write() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let spoil = |desk: &Desk| {
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(desk.path("lib/pan_getcert"), open).unwrap();
+    };
+    spoilt(spoil, &of_machine("failed state folder:", 1, &["chmod 700 /var/lib/pan_getcert"]));
+}
+
+#[test]
+fn a_key_that_will_end_and_a_role_that_may_do_anything() {
+    let desk = Desk::with(|settings| {
+        settings.api_key_lifetime = Some(std::time::Duration::from_secs(30 * 86_400));
+        *settings = settings.clone().with_key(Administrator::superuser(USER, PASSWORD), KEY);
+    });
+    let found = desk.usual();
+    assert_eq!(found.code, 0, "{found:#?}");
+    let troubles = found.troubles();
+    assert_eq!(troubles.len(), 2, "{found:#?}");
+    assert!(troubles[0].starts_with("warning rights: the role is 'superuser'"), "{troubles:?}");
+    assert!(troubles[1].contains("expire 30 days after"), "{troubles:?}");
+}
