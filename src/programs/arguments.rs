@@ -129,9 +129,8 @@ impl BadArguments {
             Self::Files(_) => Exit::Certificate,
             Self::Key(_) => Exit::Key,
             Self::Begin(failure) => failure.exit(),
-            Self::Name(_) | Self::Pin(_) | Self::Config(_) | Self::KnownDevices(_) | Self::Other(_) => {
-                Exit::Usage
-            }
+            Self::Config(error) => error.exit(),
+            Self::Name(_) | Self::Pin(_) | Self::KnownDevices(_) | Self::Other(_) => Exit::Usage,
         }
     }
 }
@@ -142,6 +141,7 @@ impl BadArguments {
     pub fn advice(&self) -> Option<String> {
         match self {
             Self::Files(error) => error.advice(),
+            Self::Config(error) => error.advice(),
             Self::Key(error) => error.advice(),
             Self::KnownDevices(error) => error.advice(),
             Self::Begin(failure) => failure.advice(),
