@@ -5,6 +5,7 @@ mod place;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -12,6 +13,7 @@ use toml::Spanned;
 
 use self::checks::{Fault, Part};
 use self::place::{Document, explain, line_of};
+use super::delegation::Delegated;
 use super::incident::Teller;
 use super::options::DeviceOptions;
 use crate::error::Exit;
@@ -39,6 +41,9 @@ struct File {
     /// What becomes of a device that does not run any more what it did.
     #[serde(default)]
     drift: Drift,
+    /// What certificate managers may ask for.
+    #[serde(default)]
+    delegated: Delegated,
 }
 
 /// Some minutes: a device that is rebooted is no news.
@@ -65,6 +70,9 @@ pub struct Config {
     listed: Vec<Address>,
     teller: Teller,
     drift: Drift,
+    delegated: Delegated,
+    /// Whose file it is, where there is one.
+    owner: Option<u32>,
 }
 
 /// A configuration file that can't be used.
@@ -134,7 +142,8 @@ impl Config {
         let (file, metadata) = files::open(path).map_err(Problem::Unreadable)?;
         files::only_ours(&metadata).map_err(Problem::Foreign)?;
         let contents = files::read(file, &metadata, LIMIT).map_err(Problem::Unreadable)?;
-        Self::parse(std::str::from_utf8(&contents).map_err(|_| Problem::NotText)?)
+        let config = Self::parse(std::str::from_utf8(&contents).map_err(|_| Problem::NotText)?)?;
+        Ok(Self { owner: Some(metadata.uid()), ..config })
     }
 
     fn parse(text: &str) -> Result<Self, Problem> {
@@ -145,6 +154,7 @@ impl Config {
         let mut config = Self {
             teller: Teller { command: file.on_failure, patience: file.tell_after.get() },
             drift: file.drift,
+            delegated: file.delegated,
             ..Self::default()
         };
         let mut lines: BTreeMap<Address, usize> = BTreeMap::new();
@@ -161,12 +171,31 @@ impl Config {
             config.devices.insert(address, options);
         }
         checks::command(&config.teller.command).map_err(|fault| document.fault(&[], fault))?;
+        checks::delegated(&config.delegated).map_err(|fault| document.fault(&["delegated"], fault))?;
         Ok(config)
     }
 
     /// The devices that the file lists, in its order.
     pub fn devices(&self) -> impl Iterator<Item = &Address> {
         self.listed.iter()
+    }
+
+    /// Whether the file lists a device.
+    #[must_use]
+    pub fn lists(&self, device: &Address) -> bool {
+        self.devices.contains_key(device)
+    }
+
+    /// What certificate managers may ask for.
+    #[must_use]
+    pub fn delegated(&self) -> &Delegated {
+        &self.delegated
+    }
+
+    /// The user id of the file's owner; nothing where there is no file.
+    #[must_use]
+    pub fn owner(&self) -> Option<u32> {
+        self.owner
     }
 
     /// Whom to tell of failures that last.

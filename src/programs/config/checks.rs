@@ -1,13 +1,15 @@
 //! Which values of one device's settings can't be used, and which contradict each other.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
 
 use crate::error::Exit;
 use crate::fingerprint::Fingerprint;
-use crate::install::names::ProfileName;
-use crate::panos::address::Address;
+use crate::install::names::{ObjectName, ProfileName};
+use crate::panos::address::{Address, check_dns_name};
 use crate::panos::xpath::VsysName;
+use crate::programs::delegation::Delegated;
 use crate::programs::options::{DeviceOptions, FormatOption};
 
 /// What is wrong, and with which key.
@@ -116,6 +118,35 @@ pub(super) fn command(words: &[String]) -> Result<(), Fault> {
         Some(program) if program.contains('/') => absolute("on_failure", Part::Item(0), Path::new(program)),
         _ => Ok(()),
     }
+}
+
+/// Checks what is delegated.
+///
+/// # Errors
+/// A name that nothing can have.
+pub(super) fn delegated(delegated: &Delegated) -> Result<(), Fault> {
+    each("common-names", &delegated.common_names, |pattern| {
+        let name = pattern.strip_prefix("*.").unwrap_or(pattern);
+        let is_address = name == pattern && name.parse::<IpAddr>().is_ok();
+        if is_address { Ok(()) } else { check_dns_name(name).map_err(|why| format!("'{pattern}': {why}")) }
+    })?;
+    each("cert-names", &delegated.cert_names, valid::<ObjectName>)?;
+    each("profiles", &delegated.profiles, valid::<ProfileName>)
+}
+
+fn each(
+    key: &'static str,
+    items: &Option<Vec<String>>,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Result<(), Fault> {
+    for (index, item) in items.iter().flatten().enumerate() {
+        check(item).map_err(|what| Fault { of: Part::Item(index), ..Fault::value(key, what) })?;
+    }
+    Ok(())
+}
+
+fn valid<T: FromStr<Err: ToString>>(text: &str) -> Result<(), String> {
+    text.parse::<T>().map(drop).map_err(|error| error.to_string())
 }
 
 fn parsed<T: FromStr<Err: ToString>>(key: &'static str, text: Option<&str>) -> Result<Option<T>, Fault> {
