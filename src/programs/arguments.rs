@@ -8,7 +8,7 @@ use clap::{Args, Parser};
 use tokio::runtime::{Builder, Runtime};
 
 use super::config::ConfigError;
-use super::report;
+use super::{delegation, report};
 use crate::certificate::BundleError;
 use crate::error::{Exit, TABLE};
 use crate::fingerprint::BadFingerprint;
@@ -46,6 +46,10 @@ pub struct CertificateArguments {
     /// Talk to a certmonger on the session bus
     #[arg(long)]
     pub session_bus: bool,
+
+    /// Refuse whatever a certificate manager may not ask for: for sudo rules, as the first word
+    #[arg(long)]
+    pub delegated: bool,
 }
 
 /// Where a program keeps and finds things.
@@ -113,6 +117,9 @@ pub enum BadArguments {
     /// What is asked for can't even be recorded.
     #[error(transparent)]
     Begin(#[from] Box<Failure>),
+    /// More than is delegated to whoever asks.
+    #[error("--delegated: {0}")]
+    NotDelegated(String),
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -129,7 +136,8 @@ impl BadArguments {
             Self::Files(_) => Exit::Certificate,
             Self::Key(_) => Exit::Key,
             Self::Begin(failure) => failure.exit(),
-            Self::Name(_) | Self::Pin(_) | Self::Config(_) | Self::KnownDevices(_) | Self::Other(_) => {
+            Self::Config(error) => error.exit(),
+            Self::Name(_) | Self::Pin(_) | Self::NotDelegated(_) | Self::KnownDevices(_) | Self::Other(_) => {
                 Exit::Usage
             }
         }
@@ -142,9 +150,13 @@ impl BadArguments {
     pub fn advice(&self) -> Option<String> {
         match self {
             Self::Files(error) => error.advice(),
+            Self::Config(error) => error.advice(),
             Self::Key(error) => error.advice(),
             Self::KnownDevices(error) => error.advice(),
             Self::Begin(failure) => failure.advice(),
+            Self::NotDelegated(_) => Some(
+                "An administrator of this machine can do it, or delegate it: docs/delegation.md".to_owned(),
+            ),
             _ => None,
         }
     }
@@ -158,21 +170,30 @@ pub fn exit_code_help() -> String {
     format!("Exit codes:\n{}", rows.join("\n"))
 }
 
-/// Reads a command line; help and version go to standard output, a usage error to standard error.
+/// Reads a command line; help and version go to standard output, a usage error to standard error. What is more than
+/// was delegated is refused here, before anything is done.
 ///
 /// # Errors
 /// The code to exit with.
 pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
     let words: Vec<OsString> = words.into_iter().collect();
-    T::try_parse_from(&words).map_err(|error| {
+    let mut command = T::command();
+    let read = command.try_get_matches_from_mut(&words).and_then(|matches| {
+        let arguments = T::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        Ok((matches, arguments))
+    });
+    let (matches, arguments) = read.map_err(|error| {
         // clap repeats words as they are, and they might steer the terminal: they are read again, escaped.
         let shown = words.iter().map(|word| harmless(&word.to_string_lossy()));
         let error = if error.use_stderr() { T::try_parse_from(shown).err().unwrap_or(error) } else { error };
         let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
         // A closed pipe is no reason to fail.
         let _ = error.print();
-        exit.into()
-    })
+        ExitCode::from(exit)
+    })?;
+    let checked = delegation::check_options(&command, &matches);
+    checked.map_err(|error| refuse(command.get_name(), &error))?;
+    Ok(arguments)
 }
 
 /// A program that reads its words, does its work, and ends with a code.
