@@ -24,11 +24,9 @@ STAGE = $(TARGET)/release/package
 
 .PHONY: all manual install demo test lint year bench dependencies stage deb rpm packages-test clean
 
-all:
-	$(CARGO) build --release -p pan_getcert -p manual
-	@$(MAKE) --no-print-directory manual
+all: manual
 
-# One build with the programs, so that what they depend on is built once.
+# Built together with the programs, so that what both rest on is built once.
 manual:
 	$(CARGO) build --release -p pan_getcert -p manual
 	rm -rf $(TARGET)/manual
