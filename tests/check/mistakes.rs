@@ -170,6 +170,12 @@ fn no_keytab() {
 }
 
 #[test]
+fn a_keytab_that_others_can_read() {
+    let spoil = |desk: &Desk| desk.write("etc/krb5.keytab", "key", 0o644);
+    spoilt(spoil, &of_machine("failed keytab:", 5, &["chmod 600 /etc/krb5.keytab"]));
+}
+
+#[test]
 fn a_stopped_certmonger() {
     let run = &["systemctl enable --now certmonger"];
     spoilt(|desk| desk.remove("run/state/certmonger"), &of_machine("failed certmonger:", 10, run));

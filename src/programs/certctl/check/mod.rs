@@ -103,7 +103,7 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, B
     let subjects: Vec<Subject> = devices.iter().map(subject).collect::<Result<_, _>>()?;
     let common_name = named.as_ref().map(|named| &named.common_name);
     let sections = match subjects.as_slice() {
-        [] => vec![Section::machine(vec![configuration_file(place)])],
+        [] => vec![Section::machine(vec![configuration_file(place), listed(&config)])],
         subjects => arguments::event_loop()?.block_on(examine(arguments, place, common_name, subjects)),
     };
     let each: Vec<Exit> = sections.iter().map(Section::exit).collect();
@@ -150,6 +150,13 @@ fn configuration_file(place: &PlaceArguments) -> Finding {
     let path = place.config.clone().unwrap_or_else(|| config::DEFAULT.into());
     let there = if path.exists() { "is valid" } else { "is not there, and need not be" };
     Finding::ok("configuration", format!("{} {there}", path.display()))
+}
+
+/// Which devices the configuration file has settings for.
+fn listed(config: &Config) -> Finding {
+    let names: Vec<String> = config.devices().map(Address::to_string).collect();
+    let text = if names.is_empty() { "none is listed".to_owned() } else { names.join(", ") };
+    Finding::ok("devices", text)
 }
 
 impl CheckArguments {
