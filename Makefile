@@ -38,6 +38,7 @@ install:
 	install -D -m 644 logrotate/pan_getcert $(DESTDIR)/etc/logrotate.d/pan_getcert
 	install -D -m 644 -t $(SYSTEMD) $(UNITS:%=systemd/%)
 	sed -i 's|/usr/bin/|$(PREFIX)/bin/|' $(UNITS:%=$(SYSTEMD)/%)
+	@test -z '$(MANUAL)' || test -d '$(MANUAL)/man' || { echo '$(MANUAL) is missing: make manual, or MANUAL= to do without' >&2; exit 1; }
 	$(if $(MANUAL),set -e; for below in $(SHARED); do install -D -m 644 -t $(SHARE)/$$below $(MANUAL)/$$below/*; done)
 
 # What building and testing need from the distribution; says what it installs, and does nothing where all is there.
@@ -51,11 +52,15 @@ stage: all
 	gzip -9n $(STAGE)/usr/share/man/man8/*
 	gzip -9nc CHANGELOG.md > $(STAGE)/changelog.gz
 
-deb: stage
+deb:
+	@scripts/install-dependencies deb
+	@$(MAKE) --no-print-directory stage
 	@scripts/install-cargo-tool cargo-deb $(CARGO_DEB) $(TOOLS)
 	PATH=$(TOOLS)/bin:$$PATH $(CARGO) deb --no-build
 
-rpm: stage
+rpm:
+	@scripts/install-dependencies rpm
+	@$(MAKE) --no-print-directory stage
 	@scripts/install-cargo-tool cargo-generate-rpm $(CARGO_GENERATE_RPM) $(TOOLS)
 	PATH=$(TOOLS)/bin:$$PATH $(CARGO) generate-rpm
 

@@ -40,7 +40,7 @@ pub(crate) const PAGES: [Page; 7] = [
             ),
             (
                 "Have it issued again, with a new key:",
-                "pan_getcert -c gp.example.com -p 'GP portal' --rekey fw1.example.com",
+                "pan_getcert -c gp.example.com -p 'GP portal' --rekey \\\n    fw1.example.com",
             ),
         ],
         see_also: &["pan_instcert(8)", "pan_certctl(8)", "getcert-list(1)", "certmonger(8)"],
@@ -58,11 +58,11 @@ pub(crate) const PAGES: [Page; 7] = [
         examples: &[
             (
                 "See what would be done:",
-                "pan_instcert -c gp.example.com -p 'GP portal' --dry-run fw1.example.com",
+                "pan_instcert -c gp.example.com -p 'GP portal' --dry-run \\\n    fw1.example.com",
             ),
             (
                 "Install what another client than certmonger obtained, from its live folder:",
-                "pan_instcert -b -c vpn.example.com -C /etc/letsencrypt/live/vpn.example.com \\\n    -K /etc/letsencrypt/live/vpn.example.com fw1.example.com",
+                "pan_instcert -b -c vpn.example.com \\\n    -C /etc/letsencrypt/live/vpn.example.com \\\n    -K /etc/letsencrypt/live/vpn.example.com \\\n    fw1.example.com",
             ),
             (
                 "Make an object of its own for each certificate, and delete those that are older than the last two:",
