@@ -21,6 +21,7 @@ use super::wishes::{self, Named};
 use crate::certificate::{BundleError, Role};
 use crate::error::Exit;
 use crate::host::certmonger::{Getcert, GetcertError, NewRequest, Tracked, post_save_command};
+use crate::host::child;
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::worker;
 use crate::install::names::{ObjectName, ProfileName};
@@ -277,7 +278,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<()
         }
         Asked::Updated => {
             let installing = Instant::now();
-            install_now(request).await?;
+            install_now(request, arguments.certificate.session_bus).await?;
             let standings = match request.queued {
                 true => following.to_the_end(None).await?,
                 false => following.standings()?,
@@ -371,14 +372,17 @@ fn new_request(request: &Request) -> NewRequest {
 }
 
 /// certmonger runs the post-save command only after an issue: here we do it ourselves.
-async fn install_now(request: &Request) -> Result<(), Trouble> {
+async fn install_now(request: &Request, session_bus: bool) -> Result<(), Trouble> {
     let mut words = vec![request.installer.clone().into_os_string()];
     if request.through_sudo {
         words.insert(0, "sudo".into());
     }
     words.extend(request.installer_arguments.iter().map(Into::into));
     let mut words = words.into_iter();
-    let mut command = tokio::process::Command::new(words.next().unwrap_or_default());
+    let mut command = child::command(words.next().unwrap_or_default());
+    // Who asked stands in the record.
+    child::keep(&mut command, &["SUDO_USER"]);
+    child::keep_bus(&mut command, session_bus);
     // How it ended, the record tells.
     command.args(words).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().await.map(drop).map_err(Trouble::Installer)
