@@ -3,6 +3,8 @@
 //! The file is opened first and looked at afterwards through the same descriptor, so what was checked
 //! is what is read. Symbolic links are followed: what counts is the file that was opened in the end.
 
+mod settled;
+
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,6 +13,8 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 use secrecy::zeroize::Zeroizing;
+
+pub(crate) use settled::settled;
 
 /// Why a file could not be read.
 #[derive(Debug)]

@@ -10,7 +10,11 @@ mod sandbox;
 
 #[path = "delegation/allowed.rs"]
 mod allowed;
+#[path = "delegation/environment.rs"]
+mod environment;
 #[path = "delegation/hostile.rs"]
 mod hostile;
+#[path = "delegation/paths.rs"]
+mod paths;
 #[path = "delegation/rule.rs"]
 mod rule;

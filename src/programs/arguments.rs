@@ -4,16 +4,18 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser};
+use clap::{ArgMatches, Args, Parser};
 use tokio::runtime::{Builder, Runtime};
 
 use super::config::ConfigError;
 use super::{delegation, report};
 use crate::certificate::BundleError;
 use crate::error::{Exit, TABLE};
+use crate::files;
 use crate::fingerprint::BadFingerprint;
 use crate::host::keyfile::KeyFileError;
 use crate::host::log::{Log, Verbosity};
+use crate::host::surroundings::{self, BadSurroundings};
 use crate::install::Failure;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
@@ -117,6 +119,19 @@ pub enum BadArguments {
     /// What is asked for can't even be recorded.
     #[error(transparent)]
     Begin(#[from] Box<Failure>),
+    /// The environment.
+    #[error(transparent)]
+    Surroundings(#[from] BadSurroundings),
+    /// A path that root can't rely on.
+    #[error("--{option} {}: {problem}", .path.display())]
+    Path {
+        /// The option that names it.
+        option: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// Who has a say in it.
+        problem: String,
+    },
     /// More than is delegated to whoever asks.
     #[error("--delegated: {0}")]
     NotDelegated(String),
@@ -137,9 +152,8 @@ impl BadArguments {
             Self::Key(_) => Exit::Key,
             Self::Begin(failure) => failure.exit(),
             Self::Config(error) => error.exit(),
-            Self::Name(_) | Self::Pin(_) | Self::NotDelegated(_) | Self::KnownDevices(_) | Self::Other(_) => {
-                Exit::Usage
-            }
+            Self::Surroundings(_) | Self::Path { .. } | Self::NotDelegated(_) => Exit::Usage,
+            Self::Name(_) | Self::Pin(_) | Self::KnownDevices(_) | Self::Other(_) => Exit::Usage,
         }
     }
 }
@@ -154,6 +168,10 @@ impl BadArguments {
             Self::Key(error) => error.advice(),
             Self::KnownDevices(error) => error.advice(),
             Self::Begin(failure) => failure.advice(),
+            Self::Surroundings(error) => Some(error.advice()),
+            Self::Path { .. } => {
+                Some("Root needs a place that is root's alone: name another one.".to_owned())
+            }
             Self::NotDelegated(_) => Some(
                 "An administrator of this machine can do it, or delegate it: docs/delegation.md".to_owned(),
             ),
@@ -191,9 +209,27 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
         let _ = error.print();
         ExitCode::from(exit)
     })?;
-    let checked = delegation::check_options(&command, &matches);
+    let checked = delegation::check_options(&command, &matches)
+        .and_then(|()| surroundings::check().map_err(BadArguments::from))
+        .and_then(|()| check_places(&matches));
     checked.map_err(|error| refuse(command.get_name(), &error))?;
     Ok(arguments)
+}
+
+/// Nobody else may decide where root writes.
+fn check_places(matches: &ArgMatches) -> Result<(), BadArguments> {
+    let mut level = matches;
+    // Behind a verb such an option stands with the verb's own.
+    while let Some((_, deeper)) = level.subcommand() {
+        level = deeper;
+    }
+    for (id, option) in [("log_file", "log-file"), ("state_dir", "state-dir")] {
+        if let Ok(Some(path)) = level.try_get_one::<PathBuf>(id) {
+            let bad = |problem: String| BadArguments::Path { option, path: path.clone(), problem };
+            files::settled(path).map_err(|unsettled| bad(unsettled.to_string()))?;
+        }
+    }
+    Ok(())
 }
 
 /// A program that reads its words, does its work, and ends with a code.

@@ -89,6 +89,9 @@ enum Problem {
     Unreadable(Trouble),
     #[error("it is not UTF-8 text")]
     NotText,
+    /// Somebody else decides which file it is.
+    #[error("{0}")]
+    Place(String),
     /// Whoever can change it decides who is trusted, and which program is run.
     #[error("{0}")]
     Foreign(Foreign),
@@ -139,7 +142,8 @@ impl Config {
     }
 
     fn read(path: &Path) -> Result<Self, Problem> {
-        let (file, metadata) = files::open(path).map_err(Problem::Unreadable)?;
+        let place = files::settled(path).map_err(|unsettled| Problem::Place(unsettled.to_string()))?;
+        let (file, metadata) = files::open(&place).map_err(Problem::Unreadable)?;
         files::only_ours(&metadata).map_err(Problem::Foreign)?;
         let contents = files::read(file, &metadata, LIMIT).map_err(Problem::Unreadable)?;
         let config = Self::parse(std::str::from_utf8(&contents).map_err(|_| Problem::NotText)?)?;

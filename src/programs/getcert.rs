@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
 use super::config::Config;
 use super::delegation::Asked as Delegation;
-use super::enrolment::{self, Enrolment, EnrolmentArguments, ProfileKnown};
+use super::enrolment::{Enrolment, EnrolmentArguments};
 use super::follow::{self, Follower, Live, NotIssued};
 use super::installer;
 use super::options::{self, DeviceOptions};
@@ -21,6 +21,8 @@ use super::wishes::{self, Named};
 use crate::certificate::{BundleError, Role};
 use crate::error::Exit;
 use crate::host::certmonger::{Getcert, GetcertError, NewRequest, Tracked, post_save_command};
+use crate::host::child;
+use crate::host::ipa::{self, ProfileKnown};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::worker;
 use crate::install::names::{ObjectName, ProfileName};
@@ -31,8 +33,6 @@ use crate::panos::trust::BadAuthority;
 
 const NAME: &str = "pan_getcert";
 const INSTALLER: &str = "pan_instcert";
-/// Where an enrolled machine keeps what it knows of its IPA domain.
-const IPA_CONFIGURATION: &str = "/etc/ipa/default.conf";
 
 /// Ask FreeIPA for a certificate through certmonger, and have it installed on Palo Alto Networks devices now
 /// and at each renewal.
@@ -86,7 +86,7 @@ struct Request {
 /// What went wrong after the arguments were found good.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
-    #[error("this machine is not an enrolled IPA client: {IPA_CONFIGURATION} is missing")]
+    #[error("this machine is not an enrolled IPA client: {} is missing", ipa::CONFIGURATION)]
     NotEnrolled,
     #[error("IPA has no certificate profile '{0}'")]
     NoSuchProfile(String),
@@ -234,7 +234,7 @@ fn check_log(file: &Path) -> Result<(), BadArguments> {
 
 async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<(), Trouble> {
     check_profile(&request.enrolment).await?;
-    if request.enrolment.ca == "IPA" && !Path::new(IPA_CONFIGURATION).is_file() {
+    if request.enrolment.ca == "IPA" && !Path::new(ipa::CONFIGURATION).is_file() {
         return Err(Trouble::NotEnrolled);
     }
     tell_request(request);
@@ -277,7 +277,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<()
         }
         Asked::Updated => {
             let installing = Instant::now();
-            install_now(request).await?;
+            install_now(request, arguments.certificate.session_bus).await?;
             let standings = match request.queued {
                 true => following.to_the_end(None).await?,
                 false => following.standings()?,
@@ -371,14 +371,17 @@ fn new_request(request: &Request) -> NewRequest {
 }
 
 /// certmonger runs the post-save command only after an issue: here we do it ourselves.
-async fn install_now(request: &Request) -> Result<(), Trouble> {
+async fn install_now(request: &Request, session_bus: bool) -> Result<(), Trouble> {
     let mut words = vec![request.installer.clone().into_os_string()];
     if request.through_sudo {
         words.insert(0, "sudo".into());
     }
     words.extend(request.installer_arguments.iter().map(Into::into));
     let mut words = words.into_iter();
-    let mut command = tokio::process::Command::new(words.next().unwrap_or_default());
+    let mut command = child::command(words.next().unwrap_or_default());
+    // Who asked stands in the record.
+    child::keep(&mut command, &["SUDO_USER"]);
+    child::keep_bus(&mut command, session_bus);
     // How it ended, the record tells.
     command.args(words).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().await.map(drop).map_err(Trouble::Installer)
@@ -429,7 +432,7 @@ fn finished(record: &Record) -> String {
 
 async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
     let (Some(profile), "IPA") = (&enrolment.profile, enrolment.ca.as_str()) else { return Ok(()) };
-    match enrolment::ask_ipa(profile).await {
+    match ipa::certificate_profile(profile).await {
         ProfileKnown::Yes => Ok(()),
         ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),
         ProfileKnown::CantTell(why) => {

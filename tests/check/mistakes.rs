@@ -112,7 +112,8 @@ fn a_wrong_key() {
 
 #[test]
 fn a_missing_right() {
-    let takers: [(&str, fn(&mut Rights)); 4] = [
+    type Take = fn(&mut Rights);
+    let takers: [(&str, Take); 4] = [
         ("Configuration", |rights| rights.config = false),
         ("Operational Requests", |rights| rights.op = false),
         ("Commit", |rights| rights.commit = false),
