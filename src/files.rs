@@ -14,6 +14,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use secrecy::zeroize::Zeroizing;
 
+use settled::handed_over_by;
 pub(crate) use settled::settled;
 
 /// Why a file could not be read.
@@ -132,6 +133,18 @@ pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Trouble> {
     } else {
         "a device"
     }))
+}
+
+/// The same for a file that may be anybody's, as those of a client that does not run as root: but whoever else has a say
+/// in where the path leads can have it lead only to what is his own, not to what he could not read himself.
+pub(crate) fn open_theirs(path: &Path) -> Result<(File, Metadata), Trouble> {
+    let (file, metadata) = open(path)?;
+    match settled(path) {
+        Err(unsettled) if handed_over_by(&unsettled) != Some(metadata.uid()) => {
+            Err(Trouble::Io(io::Error::other(unsettled.to_string())))
+        }
+        _ => Ok((file, metadata)),
+    }
 }
 
 /// Reads the rest of a file into memory that is wiped when dropped; more than `limit` bytes are an error.

@@ -47,6 +47,14 @@ impl fmt::Display for Unsettled {
     }
 }
 
+/// Who alone decides how the path goes on, where that is one user.
+pub(super) fn handed_over_by(unsettled: &Unsettled) -> Option<u32> {
+    match unsettled.why {
+        Why::Owner(owner) => Some(owner),
+        _ => None,
+    }
+}
+
 /// Where a path leads, all links followed: for root only if nobody else has a say in it. What is not there yet is
 /// settled if its folder is.
 ///

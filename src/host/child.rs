@@ -49,9 +49,11 @@ pub fn keep_bus(command: &mut Command, session_bus: bool) {
 
 fn folders(path: Option<OsString>, root: bool) -> Vec<PathBuf> {
     let path = path.unwrap_or_else(|| PATH.into());
-    let ours = |folder: &PathBuf| {
-        let place = files::settled(folder).ok();
-        place.and_then(|place| place.metadata().ok()).is_some_and(|found| files::only_ours(&found).is_ok())
+    // In a folder that is not there nothing can be found, and only root can make it.
+    let ours = |folder: &PathBuf| match files::settled(folder).map(|place| place.metadata()) {
+        Ok(Ok(found)) => files::only_ours(&found).is_ok(),
+        Ok(Err(_)) => true,
+        Err(_) => false,
     };
     let safe = |folder: &PathBuf| folder.is_absolute() && (!root || ours(folder));
     let folders: Vec<PathBuf> = env::split_paths(&path).filter(safe).collect();

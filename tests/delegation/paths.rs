@@ -98,6 +98,31 @@ fn records_are_not_written_into_somebody_elses_folder() {
 }
 
 #[test]
+fn a_key_of_another_user_is_his_own_and_not_one_that_his_link_leads_to() {
+    let Some(shared) = Shared::new() else { return };
+    let world = &shared.world;
+    let theirs = world.path("theirs");
+    std::fs::create_dir(&theirs).unwrap();
+    chown(&theirs, STRANGER, None).unwrap();
+    let key = format!("{}.key", crate::common::world::NAME);
+    let install = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pan_instcert"));
+        command.args(["-b", "-c", crate::common::world::NAME, "-k"]).arg(world.path(".panrc"));
+        command.args(["-p", PORTAL, "--pin", &world.device.certificate_fingerprint()]);
+        command.arg("-C").arg(world.folder.path()).arg("-K").arg(&theirs);
+        command.arg("--log-file").arg(world.path("log")).arg("--state-dir").arg(world.path("state"));
+        Ended::of(command.arg(world.target()).env_clear().env("TZ", "UTC"))
+    };
+    symlink(world.path(&key), theirs.join(&key)).unwrap();
+    install().exits(10).says("belongs to user id 65534, who can decide where the path leads");
+    assert_eq!(world.device.connections(), 0);
+    std::fs::remove_file(theirs.join(&key)).unwrap();
+    std::fs::copy(world.path(&key), theirs.join(&key)).unwrap();
+    chown(theirs.join(&key), STRANGER, None).unwrap();
+    install().exits(0);
+}
+
+#[test]
 fn neither_configuration_nor_authorities_are_taken_from_somebody_else() {
     let Some(shared) = Shared::new() else { return };
     let world = &shared.world;
