@@ -51,13 +51,16 @@ fn every_key_that_the_program_knows_is_in_the_example() {
     assert_eq!(known(""), keys(&example));
     for (name, value) in &example {
         let tables: Vec<&toml::Table> = match (name.as_str(), value) {
-            ("device", toml::Value::Table(devices)) => {
+            ("device" | "group", toml::Value::Table(devices)) => {
                 devices.values().map(|device| device.as_table().unwrap()).collect()
             }
             (_, toml::Value::Table(table)) => vec![table],
             _ => continue,
         };
-        let path = if name == "device" { "[device.x]".to_owned() } else { format!("[{name}]") };
+        let path = match name.as_str() {
+            "device" | "group" => format!("[{name}.x]"),
+            _ => format!("[{name}]"),
+        };
         let together: BTreeSet<String> = tables.into_iter().flat_map(keys).collect();
         assert_eq!(known(&path), together, "{path}");
     }

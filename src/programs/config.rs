@@ -32,6 +32,8 @@ const LIMIT: usize = 4 << 20;
 struct File {
     #[serde(default)]
     device: BTreeMap<Spanned<String>, DeviceOptions>,
+    #[serde(default)]
+    group: BTreeMap<String, Group>,
     /// What is run when a failure lasts, and when it is over.
     #[serde(default)]
     on_failure: Vec<String>,
@@ -44,6 +46,13 @@ struct File {
     /// What certificate managers may ask for.
     #[serde(default)]
     delegated: Delegated,
+}
+
+/// Devices that go together.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Group {
+    devices: Vec<String>,
 }
 
 /// Some minutes: a device that is rebooted is no news.
@@ -68,6 +77,7 @@ pub struct Config {
     devices: BTreeMap<Address, DeviceOptions>,
     /// In the order of the file.
     listed: Vec<Address>,
+    groups: BTreeMap<String, Vec<Address>>,
     teller: Teller,
     drift: Drift,
     delegated: Delegated,
@@ -174,6 +184,11 @@ impl Config {
             config.listed.push(address.clone());
             config.devices.insert(address, options);
         }
+        for (name, group) in file.group {
+            let members = checks::group(&name, &group.devices);
+            let members = members.map_err(|fault| document.fault(&["group", &name], fault))?;
+            config.groups.insert(name, members);
+        }
         checks::command(&config.teller.command).map_err(|fault| document.fault(&[], fault))?;
         checks::delegated(&config.delegated).map_err(|fault| document.fault(&["delegated"], fault))?;
         Ok(config)
@@ -188,6 +203,17 @@ impl Config {
     #[must_use]
     pub fn lists(&self, device: &Address) -> bool {
         self.devices.contains_key(device)
+    }
+
+    /// The devices of a group, in the order of the file.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&[Address]> {
+        self.groups.get(name).map(Vec::as_slice)
+    }
+
+    /// The names of all groups.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.groups.keys().map(String::as_str)
     }
 
     /// What certificate managers may ask for.

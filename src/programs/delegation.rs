@@ -19,9 +19,10 @@ pub const DELEGATED: &str = "delegated";
 
 /// The options that can be typed all the same, as clap knows them. None of them names a file, a folder, a program,
 /// another host, or how one is trusted; none does away with a check.
-const TYPED: [&str; 20] = [
+const TYPED: [&str; 21] = [
     DELEGATED,
     "devices",
+    "group",
     "common_name",
     "cert_name",
     "year",

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
 use super::config::Config;
 use super::delegation::Asked as Delegation;
+use super::devices::DeviceList;
 use super::enrolment::{Enrolment, EnrolmentArguments};
 use super::follow::{self, Follower, Live, NotIssued};
 use super::installer;
@@ -60,9 +61,8 @@ pub struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=604_800))]
     timeout: u64,
 
-    /// Devices
-    #[arg(required = true, value_name = "FQDN[:PORT]")]
-    devices: Vec<String>,
+    #[command(flatten)]
+    list: DeviceList,
 }
 
 /// Everything checked; nothing done yet.
@@ -163,8 +163,8 @@ pub fn main() -> ExitCode {
 fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
     let named = Named::of(&arguments.certificate)?;
     let enrolment = arguments.enrolment.check(&named.common_name)?;
-    let devices = wishes::devices(&arguments.devices)?;
     let config = Config::load(arguments.place.config.as_deref())?;
+    let devices = arguments.list.all(&config)?;
     if arguments.certificate.delegated {
         let addresses = enrolment.addresses.iter().map(ToString::to_string);
         let further = enrolment.names.iter().cloned().chain(addresses).collect();
@@ -178,7 +178,7 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
     }
     check_log(&arguments.place.log_file)?;
     let installer = installer()?;
-    let installer_arguments = installer_arguments(arguments, &devices).map_err(BadArguments::Other)?;
+    let installer_arguments = installer_arguments(arguments)?;
     let post_save = post_save_command(&installer, &installer_arguments)
         .map_err(|error| BadArguments::Other(error.to_string()))?;
     let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(BadArguments::Other);
@@ -483,13 +483,15 @@ fn is_queued(arguments: &Arguments) -> bool {
     !arguments.certificate.session_bus && worker::is_enabled(&arguments.place.state_dir)
 }
 
-fn installer_arguments(arguments: &Arguments, devices: &[Address]) -> Result<Vec<String>, String> {
+fn installer_arguments(arguments: &Arguments) -> Result<Vec<String>, BadArguments> {
+    let absolute = |path| options::absolute(path).map_err(BadArguments::Other);
     let config = arguments.place.config.as_ref();
-    let mut words = installer::words(&arguments.certificate, &arguments.device, config)?;
-    words.push(format!("--log-file={}", options::absolute(&arguments.place.log_file)?));
-    words.push(format!("--state-dir={}", options::absolute(&arguments.place.state_dir)?));
+    let mut words =
+        installer::words(&arguments.certificate, &arguments.device, config).map_err(BadArguments::Other)?;
+    words.push(format!("--log-file={}", absolute(&arguments.place.log_file)?));
+    words.push(format!("--state-dir={}", absolute(&arguments.place.state_dir)?));
     words.extend(is_queued(arguments).then(|| "--queue".to_owned()));
-    words.extend(devices.iter().map(ToString::to_string));
+    words.extend(arguments.list.words()?);
     Ok(words)
 }
 

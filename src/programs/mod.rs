@@ -5,6 +5,7 @@ pub mod certctl;
 pub mod config;
 pub mod delegation;
 pub mod delivery;
+pub mod devices;
 pub mod enrolment;
 pub mod follow;
 pub mod getcert;

@@ -20,6 +20,7 @@ use crate::install::request::Target;
 use crate::panos::address::Address;
 use crate::programs::arguments::{self, BadArguments, PlaceArguments};
 use crate::programs::config::Config;
+use crate::programs::devices::DeviceList;
 use crate::programs::{report, wishes};
 
 /// What is told of a subject at most, in columns.
@@ -39,6 +40,10 @@ pub struct InventoryArguments {
     /// All that is known as one JSON object on standard output
     #[arg(long)]
     json: bool,
+
+    /// The devices of a group in the configuration file; repeatable
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
 
     /// Devices [default: those of the configuration file, and those that something was installed on]
     #[arg(value_name = "FQDN[:PORT]")]
@@ -71,7 +76,8 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     let config = Config::load(place.config.as_deref())?;
     let found = Records::below(&place.state_dir).all();
     let records = found.map_err(|error| BadArguments::Begin(Box::new(error.into())))?.records;
-    let mut devices = wishes::devices(&arguments.devices)?;
+    let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
+    let mut devices = list.all(&config)?;
     if devices.is_empty() {
         let installed = records.iter().map(|record| &record.order.device);
         devices = config.devices().chain(installed).cloned().collect();

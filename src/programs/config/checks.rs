@@ -106,6 +106,29 @@ fn contradictions(options: &DeviceOptions) -> Result<(), Fault> {
     }
 }
 
+/// Checks a group, and gives its devices.
+///
+/// # Errors
+/// A name that could not be typed as a word; a group without devices; what is no device.
+pub(super) fn group(name: &str, devices: &[String]) -> Result<Vec<Address>, Fault> {
+    const KEY: &str = "devices";
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || name.starts_with('-') || !name.chars().all(is_word) {
+        return Err(Fault::key(
+            KEY,
+            "a group's name is made of letters, digits, dots, hyphens and underscores",
+        ));
+    }
+    if devices.is_empty() {
+        return Err(Fault::value(KEY, "a group without devices would install nothing"));
+    }
+    let parsed = devices.iter().enumerate().map(|(index, text)| {
+        let address: Result<Address, _> = text.parse();
+        address.map_err(|error| Fault { of: Part::Item(index), ..Fault::value(KEY, error) })
+    });
+    parsed.collect()
+}
+
 /// Checks the command that is run when a failure lasts.
 ///
 /// # Errors

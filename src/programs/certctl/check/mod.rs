@@ -22,6 +22,7 @@ use crate::panos::address::Address;
 use crate::panos::xpath::VsysName;
 use crate::programs::arguments::{self, BadArguments, PlaceArguments};
 use crate::programs::config::{self, Config};
+use crate::programs::devices::DeviceList;
 use crate::programs::options::DeviceOptions;
 use crate::programs::report;
 use crate::programs::wishes::{self, Named};
@@ -74,8 +75,12 @@ pub struct CheckArguments {
     #[arg(long)]
     json: bool,
 
+    /// The devices of a group in the configuration file; repeatable
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+
     /// Devices; without any only the configuration file is checked
-    #[arg(value_name = "FQDN[:PORT]", required_unless_present = "config")]
+    #[arg(value_name = "FQDN[:PORT]", required_unless_present_any = ["config", "group"])]
     devices: Vec<String>,
 }
 
@@ -97,7 +102,8 @@ struct Subject {
 /// An option that is not valid; a configuration file that can't be used.
 pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
     let config = Config::load(place.config.as_deref())?;
-    let devices = wishes::devices(&arguments.devices)?;
+    let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
+    let devices = list.all(&config)?;
     let named = arguments.named()?;
     let subject = |device: &Address| arguments.subject(device, named.as_ref(), &config, place);
     let subjects: Vec<Subject> = devices.iter().map(subject).collect::<Result<_, _>>()?;
