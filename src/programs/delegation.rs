@@ -3,6 +3,8 @@
 //! The wildcards of sudoers match anything, so the rule pins only the first word, `--delegated`, and the guard is
 //! here: what is not named here can't be typed. It comes from the configuration file, which is root's.
 
+use std::path::{Path, PathBuf};
+
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 use serde::Deserialize;
@@ -11,6 +13,7 @@ use super::arguments::BadArguments;
 use super::config::{Config, DEFAULT};
 use super::options::DeviceOptions;
 use super::wishes::Named;
+use crate::host::certmonger::Tracked;
 use crate::panos::address::Address;
 use crate::text::harmless;
 
@@ -125,6 +128,19 @@ impl Asked<'_> {
                 .map_or(Ok(()), |name| Err(beyond("profiles", name))),
             None => Ok(()),
         }
+    }
+}
+
+/// Whether nothing else depends on a certificate. One that serves something else on this machine is not a certificate
+/// manager's to renew or replace, nor its key to be given away.
+pub(super) fn is_ours(tracked: Option<&Tracked>, installer: &Path, files: [&PathBuf; 2]) -> bool {
+    match tracked {
+        Some(tracked) => {
+            let command = tracked.post_save.as_deref().unwrap_or_default();
+            let arguments = installer.to_str().and_then(|installer| command.strip_prefix(installer));
+            arguments.is_some_and(|arguments| arguments.starts_with(' '))
+        }
+        None => files.into_iter().all(|file| file.symlink_metadata().is_err()),
     }
 }
 

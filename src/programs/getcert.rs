@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
 use super::config::Config;
-use super::delegation::Asked as Delegation;
+use super::delegation;
 use super::devices::DeviceList;
 use super::enrolment::{Enrolment, EnrolmentArguments};
 use super::follow::{self, Follower, Live, NotIssued};
@@ -21,7 +21,7 @@ use super::verdict::{self, FollowError, Following, Standing};
 use super::wishes::{self, Named};
 use crate::certificate::{BundleError, Role};
 use crate::error::Exit;
-use crate::host::certmonger::{Getcert, GetcertError, NewRequest, Tracked, post_save_command};
+use crate::host::certmonger::{Getcert, GetcertError, NewRequest, post_save_command};
 use crate::host::child;
 use crate::host::ipa::{self, ProfileKnown};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
@@ -168,7 +168,7 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
     if arguments.certificate.delegated {
         let addresses = enrolment.addresses.iter().map(ToString::to_string);
         let further = enrolment.names.iter().cloned().chain(addresses).collect();
-        let asked = Delegation { named: &named, devices: &devices, typed: &arguments.device, further };
+        let asked = delegation::Asked { named: &named, devices: &devices, typed: &arguments.device, further };
         asked.check(&config)?;
     }
     for device in &devices {
@@ -301,8 +301,9 @@ enum Asked {
 async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Result<Asked, Trouble> {
     let post_save = &request.post_save;
     let tracked = getcert.tracked(&request.certificate).await?;
-    if arguments.certificate.delegated {
-        check_ours(request, tracked.as_ref())?;
+    let files = [&request.certificate, &request.key];
+    if arguments.certificate.delegated && !delegation::is_ours(tracked.as_ref(), &request.installer, files) {
+        return Err(Trouble::NotOurs(request.certificate.clone()));
     }
     let asked = match tracked {
         None => {
@@ -338,21 +339,6 @@ async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Res
         report::line(&format!("Certificate requested for: {}", request.named.common_name));
     }
     Ok(asked)
-}
-
-/// A certificate that serves something else on this machine is not a certificate manager's to renew or replace, nor
-/// its key to be given away.
-fn check_ours(request: &Request, tracked: Option<&Tracked>) -> Result<(), Trouble> {
-    let files = [&request.certificate, &request.key];
-    let ours = match tracked {
-        Some(tracked) => {
-            let command = tracked.post_save.as_deref().unwrap_or_default();
-            let installer = request.installer.to_str().and_then(|installer| command.strip_prefix(installer));
-            installer.is_some_and(|arguments| arguments.starts_with(' '))
-        }
-        None => files.into_iter().all(|file| file.symlink_metadata().is_err()),
-    };
-    if ours { Ok(()) } else { Err(Trouble::NotOurs(request.certificate.clone())) }
 }
 
 fn new_request(request: &Request) -> NewRequest {

@@ -25,11 +25,12 @@ fn options(program: &str) -> BTreeMap<String, bool> {
 }
 
 /// What is delegated as such: without a value, or with an honest one.
-const HONEST: [&str; 19] = [
+const HONEST: [&str; 20] = [
     "delegated",
     "common-name",
     "cert-name",
     "year",
+    "group",
     "suffix",
     "profile",
     "secondary-profile",
