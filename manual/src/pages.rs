@@ -66,7 +66,7 @@ pub(crate) const PAGES: [Page; 7] = [
             ),
             (
                 "Make an object of its own for each certificate, and delete those that are older than the last two:",
-                "pan_instcert -c gp.example.com -p 'GP portal' --suffix serial --keep 2 \\\n    fw1.example.com",
+                "pan_instcert -c gp.example.com -p 'GP portal' \\\n    --suffix serial --keep 2 fw1.example.com",
             ),
         ],
         see_also: &["pan_getcert(8)", "pan_certctl(8)", "pan_certctl-retry(8)", "certmonger(8)"],
@@ -84,7 +84,7 @@ pub(crate) const PAGES: [Page; 7] = [
             ("See the last runs that failed within a week:", "pan_certctl log --failed --since 7d"),
             (
                 "Have the worker look after everything:",
-                "systemctl enable --now pan_certctl-retry.timer pan_certctl-retry.path \\\n    pan_certctl-verify.timer",
+                "systemctl enable --now pan_certctl-retry.timer \\\n    pan_certctl-retry.path pan_certctl-verify.timer",
             ),
         ],
         see_also: &[
@@ -183,7 +183,7 @@ pub(crate) const PAGES: [Page; 7] = [
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use crate::markup::plain;
     use crate::{page, programs};
