@@ -10,7 +10,7 @@ PROGRAMS := $(notdir $(basename $(wildcard src/bin/*.rs)))
 UNITS := $(notdir $(wildcard systemd/*))
 SYSTEMD = $(DESTDIR)$(PREFIX)/lib/systemd/system
 
-.PHONY: all install demo test lint year bench dependencies clean
+.PHONY: all install demo test system-test lint year bench dependencies clean
 
 all:
 	$(CARGO) build --release
@@ -32,6 +32,10 @@ demo: dependencies
 
 test: dependencies
 	$(CARGO) test --workspace
+
+# A real machine, booted, with certmonger, Kerberos, sudo and systemd in it. As root; minutes. docs/system-test.md
+system-test:
+	@scripts/system-test
 
 lint:
 	$(CARGO) fmt --all --check
