@@ -1,7 +1,8 @@
 //! All real parts together, on a machine that is booted: systemd, certmonger, Kerberos, sudo, dpkg, logrotate.
 //!
 //! `make system-test` runs it; docs/system-test.md tells more.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(missing_docs, unreachable_pub, reason = "nobody uses it from outside")]
 
 mod aftermath;
 mod firewall;
