@@ -74,7 +74,7 @@ test: dependencies
 
 # A real machine, booted, with certmonger, Kerberos, sudo and systemd in it. As root; minutes. docs/system-test.md
 system-test: deb
-	@scripts/system-test
+	@scripts/system-test $(ONLY)
 
 lint:
 	$(CARGO) fmt --all --check

@@ -19,7 +19,7 @@ impl Mark {
         let told = stage.machine.run(&["journalctl", "-n0", "--show-cursor"]).exits(0).stdout;
         let cursor = told.lines().find_map(|line| line.strip_prefix("-- cursor: "));
         let commits = [0, 1].map(|at| stage.firewalls[at].device.commits());
-        Self { log: stage.machine.read(LOG).len(), cursor: cursor.unwrap_or_default().to_owned(), commits }
+        Self { log: stage.log().len(), cursor: cursor.unwrap_or_default().to_owned(), commits }
     }
 }
 
@@ -95,10 +95,14 @@ impl Stage {
         self.see(format!("status {code}"));
     }
 
+    /// The log, with what was rotated: that happens once.
+    pub fn log(&self) -> String {
+        self.machine.read(&format!("{LOG}.1")) + &self.machine.read(LOG)
+    }
+
     /// What the log got since the scenario began.
     pub fn logged(&self) -> String {
-        let log = self.machine.read(LOG);
-        log.get(self.mark.log..).unwrap_or(&log).to_owned()
+        self.log().split_off(self.mark.log)
     }
 
     #[track_caller]

@@ -15,6 +15,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// How a command ended.
 #[derive(Debug)]
+#[expect(dead_code, reason = "what was run is printed when it ended otherwise")]
 pub struct Ended {
     pub words: String,
     pub code: Option<i32>,
