@@ -5,10 +5,10 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::process::Command;
 
 use super::arguments::BadArguments;
 use crate::host::certmonger::KeyType;
+use crate::host::child;
 use crate::install::names::CommonName;
 use crate::panos::address::check_dns_name;
 
@@ -167,8 +167,11 @@ pub enum ProfileKnown {
 
 /// Asks the `ipa` command whether a certificate profile exists.
 pub async fn ask_ipa(profile: &str) -> ProfileKnown {
-    let mut command = Command::new("ipa");
+    let mut command = child::command("ipa");
     command.args(["certprofile-show", "--", profile]).env("LC_ALL", "C.UTF-8");
+    if !rustix::process::geteuid().is_root() {
+        child::keep(&mut command, &["KRB5CCNAME"]);
+    }
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = match tokio::time::timeout(IPA_PATIENCE, command.output()).await {
         Err(_) => return ProfileKnown::CantTell("the ipa command does not answer".to_owned()),

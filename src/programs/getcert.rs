@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
 use super::config::Config;
+use super::delegation::Asked as Delegation;
 use super::enrolment::{self, Enrolment, EnrolmentArguments, ProfileKnown};
 use super::follow::{self, Follower, Live, NotIssued};
 use super::installer;
@@ -19,7 +20,8 @@ use super::verdict::{self, FollowError, Following, Standing};
 use super::wishes::{self, Named};
 use crate::certificate::{BundleError, Role};
 use crate::error::Exit;
-use crate::host::certmonger::{Getcert, GetcertError, NewRequest, post_save_command};
+use crate::host::certmonger::{Getcert, GetcertError, NewRequest, Tracked, post_save_command};
+use crate::host::child;
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::worker;
 use crate::install::names::{ObjectName, ProfileName};
@@ -97,6 +99,8 @@ enum Trouble {
     Installer(std::io::Error),
     #[error(transparent)]
     Following(#[from] FollowError),
+    #[error("{} is there, and not by a request of {NAME}: it is not delegated", .0.display())]
+    NotOurs(PathBuf),
     #[error("{device}: {problem}")]
     NotInstalled { device: String, problem: Problem },
 }
@@ -107,6 +111,7 @@ impl Trouble {
             Self::NotEnrolled => Exit::Key,
             Self::NoSuchProfile(_) => Exit::KeyType,
             Self::NotInstalled { problem, .. } => problem.exit,
+            Self::NotOurs(_) => Exit::Usage,
             _ => Exit::Certificate,
         }
     }
@@ -122,6 +127,7 @@ impl Trouble {
             Self::Following(FollowError::Record(_)) => Some("Run it with sudo.".to_owned()),
             Self::Following(FollowError::Certmonger(error)) => error.advice(),
             Self::NotInstalled { problem, .. } => problem.advice.clone(),
+            Self::NotOurs(_) => Some(format!("An administrator can take it over with {NAME}, without --delegated.")),
             _ => None,
         }
     }
@@ -160,6 +166,12 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
     let enrolment = arguments.enrolment.check(&named.common_name)?;
     let devices = wishes::devices(&arguments.devices)?;
     let config = Config::load(arguments.place.config.as_deref())?;
+    if arguments.certificate.delegated {
+        let addresses = enrolment.addresses.iter().map(ToString::to_string);
+        let further = enrolment.names.iter().cloned().chain(addresses).collect();
+        let asked = Delegation { named: &named, devices: &devices, typed: &arguments.device, further };
+        asked.check(&config)?;
+    }
     for device in &devices {
         let options = wishes::options_for(&arguments.device, &config, device);
         named.object(options.suffix, None)?;
@@ -266,7 +278,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<()
         }
         Asked::Updated => {
             let installing = Instant::now();
-            install_now(request).await?;
+            install_now(request, arguments.certificate.session_bus).await?;
             let standings = match request.queued {
                 true => following.to_the_end(None).await?,
                 false => following.standings()?,
@@ -289,7 +301,11 @@ enum Asked {
 
 async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Result<Asked, Trouble> {
     let post_save = &request.post_save;
-    let asked = match getcert.tracked(&request.certificate).await? {
+    let tracked = getcert.tracked(&request.certificate).await?;
+    if arguments.certificate.delegated {
+        check_ours(request, tracked.as_ref())?;
+    }
+    let asked = match tracked {
         None => {
             let id = getcert.request(&new_request(request)).await?;
             report::line(&format!("New signing request \"{id}\" added."));
@@ -325,6 +341,21 @@ async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Res
     Ok(asked)
 }
 
+/// A certificate that serves something else on this machine is not a certificate manager's to renew or replace, nor
+/// its key to be given away.
+fn check_ours(request: &Request, tracked: Option<&Tracked>) -> Result<(), Trouble> {
+    let files = [&request.certificate, &request.key];
+    let ours = match tracked {
+        Some(tracked) => {
+            let command = tracked.post_save.as_deref().unwrap_or_default();
+            let installer = request.installer.to_str().and_then(|installer| command.strip_prefix(installer));
+            installer.is_some_and(|arguments| arguments.starts_with(' '))
+        }
+        None => files.into_iter().all(|file| file.symlink_metadata().is_err()),
+    };
+    if ours { Ok(()) } else { Err(Trouble::NotOurs(request.certificate.clone())) }
+}
+
 fn new_request(request: &Request) -> NewRequest {
     NewRequest {
         subject: format!("CN={}", request.named.common_name),
@@ -341,14 +372,17 @@ fn new_request(request: &Request) -> NewRequest {
 }
 
 /// certmonger runs the post-save command only after an issue: here we do it ourselves.
-async fn install_now(request: &Request) -> Result<(), Trouble> {
+async fn install_now(request: &Request, session_bus: bool) -> Result<(), Trouble> {
     let mut words = vec![request.installer.clone().into_os_string()];
     if request.through_sudo {
         words.insert(0, "sudo".into());
     }
     words.extend(request.installer_arguments.iter().map(Into::into));
     let mut words = words.into_iter();
-    let mut command = tokio::process::Command::new(words.next().unwrap_or_default());
+    let mut command = child::command(words.next().unwrap_or_default());
+    // Who asked stands in the record.
+    child::keep(&mut command, &["SUDO_USER"]);
+    child::keep_bus(&mut command, session_bus);
     // How it ended, the record tells.
     command.args(words).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().await.map(drop).map_err(Trouble::Installer)

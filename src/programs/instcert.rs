@@ -10,6 +10,7 @@ use futures_util::stream;
 
 use super::arguments::{self, BadArguments};
 use super::config::Config;
+use super::delegation::Asked;
 use super::delivery::{self, Courier, Which};
 use super::incident::Teller;
 use super::installer::{Arguments, NAME};
@@ -36,6 +37,10 @@ fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     let state_dir = &arguments.place.state_dir;
     let config = Config::load(arguments.place.config.as_deref())?;
     let devices = wishes::devices(&arguments.devices)?;
+    if arguments.certificate.delegated {
+        let asked = Asked { named: &named, devices: &devices, typed: &arguments.device, further: Vec::new() };
+        asked.check(&config)?;
+    }
     // Every device's wish is checked before the first one is begun.
     let prepare = |device: &Address| arguments.prepare(&named, &config, device, state_dir);
     let prepared: Vec<Prepared> = devices.iter().map(prepare).collect::<Result<_, _>>()?;

@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod certctl;
 pub mod config;
+pub mod delegation;
 pub mod delivery;
 pub mod enrolment;
 pub mod follow;
