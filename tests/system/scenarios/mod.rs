@@ -4,6 +4,7 @@ pub mod authority;
 pub mod package;
 pub mod power;
 pub mod renewal;
+pub mod rights;
 pub mod together;
 
 use std::time::Duration;
