@@ -22,7 +22,7 @@ TOOLS := $(abspath $(TARGET))/tools
 # Both packagers replace `target/release` by the real folder, wherever it is: what they pack lies below it.
 STAGE = $(TARGET)/release/package
 
-.PHONY: all manual install demo test lint year bench dependencies stage deb rpm packages-test clean
+.PHONY: all manual install demo test system-test lint year bench dependencies stage deb rpm packages-test clean
 
 all: manual
 
@@ -76,6 +76,10 @@ demo: dependencies
 
 test: dependencies
 	$(CARGO) test --workspace
+
+# A real machine, booted, with certmonger, Kerberos, sudo and systemd in it. As root; minutes. docs/system-test.md
+system-test: deb
+	@scripts/system-test $(ONLY)
 
 lint:
 	$(CARGO) fmt --all --check

@@ -17,7 +17,7 @@ use super::follow::{self, Follower, Live, NotIssued};
 use super::installer;
 use super::options::{self, DeviceOptions};
 use super::report;
-use super::verdict::{self, FollowError, Following, Standing};
+use super::verdict::{self, FollowError, Following, Hook, Standing};
 use super::wishes::{self, Named};
 use crate::certificate::{BundleError, Role};
 use crate::error::Exit;
@@ -269,8 +269,9 @@ async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<()
             ));
             let saving = Instant::now();
             following.wanted = issued;
-            let hook = (!request.queued).then_some((&getcert, request.certificate.as_path()));
-            let standings = following.to_the_end(hook).await?;
+            let hook =
+                Hook { getcert: &getcert, certificate: &request.certificate, delivers: !request.queued };
+            let standings = following.to_the_end(Some(hook)).await?;
             live.clear();
             tell_duration(request, saving);
             standings
