@@ -1,19 +1,36 @@
 # Two commands matter: `make demo` shows the whole thing working, `make test` runs every test.
 
 CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 PREFIX ?= /usr/local
 DESTDIR ?=
-BUILT ?= target/release
+BUILT ?= $(TARGET)/release
+# Manual pages and shell completions; empty: they are not installed.
+MANUAL ?= $(TARGET)/manual
 
 PROGRAMS := $(notdir $(basename $(wildcard src/bin/*.rs)))
 UNITS := $(notdir $(wildcard systemd/*))
 SYSTEMD = $(DESTDIR)$(PREFIX)/lib/systemd/system
+SHARE = $(DESTDIR)$(PREFIX)/share
+# What stands in $(MANUAL) as it stands in PREFIX/share.
+SHARED = man/man8 bash-completion/completions zsh/site-functions fish/vendor_completions.d
 
-.PHONY: all install demo test lint year bench dependencies clean
+CARGO_DEB = 3.8.0
+CARGO_GENERATE_RPM = 0.21.1
+TOOLS := $(abspath $(TARGET))/tools
+# Both packagers replace `target/release` by the real folder, wherever it is: what they pack lies below it.
+STAGE = $(TARGET)/release/package
 
-all:
-	$(CARGO) build --release
+.PHONY: all manual install demo test system-test lint year bench dependencies stage deb rpm packages-test clean
+
+all: manual
+
+# Built together with the programs, so that what both rest on is built once.
+manual:
+	$(CARGO) build --release -p pan_getcert -p manual
+	rm -rf $(TARGET)/manual
+	$(TARGET)/release/manual $(TARGET)/manual
 
 # Starts and enables nothing. The units name the programs where they really are.
 install:
@@ -21,10 +38,37 @@ install:
 	install -D -m 644 logrotate/pan_getcert $(DESTDIR)/etc/logrotate.d/pan_getcert
 	install -D -m 644 -t $(SYSTEMD) $(UNITS:%=systemd/%)
 	sed -i 's|/usr/bin/|$(PREFIX)/bin/|' $(UNITS:%=$(SYSTEMD)/%)
+	@test -z '$(MANUAL)' || test -d '$(MANUAL)/man' || { echo '$(MANUAL) is missing: make manual, or MANUAL= to do without' >&2; exit 1; }
+	$(if $(MANUAL),set -e; for below in $(SHARED); do install -D -m 644 -t $(SHARE)/$$below $(MANUAL)/$$below/*; done)
 
 # What building and testing need from the distribution; says what it installs, and does nothing where all is there.
 dependencies:
 	@scripts/install-dependencies
+
+# The packages hold what `make install` installs.
+stage: all
+	rm -rf $(STAGE)
+	$(MAKE) --no-print-directory install DESTDIR=$(STAGE) PREFIX=/usr BUILT=$(TARGET)/release
+	gzip -9n $(STAGE)/usr/share/man/man8/*
+	gzip -9nc CHANGELOG.md > $(STAGE)/changelog.gz
+
+deb:
+	@scripts/install-dependencies deb
+	@$(MAKE) --no-print-directory stage
+	@scripts/install-cargo-tool cargo-deb $(CARGO_DEB) $(TOOLS)
+	PATH=$(TOOLS)/bin:$$PATH $(CARGO) deb --no-build
+
+rpm:
+	@scripts/install-dependencies rpm
+	@$(MAKE) --no-print-directory stage
+	@scripts/install-cargo-tool cargo-generate-rpm $(CARGO_GENERATE_RPM) $(TOOLS)
+	PATH=$(TOOLS)/bin:$$PATH $(CARGO) generate-rpm
+
+# Both packages built and looked into; the Debian one installed, removed and purged in a root of its own.
+packages-test:
+	@scripts/install-dependencies packages
+	@$(MAKE) --no-print-directory deb rpm
+	@tests/packages $(TARGET)
 
 demo: dependencies
 	$(CARGO) build --workspace --bins
@@ -32,6 +76,10 @@ demo: dependencies
 
 test: dependencies
 	$(CARGO) test --workspace
+
+# A real machine, booted, with certmonger, Kerberos, sudo and systemd in it. As root; minutes. docs/system-test.md
+system-test: deb
+	@scripts/system-test $(ONLY)
 
 lint:
 	$(CARGO) fmt --all --check

@@ -3,14 +3,19 @@
 //! The file is opened first and looked at afterwards through the same descriptor, so what was checked
 //! is what is read. Symbolic links are followed: what counts is the file that was opened in the end.
 
+mod settled;
+
 use std::fmt;
 use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
 use secrecy::zeroize::Zeroizing;
+
+use settled::handed_over_by;
+pub(crate) use settled::settled;
 
 /// Why a file could not be read.
 #[derive(Debug)]
@@ -50,6 +55,66 @@ impl From<io::Error> for Trouble {
     }
 }
 
+/// Why a file is not believed that decides who is trusted, where keys go or what is run: somebody else could have
+/// written it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Foreign {
+    /// It belongs to somebody else.
+    Owner {
+        /// Whose it is.
+        owner: u32,
+        /// Who wants to read it.
+        caller: u32,
+    },
+    /// Others may write it.
+    Open {
+        /// Its permission bits.
+        mode: u32,
+    },
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Owner { owner, caller: 0 } => write!(f, "it belongs to user id {owner}, not to root"),
+            Self::Owner { owner, caller } => {
+                write!(
+                    f,
+                    "it belongs to user id {owner}, neither to root nor to user id {caller}, who runs this"
+                )
+            }
+            Self::Open { mode } => write!(f, "other users can change it (mode {mode:04o})"),
+        }
+    }
+}
+
+impl Foreign {
+    /// What to do about it.
+    pub(crate) fn advice(&self, path: &Path) -> String {
+        let command = match self {
+            Self::Owner { .. } => "chown root:",
+            Self::Open { .. } => "chmod go-w",
+        };
+        format!("See who wrote what is in it, then: {command} {}", path.display())
+    }
+}
+
+/// Whether only root or the caller can have written a file.
+pub(crate) fn only_ours(metadata: &Metadata) -> Result<(), Foreign> {
+    only_of(metadata, rustix::process::geteuid().as_raw())
+}
+
+fn only_of(metadata: &Metadata, caller: u32) -> Result<(), Foreign> {
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
+    if owner != 0 && owner != caller {
+        return Err(Foreign::Owner { owner, caller });
+    }
+    if mode & 0o022 != 0 {
+        return Err(Foreign::Open { mode });
+    }
+    Ok(())
+}
+
 /// Opens an ordinary file for reading. A FIFO or a device is an error, not a wait.
 pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Trouble> {
     let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
@@ -68,6 +133,18 @@ pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Trouble> {
     } else {
         "a device"
     }))
+}
+
+/// The same for a file that may be anybody's, as those of a client that does not run as root: but whoever else has a say
+/// in where the path leads can have it lead only to what is his own, not to what he could not read himself.
+pub(crate) fn open_theirs(path: &Path) -> Result<(File, Metadata), Trouble> {
+    let (file, metadata) = open(path)?;
+    match settled(path) {
+        Err(unsettled) if handed_over_by(&unsettled) != Some(metadata.uid()) => {
+            Err(Trouble::Io(io::Error::other(unsettled.to_string())))
+        }
+        _ => Ok((file, metadata)),
+    }
 }
 
 /// Reads the rest of a file into memory that is wiped when dropped; more than `limit` bytes are an error.

@@ -316,7 +316,7 @@ fn settings_of_a_device_come_from_the_configuration_file() {
         world.path(".panrc").display(),
         world.device.certificate_fingerprint()
     );
-    std::fs::write(world.path("config.toml"), config).unwrap();
+    common::pki::write(&world.path("config.toml"), config.as_bytes(), 0o600);
     let mut command = world.bare_command();
     command.arg("--config").arg(world.path("config.toml")).arg(world.target());
     Ended::of(&mut command).exits(0).says("in 'GP portal' now");

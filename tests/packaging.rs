@@ -74,8 +74,9 @@ impl Rotation {
 
 #[test]
 fn every_program_is_installed() {
-    let ended =
-        run("make", &["-C", root().to_str().unwrap(), "--dry-run", "install", "DESTDIR=/nonexistent"]);
+    // Wherever these tests are built: the rule is looked at, not the machine.
+    let arguments = ["--dry-run", "install", "CARGO_TARGET_DIR=target", "DESTDIR=/nonexistent"];
+    let ended = run("make", &[&["-C", root().to_str().unwrap()], &arguments[..]].concat());
     let told = ended.exits(0).stdout.replace("\\\n", " ");
     let programs = told.lines().find(|line| line.contains("/nonexistent/usr/local/bin ")).unwrap();
     let mut count = 0;
@@ -308,19 +309,8 @@ fn timers_and_paths_can_be_enabled_and_services_are_started_by_them() {
     }
 }
 
-#[test]
-fn make_install_puts_everything_in_its_place_and_enables_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let built = Path::new(env!("CARGO_BIN_EXE_pan_instcert")).parent().unwrap();
-    let to = |name: &str, value: &Path| format!("{name}={}", value.display());
-    let arguments = [to("BUILT", built), to("DESTDIR", folder.path()), to("PREFIX", Path::new("/opt/pan"))];
-    let arguments: Vec<&str> = ["-C", root().to_str().unwrap(), "install"]
-        .into_iter()
-        .chain(arguments.iter().map(String::as_str))
-        .collect();
-    run("make", &arguments).exits(0);
-
-    let (mut files, mut folders) = (Vec::new(), vec![folder.path().to_owned()]);
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(next) = folders.pop() {
         for entry in std::fs::read_dir(next).unwrap() {
             let entry = entry.unwrap();
@@ -328,6 +318,48 @@ fn make_install_puts_everything_in_its_place_and_enables_nothing() {
             if entry.path().is_dir() { folders.push(entry.path()) } else { files.push(entry.path()) }
         }
     }
+    files.sort();
+    files
+}
+
+#[test]
+fn without_a_manual_the_programs_can_be_installed_and_a_missing_one_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let built = Path::new(env!("CARGO_BIN_EXE_pan_instcert")).parent().unwrap();
+    let (built, destination) =
+        (format!("BUILT={}", built.display()), format!("DESTDIR={}", folder.path().display()));
+    let install = |manual: &str| {
+        run("make", &["-C", root().to_str().unwrap(), "install", &built, &destination, manual])
+    };
+    install("MANUAL=").exits(0);
+    assert!(folder.path().join("usr/local/bin/pan_getcert").exists());
+    assert!(!folder.path().join("usr/local/share").exists());
+    let ended = install("MANUAL=/nonexistent");
+    assert!(ended.stderr.contains("make manual"), "{ended:#?}");
+}
+
+#[test]
+fn make_install_puts_everything_in_its_place_and_enables_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let built = Path::new(env!("CARGO_BIN_EXE_pan_instcert")).parent().unwrap();
+    let manual = tempfile::tempdir().unwrap();
+    let writer = built.join("manual");
+    assert!(writer.exists(), "{} is missing: run make test", writer.display());
+    Ended::of(Command::new(writer).arg(manual.path())).exits(0);
+    let to = |name: &str, value: &Path| format!("{name}={}", value.display());
+    let arguments = [
+        to("BUILT", built),
+        to("MANUAL", manual.path()),
+        to("DESTDIR", folder.path()),
+        to("PREFIX", Path::new("/opt/pan")),
+    ];
+    let arguments: Vec<&str> = ["-C", root().to_str().unwrap(), "install"]
+        .into_iter()
+        .chain(arguments.iter().map(String::as_str))
+        .collect();
+    run("make", &arguments).exits(0);
+
+    let files = files_below(folder.path());
     let names = |below: &str| -> Vec<String> {
         let found = std::fs::read_dir(root().join(below)).unwrap();
         found.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -335,13 +367,16 @@ fn make_install_puts_everything_in_its_place_and_enables_nothing() {
     let programs =
         names("src/bin").into_iter().map(|file| format!("opt/pan/bin/{}", &file[..file.len() - 3]));
     let units = names("systemd").into_iter().map(|unit| format!("opt/pan/lib/systemd/system/{unit}"));
+    let shared = files_below(manual.path());
+    assert!(shared.len() >= 16, "{shared:?}");
+    let shared = shared.iter().map(|file| file.strip_prefix(manual.path()).unwrap().to_str().unwrap());
     let mut expected: Vec<PathBuf> = programs
         .chain(units)
+        .chain(shared.map(|file| format!("opt/pan/share/{file}")))
         .chain(["etc/logrotate.d/pan_getcert".to_owned()])
         .map(|name| folder.path().join(name))
         .collect();
     expected.sort();
-    files.sort();
     assert_eq!(files, expected);
     for file in files {
         let is_program = file.parent().unwrap().ends_with("bin");

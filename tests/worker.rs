@@ -32,7 +32,7 @@ fn world() -> World {
 
 /// The worker's configuration; without any other words.
 fn configure(world: &World, text: &str) {
-    std::fs::write(world.path("config.toml"), text).unwrap();
+    common::pki::write(&world.path("config.toml"), text.as_bytes(), 0o600);
 }
 
 fn queued(world: &World) -> usize {
@@ -106,8 +106,8 @@ fn a_certificate_that_was_renewed_while_it_was_owed_is_delivered_in_its_newest_f
 fn the_words_of_an_order_and_the_configuration_of_the_day_are_what_counts() {
     let world = world();
     let config = world.path("devices.toml");
-    let of_device =
-        |text: &str| std::fs::write(&config, format!("[device.\"{}\"]\n{text}\n", world.target())).unwrap();
+    let write = |text: &str| common::pki::write(&config, text.as_bytes(), 0o600);
+    let of_device = |text: &str| write(&format!("[device.\"{}\"]\n{text}\n", world.target()));
     of_device("profile = 'GP gatway'");
     world.install(&["--config", config.to_str().unwrap()]).exits(13);
     certctl(&world, &["retry", "--now"]).exits(13);
@@ -118,7 +118,7 @@ fn the_words_of_an_order_and_the_configuration_of_the_day_are_what_counts() {
     // What can't be read any more is told, and waits.
     world.renew();
     world.install(&["--config", config.to_str().unwrap(), "--queue"]).exits(0);
-    std::fs::write(&config, "[device").unwrap();
+    write("[device");
     certctl(&world, &["retry"]).exits(1).says("line 1");
     std::fs::remove_file(&config).unwrap();
     certctl(&world, &["retry", "--now"]).exits(1).says("no such file");
@@ -245,12 +245,12 @@ fn in_the_journal_a_lasting_failure_is_one_line_with_its_priority() {
 }
 
 #[test]
-fn a_configuration_that_others_can_write_names_no_program() {
+fn a_configuration_that_others_can_write_is_not_believed() {
     let world = world();
     configure(&world, &teller(&world));
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
     std::fs::set_permissions(world.path("config.toml"), open).unwrap();
-    certctl(&world, &["retry"]).exits(1).says("others can write the file (mode 0666)");
+    certctl(&world, &["retry"]).exits(1).says("other users can change it (mode 0666)");
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn check_validity(path: &Path, certificate: &X509Ref, now: DateTime<Utc>) -> Res
     Ok(validity)
 }
 
-fn time(at: &Asn1TimeRef) -> Result<DateTime<Utc>, ErrorStack> {
+pub(super) fn time(at: &Asn1TimeRef) -> Result<DateTime<Utc>, ErrorStack> {
     let since_epoch = Asn1Time::from_unix(0)?.diff(at)?;
     let whole = TimeDelta::days(since_epoch.days.into()) + TimeDelta::seconds(since_epoch.secs.into());
     Ok(DateTime::UNIX_EPOCH + whole)

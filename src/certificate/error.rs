@@ -163,7 +163,7 @@ pub enum BundleError {
         leaf: String,
     },
     /// The operating system failed.
-    #[error("cannot read the {role} file {}", path.display())]
+    #[error("cannot read the {role} file {}: {source}", path.display())]
     Io {
         /// Which file.
         role: Role,

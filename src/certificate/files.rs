@@ -73,7 +73,7 @@ fn is_absent(path: &Path) -> bool {
 /// Reads a PEM file whole; the caller looks for what it needs in it.
 pub(super) fn read_pem(path: &Path, role: Role) -> Result<Zeroizing<Vec<u8>>, BundleError> {
     let path_buf = || path.to_path_buf();
-    let contents = files::open(path)
+    let contents = files::open_theirs(path)
         .and_then(|(file, metadata)| files::read(file, &metadata, LIMIT))
         .map_err(|trouble| match trouble {
             Trouble::Missing => BundleError::Missing { role, tried: vec![path_buf()] },

@@ -13,6 +13,7 @@ mod key;
 mod name;
 mod pem;
 pub mod pkcs12;
+mod seen;
 
 pub use bundle::Bundle;
 pub use error::{BundleError, Role};
@@ -21,6 +22,7 @@ pub use fingerprint::{NoCertificate, fingerprint_of_pem};
 pub use key::KeyAlgorithm;
 pub(crate) use name::{issuer as issuer_of, subject as subject_of};
 pub use pkcs12::{Container, Passphrase, Pkcs12Error};
+pub use seen::SeenCertificate;
 
 /// Bytes that must not be printed and are wiped when dropped: a private key, or a container holding one.
 pub type SecretBytes = secrecy::SecretSlice<u8>;

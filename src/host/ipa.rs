@@ -168,6 +168,29 @@ pub async fn service(ticket: &Ticket, enrolment: &Enrolment, service: &str, host
     Service::Missing { host_known: known.is_ok_and(|said| said.success) }
 }
 
+/// What the server knows of a certificate profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProfileKnown {
+    /// It exists.
+    Yes,
+    /// It does not.
+    No,
+    /// It could not be asked (no ticket, no server, no command), with its words.
+    CantTell(String),
+}
+
+/// Asks the server, with the caller's own ticket, whether a certificate profile exists.
+pub async fn certificate_profile(name: &str) -> ProfileKnown {
+    let ticket = std::env::var("KRB5CCNAME").ok().filter(|_| !rustix::process::geteuid().is_root());
+    let environment: Vec<(&str, &str)> = ticket.iter().map(|cache| ("KRB5CCNAME", cache.as_str())).collect();
+    match tool::ask("ipa", &["certprofile-show", "--", name], &environment).await {
+        Ok(said) if said.success => ProfileKnown::Yes,
+        Ok(said) if said.complaint.contains("not found") => ProfileKnown::No,
+        Ok(said) => ProfileKnown::CantTell(said.complaint),
+        Err(error) => ProfileKnown::CantTell(error.to_string()),
+    }
+}
+
 /// The hosts that may act for a service: `managedby: fqdn=HOST,cn=computers,…`.
 fn managers(entry: &str) -> Vec<String> {
     let lines = entry.lines().filter_map(|line| line.trim().split_once(':'));

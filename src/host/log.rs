@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Local};
 use rustix::fs::OFlags;
+use rustix::process::geteuid;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
@@ -21,6 +22,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
+use crate::files;
 use crate::text::is_harmless;
 
 /// The longest line, in bytes, its end included.
@@ -93,9 +95,13 @@ impl Log {
     /// # Errors
     /// A file that can't be appended to.
     pub fn open(path: &Path, verbosity: Verbosity) -> Result<Self, LogError> {
-        let bad = |cause: io::Error| LogError::Open { path: path.to_owned(), cause };
+        let named = path;
+        let bad = |cause: io::Error| LogError::Open { path: named.to_owned(), cause };
+        let path = &files::settled(path).map_err(|unsettled| bad(io::Error::other(unsettled.to_string())))?;
+        // For root the path is free of links by now; one that appears in this moment is not followed.
+        let links = if geteuid().is_root() { OFlags::NOFOLLOW } else { OFlags::empty() };
         // The appender would make the file readable for everybody, and wait for the reader of a FIFO.
-        let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
+        let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY | links).bits()).unwrap_or_default();
         let mut options = OpenOptions::new();
         options.append(true).mode(MODE).custom_flags(flags);
         // The appender takes names as text: another name would be another file.
@@ -117,6 +123,8 @@ impl Log {
         if !presence.metadata().map_err(bad)?.is_file() {
             return Err(bad(io::Error::other("it is not a regular file")));
         }
+        // Nor may it have got another name in that moment.
+        files::settled(path).map_err(|unsettled| bad(io::Error::other(unsettled.to_string())))?;
         presence.try_lock_shared().ok();
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let appender = RollingFileAppender::builder()

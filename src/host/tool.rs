@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::Command;
+use super::child;
 
 /// How long a program may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,8 +45,8 @@ pub(crate) async fn ask(
     environment: &[(&str, &str)],
 ) -> Result<Said, NoAnswer> {
     let failed = |problem: String| NoAnswer::Failed { program: program.to_owned(), problem };
-    let mut command = Command::new(program);
-    command.args(arguments).env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE");
+    let mut command = child::command(program);
+    command.args(arguments).env("LC_ALL", "C.UTF-8");
     command.envs(environment.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
     let output = match tokio::time::timeout(PATIENCE, command.output()).await {
         Err(_) => return Err(failed(format!("it does not answer within {} seconds", PATIENCE.as_secs()))),

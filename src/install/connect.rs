@@ -108,7 +108,7 @@ fn is_active(answer: &Result<Answer, Failure>) -> bool {
 ///
 /// # Errors
 /// As [`reach`].
-pub(super) async fn reach_alone(
+pub async fn reach_alone(
     target: &Target,
     patience: &Patience,
     wanted: &[Fingerprint],

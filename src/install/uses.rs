@@ -139,7 +139,7 @@ fn label(place: &Place) -> &str {
 }
 
 /// Each virtual system's configuration and name.
-async fn virtual_systems(session: &Session) -> Result<Vec<(XPath, String)>, Failure> {
+pub(super) async fn virtual_systems(session: &Session) -> Result<Vec<(XPath, String)>, Failure> {
     let all = XPath::device().step("vsys");
     let names = entry_names(session, all.clone()).await?;
     names.into_iter().map(|name| Ok((all.clone().entry(&name)?, name))).collect()

@@ -4,16 +4,18 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser};
+use clap::{ArgMatches, Args, Parser};
 use tokio::runtime::{Builder, Runtime};
 
 use super::config::ConfigError;
-use super::report;
+use super::{delegation, report};
 use crate::certificate::BundleError;
 use crate::error::{Exit, TABLE};
+use crate::files;
 use crate::fingerprint::BadFingerprint;
 use crate::host::keyfile::KeyFileError;
 use crate::host::log::{Log, Verbosity};
+use crate::host::surroundings::{self, BadSurroundings};
 use crate::install::Failure;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
@@ -46,6 +48,10 @@ pub struct CertificateArguments {
     /// Talk to a certmonger on the session bus
     #[arg(long)]
     pub session_bus: bool,
+
+    /// Refuse whatever a certificate manager may not ask for: for sudo rules, as the first word
+    #[arg(long)]
+    pub delegated: bool,
 }
 
 /// Where a program keeps and finds things.
@@ -113,6 +119,22 @@ pub enum BadArguments {
     /// What is asked for can't even be recorded.
     #[error(transparent)]
     Begin(#[from] Box<Failure>),
+    /// The environment.
+    #[error(transparent)]
+    Surroundings(#[from] BadSurroundings),
+    /// A path that root can't rely on.
+    #[error("--{option} {}: {problem}", .path.display())]
+    Path {
+        /// The option that names it.
+        option: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// Who has a say in it.
+        problem: String,
+    },
+    /// More than is delegated to whoever asks.
+    #[error("--delegated: {0}")]
+    NotDelegated(String),
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -129,9 +151,9 @@ impl BadArguments {
             Self::Files(_) => Exit::Certificate,
             Self::Key(_) => Exit::Key,
             Self::Begin(failure) => failure.exit(),
-            Self::Name(_) | Self::Pin(_) | Self::Config(_) | Self::KnownDevices(_) | Self::Other(_) => {
-                Exit::Usage
-            }
+            Self::Config(error) => error.exit(),
+            Self::Surroundings(_) | Self::Path { .. } | Self::NotDelegated(_) => Exit::Usage,
+            Self::Name(_) | Self::Pin(_) | Self::KnownDevices(_) | Self::Other(_) => Exit::Usage,
         }
     }
 }
@@ -142,9 +164,17 @@ impl BadArguments {
     pub fn advice(&self) -> Option<String> {
         match self {
             Self::Files(error) => error.advice(),
+            Self::Config(error) => error.advice(),
             Self::Key(error) => error.advice(),
             Self::KnownDevices(error) => error.advice(),
             Self::Begin(failure) => failure.advice(),
+            Self::Surroundings(error) => Some(error.advice()),
+            Self::Path { .. } => {
+                Some("Root needs a place that is root's alone: name another one.".to_owned())
+            }
+            Self::NotDelegated(_) => Some(
+                "An administrator of this machine can do it, or delegate it: docs/delegation.md".to_owned(),
+            ),
             _ => None,
         }
     }
@@ -158,21 +188,48 @@ pub fn exit_code_help() -> String {
     format!("Exit codes:\n{}", rows.join("\n"))
 }
 
-/// Reads a command line; help and version go to standard output, a usage error to standard error.
+/// Reads a command line; help and version go to standard output, a usage error to standard error. What is more than
+/// was delegated is refused here, before anything is done.
 ///
 /// # Errors
 /// The code to exit with.
 pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
     let words: Vec<OsString> = words.into_iter().collect();
-    T::try_parse_from(&words).map_err(|error| {
+    let mut command = T::command();
+    let read = command.try_get_matches_from_mut(&words).and_then(|matches| {
+        let arguments = T::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        Ok((matches, arguments))
+    });
+    let (matches, arguments) = read.map_err(|error| {
         // clap repeats words as they are, and they might steer the terminal: they are read again, escaped.
         let shown = words.iter().map(|word| harmless(&word.to_string_lossy()));
         let error = if error.use_stderr() { T::try_parse_from(shown).err().unwrap_or(error) } else { error };
         let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
         // A closed pipe is no reason to fail.
         let _ = error.print();
-        exit.into()
-    })
+        ExitCode::from(exit)
+    })?;
+    let checked = delegation::check_options(&command, &matches)
+        .and_then(|()| surroundings::check().map_err(BadArguments::from))
+        .and_then(|()| check_places(&matches));
+    checked.map_err(|error| refuse(command.get_name(), &error))?;
+    Ok(arguments)
+}
+
+/// Nobody else may decide where root writes.
+fn check_places(matches: &ArgMatches) -> Result<(), BadArguments> {
+    let mut level = matches;
+    // Behind a verb such an option stands with the verb's own.
+    while let Some((_, deeper)) = level.subcommand() {
+        level = deeper;
+    }
+    for (id, option) in [("log_file", "log-file"), ("state_dir", "state-dir")] {
+        if let Ok(Some(path)) = level.try_get_one::<PathBuf>(id) {
+            let bad = |problem: String| BadArguments::Path { option, path: path.clone(), problem };
+            files::settled(path).map_err(|unsettled| bad(unsettled.to_string()))?;
+        }
+    }
+    Ok(())
 }
 
 /// A program that reads its words, does its work, and ends with a code.

@@ -1,11 +1,8 @@
 //! What is asked of the CA, checked before certmonger is asked.
 
 use std::net::IpAddr;
-use std::process::Stdio;
-use std::time::Duration;
 
 use clap::Args;
-use tokio::process::Command;
 
 use super::arguments::BadArguments;
 use crate::host::certmonger::KeyType;
@@ -18,8 +15,6 @@ const SUBJECT_LIMIT: usize = 64;
 const SMALLEST: u32 = 2048;
 /// The largest one that anybody has a use for, in bits: what is above is a slip of the keyboard.
 const LARGEST: u32 = 16384;
-/// How long the `ipa` command may take to say whether a profile exists.
-const IPA_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is asked of the CA, as typed.
 #[derive(Debug, Clone, Args)]
@@ -152,34 +147,6 @@ fn key_bits(text: &str, key_type: Option<KeyType>) -> Result<u32, BadArguments> 
         KeyType::Rsa | KeyType::Dsa if (SMALLEST..=LARGEST).contains(&bits) => Ok(bits),
         KeyType::Rsa | KeyType::Dsa => Err(bad("an RSA or DSA key has 2048 to 16384")),
     }
-}
-
-/// What the `ipa` command knows of a certificate profile.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProfileKnown {
-    /// It exists.
-    Yes,
-    /// It does not.
-    No,
-    /// It could not be asked (no ticket, no server, no command), with its words.
-    CantTell(String),
-}
-
-/// Asks the `ipa` command whether a certificate profile exists.
-pub async fn ask_ipa(profile: &str) -> ProfileKnown {
-    let mut command = Command::new("ipa");
-    command.args(["certprofile-show", "--", profile]).env("LC_ALL", "C.UTF-8");
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = match tokio::time::timeout(IPA_PATIENCE, command.output()).await {
-        Err(_) => return ProfileKnown::CantTell("the ipa command does not answer".to_owned()),
-        Ok(Err(error)) => return ProfileKnown::CantTell(format!("the ipa command can't be run: {error}")),
-        Ok(Ok(output)) => output,
-    };
-    if output.status.success() {
-        return ProfileKnown::Yes;
-    }
-    let said = String::from_utf8_lossy(&output.stderr).trim().chars().take(300).collect::<String>();
-    if said.contains("not found") { ProfileKnown::No } else { ProfileKnown::CantTell(said) }
 }
 
 #[cfg(test)]

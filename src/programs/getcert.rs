@@ -10,16 +10,20 @@ use tokio::time::Instant;
 
 use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
 use super::config::Config;
-use super::enrolment::{self, Enrolment, EnrolmentArguments, ProfileKnown};
+use super::delegation;
+use super::devices::DeviceList;
+use super::enrolment::{Enrolment, EnrolmentArguments};
 use super::follow::{self, Follower, Live, NotIssued};
 use super::installer;
 use super::options::{self, DeviceOptions};
 use super::report;
-use super::verdict::{self, FollowError, Following, Standing};
+use super::verdict::{self, FollowError, Following, Hook, Standing};
 use super::wishes::{self, Named};
 use crate::certificate::{BundleError, Role};
 use crate::error::Exit;
 use crate::host::certmonger::{Getcert, GetcertError, NewRequest, post_save_command};
+use crate::host::child;
+use crate::host::ipa::{self, ProfileKnown};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::worker;
 use crate::install::names::{ObjectName, ProfileName};
@@ -30,8 +34,6 @@ use crate::panos::trust::BadAuthority;
 
 const NAME: &str = "pan_getcert";
 const INSTALLER: &str = "pan_instcert";
-/// Where an enrolled machine keeps what it knows of its IPA domain.
-const IPA_CONFIGURATION: &str = "/etc/ipa/default.conf";
 
 /// Ask FreeIPA for a certificate through certmonger, and have it installed on Palo Alto Networks devices now
 /// and at each renewal.
@@ -59,9 +61,8 @@ pub struct Arguments {
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=604_800))]
     timeout: u64,
 
-    /// Devices
-    #[arg(required = true, value_name = "FQDN[:PORT]")]
-    devices: Vec<String>,
+    #[command(flatten)]
+    list: DeviceList,
 }
 
 /// Everything checked; nothing done yet.
@@ -85,7 +86,7 @@ struct Request {
 /// What went wrong after the arguments were found good.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
-    #[error("this machine is not an enrolled IPA client: {IPA_CONFIGURATION} is missing")]
+    #[error("this machine is not an enrolled IPA client: {} is missing", ipa::CONFIGURATION)]
     NotEnrolled,
     #[error("IPA has no certificate profile '{0}'")]
     NoSuchProfile(String),
@@ -97,6 +98,8 @@ enum Trouble {
     Installer(std::io::Error),
     #[error(transparent)]
     Following(#[from] FollowError),
+    #[error("{} is there, and not by a request of {NAME}: it is not delegated", .0.display())]
+    NotOurs(PathBuf),
     #[error("{device}: {problem}")]
     NotInstalled { device: String, problem: Problem },
 }
@@ -107,6 +110,7 @@ impl Trouble {
             Self::NotEnrolled => Exit::Key,
             Self::NoSuchProfile(_) => Exit::KeyType,
             Self::NotInstalled { problem, .. } => problem.exit,
+            Self::NotOurs(_) => Exit::Usage,
             _ => Exit::Certificate,
         }
     }
@@ -122,6 +126,7 @@ impl Trouble {
             Self::Following(FollowError::Record(_)) => Some("Run it with sudo.".to_owned()),
             Self::Following(FollowError::Certmonger(error)) => error.advice(),
             Self::NotInstalled { problem, .. } => problem.advice.clone(),
+            Self::NotOurs(_) => Some(format!("An administrator can take it over with {NAME}, without --delegated.")),
             _ => None,
         }
     }
@@ -158,8 +163,14 @@ pub fn main() -> ExitCode {
 fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
     let named = Named::of(&arguments.certificate)?;
     let enrolment = arguments.enrolment.check(&named.common_name)?;
-    let devices = wishes::devices(&arguments.devices)?;
     let config = Config::load(arguments.place.config.as_deref())?;
+    let devices = arguments.list.all(&config)?;
+    if arguments.certificate.delegated {
+        let addresses = enrolment.addresses.iter().map(ToString::to_string);
+        let further = enrolment.names.iter().cloned().chain(addresses).collect();
+        let asked = delegation::Asked { named: &named, devices: &devices, typed: &arguments.device, further };
+        asked.check(&config)?;
+    }
     for device in &devices {
         let options = wishes::options_for(&arguments.device, &config, device);
         named.object(options.suffix, None)?;
@@ -167,7 +178,7 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
     }
     check_log(&arguments.place.log_file)?;
     let installer = installer()?;
-    let installer_arguments = installer_arguments(arguments, &devices).map_err(BadArguments::Other)?;
+    let installer_arguments = installer_arguments(arguments)?;
     let post_save = post_save_command(&installer, &installer_arguments)
         .map_err(|error| BadArguments::Other(error.to_string()))?;
     let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(BadArguments::Other);
@@ -223,7 +234,7 @@ fn check_log(file: &Path) -> Result<(), BadArguments> {
 
 async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<(), Trouble> {
     check_profile(&request.enrolment).await?;
-    if request.enrolment.ca == "IPA" && !Path::new(IPA_CONFIGURATION).is_file() {
+    if request.enrolment.ca == "IPA" && !Path::new(ipa::CONFIGURATION).is_file() {
         return Err(Trouble::NotEnrolled);
     }
     tell_request(request);
@@ -258,15 +269,16 @@ async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<()
             ));
             let saving = Instant::now();
             following.wanted = issued;
-            let hook = (!request.queued).then_some((&getcert, request.certificate.as_path()));
-            let standings = following.to_the_end(hook).await?;
+            let hook =
+                Hook { getcert: &getcert, certificate: &request.certificate, delivers: !request.queued };
+            let standings = following.to_the_end(Some(hook)).await?;
             live.clear();
             tell_duration(request, saving);
             standings
         }
         Asked::Updated => {
             let installing = Instant::now();
-            install_now(request).await?;
+            install_now(request, arguments.certificate.session_bus).await?;
             let standings = match request.queued {
                 true => following.to_the_end(None).await?,
                 false => following.standings()?,
@@ -289,7 +301,12 @@ enum Asked {
 
 async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Result<Asked, Trouble> {
     let post_save = &request.post_save;
-    let asked = match getcert.tracked(&request.certificate).await? {
+    let tracked = getcert.tracked(&request.certificate).await?;
+    let files = [&request.certificate, &request.key];
+    if arguments.certificate.delegated && !delegation::is_ours(tracked.as_ref(), &request.installer, files) {
+        return Err(Trouble::NotOurs(request.certificate.clone()));
+    }
+    let asked = match tracked {
         None => {
             let id = getcert.request(&new_request(request)).await?;
             report::line(&format!("New signing request \"{id}\" added."));
@@ -341,14 +358,17 @@ fn new_request(request: &Request) -> NewRequest {
 }
 
 /// certmonger runs the post-save command only after an issue: here we do it ourselves.
-async fn install_now(request: &Request) -> Result<(), Trouble> {
+async fn install_now(request: &Request, session_bus: bool) -> Result<(), Trouble> {
     let mut words = vec![request.installer.clone().into_os_string()];
     if request.through_sudo {
         words.insert(0, "sudo".into());
     }
     words.extend(request.installer_arguments.iter().map(Into::into));
     let mut words = words.into_iter();
-    let mut command = tokio::process::Command::new(words.next().unwrap_or_default());
+    let mut command = child::command(words.next().unwrap_or_default());
+    // Who asked stands in the record.
+    child::keep(&mut command, &["SUDO_USER"]);
+    child::keep_bus(&mut command, session_bus);
     // How it ended, the record tells.
     command.args(words).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().await.map(drop).map_err(Trouble::Installer)
@@ -399,7 +419,7 @@ fn finished(record: &Record) -> String {
 
 async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
     let (Some(profile), "IPA") = (&enrolment.profile, enrolment.ca.as_str()) else { return Ok(()) };
-    match enrolment::ask_ipa(profile).await {
+    match ipa::certificate_profile(profile).await {
         ProfileKnown::Yes => Ok(()),
         ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),
         ProfileKnown::CantTell(why) => {
@@ -450,13 +470,15 @@ fn is_queued(arguments: &Arguments) -> bool {
     !arguments.certificate.session_bus && worker::is_enabled(&arguments.place.state_dir)
 }
 
-fn installer_arguments(arguments: &Arguments, devices: &[Address]) -> Result<Vec<String>, String> {
+fn installer_arguments(arguments: &Arguments) -> Result<Vec<String>, BadArguments> {
+    let absolute = |path| options::absolute(path).map_err(BadArguments::Other);
     let config = arguments.place.config.as_ref();
-    let mut words = installer::words(&arguments.certificate, &arguments.device, config)?;
-    words.push(format!("--log-file={}", options::absolute(&arguments.place.log_file)?));
-    words.push(format!("--state-dir={}", options::absolute(&arguments.place.state_dir)?));
+    let mut words =
+        installer::words(&arguments.certificate, &arguments.device, config).map_err(BadArguments::Other)?;
+    words.push(format!("--log-file={}", absolute(&arguments.place.log_file)?));
+    words.push(format!("--state-dir={}", absolute(&arguments.place.state_dir)?));
     words.extend(is_queued(arguments).then(|| "--queue".to_owned()));
-    words.extend(devices.iter().map(ToString::to_string));
+    words.extend(arguments.list.words()?);
     Ok(words)
 }
 

@@ -6,14 +6,13 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::process::Command;
 
+use crate::host::child;
 use crate::host::log::RunLog;
 use crate::install::problem::Mender;
 use crate::install::record::{End, Incident, Record};
 
 /// How long the command may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Where the command's program and whatever that starts are looked for.
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Something that a person should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +69,12 @@ impl Teller {
     pub async fn tell(&self, news: News, record: &Record, log: &RunLog) {
         let [program, arguments @ ..] = self.command.as_slice() else { return };
         let mut command = Command::new(program);
-        command.args(arguments).env_clear().env("PATH", PATH).envs(facts(news, record)).current_dir("/");
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", child::PATH)
+            .envs(facts(news, record))
+            .current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         let ended = match command.spawn() {
             Ok(mut child) => tokio::time::timeout(PATIENCE, child.wait()).await,

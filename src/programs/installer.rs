@@ -6,6 +6,7 @@ use clap::Parser;
 
 use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
 use super::config::Config;
+use super::devices::DeviceList;
 use super::options::{DeviceOptions, absolute};
 use super::wishes::{self, CertmongerBus, Named, Prepared};
 use crate::install::request::Existing;
@@ -54,9 +55,9 @@ pub struct Arguments {
     #[arg(long)]
     pub json: bool,
 
-    /// Devices
-    #[arg(required = true, value_name = "FQDN[:PORT]")]
-    pub devices: Vec<String>,
+    /// Which devices.
+    #[command(flatten)]
+    pub list: DeviceList,
 }
 
 impl Arguments {

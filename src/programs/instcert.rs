@@ -10,10 +10,11 @@ use futures_util::stream;
 
 use super::arguments::{self, BadArguments};
 use super::config::Config;
+use super::delegation::Asked;
 use super::delivery::{self, Courier, Which};
 use super::incident::Teller;
 use super::installer::{Arguments, NAME};
-use super::wishes::{self, Named, Prepared};
+use super::wishes::{Named, Prepared};
 use super::{rehearsal, report};
 use crate::error::Exit;
 use crate::host::log::Log;
@@ -35,7 +36,11 @@ fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     let named = Named::of(&arguments.certificate)?;
     let state_dir = &arguments.place.state_dir;
     let config = Config::load(arguments.place.config.as_deref())?;
-    let devices = wishes::devices(&arguments.devices)?;
+    let devices = arguments.list.all(&config)?;
+    if arguments.certificate.delegated {
+        let asked = Asked { named: &named, devices: &devices, typed: &arguments.device, further: Vec::new() };
+        asked.check(&config)?;
+    }
     // Every device's wish is checked before the first one is begun.
     let prepare = |device: &Address| arguments.prepare(&named, &config, device, state_dir);
     let prepared: Vec<Prepared> = devices.iter().map(prepare).collect::<Result<_, _>>()?;

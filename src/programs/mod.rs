@@ -3,7 +3,9 @@
 pub mod arguments;
 pub mod certctl;
 pub mod config;
+pub mod delegation;
 pub mod delivery;
+pub mod devices;
 pub mod enrolment;
 pub mod follow;
 pub mod getcert;

@@ -48,30 +48,30 @@ pub struct Following<'a> {
 
 impl Following<'_> {
     /// Follows the records until all is over, or the time is, or the post-save command that should have delivered
-    /// has ended: with a worker nobody waits for that one.
+    /// has ended: with a worker nobody waits for that one, but only by its end is it known that it left no order.
     ///
     /// # Errors
     /// Records that can't be read; certmonger that can't be asked.
-    pub async fn to_the_end(
-        &self,
-        hook: Option<(&Getcert, &Path)>,
-    ) -> Result<Vec<(Address, Standing)>, FollowError> {
+    pub async fn to_the_end(&self, hook: Option<Hook<'_>>) -> Result<Vec<(Address, Standing)>, FollowError> {
         loop {
             // Asked first: what the command has written before it ended is seen then.
-            let ended = match hook {
-                Some((getcert, file)) => {
-                    let tracked = getcert.tracked(file).await?;
-                    tracked.is_none_or(|tracked| tracked.phase() != Phase::Saving)
-                }
-                None => false,
+            let (runs, delivers) = match &hook {
+                Some(hook) => (hook.runs().await?, hook.delivers),
+                None => (false, false),
             };
-            let standings = self.standings()?;
+            let mut standings = self.each()?;
+            for (_, standing) in &mut standings {
+                if runs && matches!(standing, Seen::Nothing) {
+                    *standing = Seen::Standing(Standing::Open("the post-save command begins".to_owned()));
+                }
+            }
+            let standings = judged(standings);
             let open = standings.iter().find_map(|(device, standing)| match standing {
                 Standing::Open(doing) => Some(format!("{device}: {doing}")),
                 _ => None,
             });
             let Some(doing) = open else { return Ok(standings) };
-            if ended || Instant::now() >= self.deadline {
+            if (delivers && !runs) || Instant::now() >= self.deadline {
                 return Ok(standings);
             }
             self.live.show(&doing);
@@ -84,23 +84,64 @@ impl Following<'_> {
     /// # Errors
     /// Records that can't be read.
     pub fn standings(&self) -> Result<Vec<(Address, Standing)>, FollowError> {
-        let stand = |device: &Address| Ok((device.clone(), self.standing(device)?));
+        self.each().map(judged)
+    }
+
+    fn each(&self) -> Result<Vec<(Address, Seen)>, FollowError> {
+        let stand = |device: &Address| Ok((device.clone(), self.seen(device)?));
         self.devices.iter().map(stand).collect()
     }
 
-    fn standing(&self, device: &Address) -> Result<Standing, RecordError> {
+    fn seen(&self, device: &Address) -> Result<Seen, RecordError> {
         // The queue first: an order that is gone from there stands in the record.
         let (queued, _) = Queue::below(self.state_dir).for_device(device)?;
         let is_queued = queued.iter().any(|queued| queued.order.name == *self.name);
         let record = Records::below(self.state_dir).read(device, self.name)?;
-        Ok(match record {
+        Ok(Seen::Standing(match record {
             _ if is_queued => Standing::Open("in the queue".to_owned()),
             Some(record) if self.wanted.is_some_and(|wanted| record.proves(wanted)) => {
                 Standing::Runs(Box::new(record))
             }
             Some(record) if record.order.at >= self.since => told(record),
-            _ => Standing::Failed(not_installed("the post-save command left no record of this certificate")),
-        })
+            _ => return Ok(Seen::Nothing),
+        }))
+    }
+}
+
+/// What is there of one device.
+enum Seen {
+    /// No order and no record of this certificate.
+    Nothing,
+    /// One of them, and what it tells.
+    Standing(Standing),
+}
+
+/// Whoever should have ordered is done.
+fn judged(seen: Vec<(Address, Seen)>) -> Vec<(Address, Standing)> {
+    let judge = |seen| match seen {
+        Seen::Standing(standing) => standing,
+        Seen::Nothing => {
+            Standing::Failed(not_installed("the post-save command left no record of this certificate"))
+        }
+    };
+    seen.into_iter().map(|(device, seen)| (device, judge(seen))).collect()
+}
+
+/// The post-save command, as certmonger runs it.
+pub struct Hook<'a> {
+    /// How certmonger is asked.
+    pub getcert: &'a Getcert,
+    /// The certificate's file.
+    pub certificate: &'a Path,
+    /// Whether all is over when it ends; else a worker delivers.
+    pub delivers: bool,
+}
+
+impl Hook<'_> {
+    async fn runs(&self) -> Result<bool, GetcertError> {
+        let tracked = self.getcert.tracked(self.certificate).await?;
+        // Between the file and the command certmonger reads what it has saved.
+        Ok(tracked.is_some_and(|tracked| matches!(tracked.phase(), Phase::Saving | Phase::Working)))
     }
 }
 

@@ -9,7 +9,7 @@ use super::arguments::{BadArguments, CertificateArguments};
 use super::config::Config;
 use super::options::{CommitOption, DeviceOptions, FormatOption, Pkcs12Option, SuffixOption};
 use crate::certificate::{Bundle, Container, Source};
-use crate::host::keyfile;
+use crate::host::{ipa, keyfile};
 use crate::install::Failure;
 use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
@@ -21,8 +21,6 @@ use crate::panos::address::Address;
 use crate::panos::import::KeyExport;
 use crate::panos::xpath::{BadVsys, VsysName};
 
-/// The CA that an enrolled host trusts; it may be missing where the host is not enrolled.
-const IPA_CA: &str = "/etc/ipa/ca.crt";
 /// Seconds a commit job may take unless somebody says otherwise.
 const COMMIT_TIMEOUT: u64 = 1800;
 
@@ -282,7 +280,8 @@ pub fn trust(options: &DeviceOptions) -> Result<Trust, BadArguments> {
     if let Some(pin) = &options.pin {
         return Ok(Trust::Pinned(vec![pin.parse()?]));
     }
-    let ipa = Path::new(IPA_CA).is_file().then(|| PathBuf::from(IPA_CA));
+    // It may be missing where the host is not enrolled.
+    let ipa = Path::new(ipa::AUTHORITY).is_file().then(|| PathBuf::from(ipa::AUTHORITY));
     Ok(Trust::Authorities { files: options.ca_file.iter().cloned().chain(ipa).collect() })
 }
 

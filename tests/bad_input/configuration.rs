@@ -1,5 +1,7 @@
 //! The configuration file.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use crate::common::world::PORTAL;
 use crate::line::{BOTH, Instcert, Quiet, as_nobody, open_folder_with_programs};
 
@@ -39,47 +41,106 @@ fn a_configuration_file_for_somebody_else_is_named_with_the_way_out() {
 #[test]
 fn what_is_not_understood_in_a_configuration_file_is_told_with_its_line() {
     let quiet = Quiet::new();
-    let device = format!("[device.\"{}\"]", quiet.world.target());
     for program in BOTH {
         for (text, words) in [
             ("\n\n[device", &["line 3"] as &[&str]),
             ("x = \n", &["line 1"]),
-            ("\n[devices.fw1]\n", &["line 2", "unknown field `devices`"]),
-            ("[device.fw1]\n\nprofil = 'x'\n", &["line 3", "unknown field `profil`"]),
-            ("[device.fw1]\ntemplate = 'x'\n", &["line 2", "unknown field `template`"]),
+            ("\n[devices.fw1]\n", &["line 2", "unknown key 'devices', did you mean 'device'?"]),
+            (
+                "[device.fw1]\n\nprofil = 'x'\n",
+                &[
+                    "line 3",
+                    "unknown key 'profil', did you mean 'profile'?",
+                    "3 | profil = 'x'",
+                    "  | ^^^^^^",
+                ],
+            ),
+            (
+                "[device.fw1]\ntemplate = 'x'\n",
+                &["line 2", "unknown key 'template'; known here: key-file, profile"],
+            ),
             ("[device.fw1]\nexportable = 'yes'\n", &["line 2", "expected a boolean"]),
             ("[device.fw1]\nprofile = 1\n", &["line 2", "expected a string"]),
             ("[device.fw1]\nca-file = '/x'\n", &["line 2", "expected a sequence"]),
-            ("[device.fw1]\ncommit = 'all'\n", &["line 2", "unknown variant `all`"]),
-            ("[device.fw1]\nsuffix = 'month'\n", &["line 2", "unknown variant `month`"]),
+            ("[device.fw1]\ncommit = 'all'\n", &["line 2", "unknown value 'all'"]),
+            (
+                "[device.fw1]\nsuffix = 'month'\n",
+                &["line 2", "unknown value 'month'; known here: none, year, serial"],
+            ),
             ("[device.fw1]\nkeep = -1\n", &["line 2"]),
-            ("[device.fw1]\ndry-run = true\n", &["line 2", "unknown field `dry-run`"]),
+            ("[device.fw1]\ndry-run = true\n", &["line 2", "unknown key 'dry-run'"]),
             ("[device.fw1]\ncommit-timeout = -1\n", &["line 2"]),
             ("[device.fw1]\ncommit-timeout = 0\n", &["line 2", "1 to 604800"]),
             ("[device.fw1]\ncommit-timeout = 604801\n", &["line 2", "1 to 604800"]),
             ("[device.fw1]\ncommit-timeout = 9223372036854775807\n", &["line 2", "1 to 604800"]),
             ("[device.fw1]\nprofile = 'a'\nprofile = 'b'\n", &["line 3", "duplicate key"]),
-            ("[device.\"a b\"]\n", &["a b", "not a valid device name"]),
-            ("[device.fw1]\n[device.FW1]\n", &["twice"]),
-            ("[device.fw1]\n[device.\"fw1:443\"]\n", &["twice"]),
-            ("[device.fw1]\npin = 'x'\ninsecure = true\n", &["only one of"]),
+            ("[device.\"a b\"]\n", &["line 1, column 9", "a b", "not a valid device name"]),
             ("device = 1\n", &["line 1"]),
+            ("tell_after = 0\n", &["line 1", "nonzero"]),
+            ("drift = 'wran'\n", &["line 1", "unknown value 'wran', did you mean 'warn'?"]),
+            ("on-failure = []\n", &["line 1", "unknown key 'on-failure', did you mean 'on_failure'?"]),
+            ("on_failure = ['./tell']\n", &["line 1, column 15", "on_failure: './tell' is no absolute path"]),
+            ("on_failure = ['', 'x']\n", &["line 1, column 15", "on_failure: the program's name is empty"]),
         ] {
             let path = quiet.file("config.toml", text);
             let line = quiet.line(program).with("--config", &path);
             line.refused(1, &[&["config.toml"], words].concat());
         }
-        // The values of the device at hand are checked as if they were typed.
-        for (text, code, word) in [
-            ("profile = \"a'b\"", 2, "is not a valid SSL/TLS profile name"),
-            ("vsys = 'Blue'", 1, "is not the name of a virtual system"),
-            ("secondary-profile = 'x'", 1, "-s needs -p"),
-        ] {
-            let path = quiet.file("config.toml", format!("{device}\n{text}\n"));
-            quiet.line(program).with("--config", &path).refused(code, &[word]);
+    }
+}
+
+#[test]
+fn values_that_can_not_be_used_and_contradictions_are_found_whichever_device_is_at_hand() {
+    let quiet = Quiet::new();
+    let device = format!("[device.\"{}\"]\n", quiet.world.target());
+    let sha = "ab".repeat(32);
+    for (text, place, says) in [
+        ("vsys = 'Blue'", "line 4, column 8", "vsys: 'Blue' is not the name of a virtual system"),
+        ("pin = 'x'", "line 4, column 7", "pin: 'x' is not a SHA-256 fingerprint"),
+        ("ha-peer = 'a b'", "line 4, column 11", "ha-peer: 'a b' is not a valid device name"),
+        ("ha-peer = 'FW1:443'", "line 4, column 11", "ha-peer: fw1 can't be its own peer"),
+        ("served = ['a:1', 'b:0']", "line 4, column 18", "served: 'b:0' is not a valid device name"),
+        ("ca-file = ['/a',\n'b/c']", "line 5, column 1", "ca-file: 'b/c' is no absolute path"),
+        ("chain = 'x.pem'", "line 4, column 9", "chain: 'x.pem' is no absolute path"),
+        ("key-file = './k'", "line 4, column 12", "key-file: './k' is no absolute path"),
+        ("key-file = ''", "line 4, column 12", "key-file: it is empty"),
+        ("secondary-profile = 'x'", "line 4, column 1", "secondary-profile: it needs 'profile'"),
+        ("pkcs12 = 'auto'\nformat = 'pem'", "line 4, column 1", "pkcs12: with format = \"pem\""),
+        ("chain = '/x'\npkcs12 = 'auto'", "line 5, column 1", "pkcs12: with 'chain' the upload is PEM"),
+        (&format!("pin = '{sha}'\ninsecure = true"), "line 5, column 1", "insecure: only one of"),
+        (&format!("pin = '{sha}'\nca-file = ['/x']"), "line 4, column 1", "pin: only one of"),
+        ("[device.FW1]", "line 4, column 9", "fw1 is there twice; the first is in line 3"),
+        ("[device.\"fw1:443\"]", "line 4, column 9", "fw1 is there twice"),
+    ] {
+        let path = quiet.file("config.toml", format!("{device}\n[device.fw1]\n{text}\n"));
+        for program in BOTH {
+            let ended = quiet.line(program).with("--config", &path).refused(1, &[place, says]);
+            assert!(ended.stderr.contains("| ^") || ended.stderr.contains(" ^"), "no mark: {ended:#?}");
         }
-        let path = quiet.file("config.toml", format!("{device}\npin = 'x'\n"));
-        quiet.line(program).without("--pin").with("--config", &path).refused(1, &["--pin"]);
+    }
+    for program in BOTH {
+        let path = quiet.file("config.toml", format!("{device}profile = \"a'b\"\n"));
+        let line = quiet.line(program).with("--config", &path);
+        line.refused(2, &["line 2, column 11", "is not a valid SSL/TLS profile name"]);
+    }
+}
+
+#[test]
+fn a_configuration_file_that_others_could_have_written_is_not_believed() {
+    let quiet = Quiet::new();
+    for program in BOTH {
+        for mode in [0o620, 0o602, 0o666] {
+            let path = quiet.file("config.toml", "");
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let line = quiet.line(program).with("--config", &path);
+            line.refused(1, &["other users can change it", "chmod go-w"]);
+        }
+        if rustix::process::geteuid().is_root() {
+            let path = quiet.file("config.toml", "");
+            std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+            let line = quiet.line(program).with("--config", &path);
+            line.refused(1, &["it belongs to user id 65534, not to root", "chown root:"]);
+        }
     }
 }
 

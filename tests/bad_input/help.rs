@@ -9,7 +9,8 @@ const CODES: [&str; 17] =
     ["0", "1", "2", "4", "5", "6", "10", "11", "12", "13", "14", "15", "16", "17", "18", "19", "20"];
 
 /// The device options, which both programs have.
-const DEVICE: [&str; 35] = [
+const DEVICE: [&str; 36] = [
+    "--delegated",
     "--served",
     "--vsys",
     "-c",

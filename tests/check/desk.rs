@@ -53,7 +53,7 @@ test -s /etc/krb5.keytab && exit 0
 echo "kinit: Pre-authentication failed: Key table file '/etc/krb5.keytab' not found while getting initial credentials" >&2
 exit 1"#,
     ),
-    ("ipa-getkeytab", "echo key > /etc/krb5.keytab"),
+    ("ipa-getkeytab", "umask 077; echo key > /etc/krb5.keytab"),
     (
         "ipa-client-install",
         r#"mkdir -p /etc/ipa

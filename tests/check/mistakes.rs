@@ -112,7 +112,8 @@ fn a_wrong_key() {
 
 #[test]
 fn a_missing_right() {
-    let takers: [(&str, fn(&mut Rights)); 4] = [
+    type Take = fn(&mut Rights);
+    let takers: [(&str, Take); 4] = [
         ("Configuration", |rights| rights.config = false),
         ("Operational Requests", |rights| rights.op = false),
         ("Commit", |rights| rights.commit = false),
@@ -167,6 +168,12 @@ fn a_host_that_is_not_enrolled() {
 fn no_keytab() {
     let run = &["kinit admin", "ipa-getkeytab -s ipa.example.com -p host/certs.example.com@EXAMPLE.COM"];
     spoilt(|desk| desk.remove("etc/krb5.keytab"), &of_machine("failed keytab:", 5, run));
+}
+
+#[test]
+fn a_keytab_that_others_can_read() {
+    let spoil = |desk: &Desk| desk.write("etc/krb5.keytab", "key", 0o644);
+    spoilt(spoil, &of_machine("failed keytab:", 5, &["chmod 600 /etc/krb5.keytab"]));
 }
 
 #[test]

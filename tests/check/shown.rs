@@ -25,13 +25,13 @@ fn commands_stay_in_one_piece_however_narrow_the_terminal_is() {
 #[test]
 fn the_configuration_file_is_checked_alone() {
     let desk = Desk::new();
-    desk.write("good.toml", "drift = 'warn'\n", 0o644);
+    desk.write("good.toml", "drift = 'warn'\n[device.\"fw9.example.com\"]\n", 0o644);
     desk.write("bad.toml", "drift = 'perhaps'\n", 0o644);
     let check = |file: &str| {
         let file = desk.path(file);
         Ended::of(&mut desk.command(&["pan_certctl", "check", "--config", file.to_str().unwrap()]))
     };
-    check("good.toml").exits(0).says("1 ok.");
+    check("good.toml").exits(0).says("devices: fw9.example.com").says("2 ok.");
     check("bad.toml").exits(1).says("line 1").says("perhaps");
     assert!(desk.device.requests().is_empty());
     // Nothing to check is a mistake, not a success.

@@ -54,7 +54,7 @@ impl Pair {
             format!("[device.\"{}\"]\npin = \"{}\"\n", device.address(), device.certificate_fingerprint())
         };
         let text = line(&self.world.device) + &line(&self.second);
-        std::fs::write(self.world.path("config.toml"), text).unwrap();
+        super::pki::write(&self.world.path("config.toml"), text.as_bytes(), 0o600);
     }
 
     /// The members' lines in `known_devices`, as they should be now.

@@ -221,7 +221,7 @@ impl Getcert {
     }
 
     async fn run(&self, line: Line) -> Result<Ran, GetcertError> {
-        run::run(&self.words, &line.0, self.patience).await
+        run::run(&self.words, &line.0, self.session_bus, self.patience).await
     }
 }
 

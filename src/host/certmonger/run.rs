@@ -6,9 +6,10 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 use super::error::GetcertError;
+use crate::host::child;
 
 /// The most that is read of each stream. A list of a thousand requests has a quarter of it.
 const LIMIT: u64 = 4 << 20;
@@ -25,16 +26,18 @@ pub(super) struct Ran {
 pub(super) async fn run(
     words: &[OsString],
     arguments: &[OsString],
+    session_bus: bool,
     patience: Duration,
 ) -> Result<Ran, GetcertError> {
     let Some((program, rest)) = words.split_first() else {
         return Err(GetcertError::ProgramMissing { program: String::new() });
     };
     let name = name_of(words);
-    let mut command = Command::new(program);
+    let mut command = child::command(program);
     command.args(rest).args(arguments);
+    child::keep_bus(&mut command, session_bus);
     // Its words are compared with the untranslated ones.
-    command.env("LC_ALL", "C").env_remove("LANGUAGE");
+    command.env("LC_ALL", "C");
     command.stdin(Stdio::inherit()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|source| match source.kind() {
         ErrorKind::NotFound => {
@@ -87,7 +90,7 @@ mod tests {
 
     async fn shell(script: &str, patience: Duration) -> Result<Ran, GetcertError> {
         let words: Vec<OsString> = ["/bin/sh", "-c"].map(Into::into).to_vec();
-        run(&words, &[script.into()], patience).await
+        run(&words, &[script.into()], false, patience).await
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -114,7 +117,7 @@ mod tests {
 
     #[tokio::test(flavor = "current_thread")]
     async fn a_program_that_is_not_there_is_named() {
-        let error = run(&["/nonexist/getcert".into()], &[], LONG).await.err().unwrap();
+        let error = run(&["/nonexist/getcert".into()], &[], false, LONG).await.err().unwrap();
         assert_eq!(error.to_string(), "/nonexist/getcert not found: certmonger is not installed");
     }
 }

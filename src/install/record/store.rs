@@ -199,8 +199,12 @@ pub(super) fn make_folder(folder: &Path) -> Result<(), RecordError> {
     make_folder(above)?;
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(bad(error)),
-        // A power cut must not lose the folder either.
-        _ => File::open(above).and_then(|above| above.sync_all()).map_err(bad),
+        _ => {
+            // What others put there meanwhile is not ours.
+            files::settled(folder).map_err(|unsettled| bad(io::Error::other(unsettled.to_string())))?;
+            // A power cut must not lose the folder either.
+            File::open(above).and_then(|above| above.sync_all()).map_err(bad)
+        }
     }
 }
 

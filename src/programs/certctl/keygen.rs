@@ -1,7 +1,6 @@
 //! `pan_certctl keygen`: an API key for one device, proven before it takes an old one's place.
 
 use std::io::{self, IsTerminal as _, Read as _};
-use std::path::PathBuf;
 
 use chrono::{Local, TimeDelta};
 use clap::Args;
@@ -10,6 +9,7 @@ use secrecy::zeroize::Zeroizing;
 use serde_json::json;
 
 use super::NAME;
+use super::reach::ReachOptions;
 use crate::error::Exit;
 use crate::host::keyfile::{KeyFile, NewKey};
 use crate::install::failure::{Doing, Failure};
@@ -19,7 +19,6 @@ use crate::panos::session::Session;
 use crate::panos::transport::Limits;
 use crate::programs::arguments::{self, BadArguments, PlaceArguments};
 use crate::programs::config::Config;
-use crate::programs::options::DeviceOptions;
 use crate::programs::{report, wishes};
 use crate::text::spoken;
 
@@ -34,22 +33,8 @@ pub struct KeygenArguments {
     #[arg(short = 'l', long = "login", value_name = "USER")]
     login: String,
 
-    /// The API key file that gets the key; a folder means DIR/.panrc, a word without '/' means
-    /// /etc/ipa/.panrc.EXT [default: /etc/ipa/.panrc]
-    #[arg(short = 'k', long, value_name = "FILE|DIR|EXT")]
-    key_file: Option<String>,
-
-    /// Trust this CA for the device's own HTTPS; repeatable [default: the system's CAs and /etc/ipa/ca.crt]
-    #[arg(long, value_name = "FILE")]
-    ca_file: Vec<PathBuf>,
-
-    /// Trust exactly the device certificate with this fingerprint [default: what 'pan_certctl pin' recorded]
-    #[arg(long, value_name = "SHA256", conflicts_with = "ca_file")]
-    pin: Option<String>,
-
-    /// Do NOT verify the device: whoever answers gets the password
-    #[arg(long, conflicts_with_all = ["ca_file", "pin"])]
-    insecure: bool,
+    #[command(flatten)]
+    reach: ReachOptions,
 
     /// What was done as one JSON object on standard output
     #[arg(long)]
@@ -72,14 +57,7 @@ pub fn run(arguments: &KeygenArguments, place: &PlaceArguments) -> Result<Exit, 
         return Err(BadArguments::Other(format!("'{shown}' is not the name of an administrator")));
     }
     let config = Config::load(place.config.as_deref())?;
-    let typed = DeviceOptions {
-        key_file: arguments.key_file.clone(),
-        ca_file: arguments.ca_file.clone(),
-        pin: arguments.pin.clone(),
-        insecure: arguments.insecure,
-        ..DeviceOptions::default()
-    };
-    let options = wishes::options_for(&typed, &config, &device);
+    let options = wishes::options_for(&(&arguments.reach).into(), &config, &device);
     let target = wishes::target(&options, &device, &place.state_dir)?;
     // What stands in the way of writing it is better known before a password is asked for.
     KeyFile::can_store(&target.key_file)?;

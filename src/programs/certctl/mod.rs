@@ -1,9 +1,11 @@
 //! `pan_certctl`: look after what was installed.
 
 pub mod check;
+pub mod inventory;
 pub mod keygen;
 pub mod log;
 pub mod pin;
+pub mod reach;
 pub mod retry;
 pub mod screen;
 pub mod status;
@@ -43,6 +45,10 @@ pub enum Verb {
     #[command(after_help = arguments::exit_code_help())]
     Check(Box<check::CheckArguments>),
 
+    /// List all certificates on the devices, the next to expire first
+    #[command(after_help = arguments::exit_code_help())]
+    Inventory(inventory::InventoryArguments),
+
     /// Make an API key for a device, try it, and put it into the key file; asks for the password without showing
     /// it, or reads it from standard input
     #[command(after_help = arguments::exit_code_help())]
@@ -78,6 +84,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     match &arguments.verb {
         Verb::Check(check) => check::run(check, &arguments.place),
+        Verb::Inventory(inventory) => inventory::run(inventory, &arguments.place),
         Verb::Keygen(keygen) => keygen::run(keygen, &arguments.place),
         Verb::Pin(pin) => pin::run(pin, &arguments.place),
         Verb::Log(log) => log::run(log, &arguments.place),

@@ -57,6 +57,18 @@ fn before_now(ago: Duration) -> Option<DateTime<Utc>> {
     Utc::now().checked_sub_signed(TimeDelta::from_std(ago).ok()?)
 }
 
+/// A length of time in its largest unit that leaves more than one of it.
+#[must_use]
+pub fn in_short(length: TimeDelta) -> String {
+    let minutes = length.num_minutes();
+    match length.num_hours() {
+        hours if hours >= 48 => format!("{}d", length.num_days()),
+        hours if hours >= 2 => format!("{hours}h"),
+        _ if minutes >= 2 => format!("{minutes}m"),
+        _ => format!("{}s", length.num_seconds().max(0)),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -92,5 +104,21 @@ mod tests {
             assert!(since(text).is_err(), "{text}");
         }
         assert!(since("x").unwrap_err().contains("7d, 12h, 30m"));
+    }
+
+    #[test]
+    fn lengths_of_time_are_told_in_one_unit() {
+        for (seconds, text) in [
+            (-5, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (7199, "119m"),
+            (7200, "2h"),
+            (48 * 3600 - 1, "47h"),
+            (48 * 3600, "2d"),
+            (90 * 86400, "90d"),
+        ] {
+            assert_eq!(in_short(TimeDelta::seconds(seconds)), text);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Whether FreeIPA would give this machine the certificate.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::finding::Finding;
 use crate::error::Exit;
 use crate::host::ipa::{self, Enrolment, NoTicket, Service, Ticket};
@@ -21,7 +23,13 @@ pub(super) async fn look(service: &str, common_name: Option<&CommonName>) -> Vec
         }
     };
     let principal = enrolment.principal();
-    findings.push(Finding::ok("keytab", format!("{} is good for {principal}", ipa::KEYTAB)));
+    findings.push(match open_to_others(ipa::KEYTAB) {
+        None => Finding::ok("keytab", format!("{} is good for {principal}", ipa::KEYTAB)),
+        Some(mode) => {
+            let text = format!("other users can read {} (mode {mode:04o}), and be this machine", ipa::KEYTAB);
+            Finding::failed("keytab", Exit::Key, text).run(format!("chmod 600 {}", ipa::KEYTAB))
+        }
+    });
     if let Some(name) = common_name {
         findings.push(principal_of(&ticket, &enrolment, service, name).await);
     }
@@ -34,6 +42,12 @@ fn enrolled() -> Result<Enrolment, Box<Finding>> {
         let text = format!("this machine is no client of FreeIPA: {error}");
         Box::new(Finding::failed("enrolment", Exit::Key, text).run("ipa-client-install"))
     })
+}
+
+/// The mode of a file that others can read or change.
+fn open_to_others(path: &str) -> Option<u32> {
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o7777;
+    (mode & 0o077 != 0).then_some(mode)
 }
 
 fn no_ticket(enrolment: &Enrolment, error: &NoTicket) -> Finding {

@@ -22,6 +22,7 @@ use crate::panos::address::Address;
 use crate::panos::xpath::VsysName;
 use crate::programs::arguments::{self, BadArguments, PlaceArguments};
 use crate::programs::config::{self, Config};
+use crate::programs::devices::DeviceList;
 use crate::programs::options::DeviceOptions;
 use crate::programs::report;
 use crate::programs::wishes::{self, Named};
@@ -74,8 +75,12 @@ pub struct CheckArguments {
     #[arg(long)]
     json: bool,
 
+    /// The devices of a group in the configuration file; repeatable
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+
     /// Devices; without any only the configuration file is checked
-    #[arg(value_name = "FQDN[:PORT]", required_unless_present = "config")]
+    #[arg(value_name = "FQDN[:PORT]", required_unless_present_any = ["config", "group"])]
     devices: Vec<String>,
 }
 
@@ -97,13 +102,14 @@ struct Subject {
 /// An option that is not valid; a configuration file that can't be used.
 pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
     let config = Config::load(place.config.as_deref())?;
-    let devices = wishes::devices(&arguments.devices)?;
+    let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
+    let devices = list.all(&config)?;
     let named = arguments.named()?;
     let subject = |device: &Address| arguments.subject(device, named.as_ref(), &config, place);
     let subjects: Vec<Subject> = devices.iter().map(subject).collect::<Result<_, _>>()?;
     let common_name = named.as_ref().map(|named| &named.common_name);
     let sections = match subjects.as_slice() {
-        [] => vec![Section::machine(vec![configuration_file(place)])],
+        [] => vec![Section::machine(vec![configuration_file(place), listed(&config)])],
         subjects => arguments::event_loop()?.block_on(examine(arguments, place, common_name, subjects)),
     };
     let each: Vec<Exit> = sections.iter().map(Section::exit).collect();
@@ -150,6 +156,13 @@ fn configuration_file(place: &PlaceArguments) -> Finding {
     let path = place.config.clone().unwrap_or_else(|| config::DEFAULT.into());
     let there = if path.exists() { "is valid" } else { "is not there, and need not be" };
     Finding::ok("configuration", format!("{} {there}", path.display()))
+}
+
+/// Which devices the configuration file has settings for.
+fn listed(config: &Config) -> Finding {
+    let names: Vec<String> = config.devices().map(Address::to_string).collect();
+    let text = if names.is_empty() { "none is listed".to_owned() } else { names.join(", ") };
+    Finding::ok("devices", text)
 }
 
 impl CheckArguments {

@@ -1,9 +1,10 @@
 //! The installations as a table, or one below the other where a table has no room.
 
-use chrono::{DateTime, Local, TimeDelta, Utc};
+use chrono::{DateTime, Local, Utc};
 
 use super::installation::{How, Installation, Lasts, Limits};
 use crate::programs::certctl::screen::{self, Columns, Line};
+use crate::programs::certctl::when::in_short;
 
 /// The most that is shown of a problem, in columns: JSON has all of it.
 const PROBLEM: usize = 100;
@@ -133,36 +134,4 @@ fn owed(one: &Installation, problem: Option<String>, now: DateTime<Utc>) -> Stri
 
 fn certmonger(one: &Installation) -> Option<String> {
     one.certmongers_trouble().map(|said| screen::shortened(&format!("certmonger: {said}"), 2 * PROBLEM))
-}
-
-/// A length of time in its largest unit that leaves more than one of it.
-fn in_short(length: TimeDelta) -> String {
-    let minutes = length.num_minutes();
-    match length.num_hours() {
-        hours if hours >= 48 => format!("{}d", length.num_days()),
-        hours if hours >= 2 => format!("{hours}h"),
-        _ if minutes >= 2 => format!("{minutes}m"),
-        _ => format!("{}s", length.num_seconds().max(0)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_of_time_are_told_in_one_unit() {
-        for (seconds, text) in [
-            (-5, "0s"),
-            (119, "119s"),
-            (120, "2m"),
-            (7199, "119m"),
-            (7200, "2h"),
-            (48 * 3600 - 1, "47h"),
-            (48 * 3600, "2d"),
-            (90 * 86400, "90d"),
-        ] {
-            assert_eq!(in_short(TimeDelta::seconds(seconds)), text);
-        }
-    }
 }

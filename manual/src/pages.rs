@@ -1,0 +1,266 @@
+//! The texts of the manual: what the definitions of the options don't say.
+
+use crate::page::Page;
+
+const CONFIGURATION: (&str, &str) = (
+    "/etc/pan_getcert.toml",
+    "What is particular to a device, under the long names of the options, and whom to tell of failures; it need not be there (*--config*).",
+);
+const KEY: (&str, &str) = (
+    "/etc/ipa/.panrc",
+    "The API key, in the format of pan-python's .panrc; readable by its owner only (*-k*).",
+);
+const LOG: (&str, &str) = ("/var/log/pan_instcert.log", "The log, one line an event (*--log-file*).");
+const STATE: (&str, &str) =
+    ("/var/lib/pan_getcert", "Orders, records and the known devices (*--state-dir*).");
+const CERTIFICATE: (&str, &str) =
+    ("/etc/ssl/certs/<CERT_CN>.crt", "The certificate that certmonger writes (*-C*).");
+const PRIVATE_KEY: (&str, &str) = ("/etc/ssl/private/<CERT_CN>.key", "Its private key (*-K*).");
+
+/// Every page.
+pub(crate) const PAGES: [Page; 7] = [
+    Page {
+        name: "pan_getcert",
+        summary: "have a FreeIPA certificate issued, installed on firewalls and renewed",
+        description: &[
+            "*pan_getcert* asks FreeIPA for a certificate through *certmonger*, and has it installed on Palo Alto Networks firewalls and Panorama: now, and at each renewal. certmonger gets *pan_instcert*(8) as the post-save command of the request.",
+            "Run again for the same certificate, it has nothing issued anew: the post-save command is brought up to date in place, and what the device lacks is installed. *--resubmit* asks for a new certificate, *--rekey* for one with a new key.",
+            "Where the worker of *pan_certctl-retry*(8) is enabled, the post-save command only writes down what is wanted (*--queue*), and the worker delivers it.",
+        ],
+        exit: &[],
+        files: &[CERTIFICATE, PRIVATE_KEY, KEY, CONFIGURATION, LOG, STATE],
+        examples: &[
+            (
+                "Have a certificate issued and bound to two SSL/TLS service profiles, now and at each renewal:",
+                "pan_getcert -c gp.example.com -p 'GP portal' -s 'GP gateway' \\\n    fw1.example.com",
+            ),
+            (
+                "Give it a further name, and see that the portal serves it:",
+                "pan_getcert -c gp.example.com --san vpn.example.com -p 'GP portal' \\\n    --served gp.example.com:443 fw1.example.com",
+            ),
+            (
+                "Have it issued again, with a new key:",
+                "pan_getcert -c gp.example.com -p 'GP portal' --rekey \\\n    fw1.example.com",
+            ),
+        ],
+        see_also: &["pan_instcert(8)", "pan_certctl(8)", "getcert-list(1)", "certmonger(8)"],
+    },
+    Page {
+        name: "pan_instcert",
+        summary: "install an issued certificate on firewalls, and prove that they run it",
+        description: &[
+            "*pan_instcert* uploads a certificate and its key through the PAN-OS XML API, binds it to up to two SSL/TLS service profiles, commits, and looks whether the device really runs it. certmonger calls it as a post-save command; it can be run by hand just as well.",
+            "What is wanted is written down before anything else, and is owed until the device is proven to run it: see *pan_certctl-retry*(8). Only the API administrator's own changes are committed, and they are put back when the commit fails.",
+            "A device that has the certificate already is left as it is; *--force* installs it nevertheless. *--dry-run* prints what would be done.",
+        ],
+        exit: &[],
+        files: &[CERTIFICATE, PRIVATE_KEY, KEY, CONFIGURATION, LOG, STATE],
+        examples: &[
+            (
+                "See what would be done:",
+                "pan_instcert -c gp.example.com -p 'GP portal' --dry-run \\\n    fw1.example.com",
+            ),
+            (
+                "Install what another client than certmonger obtained, from its live folder:",
+                "pan_instcert -b -c vpn.example.com \\\n    -C /etc/letsencrypt/live/vpn.example.com \\\n    -K /etc/letsencrypt/live/vpn.example.com \\\n    fw1.example.com",
+            ),
+            (
+                "Make an object of its own for each certificate, and delete those that are older than the last two:",
+                "pan_instcert -c gp.example.com -p 'GP portal' \\\n    --suffix serial --keep 2 fw1.example.com",
+            ),
+        ],
+        see_also: &["pan_getcert(8)", "pan_certctl(8)", "pan_certctl-retry(8)", "certmonger(8)"],
+    },
+    Page {
+        name: "pan_certctl",
+        summary: "look after the certificates that were put on firewalls",
+        description: &[
+            "*pan_certctl* tells what *pan_getcert*(8) and *pan_instcert*(8) have installed where, delivers what is owed, and compares what devices run with what was recorded.",
+        ],
+        exit: &[],
+        files: &[CONFIGURATION, KEY, LOG, STATE],
+        examples: &[
+            ("See what is installed where, and what is owed:", "pan_certctl status"),
+            ("See the last runs that failed within a week:", "pan_certctl log --failed --since 7d"),
+            (
+                "Have the worker look after everything:",
+                "systemctl enable --now pan_certctl-retry.timer \\\n    pan_certctl-retry.path pan_certctl-verify.timer",
+            ),
+        ],
+        see_also: &[
+            "pan_certctl-log(8)",
+            "pan_certctl-status(8)",
+            "pan_certctl-retry(8)",
+            "pan_certctl-verify(8)",
+            "pan_getcert(8)",
+            "pan_instcert(8)",
+        ],
+    },
+    Page {
+        name: "pan_certctl-log",
+        summary: "show the last installations on firewalls, and how long each phase took",
+        description: &[
+            "*pan_certctl log* shows the runs that the log tells of, the last ones below: when each began, for which certificate and device, how many seconds each phase took, and how it ended. Lines of runs that wrote at once are untangled. Rotated logs are read as far back as is needed, compressed ones too, and the logs of the bash scripts that these programs replace.",
+            "A run that was killed, or is still running, is <not ended>.",
+        ],
+        exit: &["Whether the runs succeeded does not matter."],
+        files: &[LOG],
+        examples: &[
+            (
+                "Show the runs of one day for one device:",
+                "pan_certctl log --device fw1.example.com \\\n    --since 2026-11-22 --until 2026-11-22",
+            ),
+            ("Show as bars how long they took:", "pan_certctl log --chart"),
+        ],
+        see_also: &["pan_certctl(8)", "pan_certctl-status(8)", "pan_instcert(8)", "logrotate(8)"],
+    },
+    Page {
+        name: "pan_certctl-status",
+        summary: "show which certificates firewalls run, and what they are owed",
+        description: &[
+            "*pan_certctl status* shows what each device runs and what it is owed, with what needs attention first. It reads the records and asks no device. As root it also asks certmonger, and tells of each certificate that certmonger does not renew or has trouble with.",
+        ],
+        exit: &[
+            "The status serves as a monitoring check: 0 while all is well; the code of the last problem, 10 where nothing was tried, for what is owed for longer than *--owed-for*; 10 for what expires on its device within *--expires-in*; 1 for files in the state folder that can't be read; 20 for several of these.",
+        ],
+        files: &[STATE],
+        examples: &[
+            (
+                "Tell of what is owed for longer than three days, or expires within two weeks:",
+                "pan_certctl status --owed-for 3d --expires-in 14d",
+            ),
+            (
+                "Write metrics for node_exporter's textfile collector:",
+                "pan_certctl status \\\n    --prometheus /var/lib/prometheus/node-exporter/pan_getcert.prom",
+            ),
+        ],
+        see_also: &["pan_certctl(8)", "pan_certctl-retry(8)", "pan_certctl-verify(8)"],
+    },
+    Page {
+        name: "pan_certctl-retry",
+        summary: "deliver the certificates that firewalls are owed",
+        description: &[
+            "*pan_certctl retry* delivers what is due: certificates that a device was not there for, or did not take, the last time, and what *pan_instcert --queue* wrote down. All that one device is owed is delivered in one commit. The gaps between the attempts grow.",
+            "It is what the unit *pan_certctl-retry.service* runs. The timer *pan_certctl-retry.timer* starts it every minute, *pan_certctl-retry.path* as soon as something is queued. Running it twice is safe.",
+            "A failure that lasts is told once, and its end once: in the journal, and to the command that *on_failure* in the configuration file names.",
+        ],
+        exit: &[],
+        files: &[CONFIGURATION, KEY, LOG, STATE],
+        examples: &[
+            (
+                "Deliver all that one device is owed, and don't wait until its next try is due:",
+                "pan_certctl retry --now --device fw1.example.com",
+            ),
+            ("Have systemd do it:", "systemctl enable --now pan_certctl-retry.timer pan_certctl-retry.path"),
+        ],
+        see_also: &[
+            "pan_certctl(8)",
+            "pan_certctl-status(8)",
+            "pan_certctl-verify(8)",
+            "pan_instcert(8)",
+            "systemctl(1)",
+        ],
+    },
+    Page {
+        name: "pan_certctl-verify",
+        summary: "compare what firewalls run with what was installed on them",
+        description: &[
+            "*pan_certctl verify* compares what devices run and show with the records and the certificate files. What has drifted (the old certificate bound again, a restored backup, a renewal that nobody recorded) is owed anew and delivered by *pan_certctl-retry*(8), or only told with *--drift warn*.",
+            "It is what the unit *pan_certctl-verify.service* runs; the timer *pan_certctl-verify.timer* starts it every day.",
+        ],
+        exit: &[],
+        files: &[CONFIGURATION, KEY, LOG, STATE],
+        examples: &[
+            (
+                "Only tell what has drifted on one device:",
+                "pan_certctl verify --drift warn --device fw1.example.com",
+            ),
+            ("Have systemd do it every day:", "systemctl enable --now pan_certctl-verify.timer"),
+        ],
+        see_also: &["pan_certctl(8)", "pan_certctl-retry(8)", "pan_certctl-status(8)", "systemctl(1)"],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use crate::markup::plain;
+    use crate::{page, programs};
+
+    /// Words as a shell reads them; the examples have simple quotes and continued lines only.
+    fn words(command: &str) -> Vec<String> {
+        let command = command.replace("\\\n", " ");
+        let quoted = command.split('\'').enumerate();
+        let words = quoted.flat_map(|(index, part)| match index % 2 {
+            1 => vec![part.to_owned()],
+            _ => part.split_whitespace().map(str::to_owned).collect(),
+        });
+        words.collect()
+    }
+
+    #[test]
+    fn every_example_is_understood() {
+        let mut seen = 0;
+        for (_, command) in PAGES.iter().flat_map(|page| page.examples) {
+            let words = words(command);
+            let program = programs().into_iter().find(|program| program.get_name() == words[0]);
+            let Some(program) = program else {
+                assert_eq!(words[..3], ["systemctl", "enable", "--now"], "{command}");
+                let units = concat!(env!("CARGO_MANIFEST_DIR"), "/../systemd");
+                assert!(
+                    words[3..].iter().all(|unit| std::path::Path::new(units).join(unit).exists()),
+                    "{command}"
+                );
+                continue;
+            };
+            program.try_get_matches_from(&words).unwrap_or_else(|error| panic!("{command}: {error}"));
+            seen += 1;
+        }
+        assert!(seen > 8);
+    }
+
+    #[test]
+    fn every_option_and_page_that_a_text_names_exists() {
+        let commands: Vec<clap::Command> = programs().into_iter().flat_map(page::commands).collect();
+        let options: Vec<String> = commands
+            .iter()
+            .flat_map(|command| command.get_arguments())
+            .flat_map(|argument| {
+                let short = argument.get_short().map(|short| format!("-{short}"));
+                short.into_iter().chain(argument.get_long().map(|long| format!("--{long}")))
+            })
+            .collect();
+        let mut seen = 0;
+        for page in &PAGES {
+            let files = page.files.iter().map(|(_, what)| *what);
+            for text in page.description.iter().chain(page.exit).copied().chain(files) {
+                for word in plain(text).split(|c: char| !(c.is_alphanumeric() || c == '-')) {
+                    if word.starts_with('-') {
+                        assert!(options.iter().any(|option| option == word), "{}: {word}", page.name);
+                        seen += 1;
+                    }
+                }
+            }
+            for other in page.see_also.iter().filter(|other| other.starts_with("pan_")) {
+                let known = |known: &Page| *other == format!("{}(8)", known.name);
+                assert!(PAGES.iter().any(known), "{}: {other}", page.name);
+            }
+        }
+        assert!(seen > 15, "{seen}");
+    }
+
+    #[test]
+    fn the_files_are_those_of_the_programs() {
+        let defaults: Vec<String> = programs()
+            .iter_mut()
+            .flat_map(|program| {
+                program.render_long_help().to_string().lines().map(str::to_owned).collect::<Vec<_>>()
+            })
+            .collect();
+        for (path, _) in PAGES.iter().flat_map(|page| page.files) {
+            let shown = path.split("/<").next().unwrap();
+            assert!(defaults.iter().any(|line| line.contains(shown)), "{path}");
+        }
+    }
+}

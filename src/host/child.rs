@@ -1,0 +1,61 @@
+//! Programs that are started get an environment of their own: what was meant for this one, or was slipped to it, is
+//! not handed on.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use crate::files;
+
+/// Where programs are looked for.
+pub const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A program, ready to run with nothing of our environment but the time zone and the folders in which programs are
+/// looked for: those in which root's programs are safe, where root runs us.
+#[must_use]
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let folders = folders(env::var_os("PATH"), rustix::process::geteuid().is_root());
+    // A name is looked up here: the child's own PATH counts for what it starts.
+    let program = program.as_ref();
+    let found = match Path::new(program).components().count() {
+        1 => folders.iter().map(|folder| folder.join(program)).find(|path| path.is_file()),
+        _ => None,
+    };
+    let mut command = Command::new(found.as_deref().map_or(program, Path::as_os_str));
+    command.env_clear().env("PATH", env::join_paths(&folders).unwrap_or_else(|_| PATH.into()));
+    keep(&mut command, &["TZ"]);
+    command
+}
+
+/// Hands these on, where they are set.
+pub fn keep(command: &mut Command, names: &[&str]) {
+    for name in names {
+        if let Some(value) = env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+}
+
+/// What getcert needs to find certmonger. Whoever names the system's bus to root would answer in certmonger's place.
+pub fn keep_bus(command: &mut Command, session_bus: bool) {
+    if session_bus {
+        keep(command, &["DBUS_SESSION_BUS_ADDRESS"]);
+    } else if !rustix::process::geteuid().is_root() {
+        keep(command, &["DBUS_SYSTEM_BUS_ADDRESS"]);
+    }
+}
+
+fn folders(path: Option<OsString>, root: bool) -> Vec<PathBuf> {
+    let path = path.unwrap_or_else(|| PATH.into());
+    // In a folder that is not there nothing can be found, and only root can make it.
+    let ours = |folder: &PathBuf| match files::settled(folder).map(|place| place.metadata()) {
+        Ok(Ok(found)) => files::only_ours(&found).is_ok(),
+        Ok(Err(_)) => true,
+        Err(_) => false,
+    };
+    let safe = |folder: &PathBuf| folder.is_absolute() && (!root || ours(folder));
+    let folders: Vec<PathBuf> = env::split_paths(&path).filter(safe).collect();
+    if folders.is_empty() { env::split_paths(PATH).collect() } else { folders }
+}

@@ -1,0 +1,65 @@
+//! Everything that a device holds: which certificates there are in its running configuration, and which SSL/TLS
+//! service profiles present them.
+
+use super::failure::{Doing, Failure};
+use super::uses::virtual_systems;
+use crate::certificate::SeenCertificate;
+use crate::panos::certificates::{CertificateEntry, ServiceProfile};
+use crate::panos::session::Session;
+use crate::panos::system::SystemInfo;
+use crate::panos::xpath::XPath;
+
+/// A certificate object of a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// `shared`, `Panorama`, or the virtual system.
+    pub place: String,
+    /// The object's name.
+    pub name: String,
+    /// The certificate; nothing where it can't be read.
+    pub certificate: Option<SeenCertificate>,
+    /// Whether the device has its private key.
+    pub has_private_key: bool,
+    /// The SSL/TLS service profiles that present it, in the same place.
+    pub profiles: Vec<String>,
+}
+
+/// Lists the running configuration's certificates.
+///
+/// # Errors
+/// A device that fails or refuses.
+pub async fn list(session: &Session, system: &SystemInfo) -> Result<Vec<Item>, Failure> {
+    let own = if system.is_panorama() { "Panorama" } else { "shared" };
+    let mut places = vec![(system.own_place().base(), own.to_owned())];
+    if !system.is_panorama() {
+        places.extend(virtual_systems(session).await?);
+    }
+    let mut items = Vec::new();
+    for (base, label) in places {
+        items.extend(of_place(session, &base, &label).await?);
+    }
+    Ok(items)
+}
+
+async fn of_place(session: &Session, base: &XPath, label: &str) -> Result<Vec<Item>, Failure> {
+    let look = Failure::while_doing(Doing::Looking);
+    let found = session.show(&base.clone().step("certificate")).await.map_err(look)?;
+    let entries = found.map(|result| CertificateEntry::read_all(&result)).unwrap_or_default();
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = session.show(&base.clone().step("ssl-tls-service-profile")).await.map_err(look)?;
+    let profiles = found.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
+    let item = |entry: CertificateEntry| Item {
+        place: label.to_owned(),
+        certificate: entry.public_key.as_deref().and_then(|pem| SeenCertificate::of_pem(pem).ok()),
+        has_private_key: entry.has_private_key,
+        profiles: profiles
+            .iter()
+            .filter(|profile| profile.certificate.as_deref() == Some(entry.name.as_str()))
+            .map(|profile| profile.name.clone())
+            .collect(),
+        name: entry.name,
+    };
+    Ok(entries.into_iter().map(item).collect())
+}

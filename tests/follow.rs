@@ -1,0 +1,81 @@
+//! Whoever asked for a certificate looks before the post-save command has written anything.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod common;
+
+use std::time::Duration;
+
+use common::world::{NAME, PORTAL, World};
+use pancert::host::certmonger::Getcert;
+use pancert::programs::follow::Live;
+use pancert::programs::verdict::{Following, Hook, Standing};
+
+/// A getcert that knows one request, in the state that stands in a file.
+fn getcert(world: &World) -> Getcert {
+    let (state, script) = (world.path("certmonger"), world.path("getcert"));
+    let certificate = world.path(&format!("{NAME}.crt"));
+    let text = format!(
+        "#!/bin/sh\ncat <<END\nNumber of certificates and requests being tracked: 1.\nRequest ID '1':\n\
+         \tstatus: $(cat {})\n\tstuck: no\n\tkey pair storage: type=FILE,location='/nowhere'\n\
+         \tcertificate: type=FILE,location='{}'\n\tCA: IPA\nEND\n",
+        state.display(),
+        certificate.display()
+    );
+    common::pki::write(&script, text.as_bytes(), 0o755);
+    Getcert::new([script.as_os_str()], None)
+}
+
+fn says(world: &World, state: &str) {
+    common::pki::write(&world.path("certmonger"), state.as_bytes(), 0o644);
+}
+
+fn follow(world: &World, delivers: bool) -> Standing {
+    let (getcert, live, state) = (getcert(world), Live::new(), world.path("state"));
+    let certificate = world.path(&format!("{NAME}.crt"));
+    let pem = std::fs::read_to_string(&certificate).unwrap();
+    let following = Following {
+        state_dir: &state,
+        devices: &[world.target().parse().unwrap()],
+        name: &NAME.parse().unwrap(),
+        since: chrono::Utc::now(),
+        wanted: Some(pancert::certificate::fingerprint_of_pem(&pem).unwrap()),
+        deadline: tokio::time::Instant::now() + Duration::from_secs(60),
+        live: &live,
+    };
+    let hook = Hook { getcert: &getcert, certificate: &certificate, delivers };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut standings = runtime.block_on(following.to_the_end(Some(hook))).unwrap();
+    assert_eq!(standings.len(), 1);
+    standings.remove(0).1
+}
+
+#[test]
+fn a_command_that_is_only_beginning_is_waited_for() {
+    for delivers in [true, false] {
+        for state in ["POST_SAVED_CERT", "NEED_TO_READ_CERT"] {
+            let world = World::new();
+            says(&world, state);
+            let standing = std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    // Some looks later.
+                    std::thread::sleep(Duration::from_millis(700));
+                    world.install(&["-p", PORTAL]).exits(0);
+                    says(&world, "MONITORING");
+                });
+                follow(&world, delivers)
+            });
+            assert!(matches!(standing, Standing::Runs(_)), "{state}, {delivers}: {standing:?}");
+        }
+    }
+}
+
+#[test]
+fn a_command_that_ended_and_left_nothing_is_told() {
+    for delivers in [true, false] {
+        let world = World::new();
+        says(&world, "MONITORING");
+        let Standing::Failed(problem) = follow(&world, delivers) else { panic!("it ended") };
+        assert!(problem.what.contains("left no record"), "{problem}");
+    }
+}

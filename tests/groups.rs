@@ -1,0 +1,83 @@
+//! Groups of devices: named once in the configuration file, and as they are there at each run.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
+
+mod common;
+
+use common::bus::Bus;
+use common::pki;
+use common::world::{Ended, KEY, NAME, PORTAL, World, settings};
+use panos_sim::Simulator;
+
+/// The settings of a device that is trusted by its fingerprint.
+fn section(device: &Simulator) -> String {
+    format!("[device.\"{}\"]\npin = \"{}\"\n", device.address(), device.certificate_fingerprint())
+}
+
+fn group(devices: &[&Simulator]) -> String {
+    let names: Vec<String> = devices.iter().map(|device| format!("\"{}\"", device.address())).collect();
+    let sections: String = devices.iter().map(|device| section(device)).collect();
+    format!("{sections}[group.vpn]\ndevices = [{}]\n", names.join(", "))
+}
+
+fn install(world: &World, arguments: &[&str]) -> Ended {
+    let mut command = world.bare_command();
+    command.arg("-k").arg(world.path(".panrc")).arg("--config").arg(world.path("pan.toml"));
+    Ended::of(command.args(["-p", PORTAL]).args(arguments))
+}
+
+#[test]
+fn every_device_of_a_group_gets_the_certificate_once() {
+    let world = World::new();
+    let second = Simulator::start(settings()).unwrap();
+    std::fs::write(world.path("pan.toml"), group(&[&world.device, &second])).unwrap();
+    let first = world.target();
+    install(&world, &["--group", "vpn", &first]).exits(0).says(&second.address().to_string());
+    assert_eq!((world.device.commits(), second.commits()), (1, 1));
+    // A record names the device alone: what is owed stays owed when the group changes.
+    assert!(!world.record()["order"]["words"].to_string().contains("group"), "{:#}", world.record());
+}
+
+#[test]
+fn a_group_that_is_not_there_is_a_mistake() {
+    let world = World::new();
+    std::fs::write(world.path("pan.toml"), group(&[&world.device])).unwrap();
+    install(&world, &["--group", "vpm"]).exits(1).says("no group 'vpm', but vpn");
+    install(&world, &[]).exits(1).says("FQDN");
+    for (text, says) in [
+        ("[group.vpn]\ndevices = []\n", "without devices"),
+        ("[group.vpn]\ndevices = ['a b']\n", "line 2, column 12"),
+        ("[group.'v p']\ndevices = ['a']\n", "letters"),
+        ("[group.vpn]\ndevice = ['a']\n", "did you mean 'devices'"),
+    ] {
+        std::fs::write(world.path("pan.toml"), text).unwrap();
+        install(&world, &["--group", "vpn"]).exits(1).says(says);
+    }
+    assert!(world.device.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_device_that_joins_the_group_gets_the_certificate_at_the_next_renewal() {
+    let bus = Bus::with_certmonger().await;
+    let (first, second) = (Simulator::start(settings()).unwrap(), Simulator::start(settings()).unwrap());
+    pki::write(&bus.path(".panrc"), format!("api_key={KEY}\n").as_bytes(), 0o600);
+    std::fs::write(bus.path("pan.toml"), group(&[&first])).unwrap();
+    let ask = |more: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pan_getcert"));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("DBUS_SESSION_BUS_ADDRESS", bus.address());
+        command.args(["-c", NAME, "--session-bus", "--ca", "local", "--timeout", "60", "-p", PORTAL]);
+        command.arg("-k").arg(bus.path(".panrc")).arg("--config").arg(bus.path("pan.toml"));
+        for option in ["-C", "-K"] {
+            command.arg(option).arg(bus.folder.path());
+        }
+        command.arg("--log-file").arg(bus.path("log")).arg("--state-dir").arg(bus.path("state"));
+        Ended::of(command.args(["--group", "vpn"]).args(more)).exits(0).says("FINISHED");
+    };
+    ask(&[]);
+    assert_eq!((first.commits(), second.commits()), (1, 0));
+    let command = bus.until_phase(pancert::host::certmonger::Phase::Done).await.post_save.unwrap();
+    assert!(command.contains("--group=vpn"), "{command}");
+    std::fs::write(bus.path("pan.toml"), group(&[&first, &second])).unwrap();
+    ask(&["--resubmit"]);
+    assert_eq!((first.commits(), second.commits()), (2, 1));
+}

@@ -1,0 +1,85 @@
+//! `pan_certctl inventory`: every certificate on every device, in every place, and which of them came from here.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs, dead_code)]
+
+mod common;
+
+use std::process::Command;
+
+use common::pki::{self, Wish};
+use common::world::{Ended, GATEWAY, NAME, PORTAL, World, settings};
+use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, What, When};
+use serde_json::Value;
+
+fn world() -> World {
+    let mut settings = settings();
+    let old = pki::self_signed(&Wish::named("old.example.com").valid(-86_400, 3 * 86_400 - 60));
+    let given = |name: &str, vsys: Option<&str>| PreloadedCertificate {
+        name: name.into(),
+        certificate: old.certificate_pem(),
+        key: vsys.map(|_| old.key_pem()),
+        vsys: vsys.map(str::to_owned),
+    };
+    settings.certificates = vec![given("old", None), given("inner", Some("vsys1"))];
+    let bound = Profile { vsys: Some("vsys1".into()), ..Profile::bound("inside", "inner") };
+    settings.profiles.push(bound);
+    World::with(settings)
+}
+
+fn inventory(world: &World, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+    command.arg("inventory").arg("--state-dir").arg(world.path("state"));
+    command.arg("-k").arg(world.path(".panrc")).args(["--pin", &world.device.certificate_fingerprint()]);
+    command.args(arguments).env_clear().env("TZ", "UTC");
+    command
+}
+
+#[test]
+fn all_places_are_listed_and_what_came_from_here_is_told() {
+    let world = world();
+    world.install(&["-p", PORTAL, "-s", GATEWAY]).exits(0);
+    // Without a name: what something was installed on.
+    let ended = Ended::of(&mut inventory(&world, &["--json"])).exits(0);
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let of = |row: &Value| {
+        let word = |name: &str| row[name].as_str().unwrap_or("-").to_owned();
+        let profiles: Vec<&str> =
+            row["profiles"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        format!(
+            "{} {} {} {} {}",
+            word("place"),
+            word("object"),
+            row["private_key"],
+            row["ours"],
+            profiles.join("+")
+        )
+    };
+    let rows: Vec<String> = told["certificates"].as_array().unwrap().iter().map(of).collect();
+    let expected = ["vsys1 inner true false inside", "shared old false false "];
+    assert_eq!(rows[..2], expected, "{told:#}");
+    assert_eq!(rows[2], format!("shared {NAME} true true {PORTAL}+{GATEWAY}"));
+    let shown = Ended::of(&mut inventory(&world, &[&world.target()])).exits(0).stdout;
+    let lines: Vec<&str> = shown.lines().collect();
+    assert!(lines[0].starts_with("until ") && lines[0].ends_with("presented by"), "{shown}");
+    assert!(lines[1].contains("(2d)") && lines[3].ends_with("GP portal, GP gateway"), "{shown}");
+    assert!(world.device.requests().iter().filter(|request| request.number > 12).all(|request| {
+        !matches!(request.r#type.as_deref(), Some("commit" | "import"))
+            && request.action.as_deref() != Some("set")
+    }));
+}
+
+#[test]
+fn a_device_that_does_not_answer_is_told_and_the_others_are_listed() {
+    let world = world();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let ended = Ended::of(&mut inventory(&world, &[&world.target(), &free])).exits(20);
+    assert!(ended.stderr.contains(&free) && ended.stdout.contains("old.example.com"), "{ended:#?}");
+    world.device.inject(Fault::new(When::request(Matcher::typed("config")), What::Html));
+    Ended::of(&mut inventory(&world, &[&world.target()])).exits(4);
+}
+
+#[test]
+fn where_no_device_is_known_that_is_said() {
+    let world = world();
+    Ended::of(&mut inventory(&world, &[])).exits(0).says("No device is known");
+}

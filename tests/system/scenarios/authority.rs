@@ -1,0 +1,52 @@
+//! IPA says no, or nothing.
+
+use super::A_TICK_OR_TWO;
+use crate::aftermath::{Aftermath, DELIVERED};
+use crate::firewall::THIRD;
+use crate::stage::{GP, Stage};
+
+const WORDS: &str = "Insufficient access: not allowed to perform operation: Request Certificate";
+
+pub fn denied(stage: &mut Stage) {
+    stage.set();
+    let old = stage.certificate(GP);
+    stage.machine.write("/srv/ipa/deny", WORDS, 0o644);
+    stage.pan_getcert(&["--resubmit"]).exits(10).says("2100").says(WORDS);
+    assert_eq!(stage.certificate(GP), old);
+    let words = ["pan_getcert", "-c", "new.ipa.test", "-p", THIRD, "fw1.ipa.test"];
+    stage.machine.run(&words).exits(10).says("2100").says(WORDS);
+    stage.check(&Aftermath {
+        serves: old.clone(),
+        commits: 0..=0,
+        // It tells, but what the device has is good for months.
+        status: (0, &["2100", "certmonger has trouble with 1"]),
+        log: &[],
+        journal: &["2100"],
+        ..DELIVERED
+    });
+    stage.machine.run(&["ipa-getcert", "stop-tracking", "-f", "/etc/ssl/certs/new.ipa.test.crt"]).exits(0);
+    std::fs::remove_file(stage.machine.path("/srv/ipa/deny")).unwrap();
+    stage.pan_getcert(&["--resubmit"]).exits(0).says("FINISHED");
+    assert_ne!(stage.certificate(GP), old);
+    stage.check(&DELIVERED);
+}
+
+pub fn ipa_unreachable(stage: &mut Stage) {
+    stage.set();
+    let old = stage.certificate(GP);
+    stage.machine.run(&["systemctl", "stop", "apache2", "krb5-kdc"]).exits(0);
+    let waiting = stage.pan_getcert(&["--resubmit", "--timeout", "8"]).exits(10);
+    stage.see(waiting.stderr.lines().next().unwrap_or_default());
+    stage.check(&Aftermath {
+        serves: old.clone(),
+        commits: 0..=0,
+        status: (0, &["the CA can't be reached", "certmonger has trouble with 1"]),
+        log: &[],
+        journal: &[],
+        ..DELIVERED
+    });
+    stage.machine.run(&["systemctl", "start", "apache2", "krb5-kdc"]).exits(0);
+    let before = stage.resubmit(GP);
+    stage.renewed(GP, &before, A_TICK_OR_TWO);
+    stage.check(&DELIVERED);
+}

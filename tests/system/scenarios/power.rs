@@ -1,0 +1,71 @@
+//! Somebody is away, or ends, in the middle of it.
+
+use std::time::{Duration, Instant};
+
+use panos_sim::Listening;
+
+use super::A_TICK_OR_TWO;
+use crate::aftermath::{Aftermath, DELIVERED};
+use crate::machine::{until, until_within};
+use crate::stage::{GP, Stage};
+
+/// For so long the firewall is away.
+const AWAY: Duration = Duration::from_secs(120);
+
+pub fn firewall_away(stage: &mut Stage) {
+    stage.set();
+    // What the firewall has is good for twenty minutes: then the gaps between two attempts don't grow.
+    stage.renews_before_the_end(60);
+    stage.machine.write("/srv/ipa/seconds", "1200", 0o644);
+    let before = stage.resubmit(GP);
+    stage.renewed(GP, &before, A_TICK_OR_TWO);
+    std::fs::remove_file(stage.machine.path("/srv/ipa/seconds")).unwrap();
+
+    let old = stage.firewalls[0].served();
+    stage.firewalls[0].device.set_listening(Listening::Refused);
+    let begun = Instant::now();
+    let before = stage.resubmit(GP);
+    let failures = |at_least: u64| {
+        stage.installation(GP, "fw1.ipa.test")["failures"].as_u64().is_some_and(|count| count >= at_least)
+    };
+    until("it was tried", || failures(1));
+    assert_ne!(stage.certificate(GP), before);
+    stage.machine.run(&["pan_certctl", "status"]).exits(10).says("no connection").says("1 owed");
+    let impatient = ["pan_certctl", "status", "--expires-in", "0s", "--owed-for", "0s"];
+    stage.machine.run(&impatient).exits(4);
+    until_within(A_TICK_OR_TWO, "it was tried again", || failures(2));
+    stage.see(format!("2nd attempt after {:.0} s", begun.elapsed().as_secs_f64()));
+    until_within(AWAY, "the two minutes are over", || begun.elapsed() >= AWAY);
+    assert_eq!(stage.firewalls[0].served(), old);
+    stage.firewalls[0].device.set_listening(Listening::Normal);
+    stage.renewed(GP, &before, A_TICK_OR_TWO);
+    stage.see(format!("at {:.0} s", begun.elapsed().as_secs_f64()));
+    let log = ["Connection refused", "END - Finished"];
+    stage.check(&Aftermath { commits: 2..=2, troubled: true, log: &log, ..DELIVERED });
+}
+
+pub fn daemons_restarted(stage: &mut Stage) {
+    stage.set();
+    let before = stage.resubmit_until_commit(5);
+    stage.machine.run(&["systemctl", "restart", "certmonger.service"]).exits(0);
+    stage.machine.run(&["systemctl", "restart", "dbus.service"]).exits(0);
+    assert!(stage.firewalls[0].is_committing(), "it was in mid-delivery");
+    stage.renewed(GP, &before, A_TICK_OR_TWO);
+    let file = format!("/etc/ssl/certs/{GP}.crt");
+    let state = || stage.machine.run(&["ipa-getcert", "status", "-f", &file]);
+    until("certmonger watches on", || state().stdout.contains("MONITORING"));
+    stage.check(&DELIVERED);
+}
+
+pub fn power_cut(stage: &mut Stage) {
+    stage.set();
+    let before = stage.resubmit_until_commit(3);
+    stage.machine.cut_power();
+    assert!(stage.firewalls[0].is_committing(), "it was in mid-commit");
+    stage.machine.boot();
+    let booted = Instant::now();
+    stage.renewed(GP, &before, A_TICK_OR_TWO);
+    stage.see(format!("settled {:.1} s after the boot", booted.elapsed().as_secs_f64()));
+    let told = ["An earlier run did not see the end of its commit"];
+    stage.check(&Aftermath { commits: 1..=2, log: &told, ..DELIVERED });
+}

@@ -1,0 +1,28 @@
+//! The way from nothing to a delivered certificate, as it is printed: for the README, and the first scenario.
+
+use std::fmt::Write as _;
+
+use crate::package;
+use crate::stage::Stage;
+
+/// What is typed. Each has to end well.
+const COMMANDS: [&str; 3] = [
+    "systemctl enable --now pan_certctl-retry.timer pan_certctl-retry.path pan_certctl-verify.timer",
+    "pan_getcert -c gp.ipa.test -p 'GP portal' -s 'GP gateway' fw1.ipa.test",
+    "pan_certctl status",
+];
+
+/// Types it all in the machine, and keeps what was printed in `transcript.txt`.
+pub fn play(stage: &Stage) {
+    let mut text = String::new();
+    let mut codes = Vec::new();
+    for command in package::install(stage).iter().map(String::as_str).chain(COMMANDS) {
+        let ended = stage.machine.sh(&format!("{command} 2>&1"));
+        let _ = writeln!(text, "# {command}\n{}", ended.stdout);
+        codes.push((command.to_owned(), ended.code));
+    }
+    std::fs::write(stage.folder.join("transcript.txt"), &text).unwrap();
+    for (command, code) in codes {
+        assert_eq!(code, Some(0), "'{command}' failed:\n{text}");
+    }
+}
