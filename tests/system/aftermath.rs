@@ -126,11 +126,15 @@ impl Stage {
     #[track_caller]
     fn check_journal(&mut self, expected: &Aftermath<'_>) {
         let journal = self.journal();
+        let ours: Vec<&str> = journal.lines().filter(|line| line.contains("pan_")).collect();
         for word in expected.journal {
-            assert!(journal.contains(word), "no '{word}' in the journal:\n{journal}");
+            assert!(
+                journal.contains(word),
+                "no '{word}' in the journal, with these lines of ours: {ours:#?}"
+            );
         }
-        let ours = journal.lines().filter(|line| line.contains("pan_"));
-        let bad: Vec<&str> = ours.filter(|line| SUSPICIOUS.iter().any(|word| line.contains(word))).collect();
+        let bad: Vec<&&str> =
+            ours.iter().filter(|line| SUSPICIOUS.iter().any(|word| line.contains(word))).collect();
         assert!(bad.is_empty(), "the journal has {bad:#?}");
         assert!(!journal.contains(KEY), "the API key is in the journal");
         let failed = self.machine.run(&["systemctl", "--failed", "--no-legend", "--plain"]).exits(0).stdout;

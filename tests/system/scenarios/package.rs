@@ -1,7 +1,7 @@
 //! dpkg comes in the middle of it.
 
 use super::A_TICK_OR_TWO;
-use crate::aftermath::DELIVERED;
+use crate::aftermath::{Aftermath, DELIVERED};
 use crate::machine::until;
 use crate::package;
 use crate::stage::{GP, LOG, Stage};
@@ -43,7 +43,9 @@ pub fn removed_and_purged(stage: &mut Stage) {
         stage.machine.sh(&command).exits(0);
     }
     stage.renewed(GP, &before, A_TICK_OR_TWO);
-    stage.check(&DELIVERED);
+    // The firewall went on alone: to look and to note it was all that was left.
+    let journal = ["fw1.ipa.test: runs"];
+    stage.check(&Aftermath { journal: &journal, ..DELIVERED });
 
     let served = stage.firewalls[0].served();
     stage.machine.run(&["dpkg", "-P", "pan-getcert"]).exits(0);
