@@ -15,10 +15,11 @@ const STATE: (&str, &str) =
     ("/var/lib/pan_getcert", "Orders, records and the known devices (*--state-dir*).");
 const CERTIFICATE: (&str, &str) =
     ("/etc/ssl/certs/<CERT_CN>.crt", "The certificate that certmonger writes (*-C*).");
+const ENROLMENT: (&str, &str) = ("/etc/ipa/default.conf", "What this machine knows of its IPA domain.");
 const PRIVATE_KEY: (&str, &str) = ("/etc/ssl/private/<CERT_CN>.key", "Its private key (*-K*).");
 
 /// Every page.
-pub(crate) const PAGES: [Page; 7] = [
+pub(crate) const PAGES: [Page; 11] = [
     Page {
         name: "pan_getcert",
         summary: "have a FreeIPA certificate issued, installed on firewalls and renewed",
@@ -88,13 +89,77 @@ pub(crate) const PAGES: [Page; 7] = [
             ),
         ],
         see_also: &[
-            "pan_certctl-log(8)",
+            "pan_certctl-check(8)",
+            "pan_certctl-keygen(8)",
+            "pan_certctl-pin(8)",
             "pan_certctl-status(8)",
+            "pan_certctl-log(8)",
             "pan_certctl-retry(8)",
             "pan_certctl-verify(8)",
+            "pan_certctl-inventory(8)",
             "pan_getcert(8)",
             "pan_instcert(8)",
         ],
+    },
+    Page {
+        name: "pan_certctl-check",
+        summary: "find what would make an installation on a firewall fail, before the first one",
+        description: &[
+            "*pan_certctl check* looks at this machine (state folder, log, worker, certificate), at its enrolment in FreeIPA (keytab, service principal, who manages it), at certmonger, and at each device: name, port, identity, clock, API key, each right, release, name of the object, high availability, locks, profiles, and FreeIPA's authority. It changes nothing.",
+            "Each line is *ok*, a *warning*, or *FAILED*. Below what is not as it should be stands a command that mends it, to be typed exactly so except for words in capitals, or what somebody has to do.",
+            "Without a device only the configuration file is checked that *--config* names.",
+        ],
+        exit: &[
+            "The code of the first failure, which an installation would end with; what is looked at first is what the rest depends on. Warnings don't count.",
+        ],
+        files: &[CONFIGURATION, KEY, STATE, ENROLMENT],
+        examples: &[
+            (
+                "See whether a certificate could be requested and installed:",
+                "pan_certctl check -c gp.example.com -p 'GP portal' \\\n    fw1.example.com",
+            ),
+            ("Check a configuration file alone:", "pan_certctl check --config /etc/pan_getcert.toml"),
+        ],
+        see_also: &["pan_certctl(8)", "pan_certctl-keygen(8)", "pan_certctl-pin(8)", "pan_getcert(8)"],
+    },
+    Page {
+        name: "pan_certctl-keygen",
+        summary: "make an API key for a firewall",
+        description: &[
+            "*pan_certctl keygen* asks for the password of an administrator without showing it, or reads it from the first line of standard input, has the device make an API key, tries the key, and puts it into the key file: for this device and no other, readable by the file's owner only. The device's old key is replaced then, and not before. All else in the file stays.",
+            "Where the device lets its keys expire, that is told: nobody makes the next one by himself.",
+        ],
+        exit: &[],
+        files: &[KEY, STATE, CONFIGURATION],
+        examples: &[(
+            "Make a key for an administrator:",
+            "pan_certctl keygen fw1.example.com -l cert-deploy",
+        )],
+        see_also: &["pan_certctl(8)", "pan_certctl-pin(8)", "pan_certctl-check(8)"],
+    },
+    Page {
+        name: "pan_certctl-pin",
+        summary: "trust a firewall by the certificate that it shows",
+        description: &[
+            "*pan_certctl pin* shows the certificate of a device's own web page with its SHA-256 fingerprint, and after a <yes> has the device trusted by exactly this certificate. No key and no password is sent. Compare the fingerprint with the one that a browser shows, on a way that you trust.",
+            "When the management interface gets a new certificate from this machine, the fingerprint is replaced once the device was seen to show it.",
+        ],
+        exit: &["16 where the answer was no; then nothing was recorded."],
+        files: &[STATE],
+        examples: &[("See the fingerprint, and record it after a yes:", "pan_certctl pin fw1.example.com")],
+        see_also: &["pan_certctl(8)", "pan_certctl-keygen(8)", "pan_certctl-check(8)"],
+    },
+    Page {
+        name: "pan_certctl-inventory",
+        summary: "list all certificates on firewalls",
+        description: &[
+            "*pan_certctl inventory* lists every certificate object in the running configuration of each device, shared and of each virtual system, the next to expire first: whether the device has its key, whether it was installed from here, and which SSL/TLS service profiles present it. It changes nothing.",
+            "Without a device those of the configuration file are asked, and those that something was installed on.",
+        ],
+        exit: &[],
+        files: &[CONFIGURATION, KEY, STATE],
+        examples: &[("List what is on one device:", "pan_certctl inventory fw1.example.com")],
+        see_also: &["pan_certctl(8)", "pan_certctl-status(8)", "pan_certctl-verify(8)"],
     },
     Page {
         name: "pan_certctl-log",

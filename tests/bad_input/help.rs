@@ -67,7 +67,7 @@ const OF_GETCERT: [&str; 15] = [
 const OF_INSTCERT: [&str; 8] =
     ["-b", "--blind", "--queue", "--force", "--dry-run", "--concurrency", "--json", "-V"];
 /// What the contract has for later: not accepted and ignored.
-const LATER: [&str; 4] = ["--template=t", "--push=s", "--serial=1", "--group=g"];
+const LATER: [&str; 3] = ["--template=t", "--push=s", "--serial=1"];
 
 fn named(help: &str, option: &str) -> bool {
     let mut words = help.split(|c: char| !(c.is_alphanumeric() || c == '-'));
