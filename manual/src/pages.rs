@@ -186,7 +186,7 @@ pub(crate) const PAGES: [Page; 11] = [
             "*pan_certctl status* shows what each device runs and what it is owed, with what needs attention first. It reads the records and asks no device. As root it also asks certmonger, and tells of each certificate that certmonger does not renew or has trouble with.",
         ],
         exit: &[
-            "The status serves as a monitoring check: 0 while all is well; the code of the last problem, 10 where nothing was tried, for what is owed for longer than *--owed-for*; 10 for what expires on its device within *--expires-in*; 1 for files in the state folder that can't be read; 20 for several of these.",
+            "The status serves as a monitoring check: 0 while all is well; the code of the last problem, 10 where nothing was tried, for what is owed for longer than *--owed-for*; 10 for what expires on its device within *--expires-in*; 11 for what certmonger does not renew until somebody does something; 1 for files in the state folder that can't be read; 20 for several of these.",
         ],
         files: &[STATE],
         examples: &[

@@ -18,8 +18,8 @@ pub fn denied(stage: &mut Stage) {
     stage.check(&Aftermath {
         serves: old.clone(),
         commits: 0..=0,
-        // It tells, but what the device has is good for months.
-        status: (0, &["2100", "certmonger has trouble with 1"]),
+        // What the device has is good for months, but nobody else would mend it.
+        status: (11, &["2100", "certmonger has trouble with 1"]),
         log: &[],
         journal: &["2100"],
         ..DELIVERED

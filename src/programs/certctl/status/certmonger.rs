@@ -64,6 +64,12 @@ fn files(order: &Order) -> Vec<PathBuf> {
 }
 
 impl Standing {
+    /// Whether somebody has to do something about it: whom certmonger can't reach it tries again by itself.
+    pub(super) fn needs_somebody(&self) -> bool {
+        let waits = matches!(self, Self::Tracked(tracked) if tracked.phase() == Phase::Unreachable);
+        !waits && self.trouble().is_some()
+    }
+
     /// What a person should know, if there is anything.
     pub(super) fn trouble(&self) -> Option<String> {
         let tracked = match self {

@@ -128,7 +128,8 @@ impl Installation {
         let owed =
             self.is_overdue(limits).then(|| self.problem().map_or(Exit::Certificate, |problem| problem.exit));
         let expires = (self.lasts(limits) != Lasts::Long).then_some(Exit::Certificate);
-        owed.into_iter().chain(expires)
+        let not_renewed = self.certmonger.as_ref().is_some_and(Standing::needs_somebody);
+        owed.into_iter().chain(expires).chain(not_renewed.then_some(Exit::Certmonger))
     }
 
     pub(super) fn mood(&self, limits: &Limits) -> Mood {
