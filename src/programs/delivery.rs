@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use super::arguments::BadArguments;
 use super::incident::{News, Teller};
 use super::installer::Arguments;
+use super::rivals;
 use super::wishes::{CertmongerBus, Prepared};
 use crate::error::Exit;
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
@@ -114,6 +115,7 @@ impl<'a> Courier<'a> {
         let lock = DeviceLock::acquire(self.state_dir, &places).await?;
         let found = self.take_over(device, &records, &run)?;
         let now = records.now();
+        let all = found.clone();
         let mut reports = Vec::new();
         let mut groups: Vec<Vec<Delivery>> = Vec::new();
         for record in found.into_iter().filter(|record| which.wants(record, now)) {
@@ -129,6 +131,7 @@ impl<'a> Courier<'a> {
         for (number, mut group) in groups.into_iter().enumerate() {
             // Each commit is a run of its own.
             let run = if number == 0 { run.clone() } else { self.log.run(&run_id(), self.several) };
+            group.iter().for_each(|delivery| warn_of_rivals(&delivery.record, &all, &run));
             let outcomes = deliver::deliver(&mut group, &records, &run).await;
             let told = group.into_iter().zip(outcomes);
             reports.extend(told.map(|(delivery, outcome)| Report {
@@ -259,6 +262,17 @@ pub fn again(record: &Record, state_dir: &Path) -> Result<Prepared, Problem> {
         refused(BadArguments::Other(format!("the record's words are not understood: {error}")))
     })?;
     arguments.prepare_for(&record.order.device, state_dir).map_err(refused)
+}
+
+/// Says which profiles another certificate will take back at its next renewal.
+fn warn_of_rivals(record: &Record, all: &[Record], run: &RunLog) {
+    let rivals = all.iter().filter_map(|other| Some((other, rivals::contested(record, other)?)));
+    for (other, profile) in rivals.filter(|(other, _)| other.proven.is_some()) {
+        let (name, other) = (&record.order.name, &other.order.name);
+        run.say(&format!(
+            "WARNING: the SSL/TLS profile '{profile}' is claimed by '{other}' as well as by '{name}': whichever is renewed last gets it."
+        ));
+    }
 }
 
 /// A record of which no wish can be made fails without a run.

@@ -15,5 +15,6 @@ pub mod instcert;
 pub mod options;
 pub mod rehearsal;
 pub mod report;
+pub mod rivals;
 pub mod verdict;
 pub mod wishes;

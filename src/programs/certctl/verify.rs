@@ -1,5 +1,6 @@
 //! `pan_certctl verify`: what devices run and show, compared with the records and the files.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -25,8 +26,8 @@ use crate::panos::address::Address;
 use crate::programs::arguments::{self, BadArguments, PlaceArguments};
 use crate::programs::config::{Config, Drift};
 use crate::programs::delivery::{again, run_id};
-use crate::programs::report;
 use crate::programs::wishes::Prepared;
+use crate::programs::{report, rivals};
 use crate::text::harmless;
 
 /// How long an endpoint may take to show its certificate.
@@ -72,6 +73,8 @@ enum Verdict {
     Owed,
     /// The device runs or shows something else, or the file holds a certificate that nobody has ordered.
     Drift { what: String, delivered: bool },
+    /// Another certificate was given its profile later.
+    Overtaken { profile: String, by: String, forget: PathBuf },
     /// Nobody can tell.
     Unknown(Problem),
 }
@@ -137,13 +140,18 @@ impl Auditor {
         let lock = DeviceLock::acquire(state_dir, std::slice::from_ref(device)).await?;
         let log = self.log.run(&run_id(), true);
         let mut findings = Vec::new();
-        for mut record in self.records.of_device(device)?.records {
+        let all = self.records.of_device(device)?.records;
+        for mut record in all.clone() {
             let verdict = match &record.state {
                 _ if record.is_owed() => Verdict::Owed,
                 State::LeftToCommit { .. } => self.ask_for_commit(&mut record).await?,
                 // It was a mistake, and never installed.
                 _ if record.proven.is_none() => continue,
                 _ => self.compare(&mut record).await,
+            };
+            let verdict = match verdict {
+                Verdict::Drift { .. } => self.overtaken(&record, &all).unwrap_or(verdict),
+                _ => verdict,
             };
             if let Verdict::Drift { what, delivered } = &verdict {
                 self.note(&mut record, what, *delivered, &log).await?;
@@ -152,6 +160,13 @@ impl Auditor {
         }
         drop(lock);
         Ok(findings)
+    }
+
+    /// Delivering it would take the profile away from the other one, which would take it back, day after day.
+    fn overtaken(&self, record: &Record, all: &[Record]) -> Option<Verdict> {
+        let (other, profile) = rivals::overtaken_by(record, all)?;
+        let forget = self.records.path(&record.order.device, &record.order.name);
+        Some(Verdict::Overtaken { profile: profile.to_string(), by: other.order.name.to_string(), forget })
     }
 
     async fn note(
@@ -258,7 +273,7 @@ fn renewed(now: &CertificateFacts) -> String {
 impl Finding {
     fn exit(&self) -> Exit {
         match &self.verdict {
-            Verdict::Good | Verdict::Owed => Exit::Done,
+            Verdict::Good | Verdict::Owed | Verdict::Overtaken { .. } => Exit::Done,
             Verdict::Drift { .. } => Exit::Unproven,
             Verdict::Unknown(problem) => problem.exit,
         }
@@ -276,6 +291,13 @@ impl Finding {
                 };
                 report::problem(NAME, &format!("{device}: {name}: {}", harmless(what)), Some(advice));
             }
+            Verdict::Overtaken { profile, by, forget } => {
+                let what = format!(
+                    "{device}: {name}: the SSL/TLS profile '{profile}' was given to '{by}' later; it is left there"
+                );
+                let advice = format!("If that is so for good, forget this one: rm {}", forget.display());
+                report::problem(NAME, &what, Some(&advice));
+            }
             Verdict::Unknown(problem) => {
                 report::problem(NAME, &format!("{device}: {name}: {problem}"), problem.advice.as_deref());
             }
@@ -288,6 +310,7 @@ impl Finding {
             Verdict::Owed => ("owed", None),
             Verdict::Drift { what, delivered: true } => ("owed-anew", Some(what.as_str())),
             Verdict::Drift { what, delivered: false } => ("drift", Some(what.as_str())),
+            Verdict::Overtaken { by, .. } => ("overtaken", Some(by.as_str())),
             Verdict::Unknown(problem) => ("unknown", Some(problem.what.as_str())),
         };
         json!({

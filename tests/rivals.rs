@@ -1,0 +1,66 @@
+//! Two certificates for one profile: nobody starts a fight that comes back at each renewal.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
+
+mod common;
+
+use std::process::Command;
+
+use common::pki::Wish;
+use common::world::{Ended, GATEWAY, PORTAL, World};
+
+const OTHER: &str = "vpn.example.com";
+
+fn install_other(world: &World, profile: &str) {
+    world.ca.issue(&Wish::named(OTHER).san(OTHER)).write(world.folder.path(), OTHER);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pan_instcert"));
+    command.args(["-b", "-c", OTHER, "-p", profile, "--pin", &world.device.certificate_fingerprint()]);
+    for (option, path) in
+        [("-C", ""), ("-K", ""), ("-k", ".panrc"), ("--log-file", "log"), ("--state-dir", "state")]
+    {
+        command.arg(option).arg(world.path(path));
+    }
+    Ended::of(command.arg(world.target()).env_clear().env("TZ", "UTC")).exits(0);
+}
+
+fn verify(world: &World) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+    command
+        .arg("verify")
+        .arg("--log-file")
+        .arg(world.path("log"))
+        .arg("--state-dir")
+        .arg(world.path("state"));
+    Ended::of(command.env_clear().env("TZ", "UTC"))
+}
+
+#[test]
+fn a_profile_that_another_certificate_was_given_later_is_left_there() {
+    let world = World::new();
+    world.install(&["-p", PORTAL, "-s", GATEWAY]).exits(0);
+    install_other(&world, PORTAL);
+    let claimed =
+        "the SSL/TLS profile 'GP portal' is claimed by 'gp.example.com' as well as by 'vpn.example.com'";
+    assert!(world.log().iter().any(|line| line.contains(claimed)), "{:#?}", world.log());
+    let (commits, served) = (world.device.commits(), world.served());
+    for _ in 0..2 {
+        let ended = verify(&world).exits(0).says("was given to 'vpn.example.com' later; it is left there");
+        assert!(ended.stderr.contains(&format!("rm {}", world.path("state").display())), "{ended:#?}");
+    }
+    assert_eq!((world.device.commits(), world.served()), (commits, served));
+    // What it says mends it.
+    let forget = verify(&world).stderr;
+    let path = forget.split_once("rm ").unwrap().1.lines().next().unwrap();
+    std::fs::remove_file(path).unwrap();
+    let ended = verify(&world).exits(0);
+    assert_eq!(ended.stderr, "");
+}
+
+#[test]
+fn certificates_with_profiles_of_their_own_are_no_rivals() {
+    let world = World::new();
+    world.install(&["-p", PORTAL]).exits(0);
+    install_other(&world, GATEWAY);
+    assert!(!world.log().iter().any(|line| line.contains("claimed")), "{:#?}", world.log());
+    assert_eq!(verify(&world).exits(0).stderr, "");
+}
