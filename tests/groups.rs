@@ -62,7 +62,7 @@ async fn a_device_that_joins_the_group_gets_the_certificate_at_the_next_renewal(
     let (first, second) = (Simulator::start(settings()).unwrap(), Simulator::start(settings()).unwrap());
     pki::write(&bus.path(".panrc"), format!("api_key={KEY}\n").as_bytes(), 0o600);
     std::fs::write(bus.path("pan.toml"), group(&[&first])).unwrap();
-    let ask = |more: &[&str]| {
+    let ask = |list: &[&str], more: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pan_getcert"));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("DBUS_SESSION_BUS_ADDRESS", bus.address());
         command.args(["-c", NAME, "--session-bus", "--ca", "local", "--timeout", "60", "-p", PORTAL]);
@@ -71,13 +71,22 @@ async fn a_device_that_joins_the_group_gets_the_certificate_at_the_next_renewal(
             command.arg(option).arg(bus.folder.path());
         }
         command.arg("--log-file").arg(bus.path("log")).arg("--state-dir").arg(bus.path("state"));
-        Ended::of(command.args(["--group", "vpn"]).args(more)).exits(0).says("FINISHED");
+        Ended::of(command.args(list).args(more)).exits(0).says("FINISHED")
     };
-    ask(&[]);
+    let vpn = ["--group", "vpn"];
+    ask(&vpn, &[]);
     assert_eq!((first.commits(), second.commits()), (1, 0));
     let command = bus.until_phase(pancert::host::certmonger::Phase::Done).await.post_save.unwrap();
     assert!(command.contains("--group=vpn"), "{command}");
     std::fs::write(bus.path("pan.toml"), group(&[&first, &second])).unwrap();
-    ask(&["--resubmit"]);
+    let ended = ask(&vpn, &["--resubmit"]);
     assert_eq!((first.commits(), second.commits()), (2, 1));
+    assert!(!ended.stderr.contains("WARNING"), "{ended:#?}");
+    // Whoever names less than before is told what is no longer renewed.
+    let first = first.address().to_string();
+    ask(&[&first], &[]).says("WARNING: not installed at renewals any more on: --group=vpn");
+    ask(&[&first], &[]).exits(0);
+    let ended = ask(&[&first, &second.address().to_string()], &[]);
+    assert!(!ended.stderr.contains("WARNING"), "{ended:#?}");
+    ask(&[&first], &[]).says(&format!("any more on: {}\n", second.address()));
 }

@@ -291,6 +291,15 @@ async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<()
     judge(request, standings)
 }
 
+/// Whoever leaves a device out may not mean it.
+fn tell_dropped(before: &[String], now: &[String]) {
+    let dropped: Vec<&str> = before.iter().filter(|word| !now.contains(word)).map(String::as_str).collect();
+    if !dropped.is_empty() {
+        let what = format!("WARNING: not installed at renewals any more on: {}", dropped.join(" "));
+        report::problem(NAME, &what, Some("Name them again, beside the others, if that was not meant."));
+    }
+}
+
 /// How the request stands with certmonger.
 enum Asked {
     /// A new certificate is on its way.
@@ -306,6 +315,8 @@ async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Res
     if arguments.certificate.delegated && !delegation::is_ours(tracked.as_ref(), &request.installer, files) {
         return Err(Trouble::NotOurs(request.certificate.clone()));
     }
+    let before = tracked.as_ref().and_then(|tracked| tracked.post_save.as_deref());
+    tell_dropped(&before.map(installer::devices_in).unwrap_or_default(), &request.installer_arguments);
     let asked = match tracked {
         None => {
             let id = getcert.request(&new_request(request)).await?;

@@ -111,6 +111,15 @@ impl Arguments {
     }
 }
 
+/// The devices and groups that a post-save command of ours names, as its words; none in any other command.
+#[must_use]
+pub fn devices_in(post_save: &str) -> Vec<String> {
+    let words = shlex::split(post_save).unwrap_or_default();
+    let is_ours = words.first().is_some_and(|program| Path::new(program).ends_with(NAME));
+    let arguments = words.get(1..).filter(|_| is_ours).and_then(|words| Arguments::of_words(words).ok());
+    arguments.and_then(|arguments| arguments.list.words().ok()).unwrap_or_default()
+}
+
 /// The words with which the installer does the same again, all but the devices. They are no secret.
 ///
 /// # Errors

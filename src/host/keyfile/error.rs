@@ -145,9 +145,10 @@ impl KeyFileError {
             Self::Missing { path }
             | Self::Empty { path }
             | Self::NoKey { path }
-            | Self::BadKey { path, .. } => {
-                Some(format!("write the device's API key into {} as a line: api_key=KEY", path.display()))
-            }
+            | Self::BadKey { path, .. } => Some(format!(
+                "make a key for the device with 'pan_certctl keygen', or write it into {} as a line: api_key=KEY",
+                path.display()
+            )),
             Self::Open { path, .. } => Some(format!("chmod 600 {}", path.display())),
             Self::Owner { path, .. } => Some(format!("chown root: {}", path.display())),
             Self::TwoKeys { .. } => {
