@@ -105,6 +105,9 @@ pub enum NoTicket {
     /// Whether the keytab is good can't be tried.
     #[error("{0}")]
     CantTell(String),
+    /// There is no KDC to ask.
+    #[error("{0}")]
+    Unreachable(String),
     /// The KDC, or the keytab, said no.
     #[error("{0}")]
     Refused(String),
@@ -121,6 +124,12 @@ impl Ticket {
         let principal = enrolment.principal();
         match tool::ask("kinit", &["-k", "-t", KEYTAB, "-c", &cache, &principal], &[]).await {
             Ok(said) if said.success => Ok(Self { cache, _folder: folder }),
+            Ok(said)
+                if said.complaint.contains("Cannot contact")
+                    || said.complaint.contains("Cannot find KDC") =>
+            {
+                Err(NoTicket::Unreachable(said.complaint))
+            }
             Ok(said) => Err(NoTicket::Refused(said.complaint)),
             Err(error) => Err(NoTicket::CantTell(error.to_string())),
         }

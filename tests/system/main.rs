@@ -15,7 +15,7 @@ mod scenarios;
 mod stage;
 mod transcript;
 
-use scenarios::{authority, package as packaged, power, renewal, rights, together};
+use scenarios::{authority, mistakes, package as packaged, power, renewal, rights, together};
 
 /// Each is a test of its own, so that one can be chosen. They are played in the order of their names, and each
 /// finds the machine as the ones before have left it, or a fresh one.
@@ -42,6 +42,7 @@ scenarios! {
     s10_log_rotated: together::log_rotated,
     s11_upgraded: packaged::upgraded,
     s12_delegated: rights::delegated,
+    s12_mistakes: mistakes::found,
     s13_removed_and_purged: packaged::removed_and_purged,
 }
 

@@ -6,7 +6,8 @@ use crate::package;
 use crate::stage::Stage;
 
 /// What is typed. Each has to end well.
-const COMMANDS: [&str; 3] = [
+const COMMANDS: [&str; 4] = [
+    "pan_certctl check -c gp.ipa.test -p 'GP portal' -s 'GP gateway' fw1.ipa.test",
     "systemctl enable --now pan_certctl-retry.timer pan_certctl-retry.path pan_certctl-verify.timer",
     "pan_getcert -c gp.ipa.test -p 'GP portal' -s 'GP gateway' fw1.ipa.test",
     "pan_certctl status",

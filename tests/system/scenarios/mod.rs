@@ -1,6 +1,7 @@
 //! One file for each kind of trouble. main.rs says in which order they are played.
 
 pub mod authority;
+pub mod mistakes;
 pub mod package;
 pub mod power;
 pub mod renewal;

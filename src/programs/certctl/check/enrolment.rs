@@ -59,6 +59,11 @@ fn no_ticket(enrolment: &Enrolment, error: &NoTicket) -> Finding {
             Finding::warning(CHECK, format!("whether {} is good can't be tried: {error}", ipa::KEYTAB))
                 .advise("Install Kerberos' programs (krb5-user, krb5-workstation).")
         }
+        NoTicket::Unreachable(_) => {
+            Finding::failed(CHECK, Exit::Key, format!("no ticket for {principal}: {error}")).advise(format!(
+                "Check that this machine reaches the Kerberos server ({server}), and that it runs."
+            ))
+        }
         NoTicket::Refused(_) => {
             Finding::failed(CHECK, Exit::Key, format!("no ticket for {principal}: {error}"))
                 .run("kinit admin")
