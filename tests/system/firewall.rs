@@ -4,7 +4,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use openssl::ssl::{Ssl, SslContext, SslMethod};
-use panos_sim::{Administrator, ManagementCertificate, Profile, Rights, Settings, Simulator};
+use panos_sim::{
+    Administrator, ManagementCertificate, PreloadedCertificate, Profile, Rights, Settings, Simulator,
+};
 
 use crate::pki::Issued;
 
@@ -28,6 +30,12 @@ impl Firewall {
         settings.listen = format!("{address}:443").parse().unwrap();
         settings.service_listen = format!("{address}:8443").parse().unwrap();
         settings.profiles = [PORTAL, GATEWAY, THIRD].map(Profile::unbound).to_vec();
+        settings.certificates = vec![PreloadedCertificate {
+            name: "ipa-root".to_owned(),
+            certificate: authority.certificate_pem(),
+            key: None,
+            vsys: None,
+        }];
         settings.served_profile = Some(PORTAL.to_owned());
         settings.commit_duration = COMMIT;
         settings.management_certificate = ManagementCertificate::Issued {
