@@ -14,7 +14,8 @@ use crate::fingerprint::Fingerprint;
 pub struct Greeting {
     /// The HTTPS certificate that was shown and accepted.
     pub certificate: Fingerprint,
-    /// The device's clock, where its web server tells it (the header `Date`).
+    /// The device's clock, where its web server tells it: the header `Date`, which web servers send, but no recorded
+    /// reply has kept.
     pub clock: Option<DateTime<Utc>>,
 }
 
@@ -26,7 +27,10 @@ pub async fn greet(address: &Address, trust: &Trust, limits: Limits) -> Result<G
     let operation = Operation::Version;
     let transport = Transport::new(address, trust, None, limits)?;
     let answer = transport.send(operation, transport.post().form(&[("type", "version")])).await?;
-    Reply::parse(&answer.body).map_err(|problem| Error::Unintelligible { operation, problem })?;
+    // How a device refuses a request without a key was not seen: only what it calls a success has to be a reply.
+    if answer.status == 200 {
+        Reply::parse(&answer.body).map_err(|problem| Error::Unintelligible { operation, problem })?;
+    }
     let certificate = transport.judge().seen();
     let certificate = certificate.ok_or_else(|| Error::Setup("no certificate was seen".to_owned()))?;
     Ok(Greeting { certificate, clock: answer.date })

@@ -8,6 +8,7 @@ pub mod pin;
 pub mod reach;
 pub mod retry;
 pub mod screen;
+pub mod selection;
 pub mod status;
 pub mod verify;
 pub mod when;

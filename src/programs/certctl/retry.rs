@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
 use super::NAME;
+use super::selection::Selection;
 use crate::error::Exit;
 use crate::install::Failure;
 use crate::install::record::{End, Found, Queue};
@@ -29,17 +30,8 @@ pub struct RetryArguments {
     #[arg(long)]
     now: bool,
 
-    /// Only for this device; repeatable
-    #[arg(long, value_name = "FQDN[:PORT]")]
-    device: Vec<String>,
-
-    /// Devices worked on at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
-    concurrency: u16,
-
-    /// The results as one JSON object on standard output
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// Delivers.
@@ -47,14 +39,14 @@ pub struct RetryArguments {
 /// # Errors
 /// A device name that is not valid; a configuration, log or state folder that can't be used.
 pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
-    let only: Vec<Address> = arguments.device.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let only = arguments.selection.devices()?;
     let config = Config::load(place.config.as_deref())?;
     let log = place.open_log()?;
     let mut courier = Courier::new(&log, &place.state_dir, true);
     courier.teller = config.teller().clone();
     let which = if arguments.now { Which::Everything } else { Which::Due };
-    let worker = Worker { courier: &courier, which, only, concurrency: usize::from(arguments.concurrency) };
-    let json = arguments.json;
+    let worker = Worker { courier: &courier, which, only, concurrency: arguments.selection.at_once() };
+    let json = arguments.selection.json;
     let (reports, troubles) = arguments::event_loop()?.block_on(worker.work(|report| {
         if !json {
             tell(report);

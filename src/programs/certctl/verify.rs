@@ -10,6 +10,7 @@ use futures_util::stream;
 use serde_json::json;
 
 use super::NAME;
+use super::selection::Selection;
 use crate::certificate::Bundle;
 use crate::error::Exit;
 use crate::host::log::{Log, RunLog};
@@ -42,17 +43,8 @@ pub struct VerifyArguments {
     #[arg(long, value_name = "POLICY")]
     drift: Option<DriftOption>,
 
-    /// Only this device; repeatable
-    #[arg(long, value_name = "FQDN[:PORT]")]
-    device: Vec<String>,
-
-    /// Devices asked at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
-    concurrency: u16,
-
-    /// The findings as one JSON object on standard output
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 /// `--drift`.
@@ -89,7 +81,7 @@ struct Finding {
 /// # Errors
 /// A device name that is not valid; a configuration, log or state folder that can't be used.
 pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
-    let only: Vec<Address> = arguments.device.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    let only = arguments.selection.devices()?;
     let config = Config::load(place.config.as_deref())?;
     let drift = match arguments.drift {
         Some(DriftOption::Deliver) => Drift::Deliver,
@@ -110,12 +102,12 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     let work = devices.iter().map(|device| auditor.examine(device));
     let runtime = arguments::event_loop()?;
     let found: Vec<Result<Vec<Finding>, Failure>> =
-        runtime.block_on(stream::iter(work).buffered(usize::from(arguments.concurrency)).collect::<Vec<_>>());
+        runtime.block_on(stream::iter(work).buffered(arguments.selection.at_once()).collect::<Vec<_>>());
     let findings: Vec<Finding> =
         found.into_iter().collect::<Result<Vec<_>, _>>().map_err(begin)?.into_iter().flatten().collect();
     let each: Vec<Exit> = findings.iter().map(Finding::exit).collect();
     let exit = Exit::of_all(&each);
-    if arguments.json {
+    if arguments.selection.json {
         let each: Vec<_> = findings.iter().map(Finding::json).collect();
         report::json(NAME, &json!({ "exit": exit.code(), "installations": each }));
     } else {

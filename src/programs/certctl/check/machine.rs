@@ -19,12 +19,20 @@ pub(super) fn look(
     place: &PlaceArguments,
     common_name: Option<&CommonName>,
 ) -> Vec<Finding> {
-    let mut findings = vec![state_dir(&place.state_dir), log_file(&place.log_file), delivers(place)];
+    let mut findings: Vec<Finding> = not_root().into_iter().collect();
+    findings.extend([state_dir(&place.state_dir), log_file(&place.log_file), delivers(place)]);
     match common_name {
         Some(name) => findings.extend(certificate(arguments, name)),
         None => findings.extend([&arguments.cert_dir, &arguments.key_dir].map(|folder| is_folder(folder))),
     }
     findings
+}
+
+/// What follows is judged with this user's eyes, and the installation will have others.
+fn not_root() -> Option<Finding> {
+    let text = "this is not root: files that only root can read look like mistakes";
+    let finding = Finding::warning("user", text).advise("Run it with sudo, as the installation will be run.");
+    (!rustix::process::geteuid().is_root()).then_some(finding)
 }
 
 fn state_dir(folder: &Path) -> Finding {
