@@ -98,7 +98,7 @@ fn settings_are_read_strictly() {
 fn the_documented_settings_work() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/simulator.md");
     let manual = fs::read_to_string(path).unwrap();
-    let blocks = manual.split("```toml\n").skip(1);
+    let blocks = manual.split("```toml panos-sim\n").skip(1);
     let mut count = 0;
     for block in blocks {
         let text = block.split("```").next().unwrap();
