@@ -14,8 +14,8 @@ use crate::firewall::{GATEWAY, PORTAL};
 use crate::machine::Ended;
 use crate::stage::{GP, Stage};
 
-/// Longer than the timer waits with all its randomness, and a commit after it.
-const A_TICK_OR_TWO: Duration = Duration::from_secs(150);
+/// Longer than the shortest gap between two attempts, what the timer waits with all its randomness, and a commit.
+const A_TICK_OR_TWO: Duration = Duration::from_secs(200);
 
 impl Stage {
     /// What a person types for the first certificate, with more words.
