@@ -1,7 +1,7 @@
 //! Putting a key into a key file, beside what stands there already.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
@@ -28,11 +28,7 @@ impl KeyFile {
     /// # Errors
     /// A file that is there and can't be loaded; no folder for it that could be written to.
     pub fn can_store(path: &Path) -> Result<(), KeyFileError> {
-        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        match contents(&real, rustix::process::geteuid().as_raw()) {
-            Ok(_) | Err(KeyFileError::Missing { .. }) => {}
-            Err(error) => return Err(error),
-        }
+        let (real, _) = as_it_is(path)?;
         let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)
             .map_err(|error| KeyFileError::Unwritable { path: path.to_owned(), source: error.into() })
@@ -45,18 +41,26 @@ impl KeyFile {
     /// A file that is there and can't be loaded; a folder or file that can't be written: then nothing has changed.
     pub fn store(path: &Path, new: &NewKey<'_>) -> Result<(), KeyFileError> {
         let io = |source: io::Error| KeyFileError::Unwritable { path: path.to_owned(), source };
-        // A link stays one: what it leads to is replaced.
-        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let old = match contents(&real, rustix::process::geteuid().as_raw()) {
-            Ok((old, _)) => old,
-            Err(KeyFileError::Missing { .. }) => Zeroizing::default(),
-            Err(error) => return Err(error),
-        };
+        let (real, old) = as_it_is(path)?;
         let text = with_key(path, &old, new)?;
-        files::replace(&real, &text).map_err(io)?;
-        let found = Self::load(&real)?;
-        let same = found.key_for(new.host)?.expose_secret() == new.key.expose_secret();
-        if same { Ok(()) } else { Err(io(io::Error::other("the file does not hold what was written"))) }
+        // A key that would be read as another one, or as none, must not take the place of one that is good.
+        let owner = rustix::process::geteuid().as_raw();
+        let to_be = Self { path: path.to_owned(), owner, entries: parse::entries(path, &text)? };
+        if to_be.key_for(new.host)?.expose_secret() != new.key.expose_secret() {
+            return Err(io(io::Error::other("it would not be read as it was made")));
+        }
+        files::replace(&real, &text).map_err(io)
+    }
+}
+
+/// Where a key file really is, and what is in it; nothing where there is none yet. A link stays one: what it leads to is
+/// replaced.
+fn as_it_is(path: &Path) -> Result<(PathBuf, Zeroizing<Vec<u8>>), KeyFileError> {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    match contents(&real, rustix::process::geteuid().as_raw()) {
+        Ok((old, _)) => Ok((real, old)),
+        Err(KeyFileError::Missing { .. }) => Ok((real, Zeroizing::default())),
+        Err(error) => Err(error),
     }
 }
 
@@ -172,6 +176,19 @@ mod tests {
         assert_eq!(key(&file, "fw1.example.com"), "NEW==");
         let (text, file) = stored(None, "[2001:db8::1]");
         assert_eq!(key(&file, "2001:DB8::1"), "NEW==", "{text}");
+    }
+
+    #[test]
+    fn a_key_that_would_not_be_read_as_it_is_leaves_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".panrc");
+        files::replace(&path, b"api_key=OLD\nhostname=fw1\n").unwrap();
+        for key in ["two words", "\"quoted\"", "", "line\nend"] {
+            let key = SecretString::from(key);
+            let new = NewKey { host: "fw1", username: "x", key: &key };
+            assert!(KeyFile::store(&path, &new).is_err());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "api_key=OLD\nhostname=fw1\n");
+        }
     }
 
     #[test]
