@@ -101,15 +101,21 @@ impl Foreign {
 
 /// Whether only root or the caller can have written a file.
 pub(crate) fn only_ours(metadata: &Metadata) -> Result<(), Foreign> {
-    only_of(metadata, rustix::process::geteuid().as_raw())
+    only_of(metadata, rustix::process::geteuid().as_raw(), WRITE)
 }
 
-fn only_of(metadata: &Metadata, caller: u32) -> Result<(), Foreign> {
+/// What others may do with a file, as bits of its mode: change it, or even read it.
+pub(crate) const WRITE: u32 = 0o022;
+/// Anything at all.
+pub(crate) const ANYTHING: u32 = 0o077;
+
+/// Whether a file belongs to root or to this user, and nobody else may do this with it.
+pub(crate) fn only_of(metadata: &Metadata, caller: u32, refused: u32) -> Result<(), Foreign> {
     let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
     if owner != 0 && owner != caller {
         return Err(Foreign::Owner { owner, caller });
     }
-    if mode & 0o022 != 0 {
+    if mode & refused != 0 {
         return Err(Foreign::Open { mode });
     }
     Ok(())

@@ -27,7 +27,7 @@ pub use error::KeyFileError;
 use parse::Entry;
 pub use write::NewKey;
 
-use crate::files::{self, Trouble};
+use crate::files::{self, Foreign, Trouble};
 
 /// Where the key file is when nobody says otherwise.
 pub const DEFAULT: &str = "/etc/ipa/.panrc";
@@ -125,16 +125,12 @@ fn contents(path: &Path, caller: u32) -> Result<(Zeroizing<Vec<u8>>, u32), KeyFi
         Trouble::Io(source) => KeyFileError::Io { path: named(), source },
     };
     let (file, metadata) = files::open(path).map_err(trouble)?;
-    let owner = metadata.uid();
-    if owner != 0 && owner != caller {
-        return Err(KeyFileError::Owner { path: named(), owner, caller });
-    }
-    let mode = metadata.mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(KeyFileError::Open { path: named(), mode });
-    }
+    files::only_of(&metadata, caller, files::ANYTHING).map_err(|foreign| match foreign {
+        Foreign::Owner { owner, caller } => KeyFileError::Owner { path: named(), owner, caller },
+        Foreign::Open { mode } => KeyFileError::Open { path: named(), mode },
+    })?;
     let contents = files::read(file, &metadata, LIMIT).map_err(trouble)?;
-    Ok((contents, owner))
+    Ok((contents, metadata.uid()))
 }
 
 #[cfg(test)]

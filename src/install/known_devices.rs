@@ -4,10 +4,10 @@
 //! with `#` are kept as they are. Any other line is an error: a pin that is overlooked protects nobody.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::files::{self, Trouble};
+use crate::files::{self, Foreign, Trouble};
 use crate::fingerprint::Fingerprint;
 use crate::panos::address::Address;
 use crate::text::harmless;
@@ -110,14 +110,12 @@ impl KnownDevices {
             Err(Trouble::Missing) => return Ok(Self { path, lines: Vec::new() }),
             other => other.map_err(trouble)?,
         };
-        let owner = metadata.uid();
-        if owner != 0 && owner != caller {
-            return Err(KnownDevicesError::Owner { path, owner, caller });
-        }
-        let mode = metadata.mode() & 0o7777;
-        if mode & 0o022 != 0 {
-            return Err(KnownDevicesError::Open { path, mode });
-        }
+        files::only_of(&metadata, caller, files::WRITE).map_err(|foreign| match foreign {
+            Foreign::Owner { owner, caller } => {
+                KnownDevicesError::Owner { path: path.clone(), owner, caller }
+            }
+            Foreign::Open { mode } => KnownDevicesError::Open { path: path.clone(), mode },
+        })?;
         let contents = files::read(file, &metadata, LIMIT).map_err(trouble)?;
         let lines = read_lines(&contents).map_err(|(line, reason)| KnownDevicesError::Line {
             path: path.clone(),

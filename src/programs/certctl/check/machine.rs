@@ -1,6 +1,5 @@
 //! This machine's own files, and the worker.
 
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{Access, access};
@@ -9,6 +8,7 @@ use super::CheckArguments;
 use super::finding::{Finding, quoted};
 use crate::certificate::{Bundle, BundleError, Role, Source};
 use crate::error::Exit;
+use crate::files::{self, Foreign};
 use crate::host::worker;
 use crate::install::names::CommonName;
 use crate::programs::arguments::PlaceArguments;
@@ -44,22 +44,18 @@ fn state_dir(folder: &Path) -> Finding {
             Finding::failed(CHECK, Exit::Usage, format!("{shown} is there, and no folder"))
                 .advise("Name another one with --state-dir, or remove what is there.")
         }
-        Ok(metadata) if metadata.permissions().mode() & 0o022 != 0 => {
-            let mode = metadata.permissions().mode() & 0o7777;
-            Finding::failed(
-                CHECK,
-                Exit::Usage,
-                format!("other users can write into {shown} (mode {mode:04o})"),
-            )
-            .run(format!("chmod 700 {}", quoted(&name)))
-        }
-        Ok(metadata) if ![0, rustix::process::geteuid().as_raw()].contains(&metadata.uid()) => {
-            let owner = metadata.uid();
-            Finding::failed(CHECK, Exit::Usage, format!("{shown} belongs to user id {owner}"))
-                .run(format!("chown root: {}", quoted(&name)))
-        }
-        Ok(_) if access(folder, Access::WRITE_OK).is_err() => unwritable(CHECK, folder),
-        Ok(_) => Finding::ok(CHECK, format!("{shown}")),
+        Ok(metadata) => match files::only_ours(&metadata) {
+            Err(Foreign::Open { mode }) => {
+                let text = format!("other users can write into {shown} (mode {mode:04o})");
+                Finding::failed(CHECK, Exit::Usage, text).run(format!("chmod 700 {}", quoted(&name)))
+            }
+            Err(Foreign::Owner { owner, .. }) => {
+                let text = format!("{shown} belongs to user id {owner}");
+                Finding::failed(CHECK, Exit::Usage, text).run(format!("chown root: {}", quoted(&name)))
+            }
+            Ok(()) if access(folder, Access::WRITE_OK).is_err() => unwritable(CHECK, folder),
+            Ok(()) => Finding::ok(CHECK, format!("{shown}")),
+        },
         Err(_) => match parent_takes_files(folder) {
             true => Finding::ok(CHECK, format!("{shown} is not there yet, and can be made")),
             false => unwritable(CHECK, folder),
