@@ -33,7 +33,7 @@ impl Source {
         let certificates = if live {
             vec![certificate_dir.join("cert.pem")]
         } else {
-            ["crt", "pem"].map(|ending| certificate_dir.join(format!("{common_name}.{ending}"))).to_vec()
+            Self::certificates(common_name, certificate_dir).to_vec()
         };
         let key = if is_live_folder(key_dir, common_name) {
             key_dir.join("privkey.pem")
@@ -45,6 +45,12 @@ impl Source {
             key: first_present(vec![key], Role::Key)?,
             chain: live.then(|| certificate_dir.join("chain.pem")).filter(|path| !is_absent(path)),
         })
+    }
+
+    /// Where certmonger's certificate for a common name may be in a folder: the first one that is there counts.
+    #[must_use]
+    pub fn certificates(common_name: &str, folder: &Path) -> [PathBuf; 2] {
+        ["crt", "pem"].map(|ending| folder.join(format!("{common_name}.{ending}")))
     }
 
     /// The same files with another chain, where one was named; it replaces the live folder's.

@@ -2,6 +2,7 @@
 
 use super::CheckArguments;
 use super::finding::Finding;
+use crate::certificate::Source;
 use crate::error::Exit;
 use crate::host::certmonger::{Getcert, GetcertError, Phase, Tracked};
 use crate::host::{unit, worker};
@@ -31,7 +32,7 @@ pub(super) async fn look(arguments: &CheckArguments, common_name: Option<&Common
         Ok(listing) => listing,
         Err(error) => return vec![unasked(&error)],
     };
-    let files = ["crt", "pem"].map(|ending| arguments.cert_dir.join(format!("{name}.{ending}")));
+    let files = Source::certificates(name.as_str(), &arguments.cert_dir);
     findings.push(match files.iter().find_map(|file| listing.for_certificate(file)) {
         None => Finding::ok("request", format!("none yet for {name}: pan_getcert makes one")),
         Some(tracked) => request(tracked),

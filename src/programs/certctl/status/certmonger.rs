@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::certificate::Source;
 use crate::host::certmonger::{Getcert, GetcertError, Phase, Tracked};
 use crate::install::record::Order;
 use crate::programs::arguments::{self, BadArguments};
@@ -59,8 +60,7 @@ pub(super) fn ask<'o>(
 /// The names that the certificate's file may have.
 fn files(order: &Order) -> Vec<PathBuf> {
     let Ok(arguments) = Arguments::of_words(&order.words) else { return Vec::new() };
-    let named = |ending: &str| arguments.certificate.cert_dir.join(format!("{}.{ending}", order.common_name));
-    ["crt", "pem"].map(named).to_vec()
+    Source::certificates(order.common_name.as_str(), &arguments.certificate.cert_dir).to_vec()
 }
 
 impl Standing {
