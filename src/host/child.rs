@@ -3,9 +3,12 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
-use tokio::process::Command;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, Command};
 
 use crate::files;
 
@@ -45,6 +48,41 @@ pub fn keep_bus(command: &mut Command, session_bus: bool) {
     } else if !rustix::process::geteuid().is_root() {
         keep(command, &["DBUS_SYSTEM_BUS_ADDRESS"]);
     }
+}
+
+/// The most that is read of each stream. A list of a thousand requests has a quarter of it.
+pub const LIMIT: u64 = 4 << 20;
+
+/// Why what a program prints could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Trouble {
+    /// It would not stop.
+    #[error("it prints more than {} KiB", LIMIT / 1024)]
+    TooMuch,
+    /// What the system said.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// What a program printed on its two streams, as far as they are pipes, and how it ended.
+///
+/// # Errors
+/// More than [`LIMIT`] bytes on one of them; a stream that can't be read.
+pub async fn collect(child: &mut Child) -> Result<(String, String, ExitStatus), Trouble> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let status = async { Ok(child.wait().await?) };
+    tokio::try_join!(read(stdout), read(stderr), status)
+}
+
+async fn read(stream: Option<impl AsyncRead + Unpin>) -> Result<String, Trouble> {
+    let mut bytes = Vec::new();
+    if let Some(stream) = stream {
+        stream.take(LIMIT + 1).read_to_end(&mut bytes).await?;
+    }
+    if u64::try_from(bytes.len()).is_ok_and(|length| length > LIMIT) {
+        return Err(Trouble::TooMuch);
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn folders(path: Option<OsString>, root: bool) -> Vec<PathBuf> {

@@ -8,8 +8,6 @@ use super::child;
 
 /// How long a program may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The most that is kept of what it says, in characters.
-const LIMIT: usize = 64 << 10;
 
 /// What a program said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,16 +45,15 @@ pub(crate) async fn ask(
     let failed = |problem: String| NoAnswer::Failed { program: program.to_owned(), problem };
     let mut command = child::command(program);
     command.args(arguments).env("LC_ALL", "C.UTF-8");
-    command.envs(environment.iter().copied()).stdin(Stdio::null()).kill_on_drop(true);
-    let output = match tokio::time::timeout(PATIENCE, command.output()).await {
-        Err(_) => return Err(failed(format!("it does not answer within {} seconds", PATIENCE.as_secs()))),
-        Ok(Err(error)) if error.kind() == ErrorKind::NotFound => {
-            return Err(NoAnswer::Missing(program.to_owned()));
-        }
-        Ok(Err(error)) => return Err(failed(error.to_string())),
-        Ok(Ok(output)) => output,
-    };
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(LIMIT).collect::<String>();
-    let complaint = text(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
-    Ok(Said { success: output.status.success(), output: text(&output.stdout), complaint })
+    command.envs(environment.iter().copied()).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = command.spawn().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => NoAnswer::Missing(program.to_owned()),
+        _ => failed(error.to_string()),
+    })?;
+    let ended = tokio::time::timeout(PATIENCE, child::collect(&mut running)).await;
+    let late = |_| failed(format!("it does not answer within {} seconds", PATIENCE.as_secs()));
+    let (output, stderr, status) = ended.map_err(late)?.map_err(|trouble| failed(trouble.to_string()))?;
+    let complaint = stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    Ok(Said { success: status.success(), output, complaint })
 }

@@ -1,18 +1,12 @@
 //! Runs one command with bounds on its time and on what it prints.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::Child;
-
 use super::error::GetcertError;
-use crate::host::child;
-
-/// The most that is read of each stream. A list of a thousand requests has a quarter of it.
-const LIMIT: u64 = 4 << 20;
+use crate::host::child::{self, Trouble};
 
 /// What a command printed and how it ended.
 pub(super) struct Ran {
@@ -39,41 +33,19 @@ pub(super) async fn run(
     // Its words are compared with the untranslated ones.
     command.env("LC_ALL", "C");
     command.stdin(Stdio::inherit()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().map_err(|source| match source.kind() {
+    let mut running = command.spawn().map_err(|source| match source.kind() {
         ErrorKind::NotFound => {
             GetcertError::ProgramMissing { program: program.to_string_lossy().into_owned() }
         }
         _ => GetcertError::Start { program: name.clone(), source },
     })?;
-    let ended = tokio::time::timeout(patience, collect(&mut child)).await;
+    let ended = tokio::time::timeout(patience, child::collect(&mut running)).await;
     match ended {
         Err(_) => Err(GetcertError::TimedOut { program: name, after: patience }),
-        Ok(Err(Trouble::TooMuch)) => Err(GetcertError::TooMuch { program: name, limit: LIMIT }),
+        Ok(Err(Trouble::TooMuch)) => Err(GetcertError::TooMuch { program: name, limit: child::LIMIT }),
         Ok(Err(Trouble::Io(source))) => Err(GetcertError::Read { program: name, source }),
         Ok(Ok((stdout, stderr, status))) => Ok(Ran { program: name, stdout, stderr, status }),
     }
-}
-
-enum Trouble {
-    TooMuch,
-    Io(io::Error),
-}
-
-async fn collect(child: &mut Child) -> Result<(String, String, ExitStatus), Trouble> {
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let status = async { child.wait().await.map_err(Trouble::Io) };
-    tokio::try_join!(read(stdout), read(stderr), status)
-}
-
-async fn read(stream: Option<impl AsyncRead + Unpin>) -> Result<String, Trouble> {
-    let mut bytes = Vec::new();
-    if let Some(stream) = stream {
-        stream.take(LIMIT + 1).read_to_end(&mut bytes).await.map_err(Trouble::Io)?;
-    }
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > LIMIT) {
-        return Err(Trouble::TooMuch);
-    }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The word a person knows the command by: the last one, without its folder.
