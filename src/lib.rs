@@ -5,6 +5,7 @@
 //! certificate; [`panos`] speaks to devices, [`certificate`] reads key material, [`host`] knows this machine.
 
 pub mod certificate;
+pub mod delivery;
 pub mod error;
 mod files;
 pub mod fingerprint;
@@ -12,4 +13,5 @@ pub mod host;
 pub mod install;
 pub mod panos;
 pub mod programs;
+pub mod settings;
 mod text;

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::installation::{CertificateFacts, VERSION};
 use super::store::{RecordError, make_folder, read_json, unreadable, write_json};
-use super::{CertificateFacts, CommonName, ObjectName, ProfileName, VERSION};
+use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::panos::address::Address;
 
 /// A certificate that somebody wants on a device.
