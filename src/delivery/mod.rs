@@ -28,6 +28,6 @@ pub use installation::{
 };
 pub use ledger::Ledger;
 pub use lock::{DeviceLock, LockError};
-pub use queue::{Asker, Files, Order, Queue, Queued};
+pub use queue::{Asker, Order, Queue, Queued};
 pub use schedule::next_try;
 pub use store::{Found, RecordError, Records};

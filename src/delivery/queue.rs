@@ -11,6 +11,7 @@ use super::installation::{CertificateFacts, VERSION};
 use super::store::{RecordError, make_folder, read_json, unreadable, write_json};
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::panos::address::Address;
+use crate::settings::certificate::Files;
 
 /// A certificate that somebody wants on a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,17 +41,6 @@ pub struct Order {
     pub files: Option<Files>,
     /// What the installer was called with: the same words again have the same effect.
     pub words: Vec<String>,
-}
-
-/// The files of a certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Files {
-    /// The certificate.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-    /// The intermediate certificates, if any are installed with it.
-    pub chain: Option<PathBuf>,
 }
 
 /// Who gave an order.

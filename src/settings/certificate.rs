@@ -1,8 +1,9 @@
-//! Which certificate is meant, as it is typed.
+//! Which certificate is meant, as it is typed, and where it is found.
 
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 /// Which certificate, under which name.
 #[derive(Debug, Clone, Args)]
@@ -34,4 +35,15 @@ pub struct CertificateArguments {
     /// Refuse whatever a certificate manager may not ask for: for sudo rules, as the first word
     #[arg(long)]
     pub delegated: bool,
+}
+
+/// The files of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    /// The certificate.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The intermediate certificates, if any are installed with it.
+    pub chain: Option<PathBuf>,
 }

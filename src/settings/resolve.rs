@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use chrono::{Datelike as _, Local};
 
-use super::certificate::CertificateArguments;
+use super::certificate::{CertificateArguments, Files};
 use super::config::Config;
 use super::error::SettingsError;
 use super::options::{CommitOption, DeviceOptions, FormatOption, Pkcs12Option, SuffixOption};
 use crate::certificate::{Bundle, Container, Source};
-use crate::delivery::Files;
 use crate::host::{ipa, keyfile};
 use crate::install::Failure;
 use crate::install::known_devices::KnownDevices;
