@@ -7,7 +7,7 @@
 pub mod certificate;
 pub mod error;
 mod files;
-pub mod fingerprint;
+pub use panos::fingerprint;
 pub mod host;
 pub mod install;
 pub mod panos;
