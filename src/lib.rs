@@ -7,9 +7,11 @@
 pub mod certificate;
 pub mod error;
 mod files;
-pub use panos::fingerprint;
 pub mod host;
 pub mod install;
-pub mod panos;
 pub mod programs;
 mod text;
+
+// A crate of its own, under the name that it has in here.
+pub use panos_xmlapi as panos;
+pub use panos_xmlapi::fingerprint;

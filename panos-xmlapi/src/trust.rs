@@ -21,7 +21,7 @@ use rustls::{CertificateError, DigitallySignedStruct, OtherError, PeerMisbehaved
 
 pub use authorities::BadAuthority;
 use authorities::{store, verify};
-pub use ca_file::CaFile;
+pub use ca_file::{CaFile, CaFileReader, MAX_CA_FILE_BYTES};
 
 use super::address::Host;
 use super::fingerprint::Fingerprint;

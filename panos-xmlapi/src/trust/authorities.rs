@@ -10,10 +10,10 @@ use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509PurposeId, X509StoreContext};
 use rustls::pki_types::CertificateDer;
 
-use super::super::address::Host;
-use super::super::fingerprint::Fingerprint;
 use super::Rejection;
 use super::ca_file::CaFile;
+use crate::address::Host;
+use crate::fingerprint::Fingerprint;
 
 /// Folders of CA certificates in OpenSSL's hashed form: read one certificate at a time, as needed.
 const HASHED_FOLDERS: [&str; 2] = ["/etc/ssl/certs", FEDORA_FOLDER];
