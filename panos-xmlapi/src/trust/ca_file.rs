@@ -1,7 +1,7 @@
 //! A file of CA certificates, and who reads it.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// The largest file of CA certificates that is read, in bytes; a whole system's bundle has a quarter of a megabyte.
@@ -60,7 +60,7 @@ impl Eq for CaFile {}
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     // Looked at before it is opened: opening a FIFO waits for whoever writes it.
-    let metadata = path.metadata().map_err(|error| error.to_string())?;
+    let metadata = path.metadata().map_err(|error| in_words(&error))?;
     if !metadata.is_file() {
         return Err("it is not a file".to_owned());
     }
@@ -68,11 +68,19 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     let limit = u64::try_from(MAX_CA_FILE_BYTES).unwrap_or(u64::MAX);
     File::open(path)
         .and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut contents))
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| in_words(&error))?;
     if contents.len() > MAX_CA_FILE_BYTES {
         return Err("it is larger than any file of CA certificates".to_owned());
     }
     Ok(contents)
+}
+
+fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 #[cfg(test)]
