@@ -8,10 +8,12 @@ pub mod certificate;
 pub mod delivery;
 pub mod error;
 mod files;
-pub mod fingerprint;
 pub mod host;
 pub mod install;
-pub mod panos;
 pub mod programs;
 pub mod settings;
 mod text;
+
+// A crate of its own, under the name that it has in here.
+pub use panos_xmlapi as panos;
+pub use panos_xmlapi::fingerprint;

@@ -39,7 +39,7 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 
 /// All that is built and not a test.
 fn all_sources() -> Vec<(PathBuf, String)> {
-    [sources("src"), sources("panos-sim/src"), sources("manual/src")].concat()
+    [sources("src"), sources("panos-xmlapi/src"), sources("panos-sim/src"), sources("manual/src")].concat()
 }
 
 /// The locked packages as this machine builds them, and how they depend on each other outside of tests.
@@ -131,7 +131,7 @@ fn documented(text: &str, heading: &str) -> BTreeMap<String, usize> {
 fn every_direct_dependency_is_documented_and_nothing_else() {
     let locked = Locked::read();
     let text = read("docs/dependencies.md");
-    for package in ["pan_getcert", "panos-sim", "manual"] {
+    for package in ["pan_getcert", "panos-xmlapi", "panos-sim", "manual"] {
         let id = locked.id(package);
         let documented = documented(&text, package);
         let dependencies = locked.packages[&id]["dependencies"].as_array().unwrap();
@@ -244,14 +244,28 @@ fn modules_name_only_their_own_wing_and_those_below() {
 #[test]
 fn the_simulator_and_the_client_share_no_code() {
     for (path, text) in sources("panos-sim/src") {
-        assert!(!text.contains("pancert"), "{}", path.display());
+        assert!(!text.contains("pancert") && !text.contains("panos_xmlapi"), "{}", path.display());
     }
-    for (path, text) in sources("src") {
+    for (path, text) in [sources("src"), sources("panos-xmlapi/src")].concat() {
         assert!(!text.contains("panos_sim"), "{}", path.display());
     }
     let locked = Locked::read();
     assert!(!locked.below(&locked.id("pan_getcert")).contains(&locked.id("panos-sim")));
     assert!(!locked.below(&locked.id("panos-sim")).contains(&locked.id("pan_getcert")));
+    assert!(!locked.below(&locked.id("panos-sim")).contains(&locked.id("panos-xmlapi")));
+}
+
+#[test]
+fn the_client_knows_nothing_of_this_program() {
+    for (path, text) in sources("panos-xmlapi/src") {
+        for word in ["pancert", "pan_getcert", "pan_instcert", "pan_certctl"] {
+            assert!(!has_word(&text, word), "{} has the word {word}", path.display());
+        }
+    }
+    let locked = Locked::read();
+    let ours = ["pan_getcert", "panos-sim", "manual"].map(|name| locked.id(name));
+    let client = locked.below(&locked.id("panos-xmlapi"));
+    assert!(client.len() > 50 && ours.iter().all(|id| !client.contains(id)));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::config::Config;
 use super::error::SettingsError;
 use super::options::{CommitOption, DeviceOptions, FormatOption, Pkcs12Option, SuffixOption};
 use crate::certificate::{Bundle, Container, Source};
+use crate::files;
 use crate::host::{ipa, keyfile};
 use crate::install::Failure;
 use crate::install::known_devices::KnownDevices;
@@ -19,6 +20,7 @@ use crate::install::request::{CommitScope, ContainerChoice, Existing, Rebind, Ta
 use crate::panos::Trust;
 use crate::panos::address::Address;
 use crate::panos::import::KeyExport;
+use crate::panos::trust::CaFile;
 use crate::panos::xpath::{BadVsys, VsysName};
 
 /// Seconds a commit job may take unless somebody says otherwise.
@@ -282,7 +284,8 @@ pub fn trust(options: &DeviceOptions) -> Result<Trust, SettingsError> {
     }
     // It may be missing where the host is not enrolled.
     let ipa = Path::new(ipa::AUTHORITY).is_file().then(|| PathBuf::from(ipa::AUTHORITY));
-    Ok(Trust::Authorities { files: options.ca_file.iter().cloned().chain(ipa).collect() })
+    let files = options.ca_file.iter().cloned().chain(ipa);
+    Ok(Trust::Authorities { files: files.map(|path| CaFile::read_with(path, files::read_ca_file)).collect() })
 }
 
 fn upload(options: &DeviceOptions, has_chain: bool) -> Upload {

@@ -13,10 +13,10 @@ use super::reach::ReachOptions;
 use crate::error::Exit;
 use crate::host::keyfile::{KeyFile, NewKey};
 use crate::install::failure::{Doing, Failure};
+use crate::install::patience;
 use crate::panos::address::Address;
 use crate::panos::error::{Error, Reason};
 use crate::panos::session::Session;
-use crate::panos::transport::Limits;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::report;
 use crate::settings::config::Config;
@@ -65,7 +65,7 @@ pub fn run(arguments: &KeygenArguments, place: &PlaceArguments) -> Result<Exit, 
     let password = password(user, &device)?;
     let host = device.host().to_string();
     let made = arguments::event_loop()?.block_on(async {
-        let limits = Limits::default();
+        let limits = patience::limits();
         let key = Session::generate_key(&device, &target.trust, user, &password, limits).await?;
         drop(password);
         let session = Session::new(&device, &target.trust, &key, limits)?;
