@@ -27,6 +27,8 @@ pub struct Limits {
     pub body: usize,
     /// What is taken for a second where a job is waited for.
     pub second: Duration,
+    /// The `User-Agent` header: who asks, for the device's own logs.
+    pub user_agent: &'static str,
 }
 
 impl Default for Limits {
@@ -37,6 +39,7 @@ impl Default for Limits {
             total: Duration::from_secs(120),
             body: 8 * 1024 * 1024,
             second: Duration::from_secs(1),
+            user_agent: concat!("panos-xmlapi/", env!("CARGO_PKG_VERSION")),
         }
     }
 }
@@ -89,7 +92,7 @@ impl Transport {
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
             .default_headers(headers)
-            .user_agent(concat!("pan_getcert/", env!("CARGO_PKG_VERSION")))
+            .user_agent(limits.user_agent)
             .connect_timeout(limits.connect)
             .read_timeout(limits.pause)
             .redirect(redirect::Policy::none())

@@ -155,8 +155,8 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
+    use super::super::error::{Operation, Refusal};
     use super::*;
-    use crate::panos::error::{Operation, Refusal};
 
     const POLL: Operation = Operation::Op("show jobs");
 

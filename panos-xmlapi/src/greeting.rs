@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 
 use super::address::Address;
 use super::error::{Error, Operation};
+use super::fingerprint::Fingerprint;
 use super::reply::Reply;
 use super::transport::{Limits, Transport};
 use super::trust::Trust;
-use crate::fingerprint::Fingerprint;
 
 /// What a device tells to everybody.
 #[derive(Debug, Clone, PartialEq, Eq)]

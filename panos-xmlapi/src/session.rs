@@ -7,6 +7,7 @@ use super::address::Address;
 use super::changes::PendingChange;
 use super::commit::{Commit, Enqueued, Scope};
 use super::error::{Error, Operation, Reason, Refusal};
+use super::fingerprint::Fingerprint;
 use super::import::KeyPairImport;
 use super::job::Job;
 use super::locks::Lock;
@@ -16,7 +17,6 @@ use super::transport::{Answer, Limits, Transport};
 use super::trust::Trust;
 use super::xml::Element;
 use super::xpath::XPath;
-use crate::fingerprint::Fingerprint;
 
 /// A device, a way to trust it, and an API key. Connects with the first request.
 pub struct Session {

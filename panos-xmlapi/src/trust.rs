@@ -5,9 +5,9 @@
 //! byte of an API key, reaches a server that was not accepted, on each new connection again.
 
 mod authorities;
+mod ca_file;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use openssl::nid::Nid;
@@ -21,9 +21,10 @@ use rustls::{CertificateError, DigitallySignedStruct, OtherError, PeerMisbehaved
 
 pub use authorities::BadAuthority;
 use authorities::{store, verify};
+pub use ca_file::{CaFile, CaFileReader, MAX_CA_FILE_BYTES};
 
 use super::address::Host;
-use crate::fingerprint::Fingerprint;
+use super::fingerprint::Fingerprint;
 
 /// How a device's HTTPS certificate is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub enum Trust {
     /// By the system's CAs and the CAs (or single certificates) in these files; the name has to match.
     Authorities {
         /// PEM files, each with at least one certificate.
-        files: Vec<PathBuf>,
+        files: Vec<CaFile>,
     },
     /// Exactly the certificates with these fingerprints, whatever their name, dates and issuer.
     Pinned(Vec<Fingerprint>),

@@ -14,6 +14,7 @@ pub mod certificates;
 pub mod changes;
 pub mod commit;
 pub mod error;
+pub mod fingerprint;
 pub mod greeting;
 pub mod ha;
 pub mod import;
@@ -31,6 +32,7 @@ pub mod xpath;
 
 pub use address::Address;
 pub use error::{Error, Operation, Reason, Refusal, Right};
+pub use fingerprint::Fingerprint;
 pub use session::Session;
 pub use trust::{Rejection, Trust};
 pub use xpath::{Place, XPath};

@@ -11,17 +11,15 @@ use openssl::x509::{X509, X509PurposeId, X509StoreContext};
 use rustls::pki_types::CertificateDer;
 
 use super::Rejection;
-use crate::files;
+use super::ca_file::CaFile;
+use crate::address::Host;
 use crate::fingerprint::Fingerprint;
-use crate::panos::address::Host;
 
 /// Folders of CA certificates in OpenSSL's hashed form: read one certificate at a time, as needed.
 const HASHED_FOLDERS: [&str; 2] = ["/etc/ssl/certs", FEDORA_FOLDER];
 const FEDORA_FOLDER: &str = "/etc/pki/ca-trust/extracted/pem/directory-hash";
 /// What Fedora and its kin had before that folder; their `/etc/ssl/certs` holds nothing hashed.
 const FEDORA_BUNDLE: &str = "/etc/pki/tls/certs/ca-bundle.crt";
-/// The most that is read of a file of CA certificates; a whole system's bundle has a quarter of a megabyte.
-const LARGEST_FILE: usize = 8 << 20;
 /// OpenSSL's words for "112 bits": no SHA-1, no RSA below 2048 bits in what has to be verified.
 const SECURITY_LEVEL: std::ffi::c_int = 2;
 
@@ -70,7 +68,7 @@ fn one_line(name: &openssl::x509::X509NameRef) -> String {
 }
 
 /// A store for one host. The environment (`SSL_CERT_FILE` and its like) has no say in it.
-pub(super) fn store(files: &[PathBuf], host: &Host) -> Result<X509Store, BadAuthority> {
+pub(super) fn store(files: &[CaFile], host: &Host) -> Result<X509Store, BadAuthority> {
     let system = |error: openssl::error::ErrorStack| BadAuthority {
         path: PathBuf::from(HASHED_FOLDERS[0]),
         problem: error.to_string(),
@@ -83,7 +81,7 @@ pub(super) fn store(files: &[PathBuf], host: &Host) -> Result<X509Store, BadAuth
         }
     }
     if !Path::new(FEDORA_FOLDER).is_dir() && Path::new(FEDORA_BUNDLE).is_file() {
-        add_file(&mut builder, Path::new(FEDORA_BUNDLE))?;
+        add_file(&mut builder, &CaFile::new(FEDORA_BUNDLE))?;
     }
     for file in files {
         add_file(&mut builder, file)?;
@@ -103,13 +101,9 @@ pub(super) fn store(files: &[PathBuf], host: &Host) -> Result<X509Store, BadAuth
     Ok(builder.build())
 }
 
-fn add_file(builder: &mut X509StoreBuilder, path: &Path) -> Result<(), BadAuthority> {
-    let bad = |problem: String| BadAuthority { path: path.to_owned(), problem };
-    let place = files::settled(path).map_err(|unsettled| bad(unsettled.to_string()))?;
-    let (file, metadata) = files::open(&place).map_err(|trouble| bad(trouble.to_string()))?;
-    // Whoever can change it decides who is trusted.
-    files::only_ours(&metadata).map_err(|foreign| bad(foreign.to_string()))?;
-    let pem = files::read(file, &metadata, LARGEST_FILE).map_err(|trouble| bad(trouble.to_string()))?;
+fn add_file(builder: &mut X509StoreBuilder, file: &CaFile) -> Result<(), BadAuthority> {
+    let bad = |problem: String| BadAuthority { path: file.path().to_owned(), problem };
+    let pem = file.read().map_err(bad)?;
     let certificates = X509::stack_from_pem(&pem).map_err(|error| bad(error.to_string()))?;
     if certificates.is_empty() {
         return Err(bad("it holds no PEM certificate".to_owned()));
