@@ -25,7 +25,7 @@ const WORKERS: usize = 12;
 
 /// What ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
+enum Outcome {
     /// The process, before this step.
     Killed(u64),
     /// The power, before this step: only what was synced is left.
@@ -214,7 +214,7 @@ fn lay_aside(world: &World, keep: &Path) {
 }
 
 /// What is wrong with a case, if anything.
-fn run(certificates: &Certificates, disk: &Path, who: Who, end: End) -> Result<(), String> {
+fn run(certificates: &Certificates, disk: &Path, who: Who, end: Outcome) -> Result<(), String> {
     let world = scene_for(certificates, who);
     let keep = tempfile::TempDir::new().unwrap();
     let case = Case { world: &world, disk, keep: keep.path().to_owned() };
@@ -222,16 +222,16 @@ fn run(certificates: &Certificates, disk: &Path, who: Who, end: End) -> Result<(
     let before = State::of(&world.device);
     let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
     match end {
-        End::Killed(at) | End::PowerCut(at) => {
+        Outcome::Killed(at) | Outcome::PowerCut(at) => {
             let status = quiet(&mut case.on_disk(who, at, "kill"));
             if status.success() {
                 return Err("it was not killed".to_owned());
             }
-            if let End::PowerCut(_) = end {
+            if let Outcome::PowerCut(_) = end {
                 case.cut_the_power();
             }
         }
-        End::FullDisk(at) => {
+        Outcome::FullDisk(at) => {
             let ended = Ended::of(&mut case.on_disk(who, at, "full"));
             let installed = is_installed(&world);
             if ended.code == Some(0) && !installed {
@@ -241,7 +241,7 @@ fn run(certificates: &Certificates, disk: &Path, who: Who, end: End) -> Result<(
                 return Err(format!("a failure without words: {ended:?}"));
             }
         }
-        End::KilledAtRequest(request) => {
+        Outcome::KilledAtRequest(request) => {
             world.device.inject(Fault::new(When::Nth(request), What::Silence).after_effect());
             let mut command = case.command(who);
             let mut program = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -267,7 +267,7 @@ fn is_installed(world: &World) -> bool {
 }
 
 fn record(world: &World) -> Option<serde_json::Value> {
-    let folder = world.path("state/installations").join(world.target());
+    let folder = world.path("state/installations").join(world.target()).join("shared");
     let text = std::fs::read_to_string(folder.join(format!("{NAME}.json"))).ok()?;
     Some(serde_json::from_str(&text).unwrap())
 }
@@ -360,9 +360,11 @@ fn whatever_ends_and_whenever_the_worker_completes_it_with_one_commit() {
     for who in [Who::InPlace, Who::Worker] {
         let (steps, requests) = undisturbed(&certificates, &disk, who);
         for at in 1..=steps {
-            cases.extend([End::Killed(at), End::PowerCut(at), End::FullDisk(at)].map(|end| (who, end)));
+            cases.extend(
+                [Outcome::Killed(at), Outcome::PowerCut(at), Outcome::FullDisk(at)].map(|end| (who, end)),
+            );
         }
-        cases.extend((1..=requests).map(|at| (who, End::KilledAtRequest(at))));
+        cases.extend((1..=requests).map(|at| (who, Outcome::KilledAtRequest(at))));
     }
     let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -397,7 +399,7 @@ dd if=/dev/zero of="$STATE/filling" bs=1k count=$((256 - ROOM)) 2>/dev/null
 "$@" >/dev/null 2>"$WORDS"; echo "installer $?"
 rm "$STATE/filling"
 "$RETRY" --log-file "$LOG" --state-dir "$STATE" retry --now >/dev/null 2>&1; echo "worker $?"
-cat "$STATE"/installations/*/*.json 2>/dev/null
+cat "$STATE"/installations/*/*/*.json 2>/dev/null
 exit 0
 "#;
 

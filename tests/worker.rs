@@ -41,7 +41,8 @@ fn queued(world: &World) -> usize {
 
 /// Lets the time of the next try come.
 fn make_due(world: &World) {
-    let path = world.path("state/installations").join(world.target()).join(format!("{NAME}.json"));
+    let path =
+        world.path("state/installations").join(world.target()).join("shared").join(format!("{NAME}.json"));
     let mut record: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     record["next_try"] = "2026-01-01T00:00:00Z".into();
     std::fs::write(path, record.to_string()).unwrap();
@@ -257,7 +258,7 @@ fn a_configuration_that_others_can_write_is_not_believed() {
 fn a_record_that_can_not_be_read_is_set_aside_loudly_and_the_others_are_delivered() {
     let world = world();
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
-    let folder = world.path("state/installations").join(world.target());
+    let folder = world.path("state/installations").join(world.target()).join("shared");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("broken.json"), "{\"version\": 1").unwrap();
     std::fs::write(folder.join("later.json"), "{\"version\": 2}").unwrap();
@@ -324,7 +325,8 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
     world.device.set_commit_duration(std::time::Duration::from_millis(400));
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
     let mut worker = certctl_command(&world, &["retry"]).stdout(Stdio::null()).spawn().unwrap();
-    let path = world.path("state/installations").join(world.target()).join(format!("{NAME}.json"));
+    let path =
+        world.path("state/installations").join(world.target()).join("shared").join(format!("{NAME}.json"));
     let noted = || std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"job\": \"1\""));
     let seen = common::trouble::wait_until(noted);
     worker.kill().unwrap();
@@ -338,19 +340,27 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
 
 #[tokio::test]
 async fn whoever_asked_follows_the_record_while_the_worker_delivers() {
-    use pancert::delivery::watch::{Following, Standing};
+    use pancert::delivery::watch::{Awaited, Following, Standing};
+    use pancert::delivery::{InstallationKey, Queue};
+    use pancert::install::location::Location;
     let world = world();
-    let since = chrono::Utc::now();
+    let state = world.path("state");
+    let after = Queue::below(&state).last_number();
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
-    let (devices, name, state) =
-        ([world.target().parse().unwrap()], NAME.parse().unwrap(), world.path("state"));
+    let key = InstallationKey {
+        device: world.target().parse().unwrap(),
+        location: Location::Shared,
+        name: NAME.parse().unwrap(),
+    };
+    let (awaited, common_name) =
+        ([Awaited { key, profiles: vec![PORTAL.parse().unwrap()] }], NAME.parse().unwrap());
     let pem = std::fs::read_to_string(world.path(&format!("{NAME}.crt"))).unwrap();
     let wanted = Some(pancert::certificate::fingerprint_of_pem(&pem).unwrap());
     let following = |seconds: u64| Following {
         state_dir: &state,
-        devices: &devices,
-        name: &name,
-        since,
+        awaited: &awaited,
+        common_name: &common_name,
+        after,
         wanted,
         deadline: tokio::time::Instant::now() + std::time::Duration::from_secs(seconds),
         show: &|_: &str| (),

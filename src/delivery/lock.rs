@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::store::make_folder;
+use super::files::make_folder;
 use crate::panos::address::Address;
 
 /// A device can't be reserved.

@@ -3,12 +3,12 @@
 use std::borrow::Borrow;
 
 use crate::certificate::{BundleError, Pkcs12Error};
-use crate::delivery::{LockError, RecordError};
+use crate::delivery::{LockError, StoreError};
 use crate::error::Exit;
 use crate::host::keyfile::KeyFileError;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::pair::NoActivePeer;
-use crate::install::problem::{Mender, Problem};
+use crate::install::problem::{Problem, RetryClass};
 use crate::install::served::NotServed;
 use crate::panos::error::{Error, Reason};
 use crate::panos::xpath::Unquotable;
@@ -19,7 +19,7 @@ impl From<&Failure> for Problem {
             exit: failure.exit(),
             what: failure.to_string(),
             advice: failure.advice(),
-            mended_by: failure.mended_by(),
+            retry_class: failure.retry_class(),
         }
     }
 }
@@ -53,7 +53,7 @@ pub enum Failure {
         /// What to do about it.
         advice: Option<String>,
         /// Who can mend it: nobody where it says so in so many words.
-        mended_by: Mender,
+        retry_class: RetryClass,
     },
     /// Nobody knows how a delivery ended: that is no success.
     #[error("how the delivery ended was not told")]
@@ -72,7 +72,7 @@ pub enum Failure {
     Key(#[from] KeyFileError),
     /// The record can't be kept: then nothing is begun.
     #[error(transparent)]
-    Record(#[from] RecordError),
+    Installation(#[from] StoreError),
     /// The device can't be reserved: then nothing is begun.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -274,7 +274,7 @@ impl Failure {
             Self::Key(_) | Self::AdministratorUnknown => Exit::Key,
             Self::NoOutcome
             | Self::NoRecord
-            | Self::Record(_)
+            | Self::Installation(_)
             | Self::Lock(_)
             | Self::Unquotable(_)
             | Self::NameTooLong { .. } => Exit::Usage,
@@ -297,7 +297,7 @@ impl Failure {
             Self::Bundle(error) => return error.advice(),
             Self::Certmonger { advice, .. } => return advice.clone(),
             Self::Key(error) => return error.advice(),
-            Self::Record(_) | Self::Lock(_) => {
+            Self::Installation(_) | Self::Lock(_) => {
                 "Run it with sudo, or name a folder of your own with --state-dir."
             }
             Self::NoActivePeer(_) => {
@@ -342,14 +342,17 @@ impl Failure {
 
     /// Who can mend it.
     #[must_use]
-    pub fn mended_by(&self) -> Mender {
+    pub fn retry_class(&self) -> RetryClass {
         let persons = match self {
-            Self::Certmonger { mended_by, .. } => return *mended_by,
+            Self::Certmonger { retry_class, .. } => return *retry_class,
+            Self::Bundle(BundleError::NotYetValid { .. } | BundleError::Expired { .. }) => {
+                return RetryClass::Clock;
+            }
             Self::Bundle(_) | Self::Pem(_) | Self::Key(_) | Self::Unquotable(_) => true,
             Self::AdministratorUnknown | Self::NameTooLong { .. } | Self::OtherKindOfKey { .. } => true,
             Self::NoWayBack(_) | Self::ProfilesMissing { .. } => true,
             Self::NotServed(_) | Self::BoundBack(_) => true,
-            Self::Peer { problem, .. } => return problem.mended_by,
+            Self::Peer { problem, .. } => return problem.retry_class,
             Self::Device { error: Error::Identity(_) | Error::Setup(_), .. } => true,
             Self::Device { error: Error::Refused(refusal), .. } => matches!(
                 refusal.reason,
@@ -357,7 +360,7 @@ impl Failure {
             ),
             _ => false,
         };
-        if persons { Mender::Person } else { Mender::Time }
+        if persons { RetryClass::NeedsOperator } else { RetryClass::Transient }
     }
 
     /// Whether the trouble lies with one certificate and not with the device as a whole.

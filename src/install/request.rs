@@ -11,7 +11,7 @@ use crate::panos::import::KeyExport;
 use crate::panos::trust::Trust;
 use crate::panos::xpath::VsysName;
 
-/// Everything that is wanted of one device. Made of checked values only.
+/// Everything that is wanted of one device. CreatedObject of checked values only.
 #[derive(Debug, Clone)]
 pub struct Wish {
     /// The certificate's common name.

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use pancert::delivery::End;
+use pancert::install::result::Outcome;
 use panos_sim::{Fault, Simulator, What, When};
 
 use super::inside;
@@ -154,8 +154,8 @@ fn inside(world: &World, shape: Shape, run: &str) -> Told {
     let own: Vec<&str> = own.iter().map(String::as_str).collect();
     let arguments = [&["--insecure", "--commit-timeout", "2"], own.as_slice()].concat();
     let (outcome, log) = inside::deliver(world, run, &arguments);
-    let (code, words) = match &outcome.end {
-        End::Failed(problem) => (i32::from(problem.exit.code()), problem.to_string()),
+    let (code, words) = match &outcome.outcome {
+        Outcome::Failed(problem) => (i32::from(problem.exit.code()), problem.to_string()),
         end => (0, format!("{end:?}")),
     };
     Told { code: Some(code), words, log }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::NAME;
 use super::selection::Selection;
-use crate::delivery::Records;
+use crate::delivery::InstallationStore;
 use crate::delivery::drift::{Auditor, Finding, Verdict};
 use crate::error::Exit;
 use crate::install::Failure;
@@ -51,13 +51,14 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
         Some(DriftOption::Warn) => Drift::Warn,
         None => config.drift(),
     };
-    let records = Records::below(&place.state_dir);
+    let records = InstallationStore::below(&place.state_dir);
     let begin = |failure: Failure| UsageError::State(Box::new(failure));
     let found = records.all().map_err(|error| begin(error.into()))?;
-    for trouble in &found.troubles {
-        report::problem(NAME, &trouble.to_string(), None);
+    let found_errors = found.errors;
+    for error in &found_errors {
+        report::problem(NAME, &error.to_string(), None);
     }
-    let mut devices: Vec<Address> = found.records.iter().map(|record| record.order.device.clone()).collect();
+    let mut devices: Vec<Address> = found.records.iter().map(|record| record.spec.device.clone()).collect();
     devices.dedup();
     devices.retain(|device| only.is_empty() || only.contains(device));
     let log = place.open_log()?;
@@ -68,14 +69,16 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
         runtime.block_on(stream::iter(work).buffered(arguments.selection.at_once()).collect::<Vec<_>>());
     let findings: Vec<Finding> =
         found.into_iter().collect::<Result<Vec<_>, _>>().map_err(begin)?.into_iter().flatten().collect();
-    let each: Vec<Exit> = findings.iter().map(Finding::exit).collect();
+    // What can't be read can't be compared either.
+    let unread = (!found_errors.is_empty()).then_some(Exit::Usage);
+    let each: Vec<Exit> = findings.iter().map(Finding::exit).chain(unread).collect();
     let exit = Exit::of_all(&each);
     if arguments.selection.json {
         let each: Vec<_> = findings.iter().map(Finding::json).collect();
         report::json(NAME, &json!({ "exit": exit.code(), "installations": each }));
     } else {
         findings.iter().for_each(Finding::tell);
-        if findings.is_empty() {
+        if findings.is_empty() && found_errors.is_empty() {
             report::line("Nothing is installed from here.");
         }
     }
@@ -92,7 +95,7 @@ impl Finding {
     }
 
     fn tell(&self) {
-        let (device, name) = (&self.record.order.device, self.record.common_name());
+        let (device, name) = (&self.record.spec.device, self.record.common_name());
         match &self.verdict {
             Verdict::Good => report::line(&format!("{device}: {name}: the device runs it.")),
             Verdict::Owed => report::line(&format!("{device}: {name}: is owed, see 'pan_certctl status'.")),
@@ -127,7 +130,7 @@ impl Finding {
         };
         json!({
             "common_name": self.record.common_name(),
-            "device": self.record.order.device,
+            "device": self.record.spec.device,
             "verdict": verdict,
             "what": what,
             "exit": self.exit().code(),
