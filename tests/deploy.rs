@@ -148,7 +148,7 @@ fn a_commit_can_be_left_to_a_person() {
     let world = World::new();
     world.install(&["-p", PORTAL, "--commit", "none"]).exits(0).says("commit it on the device");
     assert_eq!(world.served(), None);
-    assert_eq!(world.record()["state"]["is"], "left_to_commit");
+    assert_eq!(world.record()["state"]["is"], "awaiting_commit");
     // What was left is committed by the next run, without another upload.
     world.device.clear_requests();
     world.install(&["-p", PORTAL]).exits(0);

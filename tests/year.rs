@@ -199,7 +199,7 @@ impl Fleet {
         let mut next = None;
         let due = self.devices.iter().enumerate().filter_map(|(number, device)| {
             let address = device.address().to_string();
-            if queued.iter().any(|queued| queued.order.device.to_string() == address) {
+            if queued.iter().any(|queued| queued.spec.device.to_string() == address) {
                 return Some(number);
             }
             let record = records.iter().find(|record| record.spec.device.to_string() == address)?;

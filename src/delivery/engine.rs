@@ -139,12 +139,18 @@ impl<'a> DeliveryEngine<'a> {
             group.iter().for_each(|delivery| warn_about_conflicts(&delivery.record, &all, &run));
             let sequence = Queue::below(self.state_dir).next_number()?;
             let results = deliver::deliver(&mut group, &records, sequence, &run).await;
-            let ended = group.into_iter().zip(results);
-            reports.extend(ended.map(|(delivery, result)| Report {
-                record: delivery.record,
-                result,
-                news: None,
-            }));
+            for (mut delivery, mut result) in group.into_iter().zip(results) {
+                if leave_out(&mut delivery, &result.missing_profiles) {
+                    run.say("The other profiles are not made to wait for those that are missing.");
+                    let only = std::slice::from_mut(&mut delivery);
+                    let rest = deliver::deliver(only, &records, sequence, &run).await;
+                    // What is missing is still pending; what is there may have ended.
+                    if let Some(rest) = rest.into_iter().find(|_| !delivery.record.is_pending()) {
+                        result = rest;
+                    }
+                }
+                reports.push(Report { record: delivery.record, result, news: None });
+            }
         }
         let mut news = Vec::new();
         for report in &mut reports {
@@ -286,6 +292,13 @@ impl<'a> DeliveryEngine<'a> {
     }
 }
 
+/// Goes on without profiles that the device does not have; whether there are others.
+fn leave_out(delivery: &mut Delivery, missing: &[ProfileName]) -> bool {
+    let there = |name: &ProfileName| !missing.contains(name);
+    delivery.wish.profiles.retain(there);
+    !missing.is_empty() && !delivery.wish.profiles.is_empty() && delivery.bundle.is_ok()
+}
+
 /// Location and profiles are the record's own; the certificate is the one that the file holds now.
 fn complete(prepared: &mut Prepared, record: &mut Installation) {
     record.configure(&prepared.configured_profiles);
@@ -366,11 +379,15 @@ fn fail_without_run(
     let sequence = record.spec.sequence;
     record.begin(run.id(), records.now());
     let outcome = Outcome::Failed(problem);
-    record.finish(&outcome, &[], sequence, records.now());
+    record.finish(&outcome, &[], &[], sequence, records.now());
     if let Err(error) = records.write(&record) {
         run.error(&error.to_string());
     }
-    Report { record, result: RunResult { outcome, phases: vec![("total", 0.0)] }, news: None }
+    Report {
+        record,
+        result: RunResult { outcome, phases: vec![("total", 0.0)], missing_profiles: Vec::new() },
+        news: None,
+    }
 }
 
 fn needs_operator(record: &Installation) -> bool {

@@ -351,14 +351,18 @@ impl Installation {
         self.has_changed_device = true;
     }
 
-    /// A run is over. `sequence` is its number: what is verified later has a higher one.
+    /// A run for these profiles is over. `sequence` is its number: what is verified later has a higher one.
     pub fn finish(
         &mut self,
         outcome: &Outcome,
+        profiles: &[ProfileName],
         phases: &[(&'static str, f64)],
         sequence: u64,
         now: DateTime<Utc>,
     ) {
+        let pending_since = self.pending_since;
+        // Why other profiles are left out of this run.
+        let rest = self.last_problem().cloned();
         let problem = match outcome {
             Outcome::Failed(problem) => Some(problem.clone()),
             Outcome::Installed { .. } | Outcome::AwaitingCommit => None,
@@ -372,8 +376,15 @@ impl Installation {
         self.history.drain(..superfluous);
         match outcome {
             Outcome::Installed { object, unchanged } => {
+                let failures = self.failures;
                 self.state = State::Installed { at: now, object: object.clone(), unchanged: *unchanged };
-                self.mark_verified(object, sequence, now);
+                self.verify(object, profiles, sequence, now);
+                let is_whole = self.bindings.iter().all(|binding| profiles.contains(&binding.profile));
+                if let Some(problem) = rest.filter(|_| !is_whole) {
+                    (self.pending_since, self.failures) =
+                        (pending_since.or(Some(now)), failures.saturating_sub(1));
+                    self.fail(&problem, now);
+                }
             }
             Outcome::AwaitingCommit => {
                 self.state = State::AwaitingCommit { at: now };
@@ -414,6 +425,10 @@ impl Installation {
 
     /// The device was seen to run what is wanted, as this object.
     pub fn mark_verified(&mut self, object: &ObjectName, sequence: u64, now: DateTime<Utc>) {
+        self.verify(object, &self.profiles(), sequence, now);
+    }
+
+    fn verify(&mut self, object: &ObjectName, profiles: &[ProfileName], sequence: u64, now: DateTime<Utc>) {
         if !matches!(self.state, State::Installed { .. }) {
             self.state = State::Installed { at: now, object: object.clone(), unchanged: true };
         }
@@ -421,13 +436,15 @@ impl Installation {
         self.uncommitted_paths.clear();
         let Some(certificate) = self.spec.certificate.clone() else { return };
         let unchanged = matches!(self.state, State::Installed { unchanged: true, .. });
-        let profiles = self.profiles();
         let sequence = match &self.verified {
             // Nobody has taken anything from anybody.
             Some(before) if unchanged && before.profiles == profiles => before.sequence,
             _ => sequence,
         };
+        let is_bound =
+            |request: &RequestState| request.profiles.iter().all(|profile| profiles.contains(profile));
         self.end_requests(|request| match &request.certificate {
+            _ if !is_bound(request) => request.end.clone(),
             Some(wanted) if !certificate.supersedes(wanted) => RequestEnd::Failed {
                 at: now,
                 problem: Problem {
@@ -441,7 +458,13 @@ impl Installation {
             },
             _ => RequestEnd::Done { at: now, object: object.clone(), unchanged },
         });
-        self.verified = Some(Verified { at: now, sequence, object: object.clone(), profiles, certificate });
+        self.verified = Some(Verified {
+            at: now,
+            sequence,
+            object: object.clone(),
+            profiles: profiles.to_vec(),
+            certificate,
+        });
     }
 
     fn end_requests(&mut self, end: impl Fn(&RequestState) -> RequestEnd) {

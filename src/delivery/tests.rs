@@ -74,6 +74,11 @@ fn installed() -> Outcome {
     Outcome::Installed { object: "gp".parse().unwrap(), unchanged: false }
 }
 
+/// All profiles that these tests know.
+fn in_all() -> Vec<crate::install::names::ProfileName> {
+    ["GP portal", "one", "two", "three"].map(|name| name.parse().unwrap()).to_vec()
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
@@ -91,7 +96,7 @@ fn what_is_written_is_read_and_only_for_its_owner() {
     assert!(records.read(&key).unwrap().is_none());
     records.write(&written).unwrap();
     written.begin("3f9c2a", now);
-    written.finish(&Outcome::Failed(problem(RetryClass::Transient)), &[("connect", 0.0125)], 1, now);
+    written.finish(&Outcome::Failed(problem(RetryClass::Transient)), &[], &[("connect", 0.0125)], 1, now);
     records.write(&written).unwrap();
     assert_eq!(records.read(&key).unwrap(), Some(written.clone()));
     assert_eq!(records.all().unwrap().records, [written.clone()]);
@@ -232,11 +237,11 @@ fn what_is_asked_for_is_pending_until_the_device_is_verified_to_run_it() {
     assert!(record.is_due(now) && record.last_run() == LastRun::Finished);
     record.begin("run", now);
     assert_eq!(record.last_run(), LastRun::Interrupted);
-    record.finish(&Outcome::Failed(problem(RetryClass::Transient)), &[], 1, now);
+    record.finish(&Outcome::Failed(problem(RetryClass::Transient)), &[], &[], 1, now);
     assert!(record.is_pending() && !record.is_due(now) && record.failures == 1);
     assert!(record.is_due(now + TimeDelta::minutes(3)));
     record.begin("run", now);
-    record.finish(&installed(), &[], 2, now);
+    record.finish(&installed(), &in_all(), &[], 2, now);
     assert!(!record.is_pending() && record.failures == 0);
     assert!(record.runs(Fingerprint::of_der(b"a")) && !record.runs(Fingerprint::of_der(b"b")));
     // A renewal: pending again, and what the device runs meanwhile is still known.
@@ -251,14 +256,20 @@ fn a_wrong_clock_costs_at_most_the_gap() {
     for ahead in [TimeDelta::seconds(90), TimeDelta::hours(5), TimeDelta::days(300), TimeDelta::days(9000)] {
         let mut record = new(spec("a", now + ahead));
         record.begin("run", now + ahead);
-        record.finish(&Outcome::Failed(problem(RetryClass::Transient)), &[], 1, now + ahead);
+        record.finish(&Outcome::Failed(problem(RetryClass::Transient)), &[], &[], 1, now + ahead);
         assert!(record.is_due(now), "{ahead}");
         record.begin("run", now);
         assert!(record.pending_since.unwrap() <= now, "nothing is pending since the future");
     }
     let mut record = new(spec("a", now - TimeDelta::days(9000)));
     record.begin("run", now - TimeDelta::days(9000));
-    record.finish(&Outcome::Failed(problem(RetryClass::NeedsOperator)), &[], 1, now - TimeDelta::days(9000));
+    record.finish(
+        &Outcome::Failed(problem(RetryClass::NeedsOperator)),
+        &[],
+        &[],
+        1,
+        now - TimeDelta::days(9000),
+    );
     assert!(record.is_due(now));
 }
 
@@ -314,13 +325,13 @@ fn each_request_gets_its_own_end() {
     let now = Utc::now();
     let mut record = new(in_profiles("a", &["one"]));
     record.begin("run", now);
-    record.finish(&Outcome::Failed(problem(RetryClass::Transient)), &[], 1, now);
+    record.finish(&Outcome::Failed(problem(RetryClass::Transient)), &[], &[], 1, now);
     assert!(matches!(record.request("a").unwrap().end, RequestEnd::Open { problem: Some(_) }));
     let mut record = Installation::ingest(in_profiles("b", &["two"]), Some(record), now);
     assert!(matches!(record.request("b").unwrap().end, RequestEnd::Open { problem: None }));
     record.spec.certificate = spec("later", now).certificate;
     record.begin("run", now);
-    record.finish(&installed(), &[], 2, now);
+    record.finish(&installed(), &in_all(), &[], 2, now);
     for id in ["a", "b"] {
         assert!(matches!(record.request(id).unwrap().outcome(), Outcome::Installed { .. }), "{id}");
     }
@@ -328,9 +339,26 @@ fn each_request_gets_its_own_end() {
     let mut record = Installation::ingest(spec("c", now + TimeDelta::days(1)), Some(record), now);
     record.spec.certificate = spec("earlier", now - TimeDelta::days(1)).certificate;
     record.begin("run", now);
-    record.finish(&installed(), &[], 3, now);
+    record.finish(&installed(), &in_all(), &[], 3, now);
     assert!(matches!(record.request("c").unwrap().outcome(), Outcome::Failed(_)));
     assert!(record.request("nobody's").is_none());
+}
+
+#[test]
+fn a_profile_that_is_missing_does_not_make_the_others_wait() {
+    let now = Utc::now();
+    let record = new(in_profiles("a", &["one"]));
+    let mut record = Installation::ingest(in_profiles("b", &["gone"]), Some(record), now);
+    record.begin("run", now);
+    record.finish(&Outcome::Failed(problem(RetryClass::NeedsOperator)), &[], &[], 1, now);
+    record.begin("run", now);
+    record.finish(&installed(), &in_all(), &[], 2, now);
+    assert!(matches!(record.request("a").unwrap().end, RequestEnd::Done { .. }));
+    assert!(matches!(record.request("b").unwrap().end, RequestEnd::Open { problem: Some(_) }));
+    assert!(record.is_pending() && !record.is_due(now) && record.is_due(now + TimeDelta::hours(13)));
+    assert_eq!((record.failures, record.verified.as_ref().unwrap().profiles.len()), (1, 4));
+    assert!(record.unbind(&"gone".parse().unwrap(), now));
+    assert!(matches!(record.request("b").unwrap().end, RequestEnd::Superseded { .. }));
 }
 
 #[test]
@@ -341,7 +369,7 @@ fn who_sees_it_fail_before_anything_was_changed_owes_nothing() {
         if changes {
             record.note_uncommitted(["/config/x".to_owned()]);
         }
-        record.finish(&Outcome::Failed(problem(class)), &[], 1, now);
+        record.finish(&Outcome::Failed(problem(class)), &[], &[], 1, now);
         record
     };
     let typed = || InstallSpec { attended: true, certificate: None, ..spec("a", now) };
@@ -355,7 +383,7 @@ fn who_sees_it_fail_before_anything_was_changed_owes_nothing() {
         let both = Installation::ingest(spec("b", now), Some(new(typed())), now);
         assert!(fail(both, class, false).is_pending(), "{class:?}: not everybody has seen it");
         let mut there = new(spec("a", now));
-        there.finish(&installed(), &[], 1, now);
+        there.finish(&installed(), &in_all(), &[], 1, now);
         let again = Installation::ingest(InstallSpec { id: "c".to_owned(), ..typed() }, Some(there), now);
         assert!(fail(again, class, false).is_pending(), "{class:?}: it was installed before");
     }
@@ -373,7 +401,7 @@ fn history_requests_and_created_objects_are_bounded() {
             true => Outcome::Failed(problem(RetryClass::Transient)),
             false => installed(),
         };
-        record.finish(&outcome, &[], 1, now);
+        record.finish(&outcome, &in_all(), &[], 1, now);
         if number == 99 {
             assert_eq!((record.history.len(), record.failures), (HISTORY, 1));
             assert_eq!(record.requests.len(), 101, "what is open is never dropped");

@@ -7,6 +7,7 @@ use chrono::Local;
 
 use super::affair::Delivery;
 use super::failure::{Failure, Stop};
+use super::names::ProfileName;
 use super::problem::Problem;
 use super::request::Wish;
 use super::result::{CertificateFacts, Outcome, RunResult};
@@ -55,6 +56,7 @@ pub async fn deliver(
     }
     let mut ends: Vec<Option<Outcome>> = deliveries.iter().map(without_a_bundle).collect();
     let usable = (0..deliveries.len()).filter(|at| ends[*at].is_none()).collect();
+    let mut missing: Vec<Vec<ProfileName>> = vec![Vec::new(); deliveries.len()];
     let mut groups: VecDeque<Vec<usize>> = VecDeque::from([usable]);
     while let Some(mut group) = groups.pop_front() {
         if group.is_empty() {
@@ -72,6 +74,7 @@ pub async fn deliver(
             Err(Stop { failure, at: Some(bad) }) if group.len() > 1 => {
                 let at = group.remove(bad);
                 tell_without(&deliveries[at].wish, &failure, log);
+                missing[at] = missing_profiles(&failure);
                 ends[at] = Some(Outcome::Failed((&failure).into()));
                 groups.push_front(group);
             }
@@ -82,6 +85,9 @@ pub async fn deliver(
                 }
                 None => {
                     let problem = Problem::from(&failure);
+                    if let [only] = group.as_slice() {
+                        missing[*only] = missing_profiles(&failure);
+                    }
                     group.into_iter().for_each(|at| ends[at] = Some(Outcome::Failed(problem.clone())));
                 }
             },
@@ -91,7 +97,18 @@ pub async fn deliver(
     let ends =
         ends.into_iter().map(|end| end.unwrap_or_else(|| Outcome::Failed((&Failure::NoOutcome).into())));
     let ends = ends.collect();
-    conclude(deliveries, ends, (records, sequence), log, &watch).await
+    let mut results = conclude(deliveries, ends, (records, sequence), log, &watch).await;
+    for (result, missing) in results.iter_mut().zip(missing) {
+        result.missing_profiles = missing;
+    }
+    results
+}
+
+fn missing_profiles(failure: &Failure) -> Vec<ProfileName> {
+    match failure {
+        Failure::ProfilesMissing { missing, .. } => missing.clone(),
+        _ => Vec::new(),
+    }
 }
 
 fn without_a_bundle(delivery: &Delivery) -> Option<Outcome> {
@@ -133,7 +150,7 @@ async fn conclude(
     let phases = watch.phases();
     let nothing_new = is_repeated(deliveries, &ends);
     for (delivery, end) in deliveries.iter_mut().zip(&ends) {
-        delivery.record.finish(end, &phases, sequence, records.now());
+        delivery.record.finish(end, &delivery.wish.profiles, &phases, sequence, records.now());
     }
     let texts = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     let written = records.write_in_background(texts).await.map_err(Failure::from);
@@ -144,7 +161,7 @@ async fn conclude(
             // Nobody could find out later that it is done.
             (_, Err(failure)) => Outcome::Failed(failure.into()),
         })
-        .map(|outcome| RunResult { outcome, phases: phases.clone() })
+        .map(|outcome| RunResult { outcome, phases: phases.clone(), missing_profiles: Vec::new() })
         .collect();
     if nothing_new && written.is_ok() && log.discard() {
         deliveries.iter().for_each(|delivery| tell_again(&delivery.record, log));

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::names::ObjectName;
+use super::names::{ObjectName, ProfileName};
 use super::problem::Problem;
 use crate::fingerprint::Fingerprint;
 
@@ -79,4 +79,6 @@ pub struct RunResult {
     pub outcome: Outcome,
     /// Seconds of each phase; several certificates in one commit share them.
     pub phases: Vec<(&'static str, f64)>,
+    /// The profiles that the device does not have, where it failed for that.
+    pub missing_profiles: Vec<ProfileName>,
 }

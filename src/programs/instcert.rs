@@ -132,7 +132,7 @@ async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
     };
     match record.as_ref().and_then(|record| Some((record, record.request(&spec.id)?))) {
         Some((record, request)) => {
-            let result = RunResult { outcome: request.outcome(), phases };
+            let result = RunResult { outcome: request.outcome(), phases, missing_profiles: Vec::new() };
             Told::of(spec, result).pending(record.is_pending())
         }
         // It waits in the queue, for instance because its record is one of a later version.
@@ -142,7 +142,7 @@ async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
                 let run = engine.log.run(&run_id(), engine.several);
                 run.error(&format!("{}: {problem}", spec.device));
                 let outcome = Outcome::Failed(problem);
-                Told::of(spec, RunResult { outcome, phases }).pending(true)
+                Told::of(spec, RunResult { outcome, phases, missing_profiles: Vec::new() }).pending(true)
             }
             _ => Told::of(spec, lost(&Failure::NoRecord)),
         },
@@ -159,7 +159,11 @@ fn waiting(state_dir: &Path, spec: &InstallSpec) -> Problem {
 }
 
 fn lost(failure: &Failure) -> RunResult {
-    RunResult { outcome: Outcome::Failed(Problem::from(failure)), phases: Vec::new() }
+    RunResult {
+        outcome: Outcome::Failed(Problem::from(failure)),
+        phases: Vec::new(),
+        missing_profiles: Vec::new(),
+    }
 }
 
 /// Looks and decides, for each device, and tells what would be done.

@@ -120,7 +120,13 @@ impl Desk {
     pub fn installed(&self, name: &str, device: &str, days: i64) -> Installation {
         let mut record = Installation::ingest(order(name, device, ago(48), days), None, ago(48));
         record.begin("00000a", ago(48));
-        record.finish(&installed(name), &[("connect", 0.012), ("total", 1.5)], 1, ago(48));
+        record.finish(
+            &installed(name),
+            &["GP portal".parse().unwrap()],
+            &[("connect", 0.012), ("total", 1.5)],
+            1,
+            ago(48),
+        );
         self.write(&record);
         record
     }
@@ -130,7 +136,7 @@ impl Desk {
         let mut record = Installation::ingest(order(name, device, ago(hours), 90), None, ago(hours));
         for _ in 0..tries {
             record.begin("00000b", Utc::now());
-            record.finish(end, &[("connect", 0.5)], 1, Utc::now());
+            record.finish(end, &[], &[("connect", 0.5)], 1, Utc::now());
         }
         self.write(&record);
         record

@@ -69,7 +69,7 @@ fn what_needs_attention_comes_first() {
     desk.installed("f.example.com", "fw1", -1);
     desk.owed("g.example.com", "fw1", 90, 1, &busy);
     let mut left = Installation::ingest(order("h.example.com", "fw1", ago(1), 90), None, ago(1));
-    left.finish(&Outcome::AwaitingCommit, &[], 1, ago(1));
+    left.finish(&Outcome::AwaitingCommit, &["GP portal".parse().unwrap()], &[], 1, ago(1));
     desk.write(&left);
     let first_letters: String = desk.names(&[]).iter().map(|name| &name[..1]).collect();
     assert_eq!(first_letters, "gfedchba");
@@ -84,7 +84,13 @@ fn runs_that_were_interrupted_and_failures_that_nobody_owes_are_shown_as_such() 
     desk.exits(0, &[]).says("a run began 3h ago, and goes on or was interrupted");
     let mut given_up = Installation::ingest(order("b.example.com", "fw1", ago(3), 90), None, ago(3));
     given_up.begin("00000d", ago(3));
-    given_up.finish(&problem(Exit::Rebind, "no such profile"), &[], 1, ago(3));
+    given_up.finish(
+        &problem(Exit::Rebind, "no such profile"),
+        &["GP portal".parse().unwrap()],
+        &[],
+        1,
+        ago(3),
+    );
     (given_up.pending_since, given_up.next_attempt) = (None, None);
     desk.write(&given_up);
     desk.exits(0, &[]).says("1 owed; 1 failed.").says("failed: no such profile");
@@ -203,7 +209,7 @@ fn what_a_device_said_steers_no_terminal() {
     let nasty = "\u{1b}[2J\u{9b}31m\u{202e}\nEND";
     desk.owed("a.example.com", "fw1", 1, 1, &problem(Exit::Upload, nasty));
     let mut other = Installation::ingest(order("b.example.com", "fw1", ago(1), 90), None, ago(1));
-    other.finish(&installed("b_1"), &[], 1, ago(1));
+    other.finish(&installed("b_1"), &["GP portal".parse().unwrap()], &[], 1, ago(1));
     desk.write(&other);
     for arguments in [&[][..], &["--json"]] {
         let shown = desk.exits(0, arguments).stdout;
