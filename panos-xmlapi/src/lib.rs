@@ -27,6 +27,7 @@ pub mod system;
 pub mod transport;
 pub mod trust;
 pub mod wait;
+pub mod words;
 pub mod xml;
 pub mod xpath;
 

@@ -1,7 +1,11 @@
 //! The verbs: one method per question that can be put to a device.
 
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
 use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 
 use super::address::Address;
 use super::changes::PendingChange;
@@ -21,7 +25,19 @@ use super::xpath::XPath;
 /// A device, a way to trust it, and an API key. Connects with the first request.
 pub struct Session {
     transport: Transport,
+    busy: Mutex<Option<WhileBusy>>,
 }
+
+/// How long questions are put again that a busy device refuses, and who is told of it.
+#[derive(Clone)]
+struct WhileBusy {
+    until: Instant,
+    tell: Arc<dyn Fn(&Refusal) + Send + Sync>,
+}
+
+/// The first pause before a busy device is asked again, and the longest one.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// A reply together with what is needed to report on it.
 pub(super) struct Exchange {
@@ -38,6 +54,15 @@ impl Exchange {
             return self.lacks(NotAReply::Lacks("a status"));
         }
         refusal.into()
+    }
+
+    /// The refusal, where the device only has no time now.
+    fn busy(&self) -> Option<Refusal> {
+        if self.http == 200 && self.reply.says_success() {
+            return None;
+        }
+        let refusal = Refusal::read(self.operation, self.http, &self.reply);
+        (refusal.reason == Reason::Busy).then_some(refusal)
     }
 
     fn lacks(&self, problem: NotAReply) -> Error {
@@ -97,6 +122,10 @@ const SAME_AS_BEFORE: u16 = 13;
 /// How devices say that a commit has nothing to do, where the code does not tell it.
 const NOTHING_TO_DO: [&str; 3] = ["no changes to commit", "No changes to commit", "No edits have been made"];
 
+const REVERT: Operation = Operation::Op("revert config");
+/// How devices say that a revert has nothing to do.
+const NOTHING_TO_REVERT: &str = "no changes to revert";
+
 impl Session {
     /// Prepares a session; nothing is sent yet.
     ///
@@ -106,7 +135,8 @@ impl Session {
         if key.expose_secret().is_empty() {
             return Err(Error::Setup("the API key is empty".to_owned()));
         }
-        Ok(Self { transport: Transport::new(address, trust, Some(key), limits)? })
+        let transport = Transport::new(address, trust, Some(key), limits)?;
+        Ok(Self { transport, busy: Mutex::default() })
     }
 
     /// From now on exactly this certificate is accepted in a handshake as well as whatever this session's
@@ -139,7 +169,8 @@ impl Session {
         password: &SecretString,
         limits: Limits,
     ) -> Result<SecretString, Error> {
-        let session = Self { transport: Transport::new(address, trust, None, limits)? };
+        let transport = Transport::new(address, trust, None, limits)?;
+        let session = Self { transport, busy: Mutex::default() };
         let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
         let exchange = session.exchange(Operation::Keygen, session.transport.post().form(&fields)).await?;
         // Some releases leave the status out; what counts is whether a key came.
@@ -217,7 +248,11 @@ impl Session {
     pub async fn revert_changes_of(&self, administrator: &str) -> Result<(), Error> {
         let member = Element::new("member").with_text(administrator);
         let command = Element::nested(&["revert", "config", "partial", "admin"], Some(member));
-        self.op("revert config", &command).await?.succeeded(&DONE).map(drop)
+        match self.op("revert config", &command).await?.succeeded(&DONE) {
+            // Nothing is pending: what was wanted.
+            Err(Error::Refused(refusal)) if refusal.says(NOTHING_TO_REVERT) => Ok(()),
+            outcome => outcome.map(drop),
+        }
     }
 
     /// A node of the candidate configuration: the reply's `result`, or nothing where the node is missing.
@@ -298,12 +333,11 @@ impl Session {
             ("include-key", "no"),
         ];
         let answer = self.transport.send(operation, self.transport.post().form(&fields)).await?;
-        match std::str::from_utf8(&answer.body) {
-            Ok(text)
-                if answer.status == 200 && text.trim_start().starts_with("-----BEGIN CERTIFICATE-----") =>
-            {
-                Ok(text.to_owned())
-            }
+        let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
+        // What may stand around the certificate is not looked at.
+        let text = String::from_utf8_lossy(body);
+        match text.trim_start().starts_with("-----BEGIN CERTIFICATE-----") {
+            true if answer.status == 200 => Ok(text.into_owned()),
             _ => {
                 let exchange = Self::read(operation, &answer)?;
                 if exchange.http == 200 && exchange.reply.says_success() {
@@ -326,7 +360,7 @@ impl Session {
         }
         let exchange = self.exchange(Operation::Commit, self.transport.post().form(&fields)).await?;
         let reply = exchange.succeeded(&COMMITTED)?;
-        if let Some(id) = reply.result().and_then(|result| result.text_of("job")) {
+        if let Some(id) = reply.result().and_then(|result| result.word_of("job")) {
             return Ok(Enqueued::Job(id));
         }
         let words = reply.messages.join(" ");
@@ -374,14 +408,53 @@ impl Session {
         self.exchange(Operation::Config(action), self.transport.post().form(&fields)).await
     }
 
+    /// From now on a question, or a revert, that the device refuses because it is busy is put again until this
+    /// time. `tell` learns the first refusal of each question. Other requests are for the caller to repeat.
+    pub fn wait_while_busy(&self, until: Instant, tell: impl Fn(&Refusal) + Send + Sync + 'static) {
+        let busy = WhileBusy { until, tell: Arc::new(tell) };
+        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = Some(busy);
+    }
+
     async fn exchange(&self, operation: Operation, request: RequestBuilder) -> Result<Exchange, Error> {
-        let answer = self.transport.send(operation, request).await?;
-        Self::read(operation, &answer)
+        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(busy) = busy.filter(|_| operation.only_reads() || operation == REVERT) else {
+            let answer = self.transport.send(operation, request).await?;
+            return Self::read(operation, &answer);
+        };
+        let (mut request, mut pause, mut told) = (request, FIRST_PAUSE, false);
+        loop {
+            let again = request.try_clone();
+            let answer = self.transport.send(operation, request).await?;
+            let exchange = Self::read(operation, &answer)?;
+            let (Some(again), Some(refusal)) = (again, exchange.busy()) else { return Ok(exchange) };
+            if Instant::now() >= busy.until {
+                return Ok(exchange);
+            }
+            if !told {
+                (busy.tell)(&refusal);
+                told = true;
+            }
+            tokio::time::sleep_until((Instant::now() + pause).min(busy.until)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            request = again;
+        }
     }
 
     fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
         match Reply::parse(&answer.body) {
-            Ok(reply) => Ok(Exchange { operation, http: answer.status, reply }),
+            Ok(reply) => {
+                let exchange = Exchange { operation, http: answer.status, reply };
+                // A status of the web server's own is believed, unless the reply says more than that.
+                match answer.status {
+                    200 | 400 | 403 => Ok(exchange),
+                    status => {
+                        let refusal = Refusal::read(operation, 200, &exchange.reply);
+                        let says_more = !exchange.reply.says_success()
+                            && !matches!(refusal.reason, Reason::Other | Reason::Internal);
+                        if says_more { Ok(exchange) } else { Err(Error::Status { operation, status }) }
+                    }
+                }
+            }
             // A refusal by a web server in front says its status, not what its page looks like.
             Err(_) if answer.status != 200 => Err(Error::Status { operation, status: answer.status }),
             Err(problem) => Err(Error::Unintelligible { operation, problem }),

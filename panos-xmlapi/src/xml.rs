@@ -4,6 +4,8 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, BytesText, Event};
 use quick_xml::{Reader, Writer};
 
+use super::words;
+
 /// Elements nested deeper than this are refused. PAN-OS configuration paths stay below 30.
 pub const MAX_DEPTH: usize = 100;
 
@@ -141,6 +143,18 @@ impl Element {
         self.child(name).map(Self::text).filter(|text| !text.is_empty())
     }
 
+    /// As [`Element::text_of`], for a name or a word: at most [`words::WORD`] characters of it.
+    #[must_use]
+    pub fn word_of(&self, name: &str) -> Option<String> {
+        self.text_of(name).map(|text| words::word(&text))
+    }
+
+    /// The attribute `name`, at most [`words::WORD`] characters of it; empty where there is none.
+    #[must_use]
+    pub fn name_attribute(&self) -> String {
+        words::word(self.attribute("name").unwrap_or_default())
+    }
+
     /// Whether there is neither a child element nor any text but blanks.
     #[must_use]
     pub fn is_blank(&self) -> bool {
@@ -180,12 +194,11 @@ impl Element {
                 Event::Text(text) => push_text(&text.xml10_content(), &mut open)?,
                 Event::CData(text) => push_text(&text.xml10_content(), &mut open)?,
                 Event::GeneralRef(reference) => {
-                    let character = reference
-                        .resolve_char_ref()
-                        .map_err(|error| XmlError::Malformed(error.to_string()))?;
-                    let text = match character {
-                        Some(character) => character.to_string(),
-                        None => quick_xml::escape::resolve_xml_entity(&reference.xml10_content())
+                    let text = match reference.resolve_char_ref() {
+                        Ok(Some(character)) => character.to_string(),
+                        // A number that is no character: one bad byte of somebody's text.
+                        Err(_) => char::REPLACEMENT_CHARACTER.to_string(),
+                        Ok(None) => quick_xml::escape::resolve_xml_entity(&reference.xml10_content())
                             .ok_or_else(|| XmlError::Malformed("unknown entity".to_owned()))?
                             .to_owned(),
                     };
