@@ -12,14 +12,14 @@ use super::{delegation, report};
 use crate::certificate::BundleError;
 use crate::error::{Exit, TABLE};
 use crate::files;
-use crate::fingerprint::BadFingerprint;
+use crate::fingerprint::InvalidFingerprint;
 use crate::host::keyfile::KeyFileError;
 use crate::host::log::{Log, Verbosity};
 use crate::host::surroundings::{self, BadSurroundings};
 use crate::install::Failure;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
-use crate::panos::address::BadAddress;
+use crate::panos::InvalidAddress;
 use crate::text::harmless;
 
 /// Which certificate, under which name.
@@ -97,10 +97,10 @@ pub enum BadArguments {
     Profile(BadName),
     /// A device.
     #[error(transparent)]
-    Device(#[from] BadAddress),
+    Device(#[from] InvalidAddress),
     /// A fingerprint.
     #[error("--pin: {0}")]
-    Pin(#[from] BadFingerprint),
+    Pin(#[from] InvalidFingerprint),
     /// The configuration file.
     #[error(transparent)]
     Config(#[from] ConfigError),

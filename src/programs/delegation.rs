@@ -14,7 +14,7 @@ use super::config::{Config, DEFAULT};
 use super::options::DeviceOptions;
 use super::wishes::Named;
 use crate::host::certmonger::Tracked;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::text::harmless;
 
 /// The option that the sudo rule pins, as clap knows it.

@@ -23,7 +23,7 @@ use crate::install::problem::{Mender, Problem};
 use crate::install::record::{
     DeviceLock, End, Found, Order, Queue, Queued, Record, RecordError, Records, State,
 };
-use crate::panos::address::Address;
+use crate::panos::Address;
 
 /// For how long what was read is taken as it was.
 const FRESH: Duration = Duration::from_secs(1);

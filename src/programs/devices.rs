@@ -5,7 +5,7 @@ use clap::Args;
 use super::arguments::BadArguments;
 use super::config::Config;
 use super::wishes;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::text::harmless;
 
 /// Devices by name and by group.

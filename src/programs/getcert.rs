@@ -29,8 +29,8 @@ use crate::host::worker;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
 use crate::install::record::Record;
-use crate::panos::address::Address;
-use crate::panos::trust::BadAuthority;
+use crate::panos::Address;
+use crate::panos::CaFileError;
 
 const NAME: &str = "pan_getcert";
 const INSTALLER: &str = "pan_instcert";
@@ -205,7 +205,7 @@ fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), BadArgu
     wishes::served(options)?;
     wishes::ha_peer(options, device)?;
     let trust = wishes::trust(options)?;
-    trust.check(device.host()).map_err(|error: BadAuthority| BadArguments::Other(error.to_string()))?;
+    trust.check(device.host()).map_err(|error: CaFileError| BadArguments::Other(error.to_string()))?;
     if let Some(chain) = options.chain.as_ref().filter(|chain| !chain.is_file()) {
         return Err(BundleError::Missing { role: Role::Chain, tried: vec![chain.clone()] }.into());
     }

@@ -10,7 +10,7 @@ use super::devices::DeviceList;
 use super::options::{DeviceOptions, absolute};
 use super::wishes::{self, CertmongerBus, Named, Prepared};
 use crate::install::request::Existing;
-use crate::panos::address::Address;
+use crate::panos::Address;
 
 /// The program's name.
 pub const NAME: &str = "pan_instcert";

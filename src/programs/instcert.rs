@@ -23,7 +23,7 @@ use crate::install::Failure;
 use crate::install::deliver::{self, Outcome};
 use crate::install::problem::Problem;
 use crate::install::record::{Asker, End, Order, Queue, Records};
-use crate::panos::address::Address;
+use crate::panos::Address;
 use report::Told;
 
 /// The program.

@@ -16,8 +16,8 @@ use crate::install::plan::{Plan, Step, pending_notes};
 use crate::install::problem::Problem;
 use crate::install::record::Records;
 use crate::install::request::{CommitScope, Wish};
-use crate::panos::address::Address;
-use crate::panos::system::SystemInfo;
+use crate::panos::Address;
+use crate::panos::SystemInfo;
 
 /// A device that was looked at, and what would be done there.
 pub struct Rehearsed {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::{RecordError, make_folder, read_json, unreadable, write_json};
 use super::{CertificateFacts, CommonName, ObjectName, ProfileName, VERSION};
-use crate::panos::address::Address;
+use crate::panos::Address;
 
 /// A certificate that somebody wants on a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

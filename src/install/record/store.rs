@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::clock::Clock;
 use super::{ObjectName, Record, VERSION};
 use crate::files;
-use crate::panos::address::Address;
+use crate::panos::Address;
 
 /// A record is some kilobytes; what is far larger is none.
 const SIZE_LIMIT: u64 = 1024 * 1024;

@@ -17,7 +17,7 @@ use crate::install::inventory::{self, Item};
 use crate::install::patience::Patience;
 use crate::install::record::{Record, Records};
 use crate::install::request::Target;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::programs::arguments::{self, BadArguments, PlaceArguments};
 use crate::programs::config::Config;
 use crate::programs::devices::DeviceList;

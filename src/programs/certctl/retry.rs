@@ -12,7 +12,7 @@ use super::selection::Selection;
 use crate::error::Exit;
 use crate::install::Failure;
 use crate::install::record::{End, Found, Queue};
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::programs::arguments::{self, BadArguments, PlaceArguments};
 use crate::programs::config::Config;
 use crate::programs::delivery::{Courier, Report, Which, run_id};

@@ -23,7 +23,7 @@ use crate::install::record::{CertificateFacts, DeviceLock, Record, Records, Stat
 use crate::install::request::Wish;
 use crate::install::served::served;
 use crate::install::verify::Goal;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::programs::arguments::{self, BadArguments, PlaceArguments};
 use crate::programs::config::{Config, Drift};
 use crate::programs::delivery::{again, run_id};
