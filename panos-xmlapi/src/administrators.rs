@@ -65,7 +65,7 @@ impl Session {
     ///
     /// # Errors
     /// As every request.
-    pub async fn role_of(&self, administrator: &str) -> Result<Option<Role>, Error> {
+    pub async fn admin_role(&self, administrator: &str) -> Result<Option<Role>, Error> {
         let Ok(user) = XPath::administrators().entry(administrator) else { return Ok(None) };
         let Some(result) = self.show(&user.step("permissions").step("role-based")).await? else {
             return Ok(None);

@@ -22,7 +22,7 @@ pub struct Commit {
 
 /// What a device answers to a commit request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Enqueued {
+pub enum CommitReply {
     /// A job to wait for.
     Job(String),
     /// There was nothing to commit, in the device's words.

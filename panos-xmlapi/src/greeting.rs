@@ -29,7 +29,7 @@ pub async fn greet(address: &Address, trust: &Trust, limits: Limits) -> Result<G
     let answer = transport.send(operation, transport.post().form(&[("type", "version")])).await?;
     // How a device refuses a request without a key was not seen: only what it calls a success has to be a reply.
     if answer.status == 200 {
-        Reply::parse(&answer.body).map_err(|problem| Error::Unintelligible { operation, problem })?;
+        Reply::parse(&answer.body).map_err(|problem| Error::InvalidReply { operation, problem })?;
     }
     let certificate = transport.judge().seen();
     let certificate = certificate.ok_or_else(|| Error::Setup("no certificate was seen".to_owned()))?;

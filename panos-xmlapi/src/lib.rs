@@ -34,5 +34,5 @@ pub use address::Address;
 pub use error::{Error, Operation, Reason, Refusal, Right};
 pub use fingerprint::Fingerprint;
 pub use session::Session;
-pub use trust::{Rejection, Trust};
+pub use trust::{IdentityError, Trust};
 pub use xpath::{Place, XPath};

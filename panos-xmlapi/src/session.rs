@@ -5,13 +5,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::address::Address;
 use super::changes::PendingChange;
-use super::commit::{Commit, Enqueued, Scope};
+use super::commit::{Commit, CommitReply, Scope};
 use super::error::{Error, Operation, Reason, Refusal};
 use super::fingerprint::Fingerprint;
 use super::import::KeyPairImport;
 use super::job::Job;
 use super::locks::Lock;
-use super::reply::{NotAReply, Reply};
+use super::reply::{Reply, ReplyError};
 use super::system::{self, SystemInfo};
 use super::transport::{Answer, Limits, Transport};
 use super::trust::Trust;
@@ -35,13 +35,13 @@ impl Exchange {
     fn refusal(&self) -> Error {
         let refusal = Refusal::read(self.operation, self.http, &self.reply);
         if self.reply.status.is_none() && self.http == 200 && refusal.reason == Reason::Other {
-            return self.lacks(NotAReply::Lacks("a status"));
+            return self.lacks(ReplyError::Missing("a status"));
         }
         refusal.into()
     }
 
-    fn lacks(&self, problem: NotAReply) -> Error {
-        Error::Unintelligible { operation: self.operation, problem }
+    fn lacks(&self, problem: ReplyError) -> Error {
+        Error::InvalidReply { operation: self.operation, problem }
     }
 
     /// Success in so many words, with a code that does not contradict it.
@@ -51,11 +51,11 @@ impl Exchange {
         }
         match self.reply.numeric_code() {
             Some(code) if !codes.contains(&code) => {
-                Err(self.lacks(NotAReply::Contradiction(code.to_string())))
+                Err(self.lacks(ReplyError::Contradiction(code.to_string())))
             }
             None if self.reply.code.as_deref().is_some_and(|code| !code.trim().is_empty()) => {
                 let code = self.reply.code.clone().unwrap_or_default();
-                Err(self.lacks(NotAReply::Contradiction(code.chars().take(20).collect())))
+                Err(self.lacks(ReplyError::Contradiction(code.chars().take(20).collect())))
             }
             _ => Ok(self.reply),
         }
@@ -74,15 +74,15 @@ impl Exchange {
         }
         match reply.result() {
             Some(result) => Ok(Some(result.clone()).filter(|result| !result.is_blank())),
-            None => Err(Error::Unintelligible { operation, problem: NotAReply::Lacks("a result") }),
+            None => Err(Error::InvalidReply { operation, problem: ReplyError::Missing("a result") }),
         }
     }
 
     /// A typed reading of a success.
-    pub(super) fn read<T>(self, read: impl FnOnce(&Reply) -> Result<T, NotAReply>) -> Result<T, Error> {
+    pub(super) fn read<T>(self, read: impl FnOnce(&Reply) -> Result<T, ReplyError>) -> Result<T, Error> {
         let operation = self.operation;
         let reply = self.succeeded(&DONE)?;
-        read(&reply).map_err(|problem| Error::Unintelligible { operation, problem })
+        read(&reply).map_err(|problem| Error::InvalidReply { operation, problem })
     }
 }
 
@@ -112,8 +112,8 @@ impl Session {
     /// From now on exactly this certificate is accepted in a handshake as well as whatever this session's
     /// [`Trust`] accepts. For a commit that gives the management interface another certificate: the
     /// web server restarts with it, perhaps before the job is over.
-    pub fn also_accept(&self, certificate: Fingerprint) {
-        self.transport.judge().also_accept(certificate);
+    pub fn add_pin(&self, certificate: Fingerprint) {
+        self.transport.judge().add_pin(certificate);
     }
 
     /// The device's own certificate, as it was shown in the latest handshake that was accepted and signed
@@ -125,7 +125,7 @@ impl Session {
 
     /// What is taken for a second where a job is waited for.
     pub(super) fn second(&self) -> std::time::Duration {
-        self.transport.limits().second
+        self.transport.limits().poll_unit
     }
 
     /// Makes an API key for an administrator.
@@ -147,7 +147,7 @@ impl Session {
             || exchange.reply.status.as_deref().is_some_and(|status| status != "success");
         match exchange.reply.result().and_then(|result| result.text_of("key")) {
             Some(key) if !refused => Ok(SecretString::from(key)),
-            _ if exchange.reply.says_success() => Err(exchange.lacks(NotAReply::Lacks("a key"))),
+            _ if exchange.reply.says_success() => Err(exchange.lacks(ReplyError::Missing("a key"))),
             _ => Err(exchange.refusal()),
         }
     }
@@ -307,7 +307,7 @@ impl Session {
             _ => {
                 let exchange = Self::read(operation, &answer)?;
                 if exchange.http == 200 && exchange.reply.says_success() {
-                    return Err(exchange.lacks(NotAReply::Lacks("a certificate")));
+                    return Err(exchange.lacks(ReplyError::Missing("a certificate")));
                 }
                 Err(exchange.refusal())
             }
@@ -318,7 +318,7 @@ impl Session {
     ///
     /// # Errors
     /// As every request; a success that names no job and does not say why.
-    pub async fn commit(&self, commit: &Commit) -> Result<Enqueued, Error> {
+    pub async fn commit(&self, commit: &Commit) -> Result<CommitReply, Error> {
         let command = commit.command().to_string();
         let mut fields = vec![("type", "commit"), ("cmd", command.as_str())];
         if matches!(commit.scope, Scope::Administrator(_)) {
@@ -327,14 +327,14 @@ impl Session {
         let exchange = self.exchange(Operation::Commit, self.transport.post().form(&fields)).await?;
         let reply = exchange.succeeded(&COMMITTED)?;
         if let Some(id) = reply.result().and_then(|result| result.text_of("job")) {
-            return Ok(Enqueued::Job(id));
+            return Ok(CommitReply::Job(id));
         }
         let words = reply.messages.join(" ");
         if reply.numeric_code() == Some(SAME_AS_BEFORE) || NOTHING_TO_DO.iter().any(|no| words.contains(no)) {
-            return Ok(Enqueued::NothingToDo(words));
+            return Ok(CommitReply::NoChanges(words));
         }
         // Neither a job nor the news that none is needed: nobody knows what will happen.
-        Err(Error::Unintelligible { operation: Operation::Commit, problem: NotAReply::Lacks("a job") })
+        Err(Error::InvalidReply { operation: Operation::Commit, problem: ReplyError::Missing("a job") })
     }
 
     /// One job.
@@ -384,7 +384,7 @@ impl Session {
             Ok(reply) => Ok(Exchange { operation, http: answer.status, reply }),
             // A refusal by a web server in front says its status, not what its page looks like.
             Err(_) if answer.status != 200 => Err(Error::Status { operation, status: answer.status }),
-            Err(problem) => Err(Error::Unintelligible { operation, problem }),
+            Err(problem) => Err(Error::InvalidReply { operation, problem }),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a device is, and who we are on it.
 
-use super::reply::{NotAReply, Reply};
+use super::reply::{Reply, ReplyError};
 use super::xpath::Place;
 
 /// A device's description of itself. Every part can be missing.
@@ -36,8 +36,8 @@ impl SystemInfo {
     ///
     /// # Errors
     /// A reply without a result, or with nothing in it that tells a device.
-    pub fn read(reply: &Reply) -> Result<Self, NotAReply> {
-        let result = reply.result().ok_or(NotAReply::Lacks("a result"))?;
+    pub fn read(reply: &Reply) -> Result<Self, ReplyError> {
+        let result = reply.result().ok_or(ReplyError::Missing("a result"))?;
         let system = result.child("system").unwrap_or(result);
         let info = Self {
             hostname: system.text_of("hostname"),
@@ -51,7 +51,7 @@ impl SystemInfo {
             time: system.text_of("time"),
         };
         if info.hostname.is_none() && info.model.is_none() && info.sw_version.is_none() {
-            return Err(NotAReply::Lacks("any system information"));
+            return Err(ReplyError::Missing("any system information"));
         }
         Ok(info)
     }
@@ -72,7 +72,7 @@ impl SystemInfo {
 
     /// Where this device keeps the objects that belong to the device as a whole.
     #[must_use]
-    pub fn own_place(&self) -> Place {
+    pub fn default_location(&self) -> Place {
         if self.is_panorama() { Place::Panorama } else { Place::Shared }
     }
 

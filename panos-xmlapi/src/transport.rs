@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::address::Address;
 use super::error::{Error, Operation};
-use super::trust::{Judge, Rejection, Trust};
+use super::trust::{IdentityError, Judge, Trust};
 
 /// How long a device may take, and how much it may say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +93,8 @@ impl Transport {
             .tls_backend_preconfigured(tls)
             .default_headers(headers)
             .user_agent(limits.user_agent)
-            .connect_timeout(limits.connect)
-            .read_timeout(limits.pause)
+            .connect_timeout(limits.connect_timeout)
+            .read_timeout(limits.idle_timeout)
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
@@ -133,8 +133,8 @@ impl Transport {
         for _ in 0..2 {
             tokio::task::yield_now().await;
         }
-        let deadline = Instant::now() + self.limits.total;
-        let again = if operation.only_reads() { request.try_clone() } else { None };
+        let deadline = Instant::now() + self.limits.request_timeout;
+        let again = if operation.is_read_only() { request.try_clone() } else { None };
         match (self.attempt(operation, request, deadline).await, again) {
             (Err(Error::Interrupted { .. }), Some(again)) => self.attempt(operation, again, deadline).await,
             (outcome, _) => outcome,
@@ -147,7 +147,7 @@ impl Transport {
         request: RequestBuilder,
         deadline: Instant,
     ) -> Result<Answer, Error> {
-        let late = || Error::TimedOut { operation, seconds: self.limits.total.as_secs() };
+        let late = || Error::TimedOut { operation, seconds: self.limits.request_timeout.as_secs() };
         let sent = timeout_at(deadline, request.send()).await.map_err(|_| late())?;
         let mut response = sent.map_err(|error| self.explain(operation, error))?;
         let status = response.status().as_u16();
@@ -156,15 +156,15 @@ impl Transport {
         }
         let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
         let date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok()).map(|date| date.to_utc());
-        let too_large = || Error::TooLarge { operation, limit: self.limits.body };
-        if response.content_length().is_some_and(|length| length > self.limits.body as u64) {
+        let too_large = || Error::TooLarge { operation, limit: self.limits.max_reply_bytes };
+        if response.content_length().is_some_and(|length| length > self.limits.max_reply_bytes as u64) {
             return Err(too_large());
         }
         let mut body = Vec::new();
         loop {
             let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| late())?;
             let Some(chunk) = chunk.map_err(|error| self.explain(operation, error))? else { break };
-            if body.len() + chunk.len() > self.limits.body {
+            if body.len() + chunk.len() > self.limits.max_reply_bytes {
                 return Err(too_large());
             }
             body.extend_from_slice(&chunk);
@@ -178,16 +178,16 @@ impl Transport {
             return Error::Setup(innermost(&error).to_string());
         }
         let tls = tls_error(&error);
-        if let Some(rejection) = tls.and_then(Rejection::behind) {
+        if let Some(rejection) = tls.and_then(IdentityError::behind) {
             return Error::Identity(rejection);
         }
         let connecting = error.is_connect();
         if error.is_timeout() && !connecting {
-            return Error::TimedOut { operation, seconds: self.limits.pause.as_secs() };
+            return Error::TimedOut { operation, seconds: self.limits.idle_timeout.as_secs() };
         }
         let cause = match (innermost(&error).to_string(), tls) {
             (text, _) if connecting && error.is_timeout() => {
-                format!("no answer within {} seconds ({text})", self.limits.connect.as_secs())
+                format!("no answer within {} seconds ({text})", self.limits.connect_timeout.as_secs())
             }
             (_, Some(rustls::Error::InvalidMessage(problem))) => {
                 format!("it does not speak TLS ({problem:?})")

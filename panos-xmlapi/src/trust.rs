@@ -19,7 +19,7 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_sig
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, PeerMisbehaved, SignatureScheme};
 
-pub use authorities::BadAuthority;
+pub use authorities::CaFileError;
 use authorities::{store, verify};
 pub use ca_file::{CaFile, CaFileReader, MAX_CA_FILE_BYTES};
 
@@ -37,7 +37,7 @@ pub enum Trust {
     /// Exactly the certificates with these fingerprints, whatever their name, dates and issuer.
     Pinned(Vec<Fingerprint>),
     /// Not at all.
-    AnyCertificate,
+    DangerousAcceptAny,
 }
 
 impl Trust {
@@ -45,17 +45,17 @@ impl Trust {
     ///
     /// # Errors
     /// A file that can't be used.
-    pub fn check(&self, host: &Host) -> Result<(), BadAuthority> {
+    pub fn check(&self, host: &Host) -> Result<(), CaFileError> {
         match self {
             Self::Authorities { files } => store(files, host).map(drop),
-            Self::Pinned(_) | Self::AnyCertificate => Ok(()),
+            Self::Pinned(_) | Self::DangerousAcceptAny => Ok(()),
         }
     }
 }
 
 /// Why a device was not believed to be the one we meant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
+pub enum IdentityError {
     /// OpenSSL's verdict on the chain, the dates, the purpose or the name.
     #[error("its HTTPS certificate (subject '{subject}', SHA-256 {}) was not accepted: {verdict}", .seen.colons())]
     Unverified {
@@ -68,7 +68,7 @@ pub enum Rejection {
     },
     /// Another certificate than the pinned one.
     #[error("its HTTPS certificate has the fingerprint {}, pinned is {}", .seen.colons(), list(.pinned))]
-    OtherThanPinned {
+    PinMismatch {
         /// The fingerprint that was seen.
         seen: Fingerprint,
         /// What would have been accepted.
@@ -83,7 +83,7 @@ fn list(pins: &[Fingerprint]) -> String {
     pins.iter().map(Fingerprint::colons).collect::<Vec<_>>().join(" or ")
 }
 
-impl Rejection {
+impl IdentityError {
     /// The judgement that ended a handshake, where one did.
     pub(super) fn behind(error: &rustls::Error) -> Option<Self> {
         match error {
@@ -118,7 +118,7 @@ struct Memory {
 enum Prepared {
     Authorities(Box<X509Store>),
     Pinned(Vec<Fingerprint>),
-    AnyCertificate,
+    DangerousAcceptAny,
 }
 
 impl Judge {
@@ -126,18 +126,18 @@ impl Judge {
         trust: &Trust,
         host: &Host,
         provider: &CryptoProvider,
-    ) -> Result<Arc<Self>, BadAuthority> {
+    ) -> Result<Arc<Self>, CaFileError> {
         let trust = match trust {
-            Trust::Authorities { files } => Prepared::Authorities(Box::new(store(files, host)?)),
+            Trust::Ca { files } => Prepared::Authorities(Box::new(store(files, host)?)),
             Trust::Pinned(pins) => Prepared::Pinned(pins.clone()),
-            Trust::AnyCertificate => Prepared::AnyCertificate,
+            Trust::DangerousAcceptAny => Prepared::DangerousAcceptAny,
         };
         let algorithms = provider.signature_verification_algorithms;
         Ok(Arc::new(Self { trust, algorithms, memory: Mutex::default() }))
     }
 
     /// From now on this very certificate is accepted as well.
-    pub(super) fn also_accept(&self, certificate: Fingerprint) {
+    pub(super) fn add_pin(&self, certificate: Fingerprint) {
         let mut memory = self.memory();
         if !memory.also.contains(&certificate) {
             memory.also.push(certificate);
@@ -158,15 +158,15 @@ impl Judge {
         self.memory().seen = Some(Fingerprint::of_der(leaf));
     }
 
-    fn judge(&self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Result<(), Rejection> {
+    fn judge(&self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Result<(), IdentityError> {
         let seen = Fingerprint::of_der(leaf);
         let also = self.memory().also.clone();
         match &self.trust {
             _ if also.contains(&seen) => {}
-            Prepared::AnyCertificate => {}
+            Prepared::DangerousAcceptAny => {}
             Prepared::Pinned(pins) if pins.contains(&seen) => {}
             Prepared::Pinned(pins) => {
-                return Err(Rejection::OtherThanPinned { seen, pinned: [pins.as_slice(), &also].concat() });
+                return Err(IdentityError::PinMismatch { seen, pinned: [pins.as_slice(), &also].concat() });
             }
             Prepared::Authorities(store) => verify(store, leaf, others, seen)?,
         }
@@ -186,8 +186,8 @@ fn public_key(leaf: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, rustls::E
 
 /// Whether the handshake's signature could be checked at all with the certificate's key; else that
 /// check would fail with words that accuse the device.
-fn check_key(leaf: &[u8]) -> Result<(), Rejection> {
-    let unusable = |error: openssl::error::ErrorStack| Rejection::Unusable(error.to_string());
+fn check_key(leaf: &[u8]) -> Result<(), IdentityError> {
+    let unusable = |error: openssl::error::ErrorStack| IdentityError::Unusable(error.to_string());
     let key = X509::from_der(leaf).and_then(|leaf| leaf.public_key()).map_err(unusable)?;
     let curve = key.ec_key().ok().and_then(|key| key.group().curve_name());
     let (fits, kind) = match key.id() {
@@ -203,7 +203,7 @@ fn check_key(leaf: &[u8]) -> Result<(), Rejection> {
     if fits {
         return Ok(());
     }
-    Err(Rejection::Unusable(format!(
+    Err(IdentityError::Unusable(format!(
         "its key is {kind}; RSA of 2048 to 8192 bits, EC on P-256 or P-384 and Ed25519 are supported"
     )))
 }

@@ -11,7 +11,7 @@ use super::session::Session;
 
 /// How a job ended.
 #[derive(Debug)]
-pub enum JobEnd {
+pub enum JobOutcome {
     /// `FIN` and `OK`.
     Done(Job),
     /// `FIN` and anything else.
@@ -105,7 +105,7 @@ struct Grace {
 impl Grace {
     /// Whether this answer is one too many. A device that is away, or visibly about to restart, begins anew.
     fn is_over(&mut self, error: &Error, now: Instant) -> bool {
-        if error.is_passing() {
+        if error.is_transient() {
             self.since = None;
             return false;
         }
@@ -115,7 +115,7 @@ impl Grace {
 
 impl Session {
     /// Waits for a job to end, telling each state on the way.
-    pub async fn wait_for_job(&self, id: &str, deadline: Instant, mut tell: impl FnMut(&Job)) -> JobEnd {
+    pub async fn wait_for_job(&self, id: &str, deadline: Instant, mut tell: impl FnMut(&Job)) -> JobOutcome {
         let begun = Instant::now();
         let mut pace = Pace::by(self.second());
         let mut progress = None;
@@ -129,8 +129,8 @@ impl Session {
                 Ok(job) => {
                     tell(&job);
                     match job.state() {
-                        JobState::Done => return JobEnd::Done(job),
-                        JobState::Failed => return JobEnd::Failed(job),
+                        JobState::Done => return JobOutcome::Done(job),
+                        JobState::Failed => return JobOutcome::Failed(job),
                         JobState::Running => {}
                     }
                     progress = job.progress.as_deref().and_then(|percent| percent.parse().ok());
@@ -138,16 +138,16 @@ impl Session {
                     None
                 }
                 Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => {
-                    return JobEnd::Forgotten;
+                    return JobOutcome::NotFound;
                 }
                 Err(error) if is_final(&error) || grace.is_over(&error, Instant::now()) => {
-                    return JobEnd::Barred(error);
+                    return JobOutcome::Unavailable(error);
                 }
                 // The commit goes on, whatever became of one answer.
                 Err(error) => Some(error),
             };
             if last_chance {
-                return JobEnd::StillOpen(trouble);
+                return JobOutcome::TimedOut(trouble);
             }
         }
     }

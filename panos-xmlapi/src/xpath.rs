@@ -22,7 +22,7 @@ pub struct VsysName(String);
 /// Text that is no virtual system's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{}' is not the name of a virtual system: it is 'vsys' and a number, not its display name", .0.escape_debug())]
-pub struct BadVsys(String);
+pub struct InvalidVsys(String);
 
 impl VsysName {
     /// The name as text.
@@ -33,13 +33,13 @@ impl VsysName {
 }
 
 impl std::str::FromStr for VsysName {
-    type Err = BadVsys;
+    type Err = InvalidVsys;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let number = text.strip_prefix("vsys").filter(|number| (1..=5).contains(&number.len()));
         match number {
             Some(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Self(text.to_owned())),
-            _ => Err(BadVsys(text.chars().take(100).collect())),
+            _ => Err(InvalidVsys(text.chars().take(100).collect())),
         }
     }
 }
