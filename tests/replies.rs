@@ -238,7 +238,7 @@ enum Situation {
     Templates,
     Certificates,
     OddEnvelope,
-    ReplyError,
+    NotAReply,
     Other,
 }
 
@@ -569,7 +569,7 @@ impl Ledger {
         if !entry.parses {
             self.holds("the parser refuses it", matches!(parsed, Err(ReplyError::Xml(_))));
         }
-        if !entry.parses || entry.situation == S::ReplyError {
+        if !entry.parses || entry.situation == S::NotAReply {
             self.holds("it is no reply", parsed.is_err());
             self.same("answered", &asked.answered(), &Vec::new());
             return;
@@ -733,7 +733,7 @@ impl Ledger {
             | S::Revert
             | S::Load => {}
             S::OddEnvelope => {}
-            S::ReplyError => {}
+            S::NotAReply => {}
         }
     }
 }
