@@ -19,10 +19,10 @@ pub struct Reply {
 
 /// Why a body is no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotAReply {
+pub enum ReplyError {
     /// No text at all.
     #[error("it is not text")]
-    NotText,
+    NotUtf8,
     /// No acceptable XML document.
     #[error(transparent)]
     Xml(#[from] XmlError),
@@ -31,7 +31,7 @@ pub enum NotAReply {
     WrongRoot(String),
     /// A reply that lacks what was asked for.
     #[error("it lacks {0}")]
-    Lacks(&'static str),
+    Missing(&'static str),
     /// A success is claimed with a code that says otherwise.
     #[error("it says success and code {0} at once")]
     Contradiction(String),
@@ -43,10 +43,10 @@ impl Reply {
     ///
     /// # Errors
     /// A body that is no single well-formed `<response>` element.
-    pub fn parse(body: &[u8]) -> Result<Self, NotAReply> {
+    pub fn parse(body: &[u8]) -> Result<Self, ReplyError> {
         let response = Element::parse(&text_of(body)?)?;
         if response.name != "response" {
-            return Err(NotAReply::WrongRoot(response.name.chars().take(40).collect()));
+            return Err(ReplyError::WrongRoot(response.name.chars().take(40).collect()));
         }
         let messages = words::lines(&spoken(&response));
         Ok(Self {
@@ -71,12 +71,12 @@ impl Reply {
 
     /// The container of a listing, or the blank result that stands for an empty one. Any other content
     /// is not a listing, so not an empty one.
-    pub(super) fn listing(&self, containers: &[&str]) -> Result<&Element, NotAReply> {
-        let result = self.result().ok_or(NotAReply::Lacks("a result"))?;
+    pub(super) fn listing(&self, containers: &[&str]) -> Result<&Element, ReplyError> {
+        let result = self.result().ok_or(ReplyError::Missing("a result"))?;
         match containers.iter().find_map(|name| result.child(name)) {
             Some(container) => Ok(container),
             None if result.is_blank() => Ok(result),
-            None => Err(NotAReply::Lacks("the list that was asked for")),
+            None => Err(ReplyError::Missing("the list that was asked for")),
         }
     }
 
@@ -94,12 +94,12 @@ impl Reply {
 }
 
 /// The body as text.
-fn text_of(body: &[u8]) -> Result<Cow<'_, str>, NotAReply> {
+fn text_of(body: &[u8]) -> Result<Cow<'_, str>, ReplyError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let text = String::from_utf8_lossy(body);
     // What is compressed, or a picture, is better told as that than as XML that is not well-formed.
     if matches!(text, Cow::Owned(_)) && !text.trim_start().starts_with('<') {
-        return Err(NotAReply::NotText);
+        return Err(ReplyError::NotUtf8);
     }
     Ok(text)
 }

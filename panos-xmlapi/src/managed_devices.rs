@@ -1,6 +1,6 @@
 //! What Panorama tells of the devices it manages.
 
-use super::reply::{NotAReply, Reply};
+use super::reply::{Reply, ReplyError};
 use super::words;
 use super::xml::Element;
 
@@ -30,7 +30,7 @@ impl ManagedDevice {
     ///
     /// # Errors
     /// A reply without a result, or with one that is no such list.
-    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
+    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, ReplyError> {
         let devices = reply.listing(&["devices"])?;
         let read = devices.children_named("entry").map(|entry| {
             let ha = entry.child("ha");
@@ -121,7 +121,7 @@ impl TemplateStack {
     ///
     /// # Errors
     /// A reply without a result, or with one that is no such list.
-    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
+    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, ReplyError> {
         let stacks = reply.listing(&["template-stack"])?;
         let read = stacks.children_named("entry").map(|stack| Self {
             name: stack.name_attribute(),
