@@ -5,11 +5,13 @@
 //! certificate; [`panos`] speaks to devices, [`certificate`] reads key material, [`host`] knows this machine.
 
 pub mod certificate;
+pub mod delivery;
 pub mod error;
 mod files;
 pub mod host;
 pub mod install;
 pub mod programs;
+pub mod settings;
 mod text;
 
 // A crate of its own, under the name that it has in here.

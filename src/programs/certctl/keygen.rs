@@ -17,9 +17,10 @@ use crate::install::patience;
 use crate::panos::address::Address;
 use crate::panos::error::{Error, Reason};
 use crate::panos::session::Session;
-use crate::programs::arguments::{self, BadArguments, PlaceArguments};
-use crate::programs::config::Config;
-use crate::programs::{report, wishes};
+use crate::programs::arguments::{self, PlaceArguments, UsageError};
+use crate::programs::report;
+use crate::settings::config::Config;
+use crate::settings::resolve;
 use crate::text::spoken;
 
 /// The longest password, in bytes.
@@ -49,16 +50,16 @@ pub struct KeygenArguments {
 ///
 /// # Errors
 /// A device or user that is not valid; no password; a key file that can't be used.
-pub fn run(arguments: &KeygenArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
+pub fn run(arguments: &KeygenArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let device: Address = arguments.device.parse()?;
     let user = arguments.login.as_str();
     if user.is_empty() || user.len() > 255 || user.chars().any(|c| c.is_control() || c.is_whitespace()) {
         let shown = user.escape_debug();
-        return Err(BadArguments::Other(format!("'{shown}' is not the name of an administrator")));
+        return Err(UsageError::Other(format!("'{shown}' is not the name of an administrator")));
     }
     let config = Config::load(place.config.as_deref())?;
-    let options = wishes::options_for(&(&arguments.reach).into(), &config, &device);
-    let target = wishes::target(&options, &device, &place.state_dir)?;
+    let options = resolve::options_for(&(&arguments.reach).into(), &config, &device);
+    let target = resolve::target(&options, &device, &place.state_dir)?;
     // What stands in the way of writing it is better known before a password is asked for.
     KeyFile::can_store(&target.key_file)?;
     let password = password(user, &device)?;
@@ -154,8 +155,8 @@ fn tell(device: &Address, user: &str, error: Error) -> Exit {
 }
 
 /// The password, typed without echo, or the first line of standard input.
-fn password(user: &str, device: &Address) -> Result<SecretString, BadArguments> {
-    let bad = |error: &dyn std::fmt::Display| BadArguments::Other(format!("no password: {error}"));
+fn password(user: &str, device: &Address) -> Result<SecretString, UsageError> {
+    let bad = |error: &dyn std::fmt::Display| UsageError::Other(format!("no password: {error}"));
     let text = if io::stdin().is_terminal() {
         let terminal = console::Term::stderr();
         let asked = format!("Password of '{user}' on {device}: ");

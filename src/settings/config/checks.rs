@@ -9,8 +9,8 @@ use crate::fingerprint::Fingerprint;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::panos::address::{Address, check_dns_name};
 use crate::panos::xpath::VsysName;
-use crate::programs::delegation::Delegated;
-use crate::programs::options::{DeviceOptions, FormatOption};
+use crate::settings::options::{DeviceOptions, FormatOption};
+use crate::settings::policy::Delegated;
 
 /// What is wrong, and with which key.
 #[derive(Debug)]

@@ -6,10 +6,11 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::process::Command;
 
+use super::installation::{End, Incident, Record};
 use crate::host::child;
 use crate::host::log::RunLog;
 use crate::install::problem::Mender;
-use crate::install::record::{End, Incident, Record};
+use crate::settings::config::Notify;
 
 /// How long the command may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -36,20 +37,18 @@ impl News {
 
 /// Whom to tell, and when.
 #[derive(Debug, Clone, Default)]
-pub struct Teller {
-    /// A program with its arguments; no shell is between.
-    pub command: Vec<String>,
-    /// After how many failures in a row a trouble is told that time may mend.
-    pub patience: u32,
+pub struct Notifier {
+    /// What is run, and after how many failures.
+    pub settings: Notify,
 }
 
-impl Teller {
+impl Notifier {
     /// Notes in the record whether there is news, and which.
     #[must_use]
     pub fn notice(&self, record: &mut Record, end: &End, now: DateTime<Utc>) -> Option<News> {
         match (end, &record.incident) {
             (End::Failed(problem), None) if record.is_owed() => {
-                let lasts = problem.mended_by == Mender::Person || record.failures >= self.patience;
+                let lasts = problem.mended_by == Mender::Person || record.failures >= self.settings.patience;
                 if !lasts {
                     return None;
                 }
@@ -67,7 +66,7 @@ impl Teller {
 
     /// Runs the command. The facts are in its environment, and nothing else is.
     pub async fn tell(&self, news: News, record: &Record, log: &RunLog) {
-        let [program, arguments @ ..] = self.command.as_slice() else { return };
+        let [program, arguments @ ..] = self.settings.command.as_slice() else { return };
         let mut command = Command::new(program);
         command
             .args(arguments)

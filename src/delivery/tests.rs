@@ -4,11 +4,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
 use crate::error::Exit;
-use crate::install::problem::Mender;
+use crate::fingerprint::Fingerprint;
+use crate::install::problem::{Mender, Problem};
 
 fn order(id: &str, at: DateTime<Utc>) -> Order {
     Order {

@@ -1,33 +1,15 @@
 //! Installation records: what is installed where, and what is owed.
-//!
-//! `STATE/queue/` takes the orders: what somebody wants, written before anything else is done. Whoever holds the
-//! device's lock (`STATE/locks/`) moves them into the records, `STATE/installations/DEVICE/NAME.json`, and
-//! delivers. So an order never waits for a delivery that is under way, and no delivery overwrites an order.
-//! Nothing in these files is a secret; folders and files are for their owner only, and each file is written whole
-//! or not at all.
-
-mod clock;
-mod ledger;
-mod lock;
-mod order;
-mod schedule;
-mod store;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::names::{CommonName, ObjectName, ProfileName};
-use super::problem::{Mender, Problem};
+use super::queue::Order;
+use super::schedule::next_try;
 use crate::fingerprint::Fingerprint;
-
-pub use clock::Clock;
-pub use ledger::Ledger;
-pub use lock::{DeviceLock, LockError};
-pub use order::{Asker, Files, Order, Queue, Queued};
-pub use schedule::next_try;
-pub use store::{Found, RecordError, Records};
+use crate::install::names::{CommonName, ObjectName, ProfileName};
+use crate::install::problem::{Mender, Problem};
 
 /// The format this program writes. A record of a later one is refused, not guessed at.
 pub const VERSION: u32 = 1;
@@ -363,7 +345,3 @@ impl Record {
                 .is_some_and(|certificate| certificate.fingerprint == fingerprint)
     }
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

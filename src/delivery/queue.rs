@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::installation::{CertificateFacts, VERSION};
 use super::store::{RecordError, make_folder, read_json, unreadable, write_json};
-use super::{CertificateFacts, CommonName, ObjectName, ProfileName, VERSION};
+use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::panos::address::Address;
+use crate::settings::certificate::Files;
 
 /// A certificate that somebody wants on a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,17 +41,6 @@ pub struct Order {
     pub files: Option<Files>,
     /// What the installer was called with: the same words again have the same effect.
     pub words: Vec<String>,
-}
-
-/// The files of a certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Files {
-    /// The certificate.
-    pub certificate: PathBuf,
-    /// Its private key.
-    pub key: PathBuf,
-    /// The intermediate certificates, if any are installed with it.
-    pub chain: Option<PathBuf>,
 }
 
 /// Who gave an order.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Record;
+use super::installation::Record;
 use crate::install::problem::{Mender, Problem};
 
 /// The first gap, and the shortest one.

@@ -10,8 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::clock::Clock;
-use super::{ObjectName, Record, VERSION};
+use super::installation::{Record, VERSION};
 use crate::files;
+use crate::install::names::ObjectName;
 use crate::panos::address::Address;
 
 /// A record is some kilobytes; what is far larger is none.

@@ -13,9 +13,8 @@ use toml::Spanned;
 
 use self::checks::{Fault, Part};
 use self::place::{Document, explain, line_of};
-use super::delegation::Delegated;
-use super::incident::Teller;
 use super::options::DeviceOptions;
+use super::policy::Delegated;
 use crate::error::Exit;
 use crate::files::{self, Foreign, Trouble};
 use crate::panos::address::{Address, BadAddress};
@@ -71,6 +70,15 @@ pub enum Drift {
     Warn,
 }
 
+/// Whom to tell of failures that last, and when.
+#[derive(Debug, Clone, Default)]
+pub struct Notify {
+    /// A program with its arguments; no shell is between.
+    pub command: Vec<String>,
+    /// After how many failures in a row a trouble is told that time may mend.
+    pub patience: u32,
+}
+
 /// What is set for which device.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
@@ -78,7 +86,7 @@ pub struct Config {
     /// In the order of the file.
     listed: Vec<Address>,
     groups: BTreeMap<String, Vec<Address>>,
-    teller: Teller,
+    notify: Notify,
     drift: Drift,
     delegated: Delegated,
     /// Whose file it is, where there is one.
@@ -166,7 +174,7 @@ impl Config {
         let mut listed: Vec<(Spanned<String>, DeviceOptions)> = file.device.into_iter().collect();
         listed.sort_by_key(|(name, _)| name.span().start);
         let mut config = Self {
-            teller: Teller { command: file.on_failure, patience: file.tell_after.get() },
+            notify: Notify { command: file.on_failure, patience: file.tell_after.get() },
             drift: file.drift,
             delegated: file.delegated,
             ..Self::default()
@@ -189,7 +197,7 @@ impl Config {
             let members = members.map_err(|fault| document.fault(&["group", &name], fault))?;
             config.groups.insert(name, members);
         }
-        checks::command(&config.teller.command).map_err(|fault| document.fault(&[], fault))?;
+        checks::command(&config.notify.command).map_err(|fault| document.fault(&[], fault))?;
         checks::delegated(&config.delegated).map_err(|fault| document.fault(&["delegated"], fault))?;
         Ok(config)
     }
@@ -230,8 +238,8 @@ impl Config {
 
     /// Whom to tell of failures that last.
     #[must_use]
-    pub fn teller(&self) -> &Teller {
-        &self.teller
+    pub fn notify(&self) -> &Notify {
+        &self.notify
     }
 
     /// What becomes of a device that does not run any more what it did.

@@ -5,13 +5,14 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
-use super::follow::Live;
+use super::installation::{Record, State};
+use super::queue::Queue;
+use super::store::{RecordError, Records};
 use crate::error::Exit;
 use crate::fingerprint::Fingerprint;
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::install::names::ObjectName;
 use crate::install::problem::{Mender, Problem};
-use crate::install::record::{Queue, Record, RecordError, Records, State};
 use crate::panos::address::Address;
 
 /// Between two looks at the records.
@@ -42,8 +43,8 @@ pub struct Following<'a> {
     pub wanted: Option<Fingerprint>,
     /// When it all has to be over.
     pub deadline: Instant,
-    /// The live line.
-    pub live: &'a Live,
+    /// Shows what is waited for.
+    pub show: &'a dyn Fn(&str),
 }
 
 impl Following<'_> {
@@ -74,7 +75,7 @@ impl Following<'_> {
             if (delivers && !runs) || Instant::now() >= self.deadline {
                 return Ok(standings);
             }
-            self.live.show(&doing);
+            (self.show)(&doing);
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
-use super::arguments::BadArguments;
-use super::incident::{News, Teller};
-use super::installer::Arguments;
-use super::rivals;
-use super::wishes::{CertmongerBus, Prepared};
+use super::conflicts;
+use super::installation::{End, Record, State};
+use super::lock::DeviceLock;
+use super::notifier::{News, Notifier};
+use super::queue::{Order, Queue, Queued};
+use super::store::{Found, RecordError, Records};
 use crate::error::Exit;
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, RunLog};
@@ -20,10 +21,10 @@ use crate::install::affair::Delivery;
 use crate::install::deliver::{self, Outcome};
 use crate::install::patience::Patience;
 use crate::install::problem::{Mender, Problem};
-use crate::install::record::{
-    DeviceLock, End, Found, Order, Queue, Queued, Record, RecordError, Records, State,
-};
 use crate::panos::address::Address;
+use crate::settings::SettingsError;
+use crate::settings::resolve::{CertmongerBus, Prepared};
+use crate::settings::words::InstallOptions;
 
 /// For how long what was read is taken as it was.
 const FRESH: Duration = Duration::from_secs(1);
@@ -64,7 +65,7 @@ pub struct Courier<'a> {
     /// Whether it works on several devices at once, so that each line has to say for which run it is.
     pub several: bool,
     /// Whom to tell of failures that last.
-    pub teller: Teller,
+    pub notifier: Notifier,
     /// What this process has read itself for an order, by the order's id: it need not be read again.
     at_hand: Mutex<BTreeMap<String, (Instant, Prepared)>>,
     /// What certmonger has said of each certificate's file.
@@ -95,8 +96,8 @@ impl<'a> Courier<'a> {
     #[must_use]
     pub fn new(log: &'a Log, state_dir: &'a Path, several: bool) -> Self {
         let (records, patience) = (Records::below(state_dir), Patience::default());
-        let (teller, at_hand, vouched) = (Teller::default(), Mutex::default(), Mutex::default());
-        Self { log, state_dir, records, patience, several, teller, at_hand, vouched }
+        let (notifier, at_hand, vouched) = (Notifier::default(), Mutex::default(), Mutex::default());
+        Self { log, state_dir, records, patience, several, notifier, at_hand, vouched }
     }
 
     /// Keeps what was read for an order until that is delivered.
@@ -142,7 +143,7 @@ impl<'a> Courier<'a> {
         }
         let mut news = Vec::new();
         for report in &mut reports {
-            if let Some(new) = self.teller.notice(&mut report.record, &report.outcome.end, now) {
+            if let Some(new) = self.notifier.notice(&mut report.record, &report.outcome.end, now) {
                 report.news = Some(new);
                 news.push((new, report.record.clone()));
             }
@@ -153,7 +154,7 @@ impl<'a> Courier<'a> {
         }
         drop(lock);
         for (new, record) in &news {
-            self.teller.tell(*new, record, &run).await;
+            self.notifier.tell(*new, record, &run).await;
         }
         Ok(reports)
     }
@@ -254,19 +255,19 @@ impl<'a> Courier<'a> {
 /// # Errors
 /// Words or settings that are not understood any more.
 pub fn again(record: &Record, state_dir: &Path) -> Result<Prepared, Problem> {
-    let refused = |error: BadArguments| {
+    let refused = |error: SettingsError| {
         let (exit, what, advice) = (error.exit(), error.to_string(), error.advice());
         Problem { exit, what, advice, mended_by: Mender::Person }
     };
-    let arguments = Arguments::of_words(&record.order.words).map_err(|error| {
-        refused(BadArguments::Other(format!("the record's words are not understood: {error}")))
+    let options = InstallOptions::of_words(&record.order.words).map_err(|error| {
+        refused(SettingsError::Value(format!("the record's words are not understood: {error}")))
     })?;
-    arguments.prepare_for(&record.order.device, state_dir).map_err(refused)
+    options.prepare_for(&record.order.device, state_dir).map_err(refused)
 }
 
 /// Says which profiles another certificate will take back at its next renewal.
 fn warn_of_rivals(record: &Record, all: &[Record], run: &RunLog) {
-    let rivals = all.iter().filter_map(|other| Some((other, rivals::contested(record, other)?)));
+    let rivals = all.iter().filter_map(|other| Some((other, conflicts::contested(record, other)?)));
     for (other, profile) in rivals.filter(|(other, _)| other.proven.is_some()) {
         let (name, other) = (&record.order.name, &other.order.name);
         run.say(&format!(

@@ -1,12 +1,13 @@
-//! From words to wishes: arguments and configuration become checked values, for each device one.
+//! From options to wishes: arguments and configuration become checked values, for each device one.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{Datelike as _, Local};
 
-use super::arguments::{BadArguments, CertificateArguments};
+use super::certificate::{CertificateArguments, Files};
 use super::config::Config;
+use super::error::SettingsError;
 use super::options::{CommitOption, DeviceOptions, FormatOption, Pkcs12Option, SuffixOption};
 use crate::certificate::{Bundle, Container, Source};
 use crate::files;
@@ -15,7 +16,6 @@ use crate::install::Failure;
 use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::patience::Patience;
-use crate::install::record::Files;
 use crate::install::request::{CommitScope, ContainerChoice, Existing, Rebind, Target, Upload, Wish};
 use crate::panos::Trust;
 use crate::panos::address::Address;
@@ -42,7 +42,7 @@ impl Named {
     ///
     /// # Errors
     /// A name that is not valid.
-    pub fn of(arguments: &CertificateArguments) -> Result<Self, BadArguments> {
+    pub fn of(arguments: &CertificateArguments) -> Result<Self, SettingsError> {
         let common_name: CommonName = arguments.common_name.parse()?;
         let base_name: ObjectName = arguments.cert_name.as_deref().unwrap_or(common_name.as_str()).parse()?;
         Ok(Self { common_name, base_name, year: arguments.year })
@@ -56,11 +56,11 @@ impl Named {
         &self,
         suffix: Option<SuffixOption>,
         serial: Option<&str>,
-    ) -> Result<ObjectName, BadArguments> {
+    ) -> Result<ObjectName, SettingsError> {
         let suffix = match (self.year, suffix) {
             (true, None | Some(SuffixOption::Year)) => SuffixOption::Year,
             (true, Some(_)) => {
-                return Err(BadArguments::Other("-Y is --suffix year: give one of them".to_owned()));
+                return Err(SettingsError::Value("-Y is --suffix year: give one of them".to_owned()));
             }
             (false, suffix) => suffix.unwrap_or(SuffixOption::None),
         };
@@ -76,7 +76,7 @@ impl Named {
 ///
 /// # Errors
 /// A name that is not valid.
-pub fn devices(typed: &[String]) -> Result<Vec<Address>, BadArguments> {
+pub fn devices(typed: &[String]) -> Result<Vec<Address>, SettingsError> {
     let mut devices: Vec<Address> = Vec::new();
     for text in typed {
         let device = text.parse()?;
@@ -120,7 +120,7 @@ pub fn prepare(
     existing: Existing,
     device: &Address,
     state_dir: &Path,
-) -> Result<Prepared, BadArguments> {
+) -> Result<Prepared, SettingsError> {
     let options = &options_for(typed, config, device);
     let source = Source::locate(named.common_name.as_str(), &arguments.cert_dir, &arguments.key_dir)
         .map(|source| source.with_chain(options.chain.clone()));
@@ -176,15 +176,15 @@ pub fn options_for(typed: &DeviceOptions, config: &Config, device: &Address) -> 
 ///
 /// # Errors
 /// A name that is not valid; a second one without a first.
-pub fn profiles(options: &DeviceOptions) -> Result<Vec<ProfileName>, BadArguments> {
+pub fn profiles(options: &DeviceOptions) -> Result<Vec<ProfileName>, SettingsError> {
     if options.secondary_profile.is_some() && options.profile.is_none() {
-        return Err(BadArguments::Other(
+        return Err(SettingsError::Value(
             "-s needs -p: there is no second profile without a first".to_owned(),
         ));
     }
     let mut names: Vec<ProfileName> = Vec::new();
     for text in [&options.profile, &options.secondary_profile].into_iter().flatten() {
-        let name = text.parse().map_err(BadArguments::Profile)?;
+        let name = text.parse().map_err(SettingsError::Profile)?;
         if !names.contains(&name) {
             names.push(name);
         }
@@ -196,18 +196,18 @@ pub fn profiles(options: &DeviceOptions) -> Result<Vec<ProfileName>, BadArgument
 ///
 /// # Errors
 /// A name that is not valid.
-pub fn vsys(options: &DeviceOptions) -> Result<Option<VsysName>, BadArguments> {
+pub fn vsys(options: &DeviceOptions) -> Result<Option<VsysName>, SettingsError> {
     let parsed = options.vsys.as_deref().map(str::parse).transpose();
-    parsed.map_err(|error: BadVsys| BadArguments::Other(format!("--vsys: {error}")))
+    parsed.map_err(|error: BadVsys| SettingsError::Value(format!("--vsys: {error}")))
 }
 
 /// Checks where the certificate is to be seen.
 ///
 /// # Errors
 /// An endpoint that is not valid.
-pub fn served(options: &DeviceOptions) -> Result<Vec<Address>, BadArguments> {
+pub fn served(options: &DeviceOptions) -> Result<Vec<Address>, SettingsError> {
     let endpoint =
-        |text: &String| text.parse().map_err(|error| BadArguments::Other(format!("--served: {error}")));
+        |text: &String| text.parse().map_err(|error| SettingsError::Value(format!("--served: {error}")));
     options.served.iter().map(endpoint).collect()
 }
 
@@ -215,7 +215,7 @@ pub fn served(options: &DeviceOptions) -> Result<Vec<Address>, BadArguments> {
 ///
 /// # Errors
 /// A pin that is no fingerprint; a memory of known devices that can't be read.
-pub fn target(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Result<Target, BadArguments> {
+pub fn target(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Result<Target, SettingsError> {
     let trust = trust_of(options, device, state_dir)?;
     let key_file = keyfile::resolve(options.key_file.as_deref());
     Ok(Target { device: device.clone(), trust, key_file })
@@ -231,7 +231,7 @@ pub fn peer(
     config: &Config,
     device: &Address,
     state_dir: &Path,
-) -> Result<Option<Target>, BadArguments> {
+) -> Result<Option<Target>, SettingsError> {
     let Some(peer) = ha_peer(options, device)? else { return Ok(None) };
     // What is set in the file for the first member is that one's own.
     target(&options_for(typed, config, &peer), &peer, state_dir).map(Some)
@@ -241,11 +241,11 @@ pub fn peer(
 ///
 /// # Errors
 /// A name that is not valid, or the device itself.
-pub fn ha_peer(options: &DeviceOptions, device: &Address) -> Result<Option<Address>, BadArguments> {
+pub fn ha_peer(options: &DeviceOptions, device: &Address) -> Result<Option<Address>, SettingsError> {
     let Some(text) = &options.ha_peer else { return Ok(None) };
-    let peer: Address = text.parse().map_err(|error| BadArguments::Other(format!("--ha-peer: {error}")))?;
+    let peer: Address = text.parse().map_err(|error| SettingsError::Value(format!("--ha-peer: {error}")))?;
     if peer == *device {
-        return Err(BadArguments::Other(format!("--ha-peer: {device} can't be its own peer")));
+        return Err(SettingsError::Value(format!("--ha-peer: {device} can't be its own peer")));
     }
     Ok(Some(peer))
 }
@@ -255,7 +255,7 @@ pub fn ha_peer(options: &DeviceOptions, device: &Address) -> Result<Option<Addre
 ///
 /// # Errors
 /// A pin that is no fingerprint; a memory that can't be read.
-pub fn trust_of(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Result<Trust, BadArguments> {
+pub fn trust_of(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Result<Trust, SettingsError> {
     let said = trust(options)?;
     if options.trust_choices() > 0 && !matches!(said, Trust::Pinned(_)) {
         return Ok(said);
@@ -275,7 +275,7 @@ pub fn trust_of(options: &DeviceOptions, device: &Address, state_dir: &Path) -> 
 ///
 /// # Errors
 /// A pin that is no fingerprint.
-pub fn trust(options: &DeviceOptions) -> Result<Trust, BadArguments> {
+pub fn trust(options: &DeviceOptions) -> Result<Trust, SettingsError> {
     if options.insecure {
         return Ok(Trust::AnyCertificate);
     }

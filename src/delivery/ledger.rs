@@ -1,6 +1,7 @@
 //! The records of one delivery: changed together, written beside the event loop.
 
-use super::{Record, RecordError, Records};
+use super::installation::Record;
+use super::store::{RecordError, Records};
 
 /// The records that one delivery is about.
 pub struct Ledger<'a> {

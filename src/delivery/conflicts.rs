@@ -1,9 +1,9 @@
 //! Two certificates that claim the same SSL/TLS service profile of one device: each would take it from the other
 //! at its next renewal, for ever.
 
-use super::installer::Arguments;
+use super::installation::Record;
 use crate::install::names::ProfileName;
-use crate::install::record::Record;
+use crate::settings::words::InstallOptions;
 
 /// The profile that two records of one device claim, if there is one.
 #[must_use]
@@ -22,5 +22,5 @@ pub fn overtaken_by<'r>(record: &'r Record, all: &'r [Record]) -> Option<(&'r Re
 }
 
 fn vsys(record: &Record) -> Option<String> {
-    Arguments::of_words(&record.order.words).ok()?.device.vsys
+    InstallOptions::of_words(&record.order.words).ok()?.device.vsys
 }
