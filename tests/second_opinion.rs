@@ -11,7 +11,7 @@ mod second_opinion;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use pancert::panos::xml::Element;
+use pancert::panos::Element;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};

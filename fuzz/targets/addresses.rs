@@ -7,9 +7,7 @@ use fuzz::is_readable;
 use libfuzzer_sys::fuzz_target;
 use pancert::fingerprint::Fingerprint;
 use pancert::install::names::{CommonName, ObjectName, ProfileName};
-use pancert::panos::Address;
-use pancert::panos::address::Host;
-use pancert::panos::xpath::VsysName;
+use pancert::panos::{Address, Host, Location, TemplateName, VsysName};
 use pancert::programs::certctl::when;
 
 fuzz_target!(|text: &str| {
@@ -44,6 +42,13 @@ fuzz_target!(|text: &str| {
     let _ = object.with_serial(text);
     if let Ok(vsys) = VsysName::from_str(text) {
         assert!(vsys.as_str().bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    }
+    if let Ok(template) = TemplateName::from_str(text) {
+        assert!(!template.as_str().contains(['\'', '"', '<', '&', '/', ']']), "{text:?}");
+    }
+    if let Ok(location) = Location::try_from(text.to_owned()) {
+        assert_eq!(Location::try_from(String::from(location.clone())).as_ref(), Ok(&location), "{text:?}");
+        assert!(location.base().as_str().starts_with("/config/"));
     }
     if let (Ok(since), Ok(until)) = (when::since(text), when::until(text)) {
         let _ = when::in_short(until - since);

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use fuzz::{Place, is_readable};
 use libfuzzer_sys::fuzz_target;
-use pancert::programs::config::Config;
+use pancert::settings::config::Config;
 
 thread_local!(static PLACE: OnceCell<Place> = const { OnceCell::new() });
 
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| PLACE.with(|place| {
             for group in config.groups() {
                 assert!(config.group(group).is_some());
             }
-            let _ = (config.teller(), config.drift(), config.delegated());
+            let _ = (config.drift(), config.delegated());
         }
         Err(error) => {
             let text = error.to_string();

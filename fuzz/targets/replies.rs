@@ -2,15 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pancert::panos::certificates::{CertificateEntry, ServiceProfile};
-use pancert::panos::changes::PendingChange;
-use pancert::panos::ha::HaState;
-use pancert::panos::job::{Job, JobState};
-use pancert::panos::locks::Lock;
-use pancert::panos::panorama::{ManagedDevice, TemplateStack};
-use pancert::panos::reply::Reply;
-use pancert::panos::system::{SystemInfo, own_name};
-use pancert::panos::{Operation, Refusal};
+use pancert::panos::{
+    CertificateEntry, HaState, Job, JobState, Lock, ManagedDevice, Operation, PendingChange, Refusal, Reply,
+    ServiceProfile, SystemInfo, TemplateStack, own_name,
+};
 
 fuzz_target!(|data: &[u8]| {
     let Some((first, body)) = data.split_first() else { return };
@@ -18,7 +13,7 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(Reply::parse(reply.as_xml().as_bytes()).as_ref(), Ok(&reply), "what we log is what we read");
     assert!(!reply.messages.iter().any(|line| line.is_empty()));
     if let Ok(system) = SystemInfo::read(&reply) {
-        let _ = (system.release(), system.is_panorama(), system.own_place(), system.name_limit());
+        let _ = (system.version(), system.is_panorama(), system.default_location(), system.name_limit());
     }
     let _ =
         (HaState::read(&reply), PendingChange::read_all(&reply), Lock::read_all(&reply), own_name(&reply));

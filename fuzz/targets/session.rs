@@ -8,11 +8,10 @@ use std::thread;
 
 use libfuzzer_sys::fuzz_target;
 use openssl::ssl::{SslAcceptor, SslMethod, SslStream};
-use pancert::panos::commit::{Commit, Enqueued, Scope};
-use pancert::panos::import::{Format, KeyExport, KeyPairImport};
-use pancert::panos::transport::Limits;
-use pancert::panos::xml::Element;
-use pancert::panos::{Place, Session, Trust};
+use pancert::panos::{
+    ClientOptions, Commit, CommitReply, Element, ImportFormat, KeyExport, KeyPairImport, Location, Session,
+    Trust,
+};
 use secrecy::{SecretSlice, SecretString};
 use tokio::runtime::{Builder, Runtime};
 
@@ -39,12 +38,12 @@ fuzz_target!(|data: &[u8]| {
 });
 
 async fn ask(session: &Session, well: bool, body: &[u8]) {
-    let path = Place::Shared.profiles();
+    let path = Location::Shared.profiles();
     let element = Element::new("certificate").with_text("c");
     let import = KeyPairImport {
-        vsys: None,
+        location: Location::Shared,
         name: "c".into(),
-        format: Format::Pem,
+        format: ImportFormat::Pem,
         file: SecretSlice::from(vec![0]),
         passphrase: SecretString::from("invented"),
         key_export: KeyExport::Allowed,
@@ -60,9 +59,9 @@ async fn ask(session: &Session, well: bool, body: &[u8]) {
         session.delete(&path).await.map(drop),
         session.import(&import).await.map(drop),
         session.key_lifetime().await.map(drop),
-        session.role_of("a").await.map(drop),
+        session.admin_role("a").await.map(drop),
         session.system_info().await.map(drop),
-        session.own_name().await.map(drop),
+        session.current_administrator().await.map(drop),
         session.ha_state().await.map(drop),
         session.pending_changes().await.map(drop),
         session.config_locks().await.map(drop),
@@ -78,8 +77,8 @@ async fn ask(session: &Session, well: bool, body: &[u8]) {
     for node in [session.get(&path).await, session.show(&path).await] {
         assert!(!matches!(node, Ok(Some(_))) || may_succeed, "{text}");
     }
-    let commit = Commit { scope: Scope::Administrator("a".into()), description: "d".into() };
-    if let Ok(Enqueued::Job(_)) = session.commit(&commit).await {
+    let commit = Commit::of("a").described("d");
+    if let Ok(CommitReply::Job(_)) = session.commit(&commit).await {
         assert!(may_succeed, "{text}");
     }
     if session.export_certificate("c").await.is_ok() {
@@ -111,7 +110,7 @@ impl Device {
         });
         let address = format!("127.0.0.1:{port}").parse().expect("an address");
         let key = SecretString::from("invented");
-        let session = Session::new(&address, &Trust::AnyCertificate, &key, Limits::default());
+        let session = Session::new(&address, &Trust::DangerousAcceptAny, &key, ClientOptions::default());
         let runtime = Builder::new_current_thread().enable_all().build();
         Self { answer, session: session.expect("a session"), runtime: runtime.expect("a runtime") }
     }

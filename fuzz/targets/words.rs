@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use pancert::host::certmonger::post_save_command;
-use pancert::panos::Place;
+use pancert::panos::Location;
 use std::path::Path;
 
 fuzz_target!(|words: Vec<&str>| {
@@ -15,7 +15,7 @@ fuzz_target!(|words: Vec<&str>| {
         assert!(!command.contains(char::is_control));
     }
     for name in &words {
-        for place in [Place::Shared, Place::Panorama] {
+        for place in [Location::Shared, Location::Panorama] {
             let base = place.base();
             if let Ok(path) = place.certificate(name) {
                 let step = path.as_str().strip_prefix(base.as_str()).expect("it begins with its place");

@@ -4,7 +4,7 @@
 //! said here, once; docs/fuzzing.md says why.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code, unreachable_pub)]
 
-use pancert::panos::xml::{Element, Node, XmlError};
+use pancert::panos::{Element, Node, XmlError};
 use roxmltree::{Document, Error};
 
 /// An element as both readers can tell it: name, attributes, content.
