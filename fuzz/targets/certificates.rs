@@ -58,7 +58,7 @@ fuzz_target!(init: {
         is_readable(&seen.issuer);
     }
     let _ = fingerprint_of_pem(&text);
-    let trust = Trust::Authorities { files: vec![CaFile::new(&paths[2])] };
+    let trust = Trust::Ca { files: vec![CaFile::new(&paths[2])] };
     if let Err(error) = trust.check(&Host::Name(NAME.to_owned())) {
         is_readable(&error.to_string());
     }

@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use chrono::{DateTime, TimeDelta, Utc};
 use fuzz::Place;
 use libfuzzer_sys::fuzz_target;
-use pancert::install::record::{End, Record, Records};
+use pancert::delivery::{End, Record, Records};
 
 thread_local!(static PLACE: OnceCell<Place> = const { OnceCell::new() });
 
