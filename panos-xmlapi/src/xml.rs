@@ -2,6 +2,8 @@
 
 use quick_xml::XmlVersion;
 use quick_xml::escape::escape;
+use quick_xml::escape::{EscapeError, ParseCharRefError};
+use quick_xml::escape::{EscapeError, ParseCharRefError};
 use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, BytesText, Event};
 use quick_xml::name::QName;
@@ -206,7 +208,10 @@ impl Element {
                     let text = match reference.resolve_char_ref() {
                         Ok(Some(character)) => character.to_string(),
                         // A number that is no character: one bad byte of somebody's text.
-                        Err(_) => char::REPLACEMENT_CHARACTER.to_string(),
+                        Err(quick_xml::Error::Escape(EscapeError::InvalidCharRef(
+                            ParseCharRefError::InvalidCodepoint(_) | ParseCharRefError::IllegalCharacter(_),
+                        ))) => char::REPLACEMENT_CHARACTER.to_string(),
+                        Err(error) => return Err(malformed(error)),
                         Ok(None) => quick_xml::escape::resolve_xml_entity(&reference.xml10_content())
                             .ok_or_else(|| malformed("unknown entity"))?
                             .to_owned(),
