@@ -5,6 +5,7 @@
 //! byte of an API key, reaches a server that was not accepted, on each new connection again.
 
 mod authorities;
+mod next;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use rustls::{CertificateError, DigitallySignedStruct, OtherError, PeerMisbehaved
 
 pub use authorities::BadAuthority;
 use authorities::{store, verify};
+pub use next::{ManagementBinding, NextIdentity};
 
 use super::address::Host;
 use crate::fingerprint::Fingerprint;
@@ -108,10 +110,18 @@ pub(super) struct Judge {
 /// What changes during a session.
 #[derive(Default)]
 struct Memory {
-    /// Accepted as well, whatever the trust says.
+    /// Accepted besides the pins. Where an authority is trusted, nothing ever is.
     also: Vec<Fingerprint>,
     /// The leaf of the latest handshake that was accepted and signed with its key.
-    seen: Option<Fingerprint>,
+    seen: Option<Seen>,
+}
+
+/// What a device has shown in a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) certificate: Fingerprint,
+    /// SHA-256 over the public key, by which a key pair is recognised in any certificate.
+    pub(super) key: Fingerprint,
 }
 
 enum Prepared {
@@ -135,16 +145,21 @@ impl Judge {
         Ok(Arc::new(Self { trust, algorithms, memory: Mutex::default() }))
     }
 
-    /// From now on this very certificate is accepted as well.
+    /// From now on this very certificate is accepted besides the pins.
     pub(super) fn also_accept(&self, certificate: Fingerprint) {
         let mut memory = self.memory();
-        if !memory.also.contains(&certificate) {
+        if matches!(self.trust, Prepared::Pinned(_)) && !memory.also.contains(&certificate) {
             memory.also.push(certificate);
         }
     }
 
+    /// Whether anything is accepted besides the trust.
+    pub(super) fn accepts_more(&self) -> bool {
+        !self.memory().also.is_empty()
+    }
+
     /// The leaf of the latest handshake that was accepted.
-    pub(super) fn seen(&self) -> Option<Fingerprint> {
+    pub(super) fn seen(&self) -> Option<Seen> {
         self.memory().seen
     }
 
@@ -153,17 +168,26 @@ impl Judge {
     }
 
     /// The handshake is signed with the key of a certificate that was accepted before.
-    fn remember(&self, leaf: &[u8]) {
-        self.memory().seen = Some(Fingerprint::of_der(leaf));
+    fn remember(&self, leaf: &[u8], key: &SubjectPublicKeyInfoDer<'_>) {
+        let (certificate, key) = (Fingerprint::of_der(leaf), Fingerprint::of_der(key));
+        self.memory().seen = Some(Seen { certificate, key });
+    }
+
+    /// Whether a device that shows this could be accepted: by an authority, or for its key where its fingerprint can
+    /// be told.
+    pub(super) fn would_accept(&self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Result<(), Rejection> {
+        match &self.trust {
+            Prepared::Authorities(_) => self.judge(leaf, others),
+            Prepared::Pinned(_) | Prepared::AnyCertificate => check_key(leaf),
+        }
     }
 
     fn judge(&self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Result<(), Rejection> {
         let seen = Fingerprint::of_der(leaf);
         let also = self.memory().also.clone();
         match &self.trust {
-            _ if also.contains(&seen) => {}
             Prepared::AnyCertificate => {}
-            Prepared::Pinned(pins) if pins.contains(&seen) => {}
+            Prepared::Pinned(pins) if pins.contains(&seen) || also.contains(&seen) => {}
             Prepared::Pinned(pins) => {
                 return Err(Rejection::OtherThanPinned { seen, pinned: [pins.as_slice(), &also].concat() });
             }
@@ -247,7 +271,7 @@ impl ServerCertVerifier for Judge {
             .iter()
             .find(|algorithm| entity.verify_signature(**algorithm, message, signed.signature()).is_ok())
             .map(|_| {
-                self.remember(leaf);
+                self.remember(leaf, &key);
                 HandshakeSignatureValid::assertion()
             })
             .ok_or(rustls::Error::InvalidCertificate(CertificateError::BadSignature))
@@ -259,9 +283,9 @@ impl ServerCertVerifier for Judge {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let valid =
-            verify_tls13_signature_with_raw_key(message, &public_key(leaf)?, signed, &self.algorithms)?;
-        self.remember(leaf);
+        let key = public_key(leaf)?;
+        let valid = verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms)?;
+        self.remember(leaf, &key);
         Ok(valid)
     }
 

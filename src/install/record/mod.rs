@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::names::{CommonName, ObjectName, ProfileName};
 use super::problem::{Mender, Problem};
 use crate::fingerprint::Fingerprint;
+use crate::panos::trust::NextIdentity;
 
 pub use clock::Clock;
 pub use ledger::Ledger;
@@ -69,6 +70,10 @@ pub struct Record {
     /// The places on the device where something may be left that was changed and not committed.
     #[serde(default)]
     pub touches: Vec<String>,
+    /// By which certificates the device and its HA peer are recognised once the commit has taken effect, as it was
+    /// decided before it; empty as soon as that is known to be over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next_identities: Vec<NextIdentity>,
     /// The trouble that a person was told of, for as long as it lasts.
     pub incident: Option<Incident>,
     /// The last attempts, the latest last; [`HISTORY`] at most.
@@ -211,6 +216,7 @@ impl Record {
             proven: None,
             made: Vec::new(),
             touches: Vec::new(),
+            next_identities: Vec::new(),
             incident: None,
             history: Vec::new(),
         };
