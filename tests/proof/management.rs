@@ -149,7 +149,7 @@ async fn where_an_authority_is_trusted_nothing_is_accepted_besides() {
     let trusted = Plan::named("fw").ip("127.0.0.1").issued_by(&authority);
     let new = Plan::named("new").self_signed();
     let server = showing(vec![trusted.clone(), trusted.clone(), new.clone()]);
-    let session = open(&server, &Trust::Authorities { files: vec![file] });
+    let session = open(&server, &Trust::Authorities { files: vec![file.into()] });
     let next = session.management_binding().await.unwrap().next(new.pin());
     session.also_accept(&next);
     assert!(!session.accepts_more());
