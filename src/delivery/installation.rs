@@ -10,7 +10,7 @@ use super::schedule::next_try;
 use crate::fingerprint::Fingerprint;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Mender, Problem};
-use crate::panos::trust::NextIdentity;
+use crate::panos::NextIdentity;
 
 /// The format this program writes. A record of a later one is refused, not guessed at.
 pub const VERSION: u32 = 1;

@@ -11,7 +11,7 @@ use super::request::Wish;
 use crate::certificate::Bundle;
 use crate::delivery::{Ledger, Left, Record, Records};
 use crate::host::log::RunLog;
-use crate::panos::trust::NextIdentity;
+use crate::panos::NextIdentity;
 
 /// One certificate that is to be delivered.
 pub struct Delivery {

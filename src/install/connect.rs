@@ -6,11 +6,11 @@ use super::pair::{self, Member};
 use super::patience::Patience;
 use super::request::{Target, Wish};
 use crate::host::keyfile::KeyFile;
-use crate::panos::error::Error;
-use crate::panos::ha::HaState;
-use crate::panos::session::Session;
-use crate::panos::system::SystemInfo;
-use crate::panos::trust::NextIdentity;
+use crate::panos::Error;
+use crate::panos::HaState;
+use crate::panos::NextIdentity;
+use crate::panos::Session;
+use crate::panos::SystemInfo;
 
 /// A device that answers.
 pub struct Reached {
@@ -114,8 +114,8 @@ pub async fn reach_alone(
     next: &[NextIdentity],
 ) -> Result<Reached, Failure> {
     let (session, user) = session(target, patience)?;
-    next.iter().for_each(|next| session.also_accept(next));
-    greet(target, (session, user)).await
+    next.iter().for_each(|next| session.add_pin(next));
+    hello(target, (session, user)).await
 }
 
 async fn knock(target: &Target, patience: &Patience, next: &[NextIdentity]) -> Result<Answer, Failure> {
@@ -136,7 +136,7 @@ pub(super) fn session(target: &Target, patience: &Patience) -> Result<(Session, 
     Ok((session, keys.username_for(&host).map(str::to_owned)))
 }
 
-async fn greet(target: &Target, (session, user): (Session, Option<String>)) -> Result<Reached, Failure> {
+async fn hello(target: &Target, (session, user): (Session, Option<String>)) -> Result<Reached, Failure> {
     let system = session.system_info().await.map_err(Failure::while_doing(Doing::Looking))?;
     let (target, role) = (target.clone(), Role::Alone);
     Ok(Reached { target, session, user, system, role, notes: Vec::new() })
@@ -150,7 +150,7 @@ fn found_peer(target: &Target, state: &HaState) -> Option<Target> {
 
 /// Whether a device may be away, and its peer active. One that answers, and refuses, is for a person to look at.
 fn is_absence(failure: &Failure) -> bool {
-    matches!(failure, Failure::Device { error, .. } if error.is_passing() && !matches!(error, Error::Refused(_)))
+    matches!(failure, Failure::Device { error, .. } if error.is_transient() && !matches!(error, Error::Refused(_)))
 }
 
 fn member(target: &Target, answer: &Result<Answer, Failure>) -> Member {

@@ -23,12 +23,11 @@ use crate::certificate::{Bundle, fingerprint_of_pem};
 use crate::delivery::Records;
 use crate::fingerprint::Fingerprint;
 use crate::host::log::RunLog;
-use crate::panos::certificates::{CertificateEntry, ServiceProfile};
-use crate::panos::error::Error;
-use crate::panos::session::Session;
-use crate::panos::system::SystemInfo;
-use crate::panos::trust::{ManagementBinding, NextIdentity, Rejection, Trust};
-use crate::panos::xpath::{Place, XPath};
+use crate::panos::{CertificateEntry, ServiceProfile};
+use crate::panos::{Error, IdentityError, Trust};
+use crate::panos::{Location, XPath};
+use crate::panos::{ManagementBinding, NextIdentity};
+use crate::panos::{Session, SystemInfo};
 
 /// What runs that did not come to their end have decided for a device and its HA peer, as their records say.
 #[must_use]
@@ -58,7 +57,9 @@ fn known(affair: &Affair<'_>) -> Result<KnownDevices, KnownDevicesError> {
 /// has taken a commit back, or it never took effect: then the other one is forgotten.
 pub(super) fn fall_back(reached: &Reached, affair: &Affair<'_>) {
     let (device, log) = (&reached.target.device, affair.log);
-    let (Trust::Pinned(_), Some(shown)) = (&reached.target.trust, reached.session.seen()) else { return };
+    let (Trust::Pinned(_), Some(shown)) = (&reached.target.trust, reached.session.peer_fingerprint()) else {
+        return;
+    };
     match known(affair).and_then(|mut known| known.fall_back(device, shown)) {
         Ok(false) => {}
         Ok(true) => log.say(&format!(
@@ -86,7 +87,7 @@ pub(super) async fn settle(reached: &mut Reached, affair: &mut Affair<'_>) -> Re
         }
         Err(refusal) => refusal,
     };
-    let Failure::Device { error: Error::Identity(Rejection::OtherThanPinned { seen, .. }), .. } = &refusal
+    let Failure::Device { error: Error::Identity(IdentityError::PinMismatch { seen, .. }), .. } = &refusal
     else {
         return Err(refusal);
     };
@@ -108,7 +109,7 @@ pub(super) async fn settle(reached: &mut Reached, affair: &mut Affair<'_>) -> Re
 /// The certificate that the management interface presents by the running configuration.
 async fn presented(session: &Session, system: &SystemInfo) -> Result<Option<Fingerprint>, Failure> {
     let prove = Failure::while_doing(Doing::Proving);
-    let place = system.own_place();
+    let place = system.default_location();
     let Some(profile) = session.management_profile().await.map_err(prove)? else { return Ok(None) };
     let result = session.show(&place.profile(&profile)?).await.map_err(prove)?;
     let profiles = result.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
@@ -141,7 +142,8 @@ fn receiving<'p>(parts: &'p [Part<'_>]) -> Vec<Receiving<'p>> {
         });
         gets.map(|profile| Receiving { profile: &profile.name, bundle: part.bundle })
     };
-    parts.iter().filter(|part| !matches!(part.observed.place, Place::Vsys(_))).flat_map(of_part).collect()
+    let is_own = |part: &&Part<'_>| matches!(part.observed.place, Location::Shared | Location::Panorama);
+    parts.iter().filter(is_own).flat_map(of_part).collect()
 }
 
 /// Whether the management interface uses one of the profiles that present a certificate of ours now. Where that
@@ -294,7 +296,7 @@ pub(super) async fn accept(
         affair.ledger.each(|record| record.next_identities.clone_from(&next));
         affair.ledger.save().await?;
     }
-    next.iter().for_each(|next| reached.session.also_accept(next));
+    next.iter().for_each(|next| reached.session.add_pin(next));
     Ok(())
 }
 

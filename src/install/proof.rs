@@ -104,10 +104,7 @@ pub(super) async fn served_everywhere(reached: &Reached, done: &mut Done<'_>, af
     }
 }
 
-async fn look_at_endpoints(
-    wish: &Wish,
-    bundle: &Bundle,
-) -> Vec<Result<crate::panos::address::Address, NotServed>> {
+async fn look_at_endpoints(wish: &Wish, bundle: &Bundle) -> Vec<Result<crate::panos::Address, NotServed>> {
     let chain: Vec<Fingerprint> = match wish.upload {
         Upload::Pem => bundle
             .chain()

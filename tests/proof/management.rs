@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pancert::fingerprint::Fingerprint;
-use pancert::panos::wait::JobEnd;
-use pancert::panos::{Error, Place, Rejection, Session, Trust};
+use pancert::panos::JobOutcome;
+use pancert::panos::{Error, IdentityError, Location, Session, Trust};
 use panos_sim::{Fault, Profile, Simulator, What, When};
 use secrecy::SecretString;
 use tokio::time::Instant;
@@ -31,18 +31,18 @@ fn firewall() -> (Simulator, Issued) {
 async fn rebind(session: &Session) -> (Fingerprint, String) {
     let new = pki::self_signed(&pki::Wish::named("new.example.com"));
     session.import(&upload("new", &new)).await.unwrap();
-    session.set_all(&Place::Shared.profiles(), &[binding(MANAGEMENT, "new")]).await.unwrap();
+    session.set_all(&Location::Shared.profiles(), &[binding(MANAGEMENT, "new")]).await.unwrap();
     (print(&new), commit(session).await)
 }
 
-async fn wait(session: &Session, job: &str) -> JobEnd {
+async fn wait(session: &Session, job: &str) -> JobOutcome {
     session.wait_for_job(job, Instant::now() + Duration::from_secs(30), |_| {}).await
 }
 
 #[track_caller]
-fn refused(end: JobEnd) -> Fingerprint {
+fn refused(end: JobOutcome) -> Fingerprint {
     match end {
-        JobEnd::Barred(Error::Identity(Rejection::OtherThanPinned { seen, .. })) => seen,
+        JobOutcome::Unavailable(Error::Identity(IdentityError::PinMismatch { seen, .. })) => seen,
         other => panic!("{other:?}"),
     }
 }
@@ -51,15 +51,15 @@ fn refused(end: JobEnd) -> Fingerprint {
 async fn the_wait_survives_the_restart_of_the_port_with_the_very_certificate_that_was_committed() {
     let (device, old) = firewall();
     let session = session(&device);
-    assert_eq!(session.seen(), None);
+    assert_eq!(session.peer_fingerprint(), None);
     let binding = session.management_binding().await.unwrap();
     let (new, job) = rebind(&session).await;
-    assert_eq!(session.seen(), Some(print(&old)));
+    assert_eq!(session.peer_fingerprint(), Some(print(&old)));
     assert_eq!(binding.next(new).before(), print(&old));
-    session.also_accept(&binding.next(new));
+    session.add_pin(&binding.next(new));
     let end = wait(&session, &job).await;
-    assert!(matches!(end, JobEnd::Done(_)), "{end:?}");
-    assert_eq!(session.seen(), Some(new));
+    assert!(matches!(end, JobOutcome::Done(_)), "{end:?}");
+    assert_eq!(session.peer_fingerprint(), Some(new));
     assert_eq!(shown(&device), new);
     assert!(device.connections() > 1, "the port was never restarted");
 }
@@ -70,7 +70,7 @@ async fn the_new_certificate_is_refused_where_nobody_said_that_it_comes() {
     let session = session(&device);
     let (new, job) = rebind(&session).await;
     assert_eq!(refused(wait(&session, &job).await), new);
-    assert_eq!(session.seen(), Some(print(&old)), "a handshake that was refused counts as seen");
+    assert_eq!(session.peer_fingerprint(), Some(print(&old)), "a handshake that was refused counts as seen");
 }
 
 #[tokio::test]
@@ -79,8 +79,8 @@ async fn a_third_certificate_is_refused_all_the_same() {
     let session = session(&device);
     let binding = session.management_binding().await.unwrap();
     let (new, job) = rebind(&session).await;
-    session.also_accept(&binding.next(new));
-    assert!(matches!(wait(&session, &job).await, JobEnd::Done(_)));
+    session.add_pin(&binding.next(new));
+    assert!(matches!(wait(&session, &job).await, JobOutcome::Done(_)));
     device.inject(Fault::new(When::Always, What::SwapCertificate));
     session.job(&job).await.unwrap();
     let third = refused(wait(&session, &job).await);
@@ -114,16 +114,16 @@ async fn besides_a_pin_the_certificate_that_was_decided_on_is_accepted_and_no_ot
     let ask = async || session.system_info().await.map(drop);
     let next = session.management_binding().await.unwrap().next(new.pin());
     assert!(matches!(ask().await, Err(Error::Identity(_))));
-    assert_eq!(session.seen(), Some(old.pin()));
-    session.also_accept(&next);
+    assert_eq!(session.peer_fingerprint(), Some(old.pin()));
+    session.add_pin(&next);
     ask().await.unwrap();
-    assert_eq!(session.seen(), Some(new.pin()));
+    assert_eq!(session.peer_fingerprint(), Some(new.pin()));
     ask().await.unwrap();
-    assert_eq!(session.seen(), Some(old.pin()));
+    assert_eq!(session.peer_fingerprint(), Some(old.pin()));
     assert!(matches!(ask().await, Err(Error::Identity(_))));
     let server = showing(vec![stranger.clone()]);
     let other = open(&server, &Trust::Pinned(vec![old.pin()]));
-    other.also_accept(&next);
+    other.add_pin(&next);
     assert!(!other.accepts_more(), "what was decided for one device is accepted for another one");
     let Err(Error::Identity(refusal)) = other.system_info().await else { panic!() };
     assert!(refusal.to_string().contains(&stranger.pin().colons()), "{refusal}");
@@ -136,7 +136,7 @@ async fn whoever_accepts_more_than_its_trust_can_decide_nothing_more() {
     let session = open(&server, &Trust::Pinned(vec![old.pin()]));
     let next = session.management_binding().await.unwrap().next(new.pin());
     session.management_binding().await.unwrap();
-    session.also_accept(&next);
+    session.add_pin(&next);
     assert!(matches!(session.management_binding().await, Err(Error::Setup(_))));
 }
 
@@ -149,10 +149,10 @@ async fn where_an_authority_is_trusted_nothing_is_accepted_besides() {
     let trusted = Plan::named("fw").ip("127.0.0.1").issued_by(&authority);
     let new = Plan::named("new").self_signed();
     let server = showing(vec![trusted.clone(), trusted.clone(), new.clone()]);
-    let session = open(&server, &Trust::Authorities { files: vec![file.into()] });
+    let session = open(&server, &Trust::Ca { files: vec![file.into()] });
     let next = session.management_binding().await.unwrap().next(new.pin());
-    session.also_accept(&next);
+    session.add_pin(&next);
     assert!(!session.accepts_more());
     assert!(matches!(session.system_info().await, Err(Error::Identity(_))));
-    assert_eq!(session.seen(), Some(trusted.pin()));
+    assert_eq!(session.peer_fingerprint(), Some(trusted.pin()));
 }

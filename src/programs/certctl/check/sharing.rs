@@ -6,9 +6,8 @@ use super::Subject;
 use super::finding::Finding;
 use crate::fingerprint::Fingerprint;
 use crate::install::known_devices::KnownDevices;
-use crate::panos::address::Address;
-use crate::panos::greeting::{Greeting, greet};
-use crate::panos::transport::Limits;
+use crate::panos::ClientOptions;
+use crate::panos::{Address, Hello, hello};
 
 /// What a management interface has shown.
 pub(super) struct Interface {
@@ -18,7 +17,7 @@ pub(super) struct Interface {
 }
 
 impl Interface {
-    pub(super) fn new(device: &Address, greeting: &Greeting) -> Self {
+    pub(super) fn new(device: &Address, greeting: &Hello) -> Self {
         Self { device: device.clone(), certificate: greeting.certificate, key: greeting.key }
     }
 }
@@ -28,7 +27,7 @@ pub(super) async fn peers(subjects: &[Subject]) -> Vec<Interface> {
     let is_subject = |device: &Address| subjects.iter().any(|subject| subject.target.device == *device);
     let peers = subjects.iter().filter_map(|subject| subject.peer.as_ref());
     let looks = peers.filter(|peer| !is_subject(&peer.device)).map(|peer| async move {
-        let greeting = greet(&peer.device, &peer.trust, Limits::default()).await.ok()?;
+        let greeting = hello(&peer.device, &peer.trust, ClientOptions::default()).await.ok()?;
         Some(Interface::new(&peer.device, &greeting))
     });
     join_all(looks).await.into_iter().flatten().collect()
