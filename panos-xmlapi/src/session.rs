@@ -1,13 +1,11 @@
 //! The verbs: one method per question that can be put to a device.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Mutex;
 
-use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::Instant;
 
 use super::address::Address;
+use super::busy::WhileBusy;
 use super::changes::PendingChange;
 use super::commit::{Commit, CommitReply, CommitScope};
 use super::error::{Error, Operation, Reason, Refusal};
@@ -18,26 +16,16 @@ use super::locks::Lock;
 use super::reply::{Reply, ReplyError};
 use super::system::{self, SystemInfo};
 use super::transport::{Answer, ClientOptions, Transport};
-use super::trust::Trust;
+use super::trust::{IdentityError, ManagementBinding, NextIdentity, Trust};
 use super::xml::Element;
 use super::xpath::XPath;
 
 /// A device, a way to trust it, and an API key. Connects with the first request.
 pub struct Session {
-    transport: Transport,
-    busy: Mutex<Option<WhileBusy>>,
+    address: Address,
+    pub(super) transport: Transport,
+    pub(super) busy: Mutex<Option<WhileBusy>>,
 }
-
-/// How long questions are put again that a busy device refuses, and who is told of it.
-#[derive(Clone)]
-struct WhileBusy {
-    until: Instant,
-    tell: Arc<dyn Fn(&Refusal) + Send + Sync>,
-}
-
-/// The first pause before a busy device is asked again, and the longest one.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// A reply together with what is needed to report on it.
 pub(super) struct Exchange {
@@ -57,7 +45,7 @@ impl Exchange {
     }
 
     /// The refusal, where the device only has no time now.
-    fn busy(&self) -> Option<Refusal> {
+    pub(super) fn busy(&self) -> Option<Refusal> {
         if self.http == 200 && self.reply.says_success() {
             return None;
         }
@@ -122,7 +110,6 @@ const SAME_AS_BEFORE: u16 = 13;
 /// How devices say that a commit has nothing to do, where the code does not tell it.
 const NO_CHANGES: [&str; 3] = ["no changes to commit", "No changes to commit", "No edits have been made"];
 
-const REVERT: Operation = Operation::Op("revert config");
 /// How devices say that a revert has nothing to do.
 const NOTHING_TO_REVERT: &str = "no changes to revert";
 
@@ -141,21 +128,66 @@ impl Session {
             return Err(Error::Setup("the API key is empty".to_owned()));
         }
         let transport = Transport::new(address, trust, Some(key), options)?;
-        Ok(Self { transport, busy: Mutex::default() })
+        Ok(Self { address: address.clone(), transport, busy: Mutex::default() })
     }
 
-    /// From now on exactly this certificate is accepted in a handshake as well as whatever this session's
-    /// [`Trust`] accepts. For a commit that gives the management interface another certificate: the
-    /// web server restarts with it, perhaps before the job is over.
-    pub fn add_pin(&self, certificate: Fingerprint) {
-        self.transport.verifier().add_pin(certificate);
+    /// From now on exactly this certificate is accepted in a handshake besides the pins of this session's [`Trust`].
+    /// For a commit that gives the management interface another certificate: the web server restarts with it, perhaps
+    /// before the job is over.
+    ///
+    /// Nothing changes where it was decided for another device, or where the device is recognised by an authority.
+    pub fn add_pin(&self, next: &NextIdentity) {
+        if *next.device() == self.address {
+            self.transport.verifier().add_pin(next.certificate());
+        }
+    }
+
+    /// Whether anything is accepted besides this session's [`Trust`].
+    #[must_use]
+    pub fn accepts_more(&self) -> bool {
+        self.transport.verifier().accepts_more()
+    }
+
+    /// Whether this session would go on with a device that shows this certificate, with these behind it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn would_accept(&self, leaf: &[u8], others: Vec<Vec<u8>>) -> Result<(), IdentityError> {
+        let others: Vec<_> = others.into_iter().map(Into::into).collect();
+        self.transport.verifier().would_accept(leaf, &others)
+    }
+
+    /// Which profile the management interface uses by the running configuration.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn management_profile(&self) -> Result<Option<String>, Error> {
+        Ok(self.show(&XPath::management_profile()).await?.and_then(|found| profile_name(&found)))
+    }
+
+    /// As before, in both configurations, as a value that says who told it. Only a session that accepts nothing besides its [`Trust`] tells:
+    /// what is accepted besides was decided by this very question.
+    ///
+    /// # Errors
+    /// As every request; a session that accepts more.
+    pub async fn management_binding(&self) -> Result<ManagementBinding, Error> {
+        let running = self.management_profile().await?;
+        let candidate = self.get(&XPath::management_profile()).await?.and_then(|found| profile_name(&found));
+        match self.peer_fingerprint() {
+            Some(shown) if !self.accepts_more() => {
+                Ok(ManagementBinding { device: self.address.clone(), shown, running, candidate })
+            }
+            _ => Err(Error::Setup(
+                "the management interface was not looked at under the trust before".to_owned(),
+            )),
+        }
     }
 
     /// The device's own certificate, as it was shown in the latest handshake that was accepted and signed
     /// with its key; nothing before the first one.
     #[must_use]
     pub fn peer_fingerprint(&self) -> Option<Fingerprint> {
-        self.transport.verifier().peer_fingerprint()
+        self.transport.verifier().seen().map(|seen| seen.certificate)
     }
 
     /// What is taken for a second where a job is waited for.
@@ -175,7 +207,7 @@ impl Session {
         options: ClientOptions,
     ) -> Result<SecretString, Error> {
         let transport = Transport::new(address, trust, None, options)?;
-        let session = Self { transport, busy: Mutex::default() };
+        let session = Self { address: address.clone(), transport, busy: Mutex::default() };
         let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
         let exchange = session.exchange(Operation::Keygen, session.transport.post().form(&fields)).await?;
         // Some releases leave the status out; what counts is whether a key came.
@@ -413,39 +445,7 @@ impl Session {
         self.exchange(Operation::Config(action), self.transport.post().form(&fields)).await
     }
 
-    /// From now on a question, or a revert, that the device refuses because it is busy is put again until this
-    /// time. `tell` learns the first refusal of each question. Other requests are for the caller to repeat.
-    pub fn wait_while_busy(&self, until: Instant, tell: impl Fn(&Refusal) + Send + Sync + 'static) {
-        let busy = WhileBusy { until, tell: Arc::new(tell) };
-        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = Some(busy);
-    }
-
-    async fn exchange(&self, operation: Operation, request: RequestBuilder) -> Result<Exchange, Error> {
-        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(busy) = busy.filter(|_| operation.is_read_only() || operation == REVERT) else {
-            let answer = self.transport.send(operation, request).await?;
-            return Self::read(operation, &answer);
-        };
-        let (mut request, mut pause, mut told) = (request, FIRST_PAUSE, false);
-        loop {
-            let again = request.try_clone();
-            let answer = self.transport.send(operation, request).await?;
-            let exchange = Self::read(operation, &answer)?;
-            let (Some(again), Some(refusal)) = (again, exchange.busy()) else { return Ok(exchange) };
-            if Instant::now() >= busy.until {
-                return Ok(exchange);
-            }
-            if !told {
-                (busy.tell)(&refusal);
-                told = true;
-            }
-            tokio::time::sleep_until((Instant::now() + pause).min(busy.until)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            request = again;
-        }
-    }
-
-    fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
+    pub(super) fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
         match Reply::parse(&answer.body) {
             Ok(reply) => {
                 let exchange = Exchange { operation, http: answer.status, reply };
@@ -465,4 +465,10 @@ impl Session {
             Err(problem) => Err(Error::InvalidReply { operation, problem }),
         }
     }
+}
+
+/// The text of the management interface's reference to its profile.
+fn profile_name(found: &Element) -> Option<String> {
+    let name = found.text_of("ssl-tls-service-profile").unwrap_or_else(|| found.text());
+    Some(name).filter(|name| !name.is_empty())
 }

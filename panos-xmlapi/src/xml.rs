@@ -3,7 +3,6 @@
 use quick_xml::XmlVersion;
 use quick_xml::escape::escape;
 use quick_xml::escape::{EscapeError, ParseCharRefError};
-use quick_xml::escape::{EscapeError, ParseCharRefError};
 use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, BytesText, Event};
 use quick_xml::name::QName;
