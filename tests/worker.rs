@@ -325,13 +325,13 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
     let mut worker = certctl_command(&world, &["retry"]).stdout(Stdio::null()).spawn().unwrap();
     let path = world.path("state/installations").join(world.target()).join(format!("{NAME}.json"));
-    let noted = || std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"job\": \"1\""));
+    let noted = || std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"job\": \"2\""));
     let seen = common::trouble::wait_until(noted);
     worker.kill().unwrap();
     worker.wait().unwrap();
     assert!(seen, "the commit is noted");
     certctl(&world, &["retry"]).exits(0).says("already, nothing to do");
-    let told = "An earlier run did not see the end of its commit: job 1 succeeded.";
+    let told = "An earlier run did not see the end of its commit: job 2 succeeded.";
     assert!(world.log().iter().any(|line| line.ends_with(told)), "{:#?}", world.log());
     assert_eq!(world.device.commits(), 1);
 }
