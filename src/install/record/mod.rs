@@ -24,7 +24,7 @@ use crate::fingerprint::Fingerprint;
 
 pub use clock::Clock;
 pub use ledger::Ledger;
-pub use lock::{DeviceLock, LockError};
+pub use lock::{DeviceLock, Holder, LOCK_WAIT, LockError, STOPPED_WAIT, ToldOf};
 pub use order::{Asker, Files, Order, Queue, Queued};
 pub use schedule::next_try;
 pub use store::{Found, RecordError, Records};

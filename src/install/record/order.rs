@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::store::{RecordError, make_folder, read_json, unreadable, write_json};
 use super::{CertificateFacts, CommonName, ObjectName, ProfileName, VERSION};
+use crate::files;
 use crate::panos::address::Address;
 
 /// A certificate that somebody wants on a device.
@@ -114,6 +115,7 @@ impl Queue {
     /// A folder that can't be read.
     pub fn all(&self) -> Result<(Vec<Queued>, Vec<RecordError>), RecordError> {
         let bad = |cause: io::Error| RecordError::new("read", &self.folder, cause);
+        files::remove_stale_in(&self.folder);
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), Vec::new())),

@@ -105,8 +105,7 @@ pub(super) fn store(files: &[PathBuf], host: &Host) -> Result<X509Store, BadAuth
 
 fn add_file(builder: &mut X509StoreBuilder, path: &Path) -> Result<(), BadAuthority> {
     let bad = |problem: String| BadAuthority { path: path.to_owned(), problem };
-    let place = files::settled(path).map_err(|unsettled| bad(unsettled.to_string()))?;
-    let (file, metadata) = files::open(&place).map_err(|trouble| bad(trouble.to_string()))?;
+    let (file, metadata) = files::open_settled(path).map_err(|trouble| bad(trouble.to_string()))?;
     // Whoever can change it decides who is trusted.
     files::only_ours(&metadata).map_err(|foreign| bad(foreign.to_string()))?;
     let pem = files::read(file, &metadata, LARGEST_FILE).map_err(|trouble| bad(trouble.to_string()))?;

@@ -44,6 +44,7 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, B
     let log = place.open_log()?;
     let mut courier = Courier::new(&log, &place.state_dir, true);
     courier.teller = config.teller().clone();
+    courier.lock_wait = config.lock_wait();
     let which = if arguments.now { Which::Everything } else { Which::Due };
     let worker = Worker { courier: &courier, which, only, concurrency: arguments.selection.at_once() };
     let json = arguments.selection.json;

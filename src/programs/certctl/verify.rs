@@ -98,7 +98,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     devices.dedup();
     devices.retain(|device| only.is_empty() || only.contains(device));
     let log = place.open_log()?;
-    let auditor = &Auditor { records, drift, log };
+    let auditor = &Auditor { records, drift, log, lock_wait: config.lock_wait() };
     let work = devices.iter().map(|device| auditor.examine(device));
     let runtime = arguments::event_loop()?;
     let found: Vec<Result<Vec<Finding>, Failure>> =
@@ -123,13 +123,14 @@ struct Auditor {
     records: Records,
     drift: Drift,
     log: Log,
+    lock_wait: Duration,
 }
 
 impl Auditor {
     /// Looks at one device, while nobody works on it.
     async fn examine(&self, device: &Address) -> Result<Vec<Finding>, Failure> {
         let state_dir = self.records.state_dir();
-        let lock = DeviceLock::acquire(state_dir, std::slice::from_ref(device)).await?;
+        let lock = DeviceLock::acquire(state_dir, std::slice::from_ref(device), self.lock_wait).await?;
         let log = self.log.run(&run_id(), true);
         let mut findings = Vec::new();
         let all = self.records.of_device(device)?.records;
