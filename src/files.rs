@@ -224,6 +224,17 @@ pub(crate) fn read(file: File, metadata: &Metadata, limit: usize) -> Result<Zero
     Ok(contents)
 }
 
+/// The most that is read of a file of CA certificates; a whole system's bundle has a quarter of a megabyte.
+const LARGEST_CA_FILE: usize = 8 << 20;
+
+/// Reads a file of CA certificates. Whoever can change it decides who is trusted, so nobody else may.
+pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<u8>, String> {
+    let (file, metadata) = open_settled(path).map_err(|trouble| trouble.to_string())?;
+    only_ours(&metadata).map_err(|foreign| foreign.to_string())?;
+    let contents = read(file, &metadata, LARGEST_CA_FILE).map_err(|trouble| trouble.to_string())?;
+    Ok(contents.to_vec())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

@@ -5,11 +5,15 @@
 //! certificate; [`panos`] speaks to devices, [`certificate`] reads key material, [`host`] knows this machine.
 
 pub mod certificate;
+pub mod delivery;
 pub mod error;
 mod files;
-pub mod fingerprint;
 pub mod host;
 pub mod install;
-pub mod panos;
 pub mod programs;
+pub mod settings;
 mod text;
+
+// A crate of its own, under the name that it has in here.
+pub use panos_xmlapi as panos;
+pub use panos_xmlapi::fingerprint;

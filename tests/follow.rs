@@ -7,9 +7,8 @@ mod common;
 use std::time::Duration;
 
 use common::world::{NAME, PORTAL, World};
+use pancert::delivery::watch::{Following, Hook, Standing};
 use pancert::host::certmonger::Getcert;
-use pancert::programs::follow::Live;
-use pancert::programs::verdict::{Following, Hook, Standing};
 
 /// A getcert that knows one request, in the state that stands in a file.
 fn getcert(world: &World) -> Getcert {
@@ -31,7 +30,7 @@ fn says(world: &World, state: &str) {
 }
 
 fn follow(world: &World, delivers: bool) -> Standing {
-    let (getcert, live, state) = (getcert(world), Live::new(), world.path("state"));
+    let (getcert, state) = (getcert(world), world.path("state"));
     let certificate = world.path(&format!("{NAME}.crt"));
     let pem = std::fs::read_to_string(&certificate).unwrap();
     let following = Following {
@@ -41,7 +40,7 @@ fn follow(world: &World, delivers: bool) -> Standing {
         since: chrono::Utc::now(),
         wanted: Some(pancert::certificate::fingerprint_of_pem(&pem).unwrap()),
         deadline: tokio::time::Instant::now() + Duration::from_secs(60),
-        live: &live,
+        show: &|_: &str| (),
     };
     let hook = Hook { getcert: &getcert, certificate: &certificate, delivers };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

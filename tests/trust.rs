@@ -7,7 +7,6 @@ mod server;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use openssl::nid::Nid;
 use openssl::ssl::SslVersion;
 use pancert::fingerprint::Fingerprint;
 use pancert::panos::transport::Limits;
+use pancert::panos::trust::CaFile;
 use pancert::panos::{Address, Error, Rejection, Session, Trust};
 use secrecy::SecretString;
 use server::identity::{Identity, Key, Plan};
@@ -26,7 +26,7 @@ const SYSTEM: &str =
 
 fn limits() -> Limits {
     let second = Duration::from_secs(1);
-    Limits { connect: second, pause: second, total: second * 2, body: 64 * 1024, second }
+    Limits { connect: second, pause: second, total: second * 2, body: 64 * 1024, second, ..Limits::default() }
 }
 
 fn session(address: &Address, trust: &Trust) -> Result<Session, Error> {
@@ -268,7 +268,7 @@ fn file(pem: &[u8]) -> (tempfile::TempDir, Trust) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
     std::fs::write(&path, pem).unwrap();
-    (folder, Trust::Authorities { files: vec![path] })
+    (folder, Trust::Authorities { files: vec![path.into()] })
 }
 
 #[track_caller]
@@ -434,7 +434,7 @@ fn a_ca_file_that_is_missing_empty_or_junk_is_refused_with_its_name() {
         let (_folder, trust) = file(&content);
         assert!(setup(&trust).contains("can't be used"));
     }
-    let missing = Trust::Authorities { files: vec![PathBuf::from("/nonexistent/ca.pem")] };
+    let missing = Trust::Authorities { files: vec![CaFile::new("/nonexistent/ca.pem")] };
     assert_eq!(setup(&missing), "the CA file /nonexistent/ca.pem can't be used: there is no such file");
 }
 

@@ -11,9 +11,9 @@ use common::pki::{self, Issued, KeyKind, Wish};
 use common::scene::{JANE, pending_of};
 use common::trouble::wait_until;
 use common::world::{ADMINISTRATOR, Ended, NAME, PORTAL, World, print, settings};
+use pancert::delivery::End;
 use pancert::install::deliver::Outcome;
 use pancert::install::problem::Problem;
-use pancert::install::record::End;
 use panos_sim::{Administrator, PreloadedCertificate, Profile, Serving, Simulator};
 
 const PRINTER: &str = "/config/shared/address/entry[@name='printer']";

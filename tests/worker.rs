@@ -430,13 +430,12 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
 
 #[tokio::test]
 async fn whoever_asked_follows_the_record_while_the_worker_delivers() {
-    use pancert::programs::follow::Live;
-    use pancert::programs::verdict::{Following, Standing};
+    use pancert::delivery::watch::{Following, Standing};
     let world = world();
     let since = chrono::Utc::now();
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
-    let (devices, name, live, state) =
-        ([world.target().parse().unwrap()], NAME.parse().unwrap(), Live::new(), world.path("state"));
+    let (devices, name, state) =
+        ([world.target().parse().unwrap()], NAME.parse().unwrap(), world.path("state"));
     let pem = std::fs::read_to_string(world.path(&format!("{NAME}.crt"))).unwrap();
     let wanted = Some(pancert::certificate::fingerprint_of_pem(&pem).unwrap());
     let following = |seconds: u64| Following {
@@ -446,7 +445,7 @@ async fn whoever_asked_follows_the_record_while_the_worker_delivers() {
         since,
         wanted,
         deadline: tokio::time::Instant::now() + std::time::Duration::from_secs(seconds),
-        live: &live,
+        show: &|_: &str| (),
     };
     let standings = following(0).to_the_end(None).await.unwrap();
     assert!(matches!(&standings[0].1, Standing::Open(doing) if doing == "in the queue"), "{standings:?}");

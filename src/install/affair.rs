@@ -7,9 +7,9 @@ use super::failure::Failure;
 use super::look::Want;
 use super::observe::Situation;
 use super::patience::Patience;
-use super::record::{Ledger, Left, Record, Records};
 use super::request::Wish;
 use crate::certificate::Bundle;
+use crate::delivery::{Ledger, Left, Record, Records};
 use crate::fingerprint::Fingerprint;
 use crate::host::log::RunLog;
 

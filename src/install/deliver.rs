@@ -8,11 +8,11 @@ use chrono::Local;
 use super::affair::Delivery;
 use super::failure::{Failure, Stop};
 use super::problem::Problem;
-use super::record::{CertificateFacts, End, Record, Records};
 use super::request::Wish;
 use super::stopwatch::Stopwatch;
 use super::transact::transact;
 use crate::certificate::Bundle;
+use crate::delivery::{CertificateFacts, End, Record, Records};
 use crate::host::log::RunLog;
 
 /// After so many failures in a row only what is new is told.

@@ -3,12 +3,12 @@
 use std::borrow::Borrow;
 
 use crate::certificate::{BundleError, Pkcs12Error};
+use crate::delivery::{LockError, RecordError};
 use crate::error::Exit;
 use crate::host::keyfile::KeyFileError;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::pair::NoActivePeer;
 use crate::install::problem::{Mender, Problem};
-use crate::install::record::{LockError, RecordError};
 use crate::install::served::NotServed;
 use crate::panos::error::{Error, Reason};
 use crate::panos::xpath::Unquotable;

@@ -8,9 +8,9 @@ use super::failure::{Failure, Stop};
 use super::fate::await_commits;
 use super::observe::{self, Observed, Situation};
 use super::plan::{self, Offer};
-use super::record::Made;
 use super::request::Wish;
 use crate::certificate::Bundle;
+use crate::delivery::Made;
 use crate::panos::session::Session;
 
 /// A certificate that is wanted on a device.

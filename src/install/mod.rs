@@ -18,7 +18,6 @@ pub mod patience;
 pub mod plan;
 pub mod problem;
 mod proof;
-pub mod record;
 pub mod request;
 pub mod served;
 mod settle;

@@ -2,9 +2,9 @@
 
 use super::failure::{Doing, Failure};
 use super::names::{ObjectName, ProfileName};
-use super::record::Made;
 use super::request::{Rebind, Wish};
 use super::uses::{self, Uses};
+use crate::delivery::Made;
 use crate::fingerprint::Fingerprint;
 use crate::panos::certificates::{CertificateEntry, ServiceProfile};
 use crate::panos::changes::PendingChange;

@@ -20,17 +20,18 @@ pub struct Patience {
     pub sync: Duration,
 }
 
+/// What every request may take, and who a device is told that it is asked by.
+#[must_use]
+pub fn limits() -> Limits {
+    Limits { user_agent: concat!("pan_getcert/", env!("CARGO_PKG_VERSION")), ..Limits::default() }
+}
+
 impl Default for Patience {
     /// A device that restarts its management plane is back within a few minutes, but whoever waits for this
     /// run should not wait that long for a candidate configuration.
     fn default() -> Self {
         let pauses = [200, 1_000, 3_000, 10_000, 30_000].map(Duration::from_millis).to_vec();
-        Self {
-            limits: Limits::default(),
-            pauses,
-            served: Duration::from_secs(60),
-            sync: Duration::from_secs(120),
-        }
+        Self { limits: limits(), pauses, served: Duration::from_secs(60), sync: Duration::from_secs(120) }
     }
 }
 

@@ -3,10 +3,10 @@
 use super::failure::Failure;
 use super::names::ObjectName;
 use super::observe::{self, Holdings, Observed, Situation};
-use super::record::Made;
 use super::request::{CommitScope, Existing, Rebind, Wish};
 use super::uses::Use;
 use crate::certificate::KeyAlgorithm;
+use crate::delivery::Made;
 use crate::fingerprint::Fingerprint;
 use crate::panos::certificates::ServiceProfile;
 use crate::panos::xpath::{Place, Unquotable};

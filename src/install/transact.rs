@@ -14,12 +14,12 @@ use super::pair::{self, Member};
 use super::plan;
 use super::problem::Problem;
 use super::proof;
-use super::record::{End, Left, Made, Record, Records};
 use super::request::{CommitScope, Target};
 use super::settle::{Leftovers, settle};
 use super::stopwatch::{Phase, Stopwatch};
 use super::undo::{Aftermath, Before, Undo};
 use super::verify::Goal;
+use crate::delivery::{End, Left, Made, Record, Records};
 use crate::host::log::RunLog;
 use crate::panos::trust::Trust;
 

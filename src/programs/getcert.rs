@@ -8,18 +8,15 @@ use chrono::Utc;
 use clap::Parser;
 use tokio::time::Instant;
 
-use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
-use super::config::Config;
-use super::delegation;
+use super::arguments::{self, PlaceArguments, UsageError};
 use super::devices::DeviceList;
 use super::enrolment::{Enrolment, EnrolmentArguments};
 use super::follow::{self, Follower, Live, NotIssued};
 use super::installer;
-use super::options::{self, DeviceOptions};
 use super::report;
-use super::verdict::{self, FollowError, Following, Hook, Standing};
-use super::wishes::{self, Named};
 use crate::certificate::{BundleError, Role};
+use crate::delivery::Record;
+use crate::delivery::watch::{self, FollowError, Following, Hook, Standing};
 use crate::error::Exit;
 use crate::host::certmonger::{Getcert, GetcertError, NewRequest, post_save_command};
 use crate::host::child;
@@ -28,9 +25,13 @@ use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::worker;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
-use crate::install::record::Record;
 use crate::panos::address::Address;
 use crate::panos::trust::BadAuthority;
+use crate::settings::certificate::CertificateArguments;
+use crate::settings::config::Config;
+use crate::settings::delegation;
+use crate::settings::options::{self, DeviceOptions};
+use crate::settings::resolve::{self, Named};
 
 const NAME: &str = "pan_getcert";
 const INSTALLER: &str = "pan_instcert";
@@ -160,7 +161,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Checks every word before anything is done.
-fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
+fn check(arguments: &Arguments) -> Result<Request, UsageError> {
     let named = Named::of(&arguments.certificate)?;
     let enrolment = arguments.enrolment.check(&named.common_name)?;
     let config = Config::load(arguments.place.config.as_deref())?;
@@ -172,7 +173,7 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
         asked.check(&config)?;
     }
     for device in &devices {
-        let options = wishes::options_for(&arguments.device, &config, device);
+        let options = resolve::options_for(&arguments.device, &config, device);
         named.object(options.suffix, None)?;
         check_device(&options, device)?;
     }
@@ -180,10 +181,10 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
     let installer = installer()?;
     let installer_arguments = installer_arguments(arguments)?;
     let post_save = post_save_command(&installer, &installer_arguments)
-        .map_err(|error| BadArguments::Other(error.to_string()))?;
-    let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(BadArguments::Other);
+        .map_err(|error| UsageError::Other(error.to_string()))?;
+    let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(UsageError::Other);
     Ok(Request {
-        profiles: wishes::profiles(&arguments.device)?,
+        profiles: resolve::profiles(&arguments.device)?,
         certificate: absolute(&arguments.certificate.cert_dir.join(format!("{}.crt", named.common_name)))?,
         key: absolute(&arguments.certificate.key_dir.join(format!("{}.key", named.common_name)))?,
         shown_name: named.object(arguments.device.suffix, None)?,
@@ -199,13 +200,13 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
 }
 
 /// What the post-save command will need is looked at now, when a person is there to mend it.
-fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), BadArguments> {
-    wishes::profiles(options)?;
-    wishes::vsys(options)?;
-    wishes::served(options)?;
-    wishes::ha_peer(options, device)?;
-    let trust = wishes::trust(options)?;
-    trust.check(device.host()).map_err(|error: BadAuthority| BadArguments::Other(error.to_string()))?;
+fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), UsageError> {
+    resolve::profiles(options)?;
+    resolve::vsys(options)?;
+    resolve::served(options)?;
+    resolve::ha_peer(options, device)?;
+    let trust = resolve::trust(options)?;
+    trust.check(device.host()).map_err(|error: BadAuthority| UsageError::Other(error.to_string()))?;
     if let Some(chain) = options.chain.as_ref().filter(|chain| !chain.is_file()) {
         return Err(BundleError::Missing { role: Role::Chain, tried: vec![chain.clone()] }.into());
     }
@@ -215,15 +216,15 @@ fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), BadArgu
         Ok(()) => Ok(()),
         // The post-save command runs as root, who can.
         Err(KeyFileError::Unreadable { .. }) if !is_root() => Ok(()),
-        Err(error) => Err(BadArguments::Key(error)),
+        Err(error) => Err(UsageError::Key(error)),
     }
 }
 
 /// Without its folder the installation could not even say why it failed.
-fn check_log(file: &Path) -> Result<(), BadArguments> {
+fn check_log(file: &Path) -> Result<(), UsageError> {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(BadArguments::Other(format!(
+            Err(UsageError::Other(format!(
                 "the folder of the log file {} is not there; make it, or name another file with --log-file",
                 file.display()
             )))
@@ -257,7 +258,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<()
         since: begun.1,
         wanted: follower.before,
         deadline: begun.0 + patience,
-        live,
+        show: &|text: &str| live.show(text),
     };
     let standings = match ask(arguments, request, &getcert).await? {
         Asked::New => {
@@ -395,7 +396,7 @@ fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> Result<(), T
                 troubles.push(Trouble::NotInstalled { device: device.to_string(), problem })
             }
             Standing::Open(doing) => {
-                let problem = verdict::not_installed(&format!(
+                let problem = watch::not_installed(&format!(
                     "the installation is not over ({doing}), or its process was ended"
                 ));
                 troubles.push(Trouble::NotInstalled { device: device.to_string(), problem });
@@ -414,7 +415,7 @@ fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> Result<(), T
             each.resize(all, Exit::Done);
             let what = format!("{failed} of {all} devices don't run the new certificate");
             let exit = Exit::of_all(&each);
-            let problem = Problem { exit, advice: None, ..verdict::not_installed(&what) };
+            let problem = Problem { exit, advice: None, ..watch::not_installed(&what) };
             Err(Trouble::NotInstalled { device: request.named.common_name.to_string(), problem })
         }
     }
@@ -465,14 +466,14 @@ fn in_a_row(devices: &[Address]) -> String {
 }
 
 /// The installer that lies beside this program.
-fn installer() -> Result<PathBuf, BadArguments> {
+fn installer() -> Result<PathBuf, UsageError> {
     let unknown =
-        |error: std::io::Error| BadArguments::Other(format!("where this program lies is not known: {error}"));
+        |error: std::io::Error| UsageError::Other(format!("where this program lies is not known: {error}"));
     let beside = std::env::current_exe().map_err(unknown)?.with_file_name(INSTALLER);
     if beside.is_file() {
         Ok(beside)
     } else {
-        Err(BadArguments::Other(format!("{} is missing: it has to lie beside {NAME}", beside.display())))
+        Err(UsageError::Other(format!("{} is missing: it has to lie beside {NAME}", beside.display())))
     }
 }
 
@@ -481,11 +482,11 @@ fn is_queued(arguments: &Arguments) -> bool {
     !arguments.certificate.session_bus && worker::is_enabled(&arguments.place.state_dir)
 }
 
-fn installer_arguments(arguments: &Arguments) -> Result<Vec<String>, BadArguments> {
-    let absolute = |path| options::absolute(path).map_err(BadArguments::Other);
+fn installer_arguments(arguments: &Arguments) -> Result<Vec<String>, UsageError> {
+    let absolute = |path| options::absolute(path).map_err(UsageError::Other);
     let config = arguments.place.config.as_ref();
     let mut words =
-        installer::words(&arguments.certificate, &arguments.device, config).map_err(BadArguments::Other)?;
+        installer::words(&arguments.certificate, &arguments.device, config).map_err(UsageError::Other)?;
     words.push(format!("--log-file={}", absolute(&arguments.place.log_file)?));
     words.push(format!("--state-dir={}", absolute(&arguments.place.state_dir)?));
     words.extend(is_queued(arguments).then(|| "--queue".to_owned()));

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
-use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
-use super::config::Config;
+use super::arguments::{self, PlaceArguments, UsageError};
 use super::devices::DeviceList;
-use super::options::{DeviceOptions, absolute};
-use super::wishes::{self, CertmongerBus, Named, Prepared};
-use crate::install::request::Existing;
 use crate::panos::address::Address;
+use crate::settings::certificate::CertificateArguments;
+use crate::settings::options::{DeviceOptions, absolute};
+use crate::settings::words::InstallOptions;
 
 /// The program's name.
 pub const NAME: &str = "pan_instcert";
@@ -70,40 +69,25 @@ impl Arguments {
         Self::try_parse_from(all).map_err(|error| error.to_string())
     }
 
-    /// Everything that is wanted of one device, with the configuration of this moment.
-    ///
-    /// # Errors
-    /// An option that is not valid, typed or in the configuration file.
-    pub fn prepare_for(&self, device: &Address, state_dir: &Path) -> Result<Prepared, BadArguments> {
-        let config = Config::load(self.place.config.as_deref())?;
-        self.prepare(&Named::of(&self.certificate)?, &config, device, state_dir)
-    }
-
-    /// The same, with names and configuration that were read before.
-    ///
-    /// # Errors
-    /// As [`Arguments::prepare_for`].
-    pub fn prepare(
-        &self,
-        named: &Named,
-        config: &Config,
-        device: &Address,
-        state_dir: &Path,
-    ) -> Result<Prepared, BadArguments> {
-        let existing = if self.force { Existing::Replace } else { Existing::Keep };
-        let prepared =
-            wishes::prepare(named, &self.certificate, &self.device, config, existing, device, state_dir)?;
-        let bus = if self.certificate.session_bus { CertmongerBus::Session } else { CertmongerBus::System };
-        Ok(Prepared { certmonger: (!self.blind).then_some(bus), ..prepared })
+    /// What is asked for, besides the devices.
+    #[must_use]
+    pub fn options(&self) -> InstallOptions {
+        InstallOptions {
+            certificate: self.certificate.clone(),
+            device: self.device.clone(),
+            config: self.place.config.clone(),
+            blind: self.blind,
+            force: self.force,
+        }
     }
 
     /// The words that have the same effect again for one device.
     ///
     /// # Errors
     /// A path that can't be written down.
-    pub fn words_for(&self, device: &Address) -> Result<Vec<String>, BadArguments> {
+    pub fn words_for(&self, device: &Address) -> Result<Vec<String>, UsageError> {
         let config = self.place.config.as_ref();
-        let mut words = words(&self.certificate, &self.device, config).map_err(BadArguments::Other)?;
+        let mut words = words(&self.certificate, &self.device, config).map_err(UsageError::Other)?;
         words.extend(self.blind.then(|| "--blind".to_owned()));
         words.extend(self.force.then(|| "--force".to_owned()));
         words.push(device.to_string());

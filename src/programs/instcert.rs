@@ -8,22 +8,23 @@ use chrono::Utc;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::arguments::{self, BadArguments};
-use super::config::Config;
-use super::delegation::Asked;
-use super::delivery::{self, Courier, Which};
-use super::incident::Teller;
+use super::arguments::{self, UsageError};
 use super::installer::{Arguments, NAME};
-use super::wishes::{Named, Prepared};
 use super::{rehearsal, report};
+use crate::delivery::engine::{self, Courier, Which};
+use crate::delivery::notifier::Notifier;
+use crate::delivery::{Asker, End, Order, Queue, Records};
 use crate::error::Exit;
 use crate::host::log::Log;
 use crate::host::worker;
 use crate::install::Failure;
 use crate::install::deliver::{self, Outcome};
 use crate::install::problem::Problem;
-use crate::install::record::{Asker, End, Order, Queue, Records};
 use crate::panos::address::Address;
+use crate::settings::SettingsError;
+use crate::settings::config::{Config, Notify};
+use crate::settings::delegation::Asked;
+use crate::settings::resolve::{Named, Prepared};
 use report::Told;
 
 /// The program.
@@ -32,7 +33,7 @@ pub fn main() -> ExitCode {
     arguments::run(NAME, run)
 }
 
-fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
+fn run(arguments: &Arguments) -> Result<Exit, UsageError> {
     let named = Named::of(&arguments.certificate)?;
     let state_dir = &arguments.place.state_dir;
     let config = Config::load(arguments.place.config.as_deref())?;
@@ -42,8 +43,9 @@ fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
         asked.check(&config)?;
     }
     // Every device's wish is checked before the first one is begun.
-    let prepare = |device: &Address| arguments.prepare(&named, &config, device, state_dir);
-    let prepared: Vec<Prepared> = devices.iter().map(prepare).collect::<Result<_, _>>()?;
+    let options = arguments.options();
+    let prepare = |device: &Address| options.prepare(&named, &config, device, state_dir);
+    let prepared: Vec<Prepared> = devices.iter().map(prepare).collect::<Result<_, SettingsError>>()?;
     let runtime = arguments::event_loop()?;
     if arguments.dry_run {
         let records = Records::below(state_dir);
@@ -52,7 +54,7 @@ fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
     let orders: Vec<Order> =
         prepared.iter().map(|prepared| order(arguments, prepared)).collect::<Result<_, _>>()?;
     let put = orders.iter().try_for_each(|order| Queue::below(state_dir).put(order));
-    put.map_err(|error| BadArguments::Begin(Box::new(error.into())))?;
+    put.map_err(|error| UsageError::State(Box::new(error.into())))?;
     if arguments.queue {
         return Ok(tell_queued(arguments, &orders));
     }
@@ -70,7 +72,7 @@ fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
 fn order(
     arguments: &Arguments,
     Prepared { wish, bundle, files, .. }: &Prepared,
-) -> Result<Order, BadArguments> {
+) -> Result<Order, UsageError> {
     Ok(Order {
         id: format!("{:016x}", rand::random::<u64>()),
         at: Utc::now(),
@@ -102,11 +104,11 @@ fn tell_queued(arguments: &Arguments, orders: &[Order]) -> Exit {
 
 /// Where no worker tries again, the first failure is the last one before the next renewal. A person who watches
 /// is not told twice.
-fn teller(config: &Config, state_dir: &Path) -> Teller {
+fn notifier(config: &Config, state_dir: &Path) -> Notifier {
     let watched = std::io::stderr().is_terminal();
-    let command = if watched { Vec::new() } else { config.teller().command.clone() };
-    let patience = if worker::is_enabled(state_dir) { config.teller().patience } else { 1 };
-    Teller { command, patience }
+    let command = if watched { Vec::new() } else { config.notify().command.clone() };
+    let patience = if worker::is_enabled(state_dir) { config.notify().patience } else { 1 };
+    Notifier { settings: Notify { command, patience } }
 }
 
 async fn install(
@@ -117,7 +119,7 @@ async fn install(
 ) -> Vec<Told> {
     let state_dir = arguments.place.state_dir.as_path();
     let mut courier = Courier::new(log, state_dir, wanted.len() > 1);
-    courier.teller = teller(config, state_dir);
+    courier.notifier = notifier(config, state_dir);
     courier.lock_wait = config.lock_wait();
     let courier = &courier;
     let runs = wanted.map(|(order, prepared)| async move {
@@ -138,7 +140,7 @@ async fn served(courier: &Courier<'_>, order: &Order, state_dir: &Path) -> Told 
         Ok(reports) => match reports.into_iter().find(|report| own(&report.record.order)) {
             Some(report) => report.outcome,
             None => match Records::below(state_dir).read(&order.device, &order.name) {
-                Ok(Some(record)) => Outcome { end: delivery::told_by(&record), phases: Vec::new() },
+                Ok(Some(record)) => Outcome { end: engine::told_by(&record), phases: Vec::new() },
                 Ok(None) => lost(&Failure::NoRecord),
                 Err(error) => lost(&error.into()),
             },

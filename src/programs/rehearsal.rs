@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::report;
-use super::wishes::Prepared;
 use crate::certificate::Bundle;
+use crate::delivery::Records;
 use crate::error::Exit;
 use crate::install::Failure;
 use crate::install::apply::Part;
@@ -14,10 +14,10 @@ use crate::install::look::{self, Looked, Want};
 use crate::install::observe::{Observed, Situation};
 use crate::install::plan::{Plan, Step, pending_notes};
 use crate::install::problem::Problem;
-use crate::install::record::Records;
 use crate::install::request::{CommitScope, Wish};
 use crate::panos::address::Address;
 use crate::panos::system::SystemInfo;
+use crate::settings::resolve::Prepared;
 
 /// A device that was looked at, and what would be done there.
 pub struct Rehearsed {

@@ -5,11 +5,11 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
+use crate::delivery::{End, Order};
 use crate::error::Exit;
 use crate::install::deliver::Outcome;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
-use crate::install::record::{End, Order};
 use crate::text::{harmless, is_harmless};
 
 /// A problem, and on a line of its own what to do about it.

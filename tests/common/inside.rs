@@ -4,12 +4,12 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use chrono::Utc;
+use pancert::delivery::engine::{Courier, Which};
+use pancert::delivery::{Asker, Order, Queue};
 use pancert::host::log::{Log, Verbosity};
 use pancert::install::deliver::Outcome;
 use pancert::install::patience::Patience;
-use pancert::install::record::{Asker, Order, Queue};
 use pancert::panos::transport::Limits;
-use pancert::programs::delivery::{Courier, Which};
 
 use super::world::{NAME, World};
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use pancert::install::record::{Made, Record, Records};
+use pancert::delivery::{Made, Record, Records};
 use panos_sim::{Administrator, ManagementCertificate, PreloadedCertificate, Profile, Settings, Simulator};
 
 use super::inside::order;

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use pancert::install::record::End;
+use pancert::delivery::End;
 use panos_sim::{Fault, Simulator, What, When};
 
 use super::inside;

@@ -5,7 +5,7 @@ use panos_sim::{Fault, Matcher, What, When};
 use crate::common::inside;
 use crate::common::pair::Pair;
 use crate::common::world::{PORTAL, served};
-use pancert::install::record::End;
+use pancert::delivery::End;
 
 /// Through the library: with less patience than the program has.
 fn deliver(pair: &Pair) -> Vec<String> {

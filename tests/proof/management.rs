@@ -100,7 +100,7 @@ async fn whatever_the_trust_one_more_certificate_can_be_accepted_and_no_other_on
     std::fs::write(&file, authority.pem()).unwrap();
     let trusted = Plan::named("fw").ip("127.0.0.1").issued_by(&authority);
     let (new, stranger) = (Plan::named("new").v1().self_signed(), Plan::named("stranger").self_signed());
-    let modes = [Trust::Authorities { files: vec![file] }, Trust::Pinned(vec![trusted.pin()])];
+    let modes = [Trust::Authorities { files: vec![file.into()] }, Trust::Pinned(vec![trusted.pin()])];
     for trust in &modes {
         let server = showing(vec![new.clone(), new.clone(), trusted.clone(), stranger.clone()]);
         let key = SecretString::from(KEY);

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use pancert::delivery::{Asker, CertificateFacts, End, Order, Queue, Record, Records};
 use pancert::error::Exit;
 use pancert::fingerprint::Fingerprint;
 use pancert::install::problem::{Mender, Problem};
-use pancert::install::record::{Asker, CertificateFacts, End, Order, Queue, Record, Records};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use chrono::{TimeDelta, Utc};
+use pancert::delivery::{End, Record};
 use pancert::error::Exit;
-use pancert::install::record::{End, Record};
 
 use crate::common::world::Ended;
 use crate::desk::{Desk, PROGRAM, ago, installed, order, problem};

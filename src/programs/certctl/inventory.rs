@@ -10,18 +10,19 @@ use serde_json::json;
 use super::reach::ReachOptions;
 use super::screen::{self, Columns, Line, Mood};
 use super::{NAME, when};
+use crate::delivery::{Record, Records};
 use crate::error::Exit;
 use crate::install::Failure;
 use crate::install::connect::reach_alone;
 use crate::install::inventory::{self, Item};
 use crate::install::patience::Patience;
-use crate::install::record::{Record, Records};
 use crate::install::request::Target;
 use crate::panos::address::Address;
-use crate::programs::arguments::{self, BadArguments, PlaceArguments};
-use crate::programs::config::Config;
+use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::devices::DeviceList;
-use crate::programs::{report, wishes};
+use crate::programs::report;
+use crate::settings::config::Config;
+use crate::settings::resolve;
 
 /// What is told of a subject at most, in columns.
 const SUBJECT: usize = 60;
@@ -72,10 +73,10 @@ struct Row {
 ///
 /// # Errors
 /// A device name that is not valid; a configuration or state folder that can't be used.
-pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
+pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
     let found = Records::below(&place.state_dir).all();
-    let records = found.map_err(|error| BadArguments::Begin(Box::new(error.into())))?.records;
+    let records = found.map_err(|error| UsageError::State(Box::new(error.into())))?.records;
     let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
     let mut devices = list.all(&config)?;
     if devices.is_empty() {
@@ -85,8 +86,8 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
         devices.dedup();
     }
     let target = |device: &Address| {
-        let options = wishes::options_for(&(&arguments.reach).into(), &config, device);
-        wishes::target(&options, device, &place.state_dir)
+        let options = resolve::options_for(&(&arguments.reach).into(), &config, device);
+        resolve::target(&options, device, &place.state_dir)
     };
     let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;
     let asked = stream::iter(&targets).map(ask).buffered(usize::from(arguments.concurrency));

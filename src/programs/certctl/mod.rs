@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::arguments::{self, BadArguments, PlaceArguments};
+use super::arguments::{self, PlaceArguments, UsageError};
 use crate::error::Exit;
 
 const NAME: &str = "pan_certctl";
@@ -82,7 +82,7 @@ pub fn main() -> ExitCode {
     arguments::run(NAME, run)
 }
 
-fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
+fn run(arguments: &Arguments) -> Result<Exit, UsageError> {
     match &arguments.verb {
         Verb::Check(check) => check::run(check, &arguments.place),
         Verb::Inventory(inventory) => inventory::run(inventory, &arguments.place),

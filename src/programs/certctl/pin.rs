@@ -10,12 +10,12 @@ use super::NAME;
 use crate::error::Exit;
 use crate::install::failure::{Doing, Failure};
 use crate::install::known_devices::KnownDevices;
+use crate::install::patience;
 use crate::install::served::{Shown, shown};
 use crate::panos::Trust;
 use crate::panos::address::Address;
 use crate::panos::greeting::greet;
-use crate::panos::transport::Limits;
-use crate::programs::arguments::{self, BadArguments, PlaceArguments};
+use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::report;
 
 /// How long the device may take to show its certificate.
@@ -38,7 +38,7 @@ pub struct PinArguments {
 ///
 /// # Errors
 /// A device name that is not valid; a file of known devices that can't be used.
-pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
+pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let device: Address = arguments.device.parse()?;
     let mut known = KnownDevices::load(&place.state_dir)?;
     let runtime = arguments::event_loop()?;
@@ -53,7 +53,7 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Bad
     };
     // A certificate that the device can't sign with, or that belongs to no PAN-OS, is not worth a question.
     let trust = Trust::Pinned(vec![seen.fingerprint]);
-    if let Err(error) = runtime.block_on(greet(&device, &trust, Limits::default())) {
+    if let Err(error) = runtime.block_on(greet(&device, &trust, patience::limits())) {
         let failure = Failure::while_doing(Doing::Looking)(error);
         report::problem(NAME, &format!("{device}: {failure}"), failure.advice().as_deref());
         return Ok(failure.exit());
@@ -106,7 +106,7 @@ fn tell(device: &Address, seen: &Shown, json: bool) {
 }
 
 /// Whether somebody says yes. The question goes to standard error, so that what is piped stays clean.
-fn agreed() -> Result<bool, BadArguments> {
+fn agreed() -> Result<bool, UsageError> {
     let mut stderr = io::stderr().lock();
     if io::stdin().is_terminal() {
         let _ = write!(
@@ -116,6 +116,6 @@ fn agreed() -> Result<bool, BadArguments> {
     }
     let mut answer = String::new();
     let read = io::stdin().lock().take(64).read_line(&mut answer);
-    read.map_err(|error| BadArguments::Other(format!("no answer: {error}")))?;
+    read.map_err(|error| UsageError::Other(format!("no answer: {error}")))?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::panos::address::Address;
-use crate::programs::arguments::BadArguments;
+use crate::programs::arguments::UsageError;
 
 /// Which devices, how many at once, and how it is told.
 #[derive(Debug, Clone, Args)]
@@ -26,7 +26,7 @@ impl Selection {
     ///
     /// # Errors
     /// A name that is not valid.
-    pub fn devices(&self) -> Result<Vec<Address>, BadArguments> {
+    pub fn devices(&self) -> Result<Vec<Address>, UsageError> {
         self.device.iter().map(|text| Ok(text.parse()?)).collect()
     }
 

@@ -12,6 +12,7 @@ use super::{configuration, rights};
 use crate::error::Exit;
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::worker;
+use crate::install::patience;
 use crate::panos::address::{Address, Host};
 use crate::panos::error::{Error, Reason};
 use crate::panos::greeting::{Greeting, greet};
@@ -49,7 +50,7 @@ async fn reached(
 ) -> Result<(Session, Option<String>), Box<Finding>> {
     let device = &subject.target.device;
     findings.push(answers(device).await?);
-    let limits = Limits::default();
+    let limits = patience::limits();
     match greet(device, &subject.target.trust, limits).await {
         Ok(greeting) => findings.extend(known(subject, place, &greeting)),
         Err(error) => return Err(Box::new(stranger(subject, place, &error))),

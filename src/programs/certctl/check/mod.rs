@@ -20,12 +20,12 @@ use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::request::Target;
 use crate::panos::address::Address;
 use crate::panos::xpath::VsysName;
-use crate::programs::arguments::{self, BadArguments, PlaceArguments};
-use crate::programs::config::{self, Config};
+use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::devices::DeviceList;
-use crate::programs::options::DeviceOptions;
 use crate::programs::report;
-use crate::programs::wishes::{self, Named};
+use crate::settings::config::{self, Config};
+use crate::settings::options::DeviceOptions;
+use crate::settings::resolve::{self, Named};
 use finding::{Finding, Section};
 
 /// What is to be installed where.
@@ -100,7 +100,7 @@ struct Subject {
 ///
 /// # Errors
 /// An option that is not valid; a configuration file that can't be used.
-pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
+pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
     let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
     let devices = list.all(&config)?;
@@ -166,7 +166,7 @@ fn listed(config: &Config) -> Finding {
 }
 
 impl CheckArguments {
-    fn named(&self) -> Result<Option<Named>, BadArguments> {
+    fn named(&self) -> Result<Option<Named>, UsageError> {
         let Some(common_name) = &self.common_name else { return Ok(None) };
         let base_name = self.cert_name.as_deref().unwrap_or(common_name).to_ascii_lowercase();
         let base_name = self.cert_name.clone().unwrap_or(base_name).parse()?;
@@ -179,16 +179,16 @@ impl CheckArguments {
         named: Option<&Named>,
         config: &Config,
         place: &PlaceArguments,
-    ) -> Result<Subject, BadArguments> {
-        let options = wishes::options_for(&self.device, config, device);
+    ) -> Result<Subject, UsageError> {
+        let options = resolve::options_for(&self.device, config, device);
         let state_dir = &place.state_dir;
         // Any serial number will do: what counts is the length of the name.
         let object = named.map(|named| named.object(options.suffix, Some("0123456789abcdef")));
         Ok(Subject {
-            target: wishes::target(&options, device, state_dir)?,
-            peer: wishes::peer(&options, &self.device, config, device, state_dir)?,
-            vsys: wishes::vsys(&options)?,
-            profiles: wishes::profiles(&options)?,
+            target: resolve::target(&options, device, state_dir)?,
+            peer: resolve::peer(&options, &self.device, config, device, state_dir)?,
+            vsys: resolve::vsys(&options)?,
+            profiles: resolve::profiles(&options)?,
             object: object.transpose()?,
             options,
         })

@@ -11,7 +11,7 @@ use super::{NAME, screen, when};
 use crate::error::Exit;
 use crate::host::review::{self, Filter, Review, ReviewError};
 use crate::panos::address::Address;
-use crate::programs::arguments::{BadArguments, PlaceArguments};
+use crate::programs::arguments::{PlaceArguments, UsageError};
 use crate::programs::report;
 
 /// How many runs are shown unless somebody says otherwise.
@@ -60,11 +60,11 @@ pub struct LogArguments {
 ///
 /// # Errors
 /// A device that is none, times in the wrong order, a log that can't be read.
-pub fn run(arguments: &LogArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
+pub fn run(arguments: &LogArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     if let (Some(since), Some(until)) = (arguments.since, arguments.until)
         && since > until
     {
-        return Err(BadArguments::Other("--since is later than --until: nothing is between them".to_owned()));
+        return Err(UsageError::Other("--since is later than --until: nothing is between them".to_owned()));
     }
     let device = arguments.device.as_deref().map(str::parse::<Address>).transpose()?;
     let filter = Filter {

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::certificate::Source;
+use crate::delivery::Order;
 use crate::host::certmonger::{Getcert, GetcertError, Phase, Tracked};
-use crate::install::record::Order;
-use crate::programs::arguments::{self, BadArguments};
-use crate::programs::installer::Arguments;
+use crate::programs::arguments::{self, UsageError};
+use crate::settings::words::InstallOptions;
 
 /// It answers within milliseconds, and a look at the state is not to hang.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -38,7 +38,7 @@ pub(super) fn is_blind(order: &Order) -> bool {
 pub(super) fn ask<'o>(
     orders: impl Iterator<Item = &'o Order>,
     session_bus: bool,
-) -> Result<Result<Vec<Option<Standing>>, GetcertError>, BadArguments> {
+) -> Result<Result<Vec<Option<Standing>>, GetcertError>, UsageError> {
     let getcert = Getcert::new(["getcert"], None).on_session_bus(session_bus).with_patience(PATIENCE);
     let listing = match arguments::event_loop()?.block_on(getcert.list()) {
         Ok(listing) => listing,
@@ -59,8 +59,8 @@ pub(super) fn ask<'o>(
 
 /// The names that the certificate's file may have.
 fn files(order: &Order) -> Vec<PathBuf> {
-    let Ok(arguments) = Arguments::of_words(&order.words) else { return Vec::new() };
-    Source::certificates(order.common_name.as_str(), &arguments.certificate.cert_dir).to_vec()
+    let Ok(options) = InstallOptions::of_words(&order.words) else { return Vec::new() };
+    Source::certificates(order.common_name.as_str(), &options.certificate.cert_dir).to_vec()
 }
 
 impl Standing {

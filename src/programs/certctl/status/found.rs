@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::installation::Installation;
-use crate::install::record::{Order, Queue, Record, RecordError, Records};
+use crate::delivery::{Order, Queue, Record, RecordError, Records};
 use crate::panos::address::{Address, HTTPS};
 
 /// In the names of files that were set aside.

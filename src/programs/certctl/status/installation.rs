@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 
 use super::Span;
 use super::certmonger::Standing;
+use crate::delivery::{Attempt, Left, Record, State};
 use crate::error::Exit;
 use crate::install::names::ObjectName;
 use crate::install::problem::Problem;
-use crate::install::record::{Attempt, Left, Record, State};
 use crate::programs::certctl::screen::Mood;
 
 /// By what installations are judged.

@@ -22,7 +22,7 @@ use super::{NAME, screen};
 use crate::error::Exit;
 use crate::files;
 use crate::panos::address::Address;
-use crate::programs::arguments::{BadArguments, PlaceArguments};
+use crate::programs::arguments::{PlaceArguments, UsageError};
 use crate::programs::report;
 
 /// Which installations, how they are judged, and how they are shown.
@@ -91,7 +91,7 @@ impl fmt::Display for Span {
 ///
 /// # Errors
 /// A device that is none.
-pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
+pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let device = arguments.device.as_deref().map(str::parse::<Address>).transpose()?;
     let filter = Filter { certificate: arguments.cert.clone(), device };
     let Found { mut installations, troubles } = match found::below(&place.state_dir) {

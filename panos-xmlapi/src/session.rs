@@ -1,0 +1,390 @@
+//! The verbs: one method per question that can be put to a device.
+
+use reqwest::RequestBuilder;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::address::Address;
+use super::changes::PendingChange;
+use super::commit::{Commit, Enqueued, Scope};
+use super::error::{Error, Operation, Reason, Refusal};
+use super::fingerprint::Fingerprint;
+use super::import::KeyPairImport;
+use super::job::Job;
+use super::locks::Lock;
+use super::reply::{NotAReply, Reply};
+use super::system::{self, SystemInfo};
+use super::transport::{Answer, Limits, Transport};
+use super::trust::Trust;
+use super::xml::Element;
+use super::xpath::XPath;
+
+/// A device, a way to trust it, and an API key. Connects with the first request.
+pub struct Session {
+    transport: Transport,
+}
+
+/// A reply together with what is needed to report on it.
+pub(super) struct Exchange {
+    operation: Operation,
+    http: u16,
+    reply: Reply,
+}
+
+impl Exchange {
+    /// What is no success: a refusal, or an envelope that says neither yes nor no.
+    fn refusal(&self) -> Error {
+        let refusal = Refusal::read(self.operation, self.http, &self.reply);
+        if self.reply.status.is_none() && self.http == 200 && refusal.reason == Reason::Other {
+            return self.lacks(NotAReply::Lacks("a status"));
+        }
+        refusal.into()
+    }
+
+    fn lacks(&self, problem: NotAReply) -> Error {
+        Error::Unintelligible { operation: self.operation, problem }
+    }
+
+    /// Success in so many words, with a code that does not contradict it.
+    pub(super) fn succeeded(self, codes: &[u16]) -> Result<Reply, Error> {
+        if self.http != 200 || !self.reply.says_success() {
+            return Err(self.refusal());
+        }
+        match self.reply.numeric_code() {
+            Some(code) if !codes.contains(&code) => {
+                Err(self.lacks(NotAReply::Contradiction(code.to_string())))
+            }
+            None if self.reply.code.as_deref().is_some_and(|code| !code.trim().is_empty()) => {
+                let code = self.reply.code.clone().unwrap_or_default();
+                Err(self.lacks(NotAReply::Contradiction(code.chars().take(20).collect())))
+            }
+            _ => Ok(self.reply),
+        }
+    }
+
+    /// A node of a configuration: the reply's `result`, or nothing where the node is missing, which
+    /// is told by code 7, by `No such node`, or by an empty result.
+    fn node(self) -> Result<Option<Element>, Error> {
+        let operation = self.operation;
+        let reply = match self.succeeded(&PERHAPS) {
+            Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => return Ok(None),
+            other => other?,
+        };
+        if reply.numeric_code() == Some(OBJECT_MISSING) {
+            return Ok(None);
+        }
+        match reply.result() {
+            Some(result) => Ok(Some(result.clone()).filter(|result| !result.is_blank())),
+            None => Err(Error::Unintelligible { operation, problem: NotAReply::Lacks("a result") }),
+        }
+    }
+
+    /// A typed reading of a success.
+    pub(super) fn read<T>(self, read: impl FnOnce(&Reply) -> Result<T, NotAReply>) -> Result<T, Error> {
+        let operation = self.operation;
+        let reply = self.succeeded(&DONE)?;
+        read(&reply).map_err(|problem| Error::Unintelligible { operation, problem })
+    }
+}
+
+/// Data returned, or command done.
+pub(super) const DONE: [u16; 2] = [19, 20];
+/// As above, or 13: a commit that changes nothing.
+const COMMITTED: [u16; 3] = [13, 19, 20];
+/// As above, or 7: the object is not there.
+const PERHAPS: [u16; 3] = [7, 19, 20];
+const OBJECT_MISSING: u16 = 7;
+const SAME_AS_BEFORE: u16 = 13;
+/// How devices say that a commit has nothing to do, where the code does not tell it.
+const NOTHING_TO_DO: [&str; 3] = ["no changes to commit", "No changes to commit", "No edits have been made"];
+
+impl Session {
+    /// Prepares a session; nothing is sent yet.
+    ///
+    /// # Errors
+    /// CA files that can't be read, or a key with characters that no HTTP header can carry.
+    pub fn new(address: &Address, trust: &Trust, key: &SecretString, limits: Limits) -> Result<Self, Error> {
+        if key.expose_secret().is_empty() {
+            return Err(Error::Setup("the API key is empty".to_owned()));
+        }
+        Ok(Self { transport: Transport::new(address, trust, Some(key), limits)? })
+    }
+
+    /// From now on exactly this certificate is accepted in a handshake as well as whatever this session's
+    /// [`Trust`] accepts. For a commit that gives the management interface another certificate: the
+    /// web server restarts with it, perhaps before the job is over.
+    pub fn also_accept(&self, certificate: Fingerprint) {
+        self.transport.judge().also_accept(certificate);
+    }
+
+    /// The device's own certificate, as it was shown in the latest handshake that was accepted and signed
+    /// with its key; nothing before the first one.
+    #[must_use]
+    pub fn seen(&self) -> Option<Fingerprint> {
+        self.transport.judge().seen()
+    }
+
+    /// What is taken for a second where a job is waited for.
+    pub(super) fn second(&self) -> std::time::Duration {
+        self.transport.limits().second
+    }
+
+    /// Makes an API key for an administrator.
+    ///
+    /// # Errors
+    /// As every request; a reply without a key is a refusal.
+    pub async fn generate_key(
+        address: &Address,
+        trust: &Trust,
+        user: &str,
+        password: &SecretString,
+        limits: Limits,
+    ) -> Result<SecretString, Error> {
+        let session = Self { transport: Transport::new(address, trust, None, limits)? };
+        let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
+        let exchange = session.exchange(Operation::Keygen, session.transport.post().form(&fields)).await?;
+        // Some releases leave the status out; what counts is whether a key came.
+        let refused = exchange.http != 200
+            || exchange.reply.status.as_deref().is_some_and(|status| status != "success");
+        match exchange.reply.result().and_then(|result| result.text_of("key")) {
+            Some(key) if !refused => Ok(SecretString::from(key)),
+            _ if exchange.reply.says_success() => Err(exchange.lacks(NotAReply::Lacks("a key"))),
+            _ => Err(exchange.refusal()),
+        }
+    }
+
+    /// What the device is (`show system info`).
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn system_info(&self) -> Result<SystemInfo, Error> {
+        self.op("show system info", &Element::nested(&["show", "system", "info"], None))
+            .await?
+            .read(SystemInfo::read)
+    }
+
+    /// The calling administrator's name, where the device tells it (PAN-OS 10.0 and later).
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn own_name(&self) -> Result<Option<String>, Error> {
+        self.op("show admins", &Element::nested(&["show", "admins"], None))
+            .await?
+            .read(|reply| Ok(system::own_name(reply)))
+    }
+
+    /// The changes pending in the candidate configuration, everybody's.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn pending_changes(&self) -> Result<Vec<PendingChange>, Error> {
+        self.op("show config list changes", &Element::nested(&["show", "config", "list", "changes"], None))
+            .await?
+            .read(PendingChange::read_all)
+    }
+
+    /// The configuration locks, everybody's.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn config_locks(&self) -> Result<Vec<Lock>, Error> {
+        self.locks("show config-locks", "config-locks").await
+    }
+
+    /// The commit locks, everybody's.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn commit_locks(&self) -> Result<Vec<Lock>, Error> {
+        self.locks("show commit-locks", "commit-locks").await
+    }
+
+    /// Devices with several virtual systems want to be told that all of them are meant, others refuse that.
+    async fn locks(&self, words: &'static str, kind: &str) -> Result<Vec<Lock>, Error> {
+        let plain = self.op(words, &Element::nested(&["show", kind], None)).await?.read(Lock::read_all);
+        match plain {
+            Err(Error::Refused(refusal)) if refusal.lines.iter().any(|line| line.contains("vsys")) => {
+                let all = Element::new("vsys").with_text("all");
+                self.op(words, &Element::nested(&["show", kind], Some(all))).await?.read(Lock::read_all)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Drops one administrator's pending changes and nobody else's.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn revert_changes_of(&self, administrator: &str) -> Result<(), Error> {
+        let member = Element::new("member").with_text(administrator);
+        let command = Element::nested(&["revert", "config", "partial", "admin"], Some(member));
+        self.op("revert config", &command).await?.succeeded(&DONE).map(drop)
+    }
+
+    /// A node of the candidate configuration: the reply's `result`, or nothing where the node is missing.
+    /// A mistyped path looks the same as a missing node.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn get(&self, xpath: &XPath) -> Result<Option<Element>, Error> {
+        self.config("get", xpath, None).await?.node()
+    }
+
+    /// A node of the running configuration: the reply's `result`, or nothing where the node is missing.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn show(&self, xpath: &XPath) -> Result<Option<Element>, Error> {
+        self.config("show", xpath, None).await?.node()
+    }
+
+    /// Merges an element below a path into the candidate configuration. What is missing on the way is
+    /// made: look first, or a mistyped name becomes a new, incomplete object.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn set(&self, xpath: &XPath, element: &Element) -> Result<(), Error> {
+        self.config("set", xpath, Some(element.to_string())).await?.succeeded(&DONE).map(drop)
+    }
+
+    /// As [`Session::set`], with several elements side by side in one request.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn set_all(&self, xpath: &XPath, elements: &[Element]) -> Result<(), Error> {
+        let elements: String = elements.iter().map(Element::to_string).collect();
+        self.config("set", xpath, Some(elements)).await?.succeeded(&DONE).map(drop)
+    }
+
+    /// Replaces a node of the candidate configuration; `element` repeats the path's last step.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn edit(&self, xpath: &XPath, element: &Element) -> Result<(), Error> {
+        self.config("edit", xpath, Some(element.to_string())).await?.succeeded(&DONE).map(drop)
+    }
+
+    /// Removes a node from the candidate configuration; whether it was there.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn delete(&self, xpath: &XPath) -> Result<bool, Error> {
+        match self.config("delete", xpath, None).await?.succeeded(&PERHAPS) {
+            Ok(reply) => Ok(reply.numeric_code() != Some(OBJECT_MISSING)),
+            Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Uploads a certificate with its key into the candidate configuration; the whole reply, for the log.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn import(&self, import: &KeyPairImport) -> Result<Reply, Error> {
+        let request = self.transport.post_import().multipart(import.form());
+        self.exchange(Operation::Import, request).await?.succeeded(&DONE)
+    }
+
+    /// The certificate of an object as PEM, without its key. The answer is a file, not XML.
+    ///
+    /// # Errors
+    /// As every request; anything but PEM in the answer.
+    pub async fn export_certificate(&self, name: &str) -> Result<String, Error> {
+        let operation = Operation::Export;
+        let fields = [
+            ("type", "export"),
+            ("category", "certificate"),
+            ("certificate-name", name),
+            ("format", "pem"),
+            ("include-key", "no"),
+        ];
+        let answer = self.transport.send(operation, self.transport.post().form(&fields)).await?;
+        match std::str::from_utf8(&answer.body) {
+            Ok(text)
+                if answer.status == 200 && text.trim_start().starts_with("-----BEGIN CERTIFICATE-----") =>
+            {
+                Ok(text.to_owned())
+            }
+            _ => {
+                let exchange = Self::read(operation, &answer)?;
+                if exchange.http == 200 && exchange.reply.says_success() {
+                    return Err(exchange.lacks(NotAReply::Lacks("a certificate")));
+                }
+                Err(exchange.refusal())
+            }
+        }
+    }
+
+    /// Asks for a commit; the job then runs on its own.
+    ///
+    /// # Errors
+    /// As every request; a success that names no job and does not say why.
+    pub async fn commit(&self, commit: &Commit) -> Result<Enqueued, Error> {
+        let command = commit.command().to_string();
+        let mut fields = vec![("type", "commit"), ("cmd", command.as_str())];
+        if matches!(commit.scope, Scope::Administrator(_)) {
+            fields.push(("action", "partial"));
+        }
+        let exchange = self.exchange(Operation::Commit, self.transport.post().form(&fields)).await?;
+        let reply = exchange.succeeded(&COMMITTED)?;
+        if let Some(id) = reply.result().and_then(|result| result.text_of("job")) {
+            return Ok(Enqueued::Job(id));
+        }
+        let words = reply.messages.join(" ");
+        if reply.numeric_code() == Some(SAME_AS_BEFORE) || NOTHING_TO_DO.iter().any(|no| words.contains(no)) {
+            return Ok(Enqueued::NothingToDo(words));
+        }
+        // Neither a job nor the news that none is needed: nobody knows what will happen.
+        Err(Error::Unintelligible { operation: Operation::Commit, problem: NotAReply::Lacks("a job") })
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// As every request; a job the device does not know is a refusal for the reason `NotFound`.
+    pub async fn job(&self, id: &str) -> Result<Job, Error> {
+        let element = Element::new("id").with_text(id);
+        self.op("show jobs", &Element::nested(&["show", "jobs"], Some(element)))
+            .await?
+            .read(|reply| Job::read_numbered(reply, id))
+    }
+
+    /// All jobs the device remembers.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn jobs(&self) -> Result<Vec<Job>, Error> {
+        self.op("show jobs all", &Element::nested(&["show", "jobs", "all"], None)).await?.read(Job::read_all)
+    }
+
+    /// An operational command; `words` name it in messages.
+    pub(super) async fn op(&self, words: &'static str, command: &Element) -> Result<Exchange, Error> {
+        let command = command.to_string();
+        let fields = [("type", "op"), ("cmd", command.as_str())];
+        self.exchange(Operation::Op(words), self.transport.post().form(&fields)).await
+    }
+
+    async fn config(
+        &self,
+        action: &'static str,
+        xpath: &XPath,
+        element: Option<String>,
+    ) -> Result<Exchange, Error> {
+        let mut fields = vec![("type", "config"), ("action", action), ("xpath", xpath.as_str())];
+        fields.extend(element.as_deref().map(|element| ("element", element)));
+        self.exchange(Operation::Config(action), self.transport.post().form(&fields)).await
+    }
+
+    async fn exchange(&self, operation: Operation, request: RequestBuilder) -> Result<Exchange, Error> {
+        let answer = self.transport.send(operation, request).await?;
+        Self::read(operation, &answer)
+    }
+
+    fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
+        match Reply::parse(&answer.body) {
+            Ok(reply) => Ok(Exchange { operation, http: answer.status, reply }),
+            // A refusal by a web server in front says its status, not what its page looks like.
+            Err(_) if answer.status != 200 => Err(Error::Status { operation, status: answer.status }),
+            Err(problem) => Err(Error::Unintelligible { operation, problem }),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! HTTPS to one device: deadlines that a slow drip can't stretch, a bound on what is read, no redirects,
+//! no proxy, one connection kept open where the device allows it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::{DATE, HeaderMap, HeaderValue};
+use reqwest::{Client, RequestBuilder, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{Instant, timeout_at};
+
+use super::address::Address;
+use super::error::{Error, Operation};
+use super::trust::{Judge, Rejection, Trust};
+
+/// How long a device may take, and how much it may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Name lookup, TCP and TLS handshake.
+    pub connect: Duration,
+    /// The longest pause between two pieces of an answer.
+    pub pause: Duration,
+    /// One request with its whole answer.
+    pub total: Duration,
+    /// Bytes of one answer.
+    pub body: usize,
+    /// What is taken for a second where a job is waited for.
+    pub second: Duration,
+    /// The `User-Agent` header: who asks, for the device's own logs.
+    pub user_agent: &'static str,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            pause: Duration::from_secs(30),
+            total: Duration::from_secs(120),
+            body: 8 * 1024 * 1024,
+            second: Duration::from_secs(1),
+            user_agent: concat!("panos-xmlapi/", env!("CARGO_PKG_VERSION")),
+        }
+    }
+}
+
+/// An answer: its HTTP status and body.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// When the device's web server says that it answered.
+    pub(super) date: Option<DateTime<Utc>>,
+    pub(super) body: Vec<u8>,
+}
+
+pub(super) struct Transport {
+    client: Client,
+    url: String,
+    limits: Limits,
+    judge: Arc<Judge>,
+}
+
+impl Transport {
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn new(
+        address: &Address,
+        trust: &Trust,
+        key: Option<&SecretString>,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let setup = |error: &dyn std::fmt::Display| Error::Setup(error.to_string());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let judge = Judge::new(trust, address.host(), &provider).map_err(|error| setup(&error))?;
+        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| setup(&error))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(&judge) as _)
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        // A resumed session would not show the certificate again: each connection is judged afresh.
+        tls.resumption = rustls::client::Resumption::disabled();
+        let mut headers = HeaderMap::new();
+        if let Some(key) = key {
+            let mut value = HeaderValue::from_str(key.expose_secret())
+                .map_err(|_| Error::Setup("the API key holds characters that no key has".to_owned()))?;
+            value.set_sensitive(true);
+            headers.insert("x-pan-key", value);
+        }
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .default_headers(headers)
+            .user_agent(limits.user_agent)
+            .connect_timeout(limits.connect)
+            .read_timeout(limits.pause)
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_proxy()
+            .https_only(true)
+            .pool_max_idle_per_host(1)
+            .build()
+            .map_err(|error| setup(&error.without_url()))?;
+        let url = format!("https://{}:{}/api/", address.host(), address.port());
+        Ok(Self { client, url, limits, judge })
+    }
+
+    /// The judge of this transport's handshakes.
+    pub(super) fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// A POST to the API, its fields in the body.
+    pub(super) fn post(&self) -> RequestBuilder {
+        self.client.post(&self.url)
+    }
+
+    /// A POST whose `type` stands in the URL, as multipart uploads have it.
+    pub(super) fn post_import(&self) -> RequestBuilder {
+        self.client.post(format!("{}?type=import", self.url))
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// A device may close a kept connection at any time. Where that is seen before a byte of the request
+    /// was written, the HTTP library takes a new connection. In the moment between, a question that
+    /// changes nothing is put once more; anything else may have taken effect, so the caller has to know.
+    pub(super) async fn send(&self, operation: Operation, request: RequestBuilder) -> Result<Answer, Error> {
+        // What arrived while this thread was at other work, the end of the connection above all, is seen
+        // only when the runtime looks (the first turn) and the connection's own task runs (the second).
+        for _ in 0..2 {
+            tokio::task::yield_now().await;
+        }
+        let deadline = Instant::now() + self.limits.total;
+        let again = if operation.only_reads() { request.try_clone() } else { None };
+        match (self.attempt(operation, request, deadline).await, again) {
+            (Err(Error::Interrupted { .. }), Some(again)) => self.attempt(operation, again, deadline).await,
+            (outcome, _) => outcome,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        operation: Operation,
+        request: RequestBuilder,
+        deadline: Instant,
+    ) -> Result<Answer, Error> {
+        let late = || Error::TimedOut { operation, seconds: self.limits.total.as_secs() };
+        let sent = timeout_at(deadline, request.send()).await.map_err(|_| late())?;
+        let mut response = sent.map_err(|error| self.explain(operation, error))?;
+        let status = response.status().as_u16();
+        if !matches!(status, 200 | 400 | 403) {
+            return Err(Error::Status { operation, status });
+        }
+        let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
+        let date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok()).map(|date| date.to_utc());
+        let too_large = || Error::TooLarge { operation, limit: self.limits.body };
+        if response.content_length().is_some_and(|length| length > self.limits.body as u64) {
+            return Err(too_large());
+        }
+        let mut body = Vec::new();
+        loop {
+            let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| late())?;
+            let Some(chunk) = chunk.map_err(|error| self.explain(operation, error))? else { break };
+            if body.len() + chunk.len() > self.limits.body {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status, date, body })
+    }
+
+    fn explain(&self, operation: Operation, error: reqwest::Error) -> Error {
+        let error = error.without_url();
+        if error.is_builder() {
+            return Error::Setup(innermost(&error).to_string());
+        }
+        let tls = tls_error(&error);
+        if let Some(rejection) = tls.and_then(Rejection::behind) {
+            return Error::Identity(rejection);
+        }
+        let connecting = error.is_connect();
+        if error.is_timeout() && !connecting {
+            return Error::TimedOut { operation, seconds: self.limits.pause.as_secs() };
+        }
+        let cause = match (innermost(&error).to_string(), tls) {
+            (text, _) if connecting && error.is_timeout() => {
+                format!("no answer within {} seconds ({text})", self.limits.connect.as_secs())
+            }
+            (_, Some(rustls::Error::InvalidMessage(problem))) => {
+                format!("it does not speak TLS ({problem:?})")
+            }
+            (_, Some(tls)) => format!("TLS failed: {tls}"),
+            (text, _) if text == "tls handshake eof" => {
+                "it closed the connection during the TLS handshake".to_owned()
+            }
+            (text, _) => text,
+        };
+        if connecting { Error::Unreachable { cause } } else { Error::Interrupted { operation, cause } }
+    }
+}
+
+/// The outer layers only say that sending failed; the innermost one says why.
+fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost
+}
+
+/// The TLS library's own error, which travels inside an I/O error.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return Some(tls);
+        }
+        next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
