@@ -45,8 +45,8 @@ pub use error::Error;
 pub use fault::{Effect, Fault, Listening, Matcher, Serving, What, When};
 pub use record::{ConnectionRecord, Credential, RequestRecord};
 pub use settings::{
-    Administrator, ApiKey, ManagementCertificate, PreloadedCertificate, Profile, Rights, Role, Settings,
-    WhenBusy,
+    Administrator, ApiKey, Encoding, ImportAnswer, ImportJournal, ImportRefusal, JournalShape,
+    ManagementCertificate, PreloadedCertificate, Profile, Pushed, Rights, Role, Settings, WhenBusy,
 };
 pub use simulator::Simulator;
 

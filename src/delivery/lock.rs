@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::store::make_folder;
 use crate::files;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::text::spoken_of;
 
 /// Where the locks lie in the state directory.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::files::{self, Foreign, Trouble};
 use crate::fingerprint::Fingerprint;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::text::harmless;
 
 /// The file's name in the state folder.

@@ -8,6 +8,7 @@ use openssl::{
 
 use super::{call::Call, reply::Reply};
 use crate::{
+    ImportAnswer,
     certificate::{Contents, Pkcs12Error, certificate_entry, open},
     device::Device,
     refusal::Refusal,
@@ -29,13 +30,13 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         "certificate" => (Category::Certificate, "importing certificate"),
         "private-key" => (Category::PrivateKey, "importing private-key"),
         "keypair" => (Category::KeyPair, "importing keypair"),
-        _ => return Err(Refusal::bad_request("Illegal value for parameter category")),
+        _ => return Err(Refusal::illegal("category", &["certificate", "private-key", "keypair"])),
     };
     let name = request.required("certificate-name", doing)?;
     let pkcs12 = match request.required("format", doing)? {
         "pem" => false,
         "pkcs12" => true,
-        _ => return Err(Refusal::bad_request("Illegal value for parameter format")),
+        _ => return Err(Refusal::illegal("format", &["pem", "pkcs12"])),
     };
     let passphrase = match category {
         Category::Certificate if !pkcs12 => request.param("passphrase").unwrap_or_default(),
@@ -47,6 +48,9 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         .then(Step::Named("certificate".into()))
         .then(Step::Entry("entry".into(), name.to_owned()));
     device.locks.allow_edit(&call.session.administrator, &path)?;
+    if let Some(refusal) = told_to_refuse(device, word, pkcs12, name) {
+        return Err(refusal);
+    }
 
     let contents = if pkcs12 {
         open(file, passphrase, device.settings.legacy_only).map_err(|why| match why {
@@ -66,12 +70,32 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         block_private_key: request.param("block-private-key") == Some("yes"),
     };
     let entry = upload.entry(device, &path, contents)?;
-    (device.config).change(&call.session.administrator, |tree| {
+    (device.config).change_own(&call.session.administrator, "import", |tree| {
         let place = path.ensure(tree).ok_or_else(|| Refusal::code(6, "Bad xpath"))?;
         *place = entry;
         Ok(())
     })?;
+    device.config.mark_imported(&path);
     Ok(Reply::text(format!("Successfully imported {name} into candidate configuration")))
+}
+
+/// What the settings say that this device does not take.
+fn told_to_refuse(device: &Device, category: &str, pkcs12: bool, name: &str) -> Option<Refusal> {
+    let format = if pkcs12 { "pkcs12" } else { "pem" };
+    let fits = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
+    let mut refusals = device.settings.import_refusals.iter();
+    let told = refusals.find(|one| fits(&one.category, category) && fits(&one.format, format))?;
+    Some(match told.answer {
+        ImportAnswer::NoKeyForCsr if category == "certificate" => {
+            Refusal::line(format!("Import of {name} failed. private key doesn't exist for csr"))
+        }
+        ImportAnswer::NoKeyForCsr => Refusal::line(format!(
+            "Import of certificate and private-key {name} failed. private key doesn't exist for csr"
+        )),
+        ImportAnswer::NotXml => Refusal::bad_request("Request is not a valid XML"),
+        ImportAnswer::NoCertificate => no_certificate(name),
+        ImportAnswer::Superuser => Refusal::superuser(),
+    })
 }
 
 fn no_certificate(name: &str) -> Refusal {

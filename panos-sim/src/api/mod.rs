@@ -23,6 +23,10 @@ use crate::{
 use call::Call;
 use reply::Reply;
 
+/// What `type` may be, as documented.
+const TYPES: [&str; 10] =
+    ["keygen", "config", "commit", "op", "report", "log", "import", "export", "user-id", "version"];
+
 /// A reply and who it is for.
 #[derive(Debug)]
 pub(crate) struct Answered {
@@ -36,7 +40,7 @@ pub(crate) fn answer(device: &mut Device, request: &ApiRequest, now: Instant) ->
     let mut administrator = None;
     let reply = dispatch(device, request, now, &mut administrator);
     device.advance(now);
-    Answered { answer: Answer::from(reply), administrator }
+    Answered { answer: Answer::from(reply).encoded(device.settings.encoding), administrator }
 }
 
 fn dispatch(
@@ -54,10 +58,12 @@ fn dispatch(
     }
     let session = authenticate(device, request, now)?;
     *administrator = Some(session.administrator.clone());
-    if let Some(target) = request.param("target")
+    // An empty one counts for nothing, and these two types ignore it.
+    if let Some(target) = request.param("target").filter(|target| !target.is_empty())
+        && !["version", "log"].contains(&kind)
         && target != device.settings.serial
     {
-        return Err(Refusal::line(format!("{target} not connected")));
+        return Err(Refusal::code(13, format!("{target} not connected")));
     }
     let right = match kind {
         "version" => None,
@@ -66,7 +72,10 @@ fn dispatch(
         "commit" => Some(Right::Commit),
         "import" => Some(Right::Import),
         "export" => Some(Right::Export),
-        _ => return Err(Refusal::bad_request("Illegal value for parameter type")),
+        known if TYPES.contains(&known) => {
+            return Err(Refusal::code(17, format!(" {known} is not supported by this simulated device")));
+        }
+        _ => return Err(Refusal::illegal("type", &TYPES)),
     };
     if let Some(right) = right {
         session.needs(right)?;
@@ -110,7 +119,7 @@ fn keygen(device: &mut Device, request: &ApiRequest, now: Instant) -> Result<Rep
 fn version(device: &Device) -> Reply {
     let settings = &device.settings;
     let multi_vsys = if settings.multi_vsys { "on" } else { "off" };
-    Reply::Spaced(
+    Reply::DoublySpaced(
         Element::new("response").attribute("status", "success").child(
             Element::new("result")
                 .child(Element::leaf("sw-version", &settings.sw_version))

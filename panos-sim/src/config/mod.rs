@@ -3,6 +3,7 @@
 mod diff;
 mod edit;
 mod journal;
+mod overlay;
 mod references;
 mod schema;
 mod skeleton;
@@ -10,8 +11,9 @@ mod stamp;
 mod store;
 mod validate;
 
-pub(crate) use edit::{delete, edit, rename, set};
-pub(crate) use journal::{Change, Scope};
+pub(crate) use edit::{delete, duplicate, edit, rename, set, shift};
+pub(crate) use journal::{Scope, Shown, shown};
+pub(crate) use overlay::Overlay;
 pub(crate) use skeleton::{MANAGEMENT_PROFILE, base, device_entry, skeleton};
 pub(crate) use store::{Configuration, Snapshot};
 pub(crate) use validate::complaints;

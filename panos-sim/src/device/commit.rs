@@ -143,7 +143,7 @@ impl Device {
         match work {
             Work::Commit { snapshot, fails } => {
                 let outcome = self.config.outcome(&snapshot);
-                refuse(fails.unwrap_or_else(|| complaints(&outcome)))?;
+                refuse(fails.unwrap_or_else(|| complaints(&self.config.effective(&outcome))))?;
                 let mut lines = Vec::new();
                 if snapshot.is_partial() {
                     lines.push(format!(
@@ -158,7 +158,7 @@ impl Device {
                 Ok(lines)
             }
             Work::Validate { snapshot } => {
-                refuse(complaints(&self.config.outcome(&snapshot)))?;
+                refuse(complaints(&self.config.effective(&self.config.outcome(&snapshot))))?;
                 Ok(vec!["Configuration is valid".to_owned()])
             }
             Work::Nothing => Ok(vec![done]),

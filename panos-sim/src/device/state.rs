@@ -53,9 +53,12 @@ impl Device {
         let own_identity = management_identity(&settings.management_certificate, &settings.hostname)?;
         let mut keyring = Keyring::default();
         let running = initial::configuration(&settings, &mut keyring)?;
+        let pushed = initial::pushed(&settings, &mut keyring)?;
+        let predefined = initial::predefined(&settings);
+        let config = Configuration::new(running).with(pushed, predefined, settings.keeps_settled_changes);
         let mut device = Self {
             accounts: Accounts::new(&settings),
-            config: Configuration::new(running),
+            config,
             keyring,
             locks: Locks::default(),
             jobs: Jobs::default(),
@@ -157,25 +160,37 @@ impl Device {
         self.interruption = Some(Interruption { outage });
     }
 
-    /// What the running configuration says the management port shows.
+    /// What the running configuration says the management port shows. A predefined profile names no certificate; one
+    /// of the same name that somebody made counts for nothing, nor does one in a virtual system.
     fn management_identity(&self) -> Option<Identity> {
         let bound = MANAGEMENT_PROFILE
             .iter()
             .fold(device_entry(), |path, name| path.then(Step::Named((*name).into())));
-        let name =
-            bound.first(self.config.running()).map(|leaf| leaf.text.trim()).filter(|name| !name.is_empty());
+        let effective = self.config.effective(self.config.running());
+        let name = bound.first(&effective).map(|leaf| leaf.text.trim()).filter(|name| !name.is_empty());
         match name {
-            Some(name) => self.profile_identity(name),
-            None => Some(self.own_identity.clone()),
+            Some(name) if !self.is_predefined(name) => self.identity_in(&effective, name, &[self.base(None)]),
+            _ => Some(self.own_identity.clone()),
         }
     }
 
-    /// Certificate, chain and key of a profile in the running configuration; a profile of this
-    /// name in a virtual system counts when there is no shared one.
+    fn is_predefined(&self, name: &str) -> bool {
+        self.settings.predefined().iter().any(|known| known == name)
+    }
+
+    /// Certificate, chain and key of a profile that runs; one of this name in a virtual system counts when there is
+    /// no shared one.
     fn profile_identity(&self, name: &str) -> Option<Identity> {
-        let running = self.config.running();
+        if self.is_predefined(name) {
+            return None;
+        }
         let vsys = self.settings.vsys.iter().map(|name| Some(name.as_str()));
         let places: Vec<Path> = [None].into_iter().chain(vsys).map(|v| self.base(v)).collect();
+        self.identity_in(&self.config.effective(self.config.running()), name, &places)
+    }
+
+    /// The same, in these places of a tree; the first is the shared one.
+    fn identity_in(&self, running: &Element, name: &str, places: &[Path]) -> Option<Identity> {
         let at = |base: &Path, list: &str, name: &str| -> Option<&Element> {
             base.then(Step::Named(list.into())).then(Step::Entry("entry".into(), name.into())).first(running)
         };

@@ -6,6 +6,7 @@ mod pki;
 
 mod api;
 mod commit;
+mod evidence;
 mod faults;
 mod import;
 mod management;

@@ -1,8 +1,9 @@
 //! Pending changes: whether, which, and back.
 
 use crate::{
+    ImportJournal,
     api::{call::Call, commit::scope, reply::Reply},
-    config::{Change, Scope},
+    config::{Scope, Shown, shown},
     device::Device,
     refusal::Refusal,
     xml::{Element, Path, Step},
@@ -23,20 +24,22 @@ fn scope_below(element: Option<&Element>) -> Result<Scope, Refusal> {
 
 pub(super) fn list(device: &Device, cmd: &Element) -> Result<Reply, Refusal> {
     let scope = scope_below(cmd.descend(&["config", "list", "changes"]))?;
-    let mut entries = device.config.pending(&scope).map(entry).peekable();
-    if entries.peek().is_none() {
+    let hidden = device.settings.import_journal == ImportJournal::Nothing;
+    let told = device.config.pending(&scope).filter(|change| !(hidden && change.imported));
+    let lines = shown(told, device.settings.journal);
+    if lines.is_empty() {
         return Ok(Reply::text(""));
     }
-    Ok(Reply::result([Element::new("journal").with(entries)]))
+    Ok(Reply::result([Element::new("journal").with(lines.iter().map(entry))]))
 }
 
-fn entry(change: &Change) -> Element {
+fn entry(change: &Shown) -> Element {
     Element::new("entry")
         .child(Element::leaf("xpath", change.path.to_string()))
         .child(Element::leaf("owner", &change.owner))
         .child(Element::leaf("action", change.action.word()))
         .child(Element::leaf("admin-history", change.history.join(",")))
-        .child(Element::leaf("component-type", change.component()))
+        .child(Element::leaf("component-type", change.component_type()))
 }
 
 /// Who has pending changes.
@@ -50,11 +53,33 @@ pub(super) fn summary(device: &Device, cmd: &Element) -> Result<Reply, Refusal> 
     Ok(Reply::result([Element::new("summary").child(admins)]))
 }
 
-pub(super) fn show(device: &Device, which: &str) -> Reply {
-    Reply::result([match which {
-        "running" => device.config.running().clone(),
-        _ => device.config.marked_candidate(),
-    }])
+/// Whole configurations. The running one holds nothing that a Panorama pushed.
+pub(super) fn show(device: &Device, call: &Call<'_>, which: &str) -> Result<Reply, Refusal> {
+    let config = &device.config;
+    Ok(match which {
+        "running" => Reply::result([config.running().clone()]),
+        "candidate" => Reply::result([config.stamped_candidate()]),
+        "merged" => {
+            let mut merged = config.candidate().clone();
+            if let Some(pushed) = config.pushed() {
+                pushed.lay_over(&mut merged, false);
+            }
+            Reply::result([merged])
+        }
+        "pushed-template" => match config.pushed() {
+            Some(pushed) => Reply::result([pushed.told()]),
+            None => Reply::text(""),
+        },
+        _ if !call.session.is_superuser() => {
+            return Err(Refusal::superuser());
+        }
+        // Everything but what is predefined, as measured.
+        _ => {
+            let mut effective = config.effective(config.running());
+            effective.children.retain(|child| child.name != "predefined");
+            Reply::result([effective])
+        }
+    })
 }
 
 pub(super) fn revert(device: &mut Device, call: &Call<'_>, cmd: &Element) -> Result<Reply, Refusal> {

@@ -35,11 +35,12 @@ pub(super) fn system(device: &Device, now: Instant) -> Reply {
         Element::leaf("app-version", "8800-8500"),
     ]);
     let multi_vsys = if settings.multi_vsys { "on" } else { "off" };
-    system = if settings.is_panorama() {
-        system.child(Element::leaf("system-mode", "panorama"))
-    } else {
-        system.child(Element::leaf("multi-vsys", multi_vsys))
-    };
+    let usual = settings.is_panorama().then_some("panorama");
+    let mode = settings.system_mode.as_deref().or(usual);
+    system = system.with(mode.map(|mode| Element::leaf("system-mode", mode)));
+    if !settings.is_panorama() {
+        system = system.child(Element::leaf("multi-vsys", multi_vsys));
+    }
     Reply::result([system
         .child(Element::leaf("operational-mode", "normal"))
         .child(Element::leaf("device-certificate-status", "None"))])

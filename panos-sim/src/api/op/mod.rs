@@ -29,7 +29,17 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         ["check", "pending-changes", ..] => Ok(changes::pending(device)),
         ["show", "config", "list", "changes", ..] => changes::list(device, &cmd),
         ["show", "config", "list", "change-summary", ..] => changes::summary(device, &cmd),
-        ["show", "config", which @ ("running" | "candidate"), ..] => Ok(changes::show(device, which)),
+        [
+            "show",
+            "config",
+            which @ ("running"
+            | "candidate"
+            | "merged"
+            | "pushed-template"
+            | "effective-running"
+            | "effective-running-config"),
+            ..,
+        ] => changes::show(device, call, which),
         ["revert", "config", ..] => changes::revert(device, call, &cmd),
         ["load", "config", "from", ..] => changes::load(device, call, &cmd),
         ["show", kind @ ("config-locks" | "commit-locks"), ..] => locks::show(device, &cmd, kind),

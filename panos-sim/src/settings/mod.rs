@@ -1,10 +1,18 @@
 //! What a simulated device is like when it starts.
 
+mod behaviour;
+mod objects;
+mod optional_seconds;
+mod people;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, seconds};
+pub use behaviour::{Encoding, ImportAnswer, ImportJournal, ImportRefusal, JournalShape, Pushed, WhenBusy};
+pub use objects::{ManagementCertificate, PreloadedCertificate, Profile};
+pub use people::{Administrator, ApiKey, Rights, Role};
 
 /// A device before it is switched on. `Settings::default()` is a firewall `fw-sim-1` on PAN-OS
 /// 11.1.4 with the superuser `admin`/`admin`, no profiles, listening on free ports of 127.0.0.1.
@@ -83,6 +91,24 @@ pub struct Settings {
     pub drops_extra_certificates: bool,
     /// How far the device's clock, as it tells it, is ahead of the true time, in seconds; negative where it is behind.
     pub clock_ahead: i64,
+    /// Names of the SSL/TLS service profiles below `/config/predefined`; `None` is what the model and release have.
+    pub predefined_profiles: Option<Vec<String>>,
+    /// What a Panorama has pushed to this firewall.
+    pub pushed: Option<Pushed>,
+    /// How deep the paths in the list of pending changes lead.
+    pub journal: JournalShape,
+    /// Whether uploads stand in the list of pending changes.
+    pub import_journal: ImportJournal,
+    /// Whether an object that was changed and changed back by hand is still a pending change (measured on 11.x).
+    pub keeps_settled_changes: bool,
+    /// Whether `action=multi-config` is enabled.
+    pub multi_config: bool,
+    /// Uploads that are refused whatever is in them.
+    pub import_refusals: Vec<ImportRefusal>,
+    /// In which bytes replies are written.
+    pub encoding: Encoding,
+    /// `system-mode` in the system information; `None` is `panorama` on a Panorama and absent on a firewall.
+    pub system_mode: Option<String>,
     /// Where each request is appended as one line of JSON; `-` is standard output.
     pub request_log: Option<PathBuf>,
 }
@@ -122,6 +148,15 @@ impl Default for Settings {
             accepts_header_key: true,
             drops_extra_certificates: true,
             clock_ahead: 0,
+            predefined_profiles: None,
+            pushed: None,
+            journal: JournalShape::Leaf,
+            import_journal: ImportJournal::default(),
+            keeps_settled_changes: false,
+            multi_config: true,
+            import_refusals: Vec::new(),
+            encoding: Encoding::default(),
+            system_mode: None,
             request_log: None,
         }
     }
@@ -153,6 +188,20 @@ impl Settings {
         self.name_limit.unwrap_or(if self.is_panorama() { 31 } else { 63 })
     }
 
+    /// The names of the predefined SSL/TLS service profiles.
+    pub(crate) fn predefined(&self) -> Vec<String> {
+        let has = !self.is_panorama() && self.model != "PA-VM" && self.is_at_least(11, 1);
+        let usual = || has.then(|| "TLSv1.3_Default".to_owned()).into_iter().collect();
+        self.predefined_profiles.clone().unwrap_or_else(usual)
+    }
+
+    /// Whether the release is this one or a later one; so is one that is no number.
+    pub(crate) fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        let mut numbers = self.sw_version.split('.').map(|part| part.parse::<u32>().unwrap_or(u32::MAX));
+        let mut next = || numbers.next().unwrap_or(u32::MAX);
+        (next(), next()) >= (major, minor)
+    }
+
     /// Refuses settings that name what is not there.
     pub(crate) fn check(&self) -> Result<()> {
         let wrong = |text: String| Err(Error::Settings(text));
@@ -168,189 +217,14 @@ impl Settings {
                 return wrong(format!("unknown virtual system {vsys:?}"));
             }
         }
+        let pushed = self.pushed.as_ref();
+        let profiles = || self.profiles.iter().chain(pushed.iter().flat_map(|pushed| &pushed.profiles));
         for name in [&self.management_profile, &self.served_profile].into_iter().flatten() {
-            if !self.profiles.iter().any(|profile| &profile.name == name) {
+            let predefined = || self.predefined().contains(name);
+            if !profiles().any(|profile| &profile.name == name) && !predefined() {
                 return wrong(format!("unknown profile {name:?}"));
             }
         }
         Ok(())
-    }
-}
-
-/// Somebody who may log in.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Administrator {
-    /// Login name.
-    pub name: String,
-    /// Password, for `type=keygen` and HTTP Basic.
-    pub password: String,
-    /// What the account may do.
-    #[serde(default)]
-    pub role: Role,
-}
-
-impl Administrator {
-    /// An account that may do everything.
-    pub fn superuser(name: &str, password: &str) -> Self {
-        Self { name: name.into(), password: password.into(), role: Role::Superuser }
-    }
-
-    /// An account with a custom admin role of its own name.
-    pub fn with_rights(name: &str, password: &str, rights: Rights) -> Self {
-        Self {
-            name: name.into(),
-            password: password.into(),
-            role: Role::Custom { name: name.into(), rights },
-        }
-    }
-}
-
-/// What an account may do.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
-pub enum Role {
-    /// Everything, other administrators' locks included.
-    #[default]
-    Superuser,
-    /// An admin role profile with some features of the XML API enabled.
-    Custom {
-        /// Name of the role, which shows in refusals.
-        name: String,
-        /// The features enabled.
-        rights: Rights,
-    },
-}
-
-/// Features of the XML API that a custom role can have; the default is none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Rights {
-    /// `type=config`.
-    pub config: bool,
-    /// `type=op`.
-    pub op: bool,
-    /// `type=commit`.
-    pub commit: bool,
-    /// `type=import`.
-    pub import: bool,
-    /// `type=export`.
-    pub export: bool,
-}
-
-impl Rights {
-    /// The four that a deployment needs: configuration, operational requests, commit, import.
-    pub const DEPLOYMENT: Self = Self { config: true, op: true, commit: true, import: true, export: false };
-}
-
-/// A key that is valid from the start.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ApiKey {
-    /// Whose it is.
-    pub administrator: String,
-    /// The key itself.
-    pub key: String,
-}
-
-/// The certificate the management interface shows by itself. PEM text can be given inline or as
-/// the path of a file.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum ManagementCertificate {
-    /// Self-signed, X.509 v3, marked as a CA.
-    #[default]
-    SelfSigned,
-    /// Self-signed, X.509 v3, `CA:FALSE`.
-    SelfSignedLeaf,
-    /// Self-signed, X.509 v1, which has no extensions at all.
-    SelfSignedV1,
-    /// Made at start and issued by this CA.
-    Issued {
-        /// DNS name or IP address it is for (subject and SAN).
-        name: String,
-        /// The CA's certificate.
-        ca_certificate: String,
-        /// The CA's private key.
-        ca_key: String,
-    },
-    /// Exactly this one.
-    Given {
-        /// Leaf, then intermediates.
-        certificate: String,
-        /// The leaf's private key, unencrypted.
-        key: String,
-    },
-}
-
-/// An SSL/TLS service profile.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Profile {
-    /// Its name.
-    pub name: String,
-    /// Name of the certificate it is bound to; a profile without one serves nothing.
-    #[serde(default)]
-    pub certificate: Option<String>,
-    /// Virtual system it belongs to; `None` is shared.
-    #[serde(default)]
-    pub vsys: Option<String>,
-}
-
-impl Profile {
-    /// A shared profile bound to nothing.
-    pub fn unbound(name: &str) -> Self {
-        Self { name: name.into(), ..Self::default() }
-    }
-
-    /// A shared profile bound to a certificate.
-    pub fn bound(name: &str, certificate: &str) -> Self {
-        Self { name: name.into(), certificate: Some(certificate.into()), vsys: None }
-    }
-}
-
-/// A certificate that is there when the device starts. PEM text inline or the path of a file.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PreloadedCertificate {
-    /// Name of the object.
-    pub name: String,
-    /// Leaf, then intermediates.
-    pub certificate: String,
-    /// The private key; `None` for a certificate without one.
-    #[serde(default)]
-    pub key: Option<String>,
-    /// Virtual system it belongs to; `None` is shared.
-    #[serde(default)]
-    pub vsys: Option<String>,
-}
-
-/// What a commit gets while another runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum WhenBusy {
-    /// It is queued (newer releases).
-    #[default]
-    Queue,
-    /// It is refused with `Another commit/validate is in progress` (older releases).
-    Refuse,
-}
-
-mod optional_seconds {
-    //! As `seconds`, for a value that can be absent.
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    #[derive(Serialize, Deserialize)]
-    struct Seconds(#[serde(with = "crate::seconds")] Duration);
-
-    pub(super) fn serialize<S: Serializer>(v: &Option<Duration>, out: S) -> Result<S::Ok, S::Error> {
-        v.map(Seconds).serialize(out)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Duration>, D::Error> {
-        Ok(Option::<Seconds>::deserialize(input)?.map(|seconds| seconds.0))
     }
 }
