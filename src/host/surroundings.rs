@@ -215,6 +215,6 @@ fn zone(value: &OsStr) -> Result<(), String> {
         ZONES.iter().map(|folder| Path::new(folder).join(name)).collect()
     };
     // A folder can be opened, and not be read.
-    let files = places.iter().filter(|path| !path.is_dir() && path.metadata().is_ok());
-    files.map(|path| ordinary_file(path)).collect()
+    let mut files = places.iter().filter(|path| !path.is_dir() && path.metadata().is_ok());
+    files.try_for_each(|path| ordinary_file(path))
 }
