@@ -62,7 +62,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     devices.dedup();
     let devices = arguments.selection.among(&devices)?;
     let log = place.open_log()?;
-    let auditor = &Auditor { records, drift, log };
+    let auditor = &Auditor { records, drift, log, lock_wait: config.lock_wait() };
     let work = devices.iter().map(|device| auditor.examine(device));
     let runtime = arguments::event_loop()?;
     let found: Vec<Result<Vec<Finding>, Failure>> =
