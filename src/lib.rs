@@ -16,4 +16,8 @@ mod text;
 
 // A crate of its own, under the name that it has in here.
 pub use panos_xmlapi as panos;
-pub use panos_xmlapi::fingerprint;
+
+/// The SHA-256 fingerprint of a certificate.
+pub mod fingerprint {
+    pub use panos_xmlapi::{Fingerprint, InvalidFingerprint};
+}

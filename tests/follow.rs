@@ -10,7 +10,7 @@ use common::world::{NAME, PORTAL, World};
 use pancert::delivery::watch::{Awaited, Following, Hook, Standing};
 use pancert::delivery::{InstallationKey, Queue};
 use pancert::host::certmonger::Getcert;
-use pancert::install::location::Location;
+use pancert::panos::Location;
 
 /// A getcert that knows one request, in the state that stands in a file.
 fn getcert(world: &World) -> Getcert {

@@ -23,7 +23,7 @@ use common::world::{KEY, NAME, PORTAL, print, served, settings};
 use pancert::delivery::engine::{DeliveryEngine, Selection};
 use pancert::delivery::worker::Worker;
 use pancert::delivery::{Clock, Installation, InstallationStore, Queue};
-use pancert::panos::transport::Limits;
+use pancert::panos::ClientOptions;
 use panos_sim::{Administrator, Fault, Listening, LockKind, Simulator, What, When};
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
@@ -150,7 +150,8 @@ impl Fleet {
         let mut engine = DeliveryEngine::new(log, self.folder.path(), true);
         engine.records = self.records();
         engine.patience = short_patience();
-        engine.patience.limits = Limits { second: Duration::from_millis(20), ..engine.patience.limits };
+        engine.patience.limits =
+            ClientOptions { poll_unit: Duration::from_millis(20), ..engine.patience.limits };
         if !left_to_worker.is_empty() {
             let worker = Worker {
                 engine: &engine,

@@ -1,7 +1,8 @@
 //! Jobs: what a device does in the background, a commit above all.
 
-use super::panorama::PushedDevice;
-use super::reply::{NotAReply, Reply, collect_lines};
+use super::managed_devices::PushedDevice;
+use super::reply::{Reply, ReplyError};
+use super::words;
 use super::xml::Element;
 
 /// A job as `show jobs` tells it. Old and odd releases leave parts out.
@@ -21,9 +22,9 @@ pub struct Job {
     pub progress: Option<String>,
     /// The description given with a commit.
     pub description: Option<String>,
-    /// The job's lines.
+    /// The job's lines, cut to [`words::LINES`].
     pub details: Vec<String>,
-    /// Warnings, which don't make a job fail.
+    /// Warnings, which don't make a job fail, cut likewise.
     pub warnings: Vec<String>,
     /// The devices of a push.
     pub devices: Vec<PushedDevice>,
@@ -45,17 +46,18 @@ impl Job {
     ///
     /// # Errors
     /// A reply without a job that has a status.
-    pub fn read(reply: &Reply) -> Result<Self, NotAReply> {
-        let job = reply.result().and_then(|result| result.child("job")).ok_or(NotAReply::Lacks("a job"))?;
+    pub fn read(reply: &Reply) -> Result<Self, ReplyError> {
+        let job =
+            reply.result().and_then(|result| result.child("job")).ok_or(ReplyError::Missing("a job"))?;
         let job = Self::read_element(job);
-        if job.status.is_none() { Err(NotAReply::Lacks("the job's status")) } else { Ok(job) }
+        if job.status.is_none() { Err(ReplyError::Missing("the job's status")) } else { Ok(job) }
     }
 
     /// As [`Job::read`]; a job that bears another number is not the one that was asked for.
-    pub(super) fn read_numbered(reply: &Reply, number: &str) -> Result<Self, NotAReply> {
+    pub(super) fn read_numbered(reply: &Reply, number: &str) -> Result<Self, ReplyError> {
         let job = Self::read(reply)?;
         match &job.id {
-            Some(id) if id != number => Err(NotAReply::Lacks("the job that was asked for")),
+            Some(id) if id != number => Err(ReplyError::Missing("the job that was asked for")),
             _ => Ok(job),
         }
     }
@@ -64,32 +66,26 @@ impl Job {
     ///
     /// # Errors
     /// A reply without a result, or with one that is no list of jobs.
-    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let result = reply.result().ok_or(NotAReply::Lacks("a result"))?;
+    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, ReplyError> {
+        let result = reply.result().ok_or(ReplyError::Missing("a result"))?;
         let jobs: Vec<&Element> = result.children_named("job").collect();
         // A commit's answer has a `job` too, which is but a number.
         if jobs.iter().any(|job| job.children().next().is_none()) || (jobs.is_empty() && !result.is_blank()) {
-            return Err(NotAReply::Lacks("the list that was asked for"));
+            return Err(ReplyError::Missing("the list that was asked for"));
         }
         Ok(jobs.into_iter().map(Self::read_element).collect())
     }
 
     fn read_element(job: &Element) -> Self {
-        let lines = |name: &str| {
-            let mut lines = Vec::new();
-            if let Some(part) = job.child(name) {
-                collect_lines(part, &mut lines);
-            }
-            lines
-        };
+        let lines = |name: &str| words::lines(job.child(name).as_slice());
         Self {
-            id: job.text_of("id"),
-            kind: job.text_of("type"),
-            user: job.text_of("user"),
-            status: job.text_of("status"),
-            result: job.text_of("result"),
-            progress: job.text_of("progress"),
-            description: job.text_of("description"),
+            id: job.word_of("id"),
+            kind: job.word_of("type"),
+            user: job.word_of("user"),
+            status: job.word_of("status"),
+            result: job.word_of("result"),
+            progress: job.word_of("progress"),
+            description: job.word_of("description"),
             details: lines("details"),
             warnings: lines("warnings"),
             devices: PushedDevice::read_all(job),

@@ -1,6 +1,6 @@
 //! Configuration and commit locks.
 
-use super::reply::{NotAReply, Reply};
+use super::reply::{Reply, ReplyError};
 
 /// A lock that an administrator holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,15 +24,15 @@ impl Lock {
     ///
     /// # Errors
     /// A reply without a result, or with one that is no list of locks.
-    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
+    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, ReplyError> {
         let container = reply.listing(&["config-locks", "commit-locks"])?;
         let read = container.children_named("entry").map(|entry| Self {
-            owner: entry.attribute("name").unwrap_or_default().to_owned(),
-            name: entry.text_of("name"),
-            kind: entry.text_of("type"),
-            created: entry.text_of("created"),
-            logged_in: entry.text_of("loggedin"),
-            comment: entry.text_of("comment"),
+            owner: entry.name_attribute(),
+            name: entry.word_of("name"),
+            kind: entry.word_of("type"),
+            created: entry.word_of("created"),
+            logged_in: entry.word_of("loggedin"),
+            comment: entry.word_of("comment"),
         });
         Ok(read.collect())
     }

@@ -1,26 +1,30 @@
 //! The verbs: one method per question that can be put to a device.
 
-use reqwest::RequestBuilder;
+use std::sync::Mutex;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use super::address::Address;
+use super::busy::WhileBusy;
 use super::changes::PendingChange;
-use super::commit::{Commit, Enqueued, Scope};
+use super::commit::{Commit, CommitReply, CommitScope};
 use super::error::{Error, Operation, Reason, Refusal};
 use super::fingerprint::Fingerprint;
 use super::import::KeyPairImport;
 use super::job::Job;
 use super::locks::Lock;
-use super::reply::{NotAReply, Reply};
+use super::reply::{Reply, ReplyError};
 use super::system::{self, SystemInfo};
-use super::transport::{Answer, Limits, Transport};
-use super::trust::Trust;
+use super::transport::{Answer, ClientOptions, Transport};
+use super::trust::{IdentityError, ManagementBinding, NextIdentity, Trust};
 use super::xml::Element;
 use super::xpath::XPath;
 
 /// A device, a way to trust it, and an API key. Connects with the first request.
 pub struct Session {
-    transport: Transport,
+    address: Address,
+    pub(super) transport: Transport,
+    pub(super) busy: Mutex<Option<WhileBusy>>,
 }
 
 /// A reply together with what is needed to report on it.
@@ -35,13 +39,22 @@ impl Exchange {
     fn refusal(&self) -> Error {
         let refusal = Refusal::read(self.operation, self.http, &self.reply);
         if self.reply.status.is_none() && self.http == 200 && refusal.reason == Reason::Other {
-            return self.lacks(NotAReply::Lacks("a status"));
+            return self.lacks(ReplyError::Missing("a status"));
         }
         refusal.into()
     }
 
-    fn lacks(&self, problem: NotAReply) -> Error {
-        Error::Unintelligible { operation: self.operation, problem }
+    /// The refusal, where the device only has no time now.
+    pub(super) fn busy(&self) -> Option<Refusal> {
+        if self.http == 200 && self.reply.says_success() {
+            return None;
+        }
+        let refusal = Refusal::read(self.operation, self.http, &self.reply);
+        (refusal.reason == Reason::Busy).then_some(refusal)
+    }
+
+    fn lacks(&self, problem: ReplyError) -> Error {
+        Error::InvalidReply { operation: self.operation, problem }
     }
 
     /// Success in so many words, with a code that does not contradict it.
@@ -51,11 +64,11 @@ impl Exchange {
         }
         match self.reply.numeric_code() {
             Some(code) if !codes.contains(&code) => {
-                Err(self.lacks(NotAReply::Contradiction(code.to_string())))
+                Err(self.lacks(ReplyError::Contradiction(code.to_string())))
             }
             None if self.reply.code.as_deref().is_some_and(|code| !code.trim().is_empty()) => {
                 let code = self.reply.code.clone().unwrap_or_default();
-                Err(self.lacks(NotAReply::Contradiction(code.chars().take(20).collect())))
+                Err(self.lacks(ReplyError::Contradiction(code.chars().take(20).collect())))
             }
             _ => Ok(self.reply),
         }
@@ -65,7 +78,7 @@ impl Exchange {
     /// is told by code 7, by `No such node`, or by an empty result.
     fn node(self) -> Result<Option<Element>, Error> {
         let operation = self.operation;
-        let reply = match self.succeeded(&PERHAPS) {
+        let reply = match self.succeeded(&SUCCESS_OR_NOT_FOUND) {
             Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => return Ok(None),
             other => other?,
         };
@@ -74,58 +87,112 @@ impl Exchange {
         }
         match reply.result() {
             Some(result) => Ok(Some(result.clone()).filter(|result| !result.is_blank())),
-            None => Err(Error::Unintelligible { operation, problem: NotAReply::Lacks("a result") }),
+            None => Err(Error::InvalidReply { operation, problem: ReplyError::Missing("a result") }),
         }
     }
 
     /// A typed reading of a success.
-    pub(super) fn read<T>(self, read: impl FnOnce(&Reply) -> Result<T, NotAReply>) -> Result<T, Error> {
+    pub(super) fn read<T>(self, read: impl FnOnce(&Reply) -> Result<T, ReplyError>) -> Result<T, Error> {
         let operation = self.operation;
-        let reply = self.succeeded(&DONE)?;
-        read(&reply).map_err(|problem| Error::Unintelligible { operation, problem })
+        let reply = self.succeeded(&SUCCESS)?;
+        read(&reply).map_err(|problem| Error::InvalidReply { operation, problem })
     }
 }
 
 /// Data returned, or command done.
-pub(super) const DONE: [u16; 2] = [19, 20];
+pub(super) const SUCCESS: [u16; 2] = [19, 20];
 /// As above, or 13: a commit that changes nothing.
-const COMMITTED: [u16; 3] = [13, 19, 20];
+const COMMIT_SUCCESS: [u16; 3] = [13, 19, 20];
 /// As above, or 7: the object is not there.
-const PERHAPS: [u16; 3] = [7, 19, 20];
+const SUCCESS_OR_NOT_FOUND: [u16; 3] = [7, 19, 20];
 const OBJECT_MISSING: u16 = 7;
 const SAME_AS_BEFORE: u16 = 13;
 /// How devices say that a commit has nothing to do, where the code does not tell it.
-const NOTHING_TO_DO: [&str; 3] = ["no changes to commit", "No changes to commit", "No edits have been made"];
+const NO_CHANGES: [&str; 3] = ["no changes to commit", "No changes to commit", "No edits have been made"];
+
+/// How devices say that a revert has nothing to do.
+const NOTHING_TO_REVERT: &str = "no changes to revert";
 
 impl Session {
     /// Prepares a session; nothing is sent yet.
     ///
     /// # Errors
     /// CA files that can't be read, or a key with characters that no HTTP header can carry.
-    pub fn new(address: &Address, trust: &Trust, key: &SecretString, limits: Limits) -> Result<Self, Error> {
+    pub fn new(
+        address: &Address,
+        trust: &Trust,
+        key: &SecretString,
+        options: ClientOptions,
+    ) -> Result<Self, Error> {
         if key.expose_secret().is_empty() {
             return Err(Error::Setup("the API key is empty".to_owned()));
         }
-        Ok(Self { transport: Transport::new(address, trust, Some(key), limits)? })
+        let transport = Transport::new(address, trust, Some(key), options)?;
+        Ok(Self { address: address.clone(), transport, busy: Mutex::default() })
     }
 
-    /// From now on exactly this certificate is accepted in a handshake as well as whatever this session's
-    /// [`Trust`] accepts. For a commit that gives the management interface another certificate: the
-    /// web server restarts with it, perhaps before the job is over.
-    pub fn also_accept(&self, certificate: Fingerprint) {
-        self.transport.judge().also_accept(certificate);
+    /// From now on exactly this certificate is accepted in a handshake besides the pins of this session's [`Trust`].
+    /// For a commit that gives the management interface another certificate: the web server restarts with it, perhaps
+    /// before the job is over.
+    ///
+    /// Nothing changes where it was decided for another device, or where the device is recognised by an authority.
+    pub fn add_pin(&self, next: &NextIdentity) {
+        if *next.device() == self.address {
+            self.transport.verifier().add_pin(next.certificate());
+        }
+    }
+
+    /// Whether anything is accepted besides this session's [`Trust`].
+    #[must_use]
+    pub fn accepts_more(&self) -> bool {
+        self.transport.verifier().accepts_more()
+    }
+
+    /// Whether this session would go on with a device that shows this certificate, with these behind it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn would_accept(&self, leaf: &[u8], others: Vec<Vec<u8>>) -> Result<(), IdentityError> {
+        let others: Vec<_> = others.into_iter().map(Into::into).collect();
+        self.transport.verifier().would_accept(leaf, &others)
+    }
+
+    /// Which profile the management interface uses by the running configuration.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn management_profile(&self) -> Result<Option<String>, Error> {
+        Ok(self.show(&XPath::management_profile()).await?.and_then(|found| profile_name(&found)))
+    }
+
+    /// As before, in both configurations, as a value that says who told it. Only a session that accepts nothing besides its [`Trust`] tells:
+    /// what is accepted besides was decided by this very question.
+    ///
+    /// # Errors
+    /// As every request; a session that accepts more.
+    pub async fn management_binding(&self) -> Result<ManagementBinding, Error> {
+        let running = self.management_profile().await?;
+        let candidate = self.get(&XPath::management_profile()).await?.and_then(|found| profile_name(&found));
+        match self.peer_fingerprint() {
+            Some(shown) if !self.accepts_more() => {
+                Ok(ManagementBinding { device: self.address.clone(), shown, running, candidate })
+            }
+            _ => Err(Error::Setup(
+                "the management interface was not looked at under the trust before".to_owned(),
+            )),
+        }
     }
 
     /// The device's own certificate, as it was shown in the latest handshake that was accepted and signed
     /// with its key; nothing before the first one.
     #[must_use]
-    pub fn seen(&self) -> Option<Fingerprint> {
-        self.transport.judge().seen()
+    pub fn peer_fingerprint(&self) -> Option<Fingerprint> {
+        self.transport.verifier().seen().map(|seen| seen.certificate)
     }
 
     /// What is taken for a second where a job is waited for.
-    pub(super) fn second(&self) -> std::time::Duration {
-        self.transport.limits().second
+    pub(super) fn poll_unit(&self) -> std::time::Duration {
+        self.transport.options().poll_unit
     }
 
     /// Makes an API key for an administrator.
@@ -137,9 +204,10 @@ impl Session {
         trust: &Trust,
         user: &str,
         password: &SecretString,
-        limits: Limits,
+        options: ClientOptions,
     ) -> Result<SecretString, Error> {
-        let session = Self { transport: Transport::new(address, trust, None, limits)? };
+        let transport = Transport::new(address, trust, None, options)?;
+        let session = Self { address: address.clone(), transport, busy: Mutex::default() };
         let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
         let exchange = session.exchange(Operation::Keygen, session.transport.post().form(&fields)).await?;
         // Some releases leave the status out; what counts is whether a key came.
@@ -147,7 +215,7 @@ impl Session {
             || exchange.reply.status.as_deref().is_some_and(|status| status != "success");
         match exchange.reply.result().and_then(|result| result.text_of("key")) {
             Some(key) if !refused => Ok(SecretString::from(key)),
-            _ if exchange.reply.says_success() => Err(exchange.lacks(NotAReply::Lacks("a key"))),
+            _ if exchange.reply.says_success() => Err(exchange.lacks(ReplyError::Missing("a key"))),
             _ => Err(exchange.refusal()),
         }
     }
@@ -166,7 +234,7 @@ impl Session {
     ///
     /// # Errors
     /// As every request.
-    pub async fn own_name(&self) -> Result<Option<String>, Error> {
+    pub async fn current_administrator(&self) -> Result<Option<String>, Error> {
         self.op("show admins", &Element::nested(&["show", "admins"], None))
             .await?
             .read(|reply| Ok(system::own_name(reply)))
@@ -217,7 +285,11 @@ impl Session {
     pub async fn revert_changes_of(&self, administrator: &str) -> Result<(), Error> {
         let member = Element::new("member").with_text(administrator);
         let command = Element::nested(&["revert", "config", "partial", "admin"], Some(member));
-        self.op("revert config", &command).await?.succeeded(&DONE).map(drop)
+        match self.op("revert config", &command).await?.succeeded(&SUCCESS) {
+            // Nothing is pending: what was wanted.
+            Err(Error::Refused(refusal)) if refusal.says(NOTHING_TO_REVERT) => Ok(()),
+            outcome => outcome.map(drop),
+        }
     }
 
     /// A node of the candidate configuration: the reply's `result`, or nothing where the node is missing.
@@ -243,7 +315,7 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn set(&self, xpath: &XPath, element: &Element) -> Result<(), Error> {
-        self.config("set", xpath, Some(element.to_string())).await?.succeeded(&DONE).map(drop)
+        self.config("set", xpath, Some(element.to_string())).await?.succeeded(&SUCCESS).map(drop)
     }
 
     /// As [`Session::set`], with several elements side by side in one request.
@@ -252,7 +324,7 @@ impl Session {
     /// As every request.
     pub async fn set_all(&self, xpath: &XPath, elements: &[Element]) -> Result<(), Error> {
         let elements: String = elements.iter().map(Element::to_string).collect();
-        self.config("set", xpath, Some(elements)).await?.succeeded(&DONE).map(drop)
+        self.config("set", xpath, Some(elements)).await?.succeeded(&SUCCESS).map(drop)
     }
 
     /// Replaces a node of the candidate configuration; `element` repeats the path's last step.
@@ -260,7 +332,7 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn edit(&self, xpath: &XPath, element: &Element) -> Result<(), Error> {
-        self.config("edit", xpath, Some(element.to_string())).await?.succeeded(&DONE).map(drop)
+        self.config("edit", xpath, Some(element.to_string())).await?.succeeded(&SUCCESS).map(drop)
     }
 
     /// Removes a node from the candidate configuration; whether it was there.
@@ -268,7 +340,7 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn delete(&self, xpath: &XPath) -> Result<bool, Error> {
-        match self.config("delete", xpath, None).await?.succeeded(&PERHAPS) {
+        match self.config("delete", xpath, None).await?.succeeded(&SUCCESS_OR_NOT_FOUND) {
             Ok(reply) => Ok(reply.numeric_code() != Some(OBJECT_MISSING)),
             Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -281,7 +353,7 @@ impl Session {
     /// As every request.
     pub async fn import(&self, import: &KeyPairImport) -> Result<Reply, Error> {
         let request = self.transport.post_import().multipart(import.form());
-        self.exchange(Operation::Import, request).await?.succeeded(&DONE)
+        self.exchange(Operation::Import, request).await?.succeeded(&SUCCESS)
     }
 
     /// The certificate of an object as PEM, without its key. The answer is a file, not XML.
@@ -298,16 +370,15 @@ impl Session {
             ("include-key", "no"),
         ];
         let answer = self.transport.send(operation, self.transport.post().form(&fields)).await?;
-        match std::str::from_utf8(&answer.body) {
-            Ok(text)
-                if answer.status == 200 && text.trim_start().starts_with("-----BEGIN CERTIFICATE-----") =>
-            {
-                Ok(text.to_owned())
-            }
+        let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
+        // What may stand around the certificate is not looked at.
+        let text = String::from_utf8_lossy(body);
+        match text.trim_start().starts_with("-----BEGIN CERTIFICATE-----") {
+            true if answer.status == 200 => Ok(text.into_owned()),
             _ => {
                 let exchange = Self::read(operation, &answer)?;
                 if exchange.http == 200 && exchange.reply.says_success() {
-                    return Err(exchange.lacks(NotAReply::Lacks("a certificate")));
+                    return Err(exchange.lacks(ReplyError::Missing("a certificate")));
                 }
                 Err(exchange.refusal())
             }
@@ -318,23 +389,23 @@ impl Session {
     ///
     /// # Errors
     /// As every request; a success that names no job and does not say why.
-    pub async fn commit(&self, commit: &Commit) -> Result<Enqueued, Error> {
+    pub async fn commit(&self, commit: &Commit) -> Result<CommitReply, Error> {
         let command = commit.command().to_string();
         let mut fields = vec![("type", "commit"), ("cmd", command.as_str())];
-        if matches!(commit.scope, Scope::Administrator(_)) {
+        if matches!(commit.scope, CommitScope::Administrator(_)) {
             fields.push(("action", "partial"));
         }
         let exchange = self.exchange(Operation::Commit, self.transport.post().form(&fields)).await?;
-        let reply = exchange.succeeded(&COMMITTED)?;
-        if let Some(id) = reply.result().and_then(|result| result.text_of("job")) {
-            return Ok(Enqueued::Job(id));
+        let reply = exchange.succeeded(&COMMIT_SUCCESS)?;
+        if let Some(id) = reply.result().and_then(|result| result.word_of("job")) {
+            return Ok(CommitReply::Job(id));
         }
         let words = reply.messages.join(" ");
-        if reply.numeric_code() == Some(SAME_AS_BEFORE) || NOTHING_TO_DO.iter().any(|no| words.contains(no)) {
-            return Ok(Enqueued::NothingToDo(words));
+        if reply.numeric_code() == Some(SAME_AS_BEFORE) || NO_CHANGES.iter().any(|no| words.contains(no)) {
+            return Ok(CommitReply::NoChanges(words));
         }
         // Neither a job nor the news that none is needed: nobody knows what will happen.
-        Err(Error::Unintelligible { operation: Operation::Commit, problem: NotAReply::Lacks("a job") })
+        Err(Error::InvalidReply { operation: Operation::Commit, problem: ReplyError::Missing("a job") })
     }
 
     /// One job.
@@ -374,17 +445,30 @@ impl Session {
         self.exchange(Operation::Config(action), self.transport.post().form(&fields)).await
     }
 
-    async fn exchange(&self, operation: Operation, request: RequestBuilder) -> Result<Exchange, Error> {
-        let answer = self.transport.send(operation, request).await?;
-        Self::read(operation, &answer)
-    }
-
-    fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
+    pub(super) fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
         match Reply::parse(&answer.body) {
-            Ok(reply) => Ok(Exchange { operation, http: answer.status, reply }),
+            Ok(reply) => {
+                let exchange = Exchange { operation, http: answer.status, reply };
+                // A status of the web server's own is believed, unless the reply says more than that.
+                match answer.status {
+                    200 | 400 | 403 => Ok(exchange),
+                    status => {
+                        let refusal = Refusal::read(operation, 200, &exchange.reply);
+                        let says_more = !exchange.reply.says_success()
+                            && !matches!(refusal.reason, Reason::Other | Reason::Internal);
+                        if says_more { Ok(exchange) } else { Err(Error::Status { operation, status }) }
+                    }
+                }
+            }
             // A refusal by a web server in front says its status, not what its page looks like.
             Err(_) if answer.status != 200 => Err(Error::Status { operation, status: answer.status }),
-            Err(problem) => Err(Error::Unintelligible { operation, problem }),
+            Err(problem) => Err(Error::InvalidReply { operation, problem }),
         }
     }
+}
+
+/// The text of the management interface's reference to its profile.
+fn profile_name(found: &Element) -> Option<String> {
+    let name = found.text_of("ssl-tls-service-profile").unwrap_or_else(|| found.text());
+    Some(name).filter(|name| !name.is_empty())
 }

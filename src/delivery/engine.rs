@@ -10,9 +10,9 @@ use tokio::sync::Mutex;
 use super::conflicts;
 use super::error::StoreError;
 use super::ingest::{Effect, Known, ingest};
-use super::installation::{Installation, State};
+use super::installation::{Incident, Installation, State};
 use super::key::InstallationKey;
-use super::lock::DeviceLock;
+use super::lock::{DeviceLock, LockError, STOPPED_WAIT, ToldOf};
 use super::notifier::{News, Notifier};
 use super::queue::{Listing, Queue};
 use super::spec::InstallSpec;
@@ -22,13 +22,14 @@ use crate::host::log::{Log, RunLog};
 use crate::install::Failure;
 use crate::install::affair::Delivery;
 use crate::install::deliver;
+use crate::install::location;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::patience::Patience;
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::{Outcome, RunResult};
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::settings::SettingsError;
-use crate::settings::config::Config;
+use crate::settings::config::{Config, LOCK_WAIT};
 use crate::settings::resolve::{self, CertmongerBus, Named, Prepared};
 
 /// For how long what was read is taken as it was.
@@ -71,6 +72,8 @@ pub struct DeliveryEngine<'a> {
     pub several: bool,
     /// Whom to tell of failures that last.
     pub notifier: Notifier,
+    /// How long another process that works on the same device is waited for.
+    pub lock_wait: Duration,
     /// What this process has read itself for an order, by the order's id: it need not be read again.
     at_hand: Mutex<BTreeMap<String, (Instant, Prepared)>>,
     /// What certmonger has said of each certificate's file.
@@ -102,7 +105,8 @@ impl<'a> DeliveryEngine<'a> {
     pub fn new(log: &'a Log, state_dir: &'a Path, several: bool) -> Self {
         let (records, patience) = (InstallationStore::below(state_dir), Patience::default());
         let (notifier, at_hand, confirmed) = (Notifier::default(), Mutex::default(), Mutex::default());
-        Self { log, state_dir, records, patience, several, notifier, at_hand, confirmed }
+        let lock_wait = LOCK_WAIT;
+        Self { log, state_dir, records, patience, several, notifier, lock_wait, at_hand, confirmed }
     }
 
     /// Keeps what was read for an order until that is delivered.
@@ -118,8 +122,14 @@ impl<'a> DeliveryEngine<'a> {
         let records = self.records.clone();
         let run = self.log.run(&run_id(), self.several);
         let devices = self.devices(device, &run)?;
-        let lock = DeviceLock::acquire(self.state_dir, &devices).await?;
-        let all = self.take_in(device, &records, &run)?;
+        let told = ToldOf::device(self.state_dir, device);
+        let lock = self.reserve(device, &devices, which, &told, &run).await?;
+        let mut all = self.take_in(device, &records, &run)?;
+        if let Some(what) = told.any() {
+            // A person was told then, and is told when it is over, as of any other failure.
+            heed(&mut all, &what, &records)?;
+            told.forget();
+        }
         let now = records.now();
         let mut reports = Vec::new();
         let mut groups: Vec<Vec<Delivery>> = Vec::new();
@@ -168,6 +178,59 @@ impl<'a> DeliveryEngine<'a> {
             self.notifier.tell(*new, record, &run).await;
         }
         Ok(reports)
+    }
+
+    /// Reserves a device. That another process does not give it back is told once for each such process.
+    async fn reserve(
+        &self,
+        device: &Address,
+        places: &[Address],
+        which: Selection,
+        told: &ToldOf,
+        run: &RunLog,
+    ) -> Result<DeviceLock, Failure> {
+        // What is known to be stuck must not keep other devices from being tried again.
+        let wait = if told.any().is_some() { self.lock_wait.min(STOPPED_WAIT) } else { self.lock_wait };
+        let error = match DeviceLock::acquire(self.state_dir, places, wait).await {
+            Ok(lock) => return Ok(lock),
+            Err(error) => error,
+        };
+        let LockError::Held { holder, .. } = &error else { return Err(error.into()) };
+        let is_new = told.note(holder).unwrap_or(true);
+        let failure = Failure::from(error);
+        if is_new {
+            run.error(&failure.to_string());
+            for record in self.kept_waiting(device, which, &failure)? {
+                self.notifier.tell(News::Failure, &record, run).await;
+            }
+        }
+        Err(failure)
+    }
+
+    /// What can't be delivered to a device that another process works on, as it would stand after this failure. Nothing
+    /// is written: only whoever has the device may.
+    fn kept_waiting(
+        &self,
+        device: &Address,
+        which: Selection,
+        failure: &Failure,
+    ) -> Result<Vec<Installation>, StoreError> {
+        let now = self.records.now();
+        let mut all: BTreeMap<InstallationKey, Installation> = BTreeMap::new();
+        let known = self.records.of_device(device)?.records;
+        let known = known.into_iter().filter(|known| which.includes(known, now));
+        all.extend(known.map(|known| (known.key(), known)));
+        for queued in Queue::below(self.state_dir).for_device(device)?.specs {
+            let key = queued.spec.key();
+            let before = all.remove(&key);
+            all.insert(key, Installation::ingest(queued.spec, before, now));
+        }
+        let outcome = Outcome::Failed(Problem::from(failure));
+        let waiting = all.into_values().map(|mut record| {
+            record.finish(&outcome, &[], &[], record.spec.sequence, now);
+            record
+        });
+        Ok(waiting.collect())
     }
 
     /// The device, and the other members of the pairs that it is said to be in.
@@ -234,7 +297,8 @@ impl<'a> DeliveryEngine<'a> {
         profile: Option<&ProfileName>,
     ) -> Result<bool, Failure> {
         let run = self.log.run(&run_id(), self.several);
-        let lock = DeviceLock::acquire(self.state_dir, std::slice::from_ref(&key.device)).await?;
+        let lock =
+            DeviceLock::acquire(self.state_dir, std::slice::from_ref(&key.device), self.lock_wait).await?;
         self.take_in(&key.device, &self.records, &run)?;
         let Some(mut record) = self.records.read(key)? else { return Ok(false) };
         let was_there = match profile {
@@ -292,6 +356,16 @@ impl<'a> DeliveryEngine<'a> {
     }
 }
 
+/// Notes in the records that a person was told of a process that kept the device.
+fn heed(found: &mut [Installation], what: &str, records: &InstallationStore) -> Result<(), StoreError> {
+    let now = records.now();
+    for record in found.iter_mut().filter(|record| record.is_pending() && record.incident.is_none()) {
+        record.incident = Some(Incident { since: now, reported: what.to_owned() });
+        records.write(record)?;
+    }
+    Ok(())
+}
+
 /// Goes on without profiles that the device does not have; whether there are others.
 fn leave_out(delivery: &mut Delivery, missing: &[ProfileName]) -> bool {
     let there = |name: &ProfileName| !missing.contains(name);
@@ -303,7 +377,7 @@ fn leave_out(delivery: &mut Delivery, missing: &[ProfileName]) -> bool {
 fn complete(prepared: &mut Prepared, record: &mut Installation) {
     record.configure(&prepared.configured_profiles);
     prepared.wish.profiles = record.profiles();
-    prepared.wish.vsys = record.spec.location.vsys();
+    prepared.wish.vsys = location::vsys(&record.spec.location);
     if let Ok(bundle) = &prepared.bundle
         && let Ok(facts) = deliver::facts(bundle)
     {

@@ -1,8 +1,7 @@
 //! Files of the state directory: whole or not at all, for their owner only, and of a version that is known.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::Utc;
@@ -57,6 +56,10 @@ pub(super) fn write(path: &Path, value: &impl Serialize) -> Result<(), StoreErro
     let bad = |cause: io::Error| StoreError::new("write", path, cause);
     let mut text = serde_json::to_vec_pretty(value).map_err(|error| bad(error.into()))?;
     text.push(b'\n');
+    if u64::try_from(text.len()).is_ok_and(|length| length > SIZE_LIMIT) {
+        // It would not be read again: better said now.
+        return Err(bad(io::Error::other(format!("it would have more than {} KiB", SIZE_LIMIT / 1024))));
+    }
     files::replace(path, &text).map_err(bad)
 }
 
@@ -79,6 +82,7 @@ fn set_aside(path: &Path, cause: io::Error) -> StoreError {
 /// What is in a directory, in the order of the names; nothing where there is no such directory.
 pub(super) fn entries(directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let bad = |cause: io::Error| StoreError::new("read", directory, cause);
+    files::remove_stale_in(directory);
     let listing = match fs::read_dir(directory) {
         Ok(listing) => listing,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -97,21 +101,7 @@ pub(super) fn is_stored(path: &Path) -> bool {
 
 /// Makes a directory for its owner only, and what is missing above it.
 pub(super) fn make_folder(folder: &Path) -> Result<(), StoreError> {
-    let bad = |cause: io::Error| StoreError::new("write", folder, cause);
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    make_folder(above)?;
-    match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(bad(error)),
-        _ => {
-            // What others put there meanwhile is not ours.
-            files::settled(folder).map_err(|unsettled| bad(io::Error::other(unsettled.to_string())))?;
-            // A power cut must not lose the directory either.
-            File::open(above).and_then(|above| above.sync_all()).map_err(bad)
-        }
-    }
+    files::make_directory(folder).map_err(|cause| StoreError::new("write", folder, cause))
 }
 
 #[derive(serde::Deserialize)]

@@ -12,11 +12,11 @@ use super::request::{RequestEnd, RequestState};
 use super::spec::{InstallSpec, Requester, UnresolvedSpec, VERSION};
 use crate::error::Exit;
 use crate::fingerprint::Fingerprint;
-use crate::install::location::Location;
+use crate::install::location;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::{CertificateFacts, CreatedObject};
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::settings::SettingsError;
 use crate::settings::certificate::Files;
 use crate::settings::config::Config;
@@ -172,7 +172,7 @@ impl Order {
         let configured = Config::load(options.config.as_deref())?;
         let whole = resolve::options_for(&options.device, &configured, &self.device);
         Ok(InstallSpec {
-            location: Location::of_vsys(resolve::vsys(&whole)?.as_ref()),
+            location: location::of_vsys(resolve::vsys(&whole)?.as_ref()),
             profiles_configured: options.device.profile.is_none() && !self.profiles.is_empty(),
             sequence: number(self.at),
             requested_at: self.at,
@@ -268,6 +268,7 @@ impl Record {
             verified,
             created_objects: self.made.into_iter().map(created).collect(),
             uncommitted_paths: self.touches,
+            next_identities: Vec::new(),
             has_changed_device: true,
             incident: self.incident.map(|old| Incident { since: old.since, reported: old.told }),
             history: self.history.into_iter().map(attempt).collect(),

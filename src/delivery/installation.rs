@@ -15,6 +15,7 @@ use crate::fingerprint::Fingerprint;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::{CertificateFacts, CreatedObject, LastRun, Outcome};
+use crate::panos::NextIdentity;
 
 /// How many past attempts a record keeps.
 pub const HISTORY: usize = 20;
@@ -65,6 +66,10 @@ pub struct Installation {
     pub uncommitted_paths: Vec<String>,
     /// Whether a run has ever begun to change the device for it.
     pub has_changed_device: bool,
+    /// By which certificates the device and its HA peer are recognised once the commit has taken effect, as it was
+    /// decided before it; empty as soon as that is known to be over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next_identities: Vec<NextIdentity>,
     /// The problem that was reported, for as long as it lasts.
     pub incident: Option<Incident>,
     /// The last attempts, the latest last; [`HISTORY`] at most.
@@ -185,6 +190,7 @@ impl Installation {
             created_objects: Vec::new(),
             uncommitted_paths: Vec::new(),
             has_changed_device: false,
+            next_identities: Vec::new(),
             incident: None,
             history: Vec::new(),
             spec,

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::install::location::Location;
 use crate::install::names::ObjectName;
-use crate::panos::address::Address;
+use crate::panos::Address;
+use crate::panos::Location;
 
 /// This certificate object, at this location, on this device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -37,7 +37,7 @@ pub use installation::{
 };
 pub use key::InstallationKey;
 pub use ledger::Ledger;
-pub use lock::{DeviceLock, LockError};
+pub use lock::{DeviceLock, Holder, LockError, STOPPED_WAIT, ToldOf};
 pub use queue::{Listing, Queue, Queued};
 pub use request::{RequestEnd, RequestState, not_over};
 pub use spec::{InstallSpec, Requester, UnresolvedSpec, VERSION, new_id};

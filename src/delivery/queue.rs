@@ -10,7 +10,7 @@ use super::format1;
 use super::sequence::{SequenceLock, last_given};
 use super::spec::{InstallSpec, UnresolvedSpec, VERSION};
 use super::store::InstallationStore;
-use crate::panos::address::Address;
+use crate::panos::Address;
 
 /// The most requests that wait to be read as installations; of further ones only the log knows.
 const UNRESOLVED: usize = 200;

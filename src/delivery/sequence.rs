@@ -1,8 +1,7 @@
 //! What came later, without a clock: numbers that are counted up under a lock.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::StoreError;
@@ -32,8 +31,7 @@ impl SequenceLock {
         make_folder(state_dir)?;
         let path = state_dir.join(LOCK);
         let bad = |cause: io::Error| StoreError::new("lock", &path, cause);
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-        let file = file.map_err(bad)?;
+        let file = files::open_lock(&path).map_err(bad)?;
         file.lock().map_err(bad)?;
         Ok(Self { path: state_dir.join(NAME), _held: file })
     }

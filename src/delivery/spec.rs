@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::key::InstallationKey;
-use crate::install::location::Location;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::Problem;
 use crate::install::result::CertificateFacts;
-use crate::panos::address::Address;
+use crate::panos::Address;
+use crate::panos::Location;
 use crate::settings::certificate::Files;
 use crate::settings::request::InstallOptions;
 

@@ -10,7 +10,7 @@ use super::files::{self, entries, is_stored, make_folder};
 use super::format1;
 use super::installation::Installation;
 use super::key::InstallationKey;
-use crate::panos::address::Address;
+use crate::panos::Address;
 
 /// The directory of all records.
 #[derive(Debug, Clone)]

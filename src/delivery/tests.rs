@@ -10,9 +10,9 @@ use super::ingest::{Effect, Known, ingest};
 use super::*;
 use crate::error::Exit;
 use crate::fingerprint::Fingerprint;
-use crate::install::location::Location;
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::{CertificateFacts, LastRun, Outcome};
+use crate::panos::Location;
 use crate::settings::options::DeviceOptions;
 use crate::settings::request::InstallOptions;
 
@@ -459,10 +459,11 @@ fn what_can_not_be_read_keeps_its_requests_in_the_queue() {
 async fn one_at_a_time_works_on_a_device() {
     let folder = tempfile::tempdir().unwrap();
     let devices: Vec<crate::panos::Address> = vec!["fw2".parse().unwrap(), "fw1".parse().unwrap()];
-    let held = DeviceLock::acquire(folder.path(), &devices[..1]).await.unwrap();
+    let wait = std::time::Duration::from_secs(30);
+    let held = DeviceLock::acquire(folder.path(), &devices[..1], wait).await.unwrap();
     assert!(DeviceLock::try_acquire(folder.path(), &devices).unwrap().is_none());
     assert!(DeviceLock::try_acquire(folder.path(), &devices[1..]).unwrap().is_some());
-    let waiting = DeviceLock::acquire(folder.path(), &devices);
+    let waiting = DeviceLock::acquire(folder.path(), &devices, wait);
     drop(held);
     waiting.await.unwrap();
 }

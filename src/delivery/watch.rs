@@ -17,7 +17,7 @@ use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::install::names::{CommonName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::Outcome;
-use crate::panos::address::Address;
+use crate::panos::Address;
 
 /// Between two looks at the records.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);

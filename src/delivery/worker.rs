@@ -11,7 +11,7 @@ use super::engine::{DeliveryEngine, Report, Selection, run_id};
 use super::queue::{Listing, Queue};
 use super::store::LoadedInstallations;
 use crate::install::Failure;
-use crate::panos::address::Address;
+use crate::panos::Address;
 
 /// How often it is looked for new orders while devices are being worked on: one slow device holds up no other.
 const LOOK: Duration = Duration::from_secs(1);

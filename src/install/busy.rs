@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::host::log::RunLog;
-use crate::panos::error::{Error, Reason};
-use crate::panos::job::{Job, JobState};
-use crate::panos::locks::Lock;
-use crate::panos::session::Session;
+use crate::panos::Lock;
+use crate::panos::Session;
+use crate::panos::{Error, Reason};
+use crate::panos::{Job, JobState};
 
 /// The first pause between two attempts, and the longest one.
 const FIRST: Duration = Duration::from_millis(500);
@@ -51,8 +51,14 @@ pub async fn while_blocked<T>(
     }
 }
 
-fn is_blocked(error: &Error) -> bool {
-    matches!(error, Error::Refused(refusal) if matches!(refusal.reason, Reason::Busy | Reason::Locked(_)))
+/// Whether a device only has no time now, or is locked: nothing was done.
+pub(super) fn is_blocked(error: &Error) -> bool {
+    match error {
+        Error::Refused(refusal) => matches!(refusal.reason, Reason::Busy | Reason::Locked(_)),
+        // Too many requests: this one was not looked at.
+        Error::Status { status, .. } => *status == 429,
+        _ => false,
+    }
 }
 
 /// The refusal with the holder's name in it, where the device told it only when asked.

@@ -23,11 +23,11 @@ use crate::host::child;
 use crate::host::ipa::{self, ProfileKnown};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::worker;
-use crate::install::location::Location;
+use crate::install::location;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
-use crate::panos::address::Address;
-use crate::panos::trust::BadAuthority;
+use crate::panos::Address;
+use crate::panos::CaFileError;
 use crate::settings::certificate::CertificateArguments;
 use crate::settings::config::Config;
 use crate::settings::delegation;
@@ -180,7 +180,7 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
         let options = resolve::options_for(&arguments.device, &config, device);
         named.object(options.suffix, None)?;
         check_device(&options, device)?;
-        let location = Location::of_vsys(resolve::vsys(&options)?.as_ref());
+        let location = location::of_vsys(resolve::vsys(&options)?.as_ref());
         let key = InstallationKey { device: device.clone(), location, name: named.base_name.clone() };
         awaited.push(Awaited { key, profiles: resolve::profiles(&options)? });
     }
@@ -214,7 +214,7 @@ fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), UsageEr
     resolve::served(options)?;
     resolve::ha_peer(options, device)?;
     let trust = resolve::trust(options)?;
-    trust.check(device.host()).map_err(|error: BadAuthority| UsageError::Other(error.to_string()))?;
+    trust.check(device.host()).map_err(|error: CaFileError| UsageError::Other(error.to_string()))?;
     if let Some(chain) = options.chain.as_ref().filter(|chain| !chain.is_file()) {
         return Err(BundleError::Missing { role: Role::Chain, tried: vec![chain.clone()] }.into());
     }

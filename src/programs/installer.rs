@@ -9,8 +9,8 @@ use super::arguments::{self, PlaceArguments, UsageError};
 use super::devices::DeviceList;
 use crate::delivery::{InstallSpec, Requester, new_id};
 use crate::install::deliver;
-use crate::install::location::Location;
-use crate::panos::address::Address;
+use crate::install::location;
+use crate::panos::Address;
 use crate::settings::SettingsError;
 use crate::settings::certificate::CertificateArguments;
 use crate::settings::config::Config;
@@ -131,7 +131,7 @@ impl Arguments {
             common_name: wish.common_name.clone(),
             name: wish.base_name.clone(),
             device: wish.target.device.clone(),
-            location: Location::of_vsys(wish.vsys.as_ref()),
+            location: location::of_vsys(wish.vsys.as_ref()),
             peer: wish.peer.as_ref().map(|peer| peer.device.clone()),
             profiles: wish.profiles.clone(),
             profiles_configured: options.device.profile.is_none() && !wish.profiles.is_empty(),

@@ -104,6 +104,7 @@ async fn install(
     let state_dir = arguments.place.state_dir.as_path();
     let mut engine = DeliveryEngine::new(log, state_dir, wanted.len() > 1);
     engine.notifier = notifier(config, state_dir);
+    engine.lock_wait = config.lock_wait();
     let engine = &engine;
     let runs = wanted.map(|(spec, prepared)| async move {
         engine.keep(&spec, prepared).await;

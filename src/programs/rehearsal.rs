@@ -10,14 +10,15 @@ use crate::install::Failure;
 use crate::install::apply::Part;
 use crate::install::connect::reach;
 use crate::install::failure::Stop;
-use crate::install::location::Location;
+use crate::install::identity::recorded;
+use crate::install::location;
 use crate::install::look::{self, Looked, Want};
 use crate::install::observe::{Observed, Situation};
 use crate::install::plan::{Plan, Step, pending_notes};
 use crate::install::problem::Problem;
 use crate::install::request::{CommitScope, Wish};
-use crate::panos::address::Address;
-use crate::panos::system::SystemInfo;
+use crate::panos::Address;
+use crate::panos::SystemInfo;
 use crate::settings::resolve::Prepared;
 
 /// A device that was looked at, and what would be done there.
@@ -43,7 +44,8 @@ pub async fn look(prepared: &Prepared, records: &InstallationStore) -> Result<Re
 async fn rehearse(wish: &Wish, bundle: &Bundle, records: &InstallationStore) -> Result<Rehearsed, Stop> {
     let record = records.read(&key_of(wish)).map_err(Failure::from)?;
     let made = record.map(|record| record.created_objects).unwrap_or_default();
-    let reached = reach(wish, &[bundle.fingerprint()]).await?;
+    let next = recorded(records, &wish.target, wish.peer.as_ref());
+    let reached = reach(wish, &next).await?;
     let wants = [Want { wish, bundle, made }];
     let Looked { mut situation, mut parts, places } = look::look(&reached, &wants).await?;
     situation.learn_name(&reached.session).await?;
@@ -58,7 +60,7 @@ async fn rehearse(wish: &Wish, bundle: &Bundle, records: &InstallationStore) -> 
 fn key_of(wish: &Wish) -> InstallationKey {
     InstallationKey {
         device: wish.target.device.clone(),
-        location: Location::of_vsys(wish.vsys.as_ref()),
+        location: location::of_vsys(wish.vsys.as_ref()),
         name: wish.base_name.clone(),
     }
 }

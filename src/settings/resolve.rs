@@ -18,11 +18,11 @@ use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::patience::Patience;
 use crate::install::request::{CommitScope, ContainerChoice, Existing, Rebind, Target, Upload, Wish};
+use crate::panos::Address;
+use crate::panos::CaFile;
+use crate::panos::KeyExport;
 use crate::panos::Trust;
-use crate::panos::address::Address;
-use crate::panos::import::KeyExport;
-use crate::panos::trust::CaFile;
-use crate::panos::xpath::{BadVsys, VsysName};
+use crate::panos::{InvalidVsys, VsysName};
 
 /// Seconds a commit job may take unless somebody says otherwise.
 const COMMIT_TIMEOUT: u64 = 1800;
@@ -203,7 +203,7 @@ pub fn profiles(options: &DeviceOptions) -> Result<Vec<ProfileName>, SettingsErr
 /// A name that is not valid.
 pub fn vsys(options: &DeviceOptions) -> Result<Option<VsysName>, SettingsError> {
     let parsed = options.vsys.as_deref().map(str::parse).transpose();
-    parsed.map_err(|error: BadVsys| SettingsError::Value(format!("--vsys: {error}")))
+    parsed.map_err(|error: InvalidVsys| SettingsError::Value(format!("--vsys: {error}")))
 }
 
 /// Checks where the certificate is to be seen.
@@ -265,14 +265,15 @@ pub fn trust_of(options: &DeviceOptions, device: &Address, state_dir: &Path) -> 
     if options.trust_choices() > 0 && !matches!(said, Trust::Pinned(_)) {
         return Ok(said);
     }
-    let remembered = KnownDevices::load(state_dir)?.pin_of(device);
-    Ok(match (said, remembered) {
-        (Trust::Pinned(mut pins), remembered) => {
-            pins.extend(remembered.filter(|pin| !pins.contains(pin)));
+    let mut remembered = KnownDevices::load(state_dir)?.pins_of(device);
+    Ok(match said {
+        Trust::Pinned(mut pins) => {
+            remembered.retain(|pin| !pins.contains(pin));
+            pins.append(&mut remembered);
             Trust::Pinned(pins)
         }
-        (_, Some(pin)) => Trust::Pinned(vec![pin]),
-        (said, None) => said,
+        _ if !remembered.is_empty() => Trust::Pinned(remembered),
+        said => said,
     })
 }
 
@@ -282,7 +283,7 @@ pub fn trust_of(options: &DeviceOptions, device: &Address, state_dir: &Path) -> 
 /// A pin that is no fingerprint.
 pub fn trust(options: &DeviceOptions) -> Result<Trust, SettingsError> {
     if options.insecure {
-        return Ok(Trust::AnyCertificate);
+        return Ok(Trust::DangerousAcceptAny);
     }
     if let Some(pin) = &options.pin {
         return Ok(Trust::Pinned(vec![pin.parse()?]));
@@ -290,7 +291,7 @@ pub fn trust(options: &DeviceOptions) -> Result<Trust, SettingsError> {
     // It may be missing where the host is not enrolled.
     let ipa = Path::new(ipa::AUTHORITY).is_file().then(|| PathBuf::from(ipa::AUTHORITY));
     let files = options.ca_file.iter().cloned().chain(ipa);
-    Ok(Trust::Authorities { files: files.map(|path| CaFile::read_with(path, files::read_ca_file)).collect() })
+    Ok(Trust::Ca { files: files.map(|path| CaFile::read_with(path, files::read_ca_file)).collect() })
 }
 
 fn upload(options: &DeviceOptions, has_chain: bool) -> Upload {

@@ -8,7 +8,7 @@ use pancert::delivery::{InstallSpec, Queue};
 use pancert::host::log::{Log, Verbosity};
 use pancert::install::patience::Patience;
 use pancert::install::result::RunResult;
-use pancert::panos::transport::Limits;
+use pancert::panos::ClientOptions;
 use pancert::programs::installer::Arguments;
 
 use super::world::{NAME, World};
@@ -16,11 +16,11 @@ use super::world::{NAME, World};
 /// A device that is given up after a second or two.
 pub fn short_patience() -> Patience {
     let milliseconds = Duration::from_millis;
-    let limits = Limits {
-        connect: milliseconds(1500),
-        pause: milliseconds(1500),
-        total: milliseconds(3000),
-        ..Limits::default()
+    let limits = ClientOptions {
+        connect_timeout: milliseconds(1500),
+        idle_timeout: milliseconds(1500),
+        request_timeout: milliseconds(3000),
+        ..ClientOptions::default()
     };
     Patience {
         limits,

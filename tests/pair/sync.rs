@@ -13,7 +13,7 @@ fn deliver(pair: &Pair) -> Vec<String> {
     let peer = pair.second.address().to_string();
     let arguments = ["-p", PORTAL, "--ha-peer", &peer, "--config", config.to_str().unwrap()];
     let (outcome, log) = inside::deliver(&pair.world, "abcdef", &arguments);
-    assert!(matches!(outcome.end, Outcome::Installed { unchanged: false, .. }), "{outcome:?} {log:#?}");
+    assert!(matches!(outcome.outcome, Outcome::Installed { unchanged: false, .. }), "{outcome:?} {log:#?}");
     log
 }
 

@@ -1,5 +1,7 @@
 //! `pan_certctl retry`: deliver what is owed. The worker that systemd starts is this, and nothing else.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::NAME;
@@ -7,10 +9,11 @@ use super::selection::Selection;
 use crate::delivery::engine::{self, DeliveryEngine, Report, run_id};
 use crate::delivery::notifier::{News, Notifier};
 use crate::delivery::worker::Worker;
-use crate::delivery::{Queue, StoreError};
+use crate::delivery::{InstallationStore, Queue, StoreError};
 use crate::error::Exit;
 use crate::install::Failure;
 use crate::install::result::Outcome;
+use crate::panos::Address;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::report::{self, Told};
 use crate::programs::unresolved;
@@ -33,11 +36,15 @@ pub struct RetryArguments {
 /// # Errors
 /// A device name that is not valid; a configuration, log or state folder that can't be used.
 pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
-    let only = arguments.selection.devices()?;
+    let only = match arguments.selection.is_narrowed() {
+        true => arguments.selection.among(&known(&place.state_dir)?)?,
+        false => Vec::new(),
+    };
     let config = Config::load(place.config.as_deref())?;
     let log = place.open_log()?;
     let mut engine = DeliveryEngine::new(&log, &place.state_dir, true);
     engine.notifier = Notifier { settings: config.notify().clone() };
+    engine.lock_wait = config.lock_wait();
     let which = if arguments.now { engine::Selection::All } else { engine::Selection::Due };
     let unread = unresolved::resolve(&place.state_dir, &log.run(&run_id(), true));
     let worker = Worker { engine: &engine, which, only, concurrency: arguments.selection.at_once() };
@@ -67,6 +74,15 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
         report::line(if arguments.now { "Nothing is owed." } else { "Nothing is due." });
     }
     Ok(exit)
+}
+
+/// The devices that something is recorded or ordered for.
+fn known(state_dir: &Path) -> Result<Vec<Address>, UsageError> {
+    let bad = |error: StoreError| UsageError::State(Box::new(error.into()));
+    let queued = Queue::below(state_dir).all().map_err(bad)?.specs;
+    let records = InstallationStore::below(state_dir).all().map_err(bad)?.records;
+    let asked = queued.into_iter().map(|queued| queued.spec.device);
+    Ok(asked.chain(records.into_iter().map(|record| record.spec.device)).collect())
 }
 
 fn told(report: &Report) -> Told {

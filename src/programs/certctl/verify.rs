@@ -11,7 +11,7 @@ use crate::delivery::InstallationStore;
 use crate::delivery::drift::{Auditor, Finding, Verdict};
 use crate::error::Exit;
 use crate::install::Failure;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::report;
 use crate::settings::config::{Config, Drift};
@@ -44,7 +44,6 @@ enum DriftOption {
 /// # Errors
 /// A device name that is not valid; a configuration, log or state folder that can't be used.
 pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
-    let only = arguments.selection.devices()?;
     let config = Config::load(place.config.as_deref())?;
     let drift = match arguments.drift {
         Some(DriftOption::Deliver) => Drift::Deliver,
@@ -54,31 +53,40 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     let records = InstallationStore::below(&place.state_dir);
     let begin = |failure: Failure| UsageError::State(Box::new(failure));
     let found = records.all().map_err(|error| begin(error.into()))?;
-    let found_errors = found.errors;
-    for error in &found_errors {
+    let mut each = Vec::new();
+    let is_clean = found.errors.is_empty();
+    for error in &found.errors {
         report::problem(NAME, &error.to_string(), None);
+        each.push(Exit::Usage);
     }
     let mut devices: Vec<Address> = found.records.iter().map(|record| record.spec.device.clone()).collect();
     devices.dedup();
-    devices.retain(|device| only.is_empty() || only.contains(device));
+    let devices = arguments.selection.among(&devices)?;
     let log = place.open_log()?;
-    let auditor = &Auditor { records, drift, log };
+    let auditor = &Auditor { records, drift, log, lock_wait: config.lock_wait() };
     let work = devices.iter().map(|device| auditor.examine(device));
     let runtime = arguments::event_loop()?;
     let found: Vec<Result<Vec<Finding>, Failure>> =
         runtime.block_on(stream::iter(work).buffered(arguments.selection.at_once()).collect::<Vec<_>>());
-    let findings: Vec<Finding> =
-        found.into_iter().collect::<Result<Vec<_>, _>>().map_err(begin)?.into_iter().flatten().collect();
-    // What can't be read can't be compared either.
-    let unread = (!found_errors.is_empty()).then_some(Exit::Usage);
-    let each: Vec<Exit> = findings.iter().map(Finding::exit).chain(unread).collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    for found in found {
+        match found {
+            Ok(found) => findings.extend(found),
+            Err(failure) => {
+                report::problem(NAME, &failure.to_string(), failure.advice().as_deref());
+                each.push(failure.exit());
+            }
+        }
+    }
+    // What is well does not make a problem another one.
+    each.extend(findings.iter().map(Finding::exit).filter(|exit| *exit != Exit::Done));
     let exit = Exit::of_all(&each);
     if arguments.selection.json {
         let each: Vec<_> = findings.iter().map(Finding::json).collect();
         report::json(NAME, &json!({ "exit": exit.code(), "installations": each }));
     } else {
         findings.iter().for_each(Finding::tell);
-        if findings.is_empty() && found_errors.is_empty() {
+        if findings.is_empty() && is_clean {
             report::line("Nothing is installed from here.");
         }
     }

@@ -8,17 +8,18 @@ use tokio::time::timeout;
 
 use super::Subject;
 use super::finding::{Finding, quoted};
+use super::sharing::Interface;
 use super::{configuration, rights};
 use crate::error::Exit;
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::worker;
 use crate::install::patience;
-use crate::panos::address::{Address, Host};
-use crate::panos::error::{Error, Reason};
-use crate::panos::greeting::{Greeting, greet};
-use crate::panos::session::Session;
-use crate::panos::transport::Limits;
-use crate::panos::trust::{Rejection, Trust};
+use crate::panos::ClientOptions;
+use crate::panos::Session;
+use crate::panos::{Address, Host};
+use crate::panos::{Error, Reason};
+use crate::panos::{Hello, hello};
+use crate::panos::{IdentityError, Trust};
 use crate::programs::arguments::PlaceArguments;
 use crate::text::spoken;
 
@@ -27,10 +28,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How far clocks may be apart before certificates that were just issued are not valid yet.
 const CLOCK: TimeDelta = TimeDelta::minutes(5);
 
-/// Looks at everything that can be seen of a device without changing anything there.
-pub(super) async fn look(subject: &Subject, place: &PlaceArguments, ipa: bool) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    match reached(subject, place, &mut findings).await {
+/// Looks at everything that can be seen of a device without changing anything there; and what its management interface
+/// shows, where that was accepted.
+pub(super) async fn look(
+    subject: &Subject,
+    place: &PlaceArguments,
+    ipa: bool,
+) -> (Vec<Finding>, Option<Interface>) {
+    let (mut findings, mut shown) = (Vec::new(), None);
+    match reached(subject, place, &mut findings, &mut shown).await {
         Ok((session, user)) => {
             let refused = |user: Option<&str>, reason: &Reason| bad_key(subject, place, user, reason);
             if let Some(seen) = rights::look(&session, user, refused, &mut findings).await {
@@ -39,7 +45,7 @@ pub(super) async fn look(subject: &Subject, place: &PlaceArguments, ipa: bool) -
         }
         Err(finding) => findings.push(*finding),
     }
-    findings
+    (findings, shown)
 }
 
 /// The steps before the first question that needs a key. What fails ends them.
@@ -47,12 +53,16 @@ async fn reached(
     subject: &Subject,
     place: &PlaceArguments,
     findings: &mut Vec<Finding>,
+    shown: &mut Option<Interface>,
 ) -> Result<(Session, Option<String>), Box<Finding>> {
     let device = &subject.target.device;
     findings.push(answers(device).await?);
     let limits = patience::limits();
-    match greet(device, &subject.target.trust, limits).await {
-        Ok(greeting) => findings.extend(known(subject, place, &greeting)),
+    match hello(device, &subject.target.trust, limits).await {
+        Ok(greeting) => {
+            findings.extend(known(subject, place, &greeting));
+            *shown = Some(Interface::new(device, &greeting));
+        }
         Err(error) => return Err(Box::new(stranger(subject, place, &error))),
     }
     let (session, user) = with_key(subject, place, limits)?;
@@ -89,13 +99,13 @@ async fn answers(device: &Address) -> Result<Finding, Box<Finding>> {
 }
 
 /// The device was accepted: by what, and what time it is there.
-fn known(subject: &Subject, place: &PlaceArguments, greeting: &Greeting) -> Vec<Finding> {
+fn known(subject: &Subject, place: &PlaceArguments, greeting: &Hello) -> Vec<Finding> {
     const CHECK: &str = "identity";
     let seen = greeting.certificate.colons();
     let identity = match &subject.target.trust {
-        Trust::Authorities { .. } => Finding::ok(CHECK, format!("its certificate is valid (SHA-256 {seen})")),
+        Trust::Ca { .. } => Finding::ok(CHECK, format!("its certificate is valid (SHA-256 {seen})")),
         Trust::Pinned(_) => Finding::ok(CHECK, format!("its certificate is the pinned one (SHA-256 {seen})")),
-        Trust::AnyCertificate => {
+        Trust::DangerousAcceptAny => {
             Finding::warning(CHECK, "not verified: whoever answers gets the API key and the private key")
                 .advise("Leave --insecure out, and pin the certificate:")
                 .run(pin(&subject.target.device, place))
@@ -129,9 +139,9 @@ fn stranger(subject: &Subject, place: &PlaceArguments, error: &Error) -> Finding
             let finding = Finding::failed("identity", Exit::Identity, rejection.to_string());
             let typed = subject.options.pin.is_some();
             match rejection {
-                Rejection::OtherThanPinned { .. } if typed => finding
+                IdentityError::PinMismatch { .. } if typed => finding
                     .advise("If the certificate was replaced on purpose, correct the pin, on the command line or in the configuration file."),
-                Rejection::OtherThanPinned { .. } => finding
+                IdentityError::PinMismatch { .. } => finding
                     .advise("If the certificate was replaced on purpose:")
                     .run(pin(device, place)),
                 _ => finding
@@ -150,7 +160,7 @@ fn stranger(subject: &Subject, place: &PlaceArguments, error: &Error) -> Finding
 fn with_key(
     subject: &Subject,
     place: &PlaceArguments,
-    limits: Limits,
+    limits: ClientOptions,
 ) -> Result<(Session, Option<String>), Box<Finding>> {
     const CHECK: &str = "key file";
     let target = &subject.target;

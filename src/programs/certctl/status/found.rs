@@ -7,7 +7,7 @@ use super::installation::Row;
 use chrono::Utc;
 
 use crate::delivery::{InstallSpec, Installation, InstallationStore, Queue, StoreError, UnresolvedSpec};
-use crate::panos::address::{Address, HTTPS};
+use crate::panos::{Address, HTTPS};
 
 /// In the names of files that were set aside.
 const ASIDE: &str = ".json.unreadable-";

@@ -11,10 +11,10 @@ use super::installation::{How, Limits, Row};
 use super::summary::Summary;
 use crate::delivery::UnresolvedSpec;
 use crate::fingerprint::Fingerprint;
-use crate::install::location::Location;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::Problem;
-use crate::panos::address::Address;
+use crate::panos::Address;
+use crate::panos::Location;
 use crate::programs::report;
 
 #[derive(Serialize)]

@@ -18,11 +18,12 @@ use clap::Args;
 use self::found::{Filter, Found};
 use self::installation::{Limits, Row};
 use self::summary::Summary;
+use super::selection::nothing_matches;
 use super::{NAME, screen};
-use crate::delivery::UnresolvedSpec;
+use crate::delivery::{InstallSpec, UnresolvedSpec};
 use crate::error::Exit;
 use crate::files;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::programs::arguments::{PlaceArguments, UsageError};
 use crate::programs::report;
 
@@ -106,7 +107,12 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
     troubles.iter().for_each(|trouble| report::problem(NAME, trouble, None));
     unresolved.iter().for_each(tell_unresolved);
     let none_at_all = installations.is_empty() && unresolved.is_empty() && troubles.is_empty();
+    let all: Vec<String> = installations.iter().map(|one| in_short(&one.record.spec)).collect();
     installations.retain(|installation| filter.wants(&installation.record.spec));
+    let is_clean = unresolved.is_empty() && troubles.is_empty();
+    if let (true, true, Some(wanted)) = (installations.is_empty(), is_clean, wanted(arguments)) {
+        return Err(nothing_matches(&wanted, all.into_iter()));
+    }
     if asks_certmonger(arguments, &installations) {
         let orders = installations.iter().map(|installation| &installation.record.spec);
         match certmonger::ask(orders, arguments.session_bus)? {
@@ -140,6 +146,18 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
         show(&installations, &summary, &limits, none_at_all);
     }
     Ok(summary.exit)
+}
+
+fn in_short(spec: &InstallSpec) -> String {
+    format!("{} on {}", spec.common_name, spec.device)
+}
+
+/// The filters as they were typed, if there are any.
+fn wanted(arguments: &StatusArguments) -> Option<String> {
+    let cert = arguments.cert.as_ref().map(|name| format!("--cert {name}"));
+    let device = arguments.device.as_ref().map(|device| format!("--device {device}"));
+    let all: Vec<String> = cert.into_iter().chain(device).collect();
+    (!all.is_empty()).then(|| all.join(" "))
 }
 
 /// What was asked for and can't be read: certmonger does not ask again before the next renewal.
