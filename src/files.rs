@@ -40,11 +40,29 @@ pub(crate) enum Trouble {
     Io(io::Error),
 }
 
+/// What helps where a file may not be used: root is already who one becomes with sudo.
+pub(crate) fn instead_of_denied() -> &'static str {
+    if rustix::process::geteuid().is_root() {
+        "the worker's sandbox has no right to it: it has to belong to root, and not to lie below /root, /home or /tmp"
+    } else {
+        "run it with sudo"
+    }
+}
+
+/// What helps where the state directory can't be used.
+pub(crate) fn instead_of_state_dir() -> &'static str {
+    if rustix::process::geteuid().is_root() {
+        "Look at the directory's owner, mode and file system, or name another one with --state-dir."
+    } else {
+        "Run it with sudo, or name a folder of your own with --state-dir."
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str("there is no such file"),
-            Self::Denied => f.write_str("permission denied; run it with sudo"),
+            Self::Denied => write!(f, "permission denied; {}", instead_of_denied()),
             Self::NotAFile(found) => write!(f, "it is {found}, not a file"),
             Self::TooLarge => f.write_str("it holds more than any such file has"),
             Self::Unsettled(unsettled) => unsettled.fmt(f),

@@ -1,11 +1,10 @@
 //! What devices run and show, compared with the records and the files.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::conflicts;
+use super::conflicts::{self, DeviceLists};
 use super::engine::{again, run_id};
 use super::installation::{Installation, State};
 use super::lock::DeviceLock;
@@ -49,8 +48,11 @@ pub enum Verdict {
         profile: String,
         /// The other one's name.
         by: String,
-        /// The record's file.
-        forget: PathBuf,
+    },
+    /// The list of devices that was stated last leaves it out, and it differs.
+    LeftOut {
+        /// What differs.
+        what: String,
     },
     /// Nobody can tell.
     Unknown(Problem),
@@ -74,6 +76,8 @@ pub struct Auditor {
     pub log: Log,
     /// How long another process that works on the same device is waited for.
     pub lock_wait: Duration,
+    /// Which devices the certificates are meant for.
+    pub lists: DeviceLists,
 }
 
 impl Auditor {
@@ -96,7 +100,8 @@ impl Auditor {
                 _ => self.compare(&mut record).await,
             };
             let verdict = match verdict {
-                Verdict::Drift { .. } => self.overtaken(&record, &all).unwrap_or(verdict),
+                Verdict::Drift { what, .. } if self.lists.leave_out(&record.spec) => Verdict::LeftOut { what },
+                Verdict::Drift { .. } => overtaken(&record, &all).unwrap_or(verdict),
                 _ => verdict,
             };
             if let Verdict::Drift { what, delivered } = &verdict {
@@ -106,13 +111,6 @@ impl Auditor {
         }
         drop(lock);
         Ok(findings)
-    }
-
-    /// Delivering it would take the profile away from the other one, which would take it back, day after day.
-    fn overtaken(&self, record: &Installation, all: &[Installation]) -> Option<Verdict> {
-        let (other, profile) = conflicts::superseded_by(record, all)?;
-        let forget = self.records.path(&record.key());
-        Some(Verdict::Overtaken { profile: profile.to_string(), by: other.spec.name.to_string(), forget })
     }
 
     async fn note(
@@ -207,6 +205,12 @@ impl Auditor {
         }
         Ok(None)
     }
+}
+
+/// Delivering it would take the profile away from the other one, which would take it back, day after day.
+fn overtaken(record: &Installation, all: &[Installation]) -> Option<Verdict> {
+    let (other, profile) = conflicts::superseded_by(record, all)?;
+    Some(Verdict::Overtaken { profile: profile.to_string(), by: other.spec.name.to_string() })
 }
 
 fn renewed(now: &CertificateFacts) -> String {

@@ -15,7 +15,7 @@ use super::key::InstallationKey;
 use super::lock::{DeviceLock, LockError, STOPPED_WAIT, ToldOf};
 use super::notifier::{News, Notifier};
 use super::queue::{Listing, Queue};
-use super::spec::InstallSpec;
+use super::spec::{InstallSpec, Requester};
 use super::store::{InstallationStore, LoadedInstallations};
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, RunLog};
@@ -313,6 +313,12 @@ impl<'a> DeliveryEngine<'a> {
             }
         };
         drop(lock);
+        let who = Requester::current();
+        let who = who.sudo_user.unwrap_or_else(|| format!("user id {}", who.uid));
+        if was_there {
+            let part = profile.map(|profile| format!("the SSL/TLS profile '{profile}' of ")).unwrap_or_default();
+            run.say(&format!("{key}: {part}the installation is forgotten, by {who}; the device is left as it is."));
+        }
         Ok(was_there)
     }
 

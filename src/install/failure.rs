@@ -315,7 +315,7 @@ impl Failure {
             Self::Certmonger { advice, .. } => return advice.clone(),
             Self::Key(error) => return error.advice(),
             Self::Lock(error) => return Some(error.advice()),
-            Self::Record(_) => "Run it with sudo, or name a folder of your own with --state-dir.",
+            Self::Record(_) => crate::files::instead_of_state_dir(),
             Self::NoActivePeer(_) => {
                 "Look at the HA state of both; name the other member with --ha-peer, so that whichever is active is found. Nothing was changed."
             }

@@ -49,7 +49,8 @@ impl PlaceArguments {
     /// A file that can't be appended to.
     pub fn open_log(&self) -> Result<Log, UsageError> {
         Log::open(&self.log_file, Verbosity::from(self.verbose)).map_err(|error| {
-            UsageError::Other(format!("{error}; run it with sudo, or name another file with --log-file"))
+            let how = if rustix::process::geteuid().is_root() { "" } else { "run it with sudo, or " };
+            UsageError::Other(format!("{error}; {how}name another file with --log-file"))
         })
     }
 }
@@ -85,6 +86,9 @@ pub enum UsageError {
         /// Who has a say in it.
         problem: String,
     },
+    /// The worker could not do it.
+    #[error("the worker could not deliver this: {0}")]
+    Worker(String),
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -100,7 +104,7 @@ impl UsageError {
             Self::Files(_) => Exit::Certificate,
             Self::Key(_) => Exit::Key,
             Self::State(failure) => failure.exit(),
-            Self::Surroundings(_) | Self::Path { .. } | Self::Other(_) => Exit::Usage,
+            Self::Surroundings(_) | Self::Path { .. } | Self::Worker(_) | Self::Other(_) => Exit::Usage,
         }
     }
 
@@ -116,6 +120,7 @@ impl UsageError {
             Self::Path { .. } => {
                 Some("Root needs a place that is root's alone: name another one.".to_owned())
             }
+            Self::Worker(_) => Some(super::sandbox::advice().to_owned()),
             Self::KeyType(_) | Self::Other(_) => None,
         }
     }

@@ -14,6 +14,7 @@ use super::enrolment::{Enrolment, EnrolmentArguments};
 use super::follow::{self, Follower, Live, NotIssued};
 use super::installer;
 use super::report;
+use super::sandbox;
 use crate::certificate::{BundleError, Role};
 use crate::delivery::watch::{self, Awaited, FollowError, Following, Hook, Standing};
 use crate::delivery::{Installation, InstallationKey, Queue, new_id};
@@ -176,10 +177,21 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
         asked.check(&config)?;
     }
     let mut awaited = Vec::new();
+    if is_queued(arguments) {
+        let folders = [&arguments.certificate.cert_dir, &arguments.certificate.key_dir];
+        if let Some(what) = folders.into_iter().find_map(|folder| worker::cannot_read(folder)) {
+            return Err(sandbox::refused(&what));
+        }
+    }
     for device in &devices {
         let options = resolve::options_for(&arguments.device, &config, device);
         named.object(options.suffix, None)?;
         check_device(&options, device)?;
+        if is_queued(arguments)
+            && let Some(what) = sandbox::closed_options(&options, arguments.place.config.as_deref())
+        {
+            return Err(sandbox::refused(&what));
+        }
         let location = location::of_vsys(resolve::vsys(&options)?.as_ref());
         let key = InstallationKey { device: device.clone(), location, name: named.base_name.clone() };
         awaited.push(Awaited { key, profiles: resolve::profiles(&options)? });

@@ -10,7 +10,7 @@ use futures_util::stream;
 
 use super::arguments::{self, UsageError};
 use super::installer::{Arguments, NAME};
-use super::{rehearsal, report, unresolved};
+use super::{rehearsal, report, sandbox, unresolved};
 use crate::delivery::engine::{DeliveryEngine, Selection, run_id};
 use crate::delivery::notifier::Notifier;
 use crate::delivery::{InstallSpec, InstallationStore, Queue, not_over};
@@ -60,6 +60,7 @@ fn run(arguments: &Arguments, requests: Vec<(InstallSpec, Prepared)>) -> Result<
         let records = InstallationStore::below(state_dir);
         return Ok(runtime.block_on(rehearse(arguments, prepared, &records)));
     }
+    check_worker(arguments, &specs, &prepared)?;
     let put = Queue::below(state_dir).put(&mut specs);
     put.map_err(|error| UsageError::State(Box::new(error.into())))?;
     if arguments.queue {
@@ -74,6 +75,32 @@ fn run(arguments: &Arguments, requests: Vec<(InstallSpec, Prepared)>) -> Result<
         report::Json::of(&arguments.certificate.common_name.to_ascii_lowercase(), exit.code(), &told).print();
     }
     Ok(exit)
+}
+
+/// What the worker could not deliver is refused where somebody can change it, and only told where nobody is there:
+/// what certmonger hands over is recorded.
+fn check_worker(
+    arguments: &Arguments,
+    specs: &[InstallSpec],
+    prepared: &[Prepared],
+) -> Result<(), UsageError> {
+    if !worker::is_enabled(&arguments.place.state_dir) {
+        return Ok(());
+    }
+    let config = Config::load(arguments.place.config.as_deref())?;
+    let mut each = specs.iter().zip(prepared);
+    let Some(what) = each.find_map(|(spec, prepared)| sandbox::closed(spec, prepared, &config)) else {
+        return Ok(());
+    };
+    let refused = sandbox::refused(&what);
+    if arguments.queue && unresolved::is_attended() {
+        return Err(refused);
+    }
+    report::problem(NAME, &format!("WARNING: {refused}"), refused.advice().as_deref());
+    if let Ok(log) = arguments.place.open_log() {
+        log.run(&run_id(), true).error(&format!("{refused}. {}", sandbox::advice()));
+    }
+    Ok(())
 }
 
 fn tell_queued(arguments: &Arguments, specs: &[InstallSpec]) -> Exit {

@@ -10,6 +10,8 @@ pub mod follow;
 pub mod getcert;
 pub mod installer;
 pub mod instcert;
+pub mod post_save;
 pub mod rehearsal;
 pub mod report;
+pub mod sandbox;
 pub mod unresolved;

@@ -10,7 +10,7 @@ use pancert::error::Exit;
 use pancert::install::result::Outcome;
 
 use crate::common::world::Ended;
-use crate::desk::{Desk, PROGRAM, ago, installed, order, problem};
+use crate::desk::{Desk, PROGRAM, ago, installed, order, problem, profile};
 
 #[test]
 fn what_is_owed_for_too_long_ends_with_the_code_of_its_last_problem() {
@@ -69,7 +69,7 @@ fn what_needs_attention_comes_first() {
     desk.installed("f.example.com", "fw1", -1);
     desk.owed("g.example.com", "fw1", 90, 1, &busy);
     let mut left = Installation::ingest(order("h.example.com", "fw1", ago(1), 90), None, ago(1));
-    left.finish(&Outcome::AwaitingCommit, &["GP portal".parse().unwrap()], &[], 1, ago(1));
+    left.finish(&Outcome::AwaitingCommit, &[profile("h.example.com")], &[], 1, ago(1));
     desk.write(&left);
     let first_letters: String = desk.names(&[]).iter().map(|name| &name[..1]).collect();
     assert_eq!(first_letters, "gfedchba");
@@ -86,14 +86,15 @@ fn runs_that_were_interrupted_and_failures_that_nobody_owes_are_shown_as_such() 
     given_up.begin("00000d", ago(3));
     given_up.finish(
         &problem(Exit::Rebind, "no such profile"),
-        &["GP portal".parse().unwrap()],
+        &[profile("b.example.com")],
         &[],
         1,
         ago(3),
     );
     (given_up.pending_since, given_up.next_attempt) = (None, None);
     desk.write(&given_up);
-    desk.exits(0, &[]).says("1 owed; 1 failed.").says("failed: no such profile");
+    // Nobody tries it again, so somebody has to know.
+    desk.exits(13, &[]).says("1 owed; 1 failed.").says("failed: no such profile");
     assert_eq!(desk.told(&["-c", "b.example.com"])["installations"][0]["state"], "failed");
 }
 
@@ -214,7 +215,7 @@ fn what_a_device_said_steers_no_terminal() {
     let nasty = "\u{1b}[2J\u{9b}31m\u{202e}\nEND";
     desk.owed("a.example.com", "fw1", 1, 1, &problem(Exit::Upload, nasty));
     let mut other = Installation::ingest(order("b.example.com", "fw1", ago(1), 90), None, ago(1));
-    other.finish(&installed("b_1"), &["GP portal".parse().unwrap()], &[], 1, ago(1));
+    other.finish(&installed("b_1"), &[profile("b.example.com")], &[], 1, ago(1));
     desk.write(&other);
     for arguments in [&[][..], &["--json"]] {
         let shown = desk.exits(0, arguments).stdout;

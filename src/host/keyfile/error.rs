@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::LONGEST_KEY;
+use crate::files::instead_of_denied;
 
 /// Why there is no API key to use.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +17,7 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// The caller may not read it.
-    #[error("no permission to read the API key file {}; run it with sudo", path.display())]
+    #[error("no permission to read the API key file {}; {}", path.display(), instead_of_denied())]
     Unreadable {
         /// The key file.
         path: PathBuf,
@@ -172,7 +173,7 @@ impl KeyFileError {
             )),
             Self::Unwritable { path, .. } => Some(match path.parent() {
                 Some(folder) if !folder.is_dir() => format!("mkdir -m 755 {}", folder.display()),
-                _ => "run it with sudo".to_owned(),
+                _ => instead_of_denied().to_owned(),
             }),
             Self::Unusable { path, .. } => Some(format!(
                 "{} is as it was. Check that this is the management address of a PAN-OS device",

@@ -5,10 +5,11 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde_json::json;
 
-use super::NAME;
+use super::{NAME, forget};
 use super::selection::Selection;
-use crate::delivery::InstallationStore;
+use crate::delivery::conflicts::DeviceLists;
 use crate::delivery::drift::{Auditor, Finding, Verdict};
+use crate::delivery::{InstallSpec, InstallationStore, Queue};
 use crate::error::Exit;
 use crate::install::Failure;
 use crate::panos::Address;
@@ -53,6 +54,9 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     let records = InstallationStore::below(&place.state_dir);
     let begin = |failure: Failure| UsageError::State(Box::new(failure));
     let found = records.all().map_err(|error| begin(error.into()))?;
+    let queued = Queue::below(&place.state_dir).all().map_err(|error| begin(error.into()))?.specs;
+    let queued: Vec<InstallSpec> = queued.into_iter().map(|queued| queued.spec).collect();
+    let lists = DeviceLists::of(&found.records, &queued);
     let mut each = Vec::new();
     let is_clean = found.errors.is_empty();
     for error in &found.errors {
@@ -63,7 +67,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     devices.dedup();
     let devices = arguments.selection.among(&devices)?;
     let log = place.open_log()?;
-    let auditor = &Auditor { records, drift, log, lock_wait: config.lock_wait() };
+    let auditor = &Auditor { records, drift, log, lock_wait: config.lock_wait(), lists };
     let work = devices.iter().map(|device| auditor.examine(device));
     let runtime = arguments::event_loop()?;
     let found: Vec<Result<Vec<Finding>, Failure>> =
@@ -96,7 +100,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
 impl Finding {
     fn exit(&self) -> Exit {
         match &self.verdict {
-            Verdict::Good | Verdict::Owed | Verdict::Overtaken { .. } => Exit::Done,
+            Verdict::Good | Verdict::Owed | Verdict::Overtaken { .. } | Verdict::LeftOut { .. } => Exit::Done,
             Verdict::Drift { .. } => Exit::Unproven,
             Verdict::Unknown(problem) => problem.exit,
         }
@@ -114,17 +118,28 @@ impl Finding {
                 };
                 report::problem(NAME, &format!("{device}: {name}: {}", harmless(what)), Some(advice));
             }
-            Verdict::Overtaken { profile, by, forget } => {
+            Verdict::Overtaken { profile, by } => {
                 let what = format!(
                     "{device}: {name}: the SSL/TLS profile '{profile}' was given to '{by}' later; it is left there"
                 );
-                let advice = format!("If that is so for good, forget this one: rm {}", forget.display());
-                report::problem(NAME, &what, Some(&advice));
+                self.advise_forgetting(&what, "If that is so for good");
+            }
+            Verdict::LeftOut { what } => {
+                let what = format!(
+                    "{device}: {name}: {}; the device is left as it is: pan_getcert was run without it",
+                    harmless(what)
+                );
+                self.advise_forgetting(&what, "If that is meant");
             }
             Verdict::Unknown(problem) => {
                 report::problem(NAME, &format!("{device}: {name}: {problem}"), problem.advice.as_deref());
             }
         }
+    }
+
+    fn advise_forgetting(&self, what: &str, when: &str) {
+        let advice = format!("{when}: {}", forget::command(&self.record));
+        report::problem(NAME, what, Some(&advice));
     }
 
     fn json(&self) -> serde_json::Value {
@@ -134,6 +149,7 @@ impl Finding {
             Verdict::Drift { what, delivered: true } => ("owed-anew", Some(what.as_str())),
             Verdict::Drift { what, delivered: false } => ("drift", Some(what.as_str())),
             Verdict::Overtaken { by, .. } => ("overtaken", Some(by.as_str())),
+            Verdict::LeftOut { what } => ("left-out", Some(what.as_str())),
             Verdict::Unknown(problem) => ("unknown", Some(problem.what.as_str())),
         };
         json!({

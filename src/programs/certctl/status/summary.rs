@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::Beside;
 use super::installation::{How, Lasts, Limits, Row};
-use crate::delivery::UnresolvedSpec;
 use crate::error::Exit;
 use crate::programs::certctl::screen::{self, Line, Mood};
 
@@ -22,17 +22,22 @@ pub(super) struct Summary {
     pub(super) expire_soon: usize,
     pub(super) expired: usize,
     pub(super) certmonger_troubles: usize,
+    pub(super) profiles_claimed_twice: usize,
+    pub(super) without_profile: usize,
+    pub(super) unrecorded: usize,
     pub(super) unresolved: usize,
     pub(super) unreadable: usize,
     pub(super) exit: Exit,
 }
 
 impl Summary {
-    pub(super) fn of(all: &[Row], unresolved: &[UnresolvedSpec], unreadable: usize, limits: &Limits) -> Self {
+    pub(super) fn of(all: &[Row], beside: &Beside, limits: &Limits) -> Self {
+        let unreadable = beside.unreadable.len();
         let count = |wanted: &dyn Fn(&Row) -> bool| all.iter().filter(|one| wanted(one)).count();
         let devices: BTreeSet<_> = all.iter().map(|one| &one.record.spec.device).collect();
         let exits = all.iter().flat_map(|one| one.exits(limits));
-        let exits = exits.chain(unresolved.iter().map(|spec| spec.problem.exit));
+        let exits = exits.chain(beside.unresolved.iter().map(|spec| spec.problem.exit));
+        let exits = exits.chain((!beside.unrecorded.is_empty()).then_some(Exit::Certificate));
         let exits: BTreeSet<Exit> = exits.chain((unreadable > 0).then_some(Exit::Usage)).collect();
         let exit = match (exits.len(), exits.first()) {
             (0, _) | (_, None) => Exit::Done,
@@ -50,7 +55,10 @@ impl Summary {
             expire_soon: count(&|one| one.lasts(limits) == Lasts::NotLong),
             expired: count(&|one| one.lasts(limits) == Lasts::Expired),
             certmonger_troubles: count(&|one| one.certmongers_trouble().is_some()),
-            unresolved: unresolved.len(),
+            profiles_claimed_twice: count(&|one| has(one, "profile-claimed-twice")),
+            without_profile: count(&|one| has(one, "no-profile")),
+            unrecorded: beside.unrecorded.len(),
+            unresolved: beside.unresolved.len(),
             unreadable,
             exit,
         }
@@ -86,6 +94,11 @@ impl Summary {
         add(self.expire_soon, format!("{soon} within {}", limits.expires_in));
         let troubled = self.certmonger_troubles;
         add(troubled, format!("certmonger has trouble with {troubled}"));
+        let claimed = self.profiles_claimed_twice;
+        add(claimed, format!("{claimed} with a profile that another one has, too"));
+        add(self.without_profile, format!("{} without a profile", self.without_profile));
+        let unrecorded = one_or(self.unrecorded, "certificate of certmonger's", "certificates of certmonger's");
+        add(self.unrecorded, format!("{unrecorded} without a record"));
         let unresolved = one_or(self.unresolved, "request", "requests");
         add(self.unresolved, format!("{unresolved} can't be carried out"));
         let files = one_or(self.unreadable, "file", "files");
@@ -98,4 +111,8 @@ impl Summary {
             _ => format!("{what} on {on}: {}.", parts.join("; ")),
         }
     }
+}
+
+fn has(one: &Row, word: &str) -> bool {
+    one.faults.iter().any(|fault| fault.word() == word)
 }

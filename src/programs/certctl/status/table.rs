@@ -37,8 +37,9 @@ pub(super) fn lines(all: &[Row], limits: &Limits, width: Option<usize>) -> Vec<L
     let mut rows = columns.lines().into_iter();
     let heading = rows.next();
     let with_more = rows.zip(all).flat_map(|(row, one)| {
-        let more = certmonger(one).map(|said| format!("{INDENT}{said}"));
-        std::iter::once(row).chain(more.map(|text| Line { text, mood: one.mood(limits) }))
+        let more = certmonger(one).into_iter().chain(faults(one)).map(|said| format!("{INDENT}{said}"));
+        let more: Vec<Line> = more.map(|text| Line { text, mood: one.mood(limits) }).collect();
+        std::iter::once(row).chain(more)
     });
     heading.into_iter().chain(with_more).collect()
 }
@@ -53,9 +54,10 @@ fn card(one: &Row, limits: &Limits, width: usize) -> Vec<Line> {
         .is_pending()
         .then(|| format!("owed for {}, next try: {}", owed_for(one, limits), next_try(one, limits)));
     let parts = [installed, owed, Some(stands(one, limits)), certmonger(one)];
+    let parts: Vec<String> = parts.into_iter().flatten().chain(faults(one)).collect();
     let indent = if width > NARROW { INDENT } else { "" };
     let mut lines = screen::wrapped(&first, width);
-    for part in parts.iter().flatten() {
+    for part in &parts {
         let wrapped = screen::wrapped(part, width - indent.len());
         lines.extend(wrapped.iter().map(|line| format!("{indent}{line}")));
     }
@@ -130,6 +132,10 @@ fn owed(one: &Row, problem: Option<String>, now: DateTime<Utc>) -> String {
     let queued = one.queued.then(|| "in the queue".to_owned());
     let known: Vec<String> = queued.into_iter().chain(at_it).chain(failed).collect();
     if known.is_empty() { "not tried yet".to_owned() } else { known.join("; ") }
+}
+
+fn faults(one: &Row) -> impl Iterator<Item = String> {
+    one.faults.iter().map(ToString::to_string)
 }
 
 fn certmonger(one: &Row) -> Option<String> {

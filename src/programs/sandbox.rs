@@ -1,0 +1,46 @@
+//! Whether the worker can do what is asked of it: it sees and may read less than whoever asks.
+
+use std::path::{Path, PathBuf};
+
+use super::arguments::UsageError;
+use crate::delivery::InstallSpec;
+use crate::host::{keyfile, worker};
+use crate::install::request::Wish;
+use crate::settings::config::{Config, DEFAULT};
+use crate::settings::options::DeviceOptions;
+use crate::settings::resolve::{self, Prepared};
+
+/// What somebody can do about it.
+const ADVICE: &str = "Keep it where only root can write, /etc for instance, with root as its owner.";
+
+/// What the worker can't read of what these options name.
+#[must_use]
+pub fn closed_options(options: &DeviceOptions, config: Option<&Path>) -> Option<String> {
+    let key_file = keyfile::resolve(options.key_file.as_deref());
+    let config = config.unwrap_or(Path::new(DEFAULT));
+    let named = options.ca_file.iter().chain(&options.chain).map(PathBuf::as_path);
+    named.chain([key_file.as_path(), config]).find_map(worker::cannot_read)
+}
+
+/// What the worker can't read of what a delivery needs.
+#[must_use]
+pub fn closed(spec: &InstallSpec, prepared: &Prepared, config: &Config) -> Option<String> {
+    let Prepared { wish: Wish { target, peer, .. }, files, .. } = prepared;
+    let files = files.iter().flat_map(|files| [Some(&files.certificate), Some(&files.key), files.chain.as_ref()]);
+    let keys = [Some(&target.key_file), peer.as_ref().map(|peer| &peer.key_file)];
+    let named = files.chain(keys).flatten().find_map(|path| worker::cannot_read(path));
+    let options = resolve::options_for(&spec.options.device, config, &spec.device);
+    named.or_else(|| closed_options(&options, spec.options.config.as_deref()))
+}
+
+/// As an error, for whoever can still change it.
+#[must_use]
+pub fn refused(what: &str) -> UsageError {
+    UsageError::Worker(what.to_owned())
+}
+
+/// What to do about it.
+#[must_use]
+pub fn advice() -> &'static str {
+    ADVICE
+}
