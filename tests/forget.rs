@@ -35,7 +35,8 @@ fn status(world: &World) -> Value {
 fn certificates(world: &World) -> Vec<String> {
     let told = status(world);
     let all = told["installations"].as_array().unwrap().iter();
-    all.map(|one| format!("{} {}", one["object"].as_str().unwrap(), one["device"].as_str().unwrap())).collect()
+    all.map(|one| format!("{} {}", one["object"].as_str().unwrap(), one["device"].as_str().unwrap()))
+        .collect()
 }
 
 #[test]
@@ -79,7 +80,11 @@ fn a_record_goes_and_the_device_stays_as_it_is() {
     assert_eq!(told["installations"][0]["object"], NAME);
     assert!(certificates(&world).is_empty());
     assert_eq!((world.device.commits(), world.served()), (commits, now));
-    assert!(world.log().iter().any(|line| line.contains("the installation is forgotten, by ")), "{:#?}", world.log());
+    assert!(
+        world.log().iter().any(|line| line.contains("the installation is forgotten, by ")),
+        "{:#?}",
+        world.log()
+    );
     run(&world, &["verify"]).exits(0);
     run(&world, &["forget", NAME, "--yes"]).exits(1);
 }
@@ -92,10 +97,16 @@ fn what_is_only_in_the_queue_is_forgotten_too_and_what_could_not_be_read() {
     misspelt.args(["-p", PORTAL, "--no-such-option"]).arg(world.target()).stdin(Stdio::null());
     Ended::of(&mut misspelt).exits(1);
     let before = status(&world);
-    assert_eq!((before["installations"].as_array().unwrap().len(), before["unresolved"].as_array().unwrap().len()), (1, 1));
+    assert_eq!(
+        (before["installations"].as_array().unwrap().len(), before["unresolved"].as_array().unwrap().len()),
+        (1, 1)
+    );
     run(&world, &["forget", NAME, "--yes"]).exits(0).says("not been delivered yet");
     let after = status(&world);
-    assert_eq!((after["installations"].as_array().unwrap().len(), after["unresolved"].as_array().unwrap().len()), (0, 0));
+    assert_eq!(
+        (after["installations"].as_array().unwrap().len(), after["unresolved"].as_array().unwrap().len()),
+        (0, 0)
+    );
     run(&world, &["retry", "--now"]).exits(0).says("Nothing is owed.");
     assert_eq!(world.device.commits(), 0);
 }
@@ -128,7 +139,8 @@ fn a_device_that_another_process_works_on_is_waited_for_with_an_end() {
     let world = World::new();
     world.install(&["-p", PORTAL]).exits(0);
     std::fs::write(world.path("config"), "lock_wait = \"1s\"\n").unwrap();
-    let file = std::fs::File::options().write(true).open(world.path("state").join("locks").join(world.target()));
+    let file =
+        std::fs::File::options().write(true).open(world.path("state").join("locks").join(world.target()));
     let file = file.unwrap();
     file.lock().unwrap();
     let config = world.path("config");
@@ -163,10 +175,16 @@ fn a_device_that_is_left_out_of_the_list_gets_no_further_certificate() {
     let commits = other.commits();
     let ended = run(&world, &["verify", "--json"]).exits(0);
     let told = json(&ended);
-    let verdicts: Vec<(&str, &str)> = told["installations"].as_array().unwrap().iter()
+    let verdicts: Vec<(&str, &str)> = told["installations"]
+        .as_array()
+        .unwrap()
+        .iter()
         .map(|one| (one["device"].as_str().unwrap(), one["verdict"].as_str().unwrap()))
         .collect();
-    assert!(verdicts.contains(&(two.as_str(), "left-out")) && verdicts.contains(&(one.as_str(), "good")), "{verdicts:?}");
+    assert!(
+        verdicts.contains(&(two.as_str(), "left-out")) && verdicts.contains(&(one.as_str(), "good")),
+        "{verdicts:?}"
+    );
     run(&world, &["retry", "--now"]).exits(0).says("Nothing is owed.");
     assert_eq!((other.commits(), common::world::served(&other)), (commits, before.clone()));
     let ended = run(&world, &["verify"]).exits(0);
@@ -225,11 +243,16 @@ async fn certmongers_command_is_told_of_and_changed_where_that_is_wanted() {
     assert!(before.ends_with(&format!("{first} {second}")), "{before}");
 
     let ended = forget(&["--untrack-device"]).exits(1);
-    assert!(ended.stderr.contains("no device would be left") && ended.stderr.contains("stop-tracking"), "{ended:#?}");
+    assert!(
+        ended.stderr.contains("no device would be left") && ended.stderr.contains("stop-tracking"),
+        "{ended:#?}"
+    );
     assert_eq!(post_save().await, before);
     status(0).says("2 certificates on 2 devices: all installed.");
 
-    forget(&["--profile", PORTAL, "--device", &first]).exits(0).says("names 'GP portal': the next renewal binds it again");
+    forget(&["--profile", PORTAL, "--device", &first])
+        .exits(0)
+        .says("names 'GP portal': the next renewal binds it again");
     forget(&["--device", &second, "--untrack-device"]).exits(0).says("does not name it any more");
     let after = post_save().await;
     assert_eq!(after, before.replace(&format!(" {second}"), ""));

@@ -16,7 +16,9 @@ const ENTER: &str = "mount -t overlay overlay -o \"lowerdir=$0/etc:/etc\" /etc &
 
 fn machine() -> Option<World> {
     let world = World::new();
-    for folder in ["etc/ipa", "etc/ssl/certs", "etc/ssl/private", "log", "lib/pan_getcert", "run/systemd/system"] {
+    for folder in
+        ["etc/ipa", "etc/ssl/certs", "etc/ssl/private", "log", "lib/pan_getcert", "run/systemd/system"]
+    {
         std::fs::create_dir_all(world.path(folder)).unwrap();
     }
     let wants = "etc/systemd/system/paths.target.wants";
@@ -71,22 +73,34 @@ fn what_the_worker_can_not_read_is_told_when_it_is_asked_for() {
     let asked = words(&world, INSTCERT, &["-b", "--queue", "-k", &mine]);
     // As certmonger does: it is recorded, and there is a warning.
     let ended = inside(&world, &asked).exits(0);
-    let says = format!("the worker could not deliver this: {mine} lies below /tmp, which the worker does not see");
+    let says =
+        format!("the worker could not deliver this: {mine} lies below /tmp, which the worker does not see");
     assert!(ended.stderr.contains(&says) && ended.stderr.contains("/etc for instance"), "{ended:#?}");
     assert_eq!(queued(&world), 1);
     let log = std::fs::read_to_string(world.path("log/pan_instcert.log")).unwrap();
     assert!(log.contains(&says), "{log}");
 
     // A file of somebody else, which root reads only by its capabilities.
-    std::os::unix::fs::chown(world.path(format!("etc/ssl/private/{NAME}.key").as_str()), Some(65534), Some(65534)).unwrap();
+    std::os::unix::fs::chown(
+        world.path(format!("etc/ssl/private/{NAME}.key").as_str()),
+        Some(65534),
+        Some(65534),
+    )
+    .unwrap();
     let ended = inside(&world, &words(&world, INSTCERT, &["-b", "--queue"])).exits(0);
     assert!(ended.stderr.contains("(user id 65534, mode 0600) is closed to the worker"), "{ended:#?}");
 
     // Somebody who sees it is refused.
     let before = queued(&world);
-    let mut terminal = command(&world, &["script", "-qec", &asked.join(" ").replace("GP portal", "'GP portal'"), "/dev/null"]);
+    let mut terminal = command(
+        &world,
+        &["script", "-qec", &asked.join(" ").replace("GP portal", "'GP portal'"), "/dev/null"],
+    );
     let ended = Ended::of(terminal.stdin(Stdio::piped()));
-    assert!(ended.code == Some(1) && ended.stdout.contains("the worker could not deliver this"), "{ended:#?}");
+    assert!(
+        ended.code == Some(1) && ended.stdout.contains("the worker could not deliver this"),
+        "{ended:#?}"
+    );
     assert_eq!(queued(&world), before);
 }
 
@@ -108,11 +122,20 @@ fn the_worker_is_never_told_to_use_sudo() {
         world.install(&["-p", PORTAL, "--queue"]).exits(0);
         std::os::unix::fs::chown(world.path(&file), Some(65534), Some(65534)).unwrap();
         let mut worker = Command::new("setpriv");
-        worker.args(["--bounding-set=-all", "--inh-caps=-all", env!("CARGO_BIN_EXE_pan_certctl"), "retry", "--now"]);
+        worker.args([
+            "--bounding-set=-all",
+            "--inh-caps=-all",
+            env!("CARGO_BIN_EXE_pan_certctl"),
+            "retry",
+            "--now",
+        ]);
         worker.arg("--state-dir").arg(world.path("state")).arg("--log-file").arg(world.path("log"));
         let ended = Ended::of(worker.env_clear().env("PATH", "/usr/bin:/bin").env("TZ", "UTC")).exits(code);
         assert!(!format!("{ended:?}").contains("sudo"), "{ended:#?}");
-        assert!(ended.stderr.contains("no permission to read") && ended.stderr.contains("sandbox"), "{ended:#?}");
+        assert!(
+            ended.stderr.contains("no permission to read") && ended.stderr.contains("sandbox"),
+            "{ended:#?}"
+        );
         assert!(!world.log().iter().any(|line| line.contains("sudo")), "{:#?}", world.log());
     }
 }

@@ -45,7 +45,8 @@ impl DeviceLists {
     /// As these records and requests in the queue tell.
     #[must_use]
     pub fn of(records: &[Installation], queued: &[InstallSpec]) -> Self {
-        let mut lists = Self { latest: BTreeMap::new(), queued: queued.iter().map(InstallSpec::key).collect() };
+        let mut lists =
+            Self { latest: BTreeMap::new(), queued: queued.iter().map(InstallSpec::key).collect() };
         for spec in records.iter().map(|record| &record.spec).chain(queued) {
             let Some(list) = &spec.list else { continue };
             let latest = lists.latest.entry(file(spec)).or_default();

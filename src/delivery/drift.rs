@@ -100,7 +100,9 @@ impl Auditor {
                 _ => self.compare(&mut record).await,
             };
             let verdict = match verdict {
-                Verdict::Drift { what, .. } if self.lists.leave_out(&record.spec) => Verdict::LeftOut { what },
+                Verdict::Drift { what, .. } if self.lists.leave_out(&record.spec) => {
+                    Verdict::LeftOut { what }
+                }
                 Verdict::Drift { .. } => overtaken(&record, &all).unwrap_or(verdict),
                 _ => verdict,
             };

@@ -15,7 +15,7 @@ use super::key::InstallationKey;
 use super::lock::{DeviceLock, LockError, STOPPED_WAIT, ToldOf};
 use super::notifier::{News, Notifier};
 use super::queue::{Listing, Queue};
-use super::spec::{InstallSpec, Requester};
+use super::spec::InstallSpec;
 use super::store::{InstallationStore, LoadedInstallations};
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, RunLog};
@@ -246,7 +246,7 @@ impl<'a> DeliveryEngine<'a> {
     }
 
     /// Moves the requests for a device into its records; all its records.
-    fn take_in(
+    pub(super) fn take_in(
         &self,
         device: &Address,
         records: &InstallationStore,
@@ -284,42 +284,6 @@ impl<'a> DeliveryEngine<'a> {
         let found = records.of_device(device)?;
         found.errors.iter().for_each(|error| log_once(error, run));
         Ok(found.records)
-    }
-
-    /// An installation is not looked after any more, or no longer in one of its profiles; the device is left as it is.
-    /// Whether there was one.
-    ///
-    /// # Errors
-    /// A state directory that can't be used; a record that can't be read.
-    pub async fn forget(
-        &self,
-        key: &InstallationKey,
-        profile: Option<&ProfileName>,
-    ) -> Result<bool, Failure> {
-        let run = self.log.run(&run_id(), self.several);
-        let lock =
-            DeviceLock::acquire(self.state_dir, std::slice::from_ref(&key.device), self.lock_wait).await?;
-        self.take_in(&key.device, &self.records, &run)?;
-        let Some(mut record) = self.records.read(key)? else { return Ok(false) };
-        let was_there = match profile {
-            Some(profile) => {
-                let was_bound = record.unbind(profile, self.records.now());
-                self.records.write(&record)?;
-                was_bound
-            }
-            None => {
-                self.records.remove(key)?;
-                true
-            }
-        };
-        drop(lock);
-        let who = Requester::current();
-        let who = who.sudo_user.unwrap_or_else(|| format!("user id {}", who.uid));
-        if was_there {
-            let part = profile.map(|profile| format!("the SSL/TLS profile '{profile}' of ")).unwrap_or_default();
-            run.say(&format!("{key}: {part}the installation is forgotten, by {who}; the device is left as it is."));
-        }
-        Ok(was_there)
     }
 
     /// What a record asks for, from what was typed then and the configuration of today.

@@ -17,7 +17,8 @@ const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 #[must_use]
 pub fn cannot_read(path: &Path) -> Option<String> {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let mut hidden = HIDDEN.iter().filter(|hidden| [path, real.as_path()].iter().any(|path| path.starts_with(hidden)));
+    let mut hidden =
+        HIDDEN.iter().filter(|hidden| [path, real.as_path()].iter().any(|path| path.starts_with(hidden)));
     if let Some(hidden) = hidden.next() {
         return Some(format!("{} lies below {hidden}, which the worker does not see", path.display()));
     }

@@ -109,12 +109,13 @@ impl PostSave {
                 return Without::NoneLeft;
             }
             let wanted = format!("{wanted:?}");
-            let shorter = words.iter().enumerate().rev().filter(|(_, other)| **other == word).find_map(|(at, _)| {
-                let mut shorter = words.clone();
-                shorter.remove(at);
-                let read = Arguments::of_words(&shorter).ok()?;
-                (format!("{read:?}") == wanted).then_some(shorter)
-            });
+            let shorter =
+                words.iter().enumerate().rev().filter(|(_, other)| **other == word).find_map(|(at, _)| {
+                    let mut shorter = words.clone();
+                    shorter.remove(at);
+                    let read = Arguments::of_words(&shorter).ok()?;
+                    (format!("{read:?}") == wanted).then_some(shorter)
+                });
             let Some(shorter) = shorter else { return Without::NotSafe };
             words = shorter;
         }
@@ -139,7 +140,10 @@ mod tests {
                 "/usr/bin/pan_instcert -c fw1 --profile='GP portal' --queue fw1 fw2",
                 "/usr/bin/pan_instcert -c fw1 '--profile=GP portal' --queue fw2",
             ),
-            ("/usr/bin/pan_instcert -c a fw1 --ha-peer fw1 fw2", "/usr/bin/pan_instcert -c a --ha-peer fw1 fw2"),
+            (
+                "/usr/bin/pan_instcert -c a fw1 --ha-peer fw1 fw2",
+                "/usr/bin/pan_instcert -c a --ha-peer fw1 fw2",
+            ),
             ("/usr/bin/pan_instcert -c a fw1:443 fw2 fw1", "/usr/bin/pan_instcert -c a fw2"),
             ("/usr/bin/pan_instcert -c a --group=x fw1", "/usr/bin/pan_instcert -c a --group=x"),
             ("/usr/bin/pan_instcert -c a -p fw1 -- fw1 fw2", "/usr/bin/pan_instcert -c a -p fw1 -- fw2"),

@@ -26,7 +26,8 @@ pub fn closed_options(options: &DeviceOptions, config: Option<&Path>) -> Option<
 #[must_use]
 pub fn closed(spec: &InstallSpec, prepared: &Prepared, config: &Config) -> Option<String> {
     let Prepared { wish: Wish { target, peer, .. }, files, .. } = prepared;
-    let files = files.iter().flat_map(|files| [Some(&files.certificate), Some(&files.key), files.chain.as_ref()]);
+    let files =
+        files.iter().flat_map(|files| [Some(&files.certificate), Some(&files.key), files.chain.as_ref()]);
     let keys = [Some(&target.key_file), peer.as_ref().map(|peer| &peer.key_file)];
     let named = files.chain(keys).flatten().find_map(|path| worker::cannot_read(path));
     let options = resolve::options_for(&spec.options.device, config, &spec.device);

@@ -94,7 +94,12 @@ fn what_certmonger_or_the_ca_complains_of_is_a_further_line() {
             "CA_UNREACHABLE: the CA can't be reached: Server at",
         ),
         (11, "NEED_CSR", "\\tstuck: no\\n", "NEED_CSR: certmonger can't make its request to the CA"),
-        (11, "NEED_KEY_PAIR", "\\tstuck: no\\n", "NEED_KEY_PAIR: certmonger can't make its request to the CA"),
+        (
+            11,
+            "NEED_KEY_PAIR",
+            "\\tstuck: no\\n",
+            "NEED_KEY_PAIR: certmonger can't make its request to the CA",
+        ),
         (
             11,
             "MONITORING",
@@ -150,7 +155,13 @@ fn certmonger_is_asked_only_where_that_makes_sense() {
     ask(&desk, &["--session-bus"]).exits(0).says("device: installed.");
     assert!(asked(), "whether there are certificates without a record");
     fs::rename(desk.path("bin/getcert"), desk.path("bin/away")).unwrap();
-    let without = command(&desk.state()).env("PATH", desk.path("bin")).arg("--session-bus").output().unwrap();
+    let mut without = Command::new(PROGRAM);
+    without
+        .args(["status", "--session-bus", "--state-dir"])
+        .arg(desk.state())
+        .env_clear()
+        .env("PATH", "/nonexistent");
+    let without = without.output().unwrap();
     assert!(without.stderr.is_empty(), "a machine without certmonger: {without:?}");
     fs::rename(desk.path("bin/away"), desk.path("bin/getcert")).unwrap();
     let mut other = desk.installed("b.example.com", "fw1.example.com", 90);

@@ -126,13 +126,7 @@ impl Desk {
     pub fn installed(&self, name: &str, device: &str, days: i64) -> Installation {
         let mut record = Installation::ingest(order(name, device, ago(48), days), None, ago(48));
         record.begin("00000a", ago(48));
-        record.finish(
-            &installed(name),
-            &[profile(name)],
-            &[("connect", 0.012), ("total", 1.5)],
-            1,
-            ago(48),
-        );
+        record.finish(&installed(name), &[profile(name)], &[("connect", 0.012), ("total", 1.5)], 1, ago(48));
         self.write(&record);
         record
     }

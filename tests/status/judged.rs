@@ -84,13 +84,7 @@ fn runs_that_were_interrupted_and_failures_that_nobody_owes_are_shown_as_such() 
     desk.exits(0, &[]).says("a run began 3h ago, and goes on or was interrupted");
     let mut given_up = Installation::ingest(order("b.example.com", "fw1", ago(3), 90), None, ago(3));
     given_up.begin("00000d", ago(3));
-    given_up.finish(
-        &problem(Exit::Rebind, "no such profile"),
-        &[profile("b.example.com")],
-        &[],
-        1,
-        ago(3),
-    );
+    given_up.finish(&problem(Exit::Rebind, "no such profile"), &[profile("b.example.com")], &[], 1, ago(3));
     (given_up.pending_since, given_up.next_attempt) = (None, None);
     desk.write(&given_up);
     // Nobody tries it again, so somebody has to know.
@@ -168,7 +162,10 @@ fn a_folder_that_is_missing_or_empty_has_nothing_in_it_and_is_not_made() {
 fn a_folder_that_cannot_be_read_is_an_error_with_what_to_do() {
     let desk = Desk::new();
     fs::write(desk.state(), "a file").unwrap();
-    let ended = desk.exits(1, &[]).says("Run it with sudo");
+    // Root is not told to become root.
+    let advice =
+        if rustix::process::geteuid().is_root() { "mode and file system" } else { "Run it with sudo" };
+    let ended = desk.exits(1, &[]).says(advice);
     assert_eq!(ended.stdout, "");
     fs::remove_file(desk.state()).unwrap();
 

@@ -5,8 +5,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde_json::json;
 
-use super::{NAME, forget};
 use super::selection::Selection;
+use super::{NAME, forget};
 use crate::delivery::conflicts::DeviceLists;
 use crate::delivery::drift::{Auditor, Finding, Verdict};
 use crate::delivery::{InstallSpec, InstallationStore, Queue};

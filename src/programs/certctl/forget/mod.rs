@@ -151,7 +151,11 @@ fn find(arguments: &ForgetArguments, state_dir: &Path) -> Result<Found, UsageErr
     // The queue first: a request that is taken in meanwhile is seen twice rather than not at all.
     let queued = Queue::below(state_dir).all().map_err(bad)?;
     let records = InstallationStore::below(state_dir).all().map_err(bad)?;
-    queued.errors.iter().chain(&records.errors).for_each(|error| report::problem(NAME, &error.to_string(), None));
+    queued
+        .errors
+        .iter()
+        .chain(&records.errors)
+        .for_each(|error| report::problem(NAME, &error.to_string(), None));
     let mut all: BTreeMap<InstallationKey, Installation> =
         records.records.into_iter().map(|record| (record.key(), record)).collect();
     for queued in queued.specs {
@@ -167,17 +171,21 @@ fn find(arguments: &ForgetArguments, state_dir: &Path) -> Result<Found, UsageErr
         device.as_ref().is_none_or(|device| is_meant(device, &record.spec.device))
             && location.as_ref().is_none_or(|location| *location == record.spec.location)
     };
-    let has = |record: &Installation| {
-        profile.as_ref().is_none_or(|profile| record.profiles().contains(profile))
-    };
+    let has =
+        |record: &Installation| profile.as_ref().is_none_or(|profile| record.profiles().contains(profile));
     let there: Vec<String> = all.values().map(in_short).collect();
     let (installations, _): (Vec<_>, Vec<_>) =
         all.into_values().partition(|record| is_named(record) && is_there(record) && has(record));
     let is_whole = location.is_none() && profile.is_none();
-    let unresolved = queued.unresolved.into_iter().filter(|queued| is_whole && is_unread(arguments, &queued.spec));
+    let unresolved =
+        queued.unresolved.into_iter().filter(|queued| is_whole && is_unread(arguments, &queued.spec));
     let found = Found { installations, profile, unresolved: unresolved.collect() };
     if found.installations.is_empty() && found.unresolved.is_empty() {
-        let filters = [("--device", &arguments.device), ("--place", &arguments.place), ("--profile", &arguments.profile)];
+        let filters = [
+            ("--device", &arguments.device),
+            ("--place", &arguments.place),
+            ("--profile", &arguments.profile),
+        ];
         let filters = filters.iter().filter_map(|(name, value)| Some(format!(" {name} {}", value.as_ref()?)));
         let wanted = format!("{cert}{}", filters.collect::<String>());
         return Err(nothing_matches(&crate::text::harmless(&wanted), there.into_iter()));
@@ -261,7 +269,12 @@ fn agreed() -> io::Result<bool> {
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
-fn tell(arguments: &ForgetArguments, record: &Installation, profile: Option<&ProfileName>, renewal: &Renewal) {
+fn tell(
+    arguments: &ForgetArguments,
+    record: &Installation,
+    profile: Option<&ProfileName>,
+    renewal: &Renewal,
+) {
     let (device, name) = (&record.spec.device, &record.spec.name);
     let advice = match profile {
         Some(profile) => {

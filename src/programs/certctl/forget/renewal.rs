@@ -142,7 +142,9 @@ impl Renewal {
     fn of(record: &Installation, listing: &Listing) -> Self {
         let spec = &record.spec;
         let files = Source::certificates(spec.common_name.as_str(), &spec.options.cert_dir);
-        let Some(tracked) = files.iter().find_map(|file| listing.for_certificate(file)) else { return Self::None };
+        let Some(tracked) = files.iter().find_map(|file| listing.for_certificate(file)) else {
+            return Self::None;
+        };
         let command = tracked.post_save.as_deref().and_then(PostSave::read);
         let Some(command) = command.filter(|command| command.is_for(spec)) else { return Self::None };
         let names = command.names(&spec.device);
@@ -164,9 +166,9 @@ impl Renewal {
     /// What is about to happen to the command, if anything.
     pub(super) fn plan(&self) -> Option<String> {
         match self {
-            Self::Command { untracked: true, id, .. } => {
-                Some(format!("The post-save command of certmonger's request {id} is changed: this device is taken out."))
-            }
+            Self::Command { untracked: true, id, .. } => Some(format!(
+                "The post-save command of certmonger's request {id} is changed: this device is taken out."
+            )),
             _ => None,
         }
     }

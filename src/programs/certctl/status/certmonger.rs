@@ -161,7 +161,8 @@ impl Standing {
             Phase::Done | Phase::Saving | Phase::Working => None,
         };
         let error = tracked.ca_error.clone().filter(|error| !error.is_empty());
-        let fix = is_refused(tracked).then(|| "the same request is refused again until that is fixed".to_owned());
+        let fix =
+            is_refused(tracked).then(|| "the same request is refused again until that is fixed".to_owned());
         let said: Vec<String> =
             what.map(str::to_owned).into_iter().chain(lost).chain(error).chain(fix).collect();
         (!said.is_empty()).then(|| format!("{}: {}", tracked.state, said.join(": ")))

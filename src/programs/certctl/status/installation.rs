@@ -225,16 +225,24 @@ pub(super) fn find_faults(all: &mut [Row], is_where_used: impl Fn(&Installation)
     let mut found: Vec<(usize, Fault)> = Vec::new();
     for ((_, _, profile), indexes) in &claimed {
         for (at, index) in indexes.iter().enumerate() {
-            let other = indexes.iter().enumerate().find(|(other, _)| *other != at).and_then(|(_, other)| all.get(*other));
+            let other = indexes
+                .iter()
+                .enumerate()
+                .find(|(other, _)| *other != at)
+                .and_then(|(_, other)| all.get(*other));
             if let (Some(other), Ok(profile)) = (other, profile.parse()) {
-                found.push((*index, Fault::ProfileClaimedTwice { profile, by: other.record.spec.name.clone() }));
+                found.push((
+                    *index,
+                    Fault::ProfileClaimedTwice { profile, by: other.record.spec.name.clone() },
+                ));
             }
         }
     }
     for (index, fault) in found {
         all.get_mut(index).into_iter().for_each(|row| row.faults.push(fault.clone()));
     }
-    for row in all.iter_mut().filter(|row| row.record.profiles().is_empty() && !is_where_used(&row.record)) {
+    let is_bare = |record: &Installation| record.profiles().is_empty() && !record.is_pending();
+    for row in all.iter_mut().filter(|row| is_bare(&row.record) && !is_where_used(&row.record)) {
         row.faults.push(Fault::NoProfile);
     }
 }

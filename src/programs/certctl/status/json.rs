@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use super::{Beside, NAME};
 use super::certmonger::Standing;
 use super::installation::{How, Limits, Row};
 use super::summary::Summary;
+use super::{Beside, NAME};
 use crate::fingerprint::Fingerprint;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::Problem;

@@ -214,7 +214,9 @@ fn ask_certmonger(
         Ok(listing) => listing,
         Err(error) => return Ok(Err(error)),
     };
-    for installation in installations.iter_mut() {
+    // Certificates of other clients are no business of certmonger's.
+    let is_certmongers = installations.iter().any(|one| !certmonger::is_blind(&one.record.spec));
+    for installation in installations.iter_mut().filter(|_| is_certmongers) {
         installation.certmonger = certmonger::standing(&installation.record.spec, &listing);
     }
     let is_recorded = |common_name: &str, device: &Address| {

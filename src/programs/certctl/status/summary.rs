@@ -97,7 +97,8 @@ impl Summary {
         let claimed = self.profiles_claimed_twice;
         add(claimed, format!("{claimed} with a profile that another one has, too"));
         add(self.without_profile, format!("{} without a profile", self.without_profile));
-        let unrecorded = one_or(self.unrecorded, "certificate of certmonger's", "certificates of certmonger's");
+        let unrecorded =
+            one_or(self.unrecorded, "certificate of certmonger's", "certificates of certmonger's");
         add(self.unrecorded, format!("{unrecorded} without a record"));
         let unresolved = one_or(self.unresolved, "request", "requests");
         add(self.unresolved, format!("{unresolved} can't be carried out"));
