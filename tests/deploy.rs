@@ -23,7 +23,7 @@ fn installs_binds_commits_and_proves() {
 
     let record = world.record();
     assert_eq!(record["state"]["is"], "installed");
-    assert_eq!(record["certificate"]["fingerprint"], print(&issued.certificate));
+    assert_eq!(record["spec"]["certificate"]["fingerprint"], print(&issued.certificate));
 
     let log = world.log();
     let kept = [

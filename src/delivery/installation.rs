@@ -275,6 +275,19 @@ impl Installation {
         before != self.bindings.len()
     }
 
+    /// The profiles that have nothing to do with these, which the device does not have: a request is done in all its
+    /// profiles or in none, and makes no other one wait.
+    #[must_use]
+    pub fn unaffected_by(&self, missing: &[ProfileName]) -> Vec<ProfileName> {
+        let is_whole = |request: &RequestState| !request.profiles.iter().any(|name| missing.contains(name));
+        let wanted = |name: &ProfileName| {
+            let verified = self.verified.as_ref().is_some_and(|verified| verified.profiles.contains(name));
+            verified
+                || self.requests.iter().any(|request| is_whole(request) && request.profiles.contains(name))
+        };
+        self.profiles().into_iter().filter(|name| !missing.contains(name) && wanted(name)).collect()
+    }
+
     /// What identifies it.
     #[must_use]
     pub fn key(&self) -> InstallationKey {
