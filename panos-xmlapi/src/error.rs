@@ -53,6 +53,11 @@ impl Operation {
         }
     }
 
+    /// Whether a pause follows that may be long: a job was begun, or asked for.
+    pub(super) fn is_before_a_pause(self) -> bool {
+        matches!(self, Self::Commit | Self::Op("show jobs"))
+    }
+
     /// Whether it changes nothing on the device, so that it may be asked twice.
     #[must_use]
     pub fn only_reads(self) -> bool {

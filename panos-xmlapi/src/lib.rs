@@ -21,6 +21,7 @@ pub mod import;
 pub mod job;
 pub mod locks;
 pub mod panorama;
+mod redact;
 pub mod reply;
 pub mod session;
 pub mod system;

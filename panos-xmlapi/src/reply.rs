@@ -1,5 +1,6 @@
 //! The envelope every reply comes in: `<response status="…" code="…">…</response>`.
 
+use super::redact::Redactor;
 use super::xml::{Element, XmlError};
 
 /// One reply, understood as far as its envelope goes.
@@ -34,6 +35,18 @@ pub enum NotAReply {
     Contradiction(String),
 }
 
+impl NotAReply {
+    /// Without the secrets that the names in it may repeat.
+    pub(super) fn cleaned(self, redactor: &Redactor) -> Self {
+        match self {
+            Self::Xml(XmlError::Malformed(why)) => Self::Xml(XmlError::Malformed(redactor.clean(why))),
+            Self::WrongRoot(name) => Self::WrongRoot(redactor.clean(name)),
+            Self::Contradiction(code) => Self::Contradiction(redactor.clean(code)),
+            other => other,
+        }
+    }
+}
+
 impl Reply {
     /// Reads a body.
     ///
@@ -45,6 +58,10 @@ impl Reply {
         if response.name != "response" {
             return Err(NotAReply::WrongRoot(response.name.chars().take(40).collect()));
         }
+        Ok(Self::of(response))
+    }
+
+    fn of(response: Element) -> Self {
         let mut messages = Vec::new();
         for child in response.children() {
             match child.name.as_str() {
@@ -53,12 +70,18 @@ impl Reply {
                 _ => {}
             }
         }
-        Ok(Self {
+        Self {
             status: response.attribute("status").map(str::to_owned),
             code: response.attribute("code").map(str::to_owned),
             messages,
             response,
-        })
+        }
+    }
+
+    /// The same without secrets that were written with references, and so could not be seen in the body.
+    pub(super) fn cleaned(mut self, redactor: &Redactor) -> Self {
+        redactor.clean_element(&mut self.response);
+        Self::of(self.response)
     }
 
     /// The `result` element, if there is one.

@@ -140,12 +140,16 @@ impl Session {
         limits: Limits,
     ) -> Result<SecretString, Error> {
         let session = Self { transport: Transport::new(address, trust, None, limits)? };
+        session.transport.redactor().add("password", password.expose_secret());
         let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
-        let exchange = session.exchange(Operation::Keygen, session.transport.post().form(&fields)).await?;
+        let mut exchange =
+            session.exchange(Operation::Keygen, session.transport.post().form(&fields)).await?;
         // Some releases leave the status out; what counts is whether a key came.
         let refused = exchange.http != 200
             || exchange.reply.status.as_deref().is_some_and(|status| status != "success");
-        match exchange.reply.result().and_then(|result| result.text_of("key")) {
+        let key = exchange.reply.result().and_then(|result| result.text_of("key"));
+        exchange.reply = exchange.reply.cleaned(session.transport.redactor());
+        match key {
             Some(key) if !refused => Ok(SecretString::from(key)),
             _ if exchange.reply.says_success() => Err(exchange.lacks(NotAReply::Lacks("a key"))),
             _ => Err(exchange.refusal()),
@@ -280,6 +284,7 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn import(&self, import: &KeyPairImport) -> Result<Reply, Error> {
+        self.transport.redactor().add("passphrase", import.passphrase.expose_secret());
         let request = self.transport.post_import().multipart(import.form());
         self.exchange(Operation::Import, request).await?.succeeded(&DONE)
     }
@@ -305,7 +310,7 @@ impl Session {
                 Ok(text.to_owned())
             }
             _ => {
-                let exchange = Self::read(operation, &answer)?;
+                let exchange = self.read(operation, &answer)?;
                 if exchange.http == 200 && exchange.reply.says_success() {
                     return Err(exchange.lacks(NotAReply::Lacks("a certificate")));
                 }
@@ -376,15 +381,25 @@ impl Session {
 
     async fn exchange(&self, operation: Operation, request: RequestBuilder) -> Result<Exchange, Error> {
         let answer = self.transport.send(operation, request).await?;
-        Self::read(operation, &answer)
+        self.read(operation, &answer)
     }
 
-    fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
+    fn read(&self, operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
         match Reply::parse(&answer.body) {
-            Ok(reply) => Ok(Exchange { operation, http: answer.status, reply }),
+            Ok(reply) => {
+                // What a key generation gives is taken out first.
+                let reply = match operation {
+                    Operation::Keygen => reply,
+                    _ => reply.cleaned(self.transport.redactor()),
+                };
+                Ok(Exchange { operation, http: answer.status, reply })
+            }
             // A refusal by a web server in front says its status, not what its page looks like.
             Err(_) if answer.status != 200 => Err(Error::Status { operation, status: answer.status }),
-            Err(problem) => Err(Error::Unintelligible { operation, problem }),
+            Err(problem) => {
+                let problem = problem.cleaned(self.transport.redactor());
+                Err(Error::Unintelligible { operation, problem })
+            }
         }
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{DATE, HeaderMap, HeaderValue};
+use reqwest::header::{CONNECTION, DATE, HeaderValue};
 use reqwest::{Client, RequestBuilder, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 
 use super::address::Address;
 use super::error::{Error, Operation};
+use super::redact::Redactor;
 use super::trust::{Judge, Rejection, Trust};
 
 /// How long a device may take, and how much it may say.
@@ -57,6 +58,8 @@ pub(super) struct Transport {
     url: String,
     limits: Limits,
     judge: Arc<Judge>,
+    key: Option<SecretString>,
+    redactor: Redactor,
 }
 
 impl Transport {
@@ -82,16 +85,14 @@ impl Transport {
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         // A resumed session would not show the certificate again: each connection is judged afresh.
         tls.resumption = rustls::client::Resumption::disabled();
-        let mut headers = HeaderMap::new();
+        let redactor = Redactor::default();
         if let Some(key) = key {
-            let mut value = HeaderValue::from_str(key.expose_secret())
+            HeaderValue::from_str(key.expose_secret())
                 .map_err(|_| Error::Setup("the API key holds characters that no key has".to_owned()))?;
-            value.set_sensitive(true);
-            headers.insert("x-pan-key", value);
+            redactor.add("API key", key.expose_secret());
         }
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
-            .default_headers(headers)
             .user_agent(limits.user_agent)
             .connect_timeout(limits.connect)
             .read_timeout(limits.pause)
@@ -104,7 +105,7 @@ impl Transport {
             .build()
             .map_err(|error| setup(&error.without_url()))?;
         let url = format!("https://{}:{}/api/", address.host(), address.port());
-        Ok(Self { client, url, limits, judge })
+        Ok(Self { client, url, limits, judge, key: key.cloned(), redactor })
     }
 
     /// The judge of this transport's handshakes.
@@ -114,12 +115,29 @@ impl Transport {
 
     /// A POST to the API, its fields in the body.
     pub(super) fn post(&self) -> RequestBuilder {
-        self.client.post(&self.url)
+        self.with_key(self.client.post(&self.url))
+    }
+
+    /// The request has a copy of the key for as long as it lasts; the only one that stays is this transport's.
+    fn with_key(&self, request: RequestBuilder) -> RequestBuilder {
+        let value = self.key.as_ref().and_then(|key| HeaderValue::from_str(key.expose_secret()).ok());
+        match value {
+            Some(mut value) => {
+                value.set_sensitive(true);
+                request.header("x-pan-key", value)
+            }
+            None => request,
+        }
+    }
+
+    /// What is taken out of answers.
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// A POST whose `type` stands in the URL, as multipart uploads have it.
     pub(super) fn post_import(&self) -> RequestBuilder {
-        self.client.post(format!("{}?type=import", self.url))
+        self.with_key(self.client.post(format!("{}?type=import", self.url)))
     }
 
     /// Sends a request and reads the whole answer.
@@ -133,6 +151,9 @@ impl Transport {
         for _ in 0..2 {
             tokio::task::yield_now().await;
         }
+        // A connection that is kept has the last request in its buffers, and so the key. Not while a job is waited for.
+        let request =
+            if operation.is_before_a_pause() { request.header(CONNECTION, "close") } else { request };
         let deadline = Instant::now() + self.limits.total;
         let again = if operation.only_reads() { request.try_clone() } else { None };
         match (self.attempt(operation, request, deadline).await, again) {
@@ -169,6 +190,10 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
+        // The answer to a key generation holds a key that was not sent, and is not quoted before it was taken out.
+        if operation != Operation::Keygen {
+            body = self.redactor.clean_bytes(body);
+        }
         Ok(Answer { status, date, body })
     }
 
@@ -179,7 +204,7 @@ impl Transport {
         }
         let tls = tls_error(&error);
         if let Some(rejection) = tls.and_then(Rejection::behind) {
-            return Error::Identity(rejection);
+            return Error::Identity(rejection.cleaned(&self.redactor));
         }
         let connecting = error.is_connect();
         if error.is_timeout() && !connecting {
@@ -198,6 +223,7 @@ impl Transport {
             }
             (text, _) => text,
         };
+        let cause = self.redactor.clean(cause);
         if connecting { Error::Unreachable { cause } } else { Error::Interrupted { operation, cause } }
     }
 }
