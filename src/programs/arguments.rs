@@ -164,7 +164,7 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
     let mut command = T::command();
     // Before a secret is read.
     let forbidden = core_dumps::forbid().map_err(|error| {
-        BadArguments::Other(format!(
+        UsageError::Other(format!(
             "the system does not let this program forbid core dumps of itself: {error}"
         ))
     });

@@ -8,7 +8,7 @@ use openssl::{
 
 use super::{call::Call, reply::Reply};
 use crate::{
-    ImportAnswer,
+    ImportAnswer, UploadRecord,
     certificate::{Contents, Pkcs12Error, certificate_entry, open},
     device::Device,
     refusal::Refusal,
@@ -43,6 +43,9 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         _ => request.required("passphrase", doing)?,
     };
     let file = request.file.as_deref().ok_or_else(|| Refusal::missing("file", doing))?;
+    if category != Category::Certificate {
+        device.uploads.push(UploadRecord { passphrase: passphrase.to_owned(), file: file.to_vec() });
+    }
     check_name(name, word, device.settings.longest_name())?;
     let path = place(device, call)?
         .then(Step::Named("certificate".into()))
