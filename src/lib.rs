@@ -16,7 +16,11 @@ mod text;
 
 // A crate of its own, under the name that it has in here.
 pub use panos_xmlapi as panos;
-pub use panos_xmlapi::fingerprint;
+
+/// The SHA-256 fingerprint of a certificate.
+pub mod fingerprint {
+    pub use panos_xmlapi::{Fingerprint, InvalidFingerprint};
+}
 
 // Libraries copy what passes through them, and wipe nothing: the form of an upload, the API key in the HTTP library's
 // buffers, what the PKCS#12 writer encrypts. So each block of memory is wiped when it is given back, whoever had it.

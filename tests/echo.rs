@@ -8,9 +8,9 @@ mod server;
 use std::process::Command;
 
 use common::world::{Ended, NAME, PORTAL, World, everything_below};
-use pancert::panos::import::{Format, KeyExport, KeyPairImport};
-use pancert::panos::transport::Limits;
-use pancert::panos::{Error, Session, Trust};
+use pancert::panos::{
+    ClientOptions, Error, ImportFormat, KeyExport, KeyPairImport, Location, Session, Trust,
+};
 use secrecy::{SecretSlice, SecretString};
 use server::identity::Plan;
 use server::{Request, Server, Step, reply};
@@ -129,7 +129,8 @@ fn session_to(body: String) -> (Server, Session) {
     let server =
         Server::start(&Plan::named("fw").self_signed(), move |_| -> Vec<Step> { reply("200 OK", &body) });
     let key = SecretString::from(KEY);
-    let session = Session::new(&server.address(), &Trust::AnyCertificate, &key, Limits::default()).unwrap();
+    let session =
+        Session::new(&server.address(), &Trust::AnyCertificate, &key, ClientOptions::default()).unwrap();
     (server, session)
 }
 
@@ -143,8 +144,8 @@ async fn a_passphrase_that_comes_back_is_taken_out_of_the_refusal() {
         let (_server, session) = session_to(body);
         let import = KeyPairImport {
             name: "gp".into(),
-            vsys: None,
-            format: Format::Pkcs12,
+            location: Location::Shared,
+            format: ImportFormat::Pkcs12,
             file: SecretSlice::from(vec![1, 2, 3]),
             passphrase: SecretString::from(PASSPHRASE),
             key_export: KeyExport::Blocked,
@@ -181,7 +182,8 @@ async fn a_password_that_comes_back_is_taken_out_and_the_key_that_is_made_is_not
             Server::start(&Plan::named("fw").self_signed(), move |_: &Request| reply("403 Forbidden", &body));
         let password = SecretString::from(PASSWORD);
         let (address, trust) = (server.address(), Trust::AnyCertificate);
-        let made = Session::generate_key(&address, &trust, "admin", &password, Limits::default()).await;
+        let made =
+            Session::generate_key(&address, &trust, "admin", &password, ClientOptions::default()).await;
         is_clean(what, PASSWORD, &shown(&made.unwrap_err()));
     }
     // A key that begins with the password is a key all the same.
@@ -194,7 +196,7 @@ async fn a_password_that_comes_back_is_taken_out_and_the_key_that_is_made_is_not
         &Trust::AnyCertificate,
         "admin",
         &password,
-        Limits::default(),
+        ClientOptions::default(),
     );
     assert_eq!(secrecy::ExposeSecret::expose_secret(&made.await.unwrap()), key);
 }

@@ -10,18 +10,18 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use pancert::panos::certificates::{CertificateEntry, ServiceProfile};
-use pancert::panos::commit::{Commit, Enqueued, Scope};
-use pancert::panos::ha::HaState;
-use pancert::panos::import::{Format, KeyExport, KeyPairImport};
-use pancert::panos::job::{Job, JobState};
-use pancert::panos::locks::Lock;
-use pancert::panos::panorama::{ManagedDevice, PushedDevice, TemplateStack};
-use pancert::panos::reply::{NotAReply, Reply};
-use pancert::panos::system::{SystemInfo, own_name};
-use pancert::panos::transport::Limits;
-use pancert::panos::xml::Element;
-use pancert::panos::{Error, Place, Reason, Refusal, Right, Session, Trust};
+use pancert::panos::ClientOptions;
+use pancert::panos::Element;
+use pancert::panos::HaState;
+use pancert::panos::Lock;
+use pancert::panos::{CertificateEntry, ServiceProfile};
+use pancert::panos::{Commit, CommitReply, CommitScope};
+use pancert::panos::{Error, Location, Reason, Refusal, Right, Session, Trust};
+use pancert::panos::{ImportFormat, KeyExport, KeyPairImport};
+use pancert::panos::{Job, JobState};
+use pancert::panos::{ManagedDevice, PushedDevice, TemplateStack};
+use pancert::panos::{Reply, ReplyError};
+use pancert::panos::{SystemInfo, own_name};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::Deserialize;
 use server::Server;
@@ -42,12 +42,12 @@ struct Asked {
     key: Result<String, Error>,
     system: Result<SystemInfo, Error>,
     ha: Result<HaState, Error>,
-    changes: Result<Vec<pancert::panos::changes::PendingChange>, Error>,
+    changes: Result<Vec<pancert::panos::PendingChange>, Error>,
     config_locks: Result<Vec<Lock>, Error>,
     commit_locks: Result<Vec<Lock>, Error>,
     jobs: Result<Vec<Job>, Error>,
     job: Result<Job, Error>,
-    commit: Result<Enqueued, Error>,
+    commit: Result<CommitReply, Error>,
     import: Result<Vec<String>, Error>,
     set: Result<(), Error>,
     revert: Result<(), Error>,
@@ -67,7 +67,8 @@ impl Device {
         });
         let address = server.address();
         let key = SecretString::from("invented");
-        let session = Session::new(&address, &Trust::AnyCertificate, &key, Limits::default()).unwrap();
+        let session =
+            Session::new(&address, &Trust::DangerousAcceptAny, &key, ClientOptions::default()).unwrap();
         Self { _server: server, session, answer, address }
     }
 
@@ -75,21 +76,25 @@ impl Device {
     async fn ask(&self, http: u16, body: &[u8], number: &str) -> Asked {
         *self.answer.lock().unwrap() = (http, body.to_vec());
         let session = &self.session;
-        let path = Place::Shared.profiles();
+        let path = Location::Shared.profiles();
         let element = Element::new("certificate").with_text("c");
         let secret = || SecretString::from("invented");
         let import = KeyPairImport {
-            vsys: None,
+            location: Location::Shared,
             name: "c".into(),
-            format: Format::Pem,
+            format: ImportFormat::Pem,
             file: SecretSlice::from(vec![0]),
             passphrase: secret(),
             key_export: KeyExport::Allowed,
         };
-        let commit = Commit { scope: Scope::Administrator("a".into()), description: "d".into() };
-        let trust = Trust::AnyCertificate;
+        let commit = Commit {
+            scope: CommitScope::Administrator("a".into()),
+            locations: Vec::new(),
+            description: "d".into(),
+        };
+        let trust = Trust::DangerousAcceptAny;
         Asked {
-            key: Session::generate_key(&self.address, &trust, "a", &secret(), Limits::default())
+            key: Session::generate_key(&self.address, &trust, "a", &secret(), ClientOptions::default())
                 .await
                 .map(|key| key.expose_secret().to_owned()),
             system: session.system_info().await,
@@ -562,7 +567,7 @@ impl Ledger {
         let asked = device.ask(entry.http.unwrap_or(200), body, number).await;
         let parsed = Reply::parse(body);
         if !entry.parses {
-            self.holds("the parser refuses it", matches!(parsed, Err(NotAReply::Xml(_))));
+            self.holds("the parser refuses it", matches!(parsed, Err(ReplyError::Xml(_))));
         }
         if !entry.parses || entry.situation == S::NotAReply {
             self.holds("it is no reply", parsed.is_err());
@@ -582,7 +587,7 @@ impl Ledger {
             } else {
                 let unclear = matches!(
                     &asked.set,
-                    Err(Error::Unintelligible { problem: NotAReply::Lacks("a status"), .. })
+                    Err(Error::InvalidReply { problem: ReplyError::Missing("a status"), .. })
                 );
                 self.holds("it is refused, or lacks a status", unclear && expect.status.is_none());
             }
@@ -668,13 +673,13 @@ impl Ledger {
                 self.same("get", &asked.get.as_ref().unwrap().is_none(), &nothing);
             }
             S::CommitEnqueued | S::PushEnqueued | S::OtherEnqueued => {
-                let job = expect.job.clone().map(Enqueued::Job);
+                let job = expect.job.clone().map(CommitReply::Job);
                 self.same("job", &asked.commit.as_ref().ok(), &job.as_ref());
             }
             S::CommitNoChanges => {
                 let words = expect.messages.as_ref().unwrap().join(" ");
                 self.same("no_job", &expect.no_job, &Some(true));
-                self.same("commit", &asked.commit.as_ref().ok(), &Some(&Enqueued::NothingToDo(words)));
+                self.same("commit", &asked.commit.as_ref().ok(), &Some(&CommitReply::NoChanges(words)));
             }
             S::PushNoJob => {
                 self.same("no_job", &expect.no_job, &Some(true));
@@ -1004,11 +1009,11 @@ async fn keys_words_and_nodes_are_read_from_every_shape() {
 #[tokio::test]
 async fn a_commits_answer_is_a_job_or_the_news_that_there_is_nothing_to_do() {
     let device = Device::new();
-    let none = |words: &str| Enqueued::NothingToDo(words.into());
+    let none = |words: &str| CommitReply::NoChanges(words.into());
     for (name, expected) in [
         // The element counts, not the number in the text.
-        ("commit-enqueued.xml", Enqueued::Job("21".into())),
-        ("push-enqueued.xml", Enqueued::Job("22".into())),
+        ("commit-enqueued.xml", CommitReply::Job("21".into())),
+        ("push-enqueued.xml", CommitReply::Job("22".into())),
         ("commit-no-changes.xml", none("There are no changes to commit.")),
         ("commit-no-changes-in-result.xml", none("There are no changes to commit.")),
         (
@@ -1097,10 +1102,14 @@ fn a_device_tells_what_it_is() {
     assert_eq!(firewall.serial.as_deref(), Some("unknown"));
     assert_eq!(firewall.time.as_deref(), Some("Tue Feb  3 04:05:06 2026"));
     assert_eq!(firewall.sw_version.as_deref(), Some("10.2.9-h1"));
-    assert_eq!((firewall.is_panorama(), firewall.own_place()), (false, Place::Shared));
+    assert_eq!((firewall.is_panorama(), firewall.default_location()), (false, Location::Shared));
     for name in ["system-panorama.xml", "version.xml"] {
         let panorama = read(name);
-        assert_eq!((panorama.is_panorama(), panorama.own_place()), (true, Place::Panorama), "{name}");
+        assert_eq!(
+            (panorama.is_panorama(), panorama.default_location()),
+            (true, Location::Panorama),
+            "{name}"
+        );
     }
     let own = |name: &str| own_name(&Reply::parse(&fixture(name)).unwrap());
     assert_eq!(own("admins.xml").as_deref(), Some("robot-7"));

@@ -23,7 +23,7 @@ use common::world::{KEY, NAME, PORTAL, print, served, settings};
 use pancert::delivery::engine::{Courier, Which};
 use pancert::delivery::worker::Worker;
 use pancert::delivery::{Asker, Clock, Order, Queue, Record, Records};
-use pancert::panos::transport::Limits;
+use pancert::panos::ClientOptions;
 use panos_sim::{Administrator, Fault, Listening, LockKind, Simulator, What, When};
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
@@ -162,7 +162,8 @@ impl Fleet {
         let mut courier = Courier::new(log, self.folder.path(), true);
         courier.records = self.records();
         courier.patience = short_patience();
-        courier.patience.limits = Limits { second: Duration::from_millis(20), ..courier.patience.limits };
+        courier.patience.limits =
+            ClientOptions { poll_unit: Duration::from_millis(20), ..courier.patience.limits };
         if !left_to_worker.is_empty() {
             let worker =
                 Worker { courier: &courier, which: Which::Due, only: left_to_worker, concurrency: FIREWALLS };

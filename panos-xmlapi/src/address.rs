@@ -29,7 +29,7 @@ pub enum Host {
 /// Text that is no device name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}' is not a valid device name: {reason}")]
-pub struct BadAddress {
+pub struct InvalidAddress {
     text: String,
     reason: &'static str,
 }
@@ -66,7 +66,7 @@ impl fmt::Display for Address {
 }
 
 impl TryFrom<String> for Address {
-    type Error = BadAddress;
+    type Error = InvalidAddress;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse()
@@ -80,10 +80,10 @@ impl From<Address> for String {
 }
 
 impl FromStr for Address {
-    type Err = BadAddress;
+    type Err = InvalidAddress;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = |reason| BadAddress { text: text.chars().take(100).collect(), reason };
+        let bad = |reason| InvalidAddress { text: text.chars().take(100).collect(), reason };
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
             let (inner, after) = rest.split_once(']').ok_or_else(|| bad("the bracket is not closed"))?;
             let ip: Ipv6Addr = inner.parse().map_err(|_| bad("no IPv6 address between the brackets"))?;

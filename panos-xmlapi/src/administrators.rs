@@ -5,13 +5,14 @@
 //! (RADIUS, SAML, …) has no entry, so nothing can be told.
 
 use super::error::{Error, Right};
+use super::location::Location;
 use super::session::Session;
 use super::xml::Element;
-use super::xpath::{Place, Unquotable, XPath};
+use super::xpath::{UnquotableName, XPath};
 
 /// What a role includes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Role {
+pub enum AdminRole {
     /// Everything: a superuser, a device administrator, an administrator of virtual systems.
     Everything {
         /// The role, as the configuration calls it.
@@ -23,7 +24,7 @@ pub enum Role {
         role: String,
     },
     /// These features of the XML API.
-    Features {
+    Custom {
         /// The name of the custom role.
         role: String,
         /// What is enabled.
@@ -31,14 +32,14 @@ pub enum Role {
     },
 }
 
-impl Role {
+impl AdminRole {
     /// Whether the role includes a feature of the XML API.
     #[must_use]
-    pub fn has(&self, right: Right) -> bool {
+    pub fn allows(&self, right: Right) -> bool {
         match self {
             Self::Everything { .. } => true,
             Self::Reader { .. } => matches!(right, Right::Configuration | Right::OperationalRequests),
-            Self::Features { enabled, .. } => enabled.contains(&right),
+            Self::Custom { enabled, .. } => enabled.contains(&right),
         }
     }
 
@@ -46,7 +47,7 @@ impl Role {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Everything { role } | Self::Reader { role } | Self::Features { role, .. } => role,
+            Self::Everything { role } | Self::Reader { role } | Self::Custom { role, .. } => role,
         }
     }
 }
@@ -65,7 +66,7 @@ impl Session {
     ///
     /// # Errors
     /// As every request.
-    pub async fn role_of(&self, administrator: &str) -> Result<Option<Role>, Error> {
+    pub async fn admin_role(&self, administrator: &str) -> Result<Option<AdminRole>, Error> {
         let Ok(user) = XPath::administrators().entry(administrator) else { return Ok(None) };
         let Some(result) = self.show(&user.step("permissions").step("role-based")).await? else {
             return Ok(None);
@@ -74,26 +75,26 @@ impl Session {
         let Some(role) = granted.children().next() else { return Ok(None) };
         let named = || role.name.clone();
         Ok(match role.name.as_str() {
-            "superreader" | "devicereader" | "vsysreader" => Some(Role::Reader { role: named() }),
+            "superreader" | "devicereader" | "vsysreader" => Some(AdminRole::Reader { role: named() }),
             "custom" => match role.text_of("profile") {
                 Some(profile) => self.custom_role(&profile).await?,
                 None => None,
             },
             "superuser" | "deviceadmin" | "vsysadmin" | "panorama-admin" => {
-                Some(Role::Everything { role: named() })
+                Some(AdminRole::Everything { role: named() })
             }
             _ => None,
         })
     }
 
-    async fn custom_role(&self, name: &str) -> Result<Option<Role>, Error> {
-        for place in [Place::Shared, Place::Panorama] {
-            let path: Result<XPath, Unquotable> = place.base().step("admin-role").entry(name);
+    async fn custom_role(&self, name: &str) -> Result<Option<AdminRole>, Error> {
+        for place in [Location::Shared, Location::Panorama] {
+            let path: Result<XPath, UnquotableName> = place.base().step("admin-role").entry(name);
             let Ok(path) = path else { return Ok(None) };
             if let Some(found) = self.show(&path.step("role")).await?.as_ref().and_then(xml_api) {
                 let is_on = |word: &str| found.text_of(word).is_some_and(|text| text.trim() == "enable");
                 let enabled = FEATURES.iter().filter(|(word, _)| is_on(word)).map(|(_, right)| *right);
-                return Ok(Some(Role::Features { role: name.to_owned(), enabled: enabled.collect() }));
+                return Ok(Some(AdminRole::Custom { role: name.to_owned(), enabled: enabled.collect() }));
             }
         }
         Ok(None)

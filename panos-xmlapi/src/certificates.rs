@@ -26,7 +26,7 @@ pub struct CertificateEntry {
     /// Whether a private key is there and visible to this administrator.
     pub has_private_key: bool,
     /// The administrator whose uncommitted change this is, if it is one.
-    pub changed_by: Option<String>,
+    pub uncommitted_admin: Option<String>,
 }
 
 impl CertificateEntry {
@@ -44,7 +44,7 @@ impl CertificateEntry {
             algorithm: entry.text_of("algorithm"),
             public_key: entry.text_of("public-key"),
             has_private_key: entry.text_of("private-key").is_some(),
-            changed_by: entry.attribute("admin").map(str::to_owned),
+            uncommitted_admin: entry.attribute("admin").map(str::to_owned),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The journal of changes that are pending in the candidate configuration.
 
-use super::reply::{NotAReply, Reply};
+use super::reply::{Reply, ReplyError};
 
 /// One pending change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ impl PendingChange {
     ///
     /// # Errors
     /// A reply without a result, or with one that is no journal.
-    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
+    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, ReplyError> {
         let journal = reply.listing(&["journal"])?;
         let read = journal.children_named("entry").map(|entry| Self {
             xpath: entry.text_of("xpath").unwrap_or_default(),

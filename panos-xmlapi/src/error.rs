@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::reply::{NotAReply, Reply};
-use super::trust::Rejection;
+use super::reply::{Reply, ReplyError};
+use super::trust::IdentityError;
 
 /// The kind of request that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Operation {
 
     /// Whether it changes nothing on the device, so that it may be asked twice.
     #[must_use]
-    pub fn only_reads(self) -> bool {
+    pub fn is_read_only(self) -> bool {
         match self {
             Self::Op(command) => command.starts_with("show "),
             Self::Config(action) => matches!(action, "get" | "show"),
@@ -107,7 +107,7 @@ pub enum Error {
     },
     /// The device's HTTPS certificate was not accepted; nothing was sent.
     #[error(transparent)]
-    Identity(#[from] Rejection),
+    Identity(#[from] IdentityError),
     /// The connection ended during the exchange: whether the request took effect is not known.
     #[error("the connection ended during {operation}: {cause}")]
     Interrupted {
@@ -134,11 +134,11 @@ pub enum Error {
     },
     /// A body that is no reply of the XML API, or not the one that was asked for.
     #[error("the answer to {operation} can't be understood: {problem}")]
-    Unintelligible {
+    InvalidReply {
         /// The request.
         operation: Operation,
         /// What is wrong with it.
-        problem: NotAReply,
+        problem: ReplyError,
     },
     /// A body above the size limit.
     #[error("the answer to {operation} is larger than {limit} bytes")]
@@ -163,13 +163,13 @@ fn redirect_note(status: u16) -> &'static str {
 impl Error {
     /// Whether the same question may be asked again: the management plane may just be restarting.
     #[must_use]
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Interrupted { .. } | Self::TimedOut { .. } => true,
             Self::Status { status, .. } => *status >= 500,
             // Half a page, or a page of the web server's own.
-            Self::Unintelligible { problem, .. } => {
-                matches!(problem, NotAReply::Xml(_) | NotAReply::NotText | NotAReply::WrongRoot(_))
+            Self::InvalidReply { problem, .. } => {
+                matches!(problem, ReplyError::Xml(_) | ReplyError::NotUtf8 | ReplyError::WrongRoot(_))
             }
             Self::Refused(refusal) => refusal.reason == Reason::SessionTimedOut,
             _ => false,

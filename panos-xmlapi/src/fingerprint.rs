@@ -12,7 +12,7 @@ pub struct Fingerprint([u8; 32]);
 /// Text that is no SHA-256 fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{}' is not a SHA-256 fingerprint: 64 hexadecimal digits, in pairs separated by colons or not at all", .0.escape_debug())]
-pub struct BadFingerprint(String);
+pub struct InvalidFingerprint(String);
 
 impl Fingerprint {
     /// The fingerprint of a certificate in DER form.
@@ -48,10 +48,10 @@ impl fmt::Debug for Fingerprint {
 }
 
 impl FromStr for Fingerprint {
-    type Err = BadFingerprint;
+    type Err = InvalidFingerprint;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        parse(text.trim()).map(Self).ok_or_else(|| BadFingerprint(text.chars().take(100).collect()))
+        parse(text.trim()).map(Self).ok_or_else(|| InvalidFingerprint(text.chars().take(100).collect()))
     }
 }
 

@@ -1,8 +1,8 @@
 //! High availability: which of a pair is active, and whether the pair is in step.
 
 use super::error::Error;
-use super::reply::{NotAReply, Reply};
-use super::session::{DONE, Session};
+use super::reply::{Reply, ReplyError};
+use super::session::{SUCCESS, Session};
 use super::xml::Element;
 
 /// The state of high availability as one device reports it.
@@ -46,12 +46,12 @@ impl HaState {
     ///
     /// # Errors
     /// A reply that doesn't say whether high availability is enabled.
-    pub fn read(reply: &Reply) -> Result<Self, NotAReply> {
-        let result = reply.result().ok_or(NotAReply::Lacks("a result"))?;
+    pub fn read(reply: &Reply) -> Result<Self, ReplyError> {
+        let result = reply.result().ok_or(ReplyError::Missing("a result"))?;
         let enabled = match result.text_of("enabled").as_deref() {
             Some("yes") => true,
             Some("no") => false,
-            _ => return Err(NotAReply::Lacks("whether high availability is enabled")),
+            _ => return Err(ReplyError::Missing("whether high availability is enabled")),
         };
         let group = result.child("group").unwrap_or(result);
         let side = |side: &str, field: &str| group.child(side).and_then(|info| info.text_of(field));
@@ -88,7 +88,7 @@ impl Session {
         let reply = self
             .op("request high-availability sync-to-remote running-config", &Element::nested(&words, None))
             .await?
-            .succeeded(&DONE)?;
+            .succeeded(&SUCCESS)?;
         Ok(reply.messages.join("; "))
     }
 }

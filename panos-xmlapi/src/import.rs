@@ -2,9 +2,11 @@
 
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
+use super::location::Location;
+
 /// The form of the file that is uploaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum ImportFormat {
     /// A binary PKCS#12 container.
     Pkcs12,
     /// PEM: key, certificate, intermediates, in this order.
@@ -24,10 +26,10 @@ pub enum KeyExport {
 pub struct KeyPairImport {
     /// The name of the certificate object.
     pub name: String,
-    /// The virtual system it is for; nothing means the device as a whole.
-    pub vsys: Option<String>,
+    /// Where it goes; see [`Location::import_parameter`].
+    pub location: Location,
     /// The file's form.
-    pub format: Format,
+    pub format: ImportFormat,
     /// The file.
     pub file: SecretSlice<u8>,
     /// The passphrase. PAN-OS demands one even where the key in a PEM file is not encrypted.
@@ -39,8 +41,8 @@ pub struct KeyPairImport {
 impl KeyPairImport {
     pub(super) fn form(&self) -> reqwest::multipart::Form {
         let (format, file_name, media) = match self.format {
-            Format::Pkcs12 => ("pkcs12", "keypair.p12", "application/x-pkcs12"),
-            Format::Pem => ("pem", "keypair.pem", "application/x-pem-file"),
+            ImportFormat::Pkcs12 => ("pkcs12", "keypair.p12", "application/x-pkcs12"),
+            ImportFormat::Pem => ("pem", "keypair.pem", "application/x-pem-file"),
         };
         let block = match self.key_export {
             KeyExport::Allowed => "no",
@@ -51,8 +53,8 @@ impl KeyPairImport {
         let part = part.mime_str(media).unwrap_or_else(|_| {
             reqwest::multipart::Part::bytes(self.file.expose_secret().to_vec()).file_name(file_name)
         });
-        let form = match &self.vsys {
-            Some(vsys) => reqwest::multipart::Form::new().text("vsys", vsys.clone()),
+        let form = match self.location.import_parameter() {
+            Some((name, value)) => reqwest::multipart::Form::new().text(name, value.to_owned()),
             None => reqwest::multipart::Form::new(),
         };
         form.text("category", "keypair")

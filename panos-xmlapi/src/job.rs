@@ -1,7 +1,7 @@
 //! Jobs: what a device does in the background, a commit above all.
 
-use super::panorama::PushedDevice;
-use super::reply::{NotAReply, Reply, collect_lines};
+use super::managed_devices::PushedDevice;
+use super::reply::{Reply, ReplyError, collect_lines};
 use super::xml::Element;
 
 /// A job as `show jobs` tells it. Old and odd releases leave parts out.
@@ -45,17 +45,18 @@ impl Job {
     ///
     /// # Errors
     /// A reply without a job that has a status.
-    pub fn read(reply: &Reply) -> Result<Self, NotAReply> {
-        let job = reply.result().and_then(|result| result.child("job")).ok_or(NotAReply::Lacks("a job"))?;
+    pub fn read(reply: &Reply) -> Result<Self, ReplyError> {
+        let job =
+            reply.result().and_then(|result| result.child("job")).ok_or(ReplyError::Missing("a job"))?;
         let job = Self::read_element(job);
-        if job.status.is_none() { Err(NotAReply::Lacks("the job's status")) } else { Ok(job) }
+        if job.status.is_none() { Err(ReplyError::Missing("the job's status")) } else { Ok(job) }
     }
 
     /// As [`Job::read`]; a job that bears another number is not the one that was asked for.
-    pub(super) fn read_numbered(reply: &Reply, number: &str) -> Result<Self, NotAReply> {
+    pub(super) fn read_numbered(reply: &Reply, number: &str) -> Result<Self, ReplyError> {
         let job = Self::read(reply)?;
         match &job.id {
-            Some(id) if id != number => Err(NotAReply::Lacks("the job that was asked for")),
+            Some(id) if id != number => Err(ReplyError::Missing("the job that was asked for")),
             _ => Ok(job),
         }
     }
@@ -64,12 +65,12 @@ impl Job {
     ///
     /// # Errors
     /// A reply without a result, or with one that is no list of jobs.
-    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
-        let result = reply.result().ok_or(NotAReply::Lacks("a result"))?;
+    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, ReplyError> {
+        let result = reply.result().ok_or(ReplyError::Missing("a result"))?;
         let jobs: Vec<&Element> = result.children_named("job").collect();
         // A commit's answer has a `job` too, which is but a number.
         if jobs.iter().any(|job| job.children().next().is_none()) || (jobs.is_empty() && !result.is_blank()) {
-            return Err(NotAReply::Lacks("the list that was asked for"));
+            return Err(ReplyError::Missing("the list that was asked for"));
         }
         Ok(jobs.into_iter().map(Self::read_element).collect())
     }

@@ -8,32 +8,51 @@
 //! that clients in the field have recorded; where only the latter speak, the code is lenient in what it
 //! reads and strict in what it calls a success.
 
-pub mod address;
-pub mod administrators;
-pub mod certificates;
-pub mod changes;
-pub mod commit;
-pub mod error;
-pub mod fingerprint;
-pub mod greeting;
-pub mod ha;
-pub mod import;
-pub mod job;
-pub mod locks;
-pub mod panorama;
+mod address;
+mod administrators;
+mod certificates;
+mod changes;
+mod commit;
+mod error;
+mod fingerprint;
+mod ha;
+mod hello;
+mod import;
+mod job;
+mod location;
+mod locks;
+mod managed_devices;
+mod poll;
 mod redact;
-pub mod reply;
-pub mod session;
-pub mod system;
-pub mod transport;
-pub mod trust;
-pub mod wait;
-pub mod xml;
-pub mod xpath;
+mod reply;
+mod session;
+mod system;
+mod transport;
+mod trust;
+mod xml;
+mod xpath;
 
-pub use address::Address;
+pub use address::{Address, HTTPS, Host, InvalidAddress, check_dns_name};
+pub use administrators::AdminRole;
+pub use certificates::{CertificateEntry, ServiceProfile};
+pub use changes::PendingChange;
+pub use commit::{Commit, CommitReply, CommitScope};
 pub use error::{Error, Operation, Reason, Refusal, Right};
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, InvalidFingerprint};
+pub use ha::HaState;
+pub use hello::{Hello, hello};
+pub use import::{ImportFormat, KeyExport, KeyPairImport};
+pub use job::{Job, JobState};
+pub use location::{
+    InvalidLocation, InvalidTemplateName, InvalidVsys, Location, TEMPLATE_NAME_LIMIT, TemplateName, VsysName,
+};
+pub use locks::Lock;
+pub use managed_devices::{ManagedDevice, PushedDevice, StackDevice, TemplateStack};
+pub use poll::{JobOutcome, PollSchedule};
+pub use reply::{Reply, ReplyError};
 pub use session::Session;
-pub use trust::{Rejection, Trust};
-pub use xpath::{Place, XPath};
+pub use system::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT, SystemInfo, own_name};
+pub use transport::ClientOptions;
+pub use trust::{CaFile, CaFileError, CaFileReader, IdentityError, MAX_CA_FILE_BYTES, Trust};
+pub use xml::{Element, MAX_ATTRIBUTES, MAX_DEPTH, MAX_ELEMENTS, XmlError};
+pub use xpath::{UnquotableName, XPath};

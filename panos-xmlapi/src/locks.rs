@@ -1,6 +1,6 @@
 //! Configuration and commit locks.
 
-use super::reply::{NotAReply, Reply};
+use super::reply::{Reply, ReplyError};
 
 /// A lock that an administrator holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Lock {
     ///
     /// # Errors
     /// A reply without a result, or with one that is no list of locks.
-    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
+    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, ReplyError> {
         let container = reply.listing(&["config-locks", "commit-locks"])?;
         let read = container.children_named("entry").map(|entry| Self {
             owner: entry.attribute("name").unwrap_or_default().to_owned(),

@@ -17,10 +17,10 @@ pub struct Reply {
 
 /// Why a body is no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotAReply {
+pub enum ReplyError {
     /// Not text in UTF-8.
     #[error("it is not UTF-8 text")]
-    NotText,
+    NotUtf8,
     /// No acceptable XML document.
     #[error(transparent)]
     Xml(#[from] XmlError),
@@ -29,13 +29,13 @@ pub enum NotAReply {
     WrongRoot(String),
     /// A reply that lacks what was asked for.
     #[error("it lacks {0}")]
-    Lacks(&'static str),
+    Missing(&'static str),
     /// A success is claimed with a code that says otherwise.
     #[error("it says success and code {0} at once")]
     Contradiction(String),
 }
 
-impl NotAReply {
+impl ReplyError {
     /// Without the secrets that the names in it may repeat.
     pub(super) fn cleaned(self, redactor: &Redactor) -> Self {
         match self {
@@ -52,11 +52,11 @@ impl Reply {
     ///
     /// # Errors
     /// A body that is no single well-formed `<response>` element.
-    pub fn parse(body: &[u8]) -> Result<Self, NotAReply> {
-        let text = std::str::from_utf8(body).map_err(|_| NotAReply::NotText)?;
+    pub fn parse(body: &[u8]) -> Result<Self, ReplyError> {
+        let text = std::str::from_utf8(body).map_err(|_| ReplyError::NotUtf8)?;
         let response = Element::parse(text)?;
         if response.name != "response" {
-            return Err(NotAReply::WrongRoot(response.name.chars().take(40).collect()));
+            return Err(ReplyError::WrongRoot(response.name.chars().take(40).collect()));
         }
         Ok(Self::of(response))
     }
@@ -98,12 +98,12 @@ impl Reply {
 
     /// The container of a listing, or the blank result that stands for an empty one. Any other content
     /// is not a listing, so not an empty one.
-    pub(super) fn listing(&self, containers: &[&str]) -> Result<&Element, NotAReply> {
-        let result = self.result().ok_or(NotAReply::Lacks("a result"))?;
+    pub(super) fn listing(&self, containers: &[&str]) -> Result<&Element, ReplyError> {
+        let result = self.result().ok_or(ReplyError::Missing("a result"))?;
         match containers.iter().find_map(|name| result.child(name)) {
             Some(container) => Ok(container),
             None if result.is_blank() => Ok(result),
-            None => Err(NotAReply::Lacks("the list that was asked for")),
+            None => Err(ReplyError::Missing("the list that was asked for")),
         }
     }
 

@@ -5,15 +5,15 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::address::Address;
 use super::changes::PendingChange;
-use super::commit::{Commit, Enqueued, Scope};
+use super::commit::{Commit, CommitReply, CommitScope};
 use super::error::{Error, Operation, Reason, Refusal};
 use super::fingerprint::Fingerprint;
 use super::import::KeyPairImport;
 use super::job::Job;
 use super::locks::Lock;
-use super::reply::{NotAReply, Reply};
+use super::reply::{Reply, ReplyError};
 use super::system::{self, SystemInfo};
-use super::transport::{Answer, Limits, Transport};
+use super::transport::{Answer, ClientOptions, Transport};
 use super::trust::Trust;
 use super::xml::Element;
 use super::xpath::XPath;
@@ -35,13 +35,13 @@ impl Exchange {
     fn refusal(&self) -> Error {
         let refusal = Refusal::read(self.operation, self.http, &self.reply);
         if self.reply.status.is_none() && self.http == 200 && refusal.reason == Reason::Other {
-            return self.lacks(NotAReply::Lacks("a status"));
+            return self.lacks(ReplyError::Missing("a status"));
         }
         refusal.into()
     }
 
-    fn lacks(&self, problem: NotAReply) -> Error {
-        Error::Unintelligible { operation: self.operation, problem }
+    fn lacks(&self, problem: ReplyError) -> Error {
+        Error::InvalidReply { operation: self.operation, problem }
     }
 
     /// Success in so many words, with a code that does not contradict it.
@@ -51,11 +51,11 @@ impl Exchange {
         }
         match self.reply.numeric_code() {
             Some(code) if !codes.contains(&code) => {
-                Err(self.lacks(NotAReply::Contradiction(code.to_string())))
+                Err(self.lacks(ReplyError::Contradiction(code.to_string())))
             }
             None if self.reply.code.as_deref().is_some_and(|code| !code.trim().is_empty()) => {
                 let code = self.reply.code.clone().unwrap_or_default();
-                Err(self.lacks(NotAReply::Contradiction(code.chars().take(20).collect())))
+                Err(self.lacks(ReplyError::Contradiction(code.chars().take(20).collect())))
             }
             _ => Ok(self.reply),
         }
@@ -65,7 +65,7 @@ impl Exchange {
     /// is told by code 7, by `No such node`, or by an empty result.
     fn node(self) -> Result<Option<Element>, Error> {
         let operation = self.operation;
-        let reply = match self.succeeded(&PERHAPS) {
+        let reply = match self.succeeded(&SUCCESS_OR_NOT_FOUND) {
             Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => return Ok(None),
             other => other?,
         };
@@ -74,58 +74,63 @@ impl Exchange {
         }
         match reply.result() {
             Some(result) => Ok(Some(result.clone()).filter(|result| !result.is_blank())),
-            None => Err(Error::Unintelligible { operation, problem: NotAReply::Lacks("a result") }),
+            None => Err(Error::InvalidReply { operation, problem: ReplyError::Missing("a result") }),
         }
     }
 
     /// A typed reading of a success.
-    pub(super) fn read<T>(self, read: impl FnOnce(&Reply) -> Result<T, NotAReply>) -> Result<T, Error> {
+    pub(super) fn read<T>(self, read: impl FnOnce(&Reply) -> Result<T, ReplyError>) -> Result<T, Error> {
         let operation = self.operation;
-        let reply = self.succeeded(&DONE)?;
-        read(&reply).map_err(|problem| Error::Unintelligible { operation, problem })
+        let reply = self.succeeded(&SUCCESS)?;
+        read(&reply).map_err(|problem| Error::InvalidReply { operation, problem })
     }
 }
 
 /// Data returned, or command done.
-pub(super) const DONE: [u16; 2] = [19, 20];
+pub(super) const SUCCESS: [u16; 2] = [19, 20];
 /// As above, or 13: a commit that changes nothing.
-const COMMITTED: [u16; 3] = [13, 19, 20];
+const COMMIT_SUCCESS: [u16; 3] = [13, 19, 20];
 /// As above, or 7: the object is not there.
-const PERHAPS: [u16; 3] = [7, 19, 20];
+const SUCCESS_OR_NOT_FOUND: [u16; 3] = [7, 19, 20];
 const OBJECT_MISSING: u16 = 7;
 const SAME_AS_BEFORE: u16 = 13;
 /// How devices say that a commit has nothing to do, where the code does not tell it.
-const NOTHING_TO_DO: [&str; 3] = ["no changes to commit", "No changes to commit", "No edits have been made"];
+const NO_CHANGES: [&str; 3] = ["no changes to commit", "No changes to commit", "No edits have been made"];
 
 impl Session {
     /// Prepares a session; nothing is sent yet.
     ///
     /// # Errors
     /// CA files that can't be read, or a key with characters that no HTTP header can carry.
-    pub fn new(address: &Address, trust: &Trust, key: &SecretString, limits: Limits) -> Result<Self, Error> {
+    pub fn new(
+        address: &Address,
+        trust: &Trust,
+        key: &SecretString,
+        options: ClientOptions,
+    ) -> Result<Self, Error> {
         if key.expose_secret().is_empty() {
             return Err(Error::Setup("the API key is empty".to_owned()));
         }
-        Ok(Self { transport: Transport::new(address, trust, Some(key), limits)? })
+        Ok(Self { transport: Transport::new(address, trust, Some(key), options)? })
     }
 
     /// From now on exactly this certificate is accepted in a handshake as well as whatever this session's
     /// [`Trust`] accepts. For a commit that gives the management interface another certificate: the
     /// web server restarts with it, perhaps before the job is over.
-    pub fn also_accept(&self, certificate: Fingerprint) {
-        self.transport.judge().also_accept(certificate);
+    pub fn add_pin(&self, certificate: Fingerprint) {
+        self.transport.verifier().add_pin(certificate);
     }
 
     /// The device's own certificate, as it was shown in the latest handshake that was accepted and signed
     /// with its key; nothing before the first one.
     #[must_use]
-    pub fn seen(&self) -> Option<Fingerprint> {
-        self.transport.judge().seen()
+    pub fn peer_fingerprint(&self) -> Option<Fingerprint> {
+        self.transport.verifier().peer_fingerprint()
     }
 
     /// What is taken for a second where a job is waited for.
-    pub(super) fn second(&self) -> std::time::Duration {
-        self.transport.limits().second
+    pub(super) fn poll_unit(&self) -> std::time::Duration {
+        self.transport.options().poll_unit
     }
 
     /// Makes an API key for an administrator.
@@ -137,9 +142,9 @@ impl Session {
         trust: &Trust,
         user: &str,
         password: &SecretString,
-        limits: Limits,
+        options: ClientOptions,
     ) -> Result<SecretString, Error> {
-        let session = Self { transport: Transport::new(address, trust, None, limits)? };
+        let session = Self { transport: Transport::new(address, trust, None, options)? };
         session.transport.redactor().add("password", password.expose_secret());
         let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
         let mut exchange =
@@ -151,7 +156,7 @@ impl Session {
         exchange.reply = exchange.reply.cleaned(session.transport.redactor());
         match key {
             Some(key) if !refused => Ok(SecretString::from(key)),
-            _ if exchange.reply.says_success() => Err(exchange.lacks(NotAReply::Lacks("a key"))),
+            _ if exchange.reply.says_success() => Err(exchange.lacks(ReplyError::Missing("a key"))),
             _ => Err(exchange.refusal()),
         }
     }
@@ -170,7 +175,7 @@ impl Session {
     ///
     /// # Errors
     /// As every request.
-    pub async fn own_name(&self) -> Result<Option<String>, Error> {
+    pub async fn current_administrator(&self) -> Result<Option<String>, Error> {
         self.op("show admins", &Element::nested(&["show", "admins"], None))
             .await?
             .read(|reply| Ok(system::own_name(reply)))
@@ -221,7 +226,7 @@ impl Session {
     pub async fn revert_changes_of(&self, administrator: &str) -> Result<(), Error> {
         let member = Element::new("member").with_text(administrator);
         let command = Element::nested(&["revert", "config", "partial", "admin"], Some(member));
-        self.op("revert config", &command).await?.succeeded(&DONE).map(drop)
+        self.op("revert config", &command).await?.succeeded(&SUCCESS).map(drop)
     }
 
     /// A node of the candidate configuration: the reply's `result`, or nothing where the node is missing.
@@ -247,7 +252,7 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn set(&self, xpath: &XPath, element: &Element) -> Result<(), Error> {
-        self.config("set", xpath, Some(element.to_string())).await?.succeeded(&DONE).map(drop)
+        self.config("set", xpath, Some(element.to_string())).await?.succeeded(&SUCCESS).map(drop)
     }
 
     /// As [`Session::set`], with several elements side by side in one request.
@@ -256,7 +261,7 @@ impl Session {
     /// As every request.
     pub async fn set_all(&self, xpath: &XPath, elements: &[Element]) -> Result<(), Error> {
         let elements: String = elements.iter().map(Element::to_string).collect();
-        self.config("set", xpath, Some(elements)).await?.succeeded(&DONE).map(drop)
+        self.config("set", xpath, Some(elements)).await?.succeeded(&SUCCESS).map(drop)
     }
 
     /// Replaces a node of the candidate configuration; `element` repeats the path's last step.
@@ -264,7 +269,7 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn edit(&self, xpath: &XPath, element: &Element) -> Result<(), Error> {
-        self.config("edit", xpath, Some(element.to_string())).await?.succeeded(&DONE).map(drop)
+        self.config("edit", xpath, Some(element.to_string())).await?.succeeded(&SUCCESS).map(drop)
     }
 
     /// Removes a node from the candidate configuration; whether it was there.
@@ -272,7 +277,7 @@ impl Session {
     /// # Errors
     /// As every request.
     pub async fn delete(&self, xpath: &XPath) -> Result<bool, Error> {
-        match self.config("delete", xpath, None).await?.succeeded(&PERHAPS) {
+        match self.config("delete", xpath, None).await?.succeeded(&SUCCESS_OR_NOT_FOUND) {
             Ok(reply) => Ok(reply.numeric_code() != Some(OBJECT_MISSING)),
             Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => Ok(false),
             Err(error) => Err(error),
@@ -286,7 +291,7 @@ impl Session {
     pub async fn import(&self, import: &KeyPairImport) -> Result<Reply, Error> {
         self.transport.redactor().add("passphrase", import.passphrase.expose_secret());
         let request = self.transport.post_import().multipart(import.form());
-        self.exchange(Operation::Import, request).await?.succeeded(&DONE)
+        self.exchange(Operation::Import, request).await?.succeeded(&SUCCESS)
     }
 
     /// The certificate of an object as PEM, without its key. The answer is a file, not XML.
@@ -312,7 +317,7 @@ impl Session {
             _ => {
                 let exchange = self.read(operation, &answer)?;
                 if exchange.http == 200 && exchange.reply.says_success() {
-                    return Err(exchange.lacks(NotAReply::Lacks("a certificate")));
+                    return Err(exchange.lacks(ReplyError::Missing("a certificate")));
                 }
                 Err(exchange.refusal())
             }
@@ -323,23 +328,23 @@ impl Session {
     ///
     /// # Errors
     /// As every request; a success that names no job and does not say why.
-    pub async fn commit(&self, commit: &Commit) -> Result<Enqueued, Error> {
+    pub async fn commit(&self, commit: &Commit) -> Result<CommitReply, Error> {
         let command = commit.command().to_string();
         let mut fields = vec![("type", "commit"), ("cmd", command.as_str())];
-        if matches!(commit.scope, Scope::Administrator(_)) {
+        if matches!(commit.scope, CommitScope::Administrator(_)) {
             fields.push(("action", "partial"));
         }
         let exchange = self.exchange(Operation::Commit, self.transport.post().form(&fields)).await?;
-        let reply = exchange.succeeded(&COMMITTED)?;
+        let reply = exchange.succeeded(&COMMIT_SUCCESS)?;
         if let Some(id) = reply.result().and_then(|result| result.text_of("job")) {
-            return Ok(Enqueued::Job(id));
+            return Ok(CommitReply::Job(id));
         }
         let words = reply.messages.join(" ");
-        if reply.numeric_code() == Some(SAME_AS_BEFORE) || NOTHING_TO_DO.iter().any(|no| words.contains(no)) {
-            return Ok(Enqueued::NothingToDo(words));
+        if reply.numeric_code() == Some(SAME_AS_BEFORE) || NO_CHANGES.iter().any(|no| words.contains(no)) {
+            return Ok(CommitReply::NoChanges(words));
         }
         // Neither a job nor the news that none is needed: nobody knows what will happen.
-        Err(Error::Unintelligible { operation: Operation::Commit, problem: NotAReply::Lacks("a job") })
+        Err(Error::InvalidReply { operation: Operation::Commit, problem: ReplyError::Missing("a job") })
     }
 
     /// One job.
@@ -398,7 +403,7 @@ impl Session {
             Err(_) if answer.status != 200 => Err(Error::Status { operation, status: answer.status }),
             Err(problem) => {
                 let problem = problem.cleaned(self.transport.redactor());
-                Err(Error::Unintelligible { operation, problem })
+                Err(Error::InvalidReply { operation, problem })
             }
         }
     }

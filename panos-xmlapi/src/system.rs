@@ -1,7 +1,7 @@
 //! What a device is, and who we are on it.
 
-use super::reply::{NotAReply, Reply};
-use super::xpath::Place;
+use super::location::Location;
+use super::reply::{Reply, ReplyError};
 
 /// A device's description of itself. Every part can be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,8 +36,8 @@ impl SystemInfo {
     ///
     /// # Errors
     /// A reply without a result, or with nothing in it that tells a device.
-    pub fn read(reply: &Reply) -> Result<Self, NotAReply> {
-        let result = reply.result().ok_or(NotAReply::Lacks("a result"))?;
+    pub fn read(reply: &Reply) -> Result<Self, ReplyError> {
+        let result = reply.result().ok_or(ReplyError::Missing("a result"))?;
         let system = result.child("system").unwrap_or(result);
         let info = Self {
             hostname: system.text_of("hostname"),
@@ -51,14 +51,14 @@ impl SystemInfo {
             time: system.text_of("time"),
         };
         if info.hostname.is_none() && info.model.is_none() && info.sw_version.is_none() {
-            return Err(NotAReply::Lacks("any system information"));
+            return Err(ReplyError::Missing("any system information"));
         }
         Ok(info)
     }
 
     /// The release, such as (11, 1).
     #[must_use]
-    pub fn release(&self) -> Option<(u16, u16)> {
+    pub fn version(&self) -> Option<(u16, u16)> {
         let mut numbers = self.sw_version.as_deref()?.split(['.', '-']).map(str::parse);
         Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
     }
@@ -72,8 +72,8 @@ impl SystemInfo {
 
     /// Where this device keeps the objects that belong to the device as a whole.
     #[must_use]
-    pub fn own_place(&self) -> Place {
-        if self.is_panorama() { Place::Panorama } else { Place::Shared }
+    pub fn default_location(&self) -> Location {
+        if self.is_panorama() { Location::Panorama } else { Location::Shared }
     }
 
     /// How long a certificate object's name may be, in characters.

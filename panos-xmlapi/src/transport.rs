@@ -13,33 +13,33 @@ use tokio::time::{Instant, timeout_at};
 use super::address::Address;
 use super::error::{Error, Operation};
 use super::redact::Redactor;
-use super::trust::{Judge, Rejection, Trust};
+use super::trust::{CertificateVerifier, IdentityError, Trust};
 
 /// How long a device may take, and how much it may say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct ClientOptions {
     /// Name lookup, TCP and TLS handshake.
-    pub connect: Duration,
+    pub connect_timeout: Duration,
     /// The longest pause between two pieces of an answer.
-    pub pause: Duration,
+    pub idle_timeout: Duration,
     /// One request with its whole answer.
-    pub total: Duration,
+    pub request_timeout: Duration,
     /// Bytes of one answer.
-    pub body: usize,
+    pub max_reply_bytes: usize,
     /// What is taken for a second where a job is waited for.
-    pub second: Duration,
+    pub poll_unit: Duration,
     /// The `User-Agent` header: who asks, for the device's own logs.
     pub user_agent: &'static str,
 }
 
-impl Default for Limits {
+impl Default for ClientOptions {
     fn default() -> Self {
         Self {
-            connect: Duration::from_secs(10),
-            pause: Duration::from_secs(30),
-            total: Duration::from_secs(120),
-            body: 8 * 1024 * 1024,
-            second: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(120),
+            max_reply_bytes: 8 * 1024 * 1024,
+            poll_unit: Duration::from_secs(1),
             user_agent: concat!("panos-xmlapi/", env!("CARGO_PKG_VERSION")),
         }
     }
@@ -56,31 +56,32 @@ pub(super) struct Answer {
 pub(super) struct Transport {
     client: Client,
     url: String,
-    limits: Limits,
-    judge: Arc<Judge>,
+    options: ClientOptions,
+    verifier: Arc<CertificateVerifier>,
     key: Option<SecretString>,
     redactor: Redactor,
 }
 
 impl Transport {
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
+    pub(super) fn options(&self) -> &ClientOptions {
+        &self.options
     }
 
     pub(super) fn new(
         address: &Address,
         trust: &Trust,
         key: Option<&SecretString>,
-        limits: Limits,
+        options: ClientOptions,
     ) -> Result<Self, Error> {
         let setup = |error: &dyn std::fmt::Display| Error::Setup(error.to_string());
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let judge = Judge::new(trust, address.host(), &provider).map_err(|error| setup(&error))?;
+        let verifier =
+            CertificateVerifier::new(trust, address.host(), &provider).map_err(|error| setup(&error))?;
         let mut tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| setup(&error))?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(&judge) as _)
+            .with_custom_certificate_verifier(Arc::clone(&verifier) as _)
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         // A resumed session would not show the certificate again: each connection is judged afresh.
@@ -93,9 +94,9 @@ impl Transport {
         }
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
-            .user_agent(limits.user_agent)
-            .connect_timeout(limits.connect)
-            .read_timeout(limits.pause)
+            .user_agent(options.user_agent)
+            .connect_timeout(options.connect_timeout)
+            .read_timeout(options.idle_timeout)
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
@@ -105,12 +106,12 @@ impl Transport {
             .build()
             .map_err(|error| setup(&error.without_url()))?;
         let url = format!("https://{}:{}/api/", address.host(), address.port());
-        Ok(Self { client, url, limits, judge, key: key.cloned(), redactor })
+        Ok(Self { client, url, options, verifier, key: key.cloned(), redactor })
     }
 
-    /// The judge of this transport's handshakes.
-    pub(super) fn judge(&self) -> &Judge {
-        &self.judge
+    /// The verifier of this transport's handshakes.
+    pub(super) fn verifier(&self) -> &CertificateVerifier {
+        &self.verifier
     }
 
     /// A POST to the API, its fields in the body.
@@ -154,8 +155,8 @@ impl Transport {
         // A connection that is kept has the last request in its buffers, and so the key. Not while a job is waited for.
         let request =
             if operation.is_before_a_pause() { request.header(CONNECTION, "close") } else { request };
-        let deadline = Instant::now() + self.limits.total;
-        let again = if operation.only_reads() { request.try_clone() } else { None };
+        let deadline = Instant::now() + self.options.request_timeout;
+        let again = if operation.is_read_only() { request.try_clone() } else { None };
         match (self.attempt(operation, request, deadline).await, again) {
             (Err(Error::Interrupted { .. }), Some(again)) => self.attempt(operation, again, deadline).await,
             (outcome, _) => outcome,
@@ -168,7 +169,7 @@ impl Transport {
         request: RequestBuilder,
         deadline: Instant,
     ) -> Result<Answer, Error> {
-        let late = || Error::TimedOut { operation, seconds: self.limits.total.as_secs() };
+        let late = || Error::TimedOut { operation, seconds: self.options.request_timeout.as_secs() };
         let sent = timeout_at(deadline, request.send()).await.map_err(|_| late())?;
         let mut response = sent.map_err(|error| self.explain(operation, error))?;
         let status = response.status().as_u16();
@@ -177,15 +178,15 @@ impl Transport {
         }
         let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
         let date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok()).map(|date| date.to_utc());
-        let too_large = || Error::TooLarge { operation, limit: self.limits.body };
-        if response.content_length().is_some_and(|length| length > self.limits.body as u64) {
+        let too_large = || Error::TooLarge { operation, limit: self.options.max_reply_bytes };
+        if response.content_length().is_some_and(|length| length > self.options.max_reply_bytes as u64) {
             return Err(too_large());
         }
         let mut body = Vec::new();
         loop {
             let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| late())?;
             let Some(chunk) = chunk.map_err(|error| self.explain(operation, error))? else { break };
-            if body.len() + chunk.len() > self.limits.body {
+            if body.len() + chunk.len() > self.options.max_reply_bytes {
                 return Err(too_large());
             }
             body.extend_from_slice(&chunk);
@@ -203,16 +204,16 @@ impl Transport {
             return Error::Setup(innermost(&error).to_string());
         }
         let tls = tls_error(&error);
-        if let Some(rejection) = tls.and_then(Rejection::behind) {
+        if let Some(rejection) = tls.and_then(IdentityError::behind) {
             return Error::Identity(rejection.cleaned(&self.redactor));
         }
         let connecting = error.is_connect();
         if error.is_timeout() && !connecting {
-            return Error::TimedOut { operation, seconds: self.limits.pause.as_secs() };
+            return Error::TimedOut { operation, seconds: self.options.idle_timeout.as_secs() };
         }
         let cause = match (innermost(&error).to_string(), tls) {
             (text, _) if connecting && error.is_timeout() => {
-                format!("no answer within {} seconds ({text})", self.limits.connect.as_secs())
+                format!("no answer within {} seconds ({text})", self.options.connect_timeout.as_secs())
             }
             (_, Some(rustls::Error::InvalidMessage(problem))) => {
                 format!("it does not speak TLS ({problem:?})")

@@ -4,8 +4,8 @@
 //! carries the connection. Because it happens in the handshake, not one byte of a request, and so no
 //! byte of an API key, reaches a server that was not accepted, on each new connection again.
 
-mod authorities;
 mod ca_file;
+mod ca_store;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,9 +19,9 @@ use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_sig
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, PeerMisbehaved, SignatureScheme};
 
-pub use authorities::BadAuthority;
-use authorities::{store, verify};
 pub use ca_file::{CaFile, CaFileReader, MAX_CA_FILE_BYTES};
+pub use ca_store::CaFileError;
+use ca_store::{store, verify};
 
 use super::address::Host;
 use super::fingerprint::Fingerprint;
@@ -31,14 +31,14 @@ use super::redact::Redactor;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trust {
     /// By the system's CAs and the CAs (or single certificates) in these files; the name has to match.
-    Authorities {
+    Ca {
         /// PEM files, each with at least one certificate.
         files: Vec<CaFile>,
     },
     /// Exactly the certificates with these fingerprints, whatever their name, dates and issuer.
     Pinned(Vec<Fingerprint>),
     /// Not at all.
-    AnyCertificate,
+    DangerousAcceptAny,
 }
 
 impl Trust {
@@ -46,17 +46,17 @@ impl Trust {
     ///
     /// # Errors
     /// A file that can't be used.
-    pub fn check(&self, host: &Host) -> Result<(), BadAuthority> {
+    pub fn check(&self, host: &Host) -> Result<(), CaFileError> {
         match self {
-            Self::Authorities { files } => store(files, host).map(drop),
-            Self::Pinned(_) | Self::AnyCertificate => Ok(()),
+            Self::Ca { files } => store(files, host).map(drop),
+            Self::Pinned(_) | Self::DangerousAcceptAny => Ok(()),
         }
     }
 }
 
 /// Why a device was not believed to be the one we meant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {
+pub enum IdentityError {
     /// OpenSSL's verdict on the chain, the dates, the purpose or the name.
     #[error("its HTTPS certificate (subject '{subject}', SHA-256 {}) was not accepted: {verdict}", .seen.colons())]
     Unverified {
@@ -69,7 +69,7 @@ pub enum Rejection {
     },
     /// Another certificate than the pinned one.
     #[error("its HTTPS certificate has the fingerprint {}, pinned is {}", .seen.colons(), list(.pinned))]
-    OtherThanPinned {
+    PinMismatch {
         /// The fingerprint that was seen.
         seen: Fingerprint,
         /// What would have been accepted.
@@ -84,7 +84,7 @@ fn list(pins: &[Fingerprint]) -> String {
     pins.iter().map(Fingerprint::colons).collect::<Vec<_>>().join(" or ")
 }
 
-impl Rejection {
+impl IdentityError {
     /// Without the secrets that the certificate's names may repeat.
     pub(super) fn cleaned(self, redactor: &Redactor) -> Self {
         match self {
@@ -92,7 +92,7 @@ impl Rejection {
                 Self::Unverified { subject: redactor.clean(subject), seen, verdict: redactor.clean(verdict) }
             }
             Self::Unusable(why) => Self::Unusable(redactor.clean(why)),
-            other @ Self::OtherThanPinned { .. } => other,
+            other @ Self::PinMismatch { .. } => other,
         }
     }
 
@@ -112,75 +112,78 @@ impl Rejection {
 }
 
 /// The judge that rustls asks in each handshake.
-pub(super) struct Judge {
-    trust: Prepared,
+pub(super) struct CertificateVerifier {
+    trust: PreparedTrust,
     algorithms: WebPkiSupportedAlgorithms,
-    memory: Mutex<Memory>,
+    state: Mutex<VerifierState>,
 }
 
 /// What changes during a session.
 #[derive(Default)]
-struct Memory {
+struct VerifierState {
     /// Accepted as well, whatever the trust says.
-    also: Vec<Fingerprint>,
+    extra_pins: Vec<Fingerprint>,
     /// The leaf of the latest handshake that was accepted and signed with its key.
     seen: Option<Fingerprint>,
 }
 
-enum Prepared {
-    Authorities(Box<X509Store>),
+enum PreparedTrust {
+    Ca(Box<X509Store>),
     Pinned(Vec<Fingerprint>),
-    AnyCertificate,
+    DangerousAcceptAny,
 }
 
-impl Judge {
+impl CertificateVerifier {
     pub(super) fn new(
         trust: &Trust,
         host: &Host,
         provider: &CryptoProvider,
-    ) -> Result<Arc<Self>, BadAuthority> {
+    ) -> Result<Arc<Self>, CaFileError> {
         let trust = match trust {
-            Trust::Authorities { files } => Prepared::Authorities(Box::new(store(files, host)?)),
-            Trust::Pinned(pins) => Prepared::Pinned(pins.clone()),
-            Trust::AnyCertificate => Prepared::AnyCertificate,
+            Trust::Ca { files } => PreparedTrust::Ca(Box::new(store(files, host)?)),
+            Trust::Pinned(pins) => PreparedTrust::Pinned(pins.clone()),
+            Trust::DangerousAcceptAny => PreparedTrust::DangerousAcceptAny,
         };
         let algorithms = provider.signature_verification_algorithms;
-        Ok(Arc::new(Self { trust, algorithms, memory: Mutex::default() }))
+        Ok(Arc::new(Self { trust, algorithms, state: Mutex::default() }))
     }
 
     /// From now on this very certificate is accepted as well.
-    pub(super) fn also_accept(&self, certificate: Fingerprint) {
-        let mut memory = self.memory();
-        if !memory.also.contains(&certificate) {
-            memory.also.push(certificate);
+    pub(super) fn add_pin(&self, certificate: Fingerprint) {
+        let mut state = self.state();
+        if !state.extra_pins.contains(&certificate) {
+            state.extra_pins.push(certificate);
         }
     }
 
     /// The leaf of the latest handshake that was accepted.
-    pub(super) fn seen(&self) -> Option<Fingerprint> {
-        self.memory().seen
+    pub(super) fn peer_fingerprint(&self) -> Option<Fingerprint> {
+        self.state().seen
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, VerifierState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The handshake is signed with the key of a certificate that was accepted before.
     fn remember(&self, leaf: &[u8]) {
-        self.memory().seen = Some(Fingerprint::of_der(leaf));
+        self.state().seen = Some(Fingerprint::of_der(leaf));
     }
 
-    fn judge(&self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Result<(), Rejection> {
+    fn check(&self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Result<(), IdentityError> {
         let seen = Fingerprint::of_der(leaf);
-        let also = self.memory().also.clone();
+        let extra_pins = self.state().extra_pins.clone();
         match &self.trust {
-            _ if also.contains(&seen) => {}
-            Prepared::AnyCertificate => {}
-            Prepared::Pinned(pins) if pins.contains(&seen) => {}
-            Prepared::Pinned(pins) => {
-                return Err(Rejection::OtherThanPinned { seen, pinned: [pins.as_slice(), &also].concat() });
+            _ if extra_pins.contains(&seen) => {}
+            PreparedTrust::DangerousAcceptAny => {}
+            PreparedTrust::Pinned(pins) if pins.contains(&seen) => {}
+            PreparedTrust::Pinned(pins) => {
+                return Err(IdentityError::PinMismatch {
+                    seen,
+                    pinned: [pins.as_slice(), &extra_pins].concat(),
+                });
             }
-            Prepared::Authorities(store) => verify(store, leaf, others, seen)?,
+            PreparedTrust::Ca(store) => verify(store, leaf, others, seen)?,
         }
         check_key(leaf)
     }
@@ -198,8 +201,8 @@ fn public_key(leaf: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, rustls::E
 
 /// Whether the handshake's signature could be checked at all with the certificate's key; else that
 /// check would fail with words that accuse the device.
-fn check_key(leaf: &[u8]) -> Result<(), Rejection> {
-    let unusable = |error: openssl::error::ErrorStack| Rejection::Unusable(error.to_string());
+fn check_key(leaf: &[u8]) -> Result<(), IdentityError> {
+    let unusable = |error: openssl::error::ErrorStack| IdentityError::Unusable(error.to_string());
     let key = X509::from_der(leaf).and_then(|leaf| leaf.public_key()).map_err(unusable)?;
     let curve = key.ec_key().ok().and_then(|key| key.group().curve_name());
     let (fits, kind) = match key.id() {
@@ -215,18 +218,18 @@ fn check_key(leaf: &[u8]) -> Result<(), Rejection> {
     if fits {
         return Ok(());
     }
-    Err(Rejection::Unusable(format!(
+    Err(IdentityError::Unusable(format!(
         "its key is {kind}; RSA of 2048 to 8192 bits, EC on P-256 or P-384 and Ed25519 are supported"
     )))
 }
 
-impl fmt::Debug for Judge {
+impl fmt::Debug for CertificateVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Judge")
+        f.write_str("CertificateVerifier")
     }
 }
 
-impl ServerCertVerifier for Judge {
+impl ServerCertVerifier for CertificateVerifier {
     fn verify_server_cert(
         &self,
         leaf: &CertificateDer<'_>,
@@ -235,7 +238,7 @@ impl ServerCertVerifier for Judge {
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.judge(leaf, others).map(|()| ServerCertVerified::assertion()).map_err(|rejection| {
+        self.check(leaf, others).map(|()| ServerCertVerified::assertion()).map_err(|rejection| {
             rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(rejection))))
         })
     }

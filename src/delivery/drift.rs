@@ -20,7 +20,7 @@ use crate::install::problem::Problem;
 use crate::install::request::Wish;
 use crate::install::served::served;
 use crate::install::verify::Goal;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::settings::config::Drift;
 use crate::settings::resolve::Prepared;
 

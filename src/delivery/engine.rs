@@ -21,7 +21,7 @@ use crate::install::affair::Delivery;
 use crate::install::deliver::{self, Outcome};
 use crate::install::patience::Patience;
 use crate::install::problem::{Mender, Problem};
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::settings::SettingsError;
 use crate::settings::resolve::{CertmongerBus, Prepared};
 use crate::settings::words::InstallOptions;

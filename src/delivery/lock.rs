@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::store::make_folder;
-use crate::panos::address::Address;
+use crate::panos::Address;
 
 /// A device can't be reserved.
 #[derive(Debug, thiserror::Error)]

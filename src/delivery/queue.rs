@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::installation::{CertificateFacts, VERSION};
 use super::store::{RecordError, make_folder, read_json, unreadable, write_json};
 use crate::install::names::{CommonName, ObjectName, ProfileName};
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::settings::certificate::Files;
 
 /// A certificate that somebody wants on a device.

@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::installation::{Record, VERSION};
 use crate::files;
 use crate::install::names::ObjectName;
-use crate::panos::address::Address;
+use crate::panos::Address;
 
 /// A record is some kilobytes; what is far larger is none.
 const SIZE_LIMIT: u64 = 1024 * 1024;

@@ -13,7 +13,7 @@ use crate::fingerprint::Fingerprint;
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::install::names::ObjectName;
 use crate::install::problem::{Mender, Problem};
-use crate::panos::address::Address;
+use crate::panos::Address;
 
 /// Between two looks at the records.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);

@@ -10,7 +10,7 @@ use super::engine::{Courier, Report, Which, run_id};
 use super::queue::Queue;
 use super::store::Found;
 use crate::install::Failure;
-use crate::panos::address::Address;
+use crate::panos::Address;
 
 /// How often it is looked for new orders while devices are being worked on: one slow device holds up no other.
 const LOOK: Duration = Duration::from_secs(1);

@@ -15,11 +15,11 @@ use super::uses::Use;
 use crate::certificate::Bundle;
 use crate::certificate::pkcs12::{self, Container, Passphrase};
 use crate::host::log::RunLog;
-use crate::panos::certificates::{CertificateEntry, ServiceProfile};
-use crate::panos::error::{Error, Reason, Refusal};
-use crate::panos::import::{Format, KeyPairImport};
-use crate::panos::session::Session;
-use crate::panos::xml::Element;
+use crate::panos::Element;
+use crate::panos::Session;
+use crate::panos::{CertificateEntry, ServiceProfile};
+use crate::panos::{Error, Reason, Refusal};
+use crate::panos::{ImportFormat, KeyPairImport};
 
 /// A deployment in progress: what it works with, and what it has done so far.
 pub struct Application<'a> {
@@ -125,14 +125,14 @@ impl Application<'_> {
         let (format, file) = match container {
             Some(container) => {
                 let file = pkcs12::write(part.bundle, &key, container, &passphrase, with_chain)?;
-                (Format::Pkcs12, file)
+                (ImportFormat::Pkcs12, file)
             }
-            None => (Format::Pem, part.bundle.to_pem_keypair(&key)?),
+            None => (ImportFormat::Pem, part.bundle.to_pem_keypair(&key)?),
         };
         drop(key);
         let import = KeyPairImport {
             name: object.to_string(),
-            vsys: part.observed.place.vsys().map(str::to_owned),
+            location: part.observed.place.clone(),
             format,
             file,
             passphrase: passphrase.secret().clone(),
@@ -167,7 +167,7 @@ impl Application<'_> {
         // The mark on an object that was there before may be an older one.
         let may_be_ours = !replaces || self.situation.asked;
         if self.situation.administrator.is_none() && may_be_ours {
-            self.situation.administrator = entry.changed_by;
+            self.situation.administrator = entry.uncommitted_admin;
         }
         Ok(())
     }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::host::log::RunLog;
-use crate::panos::error::{Error, Reason};
-use crate::panos::job::{Job, JobState};
-use crate::panos::locks::Lock;
-use crate::panos::session::Session;
+use crate::panos::Lock;
+use crate::panos::Session;
+use crate::panos::{Error, Reason};
+use crate::panos::{Job, JobState};
 
 /// The first pause between two attempts, and the longest one.
 const FIRST: Duration = Duration::from_millis(500);

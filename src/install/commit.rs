@@ -13,9 +13,9 @@ use super::request::CommitScope;
 use super::undo::{Aftermath, may_have_taken_effect};
 use super::verify::Goal;
 use crate::delivery::Ledger;
-use crate::panos::commit::{Commit, Enqueued, Scope};
-use crate::panos::job::Job;
-use crate::panos::wait::JobEnd;
+use crate::panos::Job;
+use crate::panos::JobOutcome;
+use crate::panos::{self, Commit, CommitReply};
 
 /// How often a commit is asked for whose request got lost on the way.
 const ATTEMPTS: u32 = 3;
@@ -46,11 +46,13 @@ impl Application<'_> {
             CommitScope::OwnChanges => {
                 self.situation.learn_name(self.session).await.map_err(put_back)?;
                 let name = self.situation.administrator.clone();
-                Scope::Administrator(name.ok_or_else(|| put_back(Failure::AdministratorUnknown))?)
+                panos::CommitScope::Administrator(
+                    name.ok_or_else(|| put_back(Failure::AdministratorUnknown))?,
+                )
             }
-            CommitScope::Everybody | CommitScope::Nothing => Scope::Everybody,
+            CommitScope::Everybody | CommitScope::Nothing => panos::CommitScope::Full,
         };
-        let commit = Commit { scope, description: wanted.description.clone() };
+        let commit = Commit { scope, locations: Vec::new(), description: wanted.description.clone() };
         self.log.say("Starting commit, please be patient.");
         let inquiry = Inquiry {
             session: self.session,
@@ -62,18 +64,18 @@ impl Application<'_> {
         // certificate in the middle of the commit: a certificate that is ours, so nobody else can show it.
         for goal in wanted.goals {
             if let Goal::Runs { wanted, .. } = goal {
-                self.session.also_accept(*wanted);
+                self.session.add_pin(*wanted);
             }
         }
         let begun = Instant::now();
         let deadline = begun + wanted.time;
         match self.enqueue(&commit, &inquiry, deadline).await? {
-            Enqueued::NothingToDo(words) => {
+            CommitReply::NoChanges(words) => {
                 self.log.say(&format!("commit: nothing to commit: \"{words}\""));
                 // Because it runs already, because a job does it just now, or because the change is lost.
                 inquiry.conclude(deadline).await?;
             }
-            Enqueued::Job(id) => {
+            CommitReply::Job(id) => {
                 // Should this process die while it waits, the records say which job to ask about.
                 ledger.each(|record| record.job = Some(id.clone()));
                 let (noted, ended) =
@@ -95,7 +97,7 @@ impl Application<'_> {
         commit: &Commit,
         inquiry: &Inquiry<'_>,
         deadline: Instant,
-    ) -> Result<Enqueued, (Failure, Aftermath)> {
+    ) -> Result<CommitReply, (Failure, Aftermath)> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -107,8 +109,8 @@ impl Application<'_> {
             };
             self.log.say(&format!("{error}; looking up whether the commit was begun."));
             match inquiry.fate(commit, deadline).await {
-                Ok(Fate::Job(id)) => return Ok(Enqueued::Job(id)),
-                Ok(Fate::Running) => return Ok(Enqueued::NothingToDo("it runs already".to_owned())),
+                Ok(Fate::Job(id)) => return Ok(CommitReply::Job(id)),
+                Ok(Fate::Running) => return Ok(CommitReply::NoChanges("it runs already".to_owned())),
                 Ok(Fate::Nothing(_)) if attempt < ATTEMPTS => {}
                 Ok(Fate::Nothing(lack)) => return Err(put_back(Failure::NotCommitted(lack))),
                 Err(failure) => {
@@ -136,26 +138,26 @@ impl Application<'_> {
             })
             .await;
         match end {
-            JobEnd::Done(job) => {
+            JobOutcome::Done(job) => {
                 self.tell_success(&job);
                 Ok(())
             }
-            JobEnd::Failed(job) => {
+            JobOutcome::Failed(job) => {
                 let lines = job.details.clone();
                 self.log.say(&format!("commit: failure: \"{}\"", lines.join("; ")));
                 Err(put_back(Failure::CommitFailed { job: id.to_owned(), lines }))
             }
-            JobEnd::Forgotten => {
+            JobOutcome::NotFound => {
                 self.log.say(&format!(
                     "The device does not know job {id} any more; its running configuration decides."
                 ));
                 inquiry.conclude(deadline).await
             }
-            JobEnd::StillOpen(error) => {
+            JobOutcome::TimedOut(error) => {
                 let seconds = time.as_secs();
                 Err((Failure::CommitOpen { job: id.to_owned(), seconds, error }, Aftermath::LeaveAlone))
             }
-            JobEnd::Barred(error) => {
+            JobOutcome::Unavailable(error) => {
                 Err((Failure::while_doing(Doing::Committing)(error), Aftermath::LeaveAlone))
             }
         }

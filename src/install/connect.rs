@@ -7,11 +7,11 @@ use super::patience::Patience;
 use super::request::{Target, Wish};
 use crate::fingerprint::Fingerprint;
 use crate::host::keyfile::KeyFile;
-use crate::panos::error::Error;
-use crate::panos::ha::HaState;
-use crate::panos::session::Session;
-use crate::panos::system::SystemInfo;
-use crate::panos::trust::Trust;
+use crate::panos::Error;
+use crate::panos::HaState;
+use crate::panos::Session;
+use crate::panos::SystemInfo;
+use crate::panos::Trust;
 
 /// A device that answers.
 pub struct Reached {
@@ -136,7 +136,7 @@ fn connect(
         .map_err(Failure::while_doing(Doing::Looking))?;
     if let Trust::Pinned(_) = target.trust {
         // A run that died may have given it to the management interface; nobody else has its key.
-        wanted.iter().for_each(|certificate| session.also_accept(*certificate));
+        wanted.iter().for_each(|certificate| session.add_pin(*certificate));
     }
     Ok((session, keys.username_for(&host).map(str::to_owned)))
 }
@@ -155,7 +155,7 @@ fn found_peer(target: &Target, state: &HaState) -> Option<Target> {
 
 /// Whether a device may be away, and its peer active. One that answers, and refuses, is for a person to look at.
 fn is_absence(failure: &Failure) -> bool {
-    matches!(failure, Failure::Device { error, .. } if error.is_passing() && !matches!(error, Error::Refused(_)))
+    matches!(failure, Failure::Device { error, .. } if error.is_transient() && !matches!(error, Error::Refused(_)))
 }
 
 fn member(target: &Target, answer: &Result<Answer, Failure>) -> Member {

@@ -10,8 +10,8 @@ use crate::install::names::{ObjectName, ProfileName};
 use crate::install::pair::NoActivePeer;
 use crate::install::problem::{Mender, Problem};
 use crate::install::served::NotServed;
-use crate::panos::error::{Error, Reason};
-use crate::panos::xpath::Unquotable;
+use crate::panos::UnquotableName;
+use crate::panos::{Error, Reason};
 
 impl From<&Failure> for Problem {
     fn from(failure: &Failure) -> Self {
@@ -78,7 +78,7 @@ pub enum Failure {
     Lock(#[from] LockError),
     /// A name with both kinds of quotes.
     #[error(transparent)]
-    Unquotable(#[from] Unquotable),
+    UnquotableName(#[from] UnquotableName),
     /// The device's limit is shorter than the name.
     #[error("the certificate name '{name}' has {} characters, this device takes {limit}", .name.as_str().len())]
     NameTooLong {
@@ -276,7 +276,7 @@ impl Failure {
             | Self::NoRecord
             | Self::Record(_)
             | Self::Lock(_)
-            | Self::Unquotable(_)
+            | Self::UnquotableName(_)
             | Self::NameTooLong { .. } => Exit::Usage,
             Self::NoActivePeer(_) => Exit::NoActivePeer,
             Self::Peer { problem, .. } => problem.exit,
@@ -345,7 +345,7 @@ impl Failure {
     pub fn mended_by(&self) -> Mender {
         let persons = match self {
             Self::Certmonger { mended_by, .. } => return *mended_by,
-            Self::Bundle(_) | Self::Pem(_) | Self::Key(_) | Self::Unquotable(_) => true,
+            Self::Bundle(_) | Self::Pem(_) | Self::Key(_) | Self::UnquotableName(_) => true,
             Self::AdministratorUnknown | Self::NameTooLong { .. } | Self::OtherKindOfKey { .. } => true,
             Self::NoWayBack(_) | Self::ProfilesMissing { .. } => true,
             Self::NotServed(_) | Self::BoundBack(_) => true,
@@ -365,7 +365,7 @@ impl Failure {
     pub fn is_the_certificates(&self) -> bool {
         match self {
             Self::Bundle(_) | Self::Pkcs12(_) | Self::Pem(_) | Self::NotTaken(_) => true,
-            Self::Unquotable(_) | Self::NameTooLong { .. } | Self::OtherKindOfKey { .. } => true,
+            Self::UnquotableName(_) | Self::NameTooLong { .. } | Self::OtherKindOfKey { .. } => true,
             Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => true,
             Self::NoWayBack(_) | Self::OwnChangesPending { .. } => true,
             Self::Device { doing: Doing::Uploading | Doing::Binding, error: Error::Refused(refusal) } => {
@@ -410,12 +410,12 @@ fn of_device(doing: Doing, error: &Error) -> Exit {
 }
 
 fn advice_for(error: &Error) -> Option<String> {
-    use crate::panos::trust::Rejection;
+    use crate::panos::IdentityError;
     let text = match error {
         Error::Unreachable { .. } => {
             "Check the name, the port, and that the management interface allows HTTPS from here."
         }
-        Error::Identity(Rejection::OtherThanPinned { .. }) => {
+        Error::Identity(IdentityError::PinMismatch { .. }) => {
             "If the device's certificate was replaced on purpose, give the new fingerprint with --pin."
         }
         Error::Identity(_) => {
@@ -437,7 +437,7 @@ fn advice_for(error: &Error) -> Option<String> {
         Error::Interrupted { .. } | Error::TimedOut { .. } => {
             "See whether the device is restarting or overloaded, then run it again."
         }
-        Error::Unintelligible { .. } | Error::Status { .. } | Error::TooLarge { .. } => {
+        Error::InvalidReply { .. } | Error::Status { .. } | Error::TooLarge { .. } => {
             "Check that this is the management address of a PAN-OS device."
         }
         _ => return None,

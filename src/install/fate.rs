@@ -8,11 +8,11 @@ use super::failure::{Doing, Failure};
 use super::patience::Patience;
 use super::undo::Aftermath;
 use super::verify::Goal;
-use crate::panos::commit::Commit;
-use crate::panos::error::Error;
-use crate::panos::job::{Job, JobState};
-use crate::panos::session::Session;
-use crate::panos::wait::JobEnd;
+use crate::panos::Commit;
+use crate::panos::Error;
+use crate::panos::JobOutcome;
+use crate::panos::Session;
+use crate::panos::{Job, JobState};
 
 /// What became of a commit request.
 pub(super) enum Fate {
@@ -106,9 +106,9 @@ pub(super) async fn await_commits(
         let open =
             |error: Option<Error>| Failure::CommitOpen { job: id.clone(), seconds: time.as_secs(), error };
         match session.wait_for_job(&id, deadline, |_| {}).await {
-            JobEnd::Done(_) | JobEnd::Failed(_) | JobEnd::Forgotten => {}
-            JobEnd::StillOpen(error) => return Err(open(error)),
-            JobEnd::Barred(error) => return Err(open(Some(error))),
+            JobOutcome::Done(_) | JobOutcome::Failed(_) | JobOutcome::NotFound => {}
+            JobOutcome::TimedOut(error) => return Err(open(error)),
+            JobOutcome::Unavailable(error) => return Err(open(Some(error))),
         }
     }
 }

@@ -4,10 +4,10 @@
 use super::failure::{Doing, Failure};
 use super::uses::virtual_systems;
 use crate::certificate::SeenCertificate;
-use crate::panos::certificates::{CertificateEntry, ServiceProfile};
-use crate::panos::session::Session;
-use crate::panos::system::SystemInfo;
-use crate::panos::xpath::XPath;
+use crate::panos::Session;
+use crate::panos::SystemInfo;
+use crate::panos::XPath;
+use crate::panos::{CertificateEntry, ServiceProfile};
 
 /// A certificate object of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Item {
 /// A device that fails or refuses.
 pub async fn list(session: &Session, system: &SystemInfo) -> Result<Vec<Item>, Failure> {
     let own = if system.is_panorama() { "Panorama" } else { "shared" };
-    let mut places = vec![(system.own_place().base(), own.to_owned())];
+    let mut places = vec![(system.default_location().base(), own.to_owned())];
     if !system.is_panorama() {
         places.extend(virtual_systems(session).await?);
     }

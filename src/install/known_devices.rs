@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use crate::files::{self, Foreign, Trouble};
 use crate::fingerprint::Fingerprint;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::text::harmless;
 
 /// The file's name in the state folder.

@@ -11,7 +11,7 @@ use super::plan::{self, Offer};
 use super::request::Wish;
 use crate::certificate::Bundle;
 use crate::delivery::Made;
-use crate::panos::session::Session;
+use crate::panos::Session;
 
 /// A certificate that is wanted on a device.
 pub struct Want<'a> {
@@ -45,7 +45,7 @@ pub async fn look<'a>(reached: &Reached, wants: &[Want<'a>]) -> Result<Looked<'a
         let wish = wants[0].wish;
         let time = wish.commit_timeout;
         let deadline = Instant::now() + time;
-        let own = |job: &crate::panos::job::Job| job.user == situation.administrator;
+        let own = |job: &crate::panos::Job| job.user == situation.administrator;
         if await_commits(&reached.session, &wish.patience, (time, deadline), own).await? {
             (situation, observed) = see(reached, wants).await?;
         }

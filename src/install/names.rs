@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::panos::address::check_dns_name;
-use crate::panos::system::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT};
+use crate::panos::check_dns_name;
+use crate::panos::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT};
 
 /// A word that is not valid, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,14 +6,14 @@ use super::request::{Rebind, Wish};
 use super::uses::{self, Uses};
 use crate::delivery::Made;
 use crate::fingerprint::Fingerprint;
-use crate::panos::certificates::{CertificateEntry, ServiceProfile};
-use crate::panos::changes::PendingChange;
-use crate::panos::error::{Error, Reason};
-use crate::panos::session::Session;
-use crate::panos::system::SystemInfo;
-use crate::panos::xml::Element;
-use crate::panos::xpath::Place;
-use crate::panos::xpath::Unquotable;
+use crate::panos::Element;
+use crate::panos::Location;
+use crate::panos::PendingChange;
+use crate::panos::Session;
+use crate::panos::SystemInfo;
+use crate::panos::UnquotableName;
+use crate::panos::{CertificateEntry, ServiceProfile};
+use crate::panos::{Error, Reason};
 
 /// What matters about a device as a whole.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ pub struct Situation {
 #[derive(Debug, Clone)]
 pub struct Observed {
     /// Where its certificates and profiles live.
-    pub place: Place,
+    pub place: Location,
     /// The candidate configuration.
     pub candidate: Holdings,
     /// The running configuration: read only where the candidate has all that is wanted.
@@ -115,7 +115,7 @@ impl Situation {
     pub async fn learn_name(&mut self, session: &Session) -> Result<(), Failure> {
         if !self.asked && self.administrator.is_none() {
             let look = Failure::while_doing(Doing::Looking);
-            let told = unless_unknown(session.own_name().await).map_err(look)?.flatten();
+            let told = unless_unknown(session.current_administrator().await).map_err(look)?.flatten();
             self.administrator = told.or_else(|| self.user.clone());
             self.asked = true;
         }
@@ -146,15 +146,15 @@ impl Situation {
 
 /// Where a wish's certificate and profiles live on this device.
 #[must_use]
-pub fn place_of(wish: &Wish, system: &SystemInfo) -> Place {
-    wish.vsys.clone().map_or_else(|| system.own_place(), Place::Vsys)
+pub fn place_of(wish: &Wish, system: &SystemInfo) -> Location {
+    wish.vsys.clone().map_or_else(|| system.default_location(), Location::Vsys)
 }
 
 /// The places that a wish is about, as they stand in a device's journal of changes.
 ///
 /// # Errors
 /// A name with both kinds of quotes.
-pub fn places_of(wish: &Wish, system: &SystemInfo) -> Result<Vec<String>, Unquotable> {
+pub fn places_of(wish: &Wish, system: &SystemInfo) -> Result<Vec<String>, UnquotableName> {
     let place = place_of(wish, system);
     let object = place.certificate(wish.object.as_str());
     let profiles = wish.profiles.iter().map(|name| place.profile(name.as_str()));
@@ -195,7 +195,7 @@ pub async fn observe(
 }
 
 /// A missing profile is often one of a virtual system, or of the device as a whole: then it is said where it is.
-async fn elsewhere(session: &Session, wish: &Wish, place: &Place, candidate: &Holdings) -> Failure {
+async fn elsewhere(session: &Session, wish: &Wish, place: &Location, candidate: &Holdings) -> Failure {
     let missing: Vec<ProfileName> =
         wish.profiles.iter().filter(|name| candidate.profile(name).is_none()).cloned().collect();
     let known = candidate.profiles.iter().map(|profile| profile.name.clone()).collect();
@@ -232,7 +232,7 @@ pub(super) fn unless_unknown<T>(answer: Result<T, Error>) -> Result<Option<T>, E
 ///
 /// # Errors
 /// A device that fails or refuses.
-pub async fn candidate(session: &Session, place: &Place, wish: &Wish) -> Result<Holdings, Failure> {
+pub async fn candidate(session: &Session, place: &Location, wish: &Wish) -> Result<Holdings, Failure> {
     let look = Failure::while_doing(Doing::Looking);
     let object = session.get(&place.certificate(wish.object.as_str())?).await.map_err(look)?;
     let profiles = session.get(&place.profiles()).await.map_err(look)?;
@@ -243,7 +243,7 @@ pub async fn candidate(session: &Session, place: &Place, wish: &Wish) -> Result<
 ///
 /// # Errors
 /// A device that fails or refuses.
-pub async fn running(session: &Session, place: &Place, wish: &Wish) -> Result<Holdings, Failure> {
+pub async fn running(session: &Session, place: &Location, wish: &Wish) -> Result<Holdings, Failure> {
     let prove = Failure::while_doing(Doing::Proving);
     let object = session.show(&place.certificate(wish.object.as_str())?).await.map_err(prove)?;
     let profiles = match wish.profiles.is_empty() {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::panos::address::{Address, Host};
-use crate::panos::error::{Error, Reason};
-use crate::panos::ha::HaState;
-use crate::panos::session::Session;
+use crate::panos::HaState;
+use crate::panos::Session;
+use crate::panos::{Address, Host};
+use crate::panos::{Error, Reason};
 
 /// A device that may be one of a pair, and what it answered to the question for its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,7 +194,7 @@ pub async fn await_sync(session: &Session, patience: Duration) -> SyncOutcome {
                 }
                 said
             }
-            Err(error) if error.is_passing() => error.to_string(),
+            Err(error) if error.is_transient() => error.to_string(),
             Err(error) => return SyncOutcome::Open { last: error.to_string(), trouble },
         };
         let now = Instant::now();

@@ -4,14 +4,14 @@ use std::borrow::Borrow;
 use std::time::Duration;
 
 use super::failure::Failure;
-use crate::panos::error::{Error, Reason};
-use crate::panos::transport::Limits;
+use crate::panos::ClientOptions;
+use crate::panos::{Error, Reason};
 
 /// How long a device is waited for that does not answer as it should.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patience {
     /// What one request may take.
-    pub limits: Limits,
+    pub limits: ClientOptions,
     /// The pauses before a question is put again.
     pub pauses: Vec<Duration>,
     /// How long an endpoint may take to show the new certificate.
@@ -22,8 +22,11 @@ pub struct Patience {
 
 /// What every request may take, and who a device is told that it is asked by.
 #[must_use]
-pub fn limits() -> Limits {
-    Limits { user_agent: concat!("pan_getcert/", env!("CARGO_PKG_VERSION")), ..Limits::default() }
+pub fn limits() -> ClientOptions {
+    ClientOptions {
+        user_agent: concat!("pan_getcert/", env!("CARGO_PKG_VERSION")),
+        ..ClientOptions::default()
+    }
 }
 
 impl Default for Patience {
@@ -67,7 +70,7 @@ fn may_pass(failure: &Failure) -> bool {
         Failure::Device { error: Error::Refused(refusal), .. } => {
             matches!(refusal.reason, Reason::InvalidKey | Reason::SessionTimedOut)
         }
-        Failure::Device { error, .. } => error.is_passing(),
+        Failure::Device { error, .. } => error.is_transient(),
         _ => false,
     }
 }

@@ -8,8 +8,8 @@ use super::uses::Use;
 use crate::certificate::KeyAlgorithm;
 use crate::delivery::Made;
 use crate::fingerprint::Fingerprint;
-use crate::panos::certificates::ServiceProfile;
-use crate::panos::xpath::{Place, Unquotable};
+use crate::panos::ServiceProfile;
+use crate::panos::{Location, UnquotableName};
 
 /// How many pending changes of others are told one by one.
 const FOREIGN_TOLD: usize = 10;
@@ -262,7 +262,7 @@ impl Plan {
     ///
     /// # Errors
     /// A name with both kinds of quotes.
-    pub fn touches(&self, place: &Place) -> Result<Vec<String>, Unquotable> {
+    pub fn touches(&self, place: &Location) -> Result<Vec<String>, UnquotableName> {
         let mut paths = Vec::new();
         for step in &self.steps {
             match step {

@@ -19,8 +19,8 @@ use super::verify::Goal;
 use crate::certificate::Bundle;
 use crate::fingerprint::Fingerprint;
 use crate::host::log::RunLog;
-use crate::panos::trust::Trust;
-use crate::panos::xpath::XPath;
+use crate::panos::Trust;
+use crate::panos::XPath;
 
 /// All profiles that present one of the certificates now.
 fn profiles<'p>(parts: &'p [Part<'_>]) -> impl Iterator<Item = &'p str> {
@@ -66,7 +66,7 @@ pub(super) async fn remember(reached: &Reached, done: &Done<'_>, affair: &Affair
     let (device, log) = (&reached.target.device, affair.log);
     let Trust::Pinned(pins) = &reached.target.trust else { return };
     // Seen in this very session: an earlier run has committed it, and died before it could say so.
-    let shown = reached.session.seen().filter(|seen| !pins.contains(seen));
+    let shown = reached.session.peer_fingerprint().filter(|seen| !pins.contains(seen));
     let ours = |seen: &Fingerprint| done.parts.iter().any(|part| part.bundle.fingerprint() == *seen);
     let found = match shown.filter(ours) {
         Some(seen) => Ok(seen),
@@ -185,10 +185,7 @@ pub(super) async fn served_everywhere(reached: &Reached, done: &mut Done<'_>, af
     }
 }
 
-async fn look_at_endpoints(
-    wish: &Wish,
-    bundle: &Bundle,
-) -> Vec<Result<crate::panos::address::Address, NotServed>> {
+async fn look_at_endpoints(wish: &Wish, bundle: &Bundle) -> Vec<Result<crate::panos::Address, NotServed>> {
     let chain: Vec<Fingerprint> = match wish.upload {
         Upload::Pem => bundle
             .chain()

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::names::{CommonName, ObjectName, ProfileName};
 use super::patience::Patience;
 use crate::certificate::pkcs12::Container;
-use crate::panos::address::Address;
-use crate::panos::import::KeyExport;
-use crate::panos::trust::Trust;
-use crate::panos::xpath::VsysName;
+use crate::panos::Address;
+use crate::panos::KeyExport;
+use crate::panos::Trust;
+use crate::panos::VsysName;
 
 /// Everything that is wanted of one device. Made of checked values only.
 #[derive(Debug, Clone)]

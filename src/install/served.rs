@@ -13,7 +13,7 @@ use openssl::ssl::{ErrorCode, HandshakeError, SslConnector, SslMethod, SslRef, S
 use super::names::CommonName;
 use crate::certificate::{issuer_of, subject_of};
 use crate::fingerprint::Fingerprint;
-use crate::panos::address::{Address, Host};
+use crate::panos::{Address, Host};
 
 mod timed;
 

@@ -9,9 +9,9 @@ use super::fate::await_commits;
 use super::observe::unless_unknown;
 use super::patience::Patience;
 use crate::host::log::RunLog;
-use crate::panos::changes::PendingChange;
-use crate::panos::job::{Job, JobState};
-use crate::panos::session::Session;
+use crate::panos::PendingChange;
+use crate::panos::Session;
+use crate::panos::{Job, JobState};
 
 /// What a run that died has left.
 pub(super) struct Leftovers<'a> {
@@ -39,7 +39,7 @@ pub(super) async fn settle(
     log: &RunLog,
 ) -> Result<(), Failure> {
     let look = Failure::while_doing(Doing::Looking);
-    let told = unless_unknown(session.own_name().await).map_err(look)?.flatten();
+    let told = unless_unknown(session.current_administrator().await).map_err(look)?.flatten();
     let Some(administrator) = told.or_else(|| user.map(str::to_owned)) else { return Ok(()) };
     let deadline = Instant::now() + time;
     let own_job = |job: &Job| job.user.as_ref() == Some(&administrator);

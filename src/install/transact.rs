@@ -21,7 +21,7 @@ use super::undo::{Aftermath, Before, Undo};
 use super::verify::Goal;
 use crate::delivery::{End, Left, Made, Record, Records};
 use crate::host::log::RunLog;
-use crate::panos::trust::Trust;
+use crate::panos::Trust;
 
 /// Fulfils all wishes in one commit, or none. How each ended, in the same order.
 ///
@@ -36,7 +36,7 @@ pub(super) async fn transact(
 ) -> Result<Vec<Result<End, Failure>>, Stop> {
     let mut affair = Affair::new(members, before, records, log);
     let (wish, wanted) = (affair.wish(), affair.fingerprints());
-    if wish.target.trust == Trust::AnyCertificate {
+    if wish.target.trust == Trust::DangerousAcceptAny {
         log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
     }
     // On the disk before anybody is talked to.

@@ -7,10 +7,10 @@ use super::patience::Patience;
 use super::request::Wish;
 use super::uses::Use;
 use crate::host::log::RunLog;
-use crate::panos::error::Error;
-use crate::panos::session::Session;
-use crate::panos::xml::Element;
-use crate::panos::xpath::XPath;
+use crate::panos::Element;
+use crate::panos::Error;
+use crate::panos::Session;
+use crate::panos::XPath;
 
 /// How far a failed application had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl Before<'_> {
         for (wish, observed) in &self.seen {
             if situation.administrator.is_none() {
                 let now = observe::candidate(session, &observed.place, wish).await?;
-                situation.administrator = now.object.and_then(|object| object.changed_by);
+                situation.administrator = now.object.and_then(|object| object.uncommitted_admin);
             }
         }
         Ok(situation.administrator)

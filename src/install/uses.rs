@@ -6,10 +6,10 @@
 
 use super::failure::{Doing, Failure};
 use super::names::{ObjectName, ProfileName};
-use crate::panos::certificates::ServiceProfile;
-use crate::panos::session::Session;
-use crate::panos::xml::Element;
-use crate::panos::xpath::{Place, XPath};
+use crate::panos::Element;
+use crate::panos::ServiceProfile;
+use crate::panos::Session;
+use crate::panos::{Location, XPath};
 
 /// A place that can be given another certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,7 @@ const OTHER_PLACES: [&str; 5] =
 /// A device that fails or refuses.
 pub async fn find(
     session: &Session,
-    place: &Place,
+    place: &Location,
     names: &[String],
     object: &ObjectName,
 ) -> Result<Uses, Failure> {
@@ -55,8 +55,8 @@ pub async fn find(
         return Ok(uses);
     }
     let own = place.base();
-    look_below(session, &own, label(place), names, &mut uses.others).await?;
-    if *place != Place::Shared {
+    look_below(session, &own, &label(place), names, &mut uses.others).await?;
+    if *place != Location::Shared {
         return Ok(uses);
     }
     for (base, vsys) in virtual_systems(session).await? {
@@ -110,11 +110,11 @@ async fn look_below(
 /// A device that fails or refuses.
 pub async fn places_with_profile(
     session: &Session,
-    place: &Place,
+    place: &Location,
     names: &[ProfileName],
 ) -> Result<Vec<String>, Failure> {
     let mut found = Vec::new();
-    let shared = (Place::Shared.base(), label(&Place::Shared).to_owned());
+    let shared = (Location::Shared.base(), label(&Location::Shared));
     for (base, label) in std::iter::once(shared).chain(virtual_systems(session).await?) {
         if base == place.base() {
             continue;
@@ -130,11 +130,11 @@ pub async fn places_with_profile(
 }
 
 /// A word for a place.
-fn label(place: &Place) -> &str {
+fn label(place: &Location) -> String {
     match place {
-        Place::Shared => "shared",
-        Place::Panorama => "Panorama",
-        Place::Vsys(name) => name.as_str(),
+        Location::Panorama => "Panorama".to_owned(),
+        Location::Vsys(name) => name.to_string(),
+        other => other.to_string(),
     }
 }
 

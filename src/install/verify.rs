@@ -5,9 +5,9 @@ use super::observe;
 use super::patience::Patience;
 use super::request::Wish;
 use crate::fingerprint::Fingerprint;
-use crate::panos::certificates::ServiceProfile;
-use crate::panos::session::Session;
-use crate::panos::xpath::Place;
+use crate::panos::Location;
+use crate::panos::ServiceProfile;
+use crate::panos::Session;
 
 /// What a device's running configuration is to be like.
 #[derive(Debug, Clone)]
@@ -17,14 +17,14 @@ pub enum Goal {
         /// The wish.
         wish: Box<Wish>,
         /// Where its certificate and profiles live.
-        place: Place,
+        place: Location,
         /// The certificate.
         wanted: Fingerprint,
     },
     /// These profiles are bound to these objects.
     Bound {
         /// Where the profiles live.
-        place: Place,
+        place: Location,
         /// The profiles with their objects.
         profiles: Vec<(String, Option<String>)>,
     },

@@ -18,7 +18,7 @@ use crate::host::surroundings::{self, BadSurroundings};
 use crate::install::Failure;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
-use crate::panos::address::BadAddress;
+use crate::panos::InvalidAddress;
 use crate::settings::SettingsError;
 use crate::settings::config::ConfigError;
 use crate::text::harmless;
@@ -128,8 +128,8 @@ impl From<BadName> for UsageError {
     }
 }
 
-impl From<BadAddress> for UsageError {
-    fn from(error: BadAddress) -> Self {
+impl From<InvalidAddress> for UsageError {
+    fn from(error: InvalidAddress) -> Self {
         SettingsError::from(error).into()
     }
 }

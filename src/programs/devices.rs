@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::arguments::UsageError;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::settings::config::Config;
 use crate::settings::resolve;
 use crate::text::harmless;

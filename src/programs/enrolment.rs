@@ -7,7 +7,7 @@ use clap::Args;
 use super::arguments::UsageError;
 use crate::host::certmonger::KeyType;
 use crate::install::names::CommonName;
-use crate::panos::address::check_dns_name;
+use crate::panos::check_dns_name;
 
 /// The longest common name in a certificate's subject (RFC 5280, `ub-common-name`), in characters.
 const SUBJECT_LIMIT: usize = 64;

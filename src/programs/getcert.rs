@@ -25,8 +25,8 @@ use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::worker;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
-use crate::panos::address::Address;
-use crate::panos::trust::BadAuthority;
+use crate::panos::Address;
+use crate::panos::CaFileError;
 use crate::settings::certificate::CertificateArguments;
 use crate::settings::config::Config;
 use crate::settings::delegation;
@@ -206,7 +206,7 @@ fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), UsageEr
     resolve::served(options)?;
     resolve::ha_peer(options, device)?;
     let trust = resolve::trust(options)?;
-    trust.check(device.host()).map_err(|error: BadAuthority| UsageError::Other(error.to_string()))?;
+    trust.check(device.host()).map_err(|error: CaFileError| UsageError::Other(error.to_string()))?;
     if let Some(chain) = options.chain.as_ref().filter(|chain| !chain.is_file()) {
         return Err(BundleError::Missing { role: Role::Chain, tried: vec![chain.clone()] }.into());
     }

@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::arguments::{self, PlaceArguments, UsageError};
 use super::devices::DeviceList;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::settings::certificate::CertificateArguments;
 use crate::settings::options::{DeviceOptions, absolute};
 use crate::settings::words::InstallOptions;

@@ -20,7 +20,7 @@ use crate::host::worker;
 use crate::install::Failure;
 use crate::install::deliver::{self, Outcome};
 use crate::install::problem::Problem;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::settings::SettingsError;
 use crate::settings::config::{Config, Notify};
 use crate::settings::delegation::Asked;

@@ -15,8 +15,8 @@ use crate::install::observe::{Observed, Situation};
 use crate::install::plan::{Plan, Step, pending_notes};
 use crate::install::problem::Problem;
 use crate::install::request::{CommitScope, Wish};
-use crate::panos::address::Address;
-use crate::panos::system::SystemInfo;
+use crate::panos::Address;
+use crate::panos::SystemInfo;
 use crate::settings::resolve::Prepared;
 
 /// A device that was looked at, and what would be done there.

@@ -17,7 +17,7 @@ use super::options::DeviceOptions;
 use super::policy::Delegated;
 use crate::error::Exit;
 use crate::files::{self, Foreign, Trouble};
-use crate::panos::address::{Address, BadAddress};
+use crate::panos::{Address, InvalidAddress};
 use crate::text::harmless;
 
 /// Where the file is when nobody says otherwise; it need not be there.
@@ -183,7 +183,7 @@ impl Config {
         for (name, options) in listed {
             let bad = |what: &str| Problem::content(document.tell(&name.span(), what));
             let address: Address =
-                name.get_ref().parse().map_err(|error: BadAddress| bad(&error.to_string()))?;
+                name.get_ref().parse().map_err(|error: InvalidAddress| bad(&error.to_string()))?;
             if let Some(line) = lines.insert(address.clone(), line_of(text, name.span().start)) {
                 return Err(bad(&format!("{address} is there twice; the first is in line {line}")));
             }

@@ -7,7 +7,7 @@ use super::error::SettingsError;
 use super::options::DeviceOptions;
 use super::resolve::Named;
 use crate::host::certmonger::Tracked;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::text::harmless;
 
 /// What somebody asks for through the sudo rule.

@@ -2,10 +2,10 @@
 
 use super::config::ConfigError;
 use crate::error::Exit;
-use crate::fingerprint::BadFingerprint;
+use crate::fingerprint::InvalidFingerprint;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
-use crate::panos::address::BadAddress;
+use crate::panos::InvalidAddress;
 
 /// A setting that can't be used, typed or in the configuration file. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -18,10 +18,10 @@ pub enum SettingsError {
     Profile(BadName),
     /// A device.
     #[error(transparent)]
-    Device(#[from] BadAddress),
+    Device(#[from] InvalidAddress),
     /// A fingerprint.
     #[error("--pin: {0}")]
-    Pin(#[from] BadFingerprint),
+    Pin(#[from] InvalidFingerprint),
     /// The configuration file.
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -17,11 +17,11 @@ use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::patience::Patience;
 use crate::install::request::{CommitScope, ContainerChoice, Existing, Rebind, Target, Upload, Wish};
+use crate::panos::Address;
+use crate::panos::CaFile;
+use crate::panos::KeyExport;
 use crate::panos::Trust;
-use crate::panos::address::Address;
-use crate::panos::import::KeyExport;
-use crate::panos::trust::CaFile;
-use crate::panos::xpath::{BadVsys, VsysName};
+use crate::panos::{InvalidVsys, VsysName};
 
 /// Seconds a commit job may take unless somebody says otherwise.
 const COMMIT_TIMEOUT: u64 = 1800;
@@ -198,7 +198,7 @@ pub fn profiles(options: &DeviceOptions) -> Result<Vec<ProfileName>, SettingsErr
 /// A name that is not valid.
 pub fn vsys(options: &DeviceOptions) -> Result<Option<VsysName>, SettingsError> {
     let parsed = options.vsys.as_deref().map(str::parse).transpose();
-    parsed.map_err(|error: BadVsys| SettingsError::Value(format!("--vsys: {error}")))
+    parsed.map_err(|error: InvalidVsys| SettingsError::Value(format!("--vsys: {error}")))
 }
 
 /// Checks where the certificate is to be seen.
@@ -277,7 +277,7 @@ pub fn trust_of(options: &DeviceOptions, device: &Address, state_dir: &Path) -> 
 /// A pin that is no fingerprint.
 pub fn trust(options: &DeviceOptions) -> Result<Trust, SettingsError> {
     if options.insecure {
-        return Ok(Trust::AnyCertificate);
+        return Ok(Trust::DangerousAcceptAny);
     }
     if let Some(pin) = &options.pin {
         return Ok(Trust::Pinned(vec![pin.parse()?]));
@@ -285,7 +285,7 @@ pub fn trust(options: &DeviceOptions) -> Result<Trust, SettingsError> {
     // It may be missing where the host is not enrolled.
     let ipa = Path::new(ipa::AUTHORITY).is_file().then(|| PathBuf::from(ipa::AUTHORITY));
     let files = options.ca_file.iter().cloned().chain(ipa);
-    Ok(Trust::Authorities { files: files.map(|path| CaFile::read_with(path, files::read_ca_file)).collect() })
+    Ok(Trust::Ca { files: files.map(|path| CaFile::read_with(path, files::read_ca_file)).collect() })
 }
 
 fn upload(options: &DeviceOptions, has_chain: bool) -> Upload {

@@ -10,7 +10,7 @@ use super::error::SettingsError;
 use super::options::DeviceOptions;
 use super::resolve::{self, CertmongerBus, Named, Prepared};
 use crate::install::request::Existing;
-use crate::panos::address::Address;
+use crate::panos::Address;
 
 /// Everything that is asked for of a device, besides which one.
 #[derive(Debug, Clone)]

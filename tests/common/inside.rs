@@ -9,18 +9,18 @@ use pancert::delivery::{Asker, Order, Queue};
 use pancert::host::log::{Log, Verbosity};
 use pancert::install::deliver::Outcome;
 use pancert::install::patience::Patience;
-use pancert::panos::transport::Limits;
+use pancert::panos::ClientOptions;
 
 use super::world::{NAME, World};
 
 /// A device that is given up after a second or two.
 pub fn short_patience() -> Patience {
     let milliseconds = Duration::from_millis;
-    let limits = Limits {
-        connect: milliseconds(1500),
-        pause: milliseconds(1500),
-        total: milliseconds(3000),
-        ..Limits::default()
+    let limits = ClientOptions {
+        connect_timeout: milliseconds(1500),
+        idle_timeout: milliseconds(1500),
+        request_timeout: milliseconds(3000),
+        ..ClientOptions::default()
     };
     Patience {
         limits,

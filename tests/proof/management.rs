@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pancert::fingerprint::Fingerprint;
-use pancert::panos::wait::JobEnd;
-use pancert::panos::{Error, Place, Rejection, Session, Trust};
+use pancert::panos::JobOutcome;
+use pancert::panos::{Error, IdentityError, Location, Session, Trust};
 use panos_sim::{Fault, Profile, Simulator, What, When};
 use secrecy::SecretString;
 use tokio::time::Instant;
@@ -31,18 +31,18 @@ fn firewall() -> (Simulator, Issued) {
 async fn rebind(session: &Session) -> (Fingerprint, String) {
     let new = pki::self_signed(&pki::Wish::named("new.example.com"));
     session.import(&upload("new", &new)).await.unwrap();
-    session.set_all(&Place::Shared.profiles(), &[binding(MANAGEMENT, "new")]).await.unwrap();
+    session.set_all(&Location::Shared.profiles(), &[binding(MANAGEMENT, "new")]).await.unwrap();
     (print(&new), commit(session).await)
 }
 
-async fn wait(session: &Session, job: &str) -> JobEnd {
+async fn wait(session: &Session, job: &str) -> JobOutcome {
     session.wait_for_job(job, Instant::now() + Duration::from_secs(30), |_| {}).await
 }
 
 #[track_caller]
-fn refused(end: JobEnd) -> Fingerprint {
+fn refused(end: JobOutcome) -> Fingerprint {
     match end {
-        JobEnd::Barred(Error::Identity(Rejection::OtherThanPinned { seen, .. })) => seen,
+        JobOutcome::Unavailable(Error::Identity(IdentityError::PinMismatch { seen, .. })) => seen,
         other => panic!("{other:?}"),
     }
 }
@@ -51,13 +51,13 @@ fn refused(end: JobEnd) -> Fingerprint {
 async fn the_wait_survives_the_restart_of_the_port_with_the_very_certificate_that_was_committed() {
     let (device, old) = firewall();
     let session = session(&device);
-    assert_eq!(session.seen(), None);
+    assert_eq!(session.peer_fingerprint(), None);
     let (new, job) = rebind(&session).await;
-    assert_eq!(session.seen(), Some(print(&old)));
-    session.also_accept(new);
+    assert_eq!(session.peer_fingerprint(), Some(print(&old)));
+    session.add_pin(new);
     let end = wait(&session, &job).await;
-    assert!(matches!(end, JobEnd::Done(_)), "{end:?}");
-    assert_eq!(session.seen(), Some(new));
+    assert!(matches!(end, JobOutcome::Done(_)), "{end:?}");
+    assert_eq!(session.peer_fingerprint(), Some(new));
     assert_eq!(shown(&device), new);
     assert!(device.connections() > 1, "the port was never restarted");
 }
@@ -68,7 +68,7 @@ async fn the_new_certificate_is_refused_where_nobody_said_that_it_comes() {
     let session = session(&device);
     let (new, job) = rebind(&session).await;
     assert_eq!(refused(wait(&session, &job).await), new);
-    assert_eq!(session.seen(), Some(print(&old)), "a handshake that was refused counts as seen");
+    assert_eq!(session.peer_fingerprint(), Some(print(&old)), "a handshake that was refused counts as seen");
 }
 
 #[tokio::test]
@@ -76,8 +76,8 @@ async fn a_third_certificate_is_refused_all_the_same() {
     let (device, old) = firewall();
     let session = session(&device);
     let (new, job) = rebind(&session).await;
-    session.also_accept(new);
-    assert!(matches!(wait(&session, &job).await, JobEnd::Done(_)));
+    session.add_pin(new);
+    assert!(matches!(wait(&session, &job).await, JobOutcome::Done(_)));
     device.inject(Fault::new(When::Always, What::SwapCertificate));
     session.job(&job).await.unwrap();
     let third = refused(wait(&session, &job).await);
@@ -100,19 +100,19 @@ async fn whatever_the_trust_one_more_certificate_can_be_accepted_and_no_other_on
     std::fs::write(&file, authority.pem()).unwrap();
     let trusted = Plan::named("fw").ip("127.0.0.1").issued_by(&authority);
     let (new, stranger) = (Plan::named("new").v1().self_signed(), Plan::named("stranger").self_signed());
-    let modes = [Trust::Authorities { files: vec![file.into()] }, Trust::Pinned(vec![trusted.pin()])];
+    let modes = [Trust::Ca { files: vec![file.into()] }, Trust::Pinned(vec![trusted.pin()])];
     for trust in &modes {
         let server = showing(vec![new.clone(), new.clone(), trusted.clone(), stranger.clone()]);
         let key = SecretString::from(KEY);
         let session = Session::new(&server.address(), trust, &key, limits()).unwrap();
         let ask = async || session.system_info().await.map(drop);
         assert!(matches!(ask().await, Err(Error::Identity(_))), "{trust:?}");
-        assert_eq!(session.seen(), None);
-        session.also_accept(new.pin());
+        assert_eq!(session.peer_fingerprint(), None);
+        session.add_pin(new.pin());
         ask().await.unwrap_or_else(|error| panic!("{trust:?}: {error}"));
-        assert_eq!(session.seen(), Some(new.pin()));
+        assert_eq!(session.peer_fingerprint(), Some(new.pin()));
         ask().await.unwrap_or_else(|error| panic!("{trust:?}: {error}"));
-        assert_eq!(session.seen(), Some(trusted.pin()));
+        assert_eq!(session.peer_fingerprint(), Some(trusted.pin()));
         let Err(Error::Identity(refusal)) = ask().await else { panic!("{trust:?}") };
         assert!(refusal.to_string().contains(&stranger.pin().colons()), "{refusal}");
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pancert::install::pair::{Choice, Member, SyncOutcome, await_sync, choose};
-use pancert::panos::{Place, Session};
+use pancert::panos::{Location, Session};
 use panos_sim::{Fault, Matcher, Settings, Simulator, What, When};
 
 use crate::common::pki;
@@ -32,7 +32,7 @@ async fn renew(device: &Simulator) -> Session {
     let session = session(device);
     let new = pki::self_signed(&pki::Wish::named("new.example.com"));
     session.import(&upload("new", &new)).await.unwrap();
-    session.set_all(&Place::Shared.profiles(), &[binding(PORTAL, "new")]).await.unwrap();
+    session.set_all(&Location::Shared.profiles(), &[binding(PORTAL, "new")]).await.unwrap();
     commit(&session).await;
     assert!(device.wait_idle(Duration::from_secs(20)));
     session

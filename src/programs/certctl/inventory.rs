@@ -17,7 +17,7 @@ use crate::install::connect::reach_alone;
 use crate::install::inventory::{self, Item};
 use crate::install::patience::Patience;
 use crate::install::request::Target;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::devices::DeviceList;
 use crate::programs::report;

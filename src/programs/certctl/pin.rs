@@ -12,9 +12,9 @@ use crate::install::failure::{Doing, Failure};
 use crate::install::known_devices::KnownDevices;
 use crate::install::patience;
 use crate::install::served::{Shown, shown};
+use crate::panos::Address;
 use crate::panos::Trust;
-use crate::panos::address::Address;
-use crate::panos::greeting::greet;
+use crate::panos::hello;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::report;
 
@@ -53,7 +53,7 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Usa
     };
     // A certificate that the device can't sign with, or that belongs to no PAN-OS, is not worth a question.
     let trust = Trust::Pinned(vec![seen.fingerprint]);
-    if let Err(error) = runtime.block_on(greet(&device, &trust, patience::limits())) {
+    if let Err(error) = runtime.block_on(hello(&device, &trust, patience::limits())) {
         let failure = Failure::while_doing(Doing::Looking)(error);
         report::problem(NAME, &format!("{device}: {failure}"), failure.advice().as_deref());
         return Ok(failure.exit());

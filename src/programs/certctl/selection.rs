@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::programs::arguments::UsageError;
 
 /// Which devices, how many at once, and how it is told.

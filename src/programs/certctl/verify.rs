@@ -11,7 +11,7 @@ use crate::delivery::Records;
 use crate::delivery::drift::{Auditor, Finding, Verdict};
 use crate::error::Exit;
 use crate::install::Failure;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::report;
 use crate::settings::config::{Config, Drift};

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use crate::error::Exit;
 use crate::fingerprint::Fingerprint;
 use crate::install::names::{ObjectName, ProfileName};
-use crate::panos::address::{Address, check_dns_name};
-use crate::panos::xpath::VsysName;
+use crate::panos::VsysName;
+use crate::panos::{Address, check_dns_name};
 use crate::settings::options::{DeviceOptions, FormatOption};
 use crate::settings::policy::Delegated;
 

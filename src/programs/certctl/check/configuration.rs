@@ -11,12 +11,12 @@ use crate::install::names::ProfileName;
 use crate::install::pair::is_active;
 use crate::install::patience::Patience;
 use crate::install::uses::places_with_profile;
-use crate::panos::certificates::{CertificateEntry, ServiceProfile};
-use crate::panos::error::Error;
-use crate::panos::ha::HaState;
-use crate::panos::session::Session;
-use crate::panos::system::{PANORAMA_NAME_LIMIT, SystemInfo};
-use crate::panos::xpath::Place;
+use crate::panos::Error;
+use crate::panos::HaState;
+use crate::panos::Location;
+use crate::panos::Session;
+use crate::panos::{CertificateEntry, ServiceProfile};
+use crate::panos::{PANORAMA_NAME_LIMIT, SystemInfo};
 
 /// The first release that keeps an imported private key to itself, and all that this program asks for.
 const WANTED: (u16, u16) = (10, 1);
@@ -44,9 +44,9 @@ pub(super) async fn look(
     }
 }
 
-fn place(subject: &Subject, system: Option<&SystemInfo>) -> Place {
-    let own = || system.map_or(Place::Shared, SystemInfo::own_place);
-    subject.vsys.clone().map_or_else(own, Place::Vsys)
+fn place(subject: &Subject, system: Option<&SystemInfo>) -> Location {
+    let own = || system.map_or(Location::Shared, SystemInfo::default_location);
+    subject.vsys.clone().map_or_else(own, Location::Vsys)
 }
 
 fn release(system: &SystemInfo) -> Finding {
@@ -54,7 +54,7 @@ fn release(system: &SystemInfo) -> Finding {
     let model = system.model.as_deref().unwrap_or("a device that does not tell its model");
     let version = system.sw_version.as_deref().unwrap_or("that it does not tell");
     let text = format!("PAN-OS {version} on {model}");
-    match system.release() {
+    match system.version() {
         Some(release) if release < WANTED => Finding::warning(
             CHECK,
             format!(
@@ -129,14 +129,14 @@ async fn locks(session: &Session) -> Vec<Finding> {
     for locks in [session.config_locks().await, session.commit_locks().await] {
         held.extend(locks.unwrap_or_default());
     }
-    let finding = |lock: crate::panos::locks::Lock| {
+    let finding = |lock: crate::panos::Lock| {
         Finding::warning("locks", format!("{} holds a lock: an installation would wait for it", lock.owner))
     };
     held.into_iter().map(finding).collect()
 }
 
 /// Whether the named profiles are where they are looked for.
-async fn profiles(session: &Session, subject: &Subject, place: &Place) -> Vec<Finding> {
+async fn profiles(session: &Session, subject: &Subject, place: &Location) -> Vec<Finding> {
     const CHECK: &str = "profiles";
     let unread = |error: Error| vec![Finding::failed(CHECK, Exit::Device, error.to_string())];
     if subject.profiles.is_empty() {
@@ -186,12 +186,12 @@ fn absent(name: &ProfileName, known: &[ServiceProfile], elsewhere: &[String]) ->
 }
 
 /// Whether the device has the authority that issues the certificates.
-async fn authority(session: &Session, place: &Place) -> Option<Finding> {
+async fn authority(session: &Session, place: &Location) -> Option<Finding> {
     const CHECK: &str = "authority";
     let wanted = ipa::authorities().ok()?;
     let mut places = vec![place.clone()];
-    if matches!(place, Place::Vsys(_)) {
-        places.push(Place::Shared);
+    if matches!(place, Location::Vsys(_)) {
+        places.push(Location::Shared);
     }
     for place in places {
         let Ok(found) = session.get(&place.base().step("certificate")).await else { continue };

@@ -13,12 +13,12 @@ use crate::error::Exit;
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::worker;
 use crate::install::patience;
-use crate::panos::address::{Address, Host};
-use crate::panos::error::{Error, Reason};
-use crate::panos::greeting::{Greeting, greet};
-use crate::panos::session::Session;
-use crate::panos::transport::Limits;
-use crate::panos::trust::{Rejection, Trust};
+use crate::panos::ClientOptions;
+use crate::panos::Session;
+use crate::panos::{Address, Host};
+use crate::panos::{Error, Reason};
+use crate::panos::{Hello, hello};
+use crate::panos::{IdentityError, Trust};
 use crate::programs::arguments::PlaceArguments;
 use crate::text::spoken;
 
@@ -51,7 +51,7 @@ async fn reached(
     let device = &subject.target.device;
     findings.push(answers(device).await?);
     let limits = patience::limits();
-    match greet(device, &subject.target.trust, limits).await {
+    match hello(device, &subject.target.trust, limits).await {
         Ok(greeting) => findings.extend(known(subject, place, &greeting)),
         Err(error) => return Err(Box::new(stranger(subject, place, &error))),
     }
@@ -89,13 +89,13 @@ async fn answers(device: &Address) -> Result<Finding, Box<Finding>> {
 }
 
 /// The device was accepted: by what, and what time it is there.
-fn known(subject: &Subject, place: &PlaceArguments, greeting: &Greeting) -> Vec<Finding> {
+fn known(subject: &Subject, place: &PlaceArguments, greeting: &Hello) -> Vec<Finding> {
     const CHECK: &str = "identity";
     let seen = greeting.certificate.colons();
     let identity = match &subject.target.trust {
-        Trust::Authorities { .. } => Finding::ok(CHECK, format!("its certificate is valid (SHA-256 {seen})")),
+        Trust::Ca { .. } => Finding::ok(CHECK, format!("its certificate is valid (SHA-256 {seen})")),
         Trust::Pinned(_) => Finding::ok(CHECK, format!("its certificate is the pinned one (SHA-256 {seen})")),
-        Trust::AnyCertificate => {
+        Trust::DangerousAcceptAny => {
             Finding::warning(CHECK, "not verified: whoever answers gets the API key and the private key")
                 .advise("Leave --insecure out, and pin the certificate:")
                 .run(pin(&subject.target.device, place))
@@ -129,9 +129,9 @@ fn stranger(subject: &Subject, place: &PlaceArguments, error: &Error) -> Finding
             let finding = Finding::failed("identity", Exit::Identity, rejection.to_string());
             let typed = subject.options.pin.is_some();
             match rejection {
-                Rejection::OtherThanPinned { .. } if typed => finding
+                IdentityError::PinMismatch { .. } if typed => finding
                     .advise("If the certificate was replaced on purpose, correct the pin, on the command line or in the configuration file."),
-                Rejection::OtherThanPinned { .. } => finding
+                IdentityError::PinMismatch { .. } => finding
                     .advise("If the certificate was replaced on purpose:")
                     .run(pin(device, place)),
                 _ => finding
@@ -150,7 +150,7 @@ fn stranger(subject: &Subject, place: &PlaceArguments, error: &Error) -> Finding
 fn with_key(
     subject: &Subject,
     place: &PlaceArguments,
-    limits: Limits,
+    limits: ClientOptions,
 ) -> Result<(Session, Option<String>), Box<Finding>> {
     const CHECK: &str = "key file";
     let target = &subject.target;

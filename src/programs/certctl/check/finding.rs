@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::error::Exit;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::programs::certctl::screen::{self, Line, Mood};
 use crate::text::harmless;
 

@@ -4,11 +4,11 @@ use chrono::TimeDelta;
 
 use super::finding::Finding;
 use crate::error::Exit;
-use crate::panos::administrators::Role;
-use crate::panos::error::{Error, Reason, Right};
-use crate::panos::session::Session;
-use crate::panos::system::SystemInfo;
-use crate::panos::xpath::Place;
+use crate::panos::AdminRole;
+use crate::panos::Location;
+use crate::panos::Session;
+use crate::panos::SystemInfo;
+use crate::panos::{Error, Reason, Right};
 use crate::text::spoken;
 
 /// The four rights that an installation needs.
@@ -47,7 +47,7 @@ pub(super) async fn look(
             }
         },
     };
-    let place = system.as_ref().map_or(Place::Shared, SystemInfo::own_place);
+    let place = system.as_ref().map_or(Location::Shared, SystemInfo::default_location);
     let configuration = match session.get(&place.profiles()).await {
         Ok(_) => true,
         Err(error) if missing(&error).is_some() => false,
@@ -57,11 +57,11 @@ pub(super) async fn look(
         }
     };
     let administrator = match &system {
-        Some(_) => session.own_name().await.ok().flatten().or(user),
+        Some(_) => session.current_administrator().await.ok().flatten().or(user),
         None => user,
     };
     let role = match (&administrator, configuration) {
-        (Some(name), true) => session.role_of(name).await.ok().flatten(),
+        (Some(name), true) => session.admin_role(name).await.ok().flatten(),
         _ => None,
     };
     let whose = administrator.as_deref().map(|name| format!(" of '{name}'")).unwrap_or_default();
@@ -88,11 +88,11 @@ fn missing(error: &Error) -> Option<()> {
 
 fn judge(
     tried: impl Fn(Right) -> Option<bool>,
-    role: Option<&Role>,
+    role: Option<&AdminRole>,
     administrator: Option<&str>,
 ) -> Vec<Finding> {
     const CHECK: &str = "rights";
-    let granted = |right: Right| tried(right).or_else(|| role.map(|role| role.has(right)));
+    let granted = |right: Right| tried(right).or_else(|| role.map(|role| role.allows(right)));
     let of = |wanted: Option<bool>| NEEDED.into_iter().filter(move |right| granted(*right) == wanted);
     let names = |rights: &[Right]| rights.iter().map(Right::to_string).collect::<Vec<_>>().join(", ");
     let mut findings = Vec::new();
@@ -116,7 +116,7 @@ fn judge(
         let text = format!("whether it has {} can't be told without trying: {why}", names(&unknown));
         findings.push(Finding::warning(CHECK, text));
     }
-    if let Some(Role::Everything { role }) = role {
+    if let Some(AdminRole::Everything { role }) = role {
         let text = format!("the role is '{role}', which may do far more than an installation needs");
         findings.push(Finding::warning(CHECK, text).advise(
             "Give the administrator a custom role with these four XML API rights and nothing else (Device > Admin Roles).",
@@ -125,7 +125,7 @@ fn judge(
     findings
 }
 
-fn lacking(right: Right, role: Option<&Role>) -> Finding {
+fn lacking(right: Right, role: Option<&AdminRole>) -> Finding {
     let finding = Finding::failed("rights", Exit::Refused, format!("the XML API right '{right}' is missing"));
     let advice = format!(
         "Enable '{right}' on the XML API tab of the administrator's role (Device > Admin Roles), and commit."
@@ -139,7 +139,7 @@ fn lacking(right: Right, role: Option<&Role>) -> Finding {
         Right::Export => "export",
     };
     match role {
-        Some(Role::Features { role, .. }) => finding.advise(format!(
+        Some(AdminRole::Custom { role, .. }) => finding.advise(format!(
             "On the device's command line: set shared admin-role \"{role}\" role device xmlapi {word} enable"
         )),
         _ => finding,

@@ -10,7 +10,7 @@ use clap::Args;
 use super::{NAME, screen, when};
 use crate::error::Exit;
 use crate::host::review::{self, Filter, Review, ReviewError};
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::programs::arguments::{PlaceArguments, UsageError};
 use crate::programs::report;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::installation::Installation;
 use crate::delivery::{Order, Queue, Record, RecordError, Records};
-use crate::panos::address::{Address, HTTPS};
+use crate::panos::{Address, HTTPS};
 
 /// In the names of files that were set aside.
 const ASIDE: &str = ".json.unreadable-";

@@ -12,7 +12,7 @@ use super::summary::Summary;
 use crate::fingerprint::Fingerprint;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::Problem;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::programs::report;
 
 #[derive(Serialize)]

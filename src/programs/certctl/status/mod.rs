@@ -21,7 +21,7 @@ use self::summary::Summary;
 use super::{NAME, screen};
 use crate::error::Exit;
 use crate::files;
-use crate::panos::address::Address;
+use crate::panos::Address;
 use crate::programs::arguments::{PlaceArguments, UsageError};
 use crate::programs::report;
 

@@ -10,7 +10,7 @@ use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509PurposeId, X509StoreContext};
 use rustls::pki_types::CertificateDer;
 
-use super::Rejection;
+use super::IdentityError;
 use super::ca_file::CaFile;
 use crate::address::Host;
 use crate::fingerprint::Fingerprint;
@@ -26,7 +26,7 @@ const SECURITY_LEVEL: std::ffi::c_int = 2;
 /// A file of CA certificates that can't be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the CA file {} can't be used: {problem}", .path.display())]
-pub struct BadAuthority {
+pub struct CaFileError {
     path: PathBuf,
     problem: String,
 }
@@ -37,8 +37,8 @@ pub(super) fn verify(
     leaf: &[u8],
     others: &[CertificateDer<'_>],
     seen: Fingerprint,
-) -> Result<(), Rejection> {
-    let unusable = |error: openssl::error::ErrorStack| Rejection::Unusable(error.to_string());
+) -> Result<(), IdentityError> {
+    let unusable = |error: openssl::error::ErrorStack| IdentityError::Unusable(error.to_string());
     let leaf = X509::from_der(leaf).map_err(unusable)?;
     let mut chain = Stack::new().map_err(unusable)?;
     for other in others {
@@ -51,7 +51,11 @@ pub(super) fn verify(
     if accepted {
         return Ok(());
     }
-    Err(Rejection::Unverified { subject: one_line(leaf.subject_name()), seen, verdict: verdict.to_string() })
+    Err(IdentityError::Unverified {
+        subject: one_line(leaf.subject_name()),
+        seen,
+        verdict: verdict.to_string(),
+    })
 }
 
 /// A distinguished name as `CN=…, O=…`.
@@ -68,8 +72,8 @@ fn one_line(name: &openssl::x509::X509NameRef) -> String {
 }
 
 /// A store for one host. The environment (`SSL_CERT_FILE` and its like) has no say in it.
-pub(super) fn store(files: &[CaFile], host: &Host) -> Result<X509Store, BadAuthority> {
-    let system = |error: openssl::error::ErrorStack| BadAuthority {
+pub(super) fn store(files: &[CaFile], host: &Host) -> Result<X509Store, CaFileError> {
+    let system = |error: openssl::error::ErrorStack| CaFileError {
         path: PathBuf::from(HASHED_FOLDERS[0]),
         problem: error.to_string(),
     };
@@ -101,8 +105,8 @@ pub(super) fn store(files: &[CaFile], host: &Host) -> Result<X509Store, BadAutho
     Ok(builder.build())
 }
 
-fn add_file(builder: &mut X509StoreBuilder, file: &CaFile) -> Result<(), BadAuthority> {
-    let bad = |problem: String| BadAuthority { path: file.path().to_owned(), problem };
+fn add_file(builder: &mut X509StoreBuilder, file: &CaFile) -> Result<(), CaFileError> {
+    let bad = |problem: String| CaFileError { path: file.path().to_owned(), problem };
     let pem = file.read().map_err(bad)?;
     let certificates = X509::stack_from_pem(&pem).map_err(|error| bad(error.to_string()))?;
     if certificates.is_empty() {

@@ -1,6 +1,6 @@
 //! What Panorama tells of the devices it manages.
 
-use super::reply::{NotAReply, Reply, collect_lines};
+use super::reply::{Reply, ReplyError, collect_lines};
 use super::xml::Element;
 
 /// A managed firewall. Devices that never connected lack most of this.
@@ -29,7 +29,7 @@ impl ManagedDevice {
     ///
     /// # Errors
     /// A reply without a result, or with one that is no such list.
-    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
+    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, ReplyError> {
         let devices = reply.listing(&["devices"])?;
         let read = devices.children_named("entry").map(|entry| {
             let ha = entry.child("ha");
@@ -127,7 +127,7 @@ impl TemplateStack {
     ///
     /// # Errors
     /// A reply without a result, or with one that is no such list.
-    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, NotAReply> {
+    pub fn read_all(reply: &Reply) -> Result<Vec<Self>, ReplyError> {
         let stacks = reply.listing(&["template-stack"])?;
         let read = stacks.children_named("entry").map(|stack| Self {
             name: stack.attribute("name").unwrap_or_default().to_owned(),

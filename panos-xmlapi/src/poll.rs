@@ -11,17 +11,17 @@ use super::session::Session;
 
 /// How a job ended.
 #[derive(Debug)]
-pub enum JobEnd {
+pub enum JobOutcome {
     /// `FIN` and `OK`.
     Done(Job),
     /// `FIN` and anything else.
     Failed(Job),
     /// The device does not know the job any more, as after a restart: what it did has to be looked up.
-    Forgotten,
+    NotFound,
     /// The time is over and the job is not, or the device gave no answer; the last error, if any.
-    StillOpen(Option<Error>),
+    TimedOut(Option<Error>),
     /// The device answers, but not to us any more, or for too long with nothing that tells of the job.
-    Barred(Error),
+    Unavailable(Error),
 }
 
 /// For how long a device may answer without a word about the job: with a refused key, because the
@@ -38,22 +38,22 @@ const LONGEST: f64 = 30.0;
 /// When to ask next. On the average at most one question a second; a job's end is noticed within half a
 /// second while it is young or near its predicted end, and within 2 % of its duration otherwise.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub struct PollSchedule {
     asked: u32,
     /// What is taken for a second.
     second: Duration,
 }
 
-impl Pace {
+impl PollSchedule {
     /// A pace for a job that begins now.
     #[must_use]
     pub fn new() -> Self {
-        Self::by(Duration::from_secs(1))
+        Self::with_unit(Duration::from_secs(1))
     }
 
     /// The same where all goes faster: this is taken for a second.
     #[must_use]
-    pub fn by(second: Duration) -> Self {
+    pub fn with_unit(second: Duration) -> Self {
         Self { asked: 0, second }
     }
 
@@ -79,7 +79,7 @@ impl Pace {
     }
 }
 
-impl Default for Pace {
+impl Default for PollSchedule {
     fn default() -> Self {
         Self::new()
     }
@@ -98,14 +98,14 @@ fn is_final(error: &Error) -> bool {
 
 /// Since when the device answers, and not with the job.
 #[derive(Debug, Default)]
-struct Grace {
+struct RestartGrace {
     since: Option<Instant>,
 }
 
-impl Grace {
+impl RestartGrace {
     /// Whether this answer is one too many. A device that is away, or visibly about to restart, begins anew.
     fn is_over(&mut self, error: &Error, now: Instant) -> bool {
-        if error.is_passing() {
+        if error.is_transient() {
             self.since = None;
             return false;
         }
@@ -115,11 +115,11 @@ impl Grace {
 
 impl Session {
     /// Waits for a job to end, telling each state on the way.
-    pub async fn wait_for_job(&self, id: &str, deadline: Instant, mut tell: impl FnMut(&Job)) -> JobEnd {
+    pub async fn wait_for_job(&self, id: &str, deadline: Instant, mut tell: impl FnMut(&Job)) -> JobOutcome {
         let begun = Instant::now();
-        let mut pace = Pace::by(self.second());
+        let mut pace = PollSchedule::with_unit(self.poll_unit());
         let mut progress = None;
-        let mut grace = Grace::default();
+        let mut grace = RestartGrace::default();
         loop {
             let pause = pace.next(begun.elapsed(), progress);
             // One last question is put at the deadline itself.
@@ -129,25 +129,25 @@ impl Session {
                 Ok(job) => {
                     tell(&job);
                     match job.state() {
-                        JobState::Done => return JobEnd::Done(job),
-                        JobState::Failed => return JobEnd::Failed(job),
+                        JobState::Done => return JobOutcome::Done(job),
+                        JobState::Failed => return JobOutcome::Failed(job),
                         JobState::Running => {}
                     }
                     progress = job.progress.as_deref().and_then(|percent| percent.parse().ok());
-                    grace = Grace::default();
+                    grace = RestartGrace::default();
                     None
                 }
                 Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => {
-                    return JobEnd::Forgotten;
+                    return JobOutcome::NotFound;
                 }
                 Err(error) if is_final(&error) || grace.is_over(&error, Instant::now()) => {
-                    return JobEnd::Barred(error);
+                    return JobOutcome::Unavailable(error);
                 }
                 // The commit goes on, whatever became of one answer.
                 Err(error) => Some(error),
             };
             if last_chance {
-                return JobEnd::StillOpen(trouble);
+                return JobOutcome::TimedOut(trouble);
             }
         }
     }
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn answers_without_the_job_are_borne_with_for_five_minutes_on_end() {
         let begun = Instant::now();
-        let mut grace = Grace::default();
+        let mut grace = RestartGrace::default();
         let mut at = |seconds: u64, error: &Error| grace.is_over(error, begun + Duration::from_secs(seconds));
         // One kind after the other is the same restart.
         assert!(!at(10, &refused(Reason::InvalidKey)));
@@ -200,7 +200,7 @@ mod tests {
 
     /// Asks a job of this duration until its end is seen; how many questions, and how late.
     fn watch(duration: f64, tells_progress: bool) -> (u32, f64) {
-        let (mut pace, mut now, mut progress) = (Pace::new(), 0.0, None);
+        let (mut pace, mut now, mut progress) = (PollSchedule::new(), 0.0, None);
         loop {
             now += pace.next(Duration::from_secs_f64(now), progress).as_secs_f64();
             if now >= duration {

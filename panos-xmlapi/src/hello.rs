@@ -6,12 +6,12 @@ use super::address::Address;
 use super::error::{Error, Operation};
 use super::fingerprint::Fingerprint;
 use super::reply::Reply;
-use super::transport::{Limits, Transport};
+use super::transport::{ClientOptions, Transport};
 use super::trust::Trust;
 
 /// What a device tells to everybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Greeting {
+pub struct Hello {
     /// The HTTPS certificate that was shown and accepted.
     pub certificate: Fingerprint,
     /// The device's clock, where its web server tells it: the header `Date`, which web servers send, but no recorded
@@ -23,15 +23,15 @@ pub struct Greeting {
 ///
 /// # Errors
 /// No connection; an identity that is not trusted; an answer that is none of the XML API.
-pub async fn greet(address: &Address, trust: &Trust, limits: Limits) -> Result<Greeting, Error> {
+pub async fn hello(address: &Address, trust: &Trust, options: ClientOptions) -> Result<Hello, Error> {
     let operation = Operation::Version;
-    let transport = Transport::new(address, trust, None, limits)?;
+    let transport = Transport::new(address, trust, None, options)?;
     let answer = transport.send(operation, transport.post().form(&[("type", "version")])).await?;
     // How a device refuses a request without a key was not seen: only what it calls a success has to be a reply.
     if answer.status == 200 {
-        Reply::parse(&answer.body).map_err(|problem| Error::Unintelligible { operation, problem })?;
+        Reply::parse(&answer.body).map_err(|problem| Error::InvalidReply { operation, problem })?;
     }
-    let certificate = transport.judge().seen();
+    let certificate = transport.verifier().peer_fingerprint();
     let certificate = certificate.ok_or_else(|| Error::Setup("no certificate was seen".to_owned()))?;
-    Ok(Greeting { certificate, clock: answer.date })
+    Ok(Hello { certificate, clock: answer.date })
 }
