@@ -130,7 +130,7 @@ fn session_to(body: String) -> (Server, Session) {
         Server::start(&Plan::named("fw").self_signed(), move |_| -> Vec<Step> { reply("200 OK", &body) });
     let key = SecretString::from(KEY);
     let session =
-        Session::new(&server.address(), &Trust::AnyCertificate, &key, ClientOptions::default()).unwrap();
+        Session::new(&server.address(), &Trust::DangerousAcceptAny, &key, ClientOptions::default()).unwrap();
     (server, session)
 }
 
@@ -181,7 +181,7 @@ async fn a_password_that_comes_back_is_taken_out_and_the_key_that_is_made_is_not
         let server =
             Server::start(&Plan::named("fw").self_signed(), move |_: &Request| reply("403 Forbidden", &body));
         let password = SecretString::from(PASSWORD);
-        let (address, trust) = (server.address(), Trust::AnyCertificate);
+        let (address, trust) = (server.address(), Trust::DangerousAcceptAny);
         let made =
             Session::generate_key(&address, &trust, "admin", &password, ClientOptions::default()).await;
         is_clean(what, PASSWORD, &shown(&made.unwrap_err()));
@@ -193,7 +193,7 @@ async fn a_password_that_comes_back_is_taken_out_and_the_key_that_is_made_is_not
     let password = SecretString::from(PASSWORD);
     let made = Session::generate_key(
         &server.address(),
-        &Trust::AnyCertificate,
+        &Trust::DangerousAcceptAny,
         "admin",
         &password,
         ClientOptions::default(),
