@@ -14,12 +14,13 @@ use super::locks::Lock;
 use super::reply::{Reply, ReplyError};
 use super::system::{self, SystemInfo};
 use super::transport::{Answer, ClientOptions, Transport};
-use super::trust::Trust;
+use super::trust::{IdentityError, ManagementBinding, NextIdentity, Trust};
 use super::xml::Element;
 use super::xpath::XPath;
 
 /// A device, a way to trust it, and an API key. Connects with the first request.
 pub struct Session {
+    address: Address,
     transport: Transport,
 }
 
@@ -111,21 +112,67 @@ impl Session {
         if key.expose_secret().is_empty() {
             return Err(Error::Setup("the API key is empty".to_owned()));
         }
-        Ok(Self { transport: Transport::new(address, trust, Some(key), options)? })
+        let transport = Transport::new(address, trust, Some(key), options)?;
+        Ok(Self { address: address.clone(), transport })
     }
 
-    /// From now on exactly this certificate is accepted in a handshake as well as whatever this session's
-    /// [`Trust`] accepts. For a commit that gives the management interface another certificate: the
-    /// web server restarts with it, perhaps before the job is over.
-    pub fn add_pin(&self, certificate: Fingerprint) {
-        self.transport.verifier().add_pin(certificate);
+    /// From now on exactly this certificate is accepted in a handshake besides the pins of this session's [`Trust`].
+    /// For a commit that gives the management interface another certificate: the web server restarts with it, perhaps
+    /// before the job is over.
+    ///
+    /// Nothing changes where it was decided for another device, or where the device is recognised by an authority.
+    pub fn add_pin(&self, next: &NextIdentity) {
+        if *next.device() == self.address {
+            self.transport.verifier().add_pin(next.certificate());
+        }
+    }
+
+    /// Whether anything is accepted besides this session's [`Trust`].
+    #[must_use]
+    pub fn accepts_more(&self) -> bool {
+        self.transport.verifier().accepts_more()
+    }
+
+    /// Whether this session would go on with a device that shows this certificate, with these behind it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn would_accept(&self, leaf: &[u8], others: Vec<Vec<u8>>) -> Result<(), IdentityError> {
+        let others: Vec<_> = others.into_iter().map(Into::into).collect();
+        self.transport.verifier().would_accept(leaf, &others)
+    }
+
+    /// Which profile the management interface uses by the running configuration.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn management_profile(&self) -> Result<Option<String>, Error> {
+        Ok(self.show(&XPath::management_profile()).await?.and_then(|found| profile_name(&found)))
+    }
+
+    /// As before, in both configurations, as a value that says who told it. Only a session that accepts nothing besides its [`Trust`] tells:
+    /// what is accepted besides was decided by this very question.
+    ///
+    /// # Errors
+    /// As every request; a session that accepts more.
+    pub async fn management_binding(&self) -> Result<ManagementBinding, Error> {
+        let running = self.management_profile().await?;
+        let candidate = self.get(&XPath::management_profile()).await?.and_then(|found| profile_name(&found));
+        match self.peer_fingerprint() {
+            Some(shown) if !self.accepts_more() => {
+                Ok(ManagementBinding { device: self.address.clone(), shown, running, candidate })
+            }
+            _ => Err(Error::Setup(
+                "the management interface was not looked at under the trust before".to_owned(),
+            )),
+        }
     }
 
     /// The device's own certificate, as it was shown in the latest handshake that was accepted and signed
     /// with its key; nothing before the first one.
     #[must_use]
     pub fn peer_fingerprint(&self) -> Option<Fingerprint> {
-        self.transport.verifier().peer_fingerprint()
+        self.transport.verifier().seen().map(|seen| seen.certificate)
     }
 
     /// What is taken for a second where a job is waited for.
@@ -144,7 +191,8 @@ impl Session {
         password: &SecretString,
         options: ClientOptions,
     ) -> Result<SecretString, Error> {
-        let session = Self { transport: Transport::new(address, trust, None, options)? };
+        let session =
+            Self { address: address.clone(), transport: Transport::new(address, trust, None, options)? };
         session.transport.redactor().add("password", password.expose_secret());
         let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
         let mut exchange =
@@ -407,4 +455,10 @@ impl Session {
             }
         }
     }
+}
+
+/// The text of the management interface's reference to its profile.
+fn profile_name(found: &Element) -> Option<String> {
+    let name = found.text_of("ssl-tls-service-profile").unwrap_or_else(|| found.text());
+    Some(name).filter(|name| !name.is_empty())
 }
