@@ -81,6 +81,7 @@ fn is_clean(what: &str, secret: &str, text: &str) {
 
 #[test]
 fn a_key_that_comes_back_is_in_no_log_record_json_or_message() {
+    let mut replaced = 0;
     for (what, body) in echoes(KEY) {
         for status in ["200 OK", "400 Bad Request", "403 Forbidden"] {
             let body = body.clone();
@@ -114,15 +115,11 @@ fn a_key_that_comes_back_is_in_no_log_record_json_or_message() {
             said.push_str(&everything_below(world.folder.path()));
             assert!(said.contains(&target));
             is_clean(what, KEY, &said);
-            if what == "a line" && body_is_quoted(&said) {
-                assert!(said.contains("[API key removed]"), "{said}");
-            }
+            replaced += said.matches("[API key removed]").count();
         }
     }
-}
-
-fn body_is_quoted(said: &str) -> bool {
-    said.contains("No: ")
+    // Not because nothing was quoted.
+    assert!(replaced > 20, "{replaced}");
 }
 
 fn session_to(body: String) -> (Server, Session) {
@@ -191,12 +188,7 @@ async fn a_password_that_comes_back_is_taken_out_and_the_key_that_is_made_is_not
     let body = format!("<response status='success'><result><key>{}</key></result></response>", escaped(&key));
     let server = Server::start(&Plan::named("fw").self_signed(), move |_: &Request| reply("200 OK", &body));
     let password = SecretString::from(PASSWORD);
-    let made = Session::generate_key(
-        &server.address(),
-        &Trust::DangerousAcceptAny,
-        "admin",
-        &password,
-        ClientOptions::default(),
-    );
+    let (address, trust) = (server.address(), Trust::DangerousAcceptAny);
+    let made = Session::generate_key(&address, &trust, "admin", &password, ClientOptions::default());
     assert_eq!(secrecy::ExposeSecret::expose_secret(&made.await.unwrap()), key);
 }

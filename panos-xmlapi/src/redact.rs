@@ -15,7 +15,7 @@ use secrecy::zeroize::Zeroizing;
 
 use crate::xml::{Element, Node};
 
-/// So many bytes in a row of a secret are taken out; of a shorter one, only the whole.
+/// So many bytes in a row of a secret are taken out, in whatever form; of a shorter one, only the whole.
 const PART: usize = 16;
 /// What is shorter is no secret that could be told from ordinary words.
 const SHORTEST: usize = 6;
@@ -35,8 +35,9 @@ impl Redactor {
     pub(crate) fn add(&self, name: &'static str, secret: &str) {
         let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
         for form in forms(secret) {
-            // A part of a longer character would be none of text.
-            let length = if form.is_ascii() { form.len().min(PART) } else { form.len() };
+            // As much of the secret in each form. A part of a longer character would be none of text.
+            let part = (PART * form.len()).div_ceil(secret.len().max(1)).max(PART);
+            let length = if form.is_ascii() { form.len().min(part) } else { form.len() };
             if form.len() < SHORTEST {
                 continue;
             }
@@ -143,6 +144,9 @@ fn forms(secret: &str) -> Vec<Zeroizing<Vec<u8>>> {
         each(&|byte| plain(byte, format!("&#{byte};"))),
         each(&|byte| plain(byte, format!("&#x{byte:x};"))),
         each(&|byte| plain(byte, format!("&#x{byte:X};"))),
+        each(&|byte| format!("&#{byte};")),
+        each(&|byte| format!("&#x{byte:x};")),
+        each(&|byte| format!("&#x{byte:X};")),
         each(&|byte| format!("{byte:02x}")),
         each(&|byte| format!("{byte:02X}")),
         each(&|byte| plain(byte, format!("\\u{byte:04x}"))),
