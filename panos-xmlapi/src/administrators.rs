@@ -65,7 +65,7 @@ impl Session {
     /// The role of an administrator, where the running configuration tells it.
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn admin_role(&self, administrator: &str) -> Result<Option<AdminRole>, Error> {
         let Ok(user) = XPath::administrators().entry(administrator) else { return Ok(None) };
         let Some(result) = self.show(&user.step("permissions").step("role-based")).await? else {
@@ -103,7 +103,7 @@ impl Session {
     /// How long the API keys that this device makes are good for, in minutes; nothing where they are good for ever.
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn key_lifetime(&self) -> Result<Option<u64>, Error> {
         let Some(result) = self.show(&XPath::key_lifetime()).await? else { return Ok(None) };
         let text = result.text_of("lifetime").unwrap_or_else(|| result.text());

@@ -14,6 +14,11 @@ pub enum Operation {
     Keygen,
     /// `type=op`, with the command in words.
     Op(&'static str),
+    /// `type=op`, with a command that the caller made.
+    Command {
+        /// Whether it only shows something.
+        is_read_only: bool,
+    },
     /// `type=config`, with the action.
     Config(&'static str),
     /// `type=import`.
@@ -22,6 +27,8 @@ pub enum Operation {
     Export,
     /// `type=commit`.
     Commit,
+    /// `type=commit` with `action=all`.
+    Push,
 }
 
 /// A feature of the XML API tab of an administrator role.
@@ -45,11 +52,11 @@ impl Operation {
     pub fn right(self) -> Option<Right> {
         match self {
             Self::Version | Self::Keygen => None,
-            Self::Op(_) => Some(Right::OperationalRequests),
+            Self::Op(_) | Self::Command { .. } => Some(Right::OperationalRequests),
             Self::Config(_) => Some(Right::Configuration),
             Self::Import => Some(Right::Import),
             Self::Export => Some(Right::Export),
-            Self::Commit => Some(Right::Commit),
+            Self::Commit | Self::Push => Some(Right::Commit),
         }
     }
 
@@ -58,9 +65,10 @@ impl Operation {
     pub fn is_read_only(self) -> bool {
         match self {
             Self::Op(command) => command.starts_with("show "),
+            Self::Command { is_read_only } => is_read_only,
             Self::Config(action) => matches!(action, "get" | "show"),
             Self::Export | Self::Version => true,
-            Self::Keygen | Self::Import | Self::Commit => false,
+            Self::Keygen | Self::Import | Self::Commit | Self::Push => false,
         }
     }
 }
@@ -71,10 +79,12 @@ impl fmt::Display for Operation {
             Self::Version => f.write_str("the question for the version"),
             Self::Keygen => f.write_str("making an API key"),
             Self::Op(command) => write!(f, "the command '{command}'"),
+            Self::Command { .. } => f.write_str("the operational command"),
             Self::Config(action) => write!(f, "the configuration request '{action}'"),
             Self::Import => f.write_str("the upload"),
             Self::Export => f.write_str("the export"),
             Self::Commit => f.write_str("the commit request"),
+            Self::Push => f.write_str("the push request"),
         }
     }
 }
@@ -146,6 +156,9 @@ pub enum Error {
     /// The device said no.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A request that can't be sent as it is: nothing was sent.
+    #[error("the request can't be sent: {0}")]
+    InvalidRequest(String),
     /// The client could not be set up (TLS library, characters in the key).
     #[error("the HTTPS client can't be set up: {0}")]
     Setup(String),
@@ -210,6 +223,9 @@ pub enum Reason {
     Malformed,
     /// Code 1.
     UnknownCommand,
+    /// Code 13 and `SERIAL not connected`: Panorama has no connection to the firewall that is meant, or knows none of
+    /// this serial number.
+    NotConnected,
     /// Codes 14 and 15: not possible now, or not on this device (a passive peer).
     NotPossible,
     /// Codes 2, 3, 4, 5, 11 and 21.
@@ -228,6 +244,13 @@ impl Refusal {
         let lines = reply.messages.clone();
         let reason = classify(operation, http, code, reply);
         Self { operation, reason, code, lines }
+    }
+
+    /// Reads the answer to one change of several; nothing where it is a success.
+    pub(super) fn of_part(operation: Operation, part: &Reply) -> Option<Self> {
+        let is_code_of_success = !matches!(part.numeric_code(), Some(code) if !matches!(code, 7 | 19 | 20));
+        let is_success = part.says_success() && is_code_of_success;
+        (!is_success).then(|| Self::read(operation, 200, part))
     }
 }
 
@@ -283,6 +306,9 @@ fn by_text(text: &str) -> Option<Reason> {
         .any(|words| text.starts_with(words))
     {
         return Some(Reason::InvalidKey);
+    }
+    if text.ends_with(" not connected") && text.split_whitespace().count() == 3 {
+        return Some(Reason::NotConnected);
     }
     // Old releases answer for an unknown job without a code.
     let unknown_job = text.starts_with("job ") && text.ends_with(" not found");

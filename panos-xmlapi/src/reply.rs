@@ -41,7 +41,10 @@ impl Reply {
     /// A body that is no single well-formed `<response>` element.
     pub fn parse(body: &[u8]) -> Result<Self, ReplyError> {
         let text = std::str::from_utf8(body).map_err(|_| ReplyError::NotUtf8)?;
-        let response = Element::parse(text)?;
+        Self::read(Element::parse(text)?)
+    }
+
+    fn read(response: Element) -> Result<Self, ReplyError> {
         if response.name != "response" {
             return Err(ReplyError::WrongRoot(response.name.chars().take(40).collect()));
         }
@@ -65,6 +68,12 @@ impl Reply {
     #[must_use]
     pub fn result(&self) -> Option<&Element> {
         self.response.child("result")
+    }
+
+    /// The replies inside this one, as a multi-config request has them.
+    pub(super) fn parts(&self) -> Vec<Self> {
+        let parts = self.response.children_named("response");
+        parts.filter_map(|part| Self::read(part.clone()).ok()).collect()
     }
 
     /// The whole reply as XML again, for a log.

@@ -52,6 +52,7 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
 }
 
+#[derive(Clone)]
 pub(super) struct Transport {
     client: Client,
     url: String,

@@ -50,7 +50,7 @@ async fn ask_for_management(reached: &Reached, done: &Done<'_>, log: &RunLog) ->
     match reached.session.show(&XPath::management_profile()).await {
         Ok(None) => false,
         Ok(Some(result)) => {
-            let name = result.text_of("ssl-tls-service-profile").unwrap_or_else(|| result.text());
+            let name = result.text();
             profiles(&done.parts).any(|profile| profile == name)
         }
         Err(error) => {
