@@ -22,7 +22,7 @@ TOOLS := $(abspath $(TARGET))/tools
 # Both packagers replace `target/release` by the real folder, wherever it is: what they pack lies below it.
 STAGE = $(TARGET)/release/package
 
-.PHONY: all manual install demo test system-test lint year bench dependencies stage deb rpm packages-test clean
+.PHONY: all manual install demo test system-test lint year bench fuzz dependencies stage deb rpm packages-test clean
 
 all: manual
 
@@ -84,6 +84,9 @@ system-test:
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	cp Cargo.lock fuzz/Cargo.lock
+	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --no-default-features --target-dir $(TARGET) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
 # A year of daily renewals on five firewalls, with trouble in three of ten runs. Minutes.
@@ -93,6 +96,12 @@ year: dependencies
 bench: dependencies
 	$(CARGO) build --release --workspace --bins
 	@benches/deployment
+
+# Every reader of what others write, fed with what no one would write: each target for so many seconds. docs/fuzzing.md
+fuzz: SECONDS ?= 60
+fuzz:
+	@scripts/install-dependencies fuzz
+	@scripts/fuzz $(SECONDS) $(TARGETS)
 
 clean:
 	$(CARGO) clean

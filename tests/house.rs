@@ -154,11 +154,24 @@ fn every_direct_dependency_is_documented_and_nothing_else() {
             assert!(package != "pan_getcert" || text.contains(&format!("{all} in all")), "{all} in all");
         }
     }
-    for name in ["cms", "pkcs12"] {
-        let found = locked.packages.values().find(|package| package["name"] == name).unwrap();
-        let version = found["version"].as_str().unwrap();
-        assert!(text.contains(&format!("`{name}` {version}")), "{name} is {version} now");
+}
+
+#[test]
+fn each_pre_release_among_the_dependencies_is_named_with_what_is_done_about_it() {
+    let locked = Locked::read();
+    let text = read("docs/dependencies.md");
+    let below = [locked.id("pan_getcert"), locked.id("panos-sim"), locked.id("manual")];
+    let below: BTreeSet<String> = below.iter().flat_map(|id| locked.below(id)).collect();
+    let mut found = 0;
+    for id in below {
+        let (name, version) = (locked.name(&id), locked.packages[&id]["version"].as_str().unwrap());
+        let release = version.split('+').next().unwrap();
+        if release.contains('-') {
+            assert!(text.contains(&format!("| `{name}` | {version} |")), "{name} is {version}");
+            found += 1;
+        }
     }
+    assert_eq!(found, text.lines().filter(|line| line.contains("-pre.") && line.starts_with('|')).count());
 }
 
 #[test]

@@ -14,6 +14,8 @@ use super::trust::Trust;
 pub struct Hello {
     /// The HTTPS certificate that was shown and accepted.
     pub certificate: Fingerprint,
+    /// SHA-256 over its public key.
+    pub key: Fingerprint,
     /// The device's clock, where its web server tells it: the header `Date`, which web servers send, but no recorded
     /// reply has kept.
     pub clock: Option<DateTime<Utc>>,
@@ -31,7 +33,7 @@ pub async fn hello(address: &Address, trust: &Trust, options: ClientOptions) -> 
     if answer.status == 200 {
         Reply::parse(&answer.body).map_err(|problem| Error::InvalidReply { operation, problem })?;
     }
-    let certificate = transport.verifier().peer_fingerprint();
-    let certificate = certificate.ok_or_else(|| Error::Setup("no certificate was seen".to_owned()))?;
-    Ok(Hello { certificate, clock: answer.date })
+    let seen = transport.verifier().seen();
+    let seen = seen.ok_or_else(|| Error::Setup("no certificate was seen".to_owned()))?;
+    Ok(Hello { certificate: seen.certificate, key: seen.key, clock: answer.date })
 }

@@ -50,6 +50,9 @@ pub use secrecy;
 pub use session::Session;
 pub use system::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT, SystemInfo, own_name};
 pub use transport::ClientOptions;
-pub use trust::{CaFile, CaFileError, CaFileReader, IdentityError, MAX_CA_FILE_BYTES, Trust};
-pub use xml::{Element, MAX_ATTRIBUTES, MAX_DEPTH, MAX_ELEMENTS, XmlError};
+pub use trust::{
+    CaFile, CaFileError, CaFileReader, IdentityError, MAX_CA_FILE_BYTES, ManagementBinding, NextIdentity,
+    Trust,
+};
+pub use xml::{Element, MAX_ATTRIBUTES, MAX_DEPTH, MAX_ELEMENTS, Node, XmlError};
 pub use xpath::{UnquotableName, XPath};

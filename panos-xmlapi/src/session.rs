@@ -14,14 +14,16 @@ use super::locks::Lock;
 use super::reply::{Reply, ReplyError};
 use super::system::{self, SystemInfo};
 use super::transport::{Answer, ClientOptions, Transport};
-use super::trust::Trust;
+use super::trust::{IdentityError, ManagementBinding, NextIdentity, Trust};
 use super::xml::Element;
+use super::xpath::XPath;
 
 /// A device, a way to trust it, and an API key. Connects with the first request.
 ///
 /// A clone is the same session: it shares the connection, and what [`Session::add_pin`] adds.
 #[derive(Clone)]
 pub struct Session {
+    address: Address,
     transport: Transport,
     /// The serial number of the firewall that Panorama passes the requests on to.
     target: Option<String>,
@@ -112,21 +114,73 @@ impl Session {
         if key.expose_secret().is_empty() {
             return Err(Error::Setup("the API key is empty".to_owned()));
         }
-        Ok(Self { transport: Transport::new(address, trust, Some(key), options)?, target: None })
+        let transport = Transport::new(address, trust, Some(key), options)?;
+        Ok(Self { address: address.clone(), transport, target: None })
     }
 
-    /// From now on exactly this certificate is accepted in a handshake as well as whatever this session's
-    /// [`Trust`] accepts. For a commit that gives the management interface another certificate: the
-    /// web server restarts with it, perhaps before the job is over.
-    pub fn add_pin(&self, certificate: Fingerprint) {
-        self.transport.verifier().add_pin(certificate);
+    /// From now on exactly this certificate is accepted in a handshake besides the pins of this session's [`Trust`].
+    /// For a commit that gives the management interface another certificate: the web server restarts with it, perhaps
+    /// before the job is over.
+    ///
+    /// Nothing changes where it was decided for another device, or where the device is recognised by an authority.
+    pub fn add_pin(&self, next: &NextIdentity) {
+        if *next.device() == self.address {
+            self.transport.verifier().add_pin(next.certificate());
+        }
+    }
+
+    /// Whether anything is accepted besides this session's [`Trust`].
+    #[must_use]
+    pub fn accepts_more(&self) -> bool {
+        self.transport.verifier().accepts_more()
+    }
+
+    /// Whether this session would go on with a device that shows this certificate, with these behind it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn would_accept(&self, leaf: &[u8], others: Vec<Vec<u8>>) -> Result<(), IdentityError> {
+        let others: Vec<_> = others.into_iter().map(Into::into).collect();
+        self.transport.verifier().would_accept(leaf, &others)
+    }
+
+    /// Which profile the management interface uses by the running configuration.
+    ///
+    /// # Errors
+    /// What every request can end in (see [`Error`]).
+    pub async fn management_profile(&self) -> Result<Option<String>, Error> {
+        Ok(self.show(&XPath::management_profile()).await?.and_then(|found| profile_name(&found)))
+    }
+
+    /// As before, in both configurations, as a value that says who told it. Only a session that accepts nothing besides its [`Trust`] tells:
+    /// what is accepted besides was decided by this very question.
+    ///
+    /// # Errors
+    /// What every request can end in (see [`Error`]); a session that accepts more, or one whose requests are passed on to
+    /// another device.
+    pub async fn management_binding(&self) -> Result<ManagementBinding, Error> {
+        if let Some(serial) = &self.target {
+            let why =
+                format!("what {serial} says through Panorama tells nothing of Panorama's own certificate");
+            return Err(Error::InvalidRequest(why));
+        }
+        let running = self.management_profile().await?;
+        let candidate = self.get(&XPath::management_profile()).await?.and_then(|found| profile_name(&found));
+        match self.peer_fingerprint() {
+            Some(shown) if !self.accepts_more() => {
+                Ok(ManagementBinding { device: self.address.clone(), shown, running, candidate })
+            }
+            _ => Err(Error::Setup(
+                "the management interface was not looked at under the trust before".to_owned(),
+            )),
+        }
     }
 
     /// The device's own certificate, as it was shown in the latest handshake that was accepted and signed
     /// with its key; nothing before the first one.
     #[must_use]
     pub fn peer_fingerprint(&self) -> Option<Fingerprint> {
-        self.transport.verifier().peer_fingerprint()
+        self.transport.verifier().seen().map(|seen| seen.certificate)
     }
 
     /// What is taken for a second where a job is waited for.
@@ -145,7 +199,8 @@ impl Session {
         password: &SecretString,
         options: ClientOptions,
     ) -> Result<SecretString, Error> {
-        let session = Self { transport: Transport::new(address, trust, None, options)?, target: None };
+        let transport = Transport::new(address, trust, None, options)?;
+        let session = Self { address: address.clone(), transport, target: None };
         let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
         let exchange = session.post(Operation::Keygen, &fields).await?;
         // Some releases leave the status out; what counts is whether a key came.
@@ -421,4 +476,10 @@ impl Session {
 pub(super) fn written(element: &Element) -> Result<String, Error> {
     element.check().map_err(Error::InvalidRequest)?;
     Ok(element.to_string())
+}
+
+/// The text of the management interface's reference to its profile.
+fn profile_name(found: &Element) -> Option<String> {
+    let name = found.text_of("ssl-tls-service-profile").unwrap_or_else(|| found.text());
+    Some(name).filter(|name| !name.is_empty())
 }

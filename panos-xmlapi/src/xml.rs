@@ -1,7 +1,10 @@
 //! XML as a small tree: read with a bound on depth and without any DTD, written with everything escaped.
 
 use quick_xml::XmlVersion;
+use quick_xml::escape::escape;
+use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesStart, BytesText, Event};
+use quick_xml::name::QName;
 use quick_xml::{Reader, Writer};
 
 /// Elements nested deeper than this are refused. PAN-OS configuration paths stay below 30.
@@ -176,13 +179,15 @@ impl Element {
     /// # Errors
     /// Everything that is not exactly one well-formed root element without a DTD.
     pub fn parse(document: &str) -> Result<Self, XmlError> {
+        // A byte order mark may stand in front of the document; the library takes it off.
         let mut reader = Reader::from_str(document);
         reader.config_mut().check_comments = true;
         let mut open: Vec<Self> = Vec::new();
         let mut root: Option<Self> = None;
         let mut elements: usize = 0;
+        let mut at_the_beginning = true;
         loop {
-            let event = reader.read_event().map_err(|error| XmlError::Malformed(error.to_string()))?;
+            let event = reader.read_event().map_err(malformed)?;
             if matches!(event, Event::Start(_) | Event::Empty(_)) {
                 elements += 1;
                 if elements > MAX_ELEMENTS {
@@ -202,23 +207,30 @@ impl Element {
                     Self::close(done, &mut open, &mut root)?;
                 }
                 Event::Text(text) => push_text(&text.xml10_content(), &mut open)?,
+                // Not even blanks of this kind may stand beside the root.
+                Event::CData(_) | Event::GeneralRef(_) if open.is_empty() => {
+                    return Err(XmlError::BesideRoot);
+                }
                 Event::CData(text) => push_text(&text.xml10_content(), &mut open)?,
                 Event::GeneralRef(reference) => {
-                    let character = reference
-                        .resolve_char_ref()
-                        .map_err(|error| XmlError::Malformed(error.to_string()))?;
-                    let text = match character {
+                    let text = match reference.resolve_char_ref().map_err(malformed)? {
                         Some(character) => character.to_string(),
                         None => quick_xml::escape::resolve_xml_entity(&reference.xml10_content())
-                            .ok_or_else(|| XmlError::Malformed("unknown entity".to_owned()))?
+                            .ok_or_else(|| malformed("unknown entity"))?
                             .to_owned(),
                     };
                     push_text(&text, &mut open)?;
                 }
                 Event::DocType(_) => return Err(XmlError::Doctype),
-                Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+                Event::Decl(_) if !at_the_beginning => {
+                    return Err(malformed("an XML declaration that is not at the beginning"));
+                }
+                Event::Decl(declaration) => drop(declaration.version().map_err(malformed)?),
+                Event::PI(instruction) => drop(name(instruction.target())?),
+                Event::Comment(_) => {}
                 Event::Eof => break,
             }
+            at_the_beginning = false;
         }
         if !open.is_empty() {
             return Err(XmlError::Truncated);
@@ -227,16 +239,20 @@ impl Element {
     }
 
     fn read_start(start: &BytesStart<'_>) -> Result<Self, XmlError> {
-        let mut element = Self::new(start.name().as_ref());
+        let mut element = Self::new(name(start.name().as_ref())?);
+        if !is_spaced(start) {
+            return Err(malformed("attributes without a blank between them"));
+        }
         for attribute in start.attributes() {
             if element.attributes.len() >= MAX_ATTRIBUTES {
                 return Err(XmlError::TooMany);
             }
-            let attribute = attribute.map_err(|error| XmlError::Malformed(error.to_string()))?;
-            let value = attribute
-                .normalized_value(XmlVersion::Implicit1_0)
-                .map_err(|error| XmlError::Malformed(error.to_string()))?;
-            element.attributes.push((attribute.key.as_ref().to_owned(), value.into_owned()));
+            let attribute = attribute.map_err(malformed)?;
+            if attribute.value.contains('<') {
+                return Err(malformed("a '<' in an attribute's value"));
+            }
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(malformed)?;
+            element.attributes.push((name(attribute.key.as_ref())?.to_owned(), value.into_owned()));
         }
         Ok(element)
     }
@@ -251,13 +267,24 @@ impl Element {
     }
 
     fn write(&self, writer: &mut Writer<Vec<u8>>) -> std::io::Result<()> {
-        let attributes = self.attributes.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        // Line ends and tabs as they stand would be read as other ones, in attributes as blanks.
+        let value = |value: &str| {
+            let value = escape(value).replace('\r', "&#13;");
+            value.replace('\n', "&#10;").replace('\t', "&#9;")
+        };
+        let attributes = self
+            .attributes
+            .iter()
+            .map(|(key, text)| Attribute { key: QName(key.as_str()), value: value(text).into() });
         let element = writer.create_element(self.name.as_str()).with_attributes(attributes);
         element.write_inner_content(|writer| {
             for node in &self.content {
                 match node {
                     Node::Element(child) => child.write(writer)?,
-                    Node::Text(text) => writer.write_event(Event::Text(BytesText::new(text)))?,
+                    Node::Text(text) => {
+                        let text = escape(text.as_str()).replace('\r', "&#13;");
+                        writer.write_event(Event::Text(BytesText::from_escaped(text)))?;
+                    }
                 }
             }
             Ok(())
@@ -288,15 +315,62 @@ impl std::str::FromStr for Element {
 
 fn push_text(text: &str, open: &mut [Element]) -> Result<(), XmlError> {
     match open.last_mut() {
+        Some(_) if text.is_empty() => {}
         Some(parent) => match parent.content.last_mut() {
             Some(Node::Text(before)) => before.push_str(text),
             _ => parent.content.push(Node::Text(text.to_owned())),
         },
-        // A byte order mark may stand in front of the document.
-        None if text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').is_empty() => {}
+        None if text.chars().all(is_blank) => {}
         None => return Err(XmlError::BesideRoot),
     }
     Ok(())
+}
+
+fn malformed(problem: impl ToString) -> XmlError {
+    XmlError::Malformed(problem.to_string())
+}
+
+/// What XML takes for blanks; other scripts have more.
+fn is_blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n')
+}
+
+/// The library takes anything for a name. What is none would be another element's or attribute's when it is written.
+fn name(text: &str) -> Result<&str, XmlError> {
+    let begins = |c: char| {
+        matches!(c, ':' | '_' | 'A'..='Z' | 'a'..='z' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}'
+            | '\u{370}'..='\u{37d}' | '\u{37f}'..='\u{1fff}' | '\u{200c}'..='\u{200d}' | '\u{2070}'..='\u{218f}'
+            | '\u{2c00}'..='\u{2fef}' | '\u{3001}'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fffd}'
+            | '\u{10000}'..='\u{effff}')
+    };
+    let goes_on = |c: char| {
+        begins(c)
+            || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
+    };
+    if text.starts_with(begins) && text.chars().all(goes_on) {
+        Ok(text)
+    } else {
+        Err(malformed(format!("'{}' is no name", text.chars().take(40).collect::<String>().escape_debug())))
+    }
+}
+
+/// Whether a blank stands behind each attribute's value but the last.
+fn is_spaced(start: &str) -> bool {
+    let mut quote = None;
+    let mut rest = start.chars().peekable();
+    while let Some(c) = rest.next() {
+        match quote {
+            Some(open) if open == c => {
+                quote = None;
+                if rest.peek().is_some_and(|next| !is_blank(*next)) {
+                    return false;
+                }
+            }
+            None if matches!(c, '\'' | '"') => quote = Some(c),
+            _ => {}
+        }
+    }
+    true
 }
 
 /// The element as XML text.
@@ -340,6 +414,36 @@ mod tests {
         assert_eq!(Element::parse(&wide), Err(XmlError::TooMany));
         let attributes: String = (0..=MAX_ATTRIBUTES).map(|n| format!(" a{n}=''")).collect();
         assert_eq!(Element::parse(&format!("<a{attributes}/>")), Err(XmlError::TooMany));
+    }
+
+    #[test]
+    fn refuses_what_the_library_takes_and_xml_does_not() {
+        for document in [
+            "<r><-a/></r>",
+            "<1/>",
+            "<r 1='x'/>",
+            "<r x='<'/>",
+            "<r x='1'y='2'/>",
+            "<r/><?xml version='1.0'?>",
+            " <?xml version='1.0'?><r/>",
+            "<?xml?><r/>",
+            "<?1?><r/>",
+        ] {
+            assert!(matches!(Element::parse(document), Err(XmlError::Malformed(_))), "{document}");
+        }
+        for document in
+            ["<r/>&#32;", "<![CDATA[ ]]><r/>", "\u{feff}\u{feff}<r/>", "<r/>\u{feff}", "<r/>\u{a0}"]
+        {
+            assert_eq!(Element::parse(document), Err(XmlError::BesideRoot), "{document}");
+        }
+        assert!(Element::parse("\u{feff}<?xml version='1.0'?><é.b-c_d a:x = '1'\ty='>'/>\n").is_ok());
+    }
+
+    #[test]
+    fn line_ends_and_tabs_are_read_as_they_were_written() {
+        let mut written = Element::new("a").with_text("x\r\ny\rz\t");
+        written.attributes.push(("b".to_owned(), "1\r\n2\t3".to_owned()));
+        assert_eq!(Element::parse(&written.to_string()), Ok(written));
     }
 
     #[test]

@@ -189,7 +189,7 @@ impl Auditor {
         if let Some(proven) = &record.proven {
             wish.object = proven.object.clone();
         }
-        let reached = reach(&wish, &[wanted]).await?;
+        let reached = reach(&wish, &record.next_identities).await?;
         let place = place_of(&wish, &reached.system);
         let goal = Goal::Runs { wish: Box::new(wish.clone()), place, wanted };
         if let Some(lack) = goal.lack(&reached.session).await? {

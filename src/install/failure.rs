@@ -10,6 +10,7 @@ use crate::install::names::{ObjectName, ProfileName};
 use crate::install::pair::NoActivePeer;
 use crate::install::problem::{Mender, Problem};
 use crate::install::served::NotServed;
+use crate::panos::IdentityError;
 use crate::panos::UnquotableName;
 use crate::panos::{Error, Reason};
 
@@ -139,6 +140,16 @@ pub enum Failure {
         count: usize,
         /// The first one's path.
         first: String,
+    },
+    /// The management interface gets the certificate, and would not be recognised by it. Nothing was changed.
+    #[error(
+        "the management interface uses the SSL/TLS profile '{profile}', and with the new certificate it would not be recognised any more: {why}. Nothing was changed"
+    )]
+    WouldLockOut {
+        /// The profile.
+        profile: String,
+        /// Why it would not.
+        why: IdentityError,
     },
     /// The object is in use, and the new certificate has another kind of key.
     #[error(
@@ -284,6 +295,7 @@ impl Failure {
             Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => Exit::Rebind,
             Self::OwnChangesPending { .. } | Self::CommitOpen { .. } => Exit::Busy,
             Self::NotTaken(_) | Self::OtherKindOfKey { .. } | Self::NoWayBack(_) => Exit::Upload,
+            Self::WouldLockOut { .. } => Exit::Identity,
             Self::CommitFailed { .. } | Self::NotCommitted(_) => Exit::Commit,
             Self::CommitUnknown { .. } | Self::NotPutBack(_) => Exit::Device,
             Self::NotRunning(_) | Self::NotServed(_) | Self::BoundBack(_) => Exit::Unproven,
@@ -319,6 +331,9 @@ impl Failure {
             Self::NoWayBack(_) => {
                 "Put the administrator's name into the API key file (api_username=NAME), or use --suffix serial, which makes an object of its own."
             }
+            Self::WouldLockOut { .. } => {
+                "Give the management interface a profile and a certificate of its own, name the issuing CA with --ca-file, or pin the device (pan_certctl pin)."
+            }
             Self::OtherKindOfKey { .. } => {
                 "Use --suffix serial, which makes an object of its own, or --force."
             }
@@ -347,7 +362,7 @@ impl Failure {
             Self::Certmonger { mended_by, .. } => return *mended_by,
             Self::Bundle(_) | Self::Pem(_) | Self::Key(_) | Self::UnquotableName(_) => true,
             Self::AdministratorUnknown | Self::NameTooLong { .. } | Self::OtherKindOfKey { .. } => true,
-            Self::NoWayBack(_) | Self::ProfilesMissing { .. } => true,
+            Self::NoWayBack(_) | Self::ProfilesMissing { .. } | Self::WouldLockOut { .. } => true,
             Self::NotServed(_) | Self::BoundBack(_) => true,
             Self::Peer { problem, .. } => return problem.mended_by,
             Self::Device {
