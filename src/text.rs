@@ -33,6 +33,11 @@ pub(crate) fn spoken(length: chrono::TimeDelta) -> String {
     format!("{count} {unit}{}", if *count == 1 { "" } else { "s" })
 }
 
+/// The same for a time that was measured.
+pub(crate) fn spoken_of(length: std::time::Duration) -> String {
+    spoken(chrono::TimeDelta::from_std(length).unwrap_or(chrono::TimeDelta::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

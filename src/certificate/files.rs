@@ -86,7 +86,7 @@ pub(super) fn read_pem(path: &Path, role: Role) -> Result<Zeroizing<Vec<u8>>, Bu
             Trouble::Denied => BundleError::Unreadable { role, path: path_buf() },
             Trouble::NotAFile(found) => BundleError::NotAFile { role, path: path_buf(), found },
             Trouble::TooLarge => BundleError::TooLarge { role, path: path_buf(), limit: LIMIT },
-            Trouble::Io(source) => BundleError::Io { role, path: path_buf(), source },
+            other => BundleError::Io { role, path: path_buf(), source: other.into() },
         })?;
     if contents.trim_ascii().is_empty() {
         return Err(BundleError::Empty { role, path: path_buf() });

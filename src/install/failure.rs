@@ -309,9 +309,8 @@ impl Failure {
             Self::Bundle(error) => return error.advice(),
             Self::Certmonger { advice, .. } => return advice.clone(),
             Self::Key(error) => return error.advice(),
-            Self::Record(_) | Self::Lock(_) => {
-                "Run it with sudo, or name a folder of your own with --state-dir."
-            }
+            Self::Lock(error) => return Some(error.advice()),
+            Self::Record(_) => "Run it with sudo, or name a folder of your own with --state-dir.",
             Self::NoActivePeer(_) => {
                 "Look at the HA state of both; name the other member with --ha-peer, so that whichever is active is found. Nothing was changed."
             }

@@ -5,9 +5,10 @@
 //! then, and is again where it shows that again. Empty lines and lines starting with `#` are kept as they are. Any
 //! other line is an error: a pin that is overlooked protects nobody.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::files::{self, Foreign, Trouble};
 use crate::fingerprint::Fingerprint;
@@ -204,13 +205,13 @@ impl KnownDevices {
         change: impl FnOnce(Option<&Pin>) -> Option<Pin>,
     ) -> Result<bool, KnownDevicesError> {
         let path = self.path.clone();
-        let bad = |error: std::io::Error| KnownDevicesError::File {
+        let bad = |error: io::Error| KnownDevicesError::File {
             action: "write",
             path: path.clone(),
             problem: Trouble::from(error).to_string(),
         };
         let folder = path.parent().unwrap_or(Path::new("."));
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(bad)?;
+        files::make_directory(folder).map_err(bad)?;
         // Of two processes, each of which reads, changes and replaces the file, one would undo the other.
         let alone = lock(folder).map_err(bad)?;
         *self = Self::load(folder)?;
@@ -224,6 +225,10 @@ impl KnownDevices {
                 None => lines.push(line),
             }
             let text: String = lines.iter().map(|line| format!("{}\n", line.text)).collect();
+            if text.len() > LIMIT {
+                // It would not be read again, and no device would be recognised.
+                return Err(bad(io::Error::other(format!("it would have more than {} KiB", LIMIT / 1024))));
+            }
             files::replace(&path, text.as_bytes()).map_err(bad)?;
             self.lines = lines;
         }
@@ -284,13 +289,30 @@ fn read_lines(contents: &[u8]) -> Result<Vec<Line>, (usize, String)> {
     Ok(lines)
 }
 
-/// A lock that is given back when it is dropped. The file it is on stays: a lock on one that is replaced or
-/// deleted would keep nobody out.
-fn lock(folder: &Path) -> std::io::Result<File> {
+/// How long another process is waited for. It only reads, changes and replaces one small file.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// How often it is looked: a wait for a lock itself has no end.
+const LOCK_LOOK: Duration = Duration::from_millis(20);
+
+/// A lock that is given back when it is dropped.
+fn lock(folder: &Path) -> io::Result<File> {
     let path = folder.join(format!("{NAME}.lock"));
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-    file.lock()?;
-    Ok(file)
+    let file = files::open_lock(&path)?;
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAIT => std::thread::sleep(LOCK_LOOK),
+            Err(TryLockError::WouldBlock) => {
+                let path = path.display();
+                return Err(io::Error::other(format!(
+                    "another process has held the lock on {path} for {} seconds; which one says: fuser {path}",
+                    LOCK_WAIT.as_secs()
+                )));
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -178,6 +178,16 @@ pub enum What {
         /// `Location` header.
         location: String,
     },
+    /// A refusal of the device's own kind, with this text, which may be one that it says only in a situation that this
+    /// device does not get into: `Timed out while getting config lock. Please try again.`
+    Refused {
+        /// HTTP status; 400 and 403 come in the style of credentials, all else in lines.
+        status: u16,
+        /// `code` of the envelope.
+        code: Option<u16>,
+        /// The text.
+        text: String,
+    },
     /// `Session timed out`, code 22.
     SessionTimedOut,
 

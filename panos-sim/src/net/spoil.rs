@@ -77,6 +77,7 @@ pub(super) fn spoil(what: &What, answer: Answer, session: Option<&str>, tap: &Ta
         What::Silence => return Fate::Silence,
         What::Status(status) => plain(*status, "text/html", html("Trouble").into_bytes()),
         What::Forbidden => real(Refusal::invalid_credential().into()),
+        What::Refused { status, code, text } => real(Refusal::told(*status, *code, text).into()),
         What::SessionTimedOut => real(Refusal::code(22, "Session timed out").into()),
         What::Body { content_type, body } => plain(200, content_type, body.clone()),
         What::Html => plain(200, "text/html", html("Welcome").into_bytes()),

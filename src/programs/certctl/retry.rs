@@ -36,6 +36,7 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     let log = place.open_log()?;
     let mut courier = Courier::new(&log, &place.state_dir, true);
     courier.notifier = Notifier { settings: config.notify().clone() };
+    courier.lock_wait = config.lock_wait();
     let which = if arguments.now { Which::Everything } else { Which::Due };
     let worker = Worker { courier: &courier, which, only, concurrency: arguments.selection.at_once() };
     let json = arguments.selection.json;

@@ -61,7 +61,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     devices.dedup();
     devices.retain(|device| only.is_empty() || only.contains(device));
     let log = place.open_log()?;
-    let auditor = &Auditor { records, drift, log };
+    let auditor = &Auditor { records, drift, log, lock_wait: config.lock_wait() };
     let work = devices.iter().map(|device| auditor.examine(device));
     let runtime = arguments::event_loop()?;
     let found: Vec<Result<Vec<Finding>, Failure>> =
