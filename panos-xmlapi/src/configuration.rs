@@ -2,9 +2,11 @@
 //!
 //! The actions are those of the API Usage Guide, "Configuration (API)"; what replies look like was seen in recordings.
 
-use super::error::{Error, Operation, Reason, Refusal};
+use super::command::written;
+use super::error::{Error, Reason, Refusal};
+use super::operation::Operation;
 use super::reply::ReplyError;
-use super::session::{Exchange, SUCCESS, Session, written};
+use super::session::{Exchange, SUCCESS, Session};
 use super::xml::Element;
 use super::xpath::XPath;
 

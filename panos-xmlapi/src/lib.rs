@@ -2,8 +2,10 @@
 
 mod address;
 mod administrators;
+mod busy;
 mod certificates;
 mod changes;
+mod command;
 mod commit;
 mod configuration;
 mod error;
@@ -15,6 +17,7 @@ mod job;
 mod location;
 mod locks;
 mod managed_devices;
+mod operation;
 mod poll;
 mod push;
 mod reply;
@@ -22,6 +25,7 @@ mod session;
 mod system;
 mod transport;
 mod trust;
+pub mod words;
 mod xml;
 mod xpath;
 
@@ -31,7 +35,7 @@ pub use certificates::{CertificateEntry, ServiceProfile};
 pub use changes::PendingChange;
 pub use commit::{Commit, CommitReply, CommitScope};
 pub use configuration::{Change, MAX_CHANGES, Position};
-pub use error::{Error, Operation, Reason, Refusal, Right};
+pub use error::{Error, Reason, Refusal};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use ha::HaState;
 pub use hello::{Hello, hello};
@@ -42,6 +46,7 @@ pub use location::{
 };
 pub use locks::Lock;
 pub use managed_devices::{ManagedDevice, PushedDevice, StackDevice, TemplateStack};
+pub use operation::{Operation, Right};
 pub use poll::{JobOutcome, PollSchedule};
 pub use push::{Push, PushTarget};
 pub use reply::{Reply, ReplyError};

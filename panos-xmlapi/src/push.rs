@@ -3,10 +3,12 @@
 //! The forms are those of the API Usage Guide, "Commit-All (API)", and of clients in use; which combinations a release
 //! takes is only partly documented.
 
+use super::command::written;
 use super::commit::CommitReply;
-use super::error::{Error, Operation};
+use super::error::Error;
 use super::location::{Location, TemplateName};
-use super::session::{Session, written};
+use super::operation::Operation;
+use super::session::Session;
 use super::xml::Element;
 
 /// What is pushed.

@@ -1,16 +1,20 @@
 //! The verbs: one method per question that can be put to a device.
 
-use reqwest::RequestBuilder;
+use std::sync::{Arc, Mutex};
+
 use secrecy::{ExposeSecret, SecretString};
 
 use super::address::Address;
+use super::busy::WhileBusy;
 use super::changes::PendingChange;
+use super::command::{MAX_REQUEST_BYTES, written};
 use super::commit::{Commit, CommitReply, CommitScope};
-use super::error::{Error, Operation, Reason, Refusal};
+use super::error::{Error, Reason, Refusal};
 use super::fingerprint::Fingerprint;
 use super::import::KeyPairImport;
 use super::job::Job;
 use super::locks::Lock;
+use super::operation::Operation;
 use super::reply::{Reply, ReplyError};
 use super::system::{self, SystemInfo};
 use super::transport::{Answer, ClientOptions, Transport};
@@ -24,9 +28,10 @@ use super::xpath::XPath;
 #[derive(Clone)]
 pub struct Session {
     address: Address,
-    transport: Transport,
+    pub(super) transport: Transport,
+    pub(super) busy: Arc<Mutex<Option<WhileBusy>>>,
     /// The serial number of the firewall that Panorama passes the requests on to.
-    target: Option<String>,
+    pub(super) target: Option<String>,
 }
 
 /// A reply together with what is needed to report on it.
@@ -44,6 +49,15 @@ impl Exchange {
             return self.lacks(ReplyError::Missing("a status"));
         }
         refusal.into()
+    }
+
+    /// The refusal, where the device only has no time now.
+    pub(super) fn busy(&self) -> Option<Refusal> {
+        if self.http == 200 && self.reply.says_success() {
+            return None;
+        }
+        let refusal = Refusal::read(self.operation, self.http, &self.reply);
+        (refusal.reason == Reason::Busy).then_some(refusal)
     }
 
     fn lacks(&self, problem: ReplyError) -> Error {
@@ -71,7 +85,7 @@ impl Exchange {
     pub(super) fn enqueued(self) -> Result<CommitReply, Error> {
         let operation = self.operation;
         let reply = self.succeeded(&COMMIT_SUCCESS)?;
-        if let Some(id) = reply.result().and_then(|result| result.text_of("job")) {
+        if let Some(id) = reply.result().and_then(|result| result.word_of("job")) {
             return Ok(CommitReply::Job(id));
         }
         let words = reply.messages.join(" ");
@@ -94,11 +108,12 @@ impl Exchange {
 pub(super) const SUCCESS: [u16; 2] = [19, 20];
 /// As above, or 13: a commit that changes nothing.
 const COMMIT_SUCCESS: [u16; 3] = [13, 19, 20];
-/// The largest request, in bytes: the API Usage Guide allows 5 MB.
-const MAX_REQUEST_BYTES: usize = 5_000_000;
 const SAME_AS_BEFORE: u16 = 13;
 /// How devices say that a commit has nothing to do, where the code does not tell it.
 const NO_CHANGES: [&str; 3] = ["no changes to commit", "No changes to commit", "No edits have been made"];
+
+/// How devices say that a revert has nothing to do.
+const NOTHING_TO_REVERT: &str = "no changes to revert";
 
 impl Session {
     /// Prepares a session; nothing is sent yet.
@@ -115,7 +130,7 @@ impl Session {
             return Err(Error::Setup("the API key is empty".to_owned()));
         }
         let transport = Transport::new(address, trust, Some(key), options)?;
-        Ok(Self { address: address.clone(), transport, target: None })
+        Ok(Self { address: address.clone(), transport, busy: Arc::default(), target: None })
     }
 
     /// From now on exactly this certificate is accepted in a handshake besides the pins of this session's [`Trust`].
@@ -200,7 +215,7 @@ impl Session {
         options: ClientOptions,
     ) -> Result<SecretString, Error> {
         let transport = Transport::new(address, trust, None, options)?;
-        let session = Self { address: address.clone(), transport, target: None };
+        let session = Self { address: address.clone(), transport, busy: Arc::default(), target: None };
         let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
         let exchange = session.post(Operation::Keygen, &fields).await?;
         // Some releases leave the status out; what counts is whether a key came.
@@ -281,7 +296,11 @@ impl Session {
     pub async fn revert_changes_of(&self, administrator: &str) -> Result<(), Error> {
         let member = Element::new("member").with_text(administrator);
         let command = Element::nested(&["revert", "config", "partial", "admin"], Some(member));
-        self.named_op("revert config", &command).await?.succeeded(&SUCCESS).map(drop)
+        match self.named_op("revert config", &command).await?.succeeded(&SUCCESS) {
+            // Nothing is pending: what was wanted.
+            Err(Error::Refused(refusal)) if refusal.says(NOTHING_TO_REVERT) => Ok(()),
+            outcome => outcome.map(drop),
+        }
     }
 
     /// Uploads a certificate with its key into the candidate configuration; the whole reply, for the log.
@@ -314,12 +333,11 @@ impl Session {
             ("include-key", "no"),
         ];
         let answer = self.transport.send(operation, self.form(&fields)?).await?;
-        match std::str::from_utf8(&answer.body) {
-            Ok(text)
-                if answer.status == 200 && text.trim_start().starts_with("-----BEGIN CERTIFICATE-----") =>
-            {
-                Ok(text.to_owned())
-            }
+        let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
+        // What may stand around the certificate is not looked at.
+        let text = String::from_utf8_lossy(body);
+        match text.trim_start().starts_with("-----BEGIN CERTIFICATE-----") {
+            true if answer.status == 200 => Ok(text.into_owned()),
             _ => {
                 let exchange = Self::read(operation, &answer)?;
                 if exchange.http == 200 && exchange.reply.says_success() {
@@ -377,105 +395,26 @@ impl Session {
             .read(Job::read_all)
     }
 
-    /// An operational command, for what this client has no method for: `show clock`, `request …`, `test …`.
-    ///
-    /// The whole reply comes back: its [`result`](Reply::result), or its [`messages`](Reply::messages) for a command
-    /// that answers in words. A command that takes long answers with a job in `result/job`; see
-    /// [`Session::wait_for_job`].
-    ///
-    /// ```no_run
-    /// # async fn example(session: &panos_xmlapi::Session) -> Result<(), Box<dyn std::error::Error>> {
-    /// use panos_xmlapi::Element;
-    ///
-    /// let reply = session.op(&"<show><clock/></show>".parse()?).await?;
-    /// println!("{}", reply.messages.join(" "));
-    /// // The same, built.
-    /// let reply = session.op(&Element::nested(&["show", "clock"], None)).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// What every request can end in (see [`Error`]); [`Error::InvalidRequest`] for an element that is no XML. A command that does not begin with
-    /// `show` is sent once and never again, so [`Error::Interrupted`] leaves open whether it took effect.
-    pub async fn op(&self, command: &Element) -> Result<Reply, Error> {
-        let operation = Operation::Command { is_read_only: command.name == "show" };
-        self.command(operation, command).await?.succeeded(&SUCCESS)
-    }
-
-    /// An operational command of this client; `words` name it in messages.
-    pub(super) async fn named_op(&self, words: &'static str, command: &Element) -> Result<Exchange, Error> {
-        self.command(Operation::Op(words), command).await
-    }
-
-    async fn command(&self, operation: Operation, command: &Element) -> Result<Exchange, Error> {
-        let command = written(command)?;
-        self.post(operation, &[("type", "op"), ("cmd", &command)]).await
-    }
-
-    /// The same session through Panorama: each request is passed on to the managed firewall with this serial number,
-    /// which answers for itself (`target=SERIAL`; the API Usage Guide, "Query a Firewall from Panorama").
-    ///
-    /// Operational commands, configuration, export and commits are passed on. An upload is not: whether Panorama does
-    /// was not established, so [`Session::import`] refuses. Where it matters, compare the serial number that
-    /// [`Session::system_info`] tells. A firewall that is not connected, or unknown, is a refusal for the reason
-    /// [`Reason::NotConnected`].
-    ///
-    /// # Errors
-    /// [`Error::InvalidRequest`] for a text that is no serial number.
-    pub fn redirected_to(&self, serial: &str) -> Result<Self, Error> {
-        if !(1..=32).contains(&serial.len()) || !serial.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            let shown: String = serial.chars().take(40).collect();
-            return Err(Error::InvalidRequest(format!("'{}' is not a serial number", shown.escape_debug())));
-        }
-        Ok(Self { target: Some(serial.to_owned()), ..self.clone() })
-    }
-
-    /// The serial number of the firewall that requests are passed on to.
-    #[must_use]
-    pub fn target(&self) -> Option<&str> {
-        self.target.as_deref()
-    }
-
-    /// A POST with these fields in its body, and the target where there is one.
-    pub(super) async fn post(
-        &self,
-        operation: Operation,
-        fields: &[(&str, &str)],
-    ) -> Result<Exchange, Error> {
-        let request = self.form(fields)?;
-        self.exchange(operation, request).await
-    }
-
-    fn form(&self, fields: &[(&str, &str)]) -> Result<RequestBuilder, Error> {
-        let target = self.target.as_deref().map(|serial| ("target", serial));
-        let fields: Vec<(&str, &str)> = fields.iter().copied().chain(target).collect();
-        let size: usize = fields.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
-        if size > MAX_REQUEST_BYTES {
-            return Err(Error::InvalidRequest(format!("it is larger than {MAX_REQUEST_BYTES} bytes")));
-        }
-        Ok(self.transport.post().form(&fields))
-    }
-
-    async fn exchange(&self, operation: Operation, request: RequestBuilder) -> Result<Exchange, Error> {
-        let answer = self.transport.send(operation, request).await?;
-        Self::read(operation, &answer)
-    }
-
-    fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
+    pub(super) fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
         match Reply::parse(&answer.body) {
-            Ok(reply) => Ok(Exchange { operation, http: answer.status, reply }),
+            Ok(reply) => {
+                let exchange = Exchange { operation, http: answer.status, reply };
+                // A status of the web server's own is believed, unless the reply says more than that.
+                match answer.status {
+                    200 | 400 | 403 => Ok(exchange),
+                    status => {
+                        let refusal = Refusal::read(operation, 200, &exchange.reply);
+                        let says_more = !exchange.reply.says_success()
+                            && !matches!(refusal.reason, Reason::Other | Reason::Internal);
+                        if says_more { Ok(exchange) } else { Err(Error::Status { operation, status }) }
+                    }
+                }
+            }
             // A refusal by a web server in front says its status, not what its page looks like.
             Err(_) if answer.status != 200 => Err(Error::Status { operation, status: answer.status }),
             Err(problem) => Err(Error::InvalidReply { operation, problem }),
         }
     }
-}
-
-/// An element as text, which has to be XML.
-pub(super) fn written(element: &Element) -> Result<String, Error> {
-    element.check().map_err(Error::InvalidRequest)?;
-    Ok(element.to_string())
 }
 
 /// The text of the management interface's reference to its profile.
