@@ -15,7 +15,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 
 use super::address::Address;
-use super::error::{Error, Operation};
+use super::error::Error;
+use super::operation::Operation;
 use super::redact::Redactor;
 use super::trust::{CertificateVerifier, IdentityError, Trust};
 
@@ -57,14 +58,15 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
 }
 
+#[derive(Clone)]
 pub(super) struct Transport {
     client: Client,
     url: String,
     options: ClientOptions,
     verifier: Arc<CertificateVerifier>,
     no_certificate: Arc<NoCertificate>,
-    key: Option<SecretString>,
-    redactor: Redactor,
+    key: Option<Arc<SecretString>>,
+    redactor: Arc<Redactor>,
 }
 
 impl Transport {
@@ -92,7 +94,7 @@ impl Transport {
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         // A resumed session would not show the certificate again: each connection is judged afresh.
         tls.resumption = rustls::client::Resumption::disabled();
-        let redactor = Redactor::default();
+        let redactor = Arc::new(Redactor::default());
         if let Some(key) = key {
             HeaderValue::from_str(key.expose_secret())
                 .map_err(|_| Error::Setup("the API key holds characters that no key has".to_owned()))?;
@@ -112,7 +114,7 @@ impl Transport {
             .build()
             .map_err(|error| setup(&error.without_url()))?;
         let url = format!("https://{}:{}/api/", address.host(), address.port());
-        let key = key.cloned();
+        let key = key.cloned().map(Arc::new);
         Ok(Self { client, url, options, verifier, no_certificate, key, redactor })
     }
 
