@@ -298,7 +298,9 @@ fn files_that_are_missing_or_bad_at_that_moment_are_waited_for() {
     }
     std::fs::copy(file("crt"), &aside).unwrap();
     std::fs::write(file("crt"), "half a certif").unwrap();
-    waits_until_mended(&world, &hand_over, &|| drop(std::fs::copy(&aside, file("crt")).unwrap()));
+    waits_until_mended(&world, &hand_over, &|| {
+        std::fs::copy(&aside, file("crt")).unwrap();
+    });
 }
 
 #[test]
