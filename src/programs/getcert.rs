@@ -185,7 +185,7 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
         awaited.push(Awaited { key, profiles: resolve::profiles(&options)? });
     }
     check_log(&arguments.place.log_file)?;
-    let installer = installer()?;
+    let installer = installer::beside(NAME)?;
     let installer_arguments = installer_arguments(arguments)?;
     let post_save = post_save_command(&installer, &installer_arguments)
         .map_err(|error| UsageError::Other(error.to_string()))?;
@@ -466,18 +466,6 @@ fn tell_duration(request: &Request, since: Instant) {
 
 fn in_a_row(devices: &[Address]) -> String {
     devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
-/// The installer that lies beside this program.
-fn installer() -> Result<PathBuf, UsageError> {
-    let unknown =
-        |error: std::io::Error| UsageError::Other(format!("where this program lies is not known: {error}"));
-    let beside = std::env::current_exe().map_err(unknown)?.with_file_name(INSTALLER);
-    if beside.is_file() {
-        Ok(beside)
-    } else {
-        Err(UsageError::Other(format!("{} is missing: it has to lie beside {NAME}", beside.display())))
-    }
 }
 
 /// With the worker enabled, certmonger is not held up by a delivery, and a restart of it can't end one.

@@ -130,7 +130,7 @@ impl Graph {
             }
         };
         while let Some(next) = rest.first() {
-            let inner = [at.as_slice(), &[next.clone()]].concat();
+            let inner = [at.as_slice(), std::slice::from_ref(next)].concat();
             if !self.modules.contains_key(&inner) {
                 let origin = self.passed_on.get(&at).and_then(|names| names.get(next));
                 return match origin {
@@ -173,7 +173,7 @@ fn reachable(from: &Module, edges: &BTreeMap<Module, BTreeSet<Module>>) -> BTree
 }
 
 /// The files that need themselves by way of others, and how many arrows were looked at.
-pub fn circles(sources: &[(PathBuf, String)]) -> (Vec<String>, usize) {
+pub(crate) fn circles(sources: &[(PathBuf, String)]) -> (Vec<String>, usize) {
     let edges = Graph::of(sources).edges();
     let count = edges.values().map(BTreeSet::len).sum();
     let circular = edges.keys().filter(|module| reachable(module, &edges).contains(*module));
