@@ -93,7 +93,7 @@ impl Matrix {
         let Case { shape, request, trouble } = case;
         let reference = self.reference(shape);
         let world = self.certificates.scene(shape, |_| {});
-        let told = trouble::meet(&world, shape, trouble, request, &format!("{number:06x}"))?;
+        let told = trouble::meet(&world, shape, trouble, request)?;
         let begun = Instant::now();
         let told = match trouble {
             Trouble::KilledThenRefused(_) => {

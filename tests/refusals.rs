@@ -219,7 +219,7 @@ fn several_refusals_in_a_row_are_all_told_and_the_most_telling_first() {
 #[test]
 fn one_bad_byte_does_not_make_a_finished_commit_look_unfinished() {
     let job = |warning: &[u8]| {
-        let mut body = b"<response status=\"success\"><result><job><id>1</id><type>Commit</type><status>FIN</status><result>OK</result><progress>100</progress><details><line>Configuration committed successfully</line></details><warnings><line>".to_vec();
+        let mut body = b"<response status=\"success\"><result><job><type>Commit</type><status>FIN</status><result>OK</result><progress>100</progress><details><line>Configuration committed successfully</line></details><warnings><line>".to_vec();
         body.extend_from_slice(warning);
         body.extend_from_slice(b"</line></warnings></job></result></response>");
         body

@@ -48,7 +48,7 @@ impl Scene {
     fn deliver(&self, further: &[&str]) -> (RunResult, Vec<String>) {
         let endpoint = self.endpoint();
         let arguments = ["--insecure", "-p", PORTAL, "--served", &endpoint];
-        inside::deliver(&self.world, "abcdef", &[&arguments, further].concat())
+        inside::deliver(&self.world, &[&arguments, further].concat())
     }
 
     #[track_caller]

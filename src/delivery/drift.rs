@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 
 use super::conflicts::{self, DeviceLists};
 use super::engine::{again, run_id};
-use super::installation::{Installation, State};
+use super::installation::Installation;
 use super::lock::DeviceLock;
 use super::queue::Queue;
+use super::state::State;
 use super::store::InstallationStore;
 use crate::certificate::Bundle;
 use crate::host::log::{Log, RunLog};

@@ -10,12 +10,13 @@ use tokio::sync::Mutex;
 use super::conflicts;
 use super::error::StoreError;
 use super::ingest::{Effect, Known, ingest};
-use super::installation::{Incident, Installation, State};
+use super::installation::Installation;
 use super::key::InstallationKey;
 use super::lock::{DeviceLock, LockError, STOPPED_WAIT, ToldOf};
 use super::notifier::{News, Notifier};
 use super::queue::{Listing, Queue};
 use super::spec::InstallSpec;
+use super::state::{Incident, State};
 use super::store::{InstallationStore, LoadedInstallations};
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, RunLog};
@@ -336,11 +337,13 @@ fn heed(found: &mut [Installation], what: &str, records: &InstallationStore) -> 
     Ok(())
 }
 
-/// Goes on without profiles that the device does not have; whether there are others.
+/// Goes on with what has nothing to do with the profiles that the device does not have; whether there is any.
 fn leave_out(delivery: &mut Delivery, missing: &[ProfileName]) -> bool {
-    let there = |name: &ProfileName| !missing.contains(name);
-    delivery.wish.profiles.retain(there);
-    !missing.is_empty() && !delivery.wish.profiles.is_empty() && delivery.bundle.is_ok()
+    if missing.is_empty() {
+        return false;
+    }
+    delivery.wish.profiles = delivery.record.unaffected_by(missing);
+    !delivery.wish.profiles.is_empty() && delivery.bundle.is_ok()
 }
 
 /// Location and profiles are the record's own; the certificate is the one that the file holds now.

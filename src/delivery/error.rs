@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// A record or a request can't be kept or read.
 #[derive(Debug, thiserror::Error)]
-#[error("can't {action} {}: {cause}{}", .path.display(), fate(.kept))]
+#[error("can't {action} the installation record {}: {cause}{}", .path.display(), fate(.kept))]
 pub struct StoreError {
     pub(super) action: &'static str,
     pub(super) path: PathBuf,

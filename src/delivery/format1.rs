@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::installation::{Attempt, Binding, Incident, Installation, State, Verified};
+use super::installation::Installation;
 use super::request::{RequestEnd, RequestState};
 use super::spec::{InstallSpec, Requester, UnresolvedSpec, VERSION};
+use super::state::{Attempt, Binding, Incident, State, Verified};
 use crate::error::Exit;
 use crate::fingerprint::Fingerprint;
 use crate::install::location;

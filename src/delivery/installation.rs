@@ -1,8 +1,6 @@
 //! One object on one device: what is wanted of it, what is known of it, and how both change. Nothing here reads a
 //! clock or a file.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -10,11 +8,12 @@ use super::key::InstallationKey;
 use super::request::{RequestEnd, RequestState};
 use super::schedule::gap;
 use super::spec::{InstallSpec, VERSION};
+use super::state::{Attempt, Binding, Incident, State, Verified};
 use crate::error::Exit;
 use crate::fingerprint::Fingerprint;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
-use crate::install::result::{CertificateFacts, CreatedObject, LastRun, Outcome};
+use crate::install::result::{CreatedObject, LastRun, Outcome};
 use crate::panos::NextIdentity;
 
 /// How many past attempts a record keeps.
@@ -74,88 +73,6 @@ pub struct Installation {
     pub incident: Option<Incident>,
     /// The last attempts, the latest last; [`HISTORY`] at most.
     pub history: Vec<Attempt>,
-}
-
-/// A profile that is to present the certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Binding {
-    /// The profile.
-    pub profile: ProfileName,
-    /// Whether only the configuration file names it: then it goes when the file names another one.
-    pub configured: bool,
-}
-
-/// A certificate that a device was seen to run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Verified {
-    /// When that was seen.
-    pub at: DateTime<Utc>,
-    /// Which of two came later: the number of the run.
-    pub sequence: u64,
-    /// The object's name on the device.
-    pub object: ObjectName,
-    /// The profiles that present it.
-    pub profiles: Vec<ProfileName>,
-    /// The certificate.
-    pub certificate: CertificateFacts,
-}
-
-/// One attempt that is over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Attempt {
-    /// The run.
-    pub run_id: String,
-    /// When it began.
-    pub started_at: DateTime<Utc>,
-    /// Why it failed; nothing where it did not.
-    pub problem: Option<Problem>,
-    /// The commit job, if there was one.
-    pub job: Option<String>,
-    /// Milliseconds of each phase.
-    pub milliseconds: BTreeMap<String, u64>,
-}
-
-/// A problem that lasts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Incident {
-    /// When it began.
-    pub since: DateTime<Utc>,
-    /// What was reported.
-    pub reported: String,
-}
-
-/// How an installation stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "is", rename_all = "snake_case")]
-pub enum State {
-    /// Not begun, or begun and not known to be over.
-    Pending,
-    /// The device was seen to run this very certificate.
-    Installed {
-        /// When that was seen.
-        at: DateTime<Utc>,
-        /// The object's name on the device.
-        object: ObjectName,
-        /// Whether it was there before this run.
-        unchanged: bool,
-    },
-    /// Uploaded and bound; an administrator has to commit.
-    AwaitingCommit {
-        /// When.
-        at: DateTime<Utc>,
-    },
-    /// The run failed.
-    Failed {
-        /// When.
-        at: DateTime<Utc>,
-        /// Why.
-        #[serde(flatten)]
-        problem: Problem,
-    },
 }
 
 impl Installation {
@@ -273,6 +190,19 @@ impl Installation {
         self.spec.profiles.retain(|other| other != profile);
         self.supersede(now);
         before != self.bindings.len()
+    }
+
+    /// The profiles that have nothing to do with these, which the device does not have: a request is done in all its
+    /// profiles or in none, and makes no other one wait.
+    #[must_use]
+    pub fn unaffected_by(&self, missing: &[ProfileName]) -> Vec<ProfileName> {
+        let is_whole = |request: &RequestState| !request.profiles.iter().any(|name| missing.contains(name));
+        let wanted = |name: &ProfileName| {
+            let verified = self.verified.as_ref().is_some_and(|verified| verified.profiles.contains(name));
+            verified
+                || self.requests.iter().any(|request| is_whole(request) && request.profiles.contains(name))
+        };
+        self.profiles().into_iter().filter(|name| !missing.contains(name) && wanted(name)).collect()
     }
 
     /// What identifies it.

@@ -25,6 +25,7 @@ mod request;
 mod schedule;
 mod sequence;
 mod spec;
+mod state;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -33,13 +34,12 @@ pub mod worker;
 
 pub use clock::Clock;
 pub use error::StoreError;
-pub use installation::{
-    Attempt, Binding, CREATED_OBJECTS, ENDED_REQUESTS, HISTORY, Incident, Installation, State, Verified,
-};
+pub use installation::{CREATED_OBJECTS, ENDED_REQUESTS, HISTORY, Installation};
 pub use key::InstallationKey;
 pub use ledger::Ledger;
 pub use lock::{DeviceLock, Holder, LockError, STOPPED_WAIT, ToldOf};
 pub use queue::{Listing, Queue, Queued};
 pub use request::{RequestEnd, RequestState, not_over};
 pub use spec::{InstallSpec, Requester, UnresolvedSpec, VERSION, new_id};
+pub use state::{Attempt, Binding, Incident, State, Verified};
 pub use store::{InstallationStore, LoadedInstallations};

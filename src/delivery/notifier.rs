@@ -6,7 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::process::Command;
 
-use super::installation::{Incident, Installation};
+use super::installation::Installation;
+use super::state::Incident;
 use crate::host::child;
 use crate::host::log::RunLog;
 use crate::install::problem::RetryClass;

@@ -131,7 +131,7 @@ fn what_is_broken_is_set_aside_and_the_others_are_found() {
     let broken = records.path(&good.key()).with_file_name("broken.json");
     fs::write(&broken, "{").unwrap();
     let found = records.of_device(&good.spec.device).unwrap();
-    assert_eq!(found.records, [good.clone()]);
+    assert_eq!(found.records, std::slice::from_ref(&good));
     assert!(found.errors[0].to_string().contains("set aside as "), "{}", found.errors[0]);
     assert!(records.of_device(&good.spec.device).unwrap().errors.is_empty());
     assert_eq!(fs::read_dir(broken.parent().unwrap()).unwrap().count(), 2, "set aside is not thrown away");
@@ -352,11 +352,16 @@ fn a_profile_that_is_missing_does_not_make_the_others_wait() {
     record.begin("run", now);
     record.finish(&Outcome::Failed(problem(RetryClass::NeedsOperator)), &[], &[], 1, now);
     record.begin("run", now);
-    record.finish(&installed(), &in_all(), &[], 2, now);
+    record.finish(&installed(), &["one".parse().unwrap()], &[], 2, now);
     assert!(matches!(record.request("a").unwrap().end, RequestEnd::Done { .. }));
     assert!(matches!(record.request("b").unwrap().end, RequestEnd::Open { problem: Some(_) }));
     assert!(record.is_pending() && !record.is_due(now) && record.is_due(now + TimeDelta::hours(13)));
-    assert_eq!((record.failures, record.verified.as_ref().unwrap().profiles.len()), (1, 4));
+    assert_eq!((record.failures, record.verified.as_ref().unwrap().profiles.len()), (1, 1));
+    let gone = ["gone".parse().unwrap()];
+    assert_eq!(record.unaffected_by(&gone), ["one".parse().unwrap()]);
+    let both = Installation::ingest(in_profiles("c", &["two", "gone"]), Some(record.clone()), now);
+    assert_eq!(both.unaffected_by(&gone), ["one".parse().unwrap()], "what goes together waits together");
+    assert!(new(in_profiles("a", &["one", "gone"])).unaffected_by(&gone).is_empty());
     assert!(record.unbind(&"gone".parse().unwrap(), now));
     assert!(matches!(record.request("b").unwrap().end, RequestEnd::Superseded { .. }));
 }

@@ -177,27 +177,19 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
         asked.check(&config)?;
     }
     let mut awaited = Vec::new();
-    if is_queued(arguments) {
-        let folders = [&arguments.certificate.cert_dir, &arguments.certificate.key_dir];
-        if let Some(what) = folders.into_iter().find_map(|folder| worker::cannot_read(folder)) {
-            return Err(sandbox::refused(&what));
-        }
-    }
     for device in &devices {
         let options = resolve::options_for(&arguments.device, &config, device);
         named.object(options.suffix, None)?;
         check_device(&options, device)?;
-        if is_queued(arguments)
-            && let Some(what) = sandbox::closed_options(&options, arguments.place.config.as_deref())
-        {
-            return Err(sandbox::refused(&what));
+        if is_queued(arguments) {
+            sandbox::check(&arguments.certificate, &options, arguments.place.config.as_deref())?;
         }
         let location = location::of_vsys(resolve::vsys(&options)?.as_ref());
         let key = InstallationKey { device: device.clone(), location, name: named.base_name.clone() };
         awaited.push(Awaited { key, profiles: resolve::profiles(&options)? });
     }
     check_log(&arguments.place.log_file)?;
-    let installer = installer()?;
+    let installer = installer::beside(NAME)?;
     let installer_arguments = installer_arguments(arguments)?;
     let post_save = post_save_command(&installer, &installer_arguments)
         .map_err(|error| UsageError::Other(error.to_string()))?;
@@ -478,18 +470,6 @@ fn tell_duration(request: &Request, since: Instant) {
 
 fn in_a_row(devices: &[Address]) -> String {
     devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
-/// The installer that lies beside this program.
-fn installer() -> Result<PathBuf, UsageError> {
-    let unknown =
-        |error: std::io::Error| UsageError::Other(format!("where this program lies is not known: {error}"));
-    let beside = std::env::current_exe().map_err(unknown)?.with_file_name(INSTALLER);
-    if beside.is_file() {
-        Ok(beside)
-    } else {
-        Err(UsageError::Other(format!("{} is missing: it has to lie beside {NAME}", beside.display())))
-    }
 }
 
 /// With the worker enabled, certmonger is not held up by a delivery, and a restart of it can't end one.

@@ -181,3 +181,18 @@ pub fn words(
     }
     Ok(words)
 }
+
+/// The installer that lies beside another program of ours, which runs.
+///
+/// # Errors
+/// It is not there.
+pub fn beside(program: &str) -> Result<PathBuf, UsageError> {
+    let unknown =
+        |error: std::io::Error| UsageError::Other(format!("where this program lies is not known: {error}"));
+    let beside = std::env::current_exe().map_err(unknown)?.with_file_name(NAME);
+    if beside.is_file() {
+        Ok(beside)
+    } else {
+        Err(UsageError::Other(format!("{} is missing: it has to lie beside {program}", beside.display())))
+    }
+}

@@ -6,6 +6,7 @@ use super::arguments::UsageError;
 use crate::delivery::InstallSpec;
 use crate::host::{keyfile, worker};
 use crate::install::request::Wish;
+use crate::settings::certificate::CertificateArguments;
 use crate::settings::config::{Config, DEFAULT};
 use crate::settings::options::DeviceOptions;
 use crate::settings::resolve::{self, Prepared};
@@ -13,16 +14,29 @@ use crate::settings::resolve::{self, Prepared};
 /// What somebody can do about it.
 const ADVICE: &str = "Keep it where only root can write, /etc for instance, with root as its owner.";
 
-/// What the worker can't read of what these options name.
-#[must_use]
-pub fn closed_options(options: &DeviceOptions, config: Option<&Path>) -> Option<String> {
+/// Whether the worker can read what a delivery needs, before there is a certificate.
+///
+/// # Errors
+/// The first that it can't read.
+pub fn check(
+    certificate: &CertificateArguments,
+    options: &DeviceOptions,
+    config: Option<&Path>,
+) -> Result<(), UsageError> {
+    let folders = [&certificate.cert_dir, &certificate.key_dir];
+    let closed = folders.into_iter().find_map(|folder| worker::cannot_read(folder));
+    let closed = closed.or_else(|| closed_options(options, config));
+    closed.map_or(Ok(()), |what| Err(refused(&what)))
+}
+
+fn closed_options(options: &DeviceOptions, config: Option<&Path>) -> Option<String> {
     let key_file = keyfile::resolve(options.key_file.as_deref());
     let config = config.unwrap_or(Path::new(DEFAULT));
     let named = options.ca_file.iter().chain(&options.chain).map(PathBuf::as_path);
     named.chain([key_file.as_path(), config]).find_map(worker::cannot_read)
 }
 
-/// What the worker can't read of what a delivery needs.
+/// What the worker can't read of what a delivery needs, if anything.
 #[must_use]
 pub fn closed(spec: &InstallSpec, prepared: &Prepared, config: &Config) -> Option<String> {
     let Prepared { wish: Wish { target, peer, .. }, files, .. } = prepared;

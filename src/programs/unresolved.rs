@@ -32,9 +32,11 @@ pub fn record(argv: &[OsString], exit: Exit, what: &str) {
         argv.iter().skip(1).map(|word| word.to_str().map(str::to_owned)).collect();
     let Some(words) = words else { return };
     let has = |option: &str| words.iter().any(|word| word == option);
+    // However it is stretched: what comes through sudo is refused or done, and not kept.
+    let is_delegated = words.iter().any(|word| word.starts_with("--delegated"));
     let size: usize = words.iter().map(String::len).sum();
     let is_seen = is_attended() && !has("--queue");
-    if is_seen || has("--delegated") || has("--dry-run") || words.len() > LONGEST.0 || size > LONGEST.1 {
+    if is_seen || is_delegated || has("--dry-run") || words.len() > LONGEST.0 || size > LONGEST.1 {
         return;
     }
     let place = |option: &str, usual: &str| {

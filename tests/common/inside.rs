@@ -31,8 +31,8 @@ pub fn short_patience() -> Patience {
 }
 
 /// Orders and delivers with these further arguments; how it ended, and the log's lines.
-pub fn deliver(world: &World, run: &str, arguments: &[&str]) -> (RunResult, Vec<String>) {
-    let mut specs = [order(world, run, arguments)];
+pub fn deliver(world: &World, arguments: &[&str]) -> (RunResult, Vec<String>) {
+    let mut specs = [order(world, arguments)];
     let state = world.path("state");
     Queue::below(&state).put(&mut specs).unwrap();
     let [spec] = specs;
@@ -49,11 +49,11 @@ pub fn deliver(world: &World, run: &str, arguments: &[&str]) -> (RunResult, Vec<
 }
 
 /// A request for [`NAME`] with these further arguments.
-pub fn order(world: &World, run: &str, arguments: &[&str]) -> InstallSpec {
+pub fn order(world: &World, arguments: &[&str]) -> InstallSpec {
     let (folder, key) = (world.folder.path().to_str().unwrap(), world.path(".panrc"));
     let words = ["-b", "-c", NAME, "-C", folder, "-K", folder, "-k", key.to_str().unwrap()];
     let words: Vec<&str> = words.iter().chain(arguments).copied().collect();
-    InstallSpec { id: run.to_owned(), ..request(&world.path("state"), &words, &world.target()) }
+    request(&world.path("state"), &words, &world.target())
 }
 
 /// What the program makes of these words for one device.

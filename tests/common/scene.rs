@@ -135,7 +135,7 @@ impl Certificates {
 impl Certificates {
     /// The record says that the older objects were made by this program.
     fn note_older(&self, world: &World) {
-        let order = order(world, "earlier", &[]);
+        let order = order(world, &[]);
         let mut record = Installation::ingest(order, None, Utc::now());
         let fingerprint = print(&self.old.certificate).parse().unwrap();
         let made = |name: &str| CreatedObject { object: name.parse().unwrap(), fingerprint, at: Utc::now() };

@@ -65,7 +65,7 @@ fn a_member_that_does_not_get_the_configuration_gets_the_certificate_all_the_sam
     pair.world.device.inject(Fault::new(When::request(sync), what).times(u32::MAX));
     let (issued, before) = (pair.world.renew(), pair.shown());
     let peer = pair.second.address().to_string();
-    let (outcome, log) = inside::deliver(&pair.world, "abcdef", &["-p", PORTAL, "--ha-peer", &peer]);
+    let (outcome, log) = inside::deliver(&pair.world, &["-p", PORTAL, "--ha-peer", &peer]);
     assert!(
         matches!(outcome.outcome, pancert::install::result::Outcome::Installed { .. }),
         "{outcome:?} {log:#?}"

@@ -12,7 +12,7 @@ fn deliver(pair: &Pair) -> Vec<String> {
     let config = pair.world.path("config.toml");
     let peer = pair.second.address().to_string();
     let arguments = ["-p", PORTAL, "--ha-peer", &peer, "--config", config.to_str().unwrap()];
-    let (outcome, log) = inside::deliver(&pair.world, "abcdef", &arguments);
+    let (outcome, log) = inside::deliver(&pair.world, &arguments);
     assert!(matches!(outcome.outcome, Outcome::Installed { unchanged: false, .. }), "{outcome:?} {log:#?}");
     log
 }

@@ -9,7 +9,7 @@ use super::selection::Selection;
 use crate::delivery::engine::{self, DeliveryEngine, Report, run_id};
 use crate::delivery::notifier::{News, Notifier};
 use crate::delivery::worker::Worker;
-use crate::delivery::{InstallationStore, Queue, StoreError};
+use crate::delivery::{InstallSpec, InstallationStore, Queue, StoreError};
 use crate::error::Exit;
 use crate::install::Failure;
 use crate::install::result::Outcome;
@@ -86,7 +86,9 @@ fn known(state_dir: &Path) -> Result<Vec<Address>, UsageError> {
 }
 
 fn told(report: &Report) -> Told {
-    Told::of(&report.record.spec, report.result.clone())
+    // All that was asked for, not only what was asked for last.
+    let spec = InstallSpec { profiles: report.record.profiles(), ..report.record.spec.clone() };
+    Told::of(&spec, report.result.clone())
 }
 
 /// In the journal a failure that lasts is told once, and its end once.
