@@ -224,6 +224,22 @@ pub(crate) fn read(file: File, metadata: &Metadata, limit: usize) -> Result<Zero
     Ok(contents)
 }
 
+/// Removes the byte order marks that some editors put in front of a text, wherever files were joined. The bytes
+/// move within the same memory, so that none is left behind unwiped.
+pub(crate) fn remove_marks(text: &mut Vec<u8>) {
+    const MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+    let (mut from, mut to) = (0, 0);
+    while from < text.len() {
+        if text[from..].starts_with(MARK) {
+            from += MARK.len();
+            continue;
+        }
+        text[to] = text[from];
+        (from, to) = (from + 1, to + 1);
+    }
+    text.truncate(to);
+}
+
 /// The most that is read of a file of CA certificates; a whole system's bundle has a quarter of a megabyte.
 const LARGEST_CA_FILE: usize = 8 << 20;
 
@@ -232,7 +248,9 @@ pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<u8>, String> {
     let (file, metadata) = open_settled(path).map_err(|trouble| trouble.to_string())?;
     only_ours(&metadata).map_err(|foreign| foreign.to_string())?;
     let contents = read(file, &metadata, LARGEST_CA_FILE).map_err(|trouble| trouble.to_string())?;
-    Ok(contents.to_vec())
+    let mut contents = contents.to_vec();
+    remove_marks(&mut contents);
+    Ok(contents)
 }
 
 #[cfg(test)]

@@ -19,6 +19,18 @@ pub(crate) fn harmless(text: &str) -> String {
     shown
 }
 
+/// The most that is told of a list: nobody reads more, and nothing grows with what a device has.
+const SOME: usize = 10;
+
+/// The first of these, and how many more there are.
+pub(crate) fn some_of(all: &[String], between: &str) -> String {
+    let first = all.iter().take(SOME).map(String::as_str).collect::<Vec<_>>().join(between);
+    match all.len().saturating_sub(SOME) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
 /// A length of time in the largest unit that it has one of, rounded down: `30 days`, `1 hour`.
 pub(crate) fn spoken(length: chrono::TimeDelta) -> String {
     let length = length.abs();

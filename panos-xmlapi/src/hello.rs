@@ -30,8 +30,12 @@ pub async fn hello(address: &Address, trust: &Trust, options: ClientOptions) -> 
     let transport = Transport::new(address, trust, None, options)?;
     let answer = transport.send(operation, transport.post().form(&[("type", "version")])).await?;
     // How a device refuses a request without a key was not seen: only what it calls a success has to be a reply.
-    if answer.status == 200 {
-        Reply::parse(&answer.body).map_err(|problem| Error::InvalidReply { operation, problem })?;
+    match answer.status {
+        200 => {
+            Reply::parse(&answer.body).map_err(|problem| Error::InvalidReply { operation, problem })?;
+        }
+        400 | 403 => {}
+        status => return Err(Error::Status { operation, status }),
     }
     let seen = transport.verifier().seen();
     let seen = seen.ok_or_else(|| Error::Setup("no certificate was seen".to_owned()))?;

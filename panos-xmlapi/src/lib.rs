@@ -10,6 +10,7 @@
 
 mod address;
 mod administrators;
+mod busy;
 mod certificates;
 mod changes;
 mod commit;
@@ -28,6 +29,7 @@ mod session;
 mod system;
 mod transport;
 mod trust;
+pub mod words;
 mod xml;
 mod xpath;
 

@@ -1,9 +1,11 @@
 //! The verbs: one method per question that can be put to a device.
 
-use reqwest::RequestBuilder;
+use std::sync::Mutex;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use super::address::Address;
+use super::busy::WhileBusy;
 use super::changes::PendingChange;
 use super::commit::{Commit, CommitReply, CommitScope};
 use super::error::{Error, Operation, Reason, Refusal};
@@ -21,7 +23,8 @@ use super::xpath::XPath;
 /// A device, a way to trust it, and an API key. Connects with the first request.
 pub struct Session {
     address: Address,
-    transport: Transport,
+    pub(super) transport: Transport,
+    pub(super) busy: Mutex<Option<WhileBusy>>,
 }
 
 /// A reply together with what is needed to report on it.
@@ -39,6 +42,15 @@ impl Exchange {
             return self.lacks(ReplyError::Missing("a status"));
         }
         refusal.into()
+    }
+
+    /// The refusal, where the device only has no time now.
+    pub(super) fn busy(&self) -> Option<Refusal> {
+        if self.http == 200 && self.reply.says_success() {
+            return None;
+        }
+        let refusal = Refusal::read(self.operation, self.http, &self.reply);
+        (refusal.reason == Reason::Busy).then_some(refusal)
     }
 
     fn lacks(&self, problem: ReplyError) -> Error {
@@ -98,6 +110,9 @@ const SAME_AS_BEFORE: u16 = 13;
 /// How devices say that a commit has nothing to do, where the code does not tell it.
 const NO_CHANGES: [&str; 3] = ["no changes to commit", "No changes to commit", "No edits have been made"];
 
+/// How devices say that a revert has nothing to do.
+const NOTHING_TO_REVERT: &str = "no changes to revert";
+
 impl Session {
     /// Prepares a session; nothing is sent yet.
     ///
@@ -113,7 +128,7 @@ impl Session {
             return Err(Error::Setup("the API key is empty".to_owned()));
         }
         let transport = Transport::new(address, trust, Some(key), options)?;
-        Ok(Self { address: address.clone(), transport })
+        Ok(Self { address: address.clone(), transport, busy: Mutex::default() })
     }
 
     /// From now on exactly this certificate is accepted in a handshake besides the pins of this session's [`Trust`].
@@ -191,8 +206,8 @@ impl Session {
         password: &SecretString,
         options: ClientOptions,
     ) -> Result<SecretString, Error> {
-        let session =
-            Self { address: address.clone(), transport: Transport::new(address, trust, None, options)? };
+        let transport = Transport::new(address, trust, None, options)?;
+        let session = Self { address: address.clone(), transport, busy: Mutex::default() };
         let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
         let exchange = session.exchange(Operation::Keygen, session.transport.post().form(&fields)).await?;
         // Some releases leave the status out; what counts is whether a key came.
@@ -270,7 +285,11 @@ impl Session {
     pub async fn revert_changes_of(&self, administrator: &str) -> Result<(), Error> {
         let member = Element::new("member").with_text(administrator);
         let command = Element::nested(&["revert", "config", "partial", "admin"], Some(member));
-        self.op("revert config", &command).await?.succeeded(&SUCCESS).map(drop)
+        match self.op("revert config", &command).await?.succeeded(&SUCCESS) {
+            // Nothing is pending: what was wanted.
+            Err(Error::Refused(refusal)) if refusal.says(NOTHING_TO_REVERT) => Ok(()),
+            outcome => outcome.map(drop),
+        }
     }
 
     /// A node of the candidate configuration: the reply's `result`, or nothing where the node is missing.
@@ -351,12 +370,11 @@ impl Session {
             ("include-key", "no"),
         ];
         let answer = self.transport.send(operation, self.transport.post().form(&fields)).await?;
-        match std::str::from_utf8(&answer.body) {
-            Ok(text)
-                if answer.status == 200 && text.trim_start().starts_with("-----BEGIN CERTIFICATE-----") =>
-            {
-                Ok(text.to_owned())
-            }
+        let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
+        // What may stand around the certificate is not looked at.
+        let text = String::from_utf8_lossy(body);
+        match text.trim_start().starts_with("-----BEGIN CERTIFICATE-----") {
+            true if answer.status == 200 => Ok(text.into_owned()),
             _ => {
                 let exchange = Self::read(operation, &answer)?;
                 if exchange.http == 200 && exchange.reply.says_success() {
@@ -379,7 +397,7 @@ impl Session {
         }
         let exchange = self.exchange(Operation::Commit, self.transport.post().form(&fields)).await?;
         let reply = exchange.succeeded(&COMMIT_SUCCESS)?;
-        if let Some(id) = reply.result().and_then(|result| result.text_of("job")) {
+        if let Some(id) = reply.result().and_then(|result| result.word_of("job")) {
             return Ok(CommitReply::Job(id));
         }
         let words = reply.messages.join(" ");
@@ -427,14 +445,21 @@ impl Session {
         self.exchange(Operation::Config(action), self.transport.post().form(&fields)).await
     }
 
-    async fn exchange(&self, operation: Operation, request: RequestBuilder) -> Result<Exchange, Error> {
-        let answer = self.transport.send(operation, request).await?;
-        Self::read(operation, &answer)
-    }
-
-    fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
+    pub(super) fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
         match Reply::parse(&answer.body) {
-            Ok(reply) => Ok(Exchange { operation, http: answer.status, reply }),
+            Ok(reply) => {
+                let exchange = Exchange { operation, http: answer.status, reply };
+                // A status of the web server's own is believed, unless the reply says more than that.
+                match answer.status {
+                    200 | 400 | 403 => Ok(exchange),
+                    status => {
+                        let refusal = Refusal::read(operation, 200, &exchange.reply);
+                        let says_more = !exchange.reply.says_success()
+                            && !matches!(refusal.reason, Reason::Other | Reason::Internal);
+                        if says_more { Ok(exchange) } else { Err(Error::Status { operation, status }) }
+                    }
+                }
+            }
             // A refusal by a web server in front says its status, not what its page looks like.
             Err(_) if answer.status != 200 => Err(Error::Status { operation, status: answer.status }),
             Err(problem) => Err(Error::InvalidReply { operation, problem }),

@@ -79,7 +79,7 @@ fn is_absent(path: &Path) -> bool {
 /// Reads a PEM file whole; the caller looks for what it needs in it.
 pub(super) fn read_pem(path: &Path, role: Role) -> Result<Zeroizing<Vec<u8>>, BundleError> {
     let path_buf = || path.to_path_buf();
-    let contents = files::open_theirs(path)
+    let mut contents = files::open_theirs(path)
         .and_then(|(file, metadata)| files::read(file, &metadata, LIMIT))
         .map_err(|trouble| match trouble {
             Trouble::Missing => BundleError::Missing { role, tried: vec![path_buf()] },
@@ -88,6 +88,7 @@ pub(super) fn read_pem(path: &Path, role: Role) -> Result<Zeroizing<Vec<u8>>, Bu
             Trouble::TooLarge => BundleError::TooLarge { role, path: path_buf(), limit: LIMIT },
             other => BundleError::Io { role, path: path_buf(), source: other.into() },
         })?;
+    files::remove_marks(&mut contents);
     if contents.trim_ascii().is_empty() {
         return Err(BundleError::Empty { role, path: path_buf() });
     }

@@ -166,6 +166,7 @@ async fn bind_back(
                 seen: seen.iter().map(|(wish, observed)| (*wish, observed)).collect(),
                 places: &places,
                 patience: &wish.patience,
+                time: wish.commit_timeout,
             };
             before.put_back(session, &application.undo, affair.log).await;
         }

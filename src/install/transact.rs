@@ -117,6 +117,9 @@ async fn work<'a>(
 ) -> Result<Done<'a>, Stop> {
     let (log, patience, wish) = (affair.log, affair.patience(), affair.wish());
     watch.begin(Phase::Check);
+    let told = log.clone();
+    let until = Instant::now() + wish.commit_timeout;
+    reached.session.wait_while_busy(until, move |refusal| told.say(&format!("Waiting: {refusal}")));
     settle_leftovers(reached, affair).await?;
     identity::settle(reached, affair).await?;
     identity::fall_back(reached, affair);
@@ -159,6 +162,7 @@ async fn work<'a>(
             seen: done.parts.iter().map(|part| (part.wish, &part.observed)).collect(),
             places: &places,
             patience,
+            time: wish.commit_timeout,
         };
         return Err(take_back(stop, aftermath, &before, &application, reached, affair).await);
     }

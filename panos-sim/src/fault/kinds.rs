@@ -155,6 +155,13 @@ pub enum What {
         /// The body's bytes.
         body: Vec<u8>,
     },
+    /// This HTTP status with an XML body.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// The body's bytes.
+        body: Vec<u8>,
+    },
     /// Bytes that are no HTTP at all.
     Garbage,
     /// HTTP 200 with an HTML page.

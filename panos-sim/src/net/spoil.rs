@@ -80,6 +80,7 @@ pub(super) fn spoil(what: &What, answer: Answer, session: Option<&str>, tap: &Ta
         What::Refused { status, code, text } => real(Refusal::told(*status, *code, text).into()),
         What::SessionTimedOut => real(Refusal::code(22, "Session timed out").into()),
         What::Body { content_type, body } => plain(200, content_type, body.clone()),
+        What::Answer { status, body } => plain(*status, "application/xml; charset=UTF-8", body.clone()),
         What::Html => plain(200, "text/html", html("Welcome").into_bytes()),
         What::Redirect { status, location } => redirect(*status, location),
         What::Huge(size) => plain(200, "application/xml; charset=UTF-8", huge(*size)),
