@@ -56,7 +56,9 @@ impl Scene {
         let impostor = Liar::showing(
             &match shown {
                 Shown::TheFirstOnes => own,
-                Shown::OfTheAuthority => authority.issue(&pki::Wish::named("127.0.0.2").ip("127.0.0.2".parse().unwrap())),
+                Shown::OfTheAuthority => {
+                    authority.issue(&pki::Wish::named("127.0.0.2").ip("127.0.0.2".parse().unwrap()))
+                }
             },
             second.address(),
         );
