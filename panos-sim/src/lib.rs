@@ -43,7 +43,7 @@ mod xml;
 pub use device::LockKind;
 pub use error::Error;
 pub use fault::{Effect, Fault, Listening, Matcher, Serving, What, When};
-pub use record::{ConnectionRecord, Credential, RequestRecord};
+pub use record::{ConnectionRecord, Credential, RequestRecord, UploadRecord};
 pub use settings::{
     Administrator, ApiKey, Encoding, ImportAnswer, ImportJournal, ImportRefusal, JournalShape,
     ManagementCertificate, NothingToRevert, PreloadedCertificate, Profile, Pushed, Rights, Role, Settings,

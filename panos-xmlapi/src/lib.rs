@@ -20,6 +20,7 @@ mod managed_devices;
 mod operation;
 mod poll;
 mod push;
+mod redact;
 mod reply;
 mod session;
 mod system;

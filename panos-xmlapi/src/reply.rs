@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::redact::Redactor;
 use super::words;
 use super::xml::{Element, XmlError};
 
@@ -37,6 +38,18 @@ pub enum ReplyError {
     Contradiction(String),
 }
 
+impl ReplyError {
+    /// Without the secrets that the names in it may repeat.
+    pub(super) fn cleaned(self, redactor: &Redactor) -> Self {
+        match self {
+            Self::Xml(XmlError::Malformed(why)) => Self::Xml(XmlError::Malformed(redactor.clean(why))),
+            Self::WrongRoot(name) => Self::WrongRoot(redactor.clean(name)),
+            Self::Contradiction(code) => Self::Contradiction(redactor.clean(code)),
+            other => other,
+        }
+    }
+}
+
 impl Reply {
     /// Reads a body. A byte order mark is passed over, and bytes that are no UTF-8 are replaced: devices quote
     /// what administrators have typed, in whatever encoding.
@@ -51,13 +64,23 @@ impl Reply {
         if response.name != "response" {
             return Err(ReplyError::WrongRoot(response.name.chars().take(40).collect()));
         }
+        Ok(Self::of(response))
+    }
+
+    fn of(response: Element) -> Self {
         let messages = words::lines(&spoken(&response));
-        Ok(Self {
+        Self {
             status: response.attribute("status").map(words::word),
             code: response.attribute("code").map(words::word),
             messages,
             response,
-        })
+        }
+    }
+
+    /// The same without secrets that were written with references, and so could not be seen in the body.
+    pub(super) fn cleaned(mut self, redactor: &Redactor) -> Self {
+        redactor.clean_element(&mut self.response);
+        Self::of(self.response)
     }
 
     /// The `result` element, if there is one.

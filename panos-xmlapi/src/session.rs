@@ -216,12 +216,15 @@ impl Session {
     ) -> Result<SecretString, Error> {
         let transport = Transport::new(address, trust, None, options)?;
         let session = Self { address: address.clone(), transport, busy: Arc::default(), target: None };
+        session.transport.redactor().add("password", password.expose_secret());
         let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
-        let exchange = session.post(Operation::Keygen, &fields).await?;
+        let mut exchange = session.post(Operation::Keygen, &fields).await?;
         // Some releases leave the status out; what counts is whether a key came.
         let refused = exchange.http != 200
             || exchange.reply.status.as_deref().is_some_and(|status| status != "success");
-        match exchange.reply.result().and_then(|result| result.text_of("key")) {
+        let key = exchange.reply.result().and_then(|result| result.text_of("key"));
+        exchange.reply = exchange.reply.cleaned(session.transport.redactor());
+        match key {
             Some(key) if !refused => Ok(SecretString::from(key)),
             _ if exchange.reply.says_success() => Err(exchange.lacks(ReplyError::Missing("a key"))),
             _ => Err(exchange.refusal()),
@@ -315,6 +318,7 @@ impl Session {
         if import.file.expose_secret().len() > MAX_REQUEST_BYTES {
             return Err(Error::InvalidRequest(format!("the file is larger than {MAX_REQUEST_BYTES} bytes")));
         }
+        self.transport.redactor().add("passphrase", import.passphrase.expose_secret());
         let request = self.transport.post_import().multipart(import.form());
         self.exchange(Operation::Import, request).await?.succeeded(&SUCCESS)
     }
@@ -339,7 +343,7 @@ impl Session {
         match text.trim_start().starts_with("-----BEGIN CERTIFICATE-----") {
             true if answer.status == 200 => Ok(text.into_owned()),
             _ => {
-                let exchange = Self::read(operation, &answer)?;
+                let exchange = self.read(operation, &answer)?;
                 if exchange.http == 200 && exchange.reply.says_success() {
                     return Err(exchange.lacks(ReplyError::Missing("a certificate")));
                 }
@@ -395,9 +399,14 @@ impl Session {
             .read(Job::read_all)
     }
 
-    pub(super) fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
+    pub(super) fn read(&self, operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
         match Reply::parse(&answer.body) {
             Ok(reply) => {
+                // What a key generation gives is taken out first.
+                let reply = match operation {
+                    Operation::Keygen => reply,
+                    _ => reply.cleaned(self.transport.redactor()),
+                };
                 let exchange = Exchange { operation, http: answer.status, reply };
                 // A status of the web server's own is believed, unless the reply says more than that.
                 match answer.status {
@@ -412,7 +421,10 @@ impl Session {
             }
             // A refusal by a web server in front says its status, not what its page looks like.
             Err(_) if answer.status != 200 => Err(Error::Status { operation, status: answer.status }),
-            Err(problem) => Err(Error::InvalidReply { operation, problem }),
+            Err(problem) => {
+                let problem = problem.cleaned(self.transport.redactor());
+                Err(Error::InvalidReply { operation, problem })
+            }
         }
     }
 }
