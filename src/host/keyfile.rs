@@ -103,6 +103,17 @@ impl KeyFile {
         self.entry_for(host)?.key.as_ref().ok_or_else(|| KeyFileError::NoKey { path: self.path.clone() })
     }
 
+    /// The key that may go to this device, of which nothing is known but that another one has named it: an entry's that
+    /// names it, or the one for every device where the other gets that very key.
+    pub fn key_for_named_by(&self, host: &str, by: &str) -> Result<&SecretString, KeyFileError> {
+        let (entry, its) = (self.entry_for(host)?, self.entry_for(by));
+        if entry.is_for_any_host() && !its.is_ok_and(|its| its.same_key(entry)) {
+            let (path, host, by) = (self.path.clone(), parse::host(host), by.to_owned());
+            return Err(KeyFileError::NamedByDevice { path, host, by });
+        }
+        self.key_for(host)
+    }
+
     /// The administrator whose key it is, if the entry says so.
     pub fn username_for(&self, host: &str) -> Option<&str> {
         self.entry_for(host).ok()?.username.as_deref()

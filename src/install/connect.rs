@@ -2,6 +2,7 @@
 //! configuration.
 
 use super::failure::{Doing, Failure};
+use super::known_devices::KnownDevices;
 use super::pair::{self, Member};
 use super::patience::Patience;
 use super::request::{Target, Wish};
@@ -11,6 +12,7 @@ use crate::panos::HaState;
 use crate::panos::NextIdentity;
 use crate::panos::Session;
 use crate::panos::SystemInfo;
+use crate::panos::Trust;
 
 /// A device that answers.
 pub struct Reached {
@@ -79,7 +81,10 @@ pub async fn reach_active(
             }));
             return Ok(reached);
         }
-        Ok(Answer { state, .. }) => peer.cloned().or_else(|| found_peer(target, state)),
+        Ok(Answer { state, .. }) => match peer {
+            Some(peer) => Some(peer.clone()),
+            None => found_peer(target, state)?,
+        },
         Err(failure) if is_absence(failure) && peer.is_some() => peer.cloned(),
         Err(_) => return first.map(|answer| answer.reached),
     };
@@ -130,7 +135,10 @@ async fn knock(target: &Target, patience: &Patience, next: &[NextIdentity]) -> R
 pub(super) fn session(target: &Target, patience: &Patience) -> Result<(Session, Option<String>), Failure> {
     let host = target.device.host().to_string();
     let keys = KeyFile::load(&target.key_file)?;
-    let key = keys.key_for(&host)?;
+    let key = match &target.named_by {
+        None => keys.key_for(&host)?,
+        Some(by) => keys.key_for_named_by(&host, &by.host().to_string())?,
+    };
     let session = Session::new(&target.device, &target.trust, key, patience.limits)
         .map_err(Failure::while_doing(Doing::Looking))?;
     Ok((session, keys.username_for(&host).map(str::to_owned)))
@@ -142,10 +150,14 @@ async fn hello(target: &Target, (session, user): (Session, Option<String>)) -> R
     Ok(Reached { target, session, user, system, role, notes: Vec::new() })
 }
 
-/// The peer as the device itself names it, reached in the same way. A pin is of no use there.
-fn found_peer(target: &Target, state: &HaState) -> Option<Target> {
-    let device = Member { device: target.device.clone(), state: Ok(state.clone()) }.peer()?;
-    Some(Target { device, ..target.clone() })
+/// The peer as the device itself names it. A device that was broken into can name any address, so this one is trusted
+/// by its own line in `known_devices` or by authorities, never by what the device is recognised by.
+fn found_peer(target: &Target, state: &HaState) -> Result<Option<Target>, Failure> {
+    let member = Member { device: target.device.clone(), state: Ok(state.clone()) };
+    let Some(device) = member.peer() else { return Ok(None) };
+    let own = KnownDevices::load(&target.found_peer.state_dir)?.pins_of(&device);
+    let trust = if own.is_empty() { target.found_peer.authorities.clone() } else { Trust::Pinned(own) };
+    Ok(Some(Target { device, trust, named_by: Some(target.device.clone()), ..target.clone() }))
 }
 
 /// Whether a device may be away, and its peer active. One that answers, and refuses, is for a person to look at.

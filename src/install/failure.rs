@@ -6,6 +6,7 @@ use crate::certificate::{BundleError, Pkcs12Error};
 use crate::delivery::{LockError, StoreError};
 use crate::error::Exit;
 use crate::host::keyfile::KeyFileError;
+use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::pair::NoActivePeer;
 use crate::install::problem::{Problem, RetryClass};
@@ -76,6 +77,9 @@ pub enum Failure {
     /// No API key.
     #[error(transparent)]
     Key(#[from] KeyFileError),
+    /// By what an HA peer is recognised can't be read.
+    #[error(transparent)]
+    KnownDevices(#[from] KnownDevicesError),
     /// The record can't be kept: then nothing is begun.
     #[error(transparent)]
     Record(#[from] StoreError),
@@ -291,6 +295,7 @@ impl Failure {
             Self::NoOutcome
             | Self::NoRecord
             | Self::Record(_)
+            | Self::KnownDevices(_)
             | Self::Lock(_)
             | Self::UnquotableName(_)
             | Self::NameTooLong { .. } => Exit::Usage,
@@ -314,6 +319,7 @@ impl Failure {
             Self::Bundle(error) => return error.advice(),
             Self::Certmonger { advice, .. } => return advice.clone(),
             Self::Key(error) => return error.advice(),
+            Self::KnownDevices(error) => return error.advice(),
             Self::Lock(error) => return Some(error.advice()),
             Self::Record(_) => "Run it with sudo, or name a folder of your own with --state-dir.",
             Self::NoActivePeer(_) => {

@@ -67,6 +67,19 @@ pub struct Target {
     pub trust: Trust,
     /// The file with the API key.
     pub key_file: PathBuf,
+    /// How another device is trusted that only this one names, as its HA peer.
+    pub found_peer: FoundPeer,
+    /// The device that has named this one, where no person did: it gets no key then that the other does not have.
+    pub named_by: Option<Address>,
+}
+
+/// How a device is trusted that no person has named: by its own line of `known_devices`, or by authorities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundPeer {
+    /// The folder with `known_devices`.
+    pub state_dir: PathBuf,
+    /// The authorities.
+    pub authorities: Trust,
 }
 
 /// The form of the upload.

@@ -17,7 +17,9 @@ use crate::install::Failure;
 use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::patience::Patience;
-use crate::install::request::{CommitScope, ContainerChoice, Existing, Rebind, Target, Upload, Wish};
+use crate::install::request::{
+    CommitScope, ContainerChoice, Existing, FoundPeer, Rebind, Target, Upload, Wish,
+};
 use crate::panos::Address;
 use crate::panos::CaFile;
 use crate::panos::KeyExport;
@@ -223,7 +225,8 @@ pub fn served(options: &DeviceOptions) -> Result<Vec<Address>, SettingsError> {
 pub fn target(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Result<Target, SettingsError> {
     let trust = trust_of(options, device, state_dir)?;
     let key_file = keyfile::resolve(options.key_file.as_deref());
-    Ok(Target { device: device.clone(), trust, key_file })
+    let found_peer = FoundPeer { state_dir: state_dir.to_owned(), authorities: authorities(options) };
+    Ok(Target { device: device.clone(), trust, key_file, found_peer, named_by: None })
 }
 
 /// The other member of the pair, with a key and a trust of its own: what is typed counts for both.
@@ -288,10 +291,14 @@ pub fn trust(options: &DeviceOptions) -> Result<Trust, SettingsError> {
     if let Some(pin) = &options.pin {
         return Ok(Trust::Pinned(vec![pin.parse()?]));
     }
+    Ok(authorities(options))
+}
+
+fn authorities(options: &DeviceOptions) -> Trust {
     // It may be missing where the host is not enrolled.
     let ipa = Path::new(ipa::AUTHORITY).is_file().then(|| PathBuf::from(ipa::AUTHORITY));
     let files = options.ca_file.iter().cloned().chain(ipa);
-    Ok(Trust::Ca { files: files.map(|path| CaFile::read_with(path, files::read_ca_file)).collect() })
+    Trust::Ca { files: files.map(|path| CaFile::read_with(path, files::read_ca_file)).collect() }
 }
 
 fn upload(options: &DeviceOptions, has_chain: bool) -> Upload {
