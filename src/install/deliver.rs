@@ -149,18 +149,25 @@ async fn conclude(
 ) -> Vec<RunResult> {
     let phases = watch.phases();
     let nothing_new = is_repeated(deliveries, &ends);
+    let unfinished: Vec<Installation> = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     for (delivery, end) in deliveries.iter_mut().zip(&ends) {
         delivery.record.finish(end, &delivery.wish.profiles, &phases, sequence, records.now());
     }
     let texts = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     let written = records.write_in_background(texts).await.map_err(Failure::from);
+    let mut ends = ends;
+    if let Err(failure) = &written {
+        // Nobody could find out later that it is done: it is not, for whoever asked.
+        for ((delivery, before), end) in deliveries.iter_mut().zip(unfinished).zip(&mut ends) {
+            if !matches!(end, Outcome::Failed(_)) {
+                *end = Outcome::Failed(failure.into());
+                delivery.record = before;
+                delivery.record.finish(end, &delivery.wish.profiles, &phases, sequence, records.now());
+            }
+        }
+    }
     let outcomes: Vec<RunResult> = ends
         .into_iter()
-        .map(|end| match (end, &written) {
-            (end @ Outcome::Failed(_), _) | (end, Ok(())) => end,
-            // Nobody could find out later that it is done.
-            (_, Err(failure)) => Outcome::Failed(failure.into()),
-        })
         .map(|outcome| RunResult { outcome, phases: phases.clone(), missing_profiles: Vec::new() })
         .collect();
     if nothing_new && written.is_ok() && log.discard() {
