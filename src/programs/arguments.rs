@@ -121,7 +121,9 @@ impl UsageError {
             Self::Path { .. } => {
                 Some("Root needs a place that is root's alone: name another one.".to_owned())
             }
-            Self::Worker(_) => Some(super::sandbox::advice().to_owned()),
+            Self::Worker(_) => Some(
+                "Keep it where only root can write, /etc for instance, with root as its owner.".to_owned(),
+            ),
             Self::KeyType(_) | Self::Other(_) => None,
         }
     }

@@ -98,7 +98,7 @@ fn check_worker(
     }
     report::problem(NAME, &format!("WARNING: {refused}"), refused.advice().as_deref());
     if let Ok(log) = arguments.place.open_log() {
-        log.run(&run_id(), true).error(&format!("{refused}. {}", sandbox::advice()));
+        log.run(&run_id(), true).error(&format!("{refused}. {}", refused.advice().unwrap_or_default()));
     }
     Ok(())
 }

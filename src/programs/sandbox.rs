@@ -11,9 +11,6 @@ use crate::settings::config::{Config, DEFAULT};
 use crate::settings::options::DeviceOptions;
 use crate::settings::resolve::{self, Prepared};
 
-/// What somebody can do about it.
-const ADVICE: &str = "Keep it where only root can write, /etc for instance, with root as its owner.";
-
 /// Whether the worker can read what a delivery needs, before there is a certificate.
 ///
 /// # Errors
@@ -52,10 +49,4 @@ pub fn closed(spec: &InstallSpec, prepared: &Prepared, config: &Config) -> Optio
 #[must_use]
 pub fn refused(what: &str) -> UsageError {
     UsageError::Worker(what.to_owned())
-}
-
-/// What to do about it.
-#[must_use]
-pub fn advice() -> &'static str {
-    ADVICE
 }
