@@ -67,7 +67,7 @@ impl Device {
             server::reply(&format!("{status} Whatever"), body)
         });
         let address = server.address();
-        let key = SecretString::from("invented");
+        let key = SecretString::from("an-invented-key");
         let session =
             Session::new(&address, &Trust::DangerousAcceptAny, &key, ClientOptions::default()).unwrap();
         Self { _server: server, session, answer, address }
@@ -79,7 +79,7 @@ impl Device {
         let session = &self.session;
         let path = Location::Shared.profiles();
         let element = Element::new("certificate").with_text("c");
-        let secret = || SecretString::from("invented");
+        let secret = || SecretString::from("an-invented-secret");
         let import = KeyPairImport {
             location: Location::Shared,
             name: "c".into(),
