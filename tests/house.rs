@@ -8,6 +8,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+#[path = "house/circles.rs"]
+mod circles;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -252,6 +255,13 @@ fn modules_name_only_their_own_wing_and_those_below() {
     }
     let known = |upper: &str, lower: &str| seen.contains(&(upper.to_owned(), lower.to_owned()));
     assert!(known("programs", "install") && known("install", "panos"), "the check sees nothing: {seen:?}");
+}
+
+#[test]
+fn no_two_files_need_each_other() {
+    let (circular, arrows) = circles::circles(&sources("src"));
+    assert!(arrows > 300, "the check sees little: {arrows}");
+    assert!(circular.is_empty(), "{circular:?}");
 }
 
 #[test]

@@ -1,26 +1,29 @@
-//! Two certificates that claim the same SSL/TLS service profile of one device: each would take it from the other
-//! at its next renewal, for ever.
+//! Two certificates that claim the same SSL/TLS service profile of one device: each would take it from the other at its
+//! next renewal, again and again.
 
-use super::installation::Record;
+use super::installation::Installation;
 use crate::install::names::ProfileName;
-use crate::settings::words::InstallOptions;
 
-/// The profile that two records of one device claim, if there is one.
+/// The profile that two installations at one location of one device claim, if there is one.
 #[must_use]
-pub fn contested<'r>(one: &'r Record, other: &Record) -> Option<&'r ProfileName> {
-    let is_another = one.order.name != other.order.name && one.order.device == other.order.device;
-    let mut shared = one.profiles().iter().filter(|name| other.profiles().contains(name));
-    shared.next().filter(|_| is_another && vsys(one) == vsys(other))
+pub fn shared_profile(one: &Installation, other: &Installation) -> Option<ProfileName> {
+    let (here, there) = (&one.spec, &other.spec);
+    let same_place = here.device == there.device && here.location == there.location;
+    if !same_place || here.name == there.name {
+        return None;
+    }
+    let claimed = other.profiles();
+    one.profiles().into_iter().find(|name| claimed.contains(name))
 }
 
-/// The record that was proven to hold a profile of this one later than this one was.
+/// The installation that was verified to have a profile of this one later than this one was.
 #[must_use]
-pub fn overtaken_by<'r>(record: &'r Record, all: &'r [Record]) -> Option<(&'r Record, &'r ProfileName)> {
-    let since = record.proven.as_ref()?.at;
-    let later = |other: &&Record| other.proven.as_ref().is_some_and(|proven| proven.at > since);
-    all.iter().filter(later).find_map(|other| Some((other, contested(record, other)?)))
-}
-
-fn vsys(record: &Record) -> Option<String> {
-    InstallOptions::of_words(&record.order.words).ok()?.device.vsys
+pub fn superseded_by<'r>(
+    record: &Installation,
+    all: &'r [Installation],
+) -> Option<(&'r Installation, ProfileName)> {
+    let since = record.verified.as_ref()?.sequence;
+    let later =
+        |other: &&Installation| other.verified.as_ref().is_some_and(|verified| verified.sequence > since);
+    all.iter().filter(later).find_map(|other| Some((other, shared_profile(record, other)?)))
 }

@@ -7,9 +7,11 @@ use chrono::{DateTime, Utc};
 
 use super::conflicts;
 use super::engine::{again, run_id};
-use super::installation::{CertificateFacts, Record, State};
+use super::installation::Installation;
 use super::lock::DeviceLock;
-use super::store::Records;
+use super::queue::Queue;
+use super::state::State;
+use super::store::InstallationStore;
 use crate::certificate::Bundle;
 use crate::host::log::{Log, RunLog};
 use crate::install::Failure;
@@ -18,6 +20,7 @@ use crate::install::deliver::facts;
 use crate::install::observe::place_of;
 use crate::install::problem::Problem;
 use crate::install::request::Wish;
+use crate::install::result::CertificateFacts;
 use crate::install::served::served;
 use crate::install::verify::Goal;
 use crate::panos::Address;
@@ -57,7 +60,7 @@ pub enum Verdict {
 /// A record, and what was found of it.
 pub struct Finding {
     /// The record.
-    pub record: Record,
+    pub record: Installation,
     /// What was found.
     pub verdict: Verdict,
 }
@@ -65,7 +68,7 @@ pub struct Finding {
 /// Somebody who compares.
 pub struct Auditor {
     /// The records.
-    pub records: Records,
+    pub records: InstallationStore,
     /// What becomes of a device that differs.
     pub drift: Drift,
     /// The log.
@@ -87,10 +90,10 @@ impl Auditor {
         let all = self.records.of_device(device)?.records;
         for mut record in all.clone() {
             let verdict = match &record.state {
-                _ if record.is_owed() => Verdict::Owed,
-                State::LeftToCommit { .. } => self.ask_for_commit(&mut record).await?,
+                _ if record.is_pending() => Verdict::Owed,
+                State::AwaitingCommit { .. } => self.ask_for_commit(&mut record).await?,
                 // It was a mistake, and never installed.
-                _ if record.proven.is_none() => continue,
+                _ if record.verified.is_none() => continue,
                 _ => self.compare(&mut record).await,
             };
             let verdict = match verdict {
@@ -107,30 +110,30 @@ impl Auditor {
     }
 
     /// Delivering it would take the profile away from the other one, which would take it back, day after day.
-    fn overtaken(&self, record: &Record, all: &[Record]) -> Option<Verdict> {
-        let (other, profile) = conflicts::overtaken_by(record, all)?;
-        let forget = self.records.path(&record.order.device, &record.order.name);
-        Some(Verdict::Overtaken { profile: profile.to_string(), by: other.order.name.to_string(), forget })
+    fn overtaken(&self, record: &Installation, all: &[Installation]) -> Option<Verdict> {
+        let (other, profile) = conflicts::superseded_by(record, all)?;
+        let forget = self.records.path(&record.key());
+        Some(Verdict::Overtaken { profile: profile.to_string(), by: other.spec.name.to_string(), forget })
     }
 
     async fn note(
         &self,
-        record: &mut Record,
+        record: &mut Installation,
         what: &str,
         delivered: bool,
         log: &RunLog,
     ) -> Result<(), Failure> {
         let fate = if delivered { "it is owed anew" } else { "it is left as it is" };
-        log.error(&format!("{}: {}: {what}; {fate}", record.order.device, record.common_name()));
+        log.error(&format!("{}: {}: {what}; {fate}", record.spec.device, record.common_name()));
         if delivered {
-            record.reopen(self.records.now());
-            self.records.write_aside(vec![record.clone()]).await?;
+            record.mark_pending(self.records.now());
+            self.records.write_in_background(vec![record.clone()]).await?;
         }
         Ok(())
     }
 
     /// Whether somebody has committed by now what was left to a person.
-    async fn ask_for_commit(&self, record: &mut Record) -> Result<Verdict, Failure> {
+    async fn ask_for_commit(&self, record: &mut Installation) -> Result<Verdict, Failure> {
         let (wish, bundle) = match again(record, self.records.state_dir()) {
             Ok(Prepared { wish, bundle: Ok(bundle), .. }) => (wish, bundle),
             Ok(Prepared { bundle: Err(failure), .. }) => return Ok(Verdict::Unknown((&failure).into())),
@@ -139,8 +142,9 @@ impl Auditor {
         let object = wish.object.clone();
         match self.look(record, wish, &bundle).await {
             Ok(None) => {
-                record.prove(&object, self.records.now());
-                self.records.write_aside(vec![record.clone()]).await?;
+                let sequence = Queue::below(self.records.state_dir()).next_number()?;
+                record.mark_verified(&object, sequence, self.records.now());
+                self.records.write_in_background(vec![record.clone()]).await?;
                 Ok(Verdict::Good)
             }
             Ok(Some(lack)) => {
@@ -151,7 +155,7 @@ impl Auditor {
         }
     }
 
-    async fn compare(&self, record: &mut Record) -> Verdict {
+    async fn compare(&self, record: &mut Installation) -> Verdict {
         let prepared = match again(record, self.records.state_dir()) {
             Ok(prepared) => prepared,
             Err(problem) => return Verdict::Unknown(problem),
@@ -164,9 +168,9 @@ impl Auditor {
             Ok(facts) => facts,
             Err(failure) => return Verdict::Unknown((&failure).into()),
         };
-        if record.order.certificate.as_ref() != Some(&now) {
+        if record.spec.certificate.as_ref() != Some(&now) {
             let what = renewed(&now);
-            record.order.certificate = Some(now);
+            record.spec.certificate = Some(now);
             return self.drifted(what);
         }
         match self.look(record, prepared.wish, &bundle).await {
@@ -183,13 +187,13 @@ impl Auditor {
     /// What the device runs, and what its endpoints show, where that is something else.
     async fn look(
         &self,
-        record: &Record,
+        record: &Installation,
         mut wish: Wish,
         bundle: &Bundle,
     ) -> Result<Option<String>, Failure> {
         let wanted = bundle.fingerprint();
-        if let Some(proven) = &record.proven {
-            wish.object = proven.object.clone();
+        if let Some(verified) = &record.verified {
+            wish.object = verified.object.clone();
         }
         let reached = reach(&wish, &record.next_identities).await?;
         let place = place_of(&wish, &reached.system);

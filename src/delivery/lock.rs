@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::sync::oneshot;
 
-use super::store::make_folder;
+use super::files::make_folder;
 use crate::files;
 use crate::panos::Address;
 use crate::text::spoken_of;

@@ -8,8 +8,9 @@ use super::look::Want;
 use super::observe::Situation;
 use super::patience::Patience;
 use super::request::Wish;
+use super::result::LastRun;
 use crate::certificate::Bundle;
-use crate::delivery::{Ledger, Left, Record, Records};
+use crate::delivery::{Installation, InstallationStore, Ledger};
 use crate::host::log::RunLog;
 use crate::panos::NextIdentity;
 
@@ -20,7 +21,7 @@ pub struct Delivery {
     /// The certificate, or why it can't be used: that is recorded like any other failure.
     pub bundle: Result<Bundle, Failure>,
     /// Its record.
-    pub record: Record,
+    pub record: Installation,
 }
 
 /// What a transaction is about.
@@ -30,9 +31,9 @@ pub(super) struct Affair<'a> {
     /// Their records.
     pub(super) ledger: Ledger<'a>,
     /// How the last run left each of them.
-    pub(super) lefts: Vec<Left>,
+    pub(super) lefts: Vec<LastRun>,
     /// The records as runs left them that may have left something on the device as well.
-    pub(super) leftovers: Vec<Record>,
+    pub(super) leftovers: Vec<Installation>,
     /// By which certificates devices are recognised from the commit on, as it was decided before it, and as runs that
     /// died have decided.
     pub(super) next: Vec<NextIdentity>,
@@ -59,21 +60,21 @@ pub(super) struct Done<'a> {
 impl<'a> Affair<'a> {
     pub(super) fn new(
         members: Vec<&'a mut Delivery>,
-        before: &[&Record],
-        records: &'a Records,
+        before: &[&Installation],
+        records: &'a InstallationStore,
         log: &'a RunLog,
     ) -> Self {
         let (mut wants, mut entries) = (Vec::new(), Vec::new());
         for Delivery { wish, bundle, record } in members {
             // What has no certificate has failed before.
             if let Ok(bundle) = bundle {
-                wants.push(Want { wish, bundle, made: record.made.clone() });
+                wants.push(Want { wish, bundle, made: record.created_objects.clone() });
                 entries.push(record);
             }
         }
-        let leftovers = before.iter().filter(|record| !record.touches.is_empty());
+        let leftovers = before.iter().filter(|record| !record.uncommitted_paths.is_empty());
         let leftovers = leftovers.map(|record| (*record).clone()).collect();
-        let lefts = before.iter().map(|record| record.left()).collect();
+        let lefts = before.iter().map(|record| record.last_run()).collect();
         Self { wants, ledger: Ledger::new(records, entries), lefts, leftovers, next: Vec::new(), log }
     }
 
@@ -87,7 +88,7 @@ impl<'a> Affair<'a> {
     }
 
     pub(super) fn was_interrupted(&self) -> bool {
-        self.lefts.contains(&Left::InTheMiddle)
+        self.lefts.contains(&LastRun::Interrupted)
     }
 
     /// What stands beside the commit on the device.
@@ -105,9 +106,7 @@ impl<'a> Affair<'a> {
         for (at, part) in parts.iter().enumerate() {
             let touches = part.plan.touches(&part.observed.place)?;
             if let Some(record) = self.ledger.entry(at) {
-                record.touches.extend(touches);
-                record.touches.sort();
-                record.touches.dedup();
+                record.note_uncommitted(touches);
             }
         }
         Ok(self.ledger.save().await?)

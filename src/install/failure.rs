@@ -3,13 +3,13 @@
 use std::borrow::Borrow;
 
 use crate::certificate::{BundleError, Pkcs12Error};
-use crate::delivery::{LockError, RecordError};
+use crate::delivery::{LockError, StoreError};
 use crate::error::Exit;
 use crate::host::keyfile::KeyFileError;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::pair::NoActivePeer;
-use crate::install::problem::{Mender, Problem};
+use crate::install::problem::{Problem, RetryClass};
 use crate::install::served::NotServed;
 use crate::panos::words::cut;
 use crate::panos::{Error, IdentityError, Reason, UnquotableName};
@@ -26,7 +26,7 @@ impl From<&Failure> for Problem {
             exit: failure.exit(),
             what: cut(&failure.to_string(), WHAT).into_owned(),
             advice: failure.advice().map(|advice| cut(&advice, ADVICE).into_owned()),
-            mended_by: failure.mended_by(),
+            retry_class: failure.retry_class(),
         }
     }
 }
@@ -60,7 +60,7 @@ pub enum Failure {
         /// What to do about it.
         advice: Option<String>,
         /// Who can mend it: nobody where it says so in so many words.
-        mended_by: Mender,
+        retry_class: RetryClass,
     },
     /// Nobody knows how a delivery ended: that is no success.
     #[error("how the delivery ended was not told")]
@@ -82,7 +82,7 @@ pub enum Failure {
     KnownDevices(#[from] KnownDevicesError),
     /// The record can't be kept: then nothing is begun.
     #[error(transparent)]
-    Record(#[from] RecordError),
+    Record(#[from] StoreError),
     /// The device can't be reserved: then nothing is begun.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -367,14 +367,17 @@ impl Failure {
 
     /// Who can mend it.
     #[must_use]
-    pub fn mended_by(&self) -> Mender {
+    pub fn retry_class(&self) -> RetryClass {
         let persons = match self {
-            Self::Certmonger { mended_by, .. } => return *mended_by,
+            Self::Certmonger { retry_class, .. } => return *retry_class,
+            Self::Bundle(BundleError::NotYetValid { .. } | BundleError::Expired { .. }) => {
+                return RetryClass::Clock;
+            }
             Self::Bundle(_) | Self::Pem(_) | Self::Key(_) | Self::UnquotableName(_) => true,
             Self::AdministratorUnknown | Self::NameTooLong { .. } | Self::OtherKindOfKey { .. } => true,
             Self::NoWayBack(_) | Self::ProfilesMissing { .. } | Self::WouldLockOut { .. } => true,
             Self::NotServed(_) | Self::BoundBack(_) => true,
-            Self::Peer { problem, .. } => return problem.mended_by,
+            Self::Peer { problem, .. } => return problem.retry_class,
             Self::Device {
                 error: Error::Identity(_) | Error::Setup(_) | Error::InvalidRequest(_), ..
             } => true,
@@ -389,7 +392,7 @@ impl Failure {
             Self::Device { error: Error::ClientCertificate, .. } => true,
             _ => false,
         };
-        if persons { Mender::Person } else { Mender::Time }
+        if persons { RetryClass::NeedsOperator } else { RetryClass::Transient }
     }
 
     /// Whether the trouble lies with one certificate and not with the device as a whole.

@@ -14,9 +14,6 @@ use crate::panos::JobOutcome;
 use crate::panos::Session;
 use crate::panos::{Job, JobState};
 
-/// Between two looks at a list of jobs that contradicts a job's own answer.
-const BEHIND: Duration = Duration::from_millis(500);
-
 /// What became of a commit request.
 pub(super) enum Fate {
     /// It is this job.
@@ -97,7 +94,7 @@ pub(super) async fn await_commits(
     (time, deadline): (Duration, Instant),
     of: impl Fn(&Job) -> bool,
 ) -> Result<bool, Failure> {
-    let (mut waited, mut before) = (false, None);
+    let mut waited = false;
     loop {
         // Entries of failed jobs have no status.
         let is_open = |job: &Job| job.status.is_some() && job.state() == JobState::Running;
@@ -108,18 +105,10 @@ pub(super) async fn await_commits(
         tracing::debug!("job {id} is waited for");
         let open =
             |error: Option<Error>| Failure::CommitOpen { job: id.clone(), seconds: time.as_secs(), error };
-        if before.as_ref() == Some(&id) {
-            // The list calls a job open that is over by its own answer: it may be behind, but not for ever.
-            if Instant::now() >= deadline {
-                return Err(open(None));
-            }
-            tokio::time::sleep_until((Instant::now() + BEHIND).min(deadline)).await;
-        }
         match session.wait_for_job(&id, deadline, |_| {}).await {
             JobOutcome::Done(_) | JobOutcome::Failed(_) | JobOutcome::NotFound => {}
             JobOutcome::TimedOut(error) => return Err(open(error)),
             JobOutcome::Unavailable(error) => return Err(open(Some(error))),
         }
-        before = Some(id);
     }
 }

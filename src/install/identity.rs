@@ -20,7 +20,7 @@ use super::plan::Step;
 use super::request::{CommitScope, Target};
 use super::served::served;
 use crate::certificate::{Bundle, fingerprint_of_pem};
-use crate::delivery::Records;
+use crate::delivery::InstallationStore;
 use crate::fingerprint::Fingerprint;
 use crate::host::log::RunLog;
 use crate::panos::{CertificateEntry, ServiceProfile};
@@ -31,7 +31,7 @@ use crate::panos::{Session, SystemInfo};
 
 /// What runs that did not come to their end have decided for a device and its HA peer, as their records say.
 #[must_use]
-pub fn recorded(records: &Records, target: &Target, peer: Option<&Target>) -> Vec<NextIdentity> {
+pub fn recorded(records: &InstallationStore, target: &Target, peer: Option<&Target>) -> Vec<NextIdentity> {
     let found = std::iter::once(target).chain(peer).filter_map(|one| records.of_device(&one.device).ok());
     found.flat_map(|found| found.records).flat_map(|record| record.next_identities).collect()
 }

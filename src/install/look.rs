@@ -9,8 +9,8 @@ use super::fate::await_commits;
 use super::observe::{self, Observed, Situation};
 use super::plan::{self, Offer};
 use super::request::Wish;
+use super::result::CreatedObject;
 use crate::certificate::Bundle;
-use crate::delivery::Made;
 use crate::panos::Session;
 
 /// A certificate that is wanted on a device.
@@ -20,7 +20,7 @@ pub struct Want<'a> {
     /// The certificate.
     pub bundle: &'a Bundle,
     /// The objects that were made for this name before, the latest last.
-    pub made: Vec<Made>,
+    pub made: Vec<CreatedObject>,
 }
 
 /// A device that was looked at, and what is to be done there.

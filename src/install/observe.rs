@@ -3,8 +3,8 @@
 use super::failure::{Doing, Failure};
 use super::names::{ObjectName, ProfileName};
 use super::request::{Rebind, Wish};
+use super::result::CreatedObject;
 use super::uses::{self, Uses};
-use crate::delivery::Made;
 use crate::fingerprint::Fingerprint;
 use crate::panos::Element;
 use crate::panos::Location;
@@ -170,7 +170,7 @@ pub async fn observe(
     wish: &Wish,
     system: &SystemInfo,
     wanted: Fingerprint,
-    made: &[Made],
+    made: &[CreatedObject],
 ) -> Result<Observed, Failure> {
     let limit = system.name_limit();
     if wish.object.as_str().len() > limit {
@@ -206,7 +206,7 @@ async fn elsewhere(session: &Session, wish: &Wish, place: &Location, candidate: 
 /// The names of the objects that are being replaced: what the named profiles present now, and what this
 /// program installed last.
 #[must_use]
-pub fn replaced(wish: &Wish, candidate: &Holdings, made: &[Made]) -> Vec<String> {
+pub fn replaced(wish: &Wish, candidate: &Holdings, made: &[CreatedObject]) -> Vec<String> {
     let bound = wish.profiles.iter().filter_map(|name| candidate.profile(name)?.certificate.clone());
     let last = made.last().map(|made| made.object.to_string());
     let mut names: Vec<String> = bound.chain(last).filter(|name| name != wish.object.as_str()).collect();

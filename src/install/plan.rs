@@ -4,9 +4,9 @@ use super::failure::Failure;
 use super::names::ObjectName;
 use super::observe::{self, Holdings, Observed, Situation};
 use super::request::{CommitScope, Existing, Rebind, Wish};
+use super::result::CreatedObject;
 use super::uses::Use;
 use crate::certificate::KeyAlgorithm;
-use crate::delivery::Made;
 use crate::fingerprint::Fingerprint;
 use crate::panos::ServiceProfile;
 use crate::panos::{Location, UnquotableName};
@@ -72,7 +72,7 @@ pub fn plan(
     offer: Offer,
     situation: &Situation,
     observed: &Observed,
-    made: &[Made],
+    made: &[CreatedObject],
     places: &[String],
 ) -> Result<Plan, Failure> {
     let candidate = &observed.candidate;
@@ -119,7 +119,7 @@ pub fn plan(
 }
 
 /// The named profiles that present something else, and beside them those that present what is being replaced.
-fn to_bind(wish: &Wish, candidate: &Holdings, made: &[Made]) -> Vec<(String, Option<String>)> {
+fn to_bind(wish: &Wish, candidate: &Holdings, made: &[CreatedObject]) -> Vec<(String, Option<String>)> {
     let replaced = match wish.rebind {
         Rebind::Named => Vec::new(),
         Rebind::WhereUsed => observe::replaced(wish, candidate, made),
@@ -145,7 +145,7 @@ fn presented(steps: &[Step]) -> Vec<String> {
 
 /// Older objects that may go. The latest one always stays, and what is presented now, which is not the latest where
 /// that was not served: they are the way back until the new one is proven.
-fn outdated(wish: &Wish, made: &[Made], presented: &[String]) -> Vec<ObjectName> {
+fn outdated(wish: &Wish, made: &[CreatedObject], presented: &[String]) -> Vec<ObjectName> {
     let Some(keep) = wish.keep else { return Vec::new() };
     let older = made.iter().rev().map(|made| &made.object).filter(|object| **object != wish.object);
     let may_go =

@@ -11,7 +11,7 @@ use crate::panos::KeyExport;
 use crate::panos::Trust;
 use crate::panos::VsysName;
 
-/// Everything that is wanted of one device. Made of checked values only.
+/// Everything that is wanted of one device. CreatedObject of checked values only.
 #[derive(Debug, Clone)]
 pub struct Wish {
     /// The certificate's common name.

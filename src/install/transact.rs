@@ -16,11 +16,12 @@ use super::plan;
 use super::problem::Problem;
 use super::proof;
 use super::request::{CommitScope, Target};
+use super::result::{CreatedObject, LastRun, Outcome};
 use super::settle::{Leftovers, settle};
 use super::stopwatch::{Phase, Stopwatch};
 use super::undo::{Aftermath, Before, Undo};
 use super::verify::Goal;
-use crate::delivery::{End, Left, Made, Record, Records};
+use crate::delivery::{Installation, InstallationStore};
 use crate::host::log::RunLog;
 use crate::panos::Trust;
 
@@ -30,11 +31,11 @@ use crate::panos::Trust;
 /// What failed before the commit was over. The device is as it was found, as far as that could be had.
 pub(super) async fn transact(
     members: Vec<&mut Delivery>,
-    before: &[&Record],
-    records: &Records,
+    before: &[&Installation],
+    records: &InstallationStore,
     log: &RunLog,
     watch: &mut Stopwatch,
-) -> Result<Vec<Result<End, Failure>>, Stop> {
+) -> Result<Vec<Result<Outcome, Failure>>, Stop> {
     let mut affair = Affair::new(members, before, records, log);
     let wish = affair.wish();
     if wish.target.trust == Trust::DangerousAcceptAny {
@@ -81,13 +82,13 @@ pub(super) async fn transact(
     Ok(parts.iter().zip(unproven).map(|(part, failure)| failure.map_or_else(|| Ok(end(part)), Err)).collect())
 }
 
-fn end(part: &Part<'_>) -> End {
+fn end(part: &Part<'_>) -> Outcome {
     if part.plan.steps.is_empty() {
-        return End::Installed { object: part.wish.object.clone(), unchanged: true };
+        return Outcome::Installed { object: part.wish.object.clone(), unchanged: true };
     }
     match part.plan.commit() {
-        Some(_) => End::Installed { object: part.wish.object.clone(), unchanged: false },
-        None => End::LeftToCommit,
+        Some(_) => Outcome::Installed { object: part.wish.object.clone(), unchanged: false },
+        None => Outcome::AwaitingCommit,
     }
 }
 
@@ -180,17 +181,18 @@ async fn work<'a>(
 
 async fn settle_leftovers(reached: &Reached, affair: &Affair<'_>) -> Result<(), Failure> {
     let Some(first) = affair.leftovers.first() else { return Ok(()) };
-    let touches: Vec<String> = affair.leftovers.iter().flat_map(|record| record.touches.clone()).collect();
-    let left = Leftovers { touches: &touches, job: first.job.as_deref(), run: &first.run };
+    let touches: Vec<String> =
+        affair.leftovers.iter().flat_map(|record| record.uncommitted_paths.clone()).collect();
+    let left = Leftovers { touches: &touches, job: first.job.as_deref(), run: &first.run_id };
     let (patience, time, user) = (affair.patience(), affair.wish().commit_timeout, reached.user.as_deref());
     let settling = async || settle(&reached.session, user, &left, (patience, time), affair.log).await;
     patience.insist(settling).await
 }
 
 /// What a run that died has left pending in the places of this one is no state to come back to.
-fn inherited(situation: &Situation, places: &[String], lefts: &[Left]) -> Option<Undo> {
+fn inherited(situation: &Situation, places: &[String], lefts: &[LastRun]) -> Option<Undo> {
     let ours = situation.own_changes().len() > situation.own_changes_beside(places).len();
-    (ours && !lefts.contains(&Left::ForAPerson)).then_some(Undo::Inherited)
+    (ours && !lefts.contains(&LastRun::AwaitingCommit)).then_some(Undo::Inherited)
 }
 
 async fn walk(
@@ -251,7 +253,7 @@ async fn take_back(
             "the commit may still come to its end, so nothing was put back: see the device's task manager",
         );
     } else if before.put_back(application.session, &application.undo, affair.log).await {
-        affair.ledger.each(|record| record.touches.clear());
+        affair.ledger.each(|record| record.uncommitted_paths.clear());
         identity::forget(reached, affair);
         return stop;
     }
@@ -264,11 +266,11 @@ async fn verify(reached: &Reached, affair: &mut Affair<'_>, done: &mut Done<'_>)
     for (number, part) in done.parts.iter().enumerate() {
         let verified = goal(part).verify(&reached.session, affair.patience()).await;
         if let (Ok(()), Some(record)) = (&verified, affair.ledger.entry(number)) {
-            record.touches.clear();
-            record.made.retain(|made| !part.deleted.contains(&made.object));
+            record.uncommitted_paths.clear();
+            record.created_objects.retain(|made| !part.deleted.contains(&made.object));
             if !part.plan.steps.is_empty() {
                 let fingerprint = part.bundle.fingerprint();
-                record.note_made(Made { object: part.wish.object.clone(), fingerprint, at });
+                record.note_created(CreatedObject { object: part.wish.object.clone(), fingerprint, at });
             }
         }
         done.unproven[number] = verified.err();

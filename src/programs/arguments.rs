@@ -154,12 +154,30 @@ pub fn exit_code_help() -> String {
     format!("Exit codes:\n{}", rows.join("\n"))
 }
 
+/// A command line that was not read; what is wrong was printed.
+#[derive(Debug)]
+pub enum NotRead {
+    /// Help or version was asked for.
+    Help(ExitCode),
+    /// It is not understood, or more than may be asked for: the code to exit with, and what is wrong.
+    Refused(Exit, String),
+}
+
+impl From<NotRead> for ExitCode {
+    fn from(not_read: NotRead) -> Self {
+        match not_read {
+            NotRead::Help(exit) => exit,
+            NotRead::Refused(exit, _) => exit.into(),
+        }
+    }
+}
+
 /// Reads a command line; help and version go to standard output, a usage error to standard error. What is more than
 /// was delegated is refused here, before anything is done.
 ///
 /// # Errors
-/// The code to exit with.
-pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
+/// The code to exit with, and why.
+pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, NotRead> {
     let words: Vec<OsString> = words.into_iter().collect();
     let mut command = T::command();
     // Before a secret is read.
@@ -168,7 +186,10 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
             "the system does not let this program forbid core dumps of itself: {error}"
         ))
     });
-    forbidden.map_err(|error| refuse(command.get_name(), &error))?;
+    forbidden.map_err(|error| {
+        let _ = refuse(command.get_name(), &error);
+        NotRead::Refused(error.exit(), error.to_string())
+    })?;
     let read = command.try_get_matches_from_mut(&words).and_then(|matches| {
         let arguments = T::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         Ok((matches, arguments))
@@ -177,17 +198,28 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
         // clap repeats words as they are, and they might steer the terminal: they are read again, escaped.
         let shown = words.iter().map(|word| harmless(&word.to_string_lossy()));
         let error = if error.use_stderr() { T::try_parse_from(shown).err().unwrap_or(error) } else { error };
-        let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
         // A closed pipe is no reason to fail.
         let _ = error.print();
-        ExitCode::from(exit)
+        match error.use_stderr() {
+            true => NotRead::Refused(Exit::Usage, first_line(&error.to_string())),
+            false => NotRead::Help(Exit::Done.into()),
+        }
     })?;
     let checked = delegated::check_options(&command, &matches)
         .map_err(UsageError::from)
         .and_then(|()| surroundings::check().map_err(UsageError::from))
         .and_then(|()| check_places(&matches));
-    checked.map_err(|error| refuse(command.get_name(), &error))?;
+    checked.map_err(|error| {
+        let _ = refuse(command.get_name(), &error);
+        NotRead::Refused(error.exit(), error.to_string())
+    })?;
     Ok(arguments)
+}
+
+/// What is wrong, without what clap says about it besides.
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
 /// Nobody else may decide where root writes.
@@ -210,7 +242,7 @@ fn check_places(matches: &ArgMatches) -> Result<(), UsageError> {
 pub fn run<T: Parser>(name: &str, work: impl FnOnce(&T) -> Result<Exit, UsageError>) -> ExitCode {
     let arguments: T = match parse(std::env::args_os()) {
         Ok(arguments) => arguments,
-        Err(exit) => return exit,
+        Err(not_read) => return not_read.into(),
     };
     match work(&arguments) {
         Ok(exit) => exit.into(),

@@ -4,13 +4,14 @@ use serde_json::{Value, json};
 
 use super::report;
 use crate::certificate::Bundle;
-use crate::delivery::Records;
+use crate::delivery::{InstallationKey, InstallationStore};
 use crate::error::Exit;
 use crate::install::Failure;
 use crate::install::apply::Part;
 use crate::install::connect::reach;
 use crate::install::failure::Stop;
 use crate::install::identity::recorded;
+use crate::install::location;
 use crate::install::look::{self, Looked, Want};
 use crate::install::observe::{Observed, Situation};
 use crate::install::plan::{Plan, Step, pending_notes};
@@ -34,15 +35,15 @@ pub struct Rehearsed {
 ///
 /// # Errors
 /// Files that can't be used; no key, no device, no trust; a plan that can't be made.
-pub async fn look(prepared: &Prepared, records: &Records) -> Result<Rehearsed, Problem> {
+pub async fn look(prepared: &Prepared, records: &InstallationStore) -> Result<Rehearsed, Problem> {
     let bundle = prepared.bundle.as_ref().map_err(Problem::from)?;
     let rehearsed = rehearse(&prepared.wish, bundle, records).await;
     rehearsed.map_err(|stop| Problem::from(&stop.failure))
 }
 
-async fn rehearse(wish: &Wish, bundle: &Bundle, records: &Records) -> Result<Rehearsed, Stop> {
-    let record = records.read(&wish.target.device, &wish.base_name).map_err(Failure::from)?;
-    let made = record.map(|record| record.made).unwrap_or_default();
+async fn rehearse(wish: &Wish, bundle: &Bundle, records: &InstallationStore) -> Result<Rehearsed, Stop> {
+    let record = records.read(&key_of(wish)).map_err(Failure::from)?;
+    let made = record.map(|record| record.created_objects).unwrap_or_default();
     let next = recorded(records, &wish.target, wish.peer.as_ref());
     let reached = reach(wish, &next).await?;
     let wants = [Want { wish, bundle, made }];
@@ -54,6 +55,14 @@ async fn rehearse(wish: &Wish, bundle: &Bundle, records: &Records) -> Result<Reh
         notes.extend(pending_notes(wish.commit, &situation, &places));
     }
     Ok(Rehearsed { device: reached.target.device, system: reached.system, situation, observed, plan, notes })
+}
+
+fn key_of(wish: &Wish) -> InstallationKey {
+    InstallationKey {
+        device: wish.target.device.clone(),
+        location: location::of_vsys(wish.vsys.as_ref()),
+        name: wish.base_name.clone(),
+    }
 }
 
 /// One device's plan for a person.

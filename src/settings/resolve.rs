@@ -9,6 +9,7 @@ use super::certificate::{CertificateArguments, Files};
 use super::config::Config;
 use super::error::SettingsError;
 use super::options::{CommitOption, DeviceOptions, FormatOption, Pkcs12Option, SuffixOption};
+use super::request::InstallOptions;
 use crate::certificate::{Bundle, Container, Source};
 use crate::files;
 use crate::host::{ipa, keyfile};
@@ -95,6 +96,8 @@ pub struct Prepared {
     pub wish: Wish,
     /// The files, absolute as certmonger knows them, if they were found.
     pub files: Option<Files>,
+    /// The profiles that the configuration file names for the device, whatever was typed.
+    pub configured_profiles: Vec<ProfileName>,
     /// The certificate, or why it can't be used.
     pub bundle: Result<Bundle, Failure>,
     /// Where to find the certmonger that is asked for the certificate's state; nothing where none is.
@@ -116,15 +119,14 @@ pub enum CertmongerBus {
 /// An option that is not valid, typed or in the configuration file.
 pub fn prepare(
     named: &Named,
-    arguments: &CertificateArguments,
-    typed: &DeviceOptions,
+    asked: &InstallOptions,
     config: &Config,
-    existing: Existing,
     device: &Address,
     state_dir: &Path,
 ) -> Result<Prepared, SettingsError> {
+    let typed = &asked.device;
     let options = &options_for(typed, config, device);
-    let source = Source::locate(named.common_name.as_str(), &arguments.cert_dir, &arguments.key_dir)
+    let source = Source::locate(named.common_name.as_str(), &asked.cert_dir, &asked.key_dir)
         .map(|source| source.with_chain(options.chain.clone()));
     let has_chain = match &source {
         Ok(source) => source.chain.is_some(),
@@ -150,13 +152,16 @@ pub fn prepare(
             CommitOption::None => CommitScope::Nothing,
         },
         commit_timeout: Duration::from_secs(options.commit_timeout.unwrap_or(COMMIT_TIMEOUT)),
-        existing,
+        existing: if asked.force { Existing::Replace } else { Existing::Keep },
         keep: options.keep,
         rebind: if options.where_used { Rebind::WhereUsed } else { Rebind::Named },
         patience: Patience::default(),
         served: served(options)?,
     };
-    Ok(Prepared { wish, files, bundle, certmonger: None })
+    let bus = if asked.session_bus { CertmongerBus::Session } else { CertmongerBus::System };
+    let configured_profiles = profiles(&config.device(device))?;
+    let certmonger = (!asked.blind).then_some(bus);
+    Ok(Prepared { wish, files, configured_profiles, bundle, certmonger })
 }
 
 fn files_of(source: &Source) -> Option<Files> {

@@ -130,12 +130,12 @@ fn certmonger_is_asked_only_where_that_makes_sense() {
     assert!(!asked(), "for nothing");
     // A certificate that is not certmonger's.
     let mut record = desk.installed(NAME, "fw1.example.com", 90);
-    record.order.words.insert(0, "--blind".to_owned());
+    record.spec.options.blind = true;
     desk.write(&record);
     ask(&desk, &["--session-bus"]).exits(0).says("device: installed.");
     assert!(!asked(), "blind");
     let mut other = desk.installed("b.example.com", "fw1.example.com", 90);
-    other.order.words[2] = "--cert-dir=/elsewhere".to_owned();
+    other.spec.options.cert_dir = "/elsewhere".into();
     desk.write(&other);
     ask(&desk, &["--session-bus"])
         .exits(11)

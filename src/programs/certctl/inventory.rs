@@ -10,7 +10,7 @@ use serde_json::json;
 use super::reach::ReachOptions;
 use super::screen::{self, Columns, Line, Mood};
 use super::{NAME, when};
-use crate::delivery::{Record, Records};
+use crate::delivery::{Installation, InstallationStore};
 use crate::error::Exit;
 use crate::install::Failure;
 use crate::install::connect::reach_alone;
@@ -75,12 +75,12 @@ struct Row {
 /// A device name that is not valid; a configuration or state folder that can't be used.
 pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
-    let found = Records::below(&place.state_dir).all();
+    let found = InstallationStore::below(&place.state_dir).all();
     let records = found.map_err(|error| UsageError::State(Box::new(error.into())))?.records;
     let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
     let mut devices = list.all(&config)?;
     if devices.is_empty() {
-        let installed = records.iter().map(|record| &record.order.device);
+        let installed = records.iter().map(|record| &record.spec.device);
         devices = config.devices().chain(installed).cloned().collect();
         devices.sort();
         devices.dedup();
@@ -127,13 +127,13 @@ async fn ask(target: &Target) -> Result<Vec<Item>, Failure> {
 }
 
 impl Row {
-    fn of(device: &Address, item: Item, records: &[Record]) -> Self {
+    fn of(device: &Address, item: Item, records: &[Installation]) -> Self {
         let certificate = item.certificate.as_ref();
         let sha256 = certificate.map(|certificate| certificate.fingerprint);
         let until = certificate.map(|certificate| certificate.not_after);
-        let is_proven = |record: &Record| {
-            let proven = record.proven.as_ref();
-            record.order.device == *device
+        let is_proven = |record: &Installation| {
+            let proven = record.verified.as_ref();
+            record.spec.device == *device
                 && proven.is_some_and(|proven| Some(proven.certificate.fingerprint) == sha256)
         };
         Self {

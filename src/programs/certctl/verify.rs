@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::NAME;
 use super::selection::Selection;
-use crate::delivery::Records;
+use crate::delivery::InstallationStore;
 use crate::delivery::drift::{Auditor, Finding, Verdict};
 use crate::error::Exit;
 use crate::install::Failure;
@@ -50,15 +50,16 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
         Some(DriftOption::Warn) => Drift::Warn,
         None => config.drift(),
     };
-    let records = Records::below(&place.state_dir);
+    let records = InstallationStore::below(&place.state_dir);
     let begin = |failure: Failure| UsageError::State(Box::new(failure));
     let found = records.all().map_err(|error| begin(error.into()))?;
     let mut each = Vec::new();
-    for trouble in &found.troubles {
-        report::problem(NAME, &trouble.to_string(), None);
+    let is_clean = found.errors.is_empty();
+    for error in &found.errors {
+        report::problem(NAME, &error.to_string(), None);
         each.push(Exit::Usage);
     }
-    let mut devices: Vec<Address> = found.records.iter().map(|record| record.order.device.clone()).collect();
+    let mut devices: Vec<Address> = found.records.iter().map(|record| record.spec.device.clone()).collect();
     devices.dedup();
     let devices = arguments.selection.among(&devices)?;
     let log = place.open_log()?;
@@ -85,7 +86,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
         report::json(NAME, &json!({ "exit": exit.code(), "installations": each }));
     } else {
         findings.iter().for_each(Finding::tell);
-        if findings.is_empty() {
+        if findings.is_empty() && is_clean {
             report::line("Nothing is installed from here.");
         }
     }
@@ -102,7 +103,7 @@ impl Finding {
     }
 
     fn tell(&self) {
-        let (device, name) = (&self.record.order.device, self.record.common_name());
+        let (device, name) = (&self.record.spec.device, self.record.common_name());
         match &self.verdict {
             Verdict::Good => report::line(&format!("{device}: {name}: the device runs it.")),
             Verdict::Owed => report::line(&format!("{device}: {name}: is owed, see 'pan_certctl status'.")),
@@ -137,7 +138,7 @@ impl Finding {
         };
         json!({
             "common_name": self.record.common_name(),
-            "device": self.record.order.device,
+            "device": self.record.spec.device,
             "verdict": verdict,
             "what": what,
             "exit": self.exit().code(),

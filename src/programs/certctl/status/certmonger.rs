@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::certificate::Source;
-use crate::delivery::Order;
+use crate::delivery::InstallSpec;
 use crate::host::certmonger::{Getcert, GetcertError, Phase, Tracked};
 use crate::programs::arguments::{self, UsageError};
-use crate::settings::words::InstallOptions;
 
 /// It answers within milliseconds, and a look at the state is not to hang.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -27,8 +26,8 @@ pub(super) enum Standing {
 }
 
 /// Whether an order is for a certificate that is not certmonger's.
-pub(super) fn is_blind(order: &Order) -> bool {
-    order.words.iter().any(|word| word == "--blind")
+pub(super) fn is_blind(order: &InstallSpec) -> bool {
+    order.options.blind
 }
 
 /// Asks certmonger for all requests at once; what it says of each order, in the same order.
@@ -36,7 +35,7 @@ pub(super) fn is_blind(order: &Order) -> bool {
 /// # Errors
 /// Outside: no event loop. Inside: certmonger can't be asked.
 pub(super) fn ask<'o>(
-    orders: impl Iterator<Item = &'o Order>,
+    orders: impl Iterator<Item = &'o InstallSpec>,
     session_bus: bool,
 ) -> Result<Result<Vec<Option<Standing>>, GetcertError>, UsageError> {
     let getcert = Getcert::new(["getcert"], None).on_session_bus(session_bus).with_patience(PATIENCE);
@@ -44,7 +43,7 @@ pub(super) fn ask<'o>(
         Ok(listing) => listing,
         Err(error) => return Ok(Err(error)),
     };
-    let standing = |order: &Order| {
+    let standing = |order: &InstallSpec| {
         let files = files(order);
         let tracked = files.iter().find_map(|file| listing.for_certificate(file)).cloned();
         match (tracked, files.into_iter().next()) {
@@ -58,9 +57,8 @@ pub(super) fn ask<'o>(
 }
 
 /// The names that the certificate's file may have.
-fn files(order: &Order) -> Vec<PathBuf> {
-    let Ok(options) = InstallOptions::of_words(&order.words) else { return Vec::new() };
-    Source::certificates(order.common_name.as_str(), &options.certificate.cert_dir).to_vec()
+fn files(order: &InstallSpec) -> Vec<PathBuf> {
+    Source::certificates(order.common_name.as_str(), &order.options.cert_dir).to_vec()
 }
 
 impl Standing {

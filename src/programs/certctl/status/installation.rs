@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 
 use super::Span;
 use super::certmonger::Standing;
-use crate::delivery::{Attempt, Left, Record, State};
+use crate::delivery::{Attempt, Installation, State};
 use crate::error::Exit;
 use crate::install::names::ObjectName;
 use crate::install::problem::Problem;
+use crate::install::result::LastRun;
 use crate::programs::certctl::screen::Mood;
 
 /// By what installations are judged.
@@ -20,9 +21,9 @@ pub(super) struct Limits {
 
 /// One object on one device.
 #[derive(Debug, Clone)]
-pub(super) struct Installation {
+pub(super) struct Row {
     /// Its record, the orders in the queue included.
-    pub(super) record: Record,
+    pub(super) record: Installation,
     /// Whether its order is still in the queue.
     pub(super) queued: bool,
     /// What certmonger says, if it was asked.
@@ -49,37 +50,37 @@ pub(super) enum Lasts {
 /// What comes first in the table.
 pub(super) type Place = (u8, DateTime<Utc>, DateTime<Utc>, String, String, String);
 
-impl Installation {
-    pub(super) fn of(record: Record, queued: bool) -> Self {
+impl Row {
+    pub(super) fn of(record: Installation, queued: bool) -> Self {
         Self { record, queued, certmonger: None }
     }
 
     pub(super) fn how(&self) -> How {
         match &self.record.state {
-            _ if self.record.is_owed() => How::Owed,
-            State::Owed => How::Owed,
+            _ if self.record.is_pending() => How::Owed,
+            State::Pending => How::Owed,
             State::Installed { .. } => How::Installed,
             State::Failed { .. } => How::Failed,
-            State::LeftToCommit { .. } => How::LeftToCommit,
+            State::AwaitingCommit { .. } => How::LeftToCommit,
         }
     }
 
     /// The name on the device, as far as it is known.
     pub(super) fn object(&self) -> &ObjectName {
-        match (&self.record.state, &self.record.proven) {
+        match (&self.record.state, &self.record.verified) {
             (State::Installed { object, .. }, _) => object,
             (_, Some(proven)) => &proven.object,
-            _ => &self.record.order.name,
+            _ => &self.record.spec.name,
         }
     }
 
     pub(super) fn installed_until(&self) -> Option<DateTime<Utc>> {
-        self.record.proven.as_ref().map(|proven| proven.certificate.not_after)
+        self.record.verified.as_ref().map(|proven| proven.certificate.not_after)
     }
 
     /// Whether the device was last seen to run what is ordered; nothing where one of the two is not known.
     pub(super) fn runs_what_is_ordered(&self) -> Option<bool> {
-        let (ordered, proven) = (self.record.order.certificate.as_ref()?, self.record.proven.as_ref()?);
+        let (ordered, proven) = (self.record.spec.certificate.as_ref()?, self.record.verified.as_ref()?);
         Some(ordered.fingerprint == proven.certificate.fingerprint)
     }
 
@@ -91,8 +92,8 @@ impl Installation {
     pub(super) fn problem(&self) -> Option<&Problem> {
         match &self.record.state {
             State::Failed { problem, .. } => Some(problem),
-            State::Owed => self.last_attempt()?.problem.as_ref(),
-            State::Installed { .. } | State::LeftToCommit { .. } => None,
+            State::Pending => self.last_attempt()?.problem.as_ref(),
+            State::Installed { .. } | State::AwaitingCommit { .. } => None,
         }
     }
 
@@ -103,11 +104,11 @@ impl Installation {
 
     /// Since when a run is at it, or was when its process was ended.
     pub(super) fn under_way(&self) -> Option<DateTime<Utc>> {
-        (self.record.left() == Left::InTheMiddle).then_some(self.record.begun?)
+        (self.record.last_run() == LastRun::Interrupted).then_some(self.record.started_at?)
     }
 
     pub(super) fn is_overdue(&self, limits: &Limits) -> bool {
-        self.record.owed_since.is_some_and(|since| limits.now - since > limits.owed_for.length)
+        self.record.pending_since.is_some_and(|since| limits.now - since > limits.owed_for.length)
     }
 
     pub(super) fn lasts(&self, limits: &Limits) -> Lasts {
@@ -152,10 +153,10 @@ impl Installation {
             Mood::Odd => 1,
             Mood::Plain | Mood::Heading => 2,
         };
-        let order = &self.record.order;
+        let order = &self.record.spec;
         (
             rank,
-            self.record.owed_since.unwrap_or(DateTime::<Utc>::MAX_UTC),
+            self.record.pending_since.unwrap_or(DateTime::<Utc>::MAX_UTC),
             self.installed_until().unwrap_or(DateTime::<Utc>::MAX_UTC),
             order.common_name.to_string(),
             order.device.to_string(),

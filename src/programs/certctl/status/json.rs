@@ -7,17 +7,20 @@ use serde::Serialize;
 
 use super::NAME;
 use super::certmonger::Standing;
-use super::installation::{How, Installation, Limits};
+use super::installation::{How, Limits, Row};
 use super::summary::Summary;
+use crate::delivery::UnresolvedSpec;
 use crate::fingerprint::Fingerprint;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::Problem;
 use crate::panos::Address;
+use crate::panos::Location;
 use crate::programs::report;
 
 #[derive(Serialize)]
 struct Status<'a> {
     installations: Vec<JsonInstallation<'a>>,
+    unresolved: Vec<JsonUnresolved<'a>>,
     summary: &'a Summary,
 }
 
@@ -27,7 +30,8 @@ struct JsonInstallation<'a> {
     object: &'a ObjectName,
     device: &'a Address,
     ha_peer: Option<&'a Address>,
-    profiles: &'a [ProfileName],
+    location: &'a Location,
+    profiles: Vec<ProfileName>,
     state: &'static str,
     queued: bool,
     under_way_since: Option<String>,
@@ -44,6 +48,14 @@ struct JsonInstallation<'a> {
     job: Option<&'a str>,
     last_attempt: Option<JsonAttempt<'a>>,
     certmonger: Option<JsonCertmonger<'a>>,
+}
+
+/// What was asked for and can't be read as a request yet.
+#[derive(Serialize)]
+struct JsonUnresolved<'a> {
+    requested: String,
+    argv: &'a [String],
+    problem: JsonProblem<'a>,
 }
 
 #[derive(Serialize)]
@@ -70,9 +82,14 @@ struct JsonCertmonger<'a> {
 }
 
 /// Prints one object with an array of installations and the summary.
-pub(super) fn print(all: &[Installation], summary: &Summary, limits: &Limits) {
+pub(super) fn print(all: &[Row], unresolved: &[UnresolvedSpec], summary: &Summary, limits: &Limits) {
     let installations = all.iter().map(|one| JsonInstallation::of(one, limits)).collect();
-    report::json(NAME, &Status { installations, summary });
+    let unresolved = unresolved.iter().map(|spec| JsonUnresolved {
+        requested: time(spec.requested_at),
+        argv: &spec.argv,
+        problem: JsonProblem::of(&spec.problem),
+    });
+    report::json(NAME, &Status { installations, unresolved: unresolved.collect(), summary });
 }
 
 fn time(time: DateTime<Utc>) -> String {
@@ -80,14 +97,15 @@ fn time(time: DateTime<Utc>) -> String {
 }
 
 impl<'a> JsonInstallation<'a> {
-    fn of(one: &'a Installation, limits: &Limits) -> Self {
-        let (record, order) = (&one.record, &one.record.order);
+    fn of(one: &'a Row, limits: &Limits) -> Self {
+        let (record, spec) = (&one.record, &one.record.spec);
         Self {
-            certificate: &order.common_name,
+            certificate: &spec.common_name,
             object: one.object(),
-            device: &order.device,
-            ha_peer: order.peer.as_ref(),
-            profiles: &order.profiles,
+            device: &spec.device,
+            location: &spec.location,
+            ha_peer: spec.peer.as_ref(),
+            profiles: record.profiles(),
             state: match one.how() {
                 How::Installed => "installed",
                 How::Owed => "owed",
@@ -96,20 +114,20 @@ impl<'a> JsonInstallation<'a> {
             },
             queued: one.queued,
             under_way_since: one.under_way().map(time),
-            ordered: time(order.at),
-            fingerprint_ordered: order.certificate.as_ref().map(|certificate| certificate.fingerprint),
-            fingerprint_proven: record.proven.as_ref().map(|proven| proven.certificate.fingerprint),
-            proven: record.proven.as_ref().map(|proven| time(proven.at)),
+            ordered: time(spec.requested_at),
+            fingerprint_ordered: spec.certificate.as_ref().map(|certificate| certificate.fingerprint),
+            fingerprint_proven: record.verified.as_ref().map(|proven| proven.certificate.fingerprint),
+            proven: record.verified.as_ref().map(|proven| time(proven.at)),
             installed_until: one.installed_until().map(time),
-            owed_since: record.owed_since.map(time),
+            owed_since: record.pending_since.map(time),
             owed_too_long: one.is_overdue(limits),
-            next_try: record.next_try.map(time),
+            next_try: record.next_attempt.map(time),
             failures: record.failures,
             problem: one.problem().map(JsonProblem::of),
             job: one.job(),
             last_attempt: one.last_attempt().map(|attempt| JsonAttempt {
-                run: &attempt.run,
-                begun: time(attempt.begun),
+                run: &attempt.run_id,
+                begun: time(attempt.started_at),
                 seconds: attempt
                     .milliseconds
                     .iter()

@@ -12,15 +12,15 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{Local, TimeDelta, Utc};
 use clap::Args;
 
 use self::found::{Filter, Found};
-use self::installation::{Installation, Limits};
+use self::installation::{Limits, Row};
 use self::summary::Summary;
 use super::selection::nothing_matches;
 use super::{NAME, screen};
-use crate::delivery::Order;
+use crate::delivery::{InstallSpec, UnresolvedSpec};
 use crate::error::Exit;
 use crate::files;
 use crate::panos::Address;
@@ -96,7 +96,7 @@ impl fmt::Display for Span {
 pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let device = arguments.device.as_deref().map(str::parse::<Address>).transpose()?;
     let filter = Filter { certificate: arguments.cert.clone(), device };
-    let Found { mut installations, troubles } = match found::below(&place.state_dir) {
+    let Found { mut installations, unresolved, troubles } = match found::below(&place.state_dir) {
         Ok(found) => found,
         Err(error) => {
             let advice = "Run it with sudo, or name another folder with --state-dir.";
@@ -105,14 +105,16 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
         }
     };
     troubles.iter().for_each(|trouble| report::problem(NAME, trouble, None));
-    let none_at_all = installations.is_empty() && troubles.is_empty();
-    let all: Vec<String> = installations.iter().map(|one| in_short(&one.record.order)).collect();
-    installations.retain(|installation| filter.wants(&installation.record.order));
-    if let (true, true, Some(wanted)) = (installations.is_empty(), troubles.is_empty(), wanted(arguments)) {
+    unresolved.iter().for_each(tell_unresolved);
+    let none_at_all = installations.is_empty() && unresolved.is_empty() && troubles.is_empty();
+    let all: Vec<String> = installations.iter().map(|one| in_short(&one.record.spec)).collect();
+    installations.retain(|installation| filter.wants(&installation.record.spec));
+    let is_clean = unresolved.is_empty() && troubles.is_empty();
+    if let (true, true, Some(wanted)) = (installations.is_empty(), is_clean, wanted(arguments)) {
         return Err(nothing_matches(&wanted, all.into_iter()));
     }
     if asks_certmonger(arguments, &installations) {
-        let orders = installations.iter().map(|installation| &installation.record.order);
+        let orders = installations.iter().map(|installation| &installation.record.spec);
         match certmonger::ask(orders, arguments.session_bus)? {
             Ok(standings) => {
                 for (installation, standing) in installations.iter_mut().zip(standings) {
@@ -131,9 +133,9 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
         expires_in: arguments.expires_in.clone(),
     };
     installations.sort_by_cached_key(|installation| installation.order_of_attention(&limits));
-    let summary = Summary::of(&installations, &limits, troubles.len());
+    let summary = Summary::of(&installations, &unresolved, troubles.len(), &limits);
     if arguments.json {
-        json::print(&installations, &summary, &limits);
+        json::print(&installations, &unresolved, &summary, &limits);
     }
     if let Some(file) = &arguments.prometheus {
         if let Err(error) = write(file, &prometheus::text(&installations, &limits, troubles.len())) {
@@ -146,8 +148,8 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
     Ok(summary.exit)
 }
 
-fn in_short(order: &Order) -> String {
-    format!("{} on {}", order.common_name, order.device)
+fn in_short(spec: &InstallSpec) -> String {
+    format!("{} on {}", spec.common_name, spec.device)
 }
 
 /// The filters as they were typed, if there are any.
@@ -158,14 +160,22 @@ fn wanted(arguments: &StatusArguments) -> Option<String> {
     (!all.is_empty()).then(|| all.join(" "))
 }
 
-/// Ordinary users would be refused, and certificates of other clients are no business of certmonger's.
-fn asks_certmonger(arguments: &StatusArguments, installations: &[Installation]) -> bool {
-    !arguments.no_certmonger
-        && (arguments.session_bus || rustix::process::geteuid().is_root())
-        && installations.iter().any(|installation| !certmonger::is_blind(&installation.record.order))
+/// What was asked for and can't be read: certmonger does not ask again before the next renewal.
+fn tell_unresolved(spec: &UnresolvedSpec) {
+    let since = spec.requested_at.with_timezone(&Local).format("%Y-%m-%d %H:%M");
+    let what =
+        format!("can't be carried out since {since}: pan_instcert {}: {}", spec.argv.join(" "), spec.problem);
+    report::problem(NAME, &what, spec.problem.advice.as_deref());
 }
 
-fn show(installations: &[Installation], summary: &Summary, limits: &Limits, none_at_all: bool) {
+/// Ordinary users would be refused, and certificates of other clients are no business of certmonger's.
+fn asks_certmonger(arguments: &StatusArguments, installations: &[Row]) -> bool {
+    !arguments.no_certmonger
+        && (arguments.session_bus || rustix::process::geteuid().is_root())
+        && installations.iter().any(|installation| !certmonger::is_blind(&installation.record.spec))
+}
+
+fn show(installations: &[Row], summary: &Summary, limits: &Limits, none_at_all: bool) {
     if none_at_all {
         report::line("Nothing is installed from here yet.");
         return;

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::installation::{How, Installation, Lasts, Limits};
+use super::installation::{How, Lasts, Limits, Row};
+use crate::delivery::UnresolvedSpec;
 use crate::error::Exit;
 use crate::programs::certctl::screen::{self, Line, Mood};
 
@@ -21,15 +22,17 @@ pub(super) struct Summary {
     pub(super) expire_soon: usize,
     pub(super) expired: usize,
     pub(super) certmonger_troubles: usize,
+    pub(super) unresolved: usize,
     pub(super) unreadable: usize,
     pub(super) exit: Exit,
 }
 
 impl Summary {
-    pub(super) fn of(all: &[Installation], limits: &Limits, unreadable: usize) -> Self {
-        let count = |wanted: &dyn Fn(&Installation) -> bool| all.iter().filter(|one| wanted(one)).count();
-        let devices: BTreeSet<_> = all.iter().map(|one| &one.record.order.device).collect();
+    pub(super) fn of(all: &[Row], unresolved: &[UnresolvedSpec], unreadable: usize, limits: &Limits) -> Self {
+        let count = |wanted: &dyn Fn(&Row) -> bool| all.iter().filter(|one| wanted(one)).count();
+        let devices: BTreeSet<_> = all.iter().map(|one| &one.record.spec.device).collect();
         let exits = all.iter().flat_map(|one| one.exits(limits));
+        let exits = exits.chain(unresolved.iter().map(|spec| spec.problem.exit));
         let exits: BTreeSet<Exit> = exits.chain((unreadable > 0).then_some(Exit::Usage)).collect();
         let exit = match (exits.len(), exits.first()) {
             (0, _) | (_, None) => Exit::Done,
@@ -47,6 +50,7 @@ impl Summary {
             expire_soon: count(&|one| one.lasts(limits) == Lasts::NotLong),
             expired: count(&|one| one.lasts(limits) == Lasts::Expired),
             certmonger_troubles: count(&|one| one.certmongers_trouble().is_some()),
+            unresolved: unresolved.len(),
             unreadable,
             exit,
         }
@@ -82,6 +86,8 @@ impl Summary {
         add(self.expire_soon, format!("{soon} within {}", limits.expires_in));
         let troubled = self.certmonger_troubles;
         add(troubled, format!("certmonger has trouble with {troubled}"));
+        let unresolved = one_or(self.unresolved, "request", "requests");
+        add(self.unresolved, format!("{unresolved} can't be carried out"));
         let files = one_or(self.unreadable, "file", "files");
         add(self.unreadable, format!("{files} in the state folder can't be read"));
         let what = one_or(all, "certificate", "certificates");

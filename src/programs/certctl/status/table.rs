@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Local, Utc};
 
-use super::installation::{How, Installation, Lasts, Limits};
+use super::installation::{How, Lasts, Limits, Row};
 use crate::programs::certctl::screen::{self, Columns, Line};
 use crate::programs::certctl::when::in_short;
 
@@ -18,9 +18,9 @@ const INDENT: &str = "  ";
 const NARROW: usize = 20;
 
 /// The lines for a terminal of this width, or for a pipe.
-pub(super) fn lines(all: &[Installation], limits: &Limits, width: Option<usize>) -> Vec<Line> {
+pub(super) fn lines(all: &[Row], limits: &Limits, width: Option<usize>) -> Vec<Line> {
     // Two columns are saved where nothing is owed.
-    let owed = all.iter().any(|one| one.record.is_owed());
+    let owed = all.iter().any(|one| one.record.is_pending());
     let mut headings = vec!["certificate", "device", "installed until", "runs"];
     headings.extend(owed.then_some(["owed for", "next try"]).into_iter().flatten());
     let mut columns = Columns::new(&headings, headings.len(), "how it stands");
@@ -44,13 +44,13 @@ pub(super) fn lines(all: &[Installation], limits: &Limits, width: Option<usize>)
 }
 
 /// One installation in lines of its own.
-fn card(one: &Installation, limits: &Limits, width: usize) -> Vec<Line> {
+fn card(one: &Row, limits: &Limits, width: usize) -> Vec<Line> {
     let first = format!("{} on {}", certificate(one), device(one));
     let installed =
         one.installed_until().map(|_| format!("until {}, runs {}", until(one, limits), runs(one)));
     let owed = one
         .record
-        .is_owed()
+        .is_pending()
         .then(|| format!("owed for {}, next try: {}", owed_for(one, limits), next_try(one, limits)));
     let parts = [installed, owed, Some(stands(one, limits)), certmonger(one)];
     let indent = if width > NARROW { INDENT } else { "" };
@@ -62,17 +62,17 @@ fn card(one: &Installation, limits: &Limits, width: usize) -> Vec<Line> {
     lines.into_iter().map(|text| Line { text, mood: one.mood(limits) }).collect()
 }
 
-fn certificate(one: &Installation) -> String {
+fn certificate(one: &Row) -> String {
     let (name, object) = (one.record.common_name().as_str(), one.object().as_str());
     let whole = if name == object { name.to_owned() } else { format!("{name} ({object})") };
     screen::shortened(&whole, NAMES)
 }
 
-fn device(one: &Installation) -> String {
-    screen::shortened(&one.record.order.device.to_string(), NAMES)
+fn device(one: &Row) -> String {
+    screen::shortened(&one.record.spec.device.to_string(), NAMES)
 }
 
-fn until(one: &Installation, limits: &Limits) -> String {
+fn until(one: &Row, limits: &Limits) -> String {
     let Some(until) = one.installed_until() else { return "-".to_owned() };
     let left = match one.lasts(limits) {
         Lasts::Expired => "expired".to_owned(),
@@ -81,30 +81,30 @@ fn until(one: &Installation, limits: &Limits) -> String {
     format!("{} ({left})", until.with_timezone(&Local).format("%Y-%m-%d"))
 }
 
-fn runs(one: &Installation) -> &'static str {
+fn runs(one: &Row) -> &'static str {
     match one.runs_what_is_ordered() {
         // An endpoint that does not show it is a failure, and then it is owed.
-        Some(true) if !one.record.is_owed() && !one.record.order.served.is_empty() => "as ordered, served",
+        Some(true) if !one.record.is_pending() && !one.record.spec.served.is_empty() => "as ordered, served",
         Some(true) => "as ordered",
         Some(false) => "another",
-        None if one.record.proven.is_some() => "unknown",
+        None if one.record.verified.is_some() => "unknown",
         None => "-",
     }
 }
 
-fn owed_for(one: &Installation, limits: &Limits) -> String {
-    one.record.owed_since.map_or("-".to_owned(), |since| in_short(limits.now - since))
+fn owed_for(one: &Row, limits: &Limits) -> String {
+    one.record.pending_since.map_or("-".to_owned(), |since| in_short(limits.now - since))
 }
 
-fn next_try(one: &Installation, limits: &Limits) -> String {
-    match one.record.next_try.filter(|_| one.record.is_owed()) {
+fn next_try(one: &Row, limits: &Limits) -> String {
+    match one.record.next_attempt.filter(|_| one.record.is_pending()) {
         None => "-".to_owned(),
         Some(at) if at <= limits.now => "now".to_owned(),
         Some(at) => format!("in {}", in_short(at - limits.now)),
     }
 }
 
-fn stands(one: &Installation, limits: &Limits) -> String {
+fn stands(one: &Row, limits: &Limits) -> String {
     let problem = one.problem().map(|problem| screen::shortened(&problem.what, PROBLEM));
     match one.how() {
         How::Installed => match one.lasts(limits) {
@@ -118,7 +118,7 @@ fn stands(one: &Installation, limits: &Limits) -> String {
     }
 }
 
-fn owed(one: &Installation, problem: Option<String>, now: DateTime<Utc>) -> String {
+fn owed(one: &Row, problem: Option<String>, now: DateTime<Utc>) -> String {
     let failed = match (problem, one.record.failures) {
         (None, _) => None,
         (Some(problem), 0 | 1) => Some(format!("failed: {problem}")),
@@ -132,6 +132,6 @@ fn owed(one: &Installation, problem: Option<String>, now: DateTime<Utc>) -> Stri
     if known.is_empty() { "not tried yet".to_owned() } else { known.join("; ") }
 }
 
-fn certmonger(one: &Installation) -> Option<String> {
+fn certmonger(one: &Row) -> Option<String> {
     one.certmongers_trouble().map(|said| screen::shortened(&format!("certmonger: {said}"), 2 * PROBLEM))
 }
