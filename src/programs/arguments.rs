@@ -12,16 +12,16 @@ use crate::certificate::BundleError;
 use crate::error::{Exit, TABLE};
 use crate::files;
 use crate::host::core_dumps;
+use crate::host::environment::{self, UnsafeEnvironment};
 use crate::host::keyfile::KeyFileError;
 use crate::host::log::{Log, Verbosity};
-use crate::host::surroundings::{self, BadSurroundings};
-use crate::install::Failure;
+use crate::install::InstallError;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
 use crate::panos::InvalidAddress;
 use crate::settings::SettingsError;
 use crate::settings::config::ConfigError;
-use crate::text::harmless;
+use crate::text::escape_control;
 
 /// Where a program keeps and finds things.
 #[derive(Debug, Clone, Args)]
@@ -73,10 +73,10 @@ pub enum UsageError {
     Key(#[from] KeyFileError),
     /// The state directory can't be used: what is asked for can't even be recorded.
     #[error(transparent)]
-    State(#[from] Box<Failure>),
+    State(#[from] Box<InstallError>),
     /// The environment.
     #[error(transparent)]
-    Surroundings(#[from] BadSurroundings),
+    Surroundings(#[from] UnsafeEnvironment),
     /// A path that root can't rely on.
     #[error("--{option} {}: {problem}", .path.display())]
     Path {
@@ -203,7 +203,7 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
     });
     let (matches, arguments) = read.map_err(|error| {
         // clap repeats words as they are, and they might steer the terminal: they are read again, escaped.
-        let shown = words.iter().map(|word| harmless(&word.to_string_lossy()));
+        let shown = words.iter().map(|word| escape_control(&word.to_string_lossy()));
         let error = if error.use_stderr() { T::try_parse_from(shown).err().unwrap_or(error) } else { error };
         // A closed pipe is no reason to fail.
         let _ = error.print();
@@ -214,7 +214,7 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
     })?;
     let checked = delegated::check_options(&command, &matches)
         .map_err(UsageError::from)
-        .and_then(|()| surroundings::check().map_err(UsageError::from))
+        .and_then(|()| environment::check().map_err(UsageError::from))
         .and_then(|()| check_places(&matches));
     checked.map_err(|error| {
         let _ = refuse(command.get_name(), &error);

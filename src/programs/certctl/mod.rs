@@ -8,9 +8,9 @@ pub mod log;
 pub mod pin;
 pub mod reach;
 pub mod retry;
-pub mod screen;
 pub mod selection;
 pub mod status;
+pub mod terminal;
 pub mod verify;
 pub mod when;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::Beside;
-use super::installation::{How, Lasts, Limits, Row};
+use super::installation::{Expiry, InstallState, Limits, Row};
 use crate::error::Exit;
-use crate::programs::certctl::screen::{self, Line, Mood};
+use crate::programs::certctl::terminal::{self, Line, Severity};
 
 /// The numbers, and the exit code.
 #[derive(Debug, Clone, Serialize)]
@@ -47,13 +47,13 @@ impl Summary {
         Self {
             certificates: all.len(),
             devices: devices.len(),
-            installed: count(&|one| one.how() == How::Installed),
-            owed: count(&|one| one.how() == How::Owed),
+            installed: count(&|one| one.how() == InstallState::Installed),
+            owed: count(&|one| one.how() == InstallState::Owed),
             owed_too_long: count(&|one| one.is_overdue(limits)),
-            failed: count(&|one| one.how() == How::Failed),
-            left_to_commit: count(&|one| one.how() == How::LeftToCommit),
-            expire_soon: count(&|one| one.lasts(limits) == Lasts::NotLong),
-            expired: count(&|one| one.lasts(limits) == Lasts::Expired),
+            failed: count(&|one| one.how() == InstallState::Failed),
+            left_to_commit: count(&|one| one.how() == InstallState::LeftToCommit),
+            expire_soon: count(&|one| one.lasts(limits) == Expiry::NotLong),
+            expired: count(&|one| one.lasts(limits) == Expiry::Expired),
             certmonger_troubles: count(&|one| one.certmongers_trouble().is_some()),
             profiles_claimed_twice: count(&|one| has(one, "profile-claimed-twice")),
             without_profile: count(&|one| has(one, "no-profile")),
@@ -66,9 +66,9 @@ impl Summary {
 
     /// The last line; on a terminal that is too narrow for it, several.
     pub(super) fn lines(&self, limits: &Limits, width: Option<usize>) -> Vec<Line> {
-        let mood = if self.exit == Exit::Done { Mood::Plain } else { Mood::Bad };
+        let mood = if self.exit == Exit::Done { Severity::Plain } else { Severity::Bad };
         let text = self.text(limits);
-        let lines = width.map_or_else(|| vec![text.clone()], |width| screen::wrapped(&text, width));
+        let lines = width.map_or_else(|| vec![text.clone()], |width| terminal::wrapped(&text, width));
         lines.into_iter().map(|text| Line { text, mood }).collect()
     }
 

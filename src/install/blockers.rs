@@ -23,7 +23,7 @@ const ASKING: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// Any other error at once; the last refusal when the time is over.
-pub async fn while_blocked<T>(
+pub async fn retry_while_locked<T>(
     session: &Session,
     log: &RunLog,
     deadline: Instant,
