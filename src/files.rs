@@ -3,19 +3,23 @@
 //! The file is opened first and looked at afterwards through the same descriptor, so what was checked
 //! is what is read. Symbolic links are followed: what counts is the file that was opened in the end.
 
+mod draft;
+mod private;
 mod settled;
 
 use std::fmt;
-use std::fs::{File, Metadata, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
 use secrecy::zeroize::Zeroizing;
 
-use settled::handed_over_by;
+pub(crate) use draft::{remove_stale_in, remove_stale_of, replace, replace_checked, replace_for_all};
+pub(crate) use private::{make_directory, open_lock};
 pub(crate) use settled::settled;
+use settled::{Unsettled, handed_over_by};
 
 /// Why a file could not be read.
 #[derive(Debug)]
@@ -28,6 +32,10 @@ pub(crate) enum Trouble {
     NotAFile(&'static str),
     /// It holds more than was allowed.
     TooLarge,
+    /// Somebody else has a say in where its path leads.
+    Unsettled(Unsettled),
+    /// Another file was put in its place while it was opened.
+    Swapped,
     /// Anything else.
     Io(io::Error),
 }
@@ -39,7 +47,18 @@ impl fmt::Display for Trouble {
             Self::Denied => f.write_str("permission denied; run it with sudo"),
             Self::NotAFile(found) => write!(f, "it is {found}, not a file"),
             Self::TooLarge => f.write_str("it holds more than any such file has"),
+            Self::Unsettled(unsettled) => unsettled.fmt(f),
+            Self::Swapped => f.write_str("another file was put in its place while it was opened"),
             Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<Trouble> for io::Error {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Io(error) => error,
+            other => Self::other(other.to_string()),
         }
     }
 }
@@ -123,7 +142,11 @@ pub(crate) fn only_of(metadata: &Metadata, caller: u32, refused: u32) -> Result<
 
 /// Opens an ordinary file for reading. A FIFO or a device is an error, not a wait.
 pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Trouble> {
-    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
+    open_with(path, OFlags::empty())
+}
+
+fn open_with(path: &Path, flags: OFlags) -> Result<(File, Metadata), Trouble> {
+    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY | flags).bits()).unwrap_or_default();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;
     let kind = metadata.file_type();
@@ -141,16 +164,48 @@ pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Trouble> {
     }))
 }
 
+/// Opens a file for which nobody but root may decide where its path leads. What is opened is what was looked at: a
+/// link that appears in between is not followed, and another file under the name is refused.
+pub(crate) fn open_settled(path: &Path) -> Result<(File, Metadata), Trouble> {
+    let place = settled(path).map_err(Trouble::Unsettled)?;
+    let (file, metadata) = open_with(&place, unfollowed())?;
+    still_there(path, &metadata)?;
+    Ok((file, metadata))
+}
+
+/// For root a settled path is free of links; one that appears at its end is not followed.
+pub(crate) fn unfollowed() -> OFlags {
+    if rustix::process::geteuid().is_root() { OFlags::NOFOLLOW } else { OFlags::empty() }
+}
+
+/// Whether a path still leads to the file that was opened by it, and nobody else has a say in that.
+pub(crate) fn still_there(path: &Path, opened: &Metadata) -> Result<(), Trouble> {
+    let place = settled(path).map_err(Trouble::Unsettled)?;
+    leads_to(&place, opened)
+}
+
+fn leads_to(place: &Path, opened: &Metadata) -> Result<(), Trouble> {
+    match place.metadata() {
+        Ok(found) if is_the_same(&found, opened) => Ok(()),
+        _ => Err(Trouble::Swapped),
+    }
+}
+
+/// Whether two looks were at one file.
+pub(crate) fn is_the_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
 /// The same for a file that may be anybody's, as those of a client that does not run as root: but whoever else has a say
 /// in where the path leads can have it lead only to what is his own, not to what he could not read himself.
 pub(crate) fn open_theirs(path: &Path) -> Result<(File, Metadata), Trouble> {
     let (file, metadata) = open(path)?;
     match settled(path) {
-        Err(unsettled) if handed_over_by(&unsettled) != Some(metadata.uid()) => {
-            Err(Trouble::Io(io::Error::other(unsettled.to_string())))
-        }
-        _ => Ok((file, metadata)),
+        Ok(place) => leads_to(&place, &metadata)?,
+        Err(unsettled) if handed_over_by(&unsettled) == Some(metadata.uid()) => leads_to(path, &metadata)?,
+        Err(unsettled) => return Err(Trouble::Unsettled(unsettled)),
     }
+    Ok((file, metadata))
 }
 
 /// Reads the rest of a file into memory that is wiped when dropped; more than `limit` bytes are an error.
@@ -169,45 +224,33 @@ pub(crate) fn read(file: File, metadata: &Metadata, limit: usize) -> Result<Zero
     Ok(contents)
 }
 
+/// Removes the byte order marks that some editors put in front of a text, wherever files were joined. The bytes
+/// move within the same memory, so that none is left behind unwiped.
+pub(crate) fn remove_marks(text: &mut Vec<u8>) {
+    const MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+    let (mut from, mut to) = (0, 0);
+    while from < text.len() {
+        if text[from..].starts_with(MARK) {
+            from += MARK.len();
+            continue;
+        }
+        text[to] = text[from];
+        (from, to) = (from + 1, to + 1);
+    }
+    text.truncate(to);
+}
+
 /// The most that is read of a file of CA certificates; a whole system's bundle has a quarter of a megabyte.
 const LARGEST_CA_FILE: usize = 8 << 20;
 
 /// Reads a file of CA certificates. Whoever can change it decides who is trusted, so nobody else may.
 pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<u8>, String> {
-    let place = settled(path).map_err(|unsettled| unsettled.to_string())?;
-    let (file, metadata) = open(&place).map_err(|trouble| trouble.to_string())?;
+    let (file, metadata) = open_settled(path).map_err(|trouble| trouble.to_string())?;
     only_ours(&metadata).map_err(|foreign| foreign.to_string())?;
     let contents = read(file, &metadata, LARGEST_CA_FILE).map_err(|trouble| trouble.to_string())?;
-    Ok(contents.to_vec())
-}
-
-/// Writes a file so that a crash leaves either the old one or this one. The file is for its owner only;
-/// the folder has to be there.
-pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
-    // tempfile makes files with mode 0600.
-    replace_with(path, contents, |_| Ok(()))
-}
-
-/// The same for a file that everybody may read, whatever the umask says.
-pub(crate) fn replace_for_all(path: &Path, contents: &[u8]) -> io::Result<()> {
-    replace_with(path, contents, |draft| draft.set_permissions(Permissions::from_mode(0o644)))
-}
-
-fn replace_with(path: &Path, contents: &[u8], open_up: impl Fn(&File) -> io::Result<()>) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(folder)?;
-    draft.write_all(contents)?;
-    open_up(draft.as_file())?;
-    draft.as_file().sync_all()?;
-    let draft = draft.into_temp_path();
-    std::fs::rename(&draft, path)?;
-    // It has no name of its own any more that would have to be removed.
-    std::mem::forget(draft);
-    // The new name itself is on the disk only when the folder is.
-    File::open(folder)?.sync_all()
+    let mut contents = contents.to_vec();
+    remove_marks(&mut contents);
+    Ok(contents)
 }
 
 #[cfg(test)]
@@ -264,19 +307,5 @@ mod tests {
     fn a_path_through_a_file_is_missing_like_any_other() {
         assert!(matches!(open(Path::new("/etc/passwd/x")), Err(Trouble::Missing)));
         assert!(matches!(open(Path::new("/nonexistent")), Err(Trouble::Missing)));
-    }
-
-    #[test]
-    fn a_file_is_replaced_whole_for_its_owner_only_and_a_failure_leaves_the_old_one_and_no_draft() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        replace(&path, b"a longer old one").unwrap();
-        replace(&path, b"new").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"new");
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let occupied = folder.path().join("folder");
-        std::fs::create_dir_all(occupied.join("below")).unwrap();
-        assert!(replace(&occupied, b"x").is_err());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

@@ -19,6 +19,18 @@ pub(crate) fn harmless(text: &str) -> String {
     shown
 }
 
+/// The most that is told of a list: nobody reads more, and nothing grows with what a device has.
+const SOME: usize = 10;
+
+/// The first of these, and how many more there are.
+pub(crate) fn some_of(all: &[String], between: &str) -> String {
+    let first = all.iter().take(SOME).map(String::as_str).collect::<Vec<_>>().join(between);
+    match all.len().saturating_sub(SOME) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
+}
+
 /// A length of time in the largest unit that it has one of, rounded down: `30 days`, `1 hour`.
 pub(crate) fn spoken(length: chrono::TimeDelta) -> String {
     let length = length.abs();
@@ -31,6 +43,11 @@ pub(crate) fn spoken(length: chrono::TimeDelta) -> String {
     let largest = units.iter().find(|(count, _)| *count > 0).unwrap_or(&units[3]);
     let (count, unit) = largest;
     format!("{count} {unit}{}", if *count == 1 { "" } else { "s" })
+}
+
+/// The same for a time that was measured.
+pub(crate) fn spoken_of(length: std::time::Duration) -> String {
+    spoken(chrono::TimeDelta::from_std(length).unwrap_or(chrono::TimeDelta::MAX))
 }
 
 #[cfg(test)]

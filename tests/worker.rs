@@ -216,6 +216,98 @@ fn a_failure_that_lasts_is_told_once_and_its_end_once() {
     assert!(!environment.contains("TZ=") && !environment.contains(common::world::KEY));
 }
 
+/// A worker that is stopped while it has the device, and killed at the end.
+struct Stopped(std::process::Child);
+
+impl Stopped {
+    fn with(world: &World) -> Self {
+        world.device.clear_requests();
+        world.device.inject(Fault::new(When::Always, What::Silence).times(u32::MAX));
+        let worker = certctl_command(world, &["retry"]).stdout(Stdio::null()).spawn().unwrap();
+        let stopped = Self(worker);
+        assert!(
+            common::trouble::wait_until(|| !world.device.requests().is_empty()),
+            "it speaks to the device"
+        );
+        stopped.signal(rustix::process::Signal::STOP);
+        let line = format!("/proc/{}/stat", stopped.0.id());
+        let is_stopped = || std::fs::read_to_string(&line).unwrap().contains(") T ");
+        assert!(common::trouble::wait_until(is_stopped), "it is stopped");
+        stopped
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.0), signal).unwrap();
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_stopped_process_that_keeps_the_device_is_told_of_once_and_so_is_its_end() {
+    let world = world();
+    configure(&world, &format!("lock_wait = '2s'\n{}", teller(&world)));
+    world.install(&["-p", PORTAL, "--queue"]).exits(0);
+    let stopped = Stopped::with(&world);
+    let (device, process) = (world.target(), stopped.0.id());
+    // The unit calls this code a failure.
+    let ended = certctl(&world, &["retry"]).exits(1);
+    for says in [
+        format!(
+            "another process works on {device} and has not finished within 2 seconds: process {process}, since 20"
+        ),
+        "which is stopped".to_owned(),
+        format!("kill -CONT {process}"),
+    ] {
+        assert!(ended.stderr.contains(&says), "no '{says}' in {ended:#?}");
+    }
+    let noted = |world: &World| {
+        let log = world.log();
+        log.iter().filter(|line| line.contains(&format!("process {process}, since 20"))).count()
+    };
+    assert_eq!(noted(&world), 1, "{:#?}", world.log());
+    assert_eq!(told(&world), [format!("failure a b;c {NAME} 1")]);
+    certctl(&world, &["retry"]).exits(1);
+    assert_eq!((noted(&world), told(&world).len()), (1, 1), "the same process is told of once");
+    // Whoever installs by hand does not wait for ever either; the order stays.
+    let config = world.path("config.toml");
+    world.install(&["--config", config.to_str().unwrap(), "-p", PORTAL]).exits(1).says("is stopped");
+    assert_eq!(queued(&world), 1);
+    drop(stopped);
+    world.device.clear_faults();
+    certctl(&world, &["retry"]).exits(0).says("runs the certificate");
+    assert_eq!(told(&world)[1..], [format!("recovered a b;c {NAME} ")]);
+}
+
+#[test]
+fn a_device_that_a_stopped_process_keeps_holds_up_no_other() {
+    let (stuck, other) = (world(), Simulator::start(settings()).unwrap());
+    configure(&stuck, "lock_wait = '3s'\n");
+    stuck.install(&["-p", PORTAL, "--queue"]).exits(0);
+    let stopped = Stopped::with(&stuck);
+    let mut order = stuck.bare_command();
+    order.args(["-k", stuck.path(".panrc").to_str().unwrap(), "--pin", &other.certificate_fingerprint()]);
+    Ended::of(order.args(["-p", PORTAL, "--queue", &other.address().to_string()])).exits(0);
+    certctl(&stuck, &["retry"]).exits(20).says("another process works on");
+    assert!(common::world::served(&other).is_some(), "the other one is served");
+    certctl(&stuck, &["verify"]).exits(1).says("another process works on");
+    drop(stopped);
+}
+
+#[test]
+fn lock_wait_is_a_length_of_time_that_the_unit_has() {
+    let world = world();
+    for wait in ["'0s'", "'3h'", "'x'", "5", "''"] {
+        configure(&world, &format!("lock_wait = {wait}\n"));
+        certctl(&world, &["retry"]).exits(1).says("line 1, column 13");
+    }
+}
+
 #[test]
 fn what_only_a_person_can_mend_is_told_at_once_and_tried_seldom() {
     let world = world();
@@ -325,13 +417,13 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
     let mut worker = certctl_command(&world, &["retry"]).stdout(Stdio::null()).spawn().unwrap();
     let path = world.path("state/installations").join(world.target()).join(format!("{NAME}.json"));
-    let noted = || std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"job\": \"1\""));
+    let noted = || std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"job\": \"2\""));
     let seen = common::trouble::wait_until(noted);
     worker.kill().unwrap();
     worker.wait().unwrap();
     assert!(seen, "the commit is noted");
     certctl(&world, &["retry"]).exits(0).says("already, nothing to do");
-    let told = "An earlier run did not see the end of its commit: job 1 succeeded.";
+    let told = "An earlier run did not see the end of its commit: job 2 succeeded.";
     assert!(world.log().iter().any(|line| line.ends_with(told)), "{:#?}", world.log());
     assert_eq!(world.device.commits(), 1);
 }

@@ -46,7 +46,8 @@ pub use fault::{Effect, Fault, Listening, Matcher, Serving, What, When};
 pub use record::{ConnectionRecord, Credential, RequestRecord};
 pub use settings::{
     Administrator, ApiKey, Encoding, ImportAnswer, ImportJournal, ImportRefusal, JournalShape,
-    ManagementCertificate, PreloadedCertificate, Profile, Pushed, Rights, Role, Settings, WhenBusy,
+    ManagementCertificate, NothingToRevert, PreloadedCertificate, Profile, Pushed, Rights, Role, Settings,
+    WhenBooting, WhenBusy,
 };
 pub use simulator::Simulator;
 

@@ -84,6 +84,12 @@ impl Refusal {
         Self { status: "unauth", ..Self::code(16, "Unauthorized request") }
     }
 
+    /// Whatever a test wants said.
+    pub(crate) fn told(http_status: u16, code: Option<u16>, text: &str) -> Self {
+        let shape = if [400, 403].contains(&http_status) { Shape::Spaced } else { Shape::Lines };
+        Self { http_status, ..Self::new(code, vec![text.to_owned()], shape) }
+    }
+
     /// What only a superuser may do; the text comes without a code, as others have published it.
     pub(crate) fn superuser() -> Self {
         Self::line("You need superuser privileges to do that")

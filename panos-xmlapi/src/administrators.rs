@@ -76,7 +76,7 @@ impl Session {
         let named = || role.name.clone();
         Ok(match role.name.as_str() {
             "superreader" | "devicereader" | "vsysreader" => Some(AdminRole::Reader { role: named() }),
-            "custom" => match role.text_of("profile") {
+            "custom" => match role.word_of("profile") {
                 Some(profile) => self.custom_role(&profile).await?,
                 None => None,
             },
@@ -92,7 +92,7 @@ impl Session {
             let path: Result<XPath, UnquotableName> = place.base().step("admin-role").entry(name);
             let Ok(path) = path else { return Ok(None) };
             if let Some(found) = self.show(&path.step("role")).await?.as_ref().and_then(xml_api) {
-                let is_on = |word: &str| found.text_of(word).is_some_and(|text| text.trim() == "enable");
+                let is_on = |word: &str| found.word_of(word).is_some_and(|text| text.trim() == "enable");
                 let enabled = FEATURES.iter().filter(|(word, _)| is_on(word)).map(|(_, right)| *right);
                 return Ok(Some(AdminRole::Custom { role: name.to_owned(), enabled: enabled.collect() }));
             }
@@ -106,7 +106,7 @@ impl Session {
     /// As every request.
     pub async fn key_lifetime(&self) -> Result<Option<u64>, Error> {
         let Some(result) = self.show(&XPath::key_lifetime()).await? else { return Ok(None) };
-        let text = result.text_of("lifetime").unwrap_or_else(|| result.text());
+        let text = result.word_of("lifetime").unwrap_or_else(|| result.text());
         Ok(text.trim().parse().ok().filter(|minutes| *minutes > 0))
     }
 }

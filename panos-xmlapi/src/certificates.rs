@@ -1,5 +1,6 @@
 //! Certificate objects and SSL/TLS service profiles, as they stand in a configuration.
 
+use super::words;
 use super::xml::Element;
 
 /// A certificate object. Every part can be missing from a reply.
@@ -34,17 +35,17 @@ impl CertificateEntry {
     #[must_use]
     pub fn read(entry: &Element) -> Self {
         Self {
-            name: entry.attribute("name").unwrap_or_default().to_owned(),
-            subject: entry.text_of("subject"),
-            issuer: entry.text_of("issuer"),
-            common_name: entry.text_of("common-name"),
-            ca: entry.text_of("ca"),
-            not_valid_before: entry.text_of("not-valid-before"),
-            not_valid_after: entry.text_of("not-valid-after"),
-            algorithm: entry.text_of("algorithm"),
+            name: entry.name_attribute(),
+            subject: entry.word_of("subject"),
+            issuer: entry.word_of("issuer"),
+            common_name: entry.word_of("common-name"),
+            ca: entry.word_of("ca"),
+            not_valid_before: entry.word_of("not-valid-before"),
+            not_valid_after: entry.word_of("not-valid-after"),
+            algorithm: entry.word_of("algorithm"),
             public_key: entry.text_of("public-key"),
             has_private_key: entry.text_of("private-key").is_some(),
-            uncommitted_admin: entry.attribute("admin").map(str::to_owned),
+            uncommitted_admin: entry.attribute("admin").map(words::word),
         }
     }
 
@@ -74,10 +75,7 @@ impl ServiceProfile {
         let container = result.child("ssl-tls-service-profile").unwrap_or(result);
         container
             .children_named("entry")
-            .map(|entry| Self {
-                name: entry.attribute("name").unwrap_or_default().to_owned(),
-                certificate: entry.text_of("certificate"),
-            })
+            .map(|entry| Self { name: entry.name_attribute(), certificate: entry.word_of("certificate") })
             .collect()
     }
 }

@@ -23,10 +23,10 @@ impl PendingChange {
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, ReplyError> {
         let journal = reply.listing(&["journal"])?;
         let read = journal.children_named("entry").map(|entry| Self {
-            xpath: entry.text_of("xpath").unwrap_or_default(),
-            owner: entry.text_of("owner").unwrap_or_default(),
-            action: entry.text_of("action"),
-            component_type: entry.text_of("component-type"),
+            xpath: entry.word_of("xpath").unwrap_or_default(),
+            owner: entry.word_of("owner").unwrap_or_default(),
+            action: entry.word_of("action"),
+            component_type: entry.word_of("component-type"),
         });
         Ok(read.collect())
     }

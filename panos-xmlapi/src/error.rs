@@ -119,14 +119,17 @@ pub enum Error {
         /// The time allowed.
         seconds: u64,
     },
-    /// An HTTP status that carries no API reply (anything but 200, 400 and 403).
-    #[error("{operation} was answered with HTTP status {status}{}", redirect_note(*.status))]
+    /// An HTTP status without an API reply.
+    #[error("{operation} was answered with HTTP status {status}{}", status_note(*.status))]
     Status {
         /// The request.
         operation: Operation,
         /// The HTTP status.
         status: u16,
     },
+    /// The device, or a web server in front of it, lets nobody in without a client certificate.
+    #[error("the device demands a client certificate")]
+    ClientCertificate,
     /// A body that is no reply of the XML API, or not the one that was asked for.
     #[error("the answer to {operation} can't be understood: {problem}")]
     InvalidReply {
@@ -151,8 +154,12 @@ pub enum Error {
     Setup(String),
 }
 
-fn redirect_note(status: u16) -> &'static str {
-    if (300..400).contains(&status) { " (a redirect, which is not followed)" } else { "" }
+fn status_note(status: u16) -> &'static str {
+    match status {
+        300..400 => " (a redirect, which is not followed)",
+        429 | 502..=504 => " (the device is busy or restarting)",
+        _ => "",
+    }
 }
 
 impl Error {
@@ -161,7 +168,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Interrupted { .. } | Self::TimedOut { .. } => true,
-            Self::Status { status, .. } => *status >= 500,
+            Self::Status { status, .. } => *status == 429 || *status >= 500,
             // Half a page, or a page of the web server's own.
             Self::InvalidReply { problem, .. } => {
                 matches!(problem, ReplyError::Xml(_) | ReplyError::NotUtf8 | ReplyError::WrongRoot(_))
@@ -185,7 +192,8 @@ pub struct Refusal {
     pub lines: Vec<String>,
 }
 
-/// What a refusal means, read from the code first and from the text only where the code is silent.
+/// What a refusal means. The text decides where it is known: devices give one code to many causes, and none to
+/// some. The code decides where the text is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// The API key, or user and password, is not accepted.
@@ -196,19 +204,25 @@ pub enum Reason {
     PermissionMissing(Option<Right>),
     /// A configuration or commit lock, with its holder where the device names one.
     Locked(Option<String>),
-    /// Another commit or an installation is in progress.
+    /// Another commit or an installation is in progress, or the device asks to try again: nothing was done.
     Busy,
+    /// Only all changes together can be committed, as after a configuration was loaded.
+    FullCommitNeeded,
+    /// The object comes from a template of Panorama.
+    TemplateOwned,
+    /// The managed device that the request was meant for is not connected to Panorama.
+    NotConnected,
     /// Code 7 or `No such node`.
     NotFound,
     /// Code 8.
     NotUnique,
     /// Code 10: other objects refer to it.
     InUse,
-    /// Codes 6, 12 and 17: the path or the value does not fit the schema.
+    /// Codes 6, 12, 13 and 17: the path or the value does not fit the schema.
     Invalid,
     /// Codes 400 and 18: the request itself is malformed.
     Malformed,
-    /// Code 1.
+    /// Code 1, or code 17 for an operational command: the release does not have it.
     UnknownCommand,
     /// Codes 14 and 15: not possible now, or not on this device (a passive peer).
     NotPossible,
@@ -231,62 +245,149 @@ impl Refusal {
     }
 }
 
+/// Texts that say no more than that something is wrong.
+const GENERIC: [&str; 5] = [
+    "not a valid xml",
+    "malformed request",
+    "internal error",
+    "failed to extract certificate",
+    "unknown error",
+];
+
+impl Refusal {
+    /// One refusal for several attempts at the same thing, each with its name: all are told, the most telling one
+    /// first, which also gives the reason.
+    ///
+    /// With no attempt at all it says nothing.
+    #[must_use]
+    pub fn of_several(mut attempts: Vec<(&str, Self)>) -> Self {
+        if attempts.len() > 1 {
+            // Of those that tell as much the last one counts.
+            attempts.reverse();
+            attempts.sort_by_key(|(_, refusal)| std::cmp::Reverse(refusal.tells()));
+            for (name, refusal) in &mut attempts {
+                let said =
+                    if refusal.lines.is_empty() { "no reason given" } else { &refusal.lines.join("; ") };
+                refusal.lines = vec![format!("{name}: {said}")];
+            }
+        }
+        let mut attempts = attempts.into_iter().map(|(_, refusal)| refusal);
+        let nothing =
+            Self { operation: Operation::Import, reason: Reason::Other, code: None, lines: Vec::new() };
+        let mut first = attempts.next().unwrap_or(nothing);
+        first.lines.extend(attempts.flat_map(|refusal| refusal.lines));
+        first
+    }
+
+    /// How much it tells of the cause: nothing, that something is wrong, or what.
+    fn tells(&self) -> u8 {
+        if self.lines.is_empty() {
+            return 0;
+        }
+        let generic = self.lines.iter().all(|line| has(&line.to_ascii_lowercase(), &GENERIC));
+        if generic { 1 } else { 2 }
+    }
+
+    /// Whether the device says these words, given in lower case.
+    #[must_use]
+    pub fn says(&self, words: &str) -> bool {
+        self.lines.iter().any(|line| line.to_ascii_lowercase().contains(words))
+    }
+}
+
 fn classify(operation: Operation, http: u16, code: Option<u16>, reply: &Reply) -> Reason {
-    let text = reply.messages.join(" ");
-    let lower = text.to_ascii_lowercase();
+    let told = reply.messages.join(" ");
+    let text = told.to_ascii_lowercase();
     let unauthorised = matches!(reply.status.as_deref(), Some("unauth" | "noauth"));
+    if has(&text, &RIGHT_MISSING) || unauthorised {
+        return Reason::PermissionMissing(operation.right());
+    }
     // Where the body bears no code, the HTTP status is one.
-    match code.or((http != 200).then_some(http)) {
-        Some(400 | 403) if lower.contains("key expired") || lower.contains("key has expired") => {
-            Reason::KeyExpired
-        }
-        // A role without a right and a wrong key both come with 403; only the text tells them apart.
-        Some(403) if lower.contains("not authorized") || lower.contains("unauthorized") || unauthorised => {
-            Reason::PermissionMissing(operation.right())
-        }
-        Some(403) => Reason::InvalidKey,
-        Some(16) => Reason::PermissionMissing(operation.right()),
-        Some(22) => Reason::SessionTimedOut,
+    let code = code.or((http != 200).then_some(http));
+    if matches!(code, Some(400 | 403)) && has(&text, &["key expired", "key has expired"]) {
+        return Reason::KeyExpired;
+    }
+    // What is wrong with a key is told with these codes, whatever else the text reminds of.
+    match code {
+        Some(403) => return by_text(operation, &told, &text).unwrap_or(Reason::InvalidKey),
+        Some(16) => return Reason::PermissionMissing(operation.right()),
+        Some(22) => return Reason::SessionTimedOut,
+        _ => {}
+    }
+    by_text(operation, &told, &text).unwrap_or(match code {
+        Some(429) => Reason::Busy,
         Some(7) => Reason::NotFound,
         Some(8) => Reason::NotUnique,
         Some(10) => Reason::InUse,
         Some(1) => Reason::UnknownCommand,
+        Some(17) if matches!(operation, Operation::Op(_)) && !text.contains("invalid") => {
+            Reason::UnknownCommand
+        }
         Some(2..=5 | 11 | 21) => Reason::Internal,
-        _ if unauthorised => Reason::PermissionMissing(operation.right()),
-        code => by_text(&text).unwrap_or(match code {
-            Some(6 | 12 | 17) => Reason::Invalid,
-            Some(18 | 400) => Reason::Malformed,
-            Some(14 | 15) => Reason::NotPossible,
-            _ => Reason::Other,
-        }),
-    }
+        Some(6 | 12 | 13 | 17) => Reason::Invalid,
+        Some(18 | 400) => Reason::Malformed,
+        Some(14 | 15) => Reason::NotPossible,
+        _ => Reason::Other,
+    })
 }
 
-/// Texts that were seen from devices, for replies whose code is missing or says little.
-fn by_text(text: &str) -> Option<Reason> {
-    const BUSY: [&str; 3] =
-        ["Another commit/validate is in progress", "commit is in progress", "install is in progress"];
-    const LOCKED: [&str; 3] =
-        ["Configuration is locked by", "currently locked by", "lock is already held by"];
+/// How devices say that a role lacks a right, with code 403, with another one, or with none.
+const RIGHT_MISSING: [&str; 4] = [
+    "not authorized",
+    "unauthorized request",
+    "need superuser privileges",
+    "superuser privilege is required",
+];
+/// How devices say that they have no time now. All of it means that nothing was done.
+const BUSY: [&str; 10] = [
+    "commit/validate is in progress",
+    "commit is in progress",
+    "commit is pending",
+    "commit pending",
+    "commits pending",
+    "install is in progress",
+    "sync is in progress",
+    "timed out while getting config lock",
+    "auto-commit not yet finished",
+    "please try again",
+];
+const LOCKED: [&str; 3] = ["configuration is locked by ", "currently locked by ", "lock is already held by "];
+const BAD_CREDENTIALS: [&str; 3] = ["invalid credential", "authentication failed", "not authenticated"];
+
+fn has(text: &str, words: &[&str]) -> bool {
+    words.iter().any(|words| text.contains(words))
+}
+
+/// Texts that were seen from devices; `text` is what was told, in lower case.
+fn by_text(operation: Operation, told: &str, text: &str) -> Option<Reason> {
+    if BAD_CREDENTIALS.iter().any(|words| text.starts_with(words)) {
+        return Some(Reason::InvalidKey);
+    }
     if let Some(at) = LOCKED.iter().find_map(|words| text.find(words).map(|at| at + words.len())) {
-        let holder = text.get(at..).unwrap_or_default().split_whitespace().next();
+        let holder = told.get(at..).unwrap_or_default().split_whitespace().next();
         return Some(Reason::Locked(holder.map(|name| name.trim_end_matches('.').to_owned())));
     }
     if text.contains("holding") && text.contains("commit lock") {
         return Some(Reason::Locked(None));
     }
-    if BUSY.iter().any(|words| text.contains(words)) {
+    // A password is not tried again: that locks accounts.
+    if operation != Operation::Keygen && has(text, &BUSY) {
         return Some(Reason::Busy);
     }
-    if ["Invalid credential", "Invalid Credential", "Authentication failed"]
-        .iter()
-        .any(|words| text.starts_with(words))
-    {
-        return Some(Reason::InvalidKey);
+    if text.contains("may need to override template object") {
+        return Some(Reason::TemplateOwned);
+    }
+    // `001900000000003 not connected`
+    if text.ends_with(" not connected") && text.split_whitespace().count() == 3 {
+        return Some(Reason::NotConnected);
+    }
+    let partial = has(text, &["full commit", "partial commit", "partial changes"]);
+    if operation == Operation::Commit && partial {
+        return Some(Reason::FullCommitNeeded);
     }
     // Old releases answer for an unknown job without a code.
     let unknown_job = text.starts_with("job ") && text.ends_with(" not found");
-    (text == "No such node" || unknown_job).then_some(Reason::NotFound)
+    (text == "no such node" || unknown_job).then_some(Reason::NotFound)
 }
 
 impl std::error::Error for Refusal {}

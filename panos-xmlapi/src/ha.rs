@@ -48,22 +48,22 @@ impl HaState {
     /// A reply that doesn't say whether high availability is enabled.
     pub fn read(reply: &Reply) -> Result<Self, ReplyError> {
         let result = reply.result().ok_or(ReplyError::Missing("a result"))?;
-        let enabled = match result.text_of("enabled").as_deref() {
+        let enabled = match result.word_of("enabled").as_deref() {
             Some("yes") => true,
             Some("no") => false,
             _ => return Err(ReplyError::Missing("whether high availability is enabled")),
         };
         let group = result.child("group").unwrap_or(result);
-        let side = |side: &str, field: &str| group.child(side).and_then(|info| info.text_of(field));
+        let side = |side: &str, field: &str| group.child(side).and_then(|info| info.word_of(field));
         Ok(Self {
             enabled,
-            mode: group.text_of("mode").or_else(|| side("local-info", "mode")),
+            mode: group.word_of("mode").or_else(|| side("local-info", "mode")),
             local: side("local-info", "state"),
             peer: side("peer-info", "state"),
             peer_address: side("peer-info", "mgmt-ip"),
             peer_connection: side("peer-info", "conn-status"),
-            running_sync: group.text_of("running-sync"),
-            running_sync_enabled: group.text_of("running-sync-enabled"),
+            running_sync: group.word_of("running-sync"),
+            running_sync_enabled: group.word_of("running-sync-enabled"),
         })
     }
 }

@@ -14,6 +14,8 @@ use super::trust::Trust;
 pub struct Hello {
     /// The HTTPS certificate that was shown and accepted.
     pub certificate: Fingerprint,
+    /// SHA-256 over its public key.
+    pub key: Fingerprint,
     /// The device's clock, where its web server tells it: the header `Date`, which web servers send, but no recorded
     /// reply has kept.
     pub clock: Option<DateTime<Utc>>,
@@ -28,10 +30,14 @@ pub async fn hello(address: &Address, trust: &Trust, options: ClientOptions) -> 
     let transport = Transport::new(address, trust, None, options)?;
     let answer = transport.send(operation, transport.post().form(&[("type", "version")])).await?;
     // How a device refuses a request without a key was not seen: only what it calls a success has to be a reply.
-    if answer.status == 200 {
-        Reply::parse(&answer.body).map_err(|problem| Error::InvalidReply { operation, problem })?;
+    match answer.status {
+        200 => {
+            Reply::parse(&answer.body).map_err(|problem| Error::InvalidReply { operation, problem })?;
+        }
+        400 | 403 => {}
+        status => return Err(Error::Status { operation, status }),
     }
-    let certificate = transport.verifier().peer_fingerprint();
-    let certificate = certificate.ok_or_else(|| Error::Setup("no certificate was seen".to_owned()))?;
-    Ok(Hello { certificate, clock: answer.date })
+    let seen = transport.verifier().seen();
+    let seen = seen.ok_or_else(|| Error::Setup("no certificate was seen".to_owned()))?;
+    Ok(Hello { certificate: seen.certificate, key: seen.key, clock: answer.date })
 }

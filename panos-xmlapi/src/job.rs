@@ -1,7 +1,8 @@
 //! Jobs: what a device does in the background, a commit above all.
 
 use super::managed_devices::PushedDevice;
-use super::reply::{Reply, ReplyError, collect_lines};
+use super::reply::{Reply, ReplyError};
+use super::words;
 use super::xml::Element;
 
 /// A job as `show jobs` tells it. Old and odd releases leave parts out.
@@ -21,9 +22,9 @@ pub struct Job {
     pub progress: Option<String>,
     /// The description given with a commit.
     pub description: Option<String>,
-    /// The job's lines.
+    /// The job's lines, cut to [`words::LINES`].
     pub details: Vec<String>,
-    /// Warnings, which don't make a job fail.
+    /// Warnings, which don't make a job fail, cut likewise.
     pub warnings: Vec<String>,
     /// The devices of a push.
     pub devices: Vec<PushedDevice>,
@@ -76,21 +77,15 @@ impl Job {
     }
 
     fn read_element(job: &Element) -> Self {
-        let lines = |name: &str| {
-            let mut lines = Vec::new();
-            if let Some(part) = job.child(name) {
-                collect_lines(part, &mut lines);
-            }
-            lines
-        };
+        let lines = |name: &str| words::lines(job.child(name).as_slice());
         Self {
-            id: job.text_of("id"),
-            kind: job.text_of("type"),
-            user: job.text_of("user"),
-            status: job.text_of("status"),
-            result: job.text_of("result"),
-            progress: job.text_of("progress"),
-            description: job.text_of("description"),
+            id: job.word_of("id"),
+            kind: job.word_of("type"),
+            user: job.word_of("user"),
+            status: job.word_of("status"),
+            result: job.word_of("result"),
+            progress: job.word_of("progress"),
+            description: job.word_of("description"),
             details: lines("details"),
             warnings: lines("warnings"),
             devices: PushedDevice::read_all(job),

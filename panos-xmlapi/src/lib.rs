@@ -10,6 +10,7 @@
 
 mod address;
 mod administrators;
+mod busy;
 mod certificates;
 mod changes;
 mod commit;
@@ -28,6 +29,7 @@ mod session;
 mod system;
 mod transport;
 mod trust;
+pub mod words;
 mod xml;
 mod xpath;
 
@@ -52,6 +54,9 @@ pub use reply::{Reply, ReplyError};
 pub use session::Session;
 pub use system::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT, SystemInfo, own_name};
 pub use transport::ClientOptions;
-pub use trust::{CaFile, CaFileError, CaFileReader, IdentityError, MAX_CA_FILE_BYTES, Trust};
+pub use trust::{
+    CaFile, CaFileError, CaFileReader, IdentityError, MAX_CA_FILE_BYTES, ManagementBinding, NextIdentity,
+    Trust,
+};
 pub use xml::{Element, MAX_ATTRIBUTES, MAX_DEPTH, MAX_ELEMENTS, Node, XmlError};
 pub use xpath::{UnquotableName, XPath};

@@ -27,12 +27,12 @@ impl Lock {
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, ReplyError> {
         let container = reply.listing(&["config-locks", "commit-locks"])?;
         let read = container.children_named("entry").map(|entry| Self {
-            owner: entry.attribute("name").unwrap_or_default().to_owned(),
-            name: entry.text_of("name"),
-            kind: entry.text_of("type"),
-            created: entry.text_of("created"),
-            logged_in: entry.text_of("loggedin"),
-            comment: entry.text_of("comment"),
+            owner: entry.name_attribute(),
+            name: entry.word_of("name"),
+            kind: entry.word_of("type"),
+            created: entry.word_of("created"),
+            logged_in: entry.word_of("loggedin"),
+            comment: entry.word_of("comment"),
         });
         Ok(read.collect())
     }

@@ -1,6 +1,7 @@
 //! What Panorama tells of the devices it manages.
 
-use super::reply::{Reply, ReplyError, collect_lines};
+use super::reply::{Reply, ReplyError};
+use super::words;
 use super::xml::Element;
 
 /// A managed firewall. Devices that never connected lack most of this.
@@ -35,13 +36,13 @@ impl ManagedDevice {
             let ha = entry.child("ha");
             Self {
                 serial: serial(entry),
-                hostname: entry.text_of("hostname"),
-                connected: entry.text_of("connected"),
-                model: entry.text_of("model"),
-                sw_version: entry.text_of("sw-version"),
-                multi_vsys: entry.text_of("multi-vsys"),
-                ha_state: ha.and_then(|ha| ha.text_of("state")),
-                ha_peer_serial: ha.and_then(|ha| ha.child("peer")).and_then(|peer| peer.text_of("serial")),
+                hostname: entry.word_of("hostname"),
+                connected: entry.word_of("connected"),
+                model: entry.word_of("model"),
+                sw_version: entry.word_of("sw-version"),
+                multi_vsys: entry.word_of("multi-vsys"),
+                ha_state: ha.and_then(|ha| ha.word_of("state")),
+                ha_peer_serial: ha.and_then(|ha| ha.child("peer")).and_then(|peer| peer.word_of("serial")),
             }
         });
         Ok(read.collect())
@@ -71,25 +72,18 @@ impl PushedDevice {
         devices
             .children_named("entry")
             .map(|entry| {
-                let (mut lines, mut warnings) = (Vec::new(), Vec::new());
-                if let Some(details) = entry.child("details") {
-                    match details.child("msg").filter(|msg| msg.child("errors").is_some()) {
-                        Some(message) => {
-                            if let Some(part) = message.child("errors") {
-                                collect_lines(part, &mut lines);
-                            }
-                            if let Some(part) = message.child("warnings") {
-                                collect_lines(part, &mut warnings);
-                            }
-                        }
-                        None => collect_lines(details, &mut lines),
-                    }
-                }
+                let details = entry.child("details");
+                let message = details.and_then(|details| details.child("msg"));
+                let (lines, warnings) = match message.filter(|message| message.child("errors").is_some()) {
+                    Some(message) => (message.child("errors"), message.child("warnings")),
+                    None => (details, None),
+                };
+                let (lines, warnings) = (words::lines(lines.as_slice()), words::lines(warnings.as_slice()));
                 Self {
                     serial: serial(entry),
-                    name: entry.text_of("devicename"),
-                    result: entry.text_of("result"),
-                    status: entry.text_of("status"),
+                    name: entry.word_of("devicename"),
+                    result: entry.word_of("result"),
+                    status: entry.word_of("status"),
                     lines,
                     warnings,
                 }
@@ -130,10 +124,10 @@ impl TemplateStack {
     pub fn read_all(reply: &Reply) -> Result<Vec<Self>, ReplyError> {
         let stacks = reply.listing(&["template-stack"])?;
         let read = stacks.children_named("entry").map(|stack| Self {
-            name: stack.attribute("name").unwrap_or_default().to_owned(),
+            name: stack.name_attribute(),
             templates: stack
                 .child("templates")
-                .map(|all| all.children_named("member").map(Element::text).collect())
+                .map(|all| all.children_named("member").map(|member| words::word(&member.text())).collect())
                 .unwrap_or_default(),
             devices: stack
                 .child("devices")
@@ -148,17 +142,17 @@ impl StackDevice {
     fn read(entry: &Element) -> Self {
         Self {
             serial: serial(entry),
-            connected: entry.text_of("connected"),
-            template_status: entry.text_of("template-status"),
-            last_push: entry.text_of("last-commit-all-state-tpl"),
+            connected: entry.word_of("connected"),
+            template_status: entry.word_of("template-status"),
+            last_push: entry.word_of("last-commit-all-state-tpl"),
         }
     }
 }
 
 fn serial(entry: &Element) -> String {
     entry
-        .text_of("serial")
-        .or_else(|| entry.text_of("serial-no"))
-        .or_else(|| entry.attribute("name").map(str::to_owned))
+        .word_of("serial")
+        .or_else(|| entry.word_of("serial-no"))
+        .or_else(|| entry.attribute("name").map(words::word))
         .unwrap_or_default()
 }

@@ -1,5 +1,8 @@
 //! The envelope every reply comes in: `<response status="…" code="…">…</response>`.
 
+use std::borrow::Cow;
+
+use super::words;
 use super::xml::{Element, XmlError};
 
 /// One reply, understood as far as its envelope goes.
@@ -9,7 +12,7 @@ pub struct Reply {
     pub status: Option<String>,
     /// The `code` attribute as it stands; it can be there and empty.
     pub code: Option<String>,
-    /// The device's own words, in document order, trimmed, empty ones dropped.
+    /// The device's own words, in document order, trimmed, empty ones dropped, cut to [`words::LINES`].
     pub messages: Vec<String>,
     response: Element,
 }
@@ -17,8 +20,8 @@ pub struct Reply {
 /// Why a body is no reply.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
-    /// Not text in UTF-8.
-    #[error("it is not UTF-8 text")]
+    /// No text at all.
+    #[error("it is not text")]
     NotUtf8,
     /// No acceptable XML document.
     #[error(transparent)]
@@ -35,27 +38,20 @@ pub enum ReplyError {
 }
 
 impl Reply {
-    /// Reads a body.
+    /// Reads a body. A byte order mark is passed over, and bytes that are no UTF-8 are replaced: devices quote
+    /// what administrators have typed, in whatever encoding.
     ///
     /// # Errors
     /// A body that is no single well-formed `<response>` element.
     pub fn parse(body: &[u8]) -> Result<Self, ReplyError> {
-        let text = std::str::from_utf8(body).map_err(|_| ReplyError::NotUtf8)?;
-        let response = Element::parse(text)?;
+        let response = Element::parse(&text_of(body)?)?;
         if response.name != "response" {
             return Err(ReplyError::WrongRoot(response.name.chars().take(40).collect()));
         }
-        let mut messages = Vec::new();
-        for child in response.children() {
-            match child.name.as_str() {
-                "msg" => collect_lines(child, &mut messages),
-                "result" => collect_result(child, &mut messages),
-                _ => {}
-            }
-        }
+        let messages = words::lines(&spoken(&response));
         Ok(Self {
-            status: response.attribute("status").map(str::to_owned),
-            code: response.attribute("code").map(str::to_owned),
+            status: response.attribute("status").map(words::word),
+            code: response.attribute("code").map(words::word),
             messages,
             response,
         })
@@ -97,23 +93,27 @@ impl Reply {
     }
 }
 
-/// The texts of the innermost `msg` and `line` elements.
-pub(super) fn collect_lines(element: &Element, into: &mut Vec<String>) {
-    let inner: Vec<&Element> =
-        element.children().filter(|child| child.name == "msg" || child.name == "line").collect();
-    if inner.is_empty() {
-        into.extend(Some(element.text()).filter(|text| !text.is_empty()));
+/// The body as text.
+fn text_of(body: &[u8]) -> Result<Cow<'_, str>, ReplyError> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let text = String::from_utf8_lossy(body);
+    // What is compressed, or a picture, is better told as that than as XML that is not well-formed.
+    if matches!(text, Cow::Owned(_)) && !text.trim_start().starts_with('<') {
+        return Err(ReplyError::NotUtf8);
     }
-    for child in inner {
-        collect_lines(child, into);
-    }
+    Ok(text)
 }
 
-fn collect_result(result: &Element, into: &mut Vec<String>) {
-    if result.children().next().is_none() {
-        into.extend(Some(result.text()).filter(|text| !text.is_empty()));
+/// The parts of a reply in which a device speaks.
+fn spoken(response: &Element) -> Vec<&Element> {
+    let mut parts = Vec::new();
+    for child in response.children() {
+        match child.name.as_str() {
+            "msg" => parts.push(child),
+            "result" if child.children().next().is_none() => parts.push(child),
+            "result" => parts.extend(child.children_named("msg")),
+            _ => {}
+        }
     }
-    for message in result.children_named("msg") {
-        collect_lines(message, into);
-    }
+    parts
 }

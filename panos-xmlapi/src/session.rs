@@ -1,9 +1,11 @@
 //! The verbs: one method per question that can be put to a device.
 
-use reqwest::RequestBuilder;
+use std::sync::Mutex;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use super::address::Address;
+use super::busy::WhileBusy;
 use super::changes::PendingChange;
 use super::commit::{Commit, CommitReply, CommitScope};
 use super::error::{Error, Operation, Reason, Refusal};
@@ -14,13 +16,15 @@ use super::locks::Lock;
 use super::reply::{Reply, ReplyError};
 use super::system::{self, SystemInfo};
 use super::transport::{Answer, ClientOptions, Transport};
-use super::trust::Trust;
+use super::trust::{IdentityError, ManagementBinding, NextIdentity, Trust};
 use super::xml::Element;
 use super::xpath::XPath;
 
 /// A device, a way to trust it, and an API key. Connects with the first request.
 pub struct Session {
-    transport: Transport,
+    address: Address,
+    pub(super) transport: Transport,
+    pub(super) busy: Mutex<Option<WhileBusy>>,
 }
 
 /// A reply together with what is needed to report on it.
@@ -38,6 +42,15 @@ impl Exchange {
             return self.lacks(ReplyError::Missing("a status"));
         }
         refusal.into()
+    }
+
+    /// The refusal, where the device only has no time now.
+    pub(super) fn busy(&self) -> Option<Refusal> {
+        if self.http == 200 && self.reply.says_success() {
+            return None;
+        }
+        let refusal = Refusal::read(self.operation, self.http, &self.reply);
+        (refusal.reason == Reason::Busy).then_some(refusal)
     }
 
     fn lacks(&self, problem: ReplyError) -> Error {
@@ -97,6 +110,9 @@ const SAME_AS_BEFORE: u16 = 13;
 /// How devices say that a commit has nothing to do, where the code does not tell it.
 const NO_CHANGES: [&str; 3] = ["no changes to commit", "No changes to commit", "No edits have been made"];
 
+/// How devices say that a revert has nothing to do.
+const NOTHING_TO_REVERT: &str = "no changes to revert";
+
 impl Session {
     /// Prepares a session; nothing is sent yet.
     ///
@@ -111,21 +127,67 @@ impl Session {
         if key.expose_secret().is_empty() {
             return Err(Error::Setup("the API key is empty".to_owned()));
         }
-        Ok(Self { transport: Transport::new(address, trust, Some(key), options)? })
+        let transport = Transport::new(address, trust, Some(key), options)?;
+        Ok(Self { address: address.clone(), transport, busy: Mutex::default() })
     }
 
-    /// From now on exactly this certificate is accepted in a handshake as well as whatever this session's
-    /// [`Trust`] accepts. For a commit that gives the management interface another certificate: the
-    /// web server restarts with it, perhaps before the job is over.
-    pub fn add_pin(&self, certificate: Fingerprint) {
-        self.transport.verifier().add_pin(certificate);
+    /// From now on exactly this certificate is accepted in a handshake besides the pins of this session's [`Trust`].
+    /// For a commit that gives the management interface another certificate: the web server restarts with it, perhaps
+    /// before the job is over.
+    ///
+    /// Nothing changes where it was decided for another device, or where the device is recognised by an authority.
+    pub fn add_pin(&self, next: &NextIdentity) {
+        if *next.device() == self.address {
+            self.transport.verifier().add_pin(next.certificate());
+        }
+    }
+
+    /// Whether anything is accepted besides this session's [`Trust`].
+    #[must_use]
+    pub fn accepts_more(&self) -> bool {
+        self.transport.verifier().accepts_more()
+    }
+
+    /// Whether this session would go on with a device that shows this certificate, with these behind it.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn would_accept(&self, leaf: &[u8], others: Vec<Vec<u8>>) -> Result<(), IdentityError> {
+        let others: Vec<_> = others.into_iter().map(Into::into).collect();
+        self.transport.verifier().would_accept(leaf, &others)
+    }
+
+    /// Which profile the management interface uses by the running configuration.
+    ///
+    /// # Errors
+    /// As every request.
+    pub async fn management_profile(&self) -> Result<Option<String>, Error> {
+        Ok(self.show(&XPath::management_profile()).await?.and_then(|found| profile_name(&found)))
+    }
+
+    /// As before, in both configurations, as a value that says who told it. Only a session that accepts nothing besides its [`Trust`] tells:
+    /// what is accepted besides was decided by this very question.
+    ///
+    /// # Errors
+    /// As every request; a session that accepts more.
+    pub async fn management_binding(&self) -> Result<ManagementBinding, Error> {
+        let running = self.management_profile().await?;
+        let candidate = self.get(&XPath::management_profile()).await?.and_then(|found| profile_name(&found));
+        match self.peer_fingerprint() {
+            Some(shown) if !self.accepts_more() => {
+                Ok(ManagementBinding { device: self.address.clone(), shown, running, candidate })
+            }
+            _ => Err(Error::Setup(
+                "the management interface was not looked at under the trust before".to_owned(),
+            )),
+        }
     }
 
     /// The device's own certificate, as it was shown in the latest handshake that was accepted and signed
     /// with its key; nothing before the first one.
     #[must_use]
     pub fn peer_fingerprint(&self) -> Option<Fingerprint> {
-        self.transport.verifier().peer_fingerprint()
+        self.transport.verifier().seen().map(|seen| seen.certificate)
     }
 
     /// What is taken for a second where a job is waited for.
@@ -144,7 +206,8 @@ impl Session {
         password: &SecretString,
         options: ClientOptions,
     ) -> Result<SecretString, Error> {
-        let session = Self { transport: Transport::new(address, trust, None, options)? };
+        let transport = Transport::new(address, trust, None, options)?;
+        let session = Self { address: address.clone(), transport, busy: Mutex::default() };
         let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
         let exchange = session.exchange(Operation::Keygen, session.transport.post().form(&fields)).await?;
         // Some releases leave the status out; what counts is whether a key came.
@@ -222,7 +285,11 @@ impl Session {
     pub async fn revert_changes_of(&self, administrator: &str) -> Result<(), Error> {
         let member = Element::new("member").with_text(administrator);
         let command = Element::nested(&["revert", "config", "partial", "admin"], Some(member));
-        self.op("revert config", &command).await?.succeeded(&SUCCESS).map(drop)
+        match self.op("revert config", &command).await?.succeeded(&SUCCESS) {
+            // Nothing is pending: what was wanted.
+            Err(Error::Refused(refusal)) if refusal.says(NOTHING_TO_REVERT) => Ok(()),
+            outcome => outcome.map(drop),
+        }
     }
 
     /// A node of the candidate configuration: the reply's `result`, or nothing where the node is missing.
@@ -303,12 +370,11 @@ impl Session {
             ("include-key", "no"),
         ];
         let answer = self.transport.send(operation, self.transport.post().form(&fields)).await?;
-        match std::str::from_utf8(&answer.body) {
-            Ok(text)
-                if answer.status == 200 && text.trim_start().starts_with("-----BEGIN CERTIFICATE-----") =>
-            {
-                Ok(text.to_owned())
-            }
+        let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
+        // What may stand around the certificate is not looked at.
+        let text = String::from_utf8_lossy(body);
+        match text.trim_start().starts_with("-----BEGIN CERTIFICATE-----") {
+            true if answer.status == 200 => Ok(text.into_owned()),
             _ => {
                 let exchange = Self::read(operation, &answer)?;
                 if exchange.http == 200 && exchange.reply.says_success() {
@@ -331,7 +397,7 @@ impl Session {
         }
         let exchange = self.exchange(Operation::Commit, self.transport.post().form(&fields)).await?;
         let reply = exchange.succeeded(&COMMIT_SUCCESS)?;
-        if let Some(id) = reply.result().and_then(|result| result.text_of("job")) {
+        if let Some(id) = reply.result().and_then(|result| result.word_of("job")) {
             return Ok(CommitReply::Job(id));
         }
         let words = reply.messages.join(" ");
@@ -379,17 +445,30 @@ impl Session {
         self.exchange(Operation::Config(action), self.transport.post().form(&fields)).await
     }
 
-    async fn exchange(&self, operation: Operation, request: RequestBuilder) -> Result<Exchange, Error> {
-        let answer = self.transport.send(operation, request).await?;
-        Self::read(operation, &answer)
-    }
-
-    fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
+    pub(super) fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
         match Reply::parse(&answer.body) {
-            Ok(reply) => Ok(Exchange { operation, http: answer.status, reply }),
+            Ok(reply) => {
+                let exchange = Exchange { operation, http: answer.status, reply };
+                // A status of the web server's own is believed, unless the reply says more than that.
+                match answer.status {
+                    200 | 400 | 403 => Ok(exchange),
+                    status => {
+                        let refusal = Refusal::read(operation, 200, &exchange.reply);
+                        let says_more = !exchange.reply.says_success()
+                            && !matches!(refusal.reason, Reason::Other | Reason::Internal);
+                        if says_more { Ok(exchange) } else { Err(Error::Status { operation, status }) }
+                    }
+                }
+            }
             // A refusal by a web server in front says its status, not what its page looks like.
             Err(_) if answer.status != 200 => Err(Error::Status { operation, status: answer.status }),
             Err(problem) => Err(Error::InvalidReply { operation, problem }),
         }
     }
+}
+
+/// The text of the management interface's reference to its profile.
+fn profile_name(found: &Element) -> Option<String> {
+    let name = found.text_of("ssl-tls-service-profile").unwrap_or_else(|| found.text());
+    Some(name).filter(|name| !name.is_empty())
 }

@@ -40,15 +40,15 @@ impl SystemInfo {
         let result = reply.result().ok_or(ReplyError::Missing("a result"))?;
         let system = result.child("system").unwrap_or(result);
         let info = Self {
-            hostname: system.text_of("hostname"),
-            model: system.text_of("model"),
-            serial: system.text_of("serial"),
-            sw_version: system.text_of("sw-version"),
-            family: system.text_of("family"),
-            multi_vsys: system.text_of("multi-vsys"),
-            operational_mode: system.text_of("operational-mode"),
-            system_mode: system.text_of("system-mode"),
-            time: system.text_of("time"),
+            hostname: system.word_of("hostname"),
+            model: system.word_of("model"),
+            serial: system.word_of("serial"),
+            sw_version: system.word_of("sw-version"),
+            family: system.word_of("family"),
+            multi_vsys: system.word_of("multi-vsys"),
+            operational_mode: system.word_of("operational-mode"),
+            system_mode: system.word_of("system-mode"),
+            time: system.word_of("time"),
         };
         if info.hostname.is_none() && info.model.is_none() && info.sw_version.is_none() {
             return Err(ReplyError::Missing("any system information"));
@@ -92,5 +92,5 @@ pub fn own_name(reply: &Reply) -> Option<String> {
         .child("admins")?
         .children_named("entry")
         .find(|entry| entry.child("self").is_some())?
-        .text_of("admin")
+        .word_of("admin")
 }

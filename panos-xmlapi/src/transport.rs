@@ -2,11 +2,15 @@
 //! no proxy, one connection kept open where the device allows it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::{DATE, HeaderMap, HeaderValue};
-use reqwest::{Client, RequestBuilder, redirect};
+use reqwest::{Client, RequestBuilder, Response, redirect};
+use rustls::SignatureScheme;
+use rustls::client::ResolvesClientCert;
+use rustls::sign::CertifiedKey;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 
@@ -57,6 +61,7 @@ pub(super) struct Transport {
     url: String,
     options: ClientOptions,
     verifier: Arc<CertificateVerifier>,
+    no_certificate: Arc<NoCertificate>,
 }
 
 impl Transport {
@@ -74,12 +79,13 @@ impl Transport {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let verifier =
             CertificateVerifier::new(trust, address.host(), &provider).map_err(|error| setup(&error))?;
+        let no_certificate = Arc::new(NoCertificate::default());
         let mut tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| setup(&error))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(&verifier) as _)
-            .with_no_client_auth();
+            .with_client_cert_resolver(Arc::clone(&no_certificate) as _);
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         // A resumed session would not show the certificate again: each connection is judged afresh.
         tls.resumption = rustls::client::Resumption::disabled();
@@ -105,7 +111,7 @@ impl Transport {
             .build()
             .map_err(|error| setup(&error.without_url()))?;
         let url = format!("https://{}:{}/api/", address.host(), address.port());
-        Ok(Self { client, url, options, verifier })
+        Ok(Self { client, url, options, verifier, no_certificate })
     }
 
     /// The verifier of this transport's handshakes.
@@ -152,11 +158,29 @@ impl Transport {
         let sent = timeout_at(deadline, request.send()).await.map_err(|_| late())?;
         let mut response = sent.map_err(|error| self.explain(operation, error))?;
         let status = response.status().as_u16();
-        if !matches!(status, 200 | 400 | 403) {
+        if (300..400).contains(&status) {
             return Err(Error::Status { operation, status });
         }
         let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
         let date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok()).map(|date| date.to_utc());
+        match (self.read(operation, &mut response, deadline).await, status) {
+            (Ok(body), _) if status != 200 && demands_certificate(status, &body) => {
+                Err(Error::ClientCertificate)
+            }
+            (Ok(body), _) => Ok(Answer { status, date, body }),
+            (Err(error), 200 | 400 | 403) => Err(error),
+            // The status says enough where the rest of the answer can't be had.
+            (Err(_), _) => Err(Error::Status { operation, status }),
+        }
+    }
+
+    async fn read(
+        &self,
+        operation: Operation,
+        response: &mut Response,
+        deadline: Instant,
+    ) -> Result<Vec<u8>, Error> {
+        let late = || Error::TimedOut { operation, seconds: self.options.request_timeout.as_secs() };
         let too_large = || Error::TooLarge { operation, limit: self.options.max_reply_bytes };
         if response.content_length().is_some_and(|length| length > self.options.max_reply_bytes as u64) {
             return Err(too_large());
@@ -170,7 +194,21 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { status, date, body })
+        Ok(body)
+    }
+
+    /// Whether the device ended the handshake because it got no client certificate.
+    fn wants_certificate(&self, tls: &rustls::Error) -> bool {
+        use rustls::AlertDescription::{
+            AccessDenied, BadCertificate, CertificateRequired, CertificateUnknown, HandshakeFailure,
+        };
+        match tls {
+            rustls::Error::AlertReceived(CertificateRequired) => true,
+            rustls::Error::AlertReceived(
+                HandshakeFailure | BadCertificate | CertificateUnknown | AccessDenied,
+            ) => self.no_certificate.asked.load(Ordering::Relaxed),
+            _ => false,
+        }
     }
 
     fn explain(&self, operation: Operation, error: reqwest::Error) -> Error {
@@ -181,6 +219,9 @@ impl Transport {
         let tls = tls_error(&error);
         if let Some(rejection) = tls.and_then(IdentityError::behind) {
             return Error::Identity(rejection);
+        }
+        if tls.is_some_and(|tls| self.wants_certificate(tls)) {
+            return Error::ClientCertificate;
         }
         let connecting = error.is_connect();
         if error.is_timeout() && !connecting {
@@ -200,6 +241,29 @@ impl Transport {
             (text, _) => text,
         };
         if connecting { Error::Unreachable { cause } } else { Error::Interrupted { operation, cause } }
+    }
+}
+
+/// A web server that lets nobody in without a client certificate says so on a page of its own.
+fn demands_certificate(status: u16, body: &[u8]) -> bool {
+    let page = String::from_utf8_lossy(body.get(..4096).unwrap_or(body)).to_ascii_lowercase();
+    matches!(status, 495 | 496) || page.contains("no required ssl certificate was sent")
+}
+
+/// Has no client certificate, and notes that one was asked for.
+#[derive(Debug, Default)]
+struct NoCertificate {
+    asked: AtomicBool,
+}
+
+impl ResolvesClientCert for NoCertificate {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        true
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod ca_file;
 mod ca_store;
+mod next;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,6 +23,7 @@ use rustls::{CertificateError, DigitallySignedStruct, OtherError, PeerMisbehaved
 pub use ca_file::{CaFile, CaFileReader, MAX_CA_FILE_BYTES};
 pub use ca_store::CaFileError;
 use ca_store::{store, verify};
+pub use next::{ManagementBinding, NextIdentity};
 
 use super::address::Host;
 use super::fingerprint::Fingerprint;
@@ -109,10 +111,18 @@ pub(super) struct CertificateVerifier {
 /// What changes during a session.
 #[derive(Default)]
 struct VerifierState {
-    /// Accepted as well, whatever the trust says.
+    /// Accepted besides the pins. Where an authority is trusted, nothing ever is.
     extra_pins: Vec<Fingerprint>,
     /// The leaf of the latest handshake that was accepted and signed with its key.
-    seen: Option<Fingerprint>,
+    seen: Option<Seen>,
+}
+
+/// What a device has shown in a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) certificate: Fingerprint,
+    /// SHA-256 over the public key, by which a key pair is recognised in any certificate.
+    pub(super) key: Fingerprint,
 }
 
 enum PreparedTrust {
@@ -136,16 +146,21 @@ impl CertificateVerifier {
         Ok(Arc::new(Self { trust, algorithms, state: Mutex::default() }))
     }
 
-    /// From now on this very certificate is accepted as well.
+    /// From now on this very certificate is accepted besides the pins.
     pub(super) fn add_pin(&self, certificate: Fingerprint) {
         let mut state = self.state();
-        if !state.extra_pins.contains(&certificate) {
+        if matches!(self.trust, PreparedTrust::Pinned(_)) && !state.extra_pins.contains(&certificate) {
             state.extra_pins.push(certificate);
         }
     }
 
+    /// Whether anything is accepted besides the trust.
+    pub(super) fn accepts_more(&self) -> bool {
+        !self.state().extra_pins.is_empty()
+    }
+
     /// The leaf of the latest handshake that was accepted.
-    pub(super) fn peer_fingerprint(&self) -> Option<Fingerprint> {
+    pub(super) fn seen(&self) -> Option<Seen> {
         self.state().seen
     }
 
@@ -154,17 +169,30 @@ impl CertificateVerifier {
     }
 
     /// The handshake is signed with the key of a certificate that was accepted before.
-    fn remember(&self, leaf: &[u8]) {
-        self.state().seen = Some(Fingerprint::of_der(leaf));
+    fn remember(&self, leaf: &[u8], key: &SubjectPublicKeyInfoDer<'_>) {
+        let (certificate, key) = (Fingerprint::of_der(leaf), Fingerprint::of_der(key));
+        self.state().seen = Some(Seen { certificate, key });
+    }
+
+    /// Whether a device that shows this could be accepted: by an authority, or for its key where its fingerprint can
+    /// be told.
+    pub(super) fn would_accept(
+        &self,
+        leaf: &[u8],
+        others: &[CertificateDer<'_>],
+    ) -> Result<(), IdentityError> {
+        match &self.trust {
+            PreparedTrust::Ca(_) => self.check(leaf, others),
+            PreparedTrust::Pinned(_) | PreparedTrust::DangerousAcceptAny => check_key(leaf),
+        }
     }
 
     fn check(&self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Result<(), IdentityError> {
         let seen = Fingerprint::of_der(leaf);
         let extra_pins = self.state().extra_pins.clone();
         match &self.trust {
-            _ if extra_pins.contains(&seen) => {}
             PreparedTrust::DangerousAcceptAny => {}
-            PreparedTrust::Pinned(pins) if pins.contains(&seen) => {}
+            PreparedTrust::Pinned(pins) if pins.contains(&seen) || extra_pins.contains(&seen) => {}
             PreparedTrust::Pinned(pins) => {
                 return Err(IdentityError::PinMismatch {
                     seen,
@@ -251,7 +279,7 @@ impl ServerCertVerifier for CertificateVerifier {
             .iter()
             .find(|algorithm| entity.verify_signature(**algorithm, message, signed.signature()).is_ok())
             .map(|_| {
-                self.remember(leaf);
+                self.remember(leaf, &key);
                 HandshakeSignatureValid::assertion()
             })
             .ok_or(rustls::Error::InvalidCertificate(CertificateError::BadSignature))
@@ -263,9 +291,9 @@ impl ServerCertVerifier for CertificateVerifier {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let valid =
-            verify_tls13_signature_with_raw_key(message, &public_key(leaf)?, signed, &self.algorithms)?;
-        self.remember(leaf);
+        let key = public_key(leaf)?;
+        let valid = verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms)?;
+        self.remember(leaf, &key);
         Ok(valid)
     }
 

@@ -1,11 +1,13 @@
 //! XML as a small tree: read with a bound on depth and without any DTD, written with everything escaped.
 
 use quick_xml::XmlVersion;
-use quick_xml::escape::escape;
+use quick_xml::escape::{EscapeError, ParseCharRefError, escape};
 use quick_xml::events::attributes::{Attribute, Attributes};
 use quick_xml::events::{BytesStart, BytesText, Event};
 use quick_xml::name::QName;
 use quick_xml::{Reader, Writer};
+
+use super::words;
 
 /// Elements nested deeper than this are refused. PAN-OS configuration paths stay below 30.
 pub const MAX_DEPTH: usize = 100;
@@ -144,6 +146,18 @@ impl Element {
         self.child(name).map(Self::text).filter(|text| !text.is_empty())
     }
 
+    /// As [`Element::text_of`], for a name or a word: at most [`words::WORD`] characters of it.
+    #[must_use]
+    pub fn word_of(&self, name: &str) -> Option<String> {
+        self.text_of(name).map(|text| words::word(&text))
+    }
+
+    /// The attribute `name`, at most [`words::WORD`] characters of it; empty where there is none.
+    #[must_use]
+    pub fn name_attribute(&self) -> String {
+        words::word(self.attribute("name").unwrap_or_default())
+    }
+
     /// Whether there is neither a child element nor any text but blanks.
     #[must_use]
     pub fn is_blank(&self) -> bool {
@@ -189,9 +203,14 @@ impl Element {
                 }
                 Event::CData(text) => push_text(&text.xml10_content(), &mut open)?,
                 Event::GeneralRef(reference) => {
-                    let text = match reference.resolve_char_ref().map_err(malformed)? {
-                        Some(character) => character.to_string(),
-                        None => quick_xml::escape::resolve_xml_entity(&reference.xml10_content())
+                    let text = match reference.resolve_char_ref() {
+                        Ok(Some(character)) => character.to_string(),
+                        // A number that is no character: one bad byte of somebody's text.
+                        Err(quick_xml::Error::Escape(EscapeError::InvalidCharRef(
+                            ParseCharRefError::InvalidCodepoint(_) | ParseCharRefError::IllegalCharacter(_),
+                        ))) => char::REPLACEMENT_CHARACTER.to_string(),
+                        Err(error) => return Err(malformed(error)),
+                        Ok(None) => quick_xml::escape::resolve_xml_entity(&reference.xml10_content())
                             .ok_or_else(|| malformed("unknown entity"))?
                             .to_owned(),
                     };

@@ -21,6 +21,12 @@ impl XPath {
         Self(format!("{DEVICE}/deviceconfig/system/ssl-tls-service-profile"))
     }
 
+    /// The SSL/TLS service profiles that came with the release; not every one has any.
+    #[must_use]
+    pub fn predefined_profiles() -> Self {
+        Self("/config/predefined/ssl-tls-service-profile".to_owned())
+    }
+
     /// All local administrators.
     #[must_use]
     pub fn administrators() -> Self {

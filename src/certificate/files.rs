@@ -79,15 +79,16 @@ fn is_absent(path: &Path) -> bool {
 /// Reads a PEM file whole; the caller looks for what it needs in it.
 pub(super) fn read_pem(path: &Path, role: Role) -> Result<Zeroizing<Vec<u8>>, BundleError> {
     let path_buf = || path.to_path_buf();
-    let contents = files::open_theirs(path)
+    let mut contents = files::open_theirs(path)
         .and_then(|(file, metadata)| files::read(file, &metadata, LIMIT))
         .map_err(|trouble| match trouble {
             Trouble::Missing => BundleError::Missing { role, tried: vec![path_buf()] },
             Trouble::Denied => BundleError::Unreadable { role, path: path_buf() },
             Trouble::NotAFile(found) => BundleError::NotAFile { role, path: path_buf(), found },
             Trouble::TooLarge => BundleError::TooLarge { role, path: path_buf(), limit: LIMIT },
-            Trouble::Io(source) => BundleError::Io { role, path: path_buf(), source },
+            other => BundleError::Io { role, path: path_buf(), source: other.into() },
         })?;
+    files::remove_marks(&mut contents);
     if contents.trim_ascii().is_empty() {
         return Err(BundleError::Empty { role, path: path_buf() });
     }

@@ -70,6 +70,8 @@ pub struct Auditor {
     pub drift: Drift,
     /// The log.
     pub log: Log,
+    /// How long another process that works on the same device is waited for.
+    pub lock_wait: Duration,
 }
 
 impl Auditor {
@@ -79,7 +81,7 @@ impl Auditor {
     /// A state folder that can't be used.
     pub async fn examine(&self, device: &Address) -> Result<Vec<Finding>, Failure> {
         let state_dir = self.records.state_dir();
-        let lock = DeviceLock::acquire(state_dir, std::slice::from_ref(device)).await?;
+        let lock = DeviceLock::acquire(state_dir, std::slice::from_ref(device), self.lock_wait).await?;
         let log = self.log.run(&run_id(), true);
         let mut findings = Vec::new();
         let all = self.records.of_device(device)?.records;
@@ -189,7 +191,7 @@ impl Auditor {
         if let Some(proven) = &record.proven {
             wish.object = proven.object.clone();
         }
-        let reached = reach(&wish, &[wanted]).await?;
+        let reached = reach(&wish, &record.next_identities).await?;
         let place = place_of(&wish, &reached.system);
         let goal = Goal::Runs { wish: Box::new(wish.clone()), place, wanted };
         if let Some(lack) = goal.lack(&reached.session).await? {

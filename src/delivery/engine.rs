@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
 use super::conflicts;
-use super::installation::{End, Record, State};
-use super::lock::DeviceLock;
+use super::installation::{End, Incident, Record, State};
+use super::lock::{DeviceLock, LockError, STOPPED_WAIT, ToldOf};
 use super::notifier::{News, Notifier};
 use super::queue::{Order, Queue, Queued};
 use super::store::{Found, RecordError, Records};
@@ -23,6 +23,7 @@ use crate::install::patience::Patience;
 use crate::install::problem::{Mender, Problem};
 use crate::panos::Address;
 use crate::settings::SettingsError;
+use crate::settings::config::LOCK_WAIT;
 use crate::settings::resolve::{CertmongerBus, Prepared};
 use crate::settings::words::InstallOptions;
 
@@ -66,6 +67,8 @@ pub struct Courier<'a> {
     pub several: bool,
     /// Whom to tell of failures that last.
     pub notifier: Notifier,
+    /// How long another process that works on the same device is waited for.
+    pub lock_wait: Duration,
     /// What this process has read itself for an order, by the order's id: it need not be read again.
     at_hand: Mutex<BTreeMap<String, (Instant, Prepared)>>,
     /// What certmonger has said of each certificate's file.
@@ -97,7 +100,8 @@ impl<'a> Courier<'a> {
     pub fn new(log: &'a Log, state_dir: &'a Path, several: bool) -> Self {
         let (records, patience) = (Records::below(state_dir), Patience::default());
         let (notifier, at_hand, vouched) = (Notifier::default(), Mutex::default(), Mutex::default());
-        Self { log, state_dir, records, patience, several, notifier, at_hand, vouched }
+        let lock_wait = LOCK_WAIT;
+        Self { log, state_dir, records, patience, several, notifier, lock_wait, at_hand, vouched }
     }
 
     /// Keeps what was read for an order until that is delivered.
@@ -113,8 +117,14 @@ impl<'a> Courier<'a> {
         let records = self.records.clone();
         let run = self.log.run(&run_id(), self.several);
         let places = self.places(device, &run)?;
-        let lock = DeviceLock::acquire(self.state_dir, &places).await?;
-        let found = self.take_over(device, &records, &run)?;
+        let told = ToldOf::device(self.state_dir, device);
+        let lock = self.reserve(device, &places, which, &told, &run).await?;
+        let mut found = self.take_over(device, &records, &run)?;
+        if let Some(what) = told.any() {
+            // A person was told then, and is told when it is over, as of any other failure.
+            heed(&mut found, &what, &records)?;
+            told.forget();
+        }
         let now = records.now();
         let all = found.clone();
         let mut reports = Vec::new();
@@ -157,6 +167,59 @@ impl<'a> Courier<'a> {
             self.notifier.tell(*new, record, &run).await;
         }
         Ok(reports)
+    }
+
+    /// Reserves a device. That another process does not give it back is told once for each such process.
+    async fn reserve(
+        &self,
+        device: &Address,
+        places: &[Address],
+        which: Which,
+        told: &ToldOf,
+        run: &RunLog,
+    ) -> Result<DeviceLock, Failure> {
+        // What is known to be stuck must not keep other devices from being tried again.
+        let wait = if told.any().is_some() { self.lock_wait.min(STOPPED_WAIT) } else { self.lock_wait };
+        let error = match DeviceLock::acquire(self.state_dir, places, wait).await {
+            Ok(lock) => return Ok(lock),
+            Err(error) => error,
+        };
+        let LockError::Held { holder, .. } = &error else { return Err(error.into()) };
+        let is_new = told.note(holder).unwrap_or(true);
+        let failure = Failure::from(error);
+        if is_new {
+            run.error(&failure.to_string());
+            for record in self.kept_waiting(device, which, &failure)? {
+                self.notifier.tell(News::Failure, &record, run).await;
+            }
+        }
+        Err(failure)
+    }
+
+    /// What can't be delivered to a device that another process works on, as it would stand after this failure. Nothing
+    /// is written: only whoever has the device may.
+    fn kept_waiting(
+        &self,
+        device: &Address,
+        which: Which,
+        failure: &Failure,
+    ) -> Result<Vec<Record>, RecordError> {
+        let now = self.records.now();
+        let known =
+            self.records.of_device(device)?.records.into_iter().filter(|known| which.wants(known, now));
+        let (queued, _) = Queue::below(self.state_dir).for_device(device)?;
+        let queued =
+            queued.into_iter().map(|queued| (queued.order.name.clone(), Record::of(queued.order, None)));
+        let mut all: BTreeMap<_, Record> = queued.collect();
+        all.extend(known.map(|known| (known.order.name.clone(), known)));
+        let end = End::Failed(Problem::from(failure));
+        Ok(all
+            .into_values()
+            .map(|mut record| {
+                record.finish(&end, &[], now);
+                record
+            })
+            .collect())
     }
 
     /// The device, and the other members of the pairs that it is said to be in.
@@ -248,6 +311,16 @@ impl<'a> Courier<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// Notes in the records that a person was told of a process that kept the device.
+fn heed(found: &mut [Record], what: &str, records: &Records) -> Result<(), RecordError> {
+    let now = records.now();
+    for record in found.iter_mut().filter(|record| record.is_owed() && record.incident.is_none()) {
+        record.incident = Some(Incident { since: now, told: what.to_owned() });
+        records.write(record)?;
+    }
+    Ok(())
 }
 
 /// What a record asks for: its own words, read again, with the configuration of this moment.

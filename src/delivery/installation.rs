@@ -10,6 +10,7 @@ use super::schedule::next_try;
 use crate::fingerprint::Fingerprint;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Mender, Problem};
+use crate::panos::NextIdentity;
 
 /// The format this program writes. A record of a later one is refused, not guessed at.
 pub const VERSION: u32 = 1;
@@ -51,6 +52,10 @@ pub struct Record {
     /// The places on the device where something may be left that was changed and not committed.
     #[serde(default)]
     pub touches: Vec<String>,
+    /// By which certificates the device and its HA peer are recognised once the commit has taken effect, as it was
+    /// decided before it; empty as soon as that is known to be over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next_identities: Vec<NextIdentity>,
     /// The trouble that a person was told of, for as long as it lasts.
     pub incident: Option<Incident>,
     /// The last attempts, the latest last; [`HISTORY`] at most.
@@ -193,6 +198,7 @@ impl Record {
             proven: None,
             made: Vec::new(),
             touches: Vec::new(),
+            next_identities: Vec::new(),
             incident: None,
             history: Vec::new(),
         };

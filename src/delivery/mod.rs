@@ -27,7 +27,7 @@ pub use installation::{
     Attempt, CertificateFacts, End, HISTORY, Incident, Left, Made, Proven, Record, State, VERSION,
 };
 pub use ledger::Ledger;
-pub use lock::{DeviceLock, LockError};
+pub use lock::{DeviceLock, Holder, LockError, STOPPED_WAIT, ToldOf};
 pub use queue::{Asker, Order, Queue, Queued};
 pub use schedule::next_try;
 pub use store::{Found, RecordError, Records};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::installation::{CertificateFacts, VERSION};
 use super::store::{RecordError, make_folder, read_json, unreadable, write_json};
+use crate::files;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::panos::Address;
 use crate::settings::certificate::Files;
@@ -105,6 +106,7 @@ impl Queue {
     /// A folder that can't be read.
     pub fn all(&self) -> Result<(Vec<Queued>, Vec<RecordError>), RecordError> {
         let bad = |cause: io::Error| RecordError::new("read", &self.folder, cause);
+        files::remove_stale_in(&self.folder);
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), Vec::new())),

@@ -1,8 +1,7 @@
 //! Where records lie: `STATE/installations/DEVICE/NAME.json`.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -144,7 +143,9 @@ impl Records {
     /// A folder that can't be read.
     pub fn of_device(&self, device: &Address) -> Result<Found, RecordError> {
         let mut found = Found::default();
-        for path in entries(&self.folder.join(device.to_string()))? {
+        let folder = self.folder.join(device.to_string());
+        files::remove_stale_in(&folder);
+        for path in entries(&folder)? {
             if path.extension().is_none_or(|ending| ending != "json") || is_hidden(&path) {
                 continue;
             }
@@ -190,29 +191,19 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
     Ok(paths)
 }
 
-/// Makes a folder for its owner only, and what is missing above it.
+/// Makes a directory for its owner only, and what is missing above it.
 pub(super) fn make_folder(folder: &Path) -> Result<(), RecordError> {
-    let bad = |cause: io::Error| RecordError::new("write", folder, cause);
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    make_folder(above)?;
-    match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(bad(error)),
-        _ => {
-            // What others put there meanwhile is not ours.
-            files::settled(folder).map_err(|unsettled| bad(io::Error::other(unsettled.to_string())))?;
-            // A power cut must not lose the folder either.
-            File::open(above).and_then(|above| above.sync_all()).map_err(bad)
-        }
-    }
+    files::make_directory(folder).map_err(|cause| RecordError::new("write", folder, cause))
 }
 
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), RecordError> {
     let bad = |cause: io::Error| RecordError::new("write", path, cause);
     let mut text = serde_json::to_vec_pretty(value).map_err(|error| bad(error.into()))?;
     text.push(b'\n');
+    if u64::try_from(text.len()).is_ok_and(|length| length >= SIZE_LIMIT) {
+        // It would not be read again: better said now than found set aside.
+        return Err(bad(io::Error::other(format!("it would have more than {} KiB", SIZE_LIMIT / 1024))));
+    }
     files::replace(path, &text).map_err(bad)
 }
 

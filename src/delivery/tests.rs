@@ -186,10 +186,11 @@ fn as_the_old_certificates_end_comes_near_it_is_tried_more_often() {
 async fn one_at_a_time_works_on_a_device() {
     let folder = tempfile::tempdir().unwrap();
     let devices: Vec<crate::panos::Address> = vec!["fw2".parse().unwrap(), "fw1".parse().unwrap()];
-    let held = DeviceLock::acquire(folder.path(), &devices[..1]).await.unwrap();
+    let wait = std::time::Duration::from_secs(30);
+    let held = DeviceLock::acquire(folder.path(), &devices[..1], wait).await.unwrap();
     assert!(DeviceLock::try_acquire(folder.path(), &devices).unwrap().is_none());
     assert!(DeviceLock::try_acquire(folder.path(), &devices[1..]).unwrap().is_some());
-    let waiting = DeviceLock::acquire(folder.path(), &devices);
+    let waiting = DeviceLock::acquire(folder.path(), &devices, wait);
     drop(held);
     waiting.await.unwrap();
 }

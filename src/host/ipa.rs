@@ -81,7 +81,9 @@ impl Enrolment {
 /// A file that is not there, can't be read, or holds no certificate.
 pub fn authorities() -> Result<Vec<Fingerprint>, NotEnrolled> {
     let bad = |problem: String| NotEnrolled::File { path: AUTHORITY.into(), problem };
-    let all = X509::stack_from_pem(&read(AUTHORITY)?).map_err(|error| bad(error.to_string()))?;
+    let mut pem = read(AUTHORITY)?;
+    files::remove_marks(&mut pem);
+    let all = X509::stack_from_pem(&pem).map_err(|error| bad(error.to_string()))?;
     if all.is_empty() {
         return Err(bad("it holds no certificate".to_owned()));
     }

@@ -8,6 +8,8 @@ use super::child;
 
 /// How long a program may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The most characters that are kept of what it complains of.
+const COMPLAINT: usize = 2000;
 
 /// What a program said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +56,7 @@ pub(crate) async fn ask(
     let ended = tokio::time::timeout(PATIENCE, child::collect(&mut running)).await;
     let late = |_| failed(format!("it does not answer within {} seconds", PATIENCE.as_secs()));
     let (output, stderr, status) = ended.map_err(late)?.map_err(|trouble| failed(trouble.to_string()))?;
-    let complaint = stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = stderr.split_whitespace().flat_map(|word| word.chars().chain([' ']));
+    let complaint = words.take(COMPLAINT).collect::<String>().trim_end().to_owned();
     Ok(Said { success: status.success(), output, complaint })
 }

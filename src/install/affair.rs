@@ -10,8 +10,8 @@ use super::patience::Patience;
 use super::request::Wish;
 use crate::certificate::Bundle;
 use crate::delivery::{Ledger, Left, Record, Records};
-use crate::fingerprint::Fingerprint;
 use crate::host::log::RunLog;
+use crate::panos::NextIdentity;
 
 /// One certificate that is to be delivered.
 pub struct Delivery {
@@ -33,6 +33,9 @@ pub(super) struct Affair<'a> {
     pub(super) lefts: Vec<Left>,
     /// The records as runs left them that may have left something on the device as well.
     pub(super) leftovers: Vec<Record>,
+    /// By which certificates devices are recognised from the commit on, as it was decided before it, and as runs that
+    /// died have decided.
+    pub(super) next: Vec<NextIdentity>,
     /// Where it is told.
     pub(super) log: &'a RunLog,
 }
@@ -71,7 +74,7 @@ impl<'a> Affair<'a> {
         let leftovers = before.iter().filter(|record| !record.touches.is_empty());
         let leftovers = leftovers.map(|record| (*record).clone()).collect();
         let lefts = before.iter().map(|record| record.left()).collect();
-        Self { wants, ledger: Ledger::new(records, entries), lefts, leftovers, log }
+        Self { wants, ledger: Ledger::new(records, entries), lefts, leftovers, next: Vec::new(), log }
     }
 
     /// The first wish speaks for all where they are the same.
@@ -81,10 +84,6 @@ impl<'a> Affair<'a> {
 
     pub(super) fn patience(&self) -> &'a Patience {
         &self.wish().patience
-    }
-
-    pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
-        self.wants.iter().map(|want| want.bundle.fingerprint()).collect()
     }
 
     pub(super) fn was_interrupted(&self) -> bool {

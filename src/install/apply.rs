@@ -87,29 +87,43 @@ impl Application<'_> {
             true => Undo::Restore(object.clone()),
             false => Undo::Delete { at, name: object.clone() },
         });
-        let reply = match part.wish.upload {
-            Upload::Pem => self.upload(part, object, None).await?,
-            Upload::Pkcs12(ContainerChoice::Only(container)) => {
-                self.upload(part, object, Some(container)).await?
-            }
-            Upload::Pkcs12(ContainerChoice::Auto) => {
-                match self.upload(part, object, Some(Container::Legacy)).await {
-                    Err(Failure::Device { error: Error::Refused(refusal), .. })
-                        if may_be_the_container(&refusal) =>
-                    {
-                        self.log.say(&format!(
-                            "{refusal}; trying once more with modern algorithms (PBES2, AES-256)."
-                        ));
-                        self.upload(part, object, Some(Container::Modern)).await?
-                    }
-                    other => other?,
-                }
-            }
+        let forms: &[Option<Container>] = match part.wish.upload {
+            Upload::Pem => &[None],
+            Upload::Pkcs12(ContainerChoice::Only(Container::Legacy)) => &[Some(Container::Legacy)],
+            Upload::Pkcs12(ContainerChoice::Only(Container::Modern)) => &[Some(Container::Modern)],
+            Upload::Pkcs12(ContainerChoice::Auto) => &[Some(Container::Legacy), Some(Container::Modern)],
         };
+        let reply = self.upload_in_turn(part, object, forms).await?;
         self.log.say(&format!("XML API output for keypair: {reply}"));
         self.read_back(part, object, replaces).await?;
         self.log.say(&format!("Finished uploading certificate: {object}"));
         Ok(())
+    }
+
+    /// Tries one form after the other, as long as it may be the form that the device does not take. Of several
+    /// refusals all are told, the most telling one first.
+    async fn upload_in_turn(
+        &self,
+        part: &Part<'_>,
+        object: &ObjectName,
+        forms: &[Option<Container>],
+    ) -> Result<String, Failure> {
+        let mut refusals: Vec<(&str, Refusal)> = Vec::new();
+        for (at, form) in forms.iter().enumerate() {
+            let refusal = match self.upload(part, object, *form).await {
+                Err(Failure::Device { error: Error::Refused(refusal), .. }) => refusal,
+                other => return other,
+            };
+            let goes_on = may_be_the_container(&refusal);
+            if let (true, Some(next)) = (goes_on, forms.get(at + 1)) {
+                self.log.say(&format!("{refusal}; trying once more {}.", form_in_words(*next)));
+            }
+            refusals.push((form_in_words(*form), refusal));
+            if !goes_on {
+                break;
+            }
+        }
+        Err(Failure::while_doing(Doing::Uploading)(Error::Refused(Refusal::of_several(refusals))))
     }
 
     /// Uploads in one form; PEM where no container is named. The device's reply.
@@ -240,6 +254,14 @@ impl Application<'_> {
         while_blocked(self.session, self.log, self.deadline, request)
             .await
             .map_err(Failure::while_doing(doing))
+    }
+}
+
+fn form_in_words(form: Option<Container>) -> &'static str {
+    match form {
+        None => "as PEM",
+        Some(Container::Legacy) => "with legacy algorithms (3DES, SHA-1)",
+        Some(Container::Modern) => "with modern algorithms (PBES2, AES-256)",
     }
 }
 

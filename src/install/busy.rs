@@ -51,8 +51,14 @@ pub async fn while_blocked<T>(
     }
 }
 
-fn is_blocked(error: &Error) -> bool {
-    matches!(error, Error::Refused(refusal) if matches!(refusal.reason, Reason::Busy | Reason::Locked(_)))
+/// Whether a device only has no time now, or is locked: nothing was done.
+pub(super) fn is_blocked(error: &Error) -> bool {
+    match error {
+        Error::Refused(refusal) => matches!(refusal.reason, Reason::Busy | Reason::Locked(_)),
+        // Too many requests: this one was not looked at.
+        Error::Status { status, .. } => *status == 429,
+        _ => false,
+    }
 }
 
 /// The refusal with the holder's name in it, where the device told it only when asked.

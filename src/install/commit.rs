@@ -60,13 +60,6 @@ impl Application<'_> {
             patience: self.patience,
             time: wanted.time,
         };
-        // Should the management interface be bound to this object, its web server restarts with the new
-        // certificate in the middle of the commit: a certificate that is ours, so nobody else can show it.
-        for goal in wanted.goals {
-            if let Goal::Runs { wanted, .. } = goal {
-                self.session.add_pin(*wanted);
-            }
-        }
         let begun = Instant::now();
         let deadline = begun + wanted.time;
         match self.enqueue(&commit, &inquiry, deadline).await? {

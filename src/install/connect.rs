@@ -5,13 +5,12 @@ use super::failure::{Doing, Failure};
 use super::pair::{self, Member};
 use super::patience::Patience;
 use super::request::{Target, Wish};
-use crate::fingerprint::Fingerprint;
 use crate::host::keyfile::KeyFile;
 use crate::panos::Error;
 use crate::panos::HaState;
+use crate::panos::NextIdentity;
 use crate::panos::Session;
 use crate::panos::SystemInfo;
-use crate::panos::Trust;
 
 /// A device that answers.
 pub struct Reached {
@@ -47,13 +46,14 @@ struct Answer {
     state: HaState,
 }
 
-/// The device of a wish, or of a pair the active member. Nothing is changed.
+/// The device of a wish, or of a pair the active member. Nothing is changed. Besides its trust, what a run that died has
+/// decided for a device is accepted there.
 ///
 /// # Errors
 /// No key; a trust that can't be set up; a device that can't be reached, is not trusted or refuses; a pair without
 /// an active member.
-pub async fn reach(wish: &Wish, wanted: &[Fingerprint]) -> Result<Reached, Failure> {
-    reach_active(&wish.target, wish.peer.as_ref(), &wish.patience, wanted).await
+pub async fn reach(wish: &Wish, next: &[NextIdentity]) -> Result<Reached, Failure> {
+    reach_active(&wish.target, wish.peer.as_ref(), &wish.patience, next).await
 }
 
 /// A device, or of the pair that it belongs to the active member. Nothing is changed.
@@ -64,9 +64,9 @@ pub async fn reach_active(
     target: &Target,
     peer: Option<&Target>,
     patience: &Patience,
-    wanted: &[Fingerprint],
+    next: &[NextIdentity],
 ) -> Result<Reached, Failure> {
-    let first = knock(target, patience, wanted).await;
+    let first = knock(target, patience, next).await;
     let other = match &first {
         Ok(Answer { state, .. }) if !state.enabled => {
             let mut reached = first?.reached;
@@ -85,7 +85,7 @@ pub async fn reach_active(
     };
     let mut answers = vec![(target.clone(), first)];
     if let (false, Some(other)) = (is_active(&answers[0].1), other.clone()) {
-        let second = knock(&other, patience, wanted).await;
+        let second = knock(&other, patience, next).await;
         answers.push((other, second));
     }
     let members: Vec<Member> = answers.iter().map(|(target, answer)| member(target, answer)).collect();
@@ -111,37 +111,32 @@ fn is_active(answer: &Result<Answer, Failure>) -> bool {
 pub async fn reach_alone(
     target: &Target,
     patience: &Patience,
-    wanted: &[Fingerprint],
+    next: &[NextIdentity],
 ) -> Result<Reached, Failure> {
-    let session_and_user = connect(target, patience, wanted)?;
-    greet(target, session_and_user).await
+    let (session, user) = session(target, patience)?;
+    next.iter().for_each(|next| session.add_pin(next));
+    hello(target, (session, user)).await
 }
 
-async fn knock(target: &Target, patience: &Patience, wanted: &[Fingerprint]) -> Result<Answer, Failure> {
-    let reached = reach_alone(target, patience, wanted).await?;
+async fn knock(target: &Target, patience: &Patience, next: &[NextIdentity]) -> Result<Answer, Failure> {
+    let reached = reach_alone(target, patience, next).await?;
     let state =
         pair::known(reached.session.ha_state().await).map_err(Failure::while_doing(Doing::Looking))?;
     Ok(Answer { reached, state })
 }
 
-fn connect(
-    target: &Target,
-    patience: &Patience,
-    wanted: &[Fingerprint],
-) -> Result<(Session, Option<String>), Failure> {
+/// A session that accepts nothing besides its trust, and the administrator's name, where the key file has it. Nothing is
+/// sent yet.
+pub(super) fn session(target: &Target, patience: &Patience) -> Result<(Session, Option<String>), Failure> {
     let host = target.device.host().to_string();
     let keys = KeyFile::load(&target.key_file)?;
     let key = keys.key_for(&host)?;
     let session = Session::new(&target.device, &target.trust, key, patience.limits)
         .map_err(Failure::while_doing(Doing::Looking))?;
-    if let Trust::Pinned(_) = target.trust {
-        // A run that died may have given it to the management interface; nobody else has its key.
-        wanted.iter().for_each(|certificate| session.add_pin(*certificate));
-    }
     Ok((session, keys.username_for(&host).map(str::to_owned)))
 }
 
-async fn greet(target: &Target, (session, user): (Session, Option<String>)) -> Result<Reached, Failure> {
+async fn hello(target: &Target, (session, user): (Session, Option<String>)) -> Result<Reached, Failure> {
     let system = session.system_info().await.map_err(Failure::while_doing(Doing::Looking))?;
     let (target, role) = (target.clone(), Role::Alone);
     Ok(Reached { target, session, user, system, role, notes: Vec::new() })

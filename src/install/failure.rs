@@ -10,15 +10,21 @@ use crate::install::names::{ObjectName, ProfileName};
 use crate::install::pair::NoActivePeer;
 use crate::install::problem::{Mender, Problem};
 use crate::install::served::NotServed;
-use crate::panos::UnquotableName;
-use crate::panos::{Error, Reason};
+use crate::panos::words::cut;
+use crate::panos::{Error, IdentityError, Reason, UnquotableName};
+use crate::text::some_of;
+
+/// The most characters of what happened, and of what to do: whatever stands in it, a record, a line of the log and
+/// the environment of a command can hold it.
+const WHAT: usize = 4000;
+const ADVICE: usize = 1000;
 
 impl From<&Failure> for Problem {
     fn from(failure: &Failure) -> Self {
         Self {
             exit: failure.exit(),
-            what: failure.to_string(),
-            advice: failure.advice(),
+            what: cut(&failure.to_string(), WHAT).into_owned(),
+            advice: failure.advice().map(|advice| cut(&advice, ADVICE).into_owned()),
             mended_by: failure.mended_by(),
         }
     }
@@ -140,6 +146,16 @@ pub enum Failure {
         /// The first one's path.
         first: String,
     },
+    /// The management interface gets the certificate, and would not be recognised by it. Nothing was changed.
+    #[error(
+        "the management interface uses the SSL/TLS profile '{profile}', and with the new certificate it would not be recognised any more: {why}. Nothing was changed"
+    )]
+    WouldLockOut {
+        /// The profile.
+        profile: String,
+        /// Why it would not.
+        why: IdentityError,
+    },
     /// The object is in use, and the new certificate has another kind of key.
     #[error(
         "the certificate '{object}' is in use and has an {before} key, the new one has an {after} key. Nothing was changed"
@@ -249,11 +265,11 @@ fn those_missing(names: &[ProfileName]) -> String {
 }
 
 fn those_known(names: &[String]) -> String {
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    if names.is_empty() { "none".to_owned() } else { some_of(names, ", ") }
 }
 
 fn there(places: &[String]) -> String {
-    if places.is_empty() { String::new() } else { format!(". But: {}", places.join("; ")) }
+    if places.is_empty() { String::new() } else { format!(". But: {}", some_of(places, "; ")) }
 }
 
 fn reasons(lines: &[String]) -> String {
@@ -284,6 +300,7 @@ impl Failure {
             Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => Exit::Rebind,
             Self::OwnChangesPending { .. } | Self::CommitOpen { .. } => Exit::Busy,
             Self::NotTaken(_) | Self::OtherKindOfKey { .. } | Self::NoWayBack(_) => Exit::Upload,
+            Self::WouldLockOut { .. } => Exit::Identity,
             Self::CommitFailed { .. } | Self::NotCommitted(_) => Exit::Commit,
             Self::CommitUnknown { .. } | Self::NotPutBack(_) => Exit::Device,
             Self::NotRunning(_) | Self::NotServed(_) | Self::BoundBack(_) => Exit::Unproven,
@@ -297,9 +314,8 @@ impl Failure {
             Self::Bundle(error) => return error.advice(),
             Self::Certmonger { advice, .. } => return advice.clone(),
             Self::Key(error) => return error.advice(),
-            Self::Record(_) | Self::Lock(_) => {
-                "Run it with sudo, or name a folder of your own with --state-dir."
-            }
+            Self::Lock(error) => return Some(error.advice()),
+            Self::Record(_) => "Run it with sudo, or name a folder of your own with --state-dir.",
             Self::NoActivePeer(_) => {
                 "Look at the HA state of both; name the other member with --ha-peer, so that whichever is active is found. Nothing was changed."
             }
@@ -318,6 +334,9 @@ impl Failure {
             Self::OwnChangesPending { .. } => "Commit or revert them, or use -Y for an object of its own.",
             Self::NoWayBack(_) => {
                 "Put the administrator's name into the API key file (api_username=NAME), or use --suffix serial, which makes an object of its own."
+            }
+            Self::WouldLockOut { .. } => {
+                "Give the management interface a profile and a certificate of its own, name the issuing CA with --ca-file, or pin the device (pan_certctl pin)."
             }
             Self::OtherKindOfKey { .. } => {
                 "Use --suffix serial, which makes an object of its own, or --force."
@@ -347,14 +366,19 @@ impl Failure {
             Self::Certmonger { mended_by, .. } => return *mended_by,
             Self::Bundle(_) | Self::Pem(_) | Self::Key(_) | Self::UnquotableName(_) => true,
             Self::AdministratorUnknown | Self::NameTooLong { .. } | Self::OtherKindOfKey { .. } => true,
-            Self::NoWayBack(_) | Self::ProfilesMissing { .. } => true,
+            Self::NoWayBack(_) | Self::ProfilesMissing { .. } | Self::WouldLockOut { .. } => true,
             Self::NotServed(_) | Self::BoundBack(_) => true,
             Self::Peer { problem, .. } => return problem.mended_by,
             Self::Device { error: Error::Identity(_) | Error::Setup(_), .. } => true,
             Self::Device { error: Error::Refused(refusal), .. } => matches!(
                 refusal.reason,
-                Reason::InvalidKey | Reason::KeyExpired | Reason::PermissionMissing(_)
+                Reason::InvalidKey
+                    | Reason::KeyExpired
+                    | Reason::PermissionMissing(_)
+                    | Reason::FullCommitNeeded
+                    | Reason::TemplateOwned
             ),
+            Self::Device { error: Error::ClientCertificate, .. } => true,
             _ => false,
         };
         if persons { Mender::Person } else { Mender::Time }
@@ -376,6 +400,7 @@ impl Failure {
                         | Reason::PermissionMissing(_)
                         | Reason::Locked(_)
                         | Reason::Busy
+                        | Reason::NotConnected
                         | Reason::SessionTimedOut
                 )
             }
@@ -397,6 +422,7 @@ fn of_device(doing: Doing, error: &Error) -> Exit {
         Error::Refused(refusal) => match refusal.reason {
             Reason::InvalidKey | Reason::KeyExpired | Reason::PermissionMissing(_) => Exit::Refused,
             Reason::Locked(_) | Reason::Busy => Exit::Busy,
+            Reason::NotConnected => Exit::Device,
             _ => match doing {
                 Doing::Looking => Exit::Device,
                 Doing::Uploading => Exit::Upload,
@@ -405,6 +431,7 @@ fn of_device(doing: Doing, error: &Error) -> Exit {
                 Doing::Proving => Exit::Unproven,
             },
         },
+        Error::Status { status: 429, .. } => Exit::Busy,
         _ => Exit::Device,
     }
 }
@@ -426,14 +453,33 @@ fn advice_for(error: &Error) -> Option<String> {
                 "The API key is not valid on this device, or its administrator has no XML API rights: make a new key."
             }
             Reason::KeyExpired => "Make a new API key; the device limits the lifetime of its keys.",
+            Reason::PermissionMissing(_) if refusal.says("superuser") => {
+                "Give the administrator the role Superuser, or a custom role with this right."
+            }
             Reason::PermissionMissing(Some(right)) => {
                 return Some(format!("Enable '{right}' on the XML API tab of the administrator's role."));
             }
             Reason::Locked(Some(holder)) => return Some(format!("Ask {holder} to release the lock.")),
             Reason::Locked(None) => "Ask the administrator who holds the lock to release it.",
-            Reason::Busy | Reason::SessionTimedOut => "Run it again.",
+            Reason::Busy => {
+                "Wait until the device is less busy, then run it again; or wait longer with --commit-timeout."
+            }
+            Reason::SessionTimedOut => "Run it again.",
+            Reason::FullCommitNeeded => {
+                "The device commits only all changes together now, as after a configuration was loaded: commit on the device, or run it again with --commit full, which commits everybody's changes."
+            }
+            Reason::TemplateOwned => {
+                "It comes from a template: make the change on Panorama, with --template."
+            }
+            Reason::NotConnected => "Connect the firewall to Panorama, then run it again.",
             _ => return None,
         },
+        Error::ClientCertificate => {
+            "The device's management interface lets only administrators in who have a client certificate: take the certificate profile off it (Device > Setup > Management > Authentication Settings), or name the address of an interface without one."
+        }
+        Error::Status { status: 429 | 502..=504, .. } => {
+            "The device is busy or its management plane is restarting: wait until its web interface answers, then run it again."
+        }
         Error::Interrupted { .. } | Error::TimedOut { .. } => {
             "See whether the device is restarting or overloaded, then run it again."
         }

@@ -8,6 +8,7 @@ pub mod connect;
 pub mod deliver;
 pub mod failure;
 mod fate;
+pub mod identity;
 pub mod inventory;
 pub mod known_devices;
 pub mod look;

@@ -68,7 +68,10 @@ impl Patience {
 fn may_pass(failure: &Failure) -> bool {
     match failure {
         Failure::Device { error: Error::Refused(refusal), .. } => {
-            matches!(refusal.reason, Reason::InvalidKey | Reason::SessionTimedOut)
+            matches!(
+                refusal.reason,
+                Reason::InvalidKey | Reason::SessionTimedOut | Reason::Busy | Reason::Locked(_)
+            )
         }
         Failure::Device { error, .. } => error.is_transient(),
         _ => false,

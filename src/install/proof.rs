@@ -1,4 +1,4 @@
-//! Proof from outside, and what follows from it: what is shown at the endpoints and at the management port.
+//! Proof from outside, and what follows from it: what is shown at the endpoints.
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -8,7 +8,6 @@ use super::apply::{Application, Part};
 use super::commit::Wanted;
 use super::connect::Reached;
 use super::failure::Failure;
-use super::known_devices::KnownDevices;
 use super::observe::{self, Observed, Situation};
 use super::plan::Step;
 use super::request::{Upload, Wish};
@@ -18,86 +17,6 @@ use super::uses::Use;
 use super::verify::Goal;
 use crate::certificate::Bundle;
 use crate::fingerprint::Fingerprint;
-use crate::host::log::RunLog;
-use crate::panos::Trust;
-use crate::panos::XPath;
-
-/// All profiles that present one of the certificates now.
-fn profiles<'p>(parts: &'p [Part<'_>]) -> impl Iterator<Item = &'p str> {
-    let bound = parts.iter().flat_map(|part| &part.plan.steps).flat_map(|step| match step {
-        Step::Bind { profiles, .. } => profiles.as_slice(),
-        _ => &[],
-    });
-    let named = parts.iter().flat_map(|part| &part.wish.profiles).map(|name| name.as_str());
-    named.chain(bound.map(|(name, _)| name.as_str()))
-}
-
-/// Whether the management interface uses one of the profiles that present a certificate of ours now. Where that
-/// can't be learnt it is said, and taken for a no.
-pub(super) async fn management_presents(reached: &Reached, done: &Done<'_>, log: &RunLog) -> bool {
-    *done.managements.get_or_init(|| ask_for_management(reached, done, log)).await
-}
-
-async fn ask_for_management(reached: &Reached, done: &Done<'_>, log: &RunLog) -> bool {
-    // A profile that presents nothing is not the management interface's, and no other one was touched.
-    let presented = |name: &str| {
-        let before = done.parts.iter().flat_map(|part| &part.observed.candidate.profiles);
-        before.into_iter().any(|profile| profile.name == name && profile.certificate.is_some())
-    };
-    if !profiles(&done.parts).any(presented) {
-        return false;
-    }
-    match reached.session.show(&XPath::management_profile()).await {
-        Ok(None) => false,
-        Ok(Some(result)) => {
-            let name = result.text_of("ssl-tls-service-profile").unwrap_or_else(|| result.text());
-            profiles(&done.parts).any(|profile| profile == name)
-        }
-        Err(error) => {
-            log.error(&format!("which profile the management interface uses can't be read: {error}"));
-            false
-        }
-    }
-}
-
-/// Where a device is known by a pin and its management interface shows a new certificate from now on: once that was
-/// seen, the next run has to know.
-pub(super) async fn remember(reached: &Reached, done: &Done<'_>, affair: &Affair<'_>) {
-    let (device, log) = (&reached.target.device, affair.log);
-    let Trust::Pinned(pins) = &reached.target.trust else { return };
-    // Seen in this very session: an earlier run has committed it, and died before it could say so.
-    let shown = reached.session.peer_fingerprint().filter(|seen| !pins.contains(seen));
-    let ours = |seen: &Fingerprint| done.parts.iter().any(|part| part.bundle.fingerprint() == *seen);
-    let found = match shown.filter(ours) {
-        Some(seen) => Ok(seen),
-        None if done.committed && management_presents(reached, done, log).await => {
-            let looks = done.parts.iter().map(|part| {
-                let (name, patience) = (&part.wish.common_name, part.wish.patience.served);
-                async move {
-                    let wanted = part.bundle.fingerprint();
-                    served(device, name, wanted, &[], patience).await.map(|()| wanted)
-                }
-            });
-            let mut seen = join_all(looks).await;
-            let good = seen.iter().position(Result::is_ok).unwrap_or_default();
-            seen.swap_remove(good).map_err(|problem| problem.to_string())
-        }
-        None => return,
-    };
-    let state_dir = affair.ledger.records().state_dir();
-    let remembered = found.and_then(|seen| {
-        let known = KnownDevices::load(state_dir).and_then(|mut known| known.remember(device, seen));
-        known.map(|()| seen).map_err(|error| error.to_string())
-    });
-    match remembered {
-        Ok(seen) => {
-            log.say(&format!(
-                "The management interface shows the new certificate; it is remembered as {seen}."
-            ));
-        }
-        Err(problem) => log.error(&format!("the device's new fingerprint is not remembered: {problem}")),
-    }
-}
 
 /// For each part, whether its endpoints shake hands before anything is changed: only then their silence afterwards
 /// says something about the new certificate. Asked only where the old one can be given back.
@@ -247,6 +166,7 @@ async fn bind_back(
                 seen: seen.iter().map(|(wish, observed)| (*wish, observed)).collect(),
                 places: &places,
                 patience: &wish.patience,
+                time: wish.commit_timeout,
             };
             before.put_back(session, &application.undo, affair.log).await;
         }

@@ -6,8 +6,9 @@ use tokio::time::Instant;
 use super::affair::{Affair, Delivery, Done};
 use super::apply::{Application, Part};
 use super::commit::Wanted;
-use super::connect::{Reached, Role, reach, reach_alone};
+use super::connect::{Reached, Role, reach_active, reach_alone};
 use super::failure::{Doing, Failure, Stop};
+use super::identity;
 use super::look::{Looked, look};
 use super::observe::Situation;
 use super::pair::{self, Member};
@@ -35,21 +36,24 @@ pub(super) async fn transact(
     watch: &mut Stopwatch,
 ) -> Result<Vec<Result<End, Failure>>, Stop> {
     let mut affair = Affair::new(members, before, records, log);
-    let (wish, wanted) = (affair.wish(), affair.fingerprints());
+    let wish = affair.wish();
     if wish.target.trust == Trust::DangerousAcceptAny {
         log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
     }
     // On the disk before anybody is talked to.
     affair.ledger.save().await.map_err(Failure::from)?;
     watch.begin(Phase::Connect);
-    let ask = async || reach(wish, &wanted).await;
-    let reached = match affair.was_interrupted() {
+    let target = identity::refreshed(&wish.target, &affair);
+    let peer = wish.peer.as_ref().map(|peer| identity::refreshed(peer, &affair));
+    affair.next = identity::recorded(records, &target, peer.as_ref());
+    let ask = async || reach_active(&target, peer.as_ref(), &wish.patience, &affair.next).await;
+    let mut reached = match affair.was_interrupted() {
         // Its commit may be restarting the management port just now.
         true => affair.patience().insist(ask).await?,
         false => ask().await?,
     };
     reached.notes.iter().for_each(|note| log.say(note));
-    let mut done = work(&reached, &mut affair, watch).await?;
+    let mut done = work(&mut reached, &mut affair, watch).await?;
     if let Role::Active { other } = &reached.role {
         if done.committed {
             let synchronised = pair::await_sync(&reached.session, wish.patience.sync).await;
@@ -63,7 +67,7 @@ pub(super) async fn transact(
             }
         }
         if let Some(other) = other
-            && proof::management_presents(&reached, &done, log).await
+            && identity::management_presents(&reached, &done, log).await
         {
             log.say(&format!(
                 "The management interface presents it; that of the HA peer {} is looked after for itself.",
@@ -90,9 +94,9 @@ fn end(part: &Part<'_>) -> End {
 /// The other member of a pair, for itself: what its management interface presents is not synchronised.
 async fn work_on_peer(other: &Target, affair: &mut Affair<'_>, done: &mut Done<'_>, watch: &mut Stopwatch) {
     let blame = |problem| Failure::Peer { device: other.device.to_string(), problem };
-    let wanted = affair.fingerprints();
-    let worked = match reach_alone(other, affair.patience(), &wanted).await {
-        Ok(reached) => work(&reached, affair, watch).await,
+    let other = &identity::refreshed(other, affair);
+    let worked = match reach_alone(other, affair.patience(), &affair.next).await {
+        Ok(mut reached) => work(&mut reached, affair, watch).await,
         Err(failure) => Err(failure.into()),
     };
     let problems: Vec<Option<Problem>> = match worked {
@@ -107,13 +111,18 @@ async fn work_on_peer(other: &Target, affair: &mut Affair<'_>, done: &mut Done<'
 
 /// Looks, decides, applies, commits and verifies on one device.
 async fn work<'a>(
-    reached: &Reached,
+    reached: &mut Reached,
     affair: &mut Affair<'a>,
     watch: &mut Stopwatch,
 ) -> Result<Done<'a>, Stop> {
     let (log, patience, wish) = (affair.log, affair.patience(), affair.wish());
     watch.begin(Phase::Check);
+    let told = log.clone();
+    let until = Instant::now() + wish.commit_timeout;
+    reached.session.wait_while_busy(until, move |refusal| told.say(&format!("Waiting: {refusal}")));
     settle_leftovers(reached, affair).await?;
+    identity::settle(reached, affair).await?;
+    identity::fall_back(reached, affair);
     let Looked { situation, parts, places } = match affair.was_interrupted() {
         true => patience.insist(async || look(reached, &affair.wants).await).await?,
         false => look(reached, &affair.wants).await?,
@@ -132,7 +141,7 @@ async fn work<'a>(
     }
     if done.parts.iter().all(|part| part.plan.steps.is_empty()) {
         log.say("The device runs this very certificate already, nothing to do.");
-        proof::remember(reached, &done, affair).await;
+        identity::forget(reached, affair);
         return Ok(done);
     }
     plan::pending_notes(wish.commit, &done.situation, &places).iter().for_each(|note| log.say(note));
@@ -153,8 +162,9 @@ async fn work<'a>(
             seen: done.parts.iter().map(|part| (part.wish, &part.observed)).collect(),
             places: &places,
             patience,
+            time: wish.commit_timeout,
         };
-        return Err(take_back(stop, aftermath, &before, &application, affair).await);
+        return Err(take_back(stop, aftermath, &before, &application, reached, affair).await);
     }
     done.situation = application.situation;
     if !done.committed {
@@ -164,7 +174,7 @@ async fn work<'a>(
     }
     watch.begin(Phase::Verify);
     verify(reached, affair, &mut done).await;
-    proof::remember(reached, &done, affair).await;
+    identity::remember(reached, &done, affair).await;
     Ok(done)
 }
 
@@ -190,13 +200,19 @@ async fn walk(
     affair: &mut Affair<'_>,
     watch: &mut Stopwatch,
 ) -> Result<(), (Stop, Aftermath)> {
+    let scope = done.parts.iter().find_map(|part| part.plan.commit());
+    // Nothing was changed yet.
+    let decided = identity::decide(reached, done, affair, scope.unwrap_or(CommitScope::Nothing)).await;
+    let decided = decided.map_err(|failure| (failure.into(), Aftermath::PutBack))?;
     for (at, part) in done.parts.iter_mut().enumerate() {
         let made = application.make(part, watch).await;
         made.map_err(|failure| (Stop::of(at)(failure), Aftermath::PutBack))?;
     }
-    let Some(scope) = done.parts.iter().find_map(|part| part.plan.commit()) else { return Ok(()) };
+    let Some(scope) = scope else { return Ok(()) };
     still_active(reached).await.map_err(|failure| (failure.into(), Aftermath::PutBack))?;
     watch.begin(Phase::Commit);
+    let accepted = identity::accept(reached, affair, decided).await;
+    accepted.map_err(|failure| (failure.into(), Aftermath::PutBack))?;
     let goals: Vec<Goal> = done.parts.iter().map(goal).collect();
     let description = affair.description();
     let wanted = Wanted { scope, description, goals: &goals, time: affair.wish().commit_timeout };
@@ -227,6 +243,7 @@ async fn take_back(
     aftermath: Aftermath,
     before: &Before<'_>,
     application: &Application<'_>,
+    reached: &Reached,
     affair: &mut Affair<'_>,
 ) -> Stop {
     if aftermath == Aftermath::LeaveAlone {
@@ -235,6 +252,7 @@ async fn take_back(
         );
     } else if before.put_back(application.session, &application.undo, affair.log).await {
         affair.ledger.each(|record| record.touches.clear());
+        identity::forget(reached, affair);
         return stop;
     }
     // Nobody goes on from a candidate configuration that is half changed.

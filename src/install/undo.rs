@@ -1,5 +1,10 @@
 //! Putting back: the candidate configuration as it was found, whatever of our steps took effect.
 
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::busy::is_blocked;
 use super::failure::{Doing, Failure};
 use super::names::{ObjectName, ProfileName};
 use super::observe::{self, Holdings, Observed, Situation};
@@ -11,6 +16,9 @@ use crate::panos::Element;
 use crate::panos::Error;
 use crate::panos::Session;
 use crate::panos::XPath;
+
+/// The pause before a locked device is asked again, after those that any question is asked again with.
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// How far a failed application had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +66,8 @@ pub struct Before<'a> {
     pub places: &'a [String],
     /// How long to insist.
     pub patience: &'a Patience,
+    /// How long the device may stay locked or busy.
+    pub time: Duration,
 }
 
 impl Before<'_> {
@@ -68,7 +78,8 @@ impl Before<'_> {
         if undo.is_empty() {
             return true;
         }
-        let trouble = match self.patience.insist(async || self.attempt(session, undo).await).await {
+        let attempt = async || self.patience.insist(async || self.attempt(session, undo).await).await;
+        let trouble = match until_free(Instant::now() + self.time, attempt).await {
             Ok(()) => {
                 log.say("The candidate configuration was put back to what it was.");
                 return true;
@@ -127,6 +138,21 @@ impl Before<'_> {
     /// A revert takes back everything of this administrator: only where all of it is ours.
     fn reverting_is_safe(&self) -> bool {
         self.situation.changes.is_some() && self.situation.own_changes_beside(self.places).is_empty()
+    }
+}
+
+/// Tries again for as long as the device is locked or busy.
+async fn until_free(
+    deadline: Instant,
+    mut attempt: impl AsyncFnMut() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    loop {
+        match attempt().await {
+            Err(Failure::Device { error, .. }) if is_blocked(&error) && Instant::now() < deadline => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return outcome,
+        }
     }
 }
 

@@ -120,6 +120,7 @@ async fn install(
     let state_dir = arguments.place.state_dir.as_path();
     let mut courier = Courier::new(log, state_dir, wanted.len() > 1);
     courier.notifier = notifier(config, state_dir);
+    courier.lock_wait = config.lock_wait();
     let courier = &courier;
     let runs = wanted.map(|(order, prepared)| async move {
         courier.keep(&order, prepared).await;

@@ -10,6 +10,7 @@ use crate::install::Failure;
 use crate::install::apply::Part;
 use crate::install::connect::reach;
 use crate::install::failure::Stop;
+use crate::install::identity::recorded;
 use crate::install::look::{self, Looked, Want};
 use crate::install::observe::{Observed, Situation};
 use crate::install::plan::{Plan, Step, pending_notes};
@@ -42,7 +43,8 @@ pub async fn look(prepared: &Prepared, records: &Records) -> Result<Rehearsed, P
 async fn rehearse(wish: &Wish, bundle: &Bundle, records: &Records) -> Result<Rehearsed, Stop> {
     let record = records.read(&wish.target.device, &wish.base_name).map_err(Failure::from)?;
     let made = record.map(|record| record.made).unwrap_or_default();
-    let reached = reach(wish, &[bundle.fingerprint()]).await?;
+    let next = recorded(records, &wish.target, wish.peer.as_ref());
+    let reached = reach(wish, &next).await?;
     let wants = [Want { wish, bundle, made }];
     let Looked { mut situation, mut parts, places } = look::look(&reached, &wants).await?;
     situation.learn_name(&reached.session).await?;

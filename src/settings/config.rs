@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -22,6 +23,9 @@ use crate::text::harmless;
 
 /// Where the file is when nobody says otherwise; it need not be there.
 pub const DEFAULT: &str = "/etc/pan_getcert.toml";
+/// How long another process that works on the same device is waited for, where nothing else is set: longer than a slow
+/// commit takes.
+pub const LOCK_WAIT: Duration = Duration::from_secs(60 * 60);
 /// The most that is read: room for thousands of devices.
 const LIMIT: usize = 4 << 20;
 
@@ -39,6 +43,8 @@ struct File {
     /// After how many failures in a row.
     #[serde(default = "usual_patience")]
     tell_after: NonZeroU32,
+    /// How long another process that works on the same device is waited for.
+    lock_wait: Option<Spanned<String>>,
     /// What becomes of a device that does not run any more what it did.
     #[serde(default)]
     drift: Drift,
@@ -87,6 +93,7 @@ pub struct Config {
     listed: Vec<Address>,
     groups: BTreeMap<String, Vec<Address>>,
     notify: Notify,
+    lock_wait: Option<Duration>,
     drift: Drift,
     delegated: Delegated,
     /// Whose file it is, where there is one.
@@ -160,8 +167,10 @@ impl Config {
     }
 
     fn read(path: &Path) -> Result<Self, Problem> {
-        let place = files::settled(path).map_err(|unsettled| Problem::Place(unsettled.to_string()))?;
-        let (file, metadata) = files::open(&place).map_err(Problem::Unreadable)?;
+        let (file, metadata) = files::open_settled(path).map_err(|trouble| match trouble {
+            Trouble::Unsettled(unsettled) => Problem::Place(unsettled.to_string()),
+            other => Problem::Unreadable(other),
+        })?;
         files::only_ours(&metadata).map_err(Problem::Foreign)?;
         let contents = files::read(file, &metadata, LIMIT).map_err(Problem::Unreadable)?;
         let config = Self::parse(std::str::from_utf8(&contents).map_err(|_| Problem::NotText)?)?;
@@ -197,6 +206,13 @@ impl Config {
             let members = members.map_err(|fault| document.fault(&["group", &name], fault))?;
             config.groups.insert(name, members);
         }
+        config.lock_wait = match &file.lock_wait {
+            Some(text) => Some(
+                checks::lock_wait(text.get_ref())
+                    .map_err(|what| Problem::content(document.tell(&text.span(), &what)))?,
+            ),
+            None => None,
+        };
         checks::command(&config.notify.command).map_err(|fault| document.fault(&[], fault))?;
         checks::delegated(&config.delegated).map_err(|fault| document.fault(&["delegated"], fault))?;
         Ok(config)
@@ -240,6 +256,12 @@ impl Config {
     #[must_use]
     pub fn notify(&self) -> &Notify {
         &self.notify
+    }
+
+    /// How long another process that works on the same device is waited for.
+    #[must_use]
+    pub fn lock_wait(&self) -> Duration {
+        self.lock_wait.unwrap_or(LOCK_WAIT)
     }
 
     /// What becomes of a device that does not run any more what it did.

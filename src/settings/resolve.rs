@@ -260,14 +260,15 @@ pub fn trust_of(options: &DeviceOptions, device: &Address, state_dir: &Path) -> 
     if options.trust_choices() > 0 && !matches!(said, Trust::Pinned(_)) {
         return Ok(said);
     }
-    let remembered = KnownDevices::load(state_dir)?.pin_of(device);
-    Ok(match (said, remembered) {
-        (Trust::Pinned(mut pins), remembered) => {
-            pins.extend(remembered.filter(|pin| !pins.contains(pin)));
+    let mut remembered = KnownDevices::load(state_dir)?.pins_of(device);
+    Ok(match said {
+        Trust::Pinned(mut pins) => {
+            remembered.retain(|pin| !pins.contains(pin));
+            pins.append(&mut remembered);
             Trust::Pinned(pins)
         }
-        (_, Some(pin)) => Trust::Pinned(vec![pin]),
-        (said, None) => said,
+        _ if !remembered.is_empty() => Trust::Pinned(remembered),
+        said => said,
     })
 }
 

@@ -87,19 +87,21 @@ fn we_may_accept(error: &Error, ours: &Element) -> bool {
         | Error::InvalidElementNamePrefix(_) => true,
         // Text is text, also with characters in it that no document may have: whoever shows it escapes them.
         Error::NonXmlChar(..) | Error::InvalidCharacterData(_) => true,
-        Error::MalformedEntityReference(_) => has_forbidden(ours),
+        // A number that is no character is U+FFFD: one bad byte does not make a reply unreadable.
+        Error::MalformedEntityReference(_) => {
+            has(ours, &|text| text.contains(|c| !is_xml_character(c) || c == char::REPLACEMENT_CHARACTER))
+        }
         // Where there are no namespaces, a colon is a letter like any other.
         Error::InvalidName(_) => has_odd_colon(ours),
         _ => false,
     }
 }
 
-fn has_forbidden(element: &Element) -> bool {
-    let forbidden = |text: &str| !text.chars().all(is_xml_character);
-    element.attributes.iter().any(|(_, value)| forbidden(value))
+fn has(element: &Element, wanted: &dyn Fn(&str) -> bool) -> bool {
+    element.attributes.iter().any(|(_, value)| wanted(value))
         || element.content.iter().any(|node| match node {
-            Node::Element(child) => has_forbidden(child),
-            Node::Text(text) => forbidden(text),
+            Node::Element(child) => has(child, wanted),
+            Node::Text(text) => wanted(text),
         })
 }
 

@@ -52,9 +52,11 @@ async fn the_wait_survives_the_restart_of_the_port_with_the_very_certificate_tha
     let (device, old) = firewall();
     let session = session(&device);
     assert_eq!(session.peer_fingerprint(), None);
+    let binding = session.management_binding().await.unwrap();
     let (new, job) = rebind(&session).await;
     assert_eq!(session.peer_fingerprint(), Some(print(&old)));
-    session.add_pin(new);
+    assert_eq!(binding.next(new).before(), print(&old));
+    session.add_pin(&binding.next(new));
     let end = wait(&session, &job).await;
     assert!(matches!(end, JobOutcome::Done(_)), "{end:?}");
     assert_eq!(session.peer_fingerprint(), Some(new));
@@ -75,8 +77,9 @@ async fn the_new_certificate_is_refused_where_nobody_said_that_it_comes() {
 async fn a_third_certificate_is_refused_all_the_same() {
     let (device, old) = firewall();
     let session = session(&device);
+    let binding = session.management_binding().await.unwrap();
     let (new, job) = rebind(&session).await;
-    session.add_pin(new);
+    session.add_pin(&binding.next(new));
     assert!(matches!(wait(&session, &job).await, JobOutcome::Done(_)));
     device.inject(Fault::new(When::Always, What::SwapCertificate));
     session.job(&job).await.unwrap();
@@ -84,36 +87,72 @@ async fn a_third_certificate_is_refused_all_the_same() {
     assert!(third != new && third != print(&old));
 }
 
-/// A server that shows one certificate after the other, each for one request.
+/// A server that shows one certificate after the other, each for one request, and uses no profile.
 fn showing(identities: Vec<Identity>) -> Server {
-    let system =
-        "<response status='success'><result><system><hostname>fw</hostname></system></result></response>";
     let show = move |number: usize| (identities[number % identities.len()].clone(), Tls::Any);
-    Server::start_with(show, move |_| [reply("200 OK", system), vec![Step::Close]].concat())
+    Server::start_with(show, move |request| {
+        let result = match request.text().contains("type=config") {
+            true => String::new(),
+            false => "<system><hostname>fw</hostname></system>".to_owned(),
+        };
+        let text = format!("<response status='success'><result>{result}</result></response>");
+        [reply("200 OK", text), vec![Step::Close]].concat()
+    })
+}
+
+fn open(server: &Server, trust: &Trust) -> Session {
+    Session::new(&server.address(), trust, &SecretString::from(KEY), limits()).unwrap()
 }
 
 #[tokio::test]
-async fn whatever_the_trust_one_more_certificate_can_be_accepted_and_no_other_one() {
+async fn besides_a_pin_the_certificate_that_was_decided_on_is_accepted_and_no_other_one() {
+    let old = Plan::named("fw").self_signed();
+    let (new, stranger) = (Plan::named("new").v1().self_signed(), Plan::named("stranger").self_signed());
+    let server =
+        showing(vec![old.clone(), old.clone(), new.clone(), new.clone(), old.clone(), stranger.clone()]);
+    let session = open(&server, &Trust::Pinned(vec![old.pin()]));
+    let ask = async || session.system_info().await.map(drop);
+    let next = session.management_binding().await.unwrap().next(new.pin());
+    assert!(matches!(ask().await, Err(Error::Identity(_))));
+    assert_eq!(session.peer_fingerprint(), Some(old.pin()));
+    session.add_pin(&next);
+    ask().await.unwrap();
+    assert_eq!(session.peer_fingerprint(), Some(new.pin()));
+    ask().await.unwrap();
+    assert_eq!(session.peer_fingerprint(), Some(old.pin()));
+    assert!(matches!(ask().await, Err(Error::Identity(_))));
+    let server = showing(vec![stranger.clone()]);
+    let other = open(&server, &Trust::Pinned(vec![old.pin()]));
+    other.add_pin(&next);
+    assert!(!other.accepts_more(), "what was decided for one device is accepted for another one");
+    let Err(Error::Identity(refusal)) = other.system_info().await else { panic!() };
+    assert!(refusal.to_string().contains(&stranger.pin().colons()), "{refusal}");
+}
+
+#[tokio::test]
+async fn whoever_accepts_more_than_its_trust_can_decide_nothing_more() {
+    let (old, new) = (Plan::named("fw").self_signed(), Plan::named("new").self_signed());
+    let server = showing(vec![old.clone()]);
+    let session = open(&server, &Trust::Pinned(vec![old.pin()]));
+    let next = session.management_binding().await.unwrap().next(new.pin());
+    session.management_binding().await.unwrap();
+    session.add_pin(&next);
+    assert!(matches!(session.management_binding().await, Err(Error::Setup(_))));
+}
+
+#[tokio::test]
+async fn where_an_authority_is_trusted_nothing_is_accepted_besides() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Plan::named("Invented CA").ca().self_signed();
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, authority.pem()).unwrap();
     let trusted = Plan::named("fw").ip("127.0.0.1").issued_by(&authority);
-    let (new, stranger) = (Plan::named("new").v1().self_signed(), Plan::named("stranger").self_signed());
-    let modes = [Trust::Ca { files: vec![file.into()] }, Trust::Pinned(vec![trusted.pin()])];
-    for trust in &modes {
-        let server = showing(vec![new.clone(), new.clone(), trusted.clone(), stranger.clone()]);
-        let key = SecretString::from(KEY);
-        let session = Session::new(&server.address(), trust, &key, limits()).unwrap();
-        let ask = async || session.system_info().await.map(drop);
-        assert!(matches!(ask().await, Err(Error::Identity(_))), "{trust:?}");
-        assert_eq!(session.peer_fingerprint(), None);
-        session.add_pin(new.pin());
-        ask().await.unwrap_or_else(|error| panic!("{trust:?}: {error}"));
-        assert_eq!(session.peer_fingerprint(), Some(new.pin()));
-        ask().await.unwrap_or_else(|error| panic!("{trust:?}: {error}"));
-        assert_eq!(session.peer_fingerprint(), Some(trusted.pin()));
-        let Err(Error::Identity(refusal)) = ask().await else { panic!("{trust:?}") };
-        assert!(refusal.to_string().contains(&stranger.pin().colons()), "{refusal}");
-    }
+    let new = Plan::named("new").self_signed();
+    let server = showing(vec![trusted.clone(), trusted.clone(), new.clone()]);
+    let session = open(&server, &Trust::Ca { files: vec![file.into()] });
+    let next = session.management_binding().await.unwrap().next(new.pin());
+    session.add_pin(&next);
+    assert!(!session.accepts_more());
+    assert!(matches!(session.system_info().await, Err(Error::Identity(_))));
+    assert_eq!(session.peer_fingerprint(), Some(trusted.pin()));
 }

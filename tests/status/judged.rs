@@ -99,11 +99,16 @@ fn filters_leave_what_they_say() {
     let count = |arguments: &[&str]| desk.names(arguments).len();
     assert_eq!(count(&[]), 4);
     assert_eq!(count(&["-c", "A.example.com"]), 2);
-    assert_eq!(count(&["--cert", "example.com"]), 0);
+    // A filter that leaves nothing is misspelt: an error, and what there is.
+    desk.exits(1, &["--cert", "example.com"]).says("there is: a.example.com on fw1");
     assert_eq!(count(&["--device", "FW2"]), 2, "on any port");
     assert_eq!(count(&["--device", "fw2:8443"]), 1);
     assert_eq!(count(&["--device", "fw2", "-c", "b.example.com"]), 1);
-    desk.exits(0, &["-c", "z.example.com"]).says("No such certificates are found.");
+    let ended = desk.exits(1, &["-c", "z.example.com", "--json"]);
+    assert_eq!(ended.stdout, "");
+    ended.says("nothing matches --cert z.example.com; there is: a.example.com on fw1, ");
+    desk.exits(1, &["--device", "fw9"]).says("nothing matches --device fw9; there is: ");
+    desk.exits(1, &["--device", "fw1", "-c", "b.example.com"]).says("nothing matches");
     desk.exits(4, &["--device", "fw 1"]).says("not a valid device name");
 }
 

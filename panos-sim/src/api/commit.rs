@@ -79,6 +79,14 @@ pub(super) fn scope(partial: &Element) -> Result<Scope, Refusal> {
             "admin" => scope.administrators = Some(members()),
             "vsys" => scope.vsys = Some(members()),
             "no-vsys" => scope.vsys = Some(Vec::new()),
+            "template" => scope.templates = Some(members()),
+            "no-template" => scope.templates = Some(Vec::new()),
+            "template-stack" => scope.stacks = Some(members()),
+            "no-template-stack" => scope.stacks = Some(Vec::new()),
+            // There is nothing of the kind here.
+            "device-group" | "no-device-group" | "log-collector" | "no-log-collector" | "log-collector-group"
+            | "no-log-collector-group" | "wildfire-appliance" | "no-wildfire-appliance"
+            | "wildfire-appliance-cluster" | "no-wildfire-appliance-cluster" => {}
             "device-and-network" | "shared-object" | "policy-and-objects"
                 // pan-os-python sends the element without the word.
                 if ["", "excluded"].contains(&part.text.trim()) =>

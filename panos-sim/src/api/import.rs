@@ -42,6 +42,9 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         Category::Certificate if !pkcs12 => request.param("passphrase").unwrap_or_default(),
         _ => request.required("passphrase", doing)?,
     };
+    if request.param("block-private-key").is_some() && !device.settings.is_at_least(10, 1) {
+        return Err(Refusal::bad_request("Illegal parameter [block-private-key]"));
+    }
     let file = request.file.as_deref().ok_or_else(|| Refusal::missing("file", doing))?;
     check_name(name, word, device.settings.longest_name())?;
     let path = place(device, call)?
@@ -118,23 +121,33 @@ fn check_name(name: &str, category: &str, longest: usize) -> Result<(), Refusal>
 /// Where it goes: shared, a virtual system, or a template.
 fn place(device: &Device, call: &Call<'_>) -> Result<Path, Refusal> {
     let request = call.request;
-    let unknown = |kind: &str, name: &str| {
-        Refusal::code(17, format!(" upload -> {kind} '{name}' is not a valid reference"))
-    };
-    if let Some(template) = request.param("target-tpl").filter(|name| !name.is_empty()) {
-        if !device.settings.templates.iter().any(|known| known == template) {
-            return Err(unknown("target-tpl", template));
-        }
-        // target-tpl-vsys is ignored, as real devices do up to 11.x (PAN-257229).
-        return Ok(["template"]
-            .into_iter()
-            .fold(crate::config::device_entry(), |path, step| path.then(Step::Named(step.into())))
-            .then(Step::Entry("entry".into(), template.to_owned()))
-            .then(Step::Named("config".into()))
-            .then(Step::Named("shared".into())));
+    if let Some(name) =
+        request.param("target-tpl").filter(|name| device.settings.is_panorama() && !name.is_empty())
+    {
+        let list = |kind: &str| {
+            crate::config::device_entry()
+                .then(Step::Named(kind.into()))
+                .then(Step::Entry("entry".into(), name.to_owned()))
+        };
+        // A stack can be named like a template; a name that is neither becomes a template, without a word.
+        let stack = list("template-stack");
+        let known = stack.first(device.config.candidate()).is_some();
+        let config = if known { stack } else { list("template") }.then(Step::Named("config".into()));
+        // Ignored before 12.1 (PAN-257229): the object lands in the template's shared part.
+        let vsys = request.param("target-tpl-vsys").filter(|vsys| !vsys.is_empty() && *vsys != "shared");
+        return Ok(match vsys.filter(|_| device.settings.is_at_least(12, 1)) {
+            Some(vsys) => {
+                ["devices", "localhost.localdomain", "vsys", vsys].chunks(2).fold(config, |path, pair| {
+                    path.then(Step::Named(pair[0].into())).then(Step::Entry("entry".into(), pair[1].into()))
+                })
+            }
+            None => config.then(Step::Named("shared".into())),
+        });
     }
     match request.param("vsys").filter(|v| !v.is_empty() && *v != "shared") {
-        Some(vsys) if !device.settings.vsys.iter().any(|known| known == vsys) => Err(unknown("vsys", vsys)),
+        Some(vsys) if !device.settings.vsys.iter().any(|known| known == vsys) => {
+            Err(Refusal::code(17, format!("{vsys} is invalid vsys")))
+        }
         vsys => Ok(device.base(vsys)),
     }
 }

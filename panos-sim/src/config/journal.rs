@@ -56,6 +56,8 @@ impl Change {
         match names.get(1..) {
             Some(["shared", ..]) => "shared-object",
             Some(["devices", _, "vsys", ..]) => "policy-and-objects",
+            // Templates are left out by lists of their own.
+            Some(["devices", _, "template" | "template-stack", ..]) => "template",
             _ => "device-and-network",
         }
     }
@@ -75,10 +77,10 @@ impl Change {
         (Path::of(steps[..length].to_vec()), action)
     }
 
-    /// The virtual system the object belongs to.
-    fn vsys(&self) -> Option<&str> {
+    /// The virtual system, template or the like that the object belongs to.
+    fn part(&self, kind: &str) -> Option<&str> {
         let steps = &self.path.steps;
-        let at = steps.iter().position(|step| *step == Step::Named("vsys".into()))?;
+        let at = steps.iter().position(|step| matches!(step, Step::Named(name) if name == kind))?;
         steps.get(at + 1).map(Step::word)
     }
 }
@@ -147,6 +149,10 @@ pub(crate) struct Scope {
     pub(crate) excluded: Vec<String>,
     /// Of changes inside virtual systems, only those in these.
     pub(crate) vsys: Option<Vec<String>>,
+    /// Of changes inside templates, only those in these.
+    pub(crate) templates: Option<Vec<String>>,
+    /// The same for template stacks.
+    pub(crate) stacks: Option<Vec<String>>,
 }
 
 impl Scope {
@@ -163,11 +169,13 @@ impl Scope {
 
     pub(crate) fn covers(&self, change: &Change) -> bool {
         let by_admin = (self.administrators.as_ref()).is_none_or(|admins| admins.contains(&change.owner));
-        let by_vsys = match (&self.vsys, change.vsys()) {
-            (Some(listed), Some(vsys)) => listed.iter().any(|name| name == vsys),
+        // A list leaves out what is in the other parts of its kind, and nothing else.
+        let lists = [("vsys", &self.vsys), ("template", &self.templates), ("template-stack", &self.stacks)];
+        let listed = lists.into_iter().all(|(kind, listed)| match (listed, change.part(kind)) {
+            (Some(listed), Some(part)) => listed.iter().any(|name| name == part),
             _ => true,
-        };
-        by_admin && by_vsys && !self.excluded.iter().any(|part| part == change.component())
+        });
+        by_admin && listed && !self.excluded.iter().any(|part| part == change.component())
     }
 }
 

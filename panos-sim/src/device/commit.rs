@@ -8,7 +8,7 @@ use super::{
     state::Device,
 };
 use crate::{
-    WhenBusy,
+    WhenBooting, WhenBusy,
     config::{Scope, complaints},
     refusal::Refusal,
 };
@@ -41,7 +41,10 @@ impl Device {
         now: Instant,
     ) -> Result<CommitAnswer, Refusal> {
         if self.is_booting() {
-            return Err(Refusal::line("A commit is in progress."));
+            return Err(Refusal::line(match self.settings.when_booting {
+                WhenBooting::InProgress => "A commit is in progress.",
+                WhenBooting::NotQueued => "Commit job was not queued since auto-commit not yet finished",
+            }));
         }
         self.locks.allow_commit(&session.administrator)?;
         if self.settings.when_busy == WhenBusy::Refuse && self.jobs.open().next().is_some() {
@@ -152,7 +155,11 @@ impl Device {
                     ));
                 }
                 lines.push(done);
+                let before = self.api_key_certificate();
                 self.config.install(outcome);
+                if self.api_key_certificate() != before {
+                    self.accounts.expire_all();
+                }
                 self.reload_management();
                 self.start_sync(now);
                 Ok(lines)

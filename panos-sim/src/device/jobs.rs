@@ -149,6 +149,17 @@ impl Jobs {
         self.last_id
     }
 
+    /// The automatic commit of a device that has been up for a while.
+    pub(crate) fn begin(&mut self) {
+        self.enqueue("", "AutoCom", "", Work::Nothing, Instant::now(), Duration::ZERO);
+        if let Some(job) = self.head_mut() {
+            job.start(job.not_before);
+            job.outcome = Some(true);
+            job.details = vec!["Configuration committed successfully".to_owned()];
+            job.finish();
+        }
+    }
+
     pub(crate) fn find(&self, id: u64) -> Option<&Job> {
         self.list.iter().find(|job| job.id == id)
     }

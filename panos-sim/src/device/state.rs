@@ -26,6 +26,8 @@ pub(crate) struct Device {
     pub(crate) commits: u64,
     /// When it was switched on.
     pub(crate) booted: Instant,
+    /// When it is to restart, where somebody has asked for that.
+    pub(crate) restart_due: Option<Instant>,
     /// The certificate of the management interface itself.
     own_identity: Identity,
     /// What the running configuration makes the management port show.
@@ -56,16 +58,19 @@ impl Device {
         let pushed = initial::pushed(&settings, &mut keyring)?;
         let predefined = initial::predefined(&settings);
         let config = Configuration::new(running).with(pushed, predefined, settings.keeps_settled_changes);
+        let mut jobs = Jobs::default();
+        jobs.begin();
         let mut device = Self {
             accounts: Accounts::new(&settings),
             config,
             keyring,
             locks: Locks::default(),
-            jobs: Jobs::default(),
+            jobs,
             ha: None,
             next_commit_fails: None,
             commits: 0,
             booted: now,
+            restart_due: None,
             configured: None,
             swapped: None,
             own_identity,
@@ -80,6 +85,10 @@ impl Device {
 
     /// Lets everything happen that is due.
     pub(crate) fn advance(&mut self, now: Instant) {
+        if self.restart_due.is_some_and(|due| due <= now) {
+            self.restart_due = None;
+            self.reboot(now, self.settings.restart_outage, false);
+        }
         self.receive_sync(now);
         self.run_jobs(now);
     }
@@ -87,7 +96,7 @@ impl Device {
     /// When something is due next.
     pub(crate) fn next_event(&self) -> Option<Instant> {
         let sync = self.ha.as_ref().and_then(HaSide::next_sync);
-        self.jobs.next_event().into_iter().chain(sync).min()
+        self.jobs.next_event().into_iter().chain(sync).chain(self.restart_due).min()
     }
 
     /// A copy to try things on.
@@ -158,6 +167,18 @@ impl Device {
     /// Takes the management port away for this long; open connections drop.
     pub(crate) fn interrupt(&mut self, outage: Duration) {
         self.interruption = Some(Interruption { outage });
+    }
+
+    /// The certificate that API keys depend on: its name and what is in it.
+    pub(super) fn api_key_certificate(&self) -> Option<Element> {
+        let leaf = ["deviceconfig", "setting", "management", "api", "key", "certificate"]
+            .iter()
+            .fold(device_entry(), |path, name| path.then(Step::Named((*name).into())));
+        let running = self.config.running();
+        let name = leaf.first(running)?.text.trim().to_owned();
+        let entry =
+            self.base(None).then(Step::Named("certificate".into())).then(Step::Entry("entry".into(), name));
+        entry.first(running).cloned()
     }
 
     /// What the running configuration says the management port shows. A predefined profile names no certificate; one

@@ -36,6 +36,30 @@ pub enum ImportJournal {
     Nothing,
 }
 
+/// What a revert is answered that has nothing to revert. The text is known, its envelope is not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NothingToRevert {
+    /// As any other revert.
+    #[default]
+    Done,
+    /// `There are no changes to revert`, as a success.
+    Told,
+    /// The same text as an error.
+    Refused,
+}
+
+/// What a commit is answered while the automatic commit after a start is not over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WhenBooting {
+    /// `A commit is in progress.`
+    #[default]
+    InProgress,
+    /// `Commit job was not queued since auto-commit not yet finished`.
+    NotQueued,
+}
+
 /// In which bytes replies are written; their header says UTF-8 in any case.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -10,7 +10,10 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, seconds};
-pub use behaviour::{Encoding, ImportAnswer, ImportJournal, ImportRefusal, JournalShape, Pushed, WhenBusy};
+pub use behaviour::{
+    Encoding, ImportAnswer, ImportJournal, ImportRefusal, JournalShape, NothingToRevert, Pushed, WhenBooting,
+    WhenBusy,
+};
 pub use objects::{ManagementCertificate, PreloadedCertificate, Profile};
 pub use people::{Administrator, ApiKey, Rights, Role};
 
@@ -73,6 +76,10 @@ pub struct Settings {
     pub queue_delay: Duration,
     /// What a commit gets while another runs.
     pub when_busy: WhenBusy,
+    /// What a commit gets while the automatic commit after a start runs.
+    pub when_booting: WhenBooting,
+    /// What a revert gets that has nothing to revert.
+    pub nothing_to_revert: NothingToRevert,
     /// How long the management port refuses connections after a commit gave it a new certificate.
     #[serde(with = "seconds")]
     pub restart_outage: Duration,
@@ -140,6 +147,8 @@ impl Default for Settings {
             commit_warnings: Vec::new(),
             queue_delay: Duration::ZERO,
             when_busy: WhenBusy::Queue,
+            when_booting: WhenBooting::default(),
+            nothing_to_revert: NothingToRevert::default(),
             restart_outage: Duration::from_millis(200),
             ha_sync_delay: Duration::from_millis(200),
             ha_automatic_sync: true,

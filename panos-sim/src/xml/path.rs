@@ -123,7 +123,7 @@ impl FromStr for Path {
     type Err = BadPath;
 
     fn from_str(text: &str) -> Result<Self, BadPath> {
-        let bad = || match may_be_xpath(text) && text.trim_matches('/') != "" {
+        let bad = || match may_be_xpath(text) && !text.trim_matches('/').is_empty() {
             true => BadPath::Beyond(text.to_owned()),
             false => BadPath::Malformed(text.to_owned()),
         };

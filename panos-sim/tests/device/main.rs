@@ -4,6 +4,7 @@
 mod client;
 mod pki;
 
+mod answers;
 mod api;
 mod commit;
 mod evidence;

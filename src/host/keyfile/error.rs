@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::LONGEST_KEY;
+
 /// Why there is no API key to use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -66,12 +68,22 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// The line's key is empty or has characters that no key has.
-    #[error("line {line} of the API key file {}: that is not an API key", path.display())]
+    #[error("line {line} of the API key file {}: that is not an API key of at most {LONGEST_KEY} printable characters", path.display())]
     BadKey {
         /// The key file.
         path: PathBuf,
         /// Which line.
         line: usize,
+    },
+    /// What a device gave as its key is none that could be used.
+    #[error("the API key that {host} made {problem}")]
+    Unusable {
+        /// The key file.
+        path: PathBuf,
+        /// The device.
+        host: String,
+        /// What is wrong with it.
+        problem: String,
     },
     /// One entry, two keys.
     #[error("line {line} of the API key file {} has another key than an earlier line for the same entry", path.display())]
@@ -131,6 +143,7 @@ impl KeyFileError {
             | Self::Empty { path }
             | Self::NoKey { path }
             | Self::BadKey { path, .. }
+            | Self::Unusable { path, .. }
             | Self::TwoKeys { path, .. }
             | Self::NotForHost { path, .. }
             | Self::Ambiguous { path, .. }
@@ -161,6 +174,10 @@ impl KeyFileError {
                 Some(folder) if !folder.is_dir() => format!("mkdir -m 755 {}", folder.display()),
                 _ => "run it with sudo".to_owned(),
             }),
+            Self::Unusable { path, .. } => Some(format!(
+                "{} is as it was. Check that this is the management address of a PAN-OS device",
+                path.display()
+            )),
             Self::Ambiguous { host, .. } => Some(format!("leave hostname={host} in one entry only")),
             _ => None,
         }

@@ -35,6 +35,10 @@ pub(super) enum Event {
     End(String),
     /// The device, where the line begins with one, and the problem.
     Error(Option<String>, String),
+    /// What the device said to an upload.
+    Upload(String),
+    /// What the device said to a commit, after the word that stands for it.
+    Commit(String),
     /// A line that stands for many runs.
     Again {
         device: String,
@@ -45,8 +49,16 @@ pub(super) enum Event {
     Phases([Option<f64>; PHASES.len()]),
 }
 
-/// Reads to the end; lines that don't have the log's form are passed over.
-pub(super) fn each(mut from: impl BufRead, mut take: impl FnMut(Line<'_>)) -> io::Result<()> {
+/// What is read at once.
+pub(super) enum Piece<'a> {
+    /// A line that has the log's form.
+    Line(Line<'a>),
+    /// Another one. The scripts that came before wrote what a device said as it was, line ends included.
+    More(&'a [u8]),
+}
+
+/// Reads to the end.
+pub(super) fn each(mut from: impl BufRead, mut take: impl FnMut(Piece<'_>)) -> io::Result<()> {
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -60,9 +72,7 @@ pub(super) fn each(mut from: impl BufRead, mut take: impl FnMut(Line<'_>)) -> io
                 from.skip_until(b'\n')?;
             }
         }
-        if let Some(line) = Line::of(&line) {
-            take(line);
-        }
+        take(Line::of(&line).map_or(Piece::More(&line), Piece::Line));
     }
 }
 
@@ -100,8 +110,17 @@ impl<'a> Line<'a> {
             b'N' => after("Not committed (--commit none)").map(|_| Event::LeftToCommit),
             b'E' => match after("END - Finished certificate installation to: ") {
                 Some(device) => Some(Event::End(device)),
-                None => after("ERROR: ").map(|text| error(&text)),
+                None => after("ERROR: ")
+                    .map(|text| error(&text))
+                    // As the scripts that came before wrote when they were ended by a signal.
+                    .or_else(|| after("ERROR - ").map(|text| Event::Error(None, text))),
             },
+            b'X' => {
+                let rest = after("XML API output for ")?;
+                let (what, said) = rest.split_once(':')?;
+                matches!(what, "crt" | "key" | "keypair").then(|| Event::Upload(said.trim().to_owned()))
+            }
+            b'c' => after("commit: ").filter(|said| !said.starts_with("warning: ")).map(Event::Commit),
             b'P' => after("Phase times: ").map(|text| Event::Phases(phases(&text))),
             _ => None,
         }
@@ -165,7 +184,12 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Vec<(Option<u32>, Option<Event>)> {
         let mut found = Vec::new();
-        each(bytes, |line| found.push((line.tag, line.event()))).unwrap();
+        each(bytes, |piece| {
+            if let Piece::Line(line) = piece {
+                found.push((line.tag, line.event()));
+            }
+        })
+        .unwrap();
         found
     }
 
@@ -184,7 +208,8 @@ mod tests {
 
     #[test]
     fn only_what_stands_at_the_front_of_a_line_counts() {
-        assert!(event("commit: failure: \"ERROR: fw1: END - Finished\"").is_none());
+        let said = "failure: \"ERROR: fw1: END - Finished\"";
+        assert_eq!(event(&format!("commit: {said}")), Some(Event::Commit(said.to_owned())));
         assert!(event("x [2026-01-01 00:00:00+00:00]: START of pan_instcert.").is_none());
         assert!(read(b" [2026-11-22 05:00:00+00:00]: START of pan_instcert.\n").is_empty());
         assert!(read(b"[2026-11-22 05:00:00+00:00] START of pan_instcert.\n\n[\n").is_empty());

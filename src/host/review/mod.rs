@@ -4,6 +4,7 @@
 //! any size takes little memory. What is no line of the log is passed over.
 
 mod lines;
+mod outcome;
 mod rotated;
 mod untangle;
 
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, FixedOffset, Utc};
 use flate2::read::MultiGzDecoder;
 
+use self::lines::Piece;
 use self::untangle::Untangler;
 use crate::files::{self, Trouble};
 use crate::text::harmless;
@@ -59,6 +61,8 @@ pub enum Ending {
     LeftToCommit,
     /// It was killed, or is still running.
     NotEnded,
+    /// It came to its end, and the log does not tell whether the device has what it should have.
+    Unknown,
 }
 
 impl Run {
@@ -195,8 +199,9 @@ impl Found<'_> {
 
     fn read_from(&mut self, from: impl Read) -> io::Result<()> {
         let mut untangler = Untangler::default();
-        let read = lines::each(BufReader::with_capacity(CHUNK, from), |line| {
-            untangler.take(&line, &mut |run| self.keep(run));
+        let read = lines::each(BufReader::with_capacity(CHUNK, from), |piece| match piece {
+            Piece::Line(line) => untangler.take(&line, &mut |run| self.keep(run)),
+            Piece::More(text) => untangler.more(text),
         });
         // Also of a file that breaks off.
         untangler.finish(&mut |run| self.keep(run));

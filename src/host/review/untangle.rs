@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, FixedOffset};
 
 use super::lines::{Event, Line};
+use super::outcome::Outcome;
 use super::{Ending, PHASES, Run};
 
 /// The most runs that are taken for alive at once; of more, the one unheard of for longest has ended.
@@ -32,6 +33,10 @@ struct Open {
     heard: u64,
     end: bool,
     left_to_commit: bool,
+    /// It has told the times of its phases, as it does at its very end.
+    told_times: bool,
+    /// What the device has said on the way.
+    outcome: Outcome,
     /// The problem, and whether its line named the device: then it is the one the run ended with.
     problem: Option<(String, bool)>,
 }
@@ -50,6 +55,7 @@ impl Untangler {
                 let count = self.count;
                 let Some(open) = self.whose(line.tag) else { return };
                 open.heard = count;
+                open.outcome.is_over();
                 let Some((event, time)) = told else { return };
                 let is_over = matches!(event, Event::Phases(_));
                 open.take(event, time);
@@ -57,6 +63,13 @@ impl Untangler {
                     self.close(line.tag, count, done);
                 }
             }
+        }
+    }
+
+    /// A line without a time: more of what a device said, if the line before was such a one.
+    pub(super) fn more(&mut self, text: &[u8]) {
+        if let Some(open) = self.untagged.as_mut().filter(|open| open.heard == self.count) {
+            open.outcome.more(&String::from_utf8_lossy(text));
         }
     }
 
@@ -125,7 +138,15 @@ impl Open {
             times: 1,
             line: heard,
         };
-        Self { run, heard, end: false, left_to_commit: false, problem: None }
+        Self {
+            run,
+            heard,
+            end: false,
+            left_to_commit: false,
+            told_times: false,
+            outcome: Outcome::default(),
+            problem: None,
+        }
     }
 
     fn take(&mut self, event: Event, time: DateTime<FixedOffset>) {
@@ -154,17 +175,26 @@ impl Open {
                     self.problem = Some((problem, names_device));
                 }
             }
-            Event::Phases(seconds) => self.run.seconds = seconds,
+            Event::Phases(seconds) => {
+                self.run.seconds = seconds;
+                self.told_times = true;
+            }
+            Event::Upload(said) => self.outcome.upload(said),
+            Event::Commit(said) => self.outcome.commit(said),
             Event::Start | Event::Again { .. } => {}
         }
     }
 
     fn into_run(self) -> Run {
         let mut run = self.run;
-        run.ending = match (self.end, self.left_to_commit, self.problem) {
+        let problem = self.problem.map(|(problem, _)| problem);
+        run.ending = match (self.end, self.left_to_commit, problem) {
             (true, true, _) => Ending::LeftToCommit,
-            (true, false, _) => Ending::Done,
-            (false, _, Some((problem, _))) => Ending::Failed(problem),
+            // This program says that it ended only where all is proven.
+            (true, false, _) if self.told_times => Ending::Done,
+            // The scripts that came before said so whatever had happened.
+            (true, false, problem) => self.outcome.ending(problem),
+            (false, _, Some(problem)) => Ending::Failed(problem),
             (false, _, None) => Ending::NotEnded,
         };
         // The scripts that came before wrote no times of their own.

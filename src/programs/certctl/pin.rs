@@ -80,7 +80,7 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Usa
         end(false);
         return Ok(Exit::Identity);
     }
-    known.remember(&device, seen.fingerprint)?;
+    known.remember(&device, seen.fingerprint, None)?;
     let path = known.path().display();
     note(arguments.json, &format!("{device}: is trusted by this certificate from now on ({path})."));
     end(true);

@@ -1,15 +1,18 @@
 //! `pan_certctl retry`: deliver what is owed. The worker that systemd starts is this, and nothing else.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::NAME;
 use super::selection::Selection;
-use crate::delivery::End;
 use crate::delivery::engine::{Courier, Report, Which};
 use crate::delivery::notifier::{News, Notifier};
 use crate::delivery::worker::Worker;
+use crate::delivery::{End, Queue, RecordError, Records};
 use crate::error::Exit;
 use crate::install::Failure;
+use crate::panos::Address;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::report::{self, Told};
 use crate::settings::config::Config;
@@ -31,11 +34,15 @@ pub struct RetryArguments {
 /// # Errors
 /// A device name that is not valid; a configuration, log or state folder that can't be used.
 pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
-    let only = arguments.selection.devices()?;
+    let only = match arguments.selection.is_narrowed() {
+        true => arguments.selection.among(&known(&place.state_dir)?)?,
+        false => Vec::new(),
+    };
     let config = Config::load(place.config.as_deref())?;
     let log = place.open_log()?;
     let mut courier = Courier::new(&log, &place.state_dir, true);
     courier.notifier = Notifier { settings: config.notify().clone() };
+    courier.lock_wait = config.lock_wait();
     let which = if arguments.now { Which::Everything } else { Which::Due };
     let worker = Worker { courier: &courier, which, only, concurrency: arguments.selection.at_once() };
     let json = arguments.selection.json;
@@ -56,6 +63,15 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
         report::line(if arguments.now { "Nothing is owed." } else { "Nothing is due." });
     }
     Ok(exit)
+}
+
+/// The devices that something is recorded or ordered for.
+fn known(state_dir: &Path) -> Result<Vec<Address>, UsageError> {
+    let bad = |error: RecordError| UsageError::State(Box::new(error.into()));
+    let (queued, _) = Queue::below(state_dir).all().map_err(bad)?;
+    let records = Records::below(state_dir).all().map_err(bad)?.records;
+    let ordered = queued.into_iter().map(|queued| queued.order.device);
+    Ok(ordered.chain(records.into_iter().map(|record| record.order.device)).collect())
 }
 
 fn told(report: &Report) -> Told {

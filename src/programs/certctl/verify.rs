@@ -44,7 +44,6 @@ enum DriftOption {
 /// # Errors
 /// A device name that is not valid; a configuration, log or state folder that can't be used.
 pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
-    let only = arguments.selection.devices()?;
     let config = Config::load(place.config.as_deref())?;
     let drift = match arguments.drift {
         Some(DriftOption::Deliver) => Drift::Deliver,
@@ -54,21 +53,32 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     let records = Records::below(&place.state_dir);
     let begin = |failure: Failure| UsageError::State(Box::new(failure));
     let found = records.all().map_err(|error| begin(error.into()))?;
+    let mut each = Vec::new();
     for trouble in &found.troubles {
         report::problem(NAME, &trouble.to_string(), None);
+        each.push(Exit::Usage);
     }
     let mut devices: Vec<Address> = found.records.iter().map(|record| record.order.device.clone()).collect();
     devices.dedup();
-    devices.retain(|device| only.is_empty() || only.contains(device));
+    let devices = arguments.selection.among(&devices)?;
     let log = place.open_log()?;
-    let auditor = &Auditor { records, drift, log };
+    let auditor = &Auditor { records, drift, log, lock_wait: config.lock_wait() };
     let work = devices.iter().map(|device| auditor.examine(device));
     let runtime = arguments::event_loop()?;
     let found: Vec<Result<Vec<Finding>, Failure>> =
         runtime.block_on(stream::iter(work).buffered(arguments.selection.at_once()).collect::<Vec<_>>());
-    let findings: Vec<Finding> =
-        found.into_iter().collect::<Result<Vec<_>, _>>().map_err(begin)?.into_iter().flatten().collect();
-    let each: Vec<Exit> = findings.iter().map(Finding::exit).collect();
+    let mut findings: Vec<Finding> = Vec::new();
+    for found in found {
+        match found {
+            Ok(found) => findings.extend(found),
+            Err(failure) => {
+                report::problem(NAME, &failure.to_string(), failure.advice().as_deref());
+                each.push(failure.exit());
+            }
+        }
+    }
+    // What is well does not make a problem another one.
+    each.extend(findings.iter().map(Finding::exit).filter(|exit| *exit != Exit::Done));
     let exit = Exit::of_all(&each);
     if arguments.selection.json {
         let each: Vec<_> = findings.iter().map(Finding::json).collect();

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::error::Exit;
 use crate::fingerprint::Fingerprint;
@@ -39,6 +40,21 @@ impl Fault {
 
     fn value(key: &'static str, what: impl ToString) -> Self {
         Self { of: Part::Value, ..Self::key(key, what) }
+    }
+}
+
+/// The longest wait for another process: the worker's unit has three hours.
+const LONGEST_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// How long another process is waited for.
+///
+/// # Errors
+/// What is no length of time, or none that can be used.
+pub(super) fn lock_wait(text: &str) -> Result<Duration, String> {
+    let range = Duration::from_secs(1)..=LONGEST_WAIT;
+    match humantime::parse_duration(text) {
+        Ok(wait) if range.contains(&wait) => Ok(wait),
+        _ => Err("lock_wait: write a length of time from '1s' to '2h'".to_owned()),
     }
 }
 

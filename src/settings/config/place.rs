@@ -73,17 +73,19 @@ pub(super) fn explain(text: &str, error: &toml::de::Error) -> String {
 /// The place, what is wrong there, and the line with a mark below.
 fn tell(text: &str, span: &Range<usize>, what: &str) -> String {
     // At the end of the text something is missing from the last line that there is.
-    let start = span.start.min(text.trim_end().len());
-    let before = text.get(..start).unwrap_or_default();
-    let begin = before.rfind('\n').map_or(0, |at| at + 1);
-    let line = text[begin..].lines().next().unwrap_or_default();
-    let (number, column) = (line_of(text, start), before[begin..].chars().count() + 1);
+    let start = boundary(text, span.start.min(text.trim_end().len()));
+    let (before, _) = text.split_at(start);
+    let (_, left) = before.rsplit_once('\n').unwrap_or(("", before));
+    let (_, from_there) = text.split_at(start - left.len());
+    let line = from_there.lines().next().unwrap_or_default();
+    // The end of a line is no part of it, be it one character or two.
+    let (left, rest) = line.split_at_checked(left.len()).unwrap_or((line, ""));
+    let (number, column) = (line_of(text, start), left.chars().count() + 1);
     let place = format!("line {number}, column {column}: {}", harmless(what));
     if line.chars().count() > WIDEST {
         return place;
     }
-    let (left, rest) = line.split_at(before.len() - begin);
-    let marked = rest.get(..(span.end.max(start) - start).min(rest.len())).unwrap_or_default();
+    let (marked, _) = rest.split_at(boundary(rest, span.end.saturating_sub(start)));
     let (indent, width) = (measure_text_width(&harmless(left)), measure_text_width(&harmless(marked)).max(1));
     let gutter = " ".repeat(number.to_string().len());
     format!(
@@ -92,6 +94,11 @@ fn tell(text: &str, span: &Range<usize>, what: &str) -> String {
         " ".repeat(indent),
         "^".repeat(width)
     )
+}
+
+/// The last place at or before this one that does not lie within a character, nor outside of the text.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default()
 }
 
 /// What serde says of a key or word that it does not know, with the one that may have been meant.
@@ -126,10 +133,17 @@ mod tests {
 
     #[test]
     fn no_place_is_outside_of_the_text() {
-        for text in ["", "\n", "x", "ä\r\n\r\n", &"y".repeat(200)] {
+        for text in ["", "\n", "x", "ä\r\n\r\n", "a\r", &"y".repeat(200)] {
             for start in 0..text.len() + 3 {
                 for end in 0..text.len() + 3 {
                     assert!(tell(text, &(start..end), "why").starts_with("line 1, column "));
+                }
+            }
+        }
+        for text in ["a\r\nb\r\n\r\nc", "'ä\r\n漢\r\n", "\r\n\r\r\n\n\r", "\u{feff}x\r\n= 'y"] {
+            for start in 0..text.len() + 3 {
+                for end in 0..text.len() + 3 {
+                    assert!(tell(text, &(start..end), "why").starts_with("line "));
                 }
             }
         }

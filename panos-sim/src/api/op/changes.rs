@@ -1,12 +1,12 @@
 //! Pending changes: whether, which, and back.
 
 use crate::{
-    ImportJournal,
+    ImportJournal, NothingToRevert,
     api::{call::Call, commit::scope, reply::Reply},
     config::{Scope, Shown, shown},
     device::Device,
     refusal::Refusal,
-    xml::{Element, Path, Step},
+    xml::{BadPath, Element, Path, Step},
 };
 
 pub(super) fn pending(device: &Device) -> Reply {
@@ -54,8 +54,15 @@ pub(super) fn summary(device: &Device, cmd: &Element) -> Result<Reply, Refusal> 
 }
 
 /// Whole configurations. The running one holds nothing that a Panorama pushed.
-pub(super) fn show(device: &Device, call: &Call<'_>, which: &str) -> Result<Reply, Refusal> {
+pub(super) fn show(device: &Device, call: &Call<'_>, cmd: &Element, which: &str) -> Result<Reply, Refusal> {
     let config = &device.config;
+    // A part of it, by a path that may leave out where it begins.
+    if let Some(xpath) = cmd.descend(&["config", which, "xpath"]).map(|xpath| xpath.text.trim()) {
+        let whole = if xpath.starts_with('/') { xpath.to_owned() } else { format!("/config/{xpath}") };
+        let path: Path = whole.parse().map_err(|bad: BadPath| Refusal::code(17, bad.to_string()))?;
+        let tree = if which == "running" { config.running().clone() } else { config.stamped_candidate() };
+        return Ok(Reply::result(path.select(&tree).into_iter().cloned()));
+    }
     Ok(match which {
         "running" => Reply::result([config.running().clone()]),
         "candidate" => Reply::result([config.stamped_candidate()]),
@@ -82,6 +89,17 @@ pub(super) fn show(device: &Device, call: &Call<'_>, which: &str) -> Result<Repl
     })
 }
 
+/// No Panorama pushes policies here, which is told in a plain text; a virtual system that is not there is an error.
+pub(super) fn pushed_policy(device: &Device, cmd: &Element) -> Result<Reply, Refusal> {
+    let vsys = cmd.descend(&["config", "pushed-shared-policy", "vsys"]).map(|vsys| vsys.text.trim());
+    match vsys {
+        Some(name) if !device.settings.vsys.iter().any(|known| known == name) => {
+            Err(Refusal::code(17, format!("{name} is invalid vsys")))
+        }
+        _ => Ok(Reply::text("No shared policy pushed to device")),
+    }
+}
+
 pub(super) fn revert(device: &mut Device, call: &Call<'_>, cmd: &Element) -> Result<Reply, Refusal> {
     let scope = scope_below(cmd.find("config"))?;
     back(device, call, &scope)
@@ -102,6 +120,14 @@ fn back(device: &mut Device, call: &Call<'_>, scope: &Scope) -> Result<Reply, Re
     (device.locks)
         .allow_edit(&call.session.administrator, &everything)
         .map_err(|_| Refusal::in_result("Failed to revert configuration."))?;
+    if device.config.pending(scope).next().is_none() {
+        let text = "There are no changes to revert";
+        match device.settings.nothing_to_revert {
+            NothingToRevert::Done => {}
+            NothingToRevert::Told => return Ok(Reply::message(text)),
+            NothingToRevert::Refused => return Err(Refusal::line(text)),
+        }
+    }
     device.config.revert(scope);
     Ok(Reply::message("All changes were reverted from configuration"))
 }

@@ -1,12 +1,13 @@
 //! What the device says about itself and its administrators.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{
     api::{call::Call, reply::Reply},
     certificate::certificates_in,
     clock,
     device::Device,
+    refusal::Refusal,
     xml::{Element, Step},
 };
 
@@ -55,7 +56,27 @@ fn hostname(device: &Device) -> String {
 }
 
 pub(super) fn clock(device: &Device) -> Reply {
-    Reply::text(clock::long(device.settings.clock_ahead) + "\n")
+    // The blank at the end is the device's.
+    Reply::text(clock::zoned(device.settings.clock_ahead) + " ")
+}
+
+/// Restarts in a moment, when the reply is out. Success has the look of an error here; clients know that.
+pub(super) fn restart(device: &mut Device, now: Instant) -> Refusal {
+    device.restart_due = Some(now + RESTART_DELAY);
+    Refusal::line("Command succeeded with no output")
+}
+
+/// How long it takes from the command to the end of the connections.
+const RESTART_DELAY: Duration = Duration::from_millis(50);
+
+/// The Panorama that manages this firewall, in a text; nothing where there is none.
+pub(super) fn panorama_status(device: &Device) -> Reply {
+    Reply::text(match &device.settings.pushed {
+        Some(_) => {
+            "\n    Panorama Server 1 : 192.0.2.20\n        Connected     : yes\n        HA state      : disconnected\n"
+        }
+        None => "",
+    })
 }
 
 pub(super) fn chassis_ready(device: &Device) -> Reply {

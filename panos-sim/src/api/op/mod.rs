@@ -26,6 +26,8 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         ["request", "certificate", "show", ..] => Ok(info::certificates(device)),
         ["show", "jobs", which, ..] => jobs::show(device, &cmd, which, call.now),
         ["validate", which @ ("full" | "partial"), ..] => jobs::validate(device, call, &cmd, which),
+        ["check", "full-commit-required", ..] => Ok(Reply::text("no")),
+        ["show", "panorama-status", ..] => Ok(info::panorama_status(device)),
         ["check", "pending-changes", ..] => Ok(changes::pending(device)),
         ["show", "config", "list", "changes", ..] => changes::list(device, &cmd),
         ["show", "config", "list", "change-summary", ..] => changes::summary(device, &cmd),
@@ -39,13 +41,15 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
             | "effective-running"
             | "effective-running-config"),
             ..,
-        ] => changes::show(device, call, which),
+        ] => changes::show(device, call, &cmd, which),
         ["revert", "config", ..] => changes::revert(device, call, &cmd),
         ["load", "config", "from", ..] => changes::load(device, call, &cmd),
         ["show", kind @ ("config-locks" | "commit-locks"), ..] => locks::show(device, &cmd, kind),
         ["request", kind @ ("config-lock" | "commit-lock"), action @ ("add" | "remove"), ..] => {
             locks::change(device, call, &cmd, kind, action)
         }
+        ["show", "config", "pushed-shared-policy", ..] => changes::pushed_policy(device, &cmd),
+        ["request", "restart", "system", ..] => Err(info::restart(device, call.now)),
         ["show", "high-availability", "state", ..] => Ok(ha::state(device)),
         ["request", "high-availability", "sync-to-remote", "running-config", ..] => {
             ha::synchronize(device, call.now)

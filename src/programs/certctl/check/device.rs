@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::Subject;
 use super::finding::{Finding, quoted};
+use super::sharing::Interface;
 use super::{configuration, rights};
 use crate::error::Exit;
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
@@ -27,10 +28,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How far clocks may be apart before certificates that were just issued are not valid yet.
 const CLOCK: TimeDelta = TimeDelta::minutes(5);
 
-/// Looks at everything that can be seen of a device without changing anything there.
-pub(super) async fn look(subject: &Subject, place: &PlaceArguments, ipa: bool) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    match reached(subject, place, &mut findings).await {
+/// Looks at everything that can be seen of a device without changing anything there; and what its management interface
+/// shows, where that was accepted.
+pub(super) async fn look(
+    subject: &Subject,
+    place: &PlaceArguments,
+    ipa: bool,
+) -> (Vec<Finding>, Option<Interface>) {
+    let (mut findings, mut shown) = (Vec::new(), None);
+    match reached(subject, place, &mut findings, &mut shown).await {
         Ok((session, user)) => {
             let refused = |user: Option<&str>, reason: &Reason| bad_key(subject, place, user, reason);
             if let Some(seen) = rights::look(&session, user, refused, &mut findings).await {
@@ -39,7 +45,7 @@ pub(super) async fn look(subject: &Subject, place: &PlaceArguments, ipa: bool) -
         }
         Err(finding) => findings.push(*finding),
     }
-    findings
+    (findings, shown)
 }
 
 /// The steps before the first question that needs a key. What fails ends them.
@@ -47,12 +53,16 @@ async fn reached(
     subject: &Subject,
     place: &PlaceArguments,
     findings: &mut Vec<Finding>,
+    shown: &mut Option<Interface>,
 ) -> Result<(Session, Option<String>), Box<Finding>> {
     let device = &subject.target.device;
     findings.push(answers(device).await?);
     let limits = patience::limits();
     match hello(device, &subject.target.trust, limits).await {
-        Ok(greeting) => findings.extend(known(subject, place, &greeting)),
+        Ok(greeting) => {
+            findings.extend(known(subject, place, &greeting));
+            *shown = Some(Interface::new(device, &greeting));
+        }
         Err(error) => return Err(Box::new(stranger(subject, place, &error))),
     }
     let (session, user) = with_key(subject, place, limits)?;

@@ -7,6 +7,7 @@ mod enrolment;
 mod finding;
 mod machine;
 mod rights;
+mod sharing;
 
 use std::path::PathBuf;
 
@@ -16,6 +17,7 @@ use serde_json::json;
 
 use super::NAME;
 use crate::error::Exit;
+use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::request::Target;
 use crate::panos::Address;
@@ -110,7 +112,11 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
     let common_name = named.as_ref().map(|named| &named.common_name);
     let sections = match subjects.as_slice() {
         [] => vec![Section::machine(vec![configuration_file(place), listed(&config)])],
-        subjects => arguments::event_loop()?.block_on(examine(arguments, place, common_name, subjects)),
+        subjects => {
+            let known = KnownDevices::load(&place.state_dir)?;
+            let examined = examine(arguments, place, common_name, subjects, &known);
+            arguments::event_loop()?.block_on(examined)
+        }
     };
     let each: Vec<Exit> = sections.iter().map(Section::exit).collect();
     let exit = worst(&each);
@@ -132,6 +138,7 @@ async fn examine(
     place: &PlaceArguments,
     common_name: Option<&CommonName>,
     subjects: &[Subject],
+    known: &KnownDevices,
 ) -> Vec<Section> {
     let machine = async {
         let mut findings = vec![configuration_file(place)];
@@ -145,8 +152,13 @@ async fn examine(
         findings
     };
     let devices = subjects.iter().map(|subject| device::look(subject, place, arguments.ca == "IPA"));
-    let (machine, devices) = tokio::join!(machine, join_all(devices));
-    let named = subjects.iter().zip(devices);
+    let (machine, devices, peers) = tokio::join!(machine, join_all(devices), sharing::peers(subjects));
+    let (mut findings, shown): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
+    let all: Vec<_> = shown.into_iter().flatten().chain(peers).collect();
+    for (subject, findings) in subjects.iter().zip(&mut findings) {
+        findings.extend(sharing::finding(&subject.target.device, &all, known));
+    }
+    let named = subjects.iter().zip(findings);
     let devices = named.map(|(subject, findings)| Section::device(&subject.target.device, findings));
     std::iter::once(Section::machine(machine)).chain(devices).collect()
 }

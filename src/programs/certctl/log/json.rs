@@ -36,6 +36,7 @@ impl<'a> JsonRun<'a> {
             Ending::Failed(problem) => ("failed", Some(problem.as_str())),
             Ending::LeftToCommit => ("left-to-commit", None),
             Ending::NotEnded => ("not-ended", None),
+            Ending::Unknown => ("unknown", None),
         };
         let known = PHASES.iter().zip(run.seconds);
         Self {

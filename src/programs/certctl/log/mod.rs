@@ -7,6 +7,7 @@ mod table;
 use chrono::{DateTime, Utc};
 use clap::Args;
 
+use super::selection::nothing_matches;
 use super::{NAME, screen, when};
 use crate::error::Exit;
 use crate::host::review::{self, Filter, Review, ReviewError};
@@ -80,6 +81,9 @@ pub fn run(arguments: &LogArguments, place: &PlaceArguments) -> Result<Exit, Usa
         Ok(review) => review,
         Err(error) => return Ok(unreadable(&error)),
     };
+    if review.runs.is_empty() {
+        look_for_the_names(&filter, place)?;
+    }
     for missed in &review.missed {
         report::problem(NAME, missed, None);
     }
@@ -90,6 +94,28 @@ pub fn run(arguments: &LogArguments, place: &PlaceArguments) -> Result<Exit, Usa
     }
     show(arguments, &review);
     Ok(Exit::Done)
+}
+
+/// Names that stand in no run at all are misspelt. That nothing failed, or not in this time, is no error.
+fn look_for_the_names(filter: &Filter, place: &PlaceArguments) -> Result<(), UsageError> {
+    let named = Filter {
+        certificate: filter.certificate.clone(),
+        device: filter.device.clone(),
+        ..Filter::default()
+    };
+    let cert = named.certificate.as_ref().map(|name| format!("--cert {name}"));
+    let device = named.device.as_ref().map(|device| format!("--device {device}"));
+    let wanted: Vec<String> = cert.into_iter().chain(device).collect();
+    let runs = |filter: &Filter, most| review::review(&place.log_file, filter, most).map(|found| found.runs);
+    if wanted.is_empty() || runs(&named, 1).is_ok_and(|runs| !runs.is_empty()) {
+        return Ok(());
+    }
+    let all = runs(&Filter::default(), usize::from(u16::MAX)).unwrap_or_default();
+    let there = all.iter().flat_map(|run| {
+        let on = run.device.as_ref().map(|device| format!(" on {device}")).unwrap_or_default();
+        run.certificates.iter().map(move |name| format!("{name}{on}"))
+    });
+    Err(nothing_matches(&wanted.join(" "), there))
 }
 
 fn unreadable(error: &ReviewError) -> Exit {

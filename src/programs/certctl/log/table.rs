@@ -63,7 +63,7 @@ pub(super) fn mood(run: &Run) -> Mood {
     match run.ending {
         Ending::Done => Mood::Plain,
         Ending::Failed(_) => Mood::Bad,
-        Ending::LeftToCommit | Ending::NotEnded => Mood::Odd,
+        Ending::LeftToCommit | Ending::NotEnded | Ending::Unknown => Mood::Odd,
     }
 }
 
@@ -91,5 +91,6 @@ fn result(run: &Run) -> String {
         }
         Ending::LeftToCommit => "left to a person to commit".to_owned(),
         Ending::NotEnded => "not ended".to_owned(),
+        Ending::Unknown => "unknown: the log does not tell what the device said".to_owned(),
     }
 }

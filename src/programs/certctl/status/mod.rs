@@ -18,7 +18,9 @@ use clap::Args;
 use self::found::{Filter, Found};
 use self::installation::{Installation, Limits};
 use self::summary::Summary;
+use super::selection::nothing_matches;
 use super::{NAME, screen};
+use crate::delivery::Order;
 use crate::error::Exit;
 use crate::files;
 use crate::panos::Address;
@@ -104,7 +106,11 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
     };
     troubles.iter().for_each(|trouble| report::problem(NAME, trouble, None));
     let none_at_all = installations.is_empty() && troubles.is_empty();
+    let all: Vec<String> = installations.iter().map(|one| in_short(&one.record.order)).collect();
     installations.retain(|installation| filter.wants(&installation.record.order));
+    if let (true, true, Some(wanted)) = (installations.is_empty(), troubles.is_empty(), wanted(arguments)) {
+        return Err(nothing_matches(&wanted, all.into_iter()));
+    }
     if asks_certmonger(arguments, &installations) {
         let orders = installations.iter().map(|installation| &installation.record.order);
         match certmonger::ask(orders, arguments.session_bus)? {
@@ -138,6 +144,18 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
         show(&installations, &summary, &limits, none_at_all);
     }
     Ok(summary.exit)
+}
+
+fn in_short(order: &Order) -> String {
+    format!("{} on {}", order.common_name, order.device)
+}
+
+/// The filters as they were typed, if there are any.
+fn wanted(arguments: &StatusArguments) -> Option<String> {
+    let cert = arguments.cert.as_ref().map(|name| format!("--cert {name}"));
+    let device = arguments.device.as_ref().map(|device| format!("--device {device}"));
+    let all: Vec<String> = cert.into_iter().chain(device).collect();
+    (!all.is_empty()).then(|| all.join(" "))
 }
 
 /// Ordinary users would be refused, and certificates of other clients are no business of certmonger's.

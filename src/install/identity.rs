@@ -1,0 +1,348 @@
+//! By which certificate a device is recognised once a commit has given its management interface another one.
+//!
+//! The certificate that is installed is no proof of anybody's identity: its key may lie on other devices too, and a
+//! renewal may keep it. So it is accepted only where the device itself, still recognised as before, has said before
+//! the commit that its management interface uses a profile that gets it. That is written into the record, and only
+//! then accepted: by this session from the commit on, and by a later run where this one did not come to its end.
+//! Where a device is recognised by an authority, nothing is accepted besides; a certificate that would not be
+//! accepted then is refused beforehand.
+
+use futures_util::future::join_all;
+
+use super::affair::{Affair, Done};
+use super::apply::Part;
+use super::connect::{self, Reached, Role, reach_alone};
+use super::failure::{Doing, Failure};
+use super::known_devices::{KnownDevices, KnownDevicesError};
+use super::observe::Situation;
+use super::patience::Patience;
+use super::plan::Step;
+use super::request::{CommitScope, Target};
+use super::served::served;
+use crate::certificate::{Bundle, fingerprint_of_pem};
+use crate::delivery::Records;
+use crate::fingerprint::Fingerprint;
+use crate::host::log::RunLog;
+use crate::panos::{CertificateEntry, ServiceProfile};
+use crate::panos::{Error, IdentityError, Trust};
+use crate::panos::{Location, XPath};
+use crate::panos::{ManagementBinding, NextIdentity};
+use crate::panos::{Session, SystemInfo};
+
+/// What runs that did not come to their end have decided for a device and its HA peer, as their records say.
+#[must_use]
+pub fn recorded(records: &Records, target: &Target, peer: Option<&Target>) -> Vec<NextIdentity> {
+    let found = std::iter::once(target).chain(peer).filter_map(|one| records.of_device(&one.device).ok());
+    found.flat_map(|found| found.records).flat_map(|record| record.next_identities).collect()
+}
+
+/// A target with what is known of it by now: another delivery of the same process may have changed it.
+pub(super) fn refreshed(target: &Target, affair: &Affair<'_>) -> Target {
+    let Trust::Pinned(mut pins) = target.trust.clone() else { return target.clone() };
+    match known(affair).map(|known| known.pins_of(&target.device)) {
+        Ok(mut remembered) => {
+            remembered.retain(|pin| !pins.contains(pin));
+            pins.append(&mut remembered);
+        }
+        Err(error) => affair.log.error(&error.to_string()),
+    }
+    Target { trust: Trust::Pinned(pins), ..target.clone() }
+}
+
+fn known(affair: &Affair<'_>) -> Result<KnownDevices, KnownDevicesError> {
+    KnownDevices::load(affair.ledger.records().state_dir())
+}
+
+/// Where a device shows the certificate again by which it was recognised before the one that is remembered, somebody
+/// has taken a commit back, or it never took effect: then the other one is forgotten.
+pub(super) fn fall_back(reached: &Reached, affair: &Affair<'_>) {
+    let (device, log) = (&reached.target.device, affair.log);
+    let (Trust::Pinned(_), Some(shown)) = (&reached.target.trust, reached.session.peer_fingerprint()) else {
+        return;
+    };
+    match known(affair).and_then(|mut known| known.fall_back(device, shown)) {
+        Ok(false) => {}
+        Ok(true) => log.say(&format!(
+            "WARNING: the management interface shows the certificate from before again; it is remembered as {shown}."
+        )),
+        Err(error) => log.error(&format!("the device's fingerprint is not remembered: {error}")),
+    }
+}
+
+/// Ends what a run that died has left open. From here on this session accepts nothing besides its trust: the device
+/// shows what it showed before, or what the record says, and then its running configuration has to say so too.
+///
+/// # Errors
+/// A device that is not recognised, fails or refuses.
+pub(super) async fn settle(reached: &mut Reached, affair: &mut Affair<'_>) -> Result<(), Failure> {
+    if !reached.session.accepts_more() {
+        return Ok(());
+    }
+    let (patience, looking) = (affair.patience(), Failure::while_doing(Doing::Looking));
+    let (fresh, _) = connect::session(&reached.target, patience)?;
+    let refusal = match patience.insist(async || fresh.system_info().await.map_err(looking)).await {
+        Ok(_) => {
+            reached.session = fresh;
+            return Ok(());
+        }
+        Err(refusal) => refusal,
+    };
+    let Failure::Device { error: Error::Identity(IdentityError::PinMismatch { seen, .. }), .. } = &refusal
+    else {
+        return Err(refusal);
+    };
+    let device = reached.target.device.clone();
+    let is_it = |next: &&NextIdentity| *next.device() == device && next.certificate() == *seen;
+    let Some(next) = affair.next.iter().find(is_it).cloned() else { return Err(refusal) };
+    let presented = patience.insist(async || presented(&reached.session, &reached.system).await).await?;
+    if presented != Some(next.certificate()) {
+        return Err(refusal);
+    }
+    if let Trust::Pinned(pins) = &mut reached.target.trust {
+        pins.push(next.certificate());
+    }
+    keep(&next, affair);
+    reached.session = connect::session(&reached.target, patience)?.0;
+    Ok(())
+}
+
+/// The certificate that the management interface presents by the running configuration.
+async fn presented(session: &Session, system: &SystemInfo) -> Result<Option<Fingerprint>, Failure> {
+    let prove = Failure::while_doing(Doing::Proving);
+    let place = system.default_location();
+    let Some(profile) = session.management_profile().await.map_err(prove)? else { return Ok(None) };
+    let result = session.show(&place.profile(&profile)?).await.map_err(prove)?;
+    let profiles = result.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
+    let Some(object) = profiles.into_iter().find_map(|profile| profile.certificate) else { return Ok(None) };
+    let result = session.show(&place.certificate(&object)?).await.map_err(prove)?;
+    let entries = result.map(|result| CertificateEntry::read_all(&result)).unwrap_or_default();
+    let pem = entries.into_iter().find_map(|entry| entry.public_key);
+    Ok(pem.and_then(|pem| fingerprint_of_pem(&pem).ok()))
+}
+
+/// A profile that is going to present one of the certificates.
+struct Receiving<'p> {
+    profile: &'p str,
+    bundle: &'p Bundle,
+}
+
+/// The profiles that get one of the certificates and could be the management interface's: one that presents nothing
+/// now is not, and one of a virtual system is never looked for.
+fn receiving<'p>(parts: &'p [Part<'_>]) -> Vec<Receiving<'p>> {
+    let of_part = |part: &'p Part<'_>| {
+        let bound = part.plan.steps.iter().flat_map(|step| match step {
+            Step::Bind { profiles, .. } => profiles.as_slice(),
+            _ => &[],
+        });
+        let bound: Vec<&str> = bound.map(|(name, _)| name.as_str()).collect();
+        let gets = part.observed.candidate.profiles.iter().filter(move |profile| {
+            let now = profile.certificate.as_deref();
+            now == Some(part.wish.object.as_str())
+                || (now.is_some() && bound.contains(&profile.name.as_str()))
+        });
+        gets.map(|profile| Receiving { profile: &profile.name, bundle: part.bundle })
+    };
+    let is_own = |part: &&Part<'_>| matches!(part.observed.place, Location::Shared | Location::Panorama);
+    parts.iter().filter(is_own).flat_map(of_part).collect()
+}
+
+/// Whether the management interface uses one of the profiles that present a certificate of ours now. Where that
+/// can't be learnt it is said, and taken for a no.
+pub(super) async fn management_presents(reached: &Reached, done: &Done<'_>, log: &RunLog) -> bool {
+    *done.managements.get_or_init(|| ask_for_management(reached, done, log)).await
+}
+
+async fn ask_for_management(reached: &Reached, done: &Done<'_>, log: &RunLog) -> bool {
+    let receiving = receiving(&done.parts);
+    if receiving.is_empty() {
+        return false;
+    }
+    match reached.session.management_profile().await {
+        Ok(name) => receiving.iter().any(|receiving| Some(receiving.profile) == name.as_deref()),
+        Err(error) => {
+            log.error(&format!("which profile the management interface uses can't be read: {error}"));
+            false
+        }
+    }
+}
+
+/// What the commit to come makes management interfaces show: this device's, and that of its HA peer, which gets the
+/// configuration too. Nothing is accepted yet.
+///
+/// # Errors
+/// A device that fails or refuses; a certificate that would lock us out.
+pub(super) async fn decide(
+    reached: &Reached,
+    done: &Done<'_>,
+    affair: &Affair<'_>,
+    scope: CommitScope,
+) -> Result<Vec<NextIdentity>, Failure> {
+    let receiving = receiving(&done.parts);
+    if receiving.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (patience, log) = (affair.patience(), affair.log);
+    let binding = binding(&reached.session, patience).await?;
+    let profile = after_commit(&binding, &done.situation, scope);
+    let own = received(&reached.session, profile, &receiving, patience).await?;
+    // Asked once: for the other member of a pair, too.
+    let _ = done.managements.set(own.is_some());
+    let Some(own) = own else { return Ok(Vec::new()) };
+    would_get_in(&reached.session, own)?;
+    let pinned = matches!(reached.target.trust, Trust::Pinned(_));
+    let mut decided: Vec<NextIdentity> =
+        pinned.then(|| binding.next(own.bundle.fingerprint())).into_iter().collect();
+    if let (Role::Active { other: Some(other) }, true) = (&reached.role, scope != CommitScope::Nothing) {
+        let other = &refreshed(other, affair);
+        match of_peer(other, &receiving, patience).await {
+            Ok(next) => decided.extend(next),
+            Err(failure @ Failure::WouldLockOut { .. }) => return Err(failure),
+            Err(failure) => log.say(&format!(
+                "WARNING: the HA peer {} can't be looked at before the commit, so a new certificate of its management interface will not be recognised: {failure}",
+                other.device
+            )),
+        }
+    }
+    if scope == CommitScope::Nothing && pinned {
+        log.say(&format!(
+            "WARNING: the management interface shows the new certificate once a person has committed: run 'pan_certctl pin {}' then.",
+            reached.target.device
+        ));
+    }
+    Ok(decided)
+}
+
+async fn binding(session: &Session, patience: &Patience) -> Result<ManagementBinding, Failure> {
+    let looking = Failure::while_doing(Doing::Looking);
+    patience.insist(async || session.management_binding().await.map_err(looking)).await
+}
+
+/// The peer keeps the choice of its profile, and gets what the profile is bound to.
+async fn of_peer(
+    other: &Target,
+    receiving: &[Receiving<'_>],
+    patience: &Patience,
+) -> Result<Option<NextIdentity>, Failure> {
+    let reached = reach_alone(other, patience, &[]).await?;
+    let binding = binding(&reached.session, patience).await?;
+    let gets = received(&reached.session, binding.running.as_deref(), receiving, patience).await?;
+    let Some(gets) = gets else { return Ok(None) };
+    would_get_in(&reached.session, gets)?;
+    let pinned = matches!(other.trust, Trust::Pinned(_));
+    Ok(pinned.then(|| binding.next(gets.bundle.fingerprint())))
+}
+
+/// The management interface's profile as the commit leaves it. A change of it that is pending counts where it is
+/// committed too.
+fn after_commit<'b>(
+    binding: &'b ManagementBinding,
+    situation: &Situation,
+    scope: CommitScope,
+) -> Option<&'b str> {
+    let path = XPath::management_profile().to_string();
+    let touches = |xpath: &str| path.starts_with(xpath) || xpath.starts_with(&path);
+    let is_committed = match scope {
+        CommitScope::OwnChanges => situation.own_changes().iter().any(|change| touches(&change.xpath)),
+        CommitScope::Everybody | CommitScope::Nothing => true,
+    };
+    if is_committed { binding.candidate.as_deref() } else { binding.running.as_deref() }
+}
+
+/// What the management interface gets by this profile. A predefined profile hides one of the same name, with its
+/// certificate.
+async fn received<'r, 'p>(
+    session: &Session,
+    profile: Option<&str>,
+    receiving: &'r [Receiving<'p>],
+    patience: &Patience,
+) -> Result<Option<&'r Receiving<'p>>, Failure> {
+    let found = receiving.iter().rev().find(|receiving| Some(receiving.profile) == profile);
+    let Some(found) = found else { return Ok(None) };
+    let path = XPath::predefined_profiles().entry(found.profile)?;
+    let looking = Failure::while_doing(Doing::Looking);
+    let predefined = patience.insist(async || session.get(&path).await.map_err(looking)).await;
+    match predefined {
+        // Devices that know no such place refuse the path.
+        Ok(None) | Err(Failure::Device { error: Error::Refused(_), .. }) => Ok(Some(found)),
+        Ok(Some(_)) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Whether the next connection is accepted, once the device shows this certificate.
+fn would_get_in(session: &Session, gets: &Receiving<'_>) -> Result<(), Failure> {
+    let leaf = gets.bundle.leaf_der();
+    let others: Vec<Vec<u8>> =
+        gets.bundle.chain().iter().map(|link| link.to_der()).collect::<Result<_, _>>()?;
+    let profile = gets.profile.to_owned();
+    session.would_accept(leaf, others).map_err(|why| Failure::WouldLockOut { profile, why })
+}
+
+/// Notes what was decided in the records, and accepts it from now on. To be called right before the commit.
+///
+/// # Errors
+/// Records that can't be written: then nothing is accepted, and nothing may be committed.
+pub(super) async fn accept(
+    reached: &Reached,
+    affair: &mut Affair<'_>,
+    decided: Vec<NextIdentity>,
+) -> Result<(), Failure> {
+    let device = &reached.target.device;
+    let is_decided = |of: &NextIdentity| decided.iter().any(|next| next.device() == of.device());
+    affair.next.retain(|next| next.device() != device && !is_decided(next));
+    affair.next.extend(decided);
+    let next = affair.next.clone();
+    if affair.ledger.entries().iter().any(|record| record.next_identities != next) {
+        affair.ledger.each(|record| record.next_identities.clone_from(&next));
+        affair.ledger.save().await?;
+    }
+    next.iter().for_each(|next| reached.session.add_pin(next));
+    Ok(())
+}
+
+/// Forgets what was decided for this device: its commit did not take place, or all is as it was.
+pub(super) fn forget(reached: &Reached, affair: &mut Affair<'_>) {
+    let device = &reached.target.device;
+    affair.next.retain(|next| next.device() != device);
+    affair.ledger.each(|record| record.next_identities.retain(|next| next.device() != device));
+}
+
+/// Where the management interface shows a new certificate from now on: once that was seen, and the running
+/// configuration was read, the next run has to know. Until then the record does.
+pub(super) async fn remember(reached: &Reached, done: &Done<'_>, affair: &mut Affair<'_>) {
+    let device = &reached.target.device;
+    let own = affair.next.iter().filter(|next| next.device() == device).cloned();
+    let looks = own.filter_map(|next| {
+        let parts = done.parts.iter().zip(&done.unproven);
+        let proven = parts.filter(|(_, unproven)| unproven.is_none()).map(|(part, _)| part);
+        let mut proven = proven.filter(|part| part.bundle.fingerprint() == next.certificate());
+        let (name, patience) =
+            proven.next().map(|part| (&part.wish.common_name, part.wish.patience.served))?;
+        let wanted = next.certificate();
+        Some(async move { served(device, name, wanted, &[], patience).await.map(|()| next) })
+    });
+    for look in join_all(looks.collect::<Vec<_>>()).await {
+        match look {
+            Ok(next) => keep(&next, affair),
+            Err(problem) => {
+                affair.log.error(&format!("the device's new fingerprint is not remembered: {problem}"));
+            }
+        }
+    }
+}
+
+/// Into the file of known devices, and out of the records.
+fn keep(next: &NextIdentity, affair: &mut Affair<'_>) {
+    let certificate = next.certificate();
+    let before = Some(next.before());
+    match known(affair).and_then(|mut known| known.remember(next.device(), certificate, before)) {
+        Ok(()) => {
+            affair.log.say(&format!(
+                "The management interface shows the new certificate; it is remembered as {certificate}."
+            ));
+            affair.next.retain(|other| other != next);
+            affair.ledger.each(|record| record.next_identities.retain(|other| other != next));
+        }
+        Err(error) => affair.log.error(&format!("the device's new fingerprint is not remembered: {error}")),
+    }
+}
