@@ -6,7 +6,8 @@ use std::time::Duration;
 use reqwest::RequestBuilder;
 use tokio::time::Instant;
 
-use super::error::{Error, Operation, Refusal};
+use super::error::{Error, Refusal};
+use super::operation::Operation;
 use super::session::{Exchange, Session};
 
 const REVERT: Operation = Operation::Op("revert config");

@@ -44,7 +44,10 @@ impl Reply {
     /// # Errors
     /// A body that is no single well-formed `<response>` element.
     pub fn parse(body: &[u8]) -> Result<Self, ReplyError> {
-        let response = Element::parse(&text_of(body)?)?;
+        Self::read(Element::parse(&text_of(body)?)?)
+    }
+
+    fn read(response: Element) -> Result<Self, ReplyError> {
         if response.name != "response" {
             return Err(ReplyError::WrongRoot(response.name.chars().take(40).collect()));
         }
@@ -61,6 +64,12 @@ impl Reply {
     #[must_use]
     pub fn result(&self) -> Option<&Element> {
         self.response.child("result")
+    }
+
+    /// The replies inside this one, as a multi-config request has them.
+    pub(super) fn parts(&self) -> Vec<Self> {
+        let parts = self.response.children_named("response");
+        parts.filter_map(|part| Self::read(part.clone()).ok()).collect()
     }
 
     /// The whole reply as XML again, for a log.

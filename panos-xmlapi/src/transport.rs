@@ -15,7 +15,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 
 use super::address::Address;
-use super::error::{Error, Operation};
+use super::error::Error;
+use super::operation::Operation;
 use super::trust::{CertificateVerifier, IdentityError, Trust};
 
 /// How long a device may take, and how much it may say.
@@ -56,6 +57,7 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
 }
 
+#[derive(Clone)]
 pub(super) struct Transport {
     client: Client,
     url: String,
