@@ -1,4 +1,4 @@
-//! The log file and the state folder.
+//! The log file and the state directory.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;

@@ -58,11 +58,11 @@ pub struct CheckArguments {
     #[arg(short = 'b', long)]
     blind: bool,
 
-    /// Certificate folder
+    /// Certificate directory
     #[arg(short = 'C', long, value_name = "DIR", default_value = "/etc/ssl/certs")]
     cert_dir: PathBuf,
 
-    /// Key folder
+    /// Key directory
     #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
     key_dir: PathBuf,
 
