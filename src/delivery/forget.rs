@@ -4,7 +4,7 @@ use super::engine::{DeliveryEngine, run_id};
 use super::key::InstallationKey;
 use super::lock::DeviceLock;
 use super::spec::Requester;
-use crate::install::Failure;
+use crate::install::InstallError;
 use crate::install::names::ProfileName;
 
 impl DeliveryEngine<'_> {
@@ -17,7 +17,7 @@ impl DeliveryEngine<'_> {
         &self,
         key: &InstallationKey,
         profile: Option<&ProfileName>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, InstallError> {
         let run = self.log.run(&run_id(), self.several);
         let lock =
             DeviceLock::acquire(self.state_dir, std::slice::from_ref(&key.device), self.lock_wait).await?;

@@ -17,7 +17,7 @@ use super::selection::{is_meant, nothing_matches};
 use crate::delivery::engine::DeliveryEngine;
 use crate::delivery::{Installation, InstallationKey, InstallationStore, Queue, Queued, UnresolvedSpec};
 use crate::error::Exit;
-use crate::install::Failure;
+use crate::install::InstallError;
 use crate::install::names::ProfileName;
 use crate::panos::{Address, Location};
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
@@ -112,7 +112,7 @@ pub fn run(arguments: &ForgetArguments, place: &PlaceArguments) -> Result<Exit, 
                 report::problem(NAME, &format!("{key}: {failure}"), failure.advice().as_deref());
             }
         }
-        let exit = result.as_ref().map_or_else(Failure::exit, |_| Exit::Done);
+        let exit = result.as_ref().map_or_else(InstallError::exit, |_| Exit::Done);
         told.push(json!({
             "certificate": record.common_name(),
             "object": record.spec.name,
@@ -188,7 +188,7 @@ fn find(arguments: &ForgetArguments, state_dir: &Path) -> Result<Found, UsageErr
         ];
         let filters = filters.iter().filter_map(|(name, value)| Some(format!(" {name} {}", value.as_ref()?)));
         let wanted = format!("{cert}{}", filters.collect::<String>());
-        return Err(nothing_matches(&crate::text::harmless(&wanted), there.into_iter()));
+        return Err(nothing_matches(&crate::text::escape_control(&wanted), there.into_iter()));
     }
     Ok(found)
 }

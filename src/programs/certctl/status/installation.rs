@@ -12,7 +12,7 @@ use crate::error::Exit;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
 use crate::install::result::LastRun;
-use crate::programs::certctl::screen::Mood;
+use crate::programs::certctl::terminal::Severity;
 
 /// By what installations are judged.
 #[derive(Debug, Clone)]
@@ -73,7 +73,7 @@ impl fmt::Display for Fault {
 
 /// How an installation stands, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum How {
+pub(super) enum InstallState {
     Installed,
     Owed,
     Failed,
@@ -82,7 +82,7 @@ pub(super) enum How {
 
 /// How the certificate on the device's end is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lasts {
+pub(super) enum Expiry {
     Long,
     NotLong,
     Expired,
@@ -96,13 +96,13 @@ impl Row {
         Self { record, queued, certmonger: None, faults: Vec::new() }
     }
 
-    pub(super) fn how(&self) -> How {
+    pub(super) fn how(&self) -> InstallState {
         match &self.record.state {
-            _ if self.record.is_pending() => How::Owed,
-            State::Pending => How::Owed,
-            State::Installed { .. } => How::Installed,
-            State::Failed { .. } => How::Failed,
-            State::AwaitingCommit { .. } => How::LeftToCommit,
+            _ if self.record.is_pending() => InstallState::Owed,
+            State::Pending => InstallState::Owed,
+            State::Installed { .. } => InstallState::Installed,
+            State::Failed { .. } => InstallState::Failed,
+            State::AwaitingCommit { .. } => InstallState::LeftToCommit,
         }
     }
 
@@ -152,11 +152,11 @@ impl Row {
         self.record.pending_since.is_some_and(|since| limits.now - since > limits.owed_for.length)
     }
 
-    pub(super) fn lasts(&self, limits: &Limits) -> Lasts {
+    pub(super) fn lasts(&self, limits: &Limits) -> Expiry {
         match self.installed_until().map(|until| until - limits.now) {
-            Some(left) if left.num_seconds() <= 0 => Lasts::Expired,
-            Some(left) if left <= limits.expires_in.length => Lasts::NotLong,
-            _ => Lasts::Long,
+            Some(left) if left.num_seconds() <= 0 => Expiry::Expired,
+            Some(left) if left <= limits.expires_in.length => Expiry::NotLong,
+            _ => Expiry::Long,
         }
     }
 
@@ -169,36 +169,36 @@ impl Row {
     pub(super) fn exits(&self, limits: &Limits) -> impl Iterator<Item = Exit> {
         let owed =
             self.is_overdue(limits).then(|| self.problem().map_or(Exit::Certificate, |problem| problem.exit));
-        let expires = (self.lasts(limits) != Lasts::Long).then_some(Exit::Certificate);
+        let expires = (self.lasts(limits) != Expiry::Long).then_some(Exit::Certificate);
         let not_renewed = self.certmonger.as_ref().is_some_and(Standing::needs_somebody);
         // Nobody tries it again: it is not a matter of time.
-        let failed = (self.how() == How::Failed)
+        let failed = (self.how() == InstallState::Failed)
             .then(|| self.problem().map_or(Exit::Certificate, |problem| problem.exit));
         let faulty = (!self.faults.is_empty()).then_some(Exit::Rebind);
         let not_renewed = not_renewed.then_some(Exit::Certmonger);
         owed.into_iter().chain(failed).chain(expires).chain(not_renewed).chain(faulty)
     }
 
-    pub(super) fn mood(&self, limits: &Limits) -> Mood {
-        if self.is_overdue(limits) || self.lasts(limits) == Lasts::Expired {
-            Mood::Bad
-        } else if self.how() != How::Installed
-            || self.lasts(limits) == Lasts::NotLong
+    pub(super) fn mood(&self, limits: &Limits) -> Severity {
+        if self.is_overdue(limits) || self.lasts(limits) == Expiry::Expired {
+            Severity::Bad
+        } else if self.how() != InstallState::Installed
+            || self.lasts(limits) == Expiry::NotLong
             || self.certmongers_trouble().is_some()
             || !self.faults.is_empty()
         {
-            Mood::Odd
+            Severity::Odd
         } else {
-            Mood::Plain
+            Severity::Plain
         }
     }
 
     /// What needs attention comes first: what is owed for longest, then what ends soonest.
     pub(super) fn order_of_attention(&self, limits: &Limits) -> Place {
         let rank = match self.mood(limits) {
-            Mood::Bad => 0,
-            Mood::Odd => 1,
-            Mood::Plain | Mood::Heading => 2,
+            Severity::Bad => 0,
+            Severity::Odd => 1,
+            Severity::Plain | Severity::Heading => 2,
         };
         let order = &self.record.spec;
         (

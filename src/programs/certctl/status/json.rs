@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::certmonger::Standing;
-use super::installation::{How, Limits, Row};
+use super::installation::{InstallState, Limits, Row};
 use super::summary::Summary;
 use super::{Beside, NAME};
 use crate::fingerprint::Fingerprint;
@@ -134,10 +134,10 @@ impl<'a> JsonInstallation<'a> {
             ha_peer: spec.peer.as_ref(),
             profiles: record.profiles(),
             state: match one.how() {
-                How::Installed => "installed",
-                How::Owed => "owed",
-                How::Failed => "failed",
-                How::LeftToCommit => "left-to-commit",
+                InstallState::Installed => "installed",
+                InstallState::Owed => "owed",
+                InstallState::Failed => "failed",
+                InstallState::LeftToCommit => "left-to-commit",
             },
             queued: one.queued,
             under_way_since: one.under_way().map(time),

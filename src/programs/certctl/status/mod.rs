@@ -20,7 +20,7 @@ use self::found::{Filter, Found};
 use self::installation::{Limits, Row};
 use self::summary::Summary;
 use super::selection::nothing_matches;
-use super::{NAME, screen};
+use super::{NAME, terminal};
 use crate::delivery::{InstallSpec, Installation, UnresolvedSpec};
 use crate::error::Exit;
 use crate::files;
@@ -59,7 +59,7 @@ pub struct StatusArguments {
     #[arg(long, conflicts_with = "no_certmonger")]
     session_bus: bool,
 
-    /// All that is known as one JSON object on standard output
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 
@@ -230,14 +230,14 @@ fn ask_certmonger(
 
 fn show(installations: &[Row], summary: &Summary, limits: &Limits, none_at_all: bool) {
     if none_at_all {
-        report::line("Nothing is installed from here yet.");
+        report::line("No installations yet.");
         return;
     }
-    let width = screen::width();
+    let width = terminal::width();
     if !installations.is_empty() {
-        screen::print(&table::lines(installations, limits, width));
+        terminal::print(&table::lines(installations, limits, width));
     }
-    screen::print(&summary.lines(limits, width));
+    terminal::print(&summary.lines(limits, width));
 }
 
 /// Other users, node_exporter among them, may read the file. What is there and no ordinary file, such as

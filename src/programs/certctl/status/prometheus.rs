@@ -8,7 +8,7 @@ use std::fmt::{Display, Write as _};
 use chrono::{DateTime, Utc};
 
 use super::Beside;
-use super::installation::{Fault, How, Limits, Row};
+use super::installation::{Fault, InstallState, Limits, Row};
 use super::json::seconds;
 
 /// The metrics, one family after the other.
@@ -51,7 +51,7 @@ pub(super) fn text(all: &[Row], beside: &Beside, limits: &Limits) -> String {
         one.certmonger.as_ref().map(|standing| flag(standing.trouble().is_some()))
     });
     gauge("failed", "Whether an installation failed and is not tried again.", &|one| {
-        Some(flag(one.how() == How::Failed))
+        Some(flag(one.how() == InstallState::Failed))
     });
     gauge("profile_claimed_twice", "Whether another installation has the same profile.", &|one| {
         Some(flag(one.faults.iter().any(|fault| matches!(fault, Fault::ProfileClaimedTwice { .. }))))

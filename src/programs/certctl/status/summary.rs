@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::Beside;
-use super::installation::{How, Lasts, Limits, Row};
+use super::installation::{Expiry, InstallState, Limits, Row};
 use crate::error::Exit;
-use crate::programs::certctl::screen::{self, Line, Mood};
+use crate::programs::certctl::terminal::{self, Line, Severity};
 
 /// The numbers, and the exit code.
 #[derive(Debug, Clone, Serialize)]
@@ -47,13 +47,13 @@ impl Summary {
         Self {
             certificates: all.len(),
             devices: devices.len(),
-            installed: count(&|one| one.how() == How::Installed),
-            owed: count(&|one| one.how() == How::Owed),
+            installed: count(&|one| one.how() == InstallState::Installed),
+            owed: count(&|one| one.how() == InstallState::Owed),
             owed_too_long: count(&|one| one.is_overdue(limits)),
-            failed: count(&|one| one.how() == How::Failed),
-            left_to_commit: count(&|one| one.how() == How::LeftToCommit),
-            expire_soon: count(&|one| one.lasts(limits) == Lasts::NotLong),
-            expired: count(&|one| one.lasts(limits) == Lasts::Expired),
+            failed: count(&|one| one.how() == InstallState::Failed),
+            left_to_commit: count(&|one| one.how() == InstallState::LeftToCommit),
+            expire_soon: count(&|one| one.lasts(limits) == Expiry::NotLong),
+            expired: count(&|one| one.lasts(limits) == Expiry::Expired),
             certmonger_troubles: count(&|one| one.certmongers_trouble().is_some()),
             profiles_claimed_twice: count(&|one| has(one, "profile-claimed-twice")),
             without_profile: count(&|one| has(one, "no-profile")),
@@ -66,9 +66,9 @@ impl Summary {
 
     /// The last line; on a terminal that is too narrow for it, several.
     pub(super) fn lines(&self, limits: &Limits, width: Option<usize>) -> Vec<Line> {
-        let mood = if self.exit == Exit::Done { Mood::Plain } else { Mood::Bad };
+        let mood = if self.exit == Exit::Done { Severity::Plain } else { Severity::Bad };
         let text = self.text(limits);
-        let lines = width.map_or_else(|| vec![text.clone()], |width| screen::wrapped(&text, width));
+        let lines = width.map_or_else(|| vec![text.clone()], |width| terminal::wrapped(&text, width));
         lines.into_iter().map(|text| Line { text, mood }).collect()
     }
 
@@ -86,14 +86,14 @@ impl Summary {
         };
         add(self.owed, format!("{} owed{long}", self.owed));
         add(self.failed, format!("{} failed", self.failed));
-        add(self.left_to_commit, format!("{} left to a person to commit", self.left_to_commit));
+        add(self.left_to_commit, format!("{} waiting for manual commit", self.left_to_commit));
         let is_done = all > 0 && self.installed == all;
         add(usize::from(is_done), if all == 1 { "installed" } else { "all installed" }.to_owned());
         add(self.expired, one_or(self.expired, "has expired", "have expired"));
         let soon = one_or(self.expire_soon, "expires", "expire");
         add(self.expire_soon, format!("{soon} within {}", limits.expires_in));
         let troubled = self.certmonger_troubles;
-        add(troubled, format!("certmonger has trouble with {troubled}"));
+        add(troubled, format!("certmonger reports problems with {troubled}"));
         let claimed = self.profiles_claimed_twice;
         add(claimed, format!("{claimed} with a profile that another one has, too"));
         add(self.without_profile, format!("{} without a profile", self.without_profile));
@@ -107,8 +107,8 @@ impl Summary {
         let what = one_or(all, "certificate", "certificates");
         let on = one_or(self.devices, "device", "devices");
         match (all, parts.is_empty()) {
-            (0, true) => "No such certificates are found.".to_owned(),
-            (0, false) => format!("No such certificates are found; {}.", parts.join("; ")),
+            (0, true) => "No matching certificates.".to_owned(),
+            (0, false) => format!("No matching certificates; {}.", parts.join("; ")),
             _ => format!("{what} on {on}: {}.", parts.join("; ")),
         }
     }

@@ -4,7 +4,7 @@
 //! certificate they present, so they are given the new one; in the other places known here (trusted CAs,
 //! decryption, GlobalProtect) the name means something else, and a person has to decide.
 
-use super::failure::{Doing, Failure};
+use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
 use crate::panos::Element;
 use crate::panos::ServiceProfile;
@@ -13,7 +13,7 @@ use crate::panos::{Location, XPath};
 
 /// A place that can be given another certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Use {
+pub struct Reference {
     /// The place in words.
     pub label: String,
     /// The element that holds the reference.
@@ -26,9 +26,9 @@ pub struct Use {
 
 /// All uses that were found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Uses {
+pub struct References {
     /// Those that can be given the new certificate.
-    pub rebindable: Vec<Use>,
+    pub rebindable: Vec<Reference>,
     /// Those that a person has to look at, in words.
     pub others: Vec<String>,
 }
@@ -49,8 +49,8 @@ pub async fn find(
     place: &Location,
     names: &[String],
     object: &ObjectName,
-) -> Result<Uses, Failure> {
-    let mut uses = Uses::default();
+) -> Result<References, InstallError> {
+    let mut uses = References::default();
     if names.is_empty() {
         return Ok(uses);
     }
@@ -75,7 +75,7 @@ pub async fn find(
                 uses.others.push(format!("{label}, where '{object}' is another certificate"));
                 continue;
             }
-            uses.rebindable.push(Use { label, at, element: "certificate", from });
+            uses.rebindable.push(Reference { label, at, element: "certificate", from });
         }
         look_below(session, &base, &vsys, &names, &mut uses.others).await?;
     }
@@ -95,7 +95,7 @@ async fn look_below(
     label: &str,
     names: &[String],
     others: &mut Vec<String>,
-) -> Result<(), Failure> {
+) -> Result<(), InstallError> {
     for other in OTHER_PLACES {
         let found = read(session, &other.split('/').fold(base.clone(), XPath::step)).await?;
         found.iter().for_each(|found| mentions(found, names, &[label, &found.name], others));
@@ -111,7 +111,7 @@ pub async fn places_with_profile(
     session: &Session,
     place: &Location,
     names: &[ProfileName],
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<String>, InstallError> {
     let mut found = Vec::new();
     let shared = (Location::Shared.base(), label(&Location::Shared));
     for (base, label) in std::iter::once(shared).chain(virtual_systems(session).await?) {
@@ -138,21 +138,25 @@ fn label(place: &Location) -> String {
 }
 
 /// Each virtual system's configuration and name.
-pub(super) async fn virtual_systems(session: &Session) -> Result<Vec<(XPath, String)>, Failure> {
+pub(super) async fn virtual_systems(session: &Session) -> Result<Vec<(XPath, String)>, InstallError> {
     let all = XPath::device().step("vsys");
     let names = entry_names(session, all.clone()).await?;
     names.into_iter().map(|name| Ok((all.clone().entry(&name)?, name))).collect()
 }
 
 /// The names of a list's entries, without what is in them.
-async fn entry_names(session: &Session, list: XPath) -> Result<Vec<String>, Failure> {
+async fn entry_names(session: &Session, list: XPath) -> Result<Vec<String>, InstallError> {
     let names = list.step("entry").step("@name");
-    let entries = session.get_all(&names).await.map_err(Failure::while_doing(Doing::Looking))?;
+    let entries = session.get_all(&names).await.map_err(InstallError::during(Activity::Looking))?;
     Ok(entries.iter().filter_map(|entry| entry.attribute("name").map(str::to_owned)).collect())
 }
 
 /// Older releases hold the name in `local-certificate` itself, others in a `name` below it.
-fn gateway_use(gateway: &Element, gateways: &XPath, names: &[String]) -> Result<Option<Use>, Failure> {
+fn gateway_use(
+    gateway: &Element,
+    gateways: &XPath,
+    names: &[String],
+) -> Result<Option<Reference>, InstallError> {
     let name = gateway.attribute("name").unwrap_or_default();
     let Some(local) = gateway.at(&["authentication", "certificate", "local-certificate"]) else {
         return Ok(None);
@@ -163,11 +167,11 @@ fn gateway_use(gateway: &Element, gateways: &XPath, names: &[String]) -> Result<
         None => (certificate, "local-certificate", local.text()),
     };
     let label = format!("IKE gateway {name}");
-    Ok(names.contains(&from).then_some(Use { label, at, element, from }))
+    Ok(names.contains(&from).then_some(Reference { label, at, element, from }))
 }
 
-async fn read(session: &Session, path: &XPath) -> Result<Option<Element>, Failure> {
-    session.get(path).await.map_err(Failure::while_doing(Doing::Looking))
+async fn read(session: &Session, path: &XPath) -> Result<Option<Element>, InstallError> {
+    session.get(path).await.map_err(InstallError::during(Activity::Looking))
 }
 
 /// Every element whose text or entry name is one of these names, as a trail of words.

@@ -6,27 +6,27 @@ use super::report;
 use crate::certificate::Bundle;
 use crate::delivery::{InstallationKey, InstallationStore};
 use crate::error::Exit;
-use crate::install::Failure;
-use crate::install::apply::Part;
+use crate::install::InstallError;
+use crate::install::apply::PlannedInstall;
+use crate::install::assess::{self, Assessment, Item};
 use crate::install::connect::reach;
-use crate::install::failure::Stop;
+use crate::install::error::BatchError;
 use crate::install::identity::recorded;
 use crate::install::location;
-use crate::install::look::{self, Looked, Want};
-use crate::install::observe::{Observed, Situation};
 use crate::install::plan::{Plan, Step, pending_notes};
 use crate::install::problem::Problem;
-use crate::install::request::{CommitScope, Wish};
+use crate::install::request::{CommitScope, InstallRequest};
+use crate::install::state::{CurrentInstall, DeviceState};
 use crate::panos::Address;
 use crate::panos::SystemInfo;
 use crate::settings::resolve::Prepared;
 
 /// A device that was looked at, and what would be done there.
-pub struct Rehearsed {
+pub struct DryRun {
     device: Address,
     system: SystemInfo,
-    situation: Situation,
-    observed: Observed,
+    situation: DeviceState,
+    observed: CurrentInstall,
     plan: Plan,
     notes: Vec<String>,
 }
@@ -35,29 +35,33 @@ pub struct Rehearsed {
 ///
 /// # Errors
 /// Files that can't be used; no key, no device, no trust; a plan that can't be made.
-pub async fn look(prepared: &Prepared, records: &InstallationStore) -> Result<Rehearsed, Problem> {
+pub async fn look(prepared: &Prepared, records: &InstallationStore) -> Result<DryRun, Problem> {
     let bundle = prepared.bundle.as_ref().map_err(Problem::from)?;
-    let rehearsed = rehearse(&prepared.wish, bundle, records).await;
+    let rehearsed = dry_run(&prepared.wish, bundle, records).await;
     rehearsed.map_err(|stop| Problem::from(&stop.failure))
 }
 
-async fn rehearse(wish: &Wish, bundle: &Bundle, records: &InstallationStore) -> Result<Rehearsed, Stop> {
-    let record = records.read(&key_of(wish)).map_err(Failure::from)?;
+async fn dry_run(
+    wish: &InstallRequest,
+    bundle: &Bundle,
+    records: &InstallationStore,
+) -> Result<DryRun, BatchError> {
+    let record = records.read(&key_of(wish)).map_err(InstallError::from)?;
     let made = record.map(|record| record.created_objects).unwrap_or_default();
     let next = recorded(records, &wish.target, wish.peer.as_ref());
     let reached = reach(wish, &next).await?;
-    let wants = [Want { wish, bundle, made }];
-    let Looked { mut situation, mut parts, places } = look::look(&reached, &wants).await?;
-    situation.learn_name(&reached.session).await?;
-    let Part { observed, plan, .. } = parts.remove(0);
+    let wants = [Item { wish, bundle, made }];
+    let Assessment { mut situation, mut parts, places } = assess::look(&reached, &wants).await?;
+    situation.fetch_administrator(&reached.session).await?;
+    let PlannedInstall { observed, plan, .. } = parts.remove(0);
     let mut notes = [reached.notes, plan.notes.clone()].concat();
     if !plan.steps.is_empty() {
         notes.extend(pending_notes(wish.commit, &situation, &places));
     }
-    Ok(Rehearsed { device: reached.target.device, system: reached.system, situation, observed, plan, notes })
+    Ok(DryRun { device: reached.target.device, system: reached.system, situation, observed, plan, notes })
 }
 
-fn key_of(wish: &Wish) -> InstallationKey {
+fn key_of(wish: &InstallRequest) -> InstallationKey {
     InstallationKey {
         device: wish.target.device.clone(),
         location: location::of_vsys(wish.vsys.as_ref()),
@@ -66,7 +70,7 @@ fn key_of(wish: &Wish) -> InstallationKey {
 }
 
 /// One device's plan for a person.
-pub fn tell(program: &str, wish: &Wish, looked: Result<&Rehearsed, &Problem>) {
+pub fn tell(program: &str, wish: &InstallRequest, looked: Result<&DryRun, &Problem>) {
     match looked {
         Err(found) => {
             report::problem(program, &format!("{}: {found}", wish.target.device), found.advice.as_deref());
@@ -74,7 +78,7 @@ pub fn tell(program: &str, wish: &Wish, looked: Result<&Rehearsed, &Problem>) {
         Ok(looked) => {
             report::line(&format!("{}{}:", looked.device, described(&looked.system)));
             if looked.plan.steps.is_empty() {
-                report::line("  nothing to do, it runs this very certificate already");
+                report::line("  no changes: this certificate is already installed");
             }
             let steps = looked.plan.steps.iter().flat_map(|step| lines(step, looked));
             steps.chain(looked.notes.iter().cloned()).for_each(|line| report::line(&format!("  {line}")));
@@ -88,7 +92,7 @@ fn described(system: &SystemInfo) -> String {
     if known.is_empty() { String::new() } else { format!(" ({})", known.join(", PAN-OS ")) }
 }
 
-fn lines(step: &Step, looked: &Rehearsed) -> Vec<String> {
+fn lines(step: &Step, looked: &DryRun) -> Vec<String> {
     match step {
         Step::Import { object, replaces: false } => vec![format!("upload  {object} (a new object)")],
         Step::Import { object, replaces: true } => {
@@ -108,8 +112,8 @@ fn lines(step: &Step, looked: &Rehearsed) -> Vec<String> {
         Step::Rebind { uses, to } => {
             uses.iter().map(|place| format!("rebind  {}: {} -> {to}", place.label, place.from)).collect()
         }
-        Step::Delete(object) => vec![format!("delete  {object}, unless something refers to it")],
-        Step::Commit(CommitScope::Everybody) => vec!["commit  everybody's changes".to_owned()],
+        Step::Delete(object) => vec![format!("delete  {object}, unless it is still referenced")],
+        Step::Commit(CommitScope::Everybody) => vec!["commit  all administrators' changes".to_owned()],
         Step::Commit(_) => {
             let who = looked.situation.administrator.as_deref().unwrap_or("the API administrator");
             vec![format!("commit  only the changes of {who}")]
@@ -118,12 +122,12 @@ fn lines(step: &Step, looked: &Rehearsed) -> Vec<String> {
 }
 
 /// All devices' plans as one JSON object.
-pub fn json(exit: Exit, looked: &[(&Wish, Result<Rehearsed, Problem>)]) {
+pub fn json(exit: Exit, looked: &[(&InstallRequest, Result<DryRun, Problem>)]) {
     let devices: Vec<Value> = looked.iter().map(|(wish, looked)| device(wish, looked)).collect();
     report::line(&json!({ "dry_run": true, "exit": exit.code(), "devices": devices }).to_string());
 }
 
-fn device(wish: &Wish, looked: &Result<Rehearsed, Problem>) -> Value {
+fn device(wish: &InstallRequest, looked: &Result<DryRun, Problem>) -> Value {
     match looked {
         Ok(looked) => json!({
             "device": looked.device,
@@ -141,7 +145,7 @@ fn device(wish: &Wish, looked: &Result<Rehearsed, Problem>) -> Value {
     }
 }
 
-fn json_step(step: &Step, looked: &Rehearsed) -> Value {
+fn json_step(step: &Step, looked: &DryRun) -> Value {
     match step {
         Step::Import { object, replaces } => {
             let before = looked.observed.candidate.fingerprint().filter(|_| *replaces);

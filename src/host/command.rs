@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::child;
+use super::process;
 
 /// How long a program may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,7 +24,7 @@ pub(crate) struct Said {
 
 /// A program that gives no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NoAnswer {
+pub(crate) enum CommandError {
     /// It is not there.
     #[error("the program {0} is not installed")]
     Missing(String),
@@ -43,17 +43,17 @@ pub(crate) async fn ask(
     program: &str,
     arguments: &[&str],
     environment: &[(&str, &str)],
-) -> Result<Said, NoAnswer> {
-    let failed = |problem: String| NoAnswer::Failed { program: program.to_owned(), problem };
-    let mut command = child::command(program);
+) -> Result<Said, CommandError> {
+    let failed = |problem: String| CommandError::Failed { program: program.to_owned(), problem };
+    let mut command = process::command(program);
     command.args(arguments).env("LC_ALL", "C.UTF-8");
     command.envs(environment.iter().copied()).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = command.spawn().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => NoAnswer::Missing(program.to_owned()),
+        ErrorKind::NotFound => CommandError::Missing(program.to_owned()),
         _ => failed(error.to_string()),
     })?;
-    let ended = tokio::time::timeout(PATIENCE, child::collect(&mut running)).await;
+    let ended = tokio::time::timeout(PATIENCE, process::collect(&mut running)).await;
     let late = |_| failed(format!("it does not answer within {} seconds", PATIENCE.as_secs()));
     let (output, stderr, status) = ended.map_err(late)?.map_err(|trouble| failed(trouble.to_string()))?;
     let words = stderr.split_whitespace().flat_map(|word| word.chars().chain([' ']));

@@ -5,14 +5,14 @@ use std::io::{self, Write as _};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use console::{Style, Term, truncate_str};
 
-use crate::text::harmless;
+use crate::text::escape_control;
 
 /// Between two columns, in characters.
 const GAP: u16 = 2;
 
 /// How a line is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mood {
+pub enum Severity {
     /// As it should be.
     Plain,
     /// The names of the columns.
@@ -29,7 +29,7 @@ pub struct Line {
     /// What is shown.
     pub text: String,
     /// In which colour.
-    pub mood: Mood,
+    pub mood: Severity,
 }
 
 /// The columns there are on standard output: as `COLUMNS` says, else as the terminal says; nothing for a pipe.
@@ -61,10 +61,10 @@ fn print_within(lines: &[Line], width: Option<usize>) {
     for line in lines {
         let text = width.map_or_else(|| line.text.clone(), |width| shortened(&line.text, width));
         let style = match line.mood {
-            Mood::Plain => Style::new(),
-            Mood::Heading => Style::new().bold(),
-            Mood::Odd => Style::new().yellow(),
-            Mood::Bad => Style::new().red(),
+            Severity::Plain => Style::new(),
+            Severity::Heading => Style::new().bold(),
+            Severity::Odd => Style::new().yellow(),
+            Severity::Bad => Style::new().red(),
         };
         if writeln!(out, "{}", style.apply_to(text)).is_err() {
             return;
@@ -76,7 +76,7 @@ fn print_within(lines: &[Line], width: Option<usize>) {
 #[derive(Debug)]
 pub struct Columns {
     table: Table,
-    moods: Vec<Mood>,
+    moods: Vec<Severity>,
     last: Vec<String>,
     heading_of_last: String,
 }
@@ -95,13 +95,13 @@ impl Columns {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        Self { table, moods: vec![Mood::Heading], last: Vec::new(), heading_of_last: last.to_owned() }
+        Self { table, moods: vec![Severity::Heading], last: Vec::new(), heading_of_last: last.to_owned() }
     }
 
     /// Adds a row.
-    pub fn push(&mut self, cells: &[String], last: String, mood: Mood) {
-        self.table.add_row(cells.iter().map(|cell| Cell::new(harmless(cell))).collect::<Vec<_>>());
-        self.last.push(harmless(&last));
+    pub fn push(&mut self, cells: &[String], last: String, mood: Severity) {
+        self.table.add_row(cells.iter().map(|cell| Cell::new(escape_control(cell))).collect::<Vec<_>>());
+        self.last.push(escape_control(&last));
         self.moods.push(mood);
     }
 
@@ -128,7 +128,7 @@ pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
     table.load_style(comfy_table::presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(u16::try_from(columns).unwrap_or(u16::MAX));
-    table.add_row([harmless(text)]);
+    table.add_row([escape_control(text)]);
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 0));
     });

@@ -2,13 +2,13 @@
 
 use tokio::sync::OnceCell;
 
-use super::apply::Part;
-use super::failure::Failure;
-use super::look::Want;
-use super::observe::Situation;
-use super::patience::Patience;
-use super::request::Wish;
+use super::apply::PlannedInstall;
+use super::assess::Item;
+use super::error::InstallError;
+use super::request::InstallRequest;
 use super::result::LastRun;
+use super::retry::RetryPolicy;
+use super::state::DeviceState;
 use crate::certificate::Bundle;
 use crate::delivery::{Installation, InstallationStore, Ledger};
 use crate::host::log::RunLog;
@@ -17,17 +17,17 @@ use crate::panos::NextIdentity;
 /// One certificate that is to be delivered.
 pub struct Delivery {
     /// What is wanted.
-    pub wish: Wish,
+    pub wish: InstallRequest,
     /// The certificate, or why it can't be used: that is recorded like any other failure.
-    pub bundle: Result<Bundle, Failure>,
+    pub bundle: Result<Bundle, InstallError>,
     /// Its record.
     pub record: Installation,
 }
 
 /// What a transaction is about.
-pub(super) struct Affair<'a> {
+pub(super) struct Transaction<'a> {
     /// The wishes with their certificates.
-    pub(super) wants: Vec<Want<'a>>,
+    pub(super) wants: Vec<Item<'a>>,
     /// Their records.
     pub(super) ledger: Ledger<'a>,
     /// How the last run left each of them.
@@ -42,22 +42,22 @@ pub(super) struct Affair<'a> {
 }
 
 /// What was done on one device.
-pub(super) struct Done<'a> {
+pub(super) struct DeviceResult<'a> {
     /// Each certificate's part in it.
-    pub(super) parts: Vec<Part<'a>>,
+    pub(super) parts: Vec<PlannedInstall<'a>>,
     /// What the device was seen to be like before.
-    pub(super) situation: Situation,
+    pub(super) situation: DeviceState,
     /// Whether anything was committed.
     pub(super) committed: bool,
     /// Why a part is not as it should be after the commit.
-    pub(super) unproven: Vec<Option<Failure>>,
+    pub(super) unproven: Vec<Option<InstallError>>,
     /// Whether the management interface presents one of the certificates: asked once.
     pub(super) managements: OnceCell<bool>,
     /// For each part, whether its endpoints answered before anything was changed.
     pub(super) answering: Vec<Vec<bool>>,
 }
 
-impl<'a> Affair<'a> {
+impl<'a> Transaction<'a> {
     pub(super) fn new(
         members: Vec<&'a mut Delivery>,
         before: &[&Installation],
@@ -68,7 +68,7 @@ impl<'a> Affair<'a> {
         for Delivery { wish, bundle, record } in members {
             // What has no certificate has failed before.
             if let Ok(bundle) = bundle {
-                wants.push(Want { wish, bundle, made: record.created_objects.clone() });
+                wants.push(Item { wish, bundle, made: record.created_objects.clone() });
                 entries.push(record);
             }
         }
@@ -79,11 +79,11 @@ impl<'a> Affair<'a> {
     }
 
     /// The first wish speaks for all where they are the same.
-    pub(super) fn wish(&self) -> &'a Wish {
+    pub(super) fn wish(&self) -> &'a InstallRequest {
         self.wants[0].wish
     }
 
-    pub(super) fn patience(&self) -> &'a Patience {
+    pub(super) fn patience(&self) -> &'a RetryPolicy {
         &self.wish().patience
     }
 
@@ -102,7 +102,10 @@ impl<'a> Affair<'a> {
     }
 
     /// What stands in the journal of changes now may be ours.
-    pub(super) async fn note_touches(&mut self, parts: &[Part<'_>]) -> Result<(), Failure> {
+    pub(super) async fn note_uncommitted(
+        &mut self,
+        parts: &[PlannedInstall<'_>],
+    ) -> Result<(), InstallError> {
         for (at, part) in parts.iter().enumerate() {
             let touches = part.plan.touches(&part.observed.place)?;
             if let Some(record) = self.ledger.entry(at) {

@@ -3,13 +3,13 @@
 use std::borrow::Borrow;
 use std::time::Duration;
 
-use super::failure::Failure;
+use super::error::InstallError;
 use crate::panos::ClientOptions;
 use crate::panos::{Error, Reason};
 
 /// How long a device is waited for that does not answer as it should.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// What one request may take.
     pub limits: ClientOptions,
     /// The pauses before a question is put again.
@@ -29,7 +29,7 @@ pub fn limits() -> ClientOptions {
     }
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     /// A device that restarts its management plane is back within a few minutes, but whoever waits for this
     /// run should not wait that long for a candidate configuration.
     fn default() -> Self {
@@ -38,22 +38,22 @@ impl Default for Patience {
     }
 }
 
-impl Patience {
+impl RetryPolicy {
     /// Asks until there is an answer, or a failure that no waiting mends, or the pauses are used up.
     ///
     /// Only for what may be done twice: questions, and steps that end in the same state again.
     ///
     /// # Errors
     /// The last failure.
-    pub async fn insist<T, E: Borrow<Failure>>(
+    pub async fn retry<T, E: Borrow<InstallError>>(
         &self,
         mut ask: impl AsyncFnMut() -> Result<T, E>,
     ) -> Result<T, E> {
         let mut pauses = self.pauses.iter();
         loop {
             match (ask().await, pauses.next()) {
-                (Err(error), Some(pause)) if may_pass(error.borrow()) => {
-                    let failure: &Failure = error.borrow();
+                (Err(error), Some(pause)) if is_retryable(error.borrow()) => {
+                    let failure: &InstallError = error.borrow();
                     tracing::debug!("{failure}; asking again in {} ms", pause.as_millis());
                     tokio::time::sleep(*pause).await;
                 }
@@ -65,15 +65,15 @@ impl Patience {
 
 /// Whether waiting may help. A key that was good a moment ago is refused while the authentication service,
 /// which starts later than the web server, is not there yet.
-fn may_pass(failure: &Failure) -> bool {
+fn is_retryable(failure: &InstallError) -> bool {
     match failure {
-        Failure::Device { error: Error::Refused(refusal), .. } => {
+        InstallError::Device { error: Error::Refused(refusal), .. } => {
             matches!(
                 refusal.reason,
                 Reason::InvalidKey | Reason::SessionTimedOut | Reason::Busy | Reason::Locked(_)
             )
         }
-        Failure::Device { error, .. } => error.is_transient(),
+        InstallError::Device { error, .. } => error.is_transient(),
         _ => false,
     }
 }

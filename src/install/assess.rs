@@ -2,21 +2,21 @@
 
 use tokio::time::Instant;
 
-use super::apply::Part;
-use super::connect::Reached;
-use super::failure::{Failure, Stop};
-use super::fate::await_commits;
-use super::observe::{self, Observed, Situation};
-use super::plan::{self, Offer};
-use super::request::Wish;
+use super::apply::PlannedInstall;
+use super::commit_lookup::await_commits;
+use super::connect::Connection;
+use super::error::{BatchError, InstallError};
+use super::plan::{self, NewCertificate};
+use super::request::InstallRequest;
 use super::result::CreatedObject;
+use super::state::{self, CurrentInstall, DeviceState};
 use crate::certificate::Bundle;
 use crate::panos::Session;
 
 /// A certificate that is wanted on a device.
-pub struct Want<'a> {
+pub struct Item<'a> {
     /// What is wanted.
-    pub wish: &'a Wish,
+    pub wish: &'a InstallRequest,
     /// The certificate.
     pub bundle: &'a Bundle,
     /// The objects that were made for this name before, the latest last.
@@ -24,11 +24,11 @@ pub struct Want<'a> {
 }
 
 /// A device that was looked at, and what is to be done there.
-pub struct Looked<'a> {
+pub struct Assessment<'a> {
     /// The device as a whole.
-    pub situation: Situation,
+    pub situation: DeviceState,
     /// What each wish comes to.
-    pub parts: Vec<Part<'a>>,
+    pub parts: Vec<PlannedInstall<'a>>,
     /// All places that the deployment is about, as they stand in the device's journal of changes.
     pub places: Vec<String>,
 }
@@ -37,7 +37,7 @@ pub struct Looked<'a> {
 ///
 /// # Errors
 /// A device that fails or refuses; a plan that can't be made, and whose that is.
-pub async fn look<'a>(reached: &Reached, wants: &[Want<'a>]) -> Result<Looked<'a>, Stop> {
+pub async fn look<'a>(reached: &Connection, wants: &[Item<'a>]) -> Result<Assessment<'a>, BatchError> {
     let (mut situation, mut observed) = see(reached, wants).await?;
     // A commit's changes are pending until it is over. A run that died may have left one, and what it will change
     // must not be looked at before.
@@ -52,33 +52,37 @@ pub async fn look<'a>(reached: &Reached, wants: &[Want<'a>]) -> Result<Looked<'a
     }
     let mut places = Vec::new();
     for (at, want) in wants.iter().enumerate() {
-        let own = observe::places_of(want.wish, &reached.system).map_err(Failure::from);
-        places.extend(own.map_err(Stop::of(at))?);
+        let own = state::places_of(want.wish, &reached.system).map_err(InstallError::from);
+        places.extend(own.map_err(BatchError::of(at))?);
     }
     let mut parts = Vec::new();
     for (at, (want, observed)) in wants.iter().zip(observed).enumerate() {
-        let Want { wish, bundle, made } = want;
-        let offer = Offer { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
-        let plan = plan::plan(wish, offer, &situation, &observed, made, &places).map_err(Stop::of(at))?;
-        parts.push(Part { wish, bundle, observed, plan, deleted: Vec::new() });
+        let Item { wish, bundle, made } = want;
+        let offer = NewCertificate { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
+        let plan =
+            plan::plan(wish, offer, &situation, &observed, made, &places).map_err(BatchError::of(at))?;
+        parts.push(PlannedInstall { wish, bundle, observed, plan, deleted: Vec::new() });
     }
-    Ok(Looked { situation, parts, places })
+    Ok(Assessment { situation, parts, places })
 }
 
-async fn see(reached: &Reached, wants: &[Want<'_>]) -> Result<(Situation, Vec<Observed>), Stop> {
+async fn see(
+    reached: &Connection,
+    wants: &[Item<'_>],
+) -> Result<(DeviceState, Vec<CurrentInstall>), BatchError> {
     let session: &Session = &reached.session;
-    let mut situation = Situation::look(session, reached.user.clone()).await?;
+    let mut situation = DeviceState::look(session, reached.user.clone()).await?;
     let mut observed = Vec::new();
     for (at, want) in wants.iter().enumerate() {
         let wanted = want.bundle.fingerprint();
-        let seen = observe::observe(session, want.wish, &reached.system, wanted, &want.made).await;
-        observed.push(seen.map_err(Stop::of(at))?);
+        let seen = state::observe(session, want.wish, &reached.system, wanted, &want.made).await;
+        observed.push(seen.map_err(BatchError::of(at))?);
     }
     // With nothing pending, and nothing to overwrite or delete, the mark on the new object will tell the name.
     let nothing_pending = situation.changes.as_ref().is_some_and(Vec::is_empty);
     let only_new = observed.iter().all(|observed| observed.candidate.object.is_none());
     if !(nothing_pending && only_new && wants.iter().all(|want| want.wish.keep.is_none())) {
-        situation.learn_name(session).await?;
+        situation.fetch_administrator(session).await?;
     }
     Ok((situation, observed))
 }

@@ -1,10 +1,10 @@
 //! Looking: the device's state, read into one value before anything is decided.
 
-use super::failure::{Doing, Failure};
+use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
-use super::request::{Rebind, Wish};
+use super::references::{self, References};
+use super::request::{InstallRequest, Rebind};
 use super::result::CreatedObject;
-use super::uses::{self, Uses};
 use crate::fingerprint::Fingerprint;
 use crate::panos::Element;
 use crate::panos::Location;
@@ -17,7 +17,7 @@ use crate::panos::{Error, Reason};
 
 /// What matters about a device as a whole.
 #[derive(Debug, Clone)]
-pub struct Situation {
+pub struct DeviceState {
     /// The API administrator's name, where it is known.
     pub administrator: Option<String>,
     /// Whether the device was asked for that name.
@@ -30,27 +30,27 @@ pub struct Situation {
 
 /// What a device was seen to have and to run of one wish.
 #[derive(Debug, Clone)]
-pub struct Observed {
+pub struct CurrentInstall {
     /// Where its certificates and profiles live.
     pub place: Location,
     /// The candidate configuration.
-    pub candidate: Holdings,
+    pub candidate: ConfigView,
     /// The running configuration: read only where the candidate has all that is wanted.
-    pub running: Option<Holdings>,
+    pub running: Option<ConfigView>,
     /// Where the object that is being replaced is used besides: looked for only where that is wanted.
-    pub uses: Uses,
+    pub uses: References,
 }
 
 /// The part of a configuration that matters to one wish.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Holdings {
+pub struct ConfigView {
     /// The certificate object of the wanted name.
     pub object: Option<CertificateEntry>,
     /// All SSL/TLS service profiles.
     pub profiles: Vec<ServiceProfile>,
 }
 
-impl Holdings {
+impl ConfigView {
     /// The fingerprint of the object's certificate, if there is one and it can be read.
     #[must_use]
     pub fn fingerprint(&self) -> Option<Fingerprint> {
@@ -66,7 +66,7 @@ impl Holdings {
 
     /// What is missing from the wish, in words; nothing where all is there.
     #[must_use]
-    pub fn lacks(&self, wish: &Wish, wanted: Fingerprint) -> Option<String> {
+    pub fn first_difference(&self, wish: &InstallRequest, wanted: Fingerprint) -> Option<String> {
         match (&self.object, self.fingerprint()) {
             (None, _) => return Some(format!("it has no certificate '{}'", wish.object)),
             (Some(_), None) => return Some(format!("the certificate '{}' can't be read back", wish.object)),
@@ -97,14 +97,14 @@ impl Holdings {
     }
 }
 
-impl Situation {
+impl DeviceState {
     /// The pending changes, whoever made them.
     ///
     /// # Errors
     /// A device that fails or refuses.
-    pub async fn look(session: &Session, user: Option<String>) -> Result<Self, Failure> {
-        let look = Failure::while_doing(Doing::Looking);
-        let changes = unless_unknown(session.pending_changes().await).map_err(look)?;
+    pub async fn look(session: &Session, user: Option<String>) -> Result<Self, InstallError> {
+        let look = InstallError::during(Activity::Looking);
+        let changes = none_if_unsupported(session.pending_changes().await).map_err(look)?;
         Ok(Self { administrator: None, asked: false, user, changes })
     }
 
@@ -112,10 +112,10 @@ impl Situation {
     ///
     /// # Errors
     /// A device that fails or refuses.
-    pub async fn learn_name(&mut self, session: &Session) -> Result<(), Failure> {
+    pub async fn fetch_administrator(&mut self, session: &Session) -> Result<(), InstallError> {
         if !self.asked && self.administrator.is_none() {
-            let look = Failure::while_doing(Doing::Looking);
-            let told = unless_unknown(session.current_administrator().await).map_err(look)?.flatten();
+            let look = InstallError::during(Activity::Looking);
+            let told = none_if_unsupported(session.current_administrator().await).map_err(look)?.flatten();
             self.administrator = told.or_else(|| self.user.clone());
             self.asked = true;
         }
@@ -131,14 +131,14 @@ impl Situation {
 
     /// The same without those in these places, which a deployment is about: what a run that died has left.
     #[must_use]
-    pub fn own_changes_beside(&self, places: &[String]) -> Vec<&PendingChange> {
+    pub fn own_changes_elsewhere(&self, places: &[String]) -> Vec<&PendingChange> {
         let beside = |change: &&PendingChange| !places.iter().any(|place| change.xpath.starts_with(place));
         self.own_changes().into_iter().filter(beside).collect()
     }
 
     /// The pending changes of others.
     #[must_use]
-    pub fn foreign_changes(&self) -> Vec<&PendingChange> {
+    pub fn others_changes(&self) -> Vec<&PendingChange> {
         let own = self.administrator.as_deref();
         self.changes.iter().flatten().filter(|change| Some(change.owner.as_str()) != own).collect()
     }
@@ -146,7 +146,7 @@ impl Situation {
 
 /// Where a wish's certificate and profiles live on this device.
 #[must_use]
-pub fn place_of(wish: &Wish, system: &SystemInfo) -> Location {
+pub fn place_of(wish: &InstallRequest, system: &SystemInfo) -> Location {
     wish.vsys.clone().map_or_else(|| system.default_location(), Location::Vsys)
 }
 
@@ -154,7 +154,7 @@ pub fn place_of(wish: &Wish, system: &SystemInfo) -> Location {
 ///
 /// # Errors
 /// A name with both kinds of quotes.
-pub fn places_of(wish: &Wish, system: &SystemInfo) -> Result<Vec<String>, UnquotableName> {
+pub fn places_of(wish: &InstallRequest, system: &SystemInfo) -> Result<Vec<String>, UnquotableName> {
     let place = place_of(wish, system);
     let object = place.certificate(wish.object.as_str());
     let profiles = wish.profiles.iter().map(|name| place.profile(name.as_str()));
@@ -167,18 +167,18 @@ pub fn places_of(wish: &Wish, system: &SystemInfo) -> Result<Vec<String>, Unquot
 /// A name the device could not take; a profile that is not there; a device that fails or refuses.
 pub async fn observe(
     session: &Session,
-    wish: &Wish,
+    wish: &InstallRequest,
     system: &SystemInfo,
     wanted: Fingerprint,
     made: &[CreatedObject],
-) -> Result<Observed, Failure> {
+) -> Result<CurrentInstall, InstallError> {
     let limit = system.name_limit();
     if wish.object.as_str().len() > limit {
-        return Err(Failure::NameTooLong { name: wish.object.clone(), limit });
+        return Err(InstallError::NameTooLong { name: wish.object.clone(), limit });
     }
     let place = place_of(wish, system);
     let candidate = candidate(session, &place, wish).await?;
-    let running = match candidate.lacks(wish, wanted) {
+    let running = match candidate.first_difference(wish, wanted) {
         None => Some(running(session, &place, wish).await?),
         Some(_) => None,
     };
@@ -186,27 +186,32 @@ pub async fn observe(
         return Err(elsewhere(session, wish, &place, &candidate).await);
     }
     let uses = match wish.rebind {
-        Rebind::Named => Uses::default(),
+        Rebind::Named => References::default(),
         Rebind::WhereUsed => {
-            uses::find(session, &place, &replaced(wish, &candidate, made), &wish.object).await?
+            references::find(session, &place, &replaced(wish, &candidate, made), &wish.object).await?
         }
     };
-    Ok(Observed { place, candidate, running, uses })
+    Ok(CurrentInstall { place, candidate, running, uses })
 }
 
 /// A missing profile is often one of a virtual system, or of the device as a whole: then it is said where it is.
-async fn elsewhere(session: &Session, wish: &Wish, place: &Location, candidate: &Holdings) -> Failure {
+async fn elsewhere(
+    session: &Session,
+    wish: &InstallRequest,
+    place: &Location,
+    candidate: &ConfigView,
+) -> InstallError {
     let missing: Vec<ProfileName> =
         wish.profiles.iter().filter(|name| candidate.profile(name).is_none()).cloned().collect();
     let known = candidate.profiles.iter().map(|profile| profile.name.clone()).collect();
-    let found = uses::places_with_profile(session, place, &missing).await.unwrap_or_default();
-    Failure::ProfilesMissing { missing, known, elsewhere: found }
+    let found = references::places_with_profile(session, place, &missing).await.unwrap_or_default();
+    InstallError::ProfilesMissing { missing, known, elsewhere: found }
 }
 
 /// The names of the objects that are being replaced: what the named profiles present now, and what this
 /// program installed last.
 #[must_use]
-pub fn replaced(wish: &Wish, candidate: &Holdings, made: &[CreatedObject]) -> Vec<String> {
+pub fn replaced(wish: &InstallRequest, candidate: &ConfigView, made: &[CreatedObject]) -> Vec<String> {
     let bound = wish.profiles.iter().filter_map(|name| candidate.profile(name)?.certificate.clone());
     let last = made.last().map(|made| made.object.to_string());
     let mut names: Vec<String> = bound.chain(last).filter(|name| name != wish.object.as_str()).collect();
@@ -216,7 +221,7 @@ pub fn replaced(wish: &Wish, candidate: &Holdings, made: &[CreatedObject]) -> Ve
 }
 
 /// Commands that old releases don't have are answered with codes 1, 12 or 17.
-pub(super) fn unless_unknown<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+pub(super) fn none_if_unsupported<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(Error::Refused(refusal))
@@ -232,8 +237,12 @@ pub(super) fn unless_unknown<T>(answer: Result<T, Error>) -> Result<Option<T>, E
 ///
 /// # Errors
 /// A device that fails or refuses.
-pub async fn candidate(session: &Session, place: &Location, wish: &Wish) -> Result<Holdings, Failure> {
-    let look = Failure::while_doing(Doing::Looking);
+pub async fn candidate(
+    session: &Session,
+    place: &Location,
+    wish: &InstallRequest,
+) -> Result<ConfigView, InstallError> {
+    let look = InstallError::during(Activity::Looking);
     let object = session.get(&place.certificate(wish.object.as_str())?).await.map_err(look)?;
     let profiles = session.get(&place.profiles()).await.map_err(look)?;
     Ok(holdings(object, profiles))
@@ -243,8 +252,12 @@ pub async fn candidate(session: &Session, place: &Location, wish: &Wish) -> Resu
 ///
 /// # Errors
 /// A device that fails or refuses.
-pub async fn running(session: &Session, place: &Location, wish: &Wish) -> Result<Holdings, Failure> {
-    let prove = Failure::while_doing(Doing::Proving);
+pub async fn running(
+    session: &Session,
+    place: &Location,
+    wish: &InstallRequest,
+) -> Result<ConfigView, InstallError> {
+    let prove = InstallError::during(Activity::Proving);
     let object = session.show(&place.certificate(wish.object.as_str())?).await.map_err(prove)?;
     let profiles = match wish.profiles.is_empty() {
         true => None,
@@ -253,8 +266,8 @@ pub async fn running(session: &Session, place: &Location, wish: &Wish) -> Result
     Ok(holdings(object, profiles))
 }
 
-fn holdings(object: Option<Element>, profiles: Option<Element>) -> Holdings {
-    Holdings {
+fn holdings(object: Option<Element>, profiles: Option<Element>) -> ConfigView {
+    ConfigView {
         object: object.and_then(|result| CertificateEntry::read_all(&result).into_iter().next()),
         profiles: profiles.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default(),
     }

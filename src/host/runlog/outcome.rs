@@ -1,6 +1,6 @@
 //! What became of a run of the scripts that came before: they wrote the same end whatever the device had said.
 
-use super::Ending;
+use super::RunOutcome;
 
 /// The most characters that are kept of one answer.
 const LIMIT: usize = 2000;
@@ -58,25 +58,25 @@ impl Outcome {
     }
 
     /// How the run ended, given what it called an error itself.
-    pub(super) fn ending(mut self, problem: Option<String>) -> Ending {
+    pub(super) fn ending(mut self, problem: Option<String>) -> RunOutcome {
         self.is_over();
         if let Some(said) = self.refused {
-            return Ending::Failed(format!("the upload was refused: {}", without_tags(&said)));
+            return RunOutcome::Failed(format!("the upload was refused: {}", without_tags(&said)));
         }
         if let Some(problem) = problem {
-            return Ending::Failed(problem);
+            return RunOutcome::Failed(problem);
         }
-        let Some(said) = self.commit else { return Ending::Unknown };
+        let Some(said) = self.commit else { return RunOutcome::Unknown };
         let lower = said.to_ascii_lowercase();
         let has = |words: &[&str]| words.iter().any(|words| lower.contains(words));
         // `commit: success: "…"` is what was made of each answer of the device, that of a failed job included.
         let failed = !lower.starts_with("success") && !lower.starts_with("nothing to commit");
         if failed || (!has(&COMMITTED) && has(&NOT_COMMITTED)) {
             let said = said.strip_prefix("success: ").unwrap_or(&said).trim_matches('"');
-            return Ending::Failed(format!("the commit failed: {said}"));
+            return RunOutcome::Failed(format!("the commit failed: {said}"));
         }
         let done = has(&COMMITTED) || lower.starts_with("nothing to commit");
-        if done && !self.unclear_upload { Ending::Done } else { Ending::Unknown }
+        if done && !self.unclear_upload { RunOutcome::Done } else { RunOutcome::Unknown }
     }
 }
 

@@ -89,7 +89,7 @@ fn folders(path: Option<OsString>, root: bool) -> Vec<PathBuf> {
     let path = path.unwrap_or_else(|| PATH.into());
     // In a folder that is not there nothing can be found, and only root can make it.
     let ours = |folder: &PathBuf| match files::settled(folder).map(|place| place.metadata()) {
-        Ok(Ok(found)) => files::only_ours(&found).is_ok(),
+        Ok(Ok(found)) => files::check_owner(&found).is_ok(),
         Ok(Err(_)) => true,
         Err(_) => false,
     };

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::failure::{Doing, Failure};
-use super::fate::await_commits;
-use super::observe::unless_unknown;
-use super::patience::Patience;
+use super::commit_lookup::await_commits;
+use super::error::{Activity, InstallError};
+use super::retry::RetryPolicy;
+use super::state::none_if_unsupported;
 use crate::host::log::RunLog;
 use crate::panos::PendingChange;
 use crate::panos::Session;
 use crate::panos::{Job, JobState};
 
 /// What a run that died has left.
-pub(super) struct Leftovers<'a> {
+pub(super) struct InterruptedRun<'a> {
     /// The places that it was about to change.
     pub(super) touches: &'a [String],
     /// Its commit job, if it came that far.
@@ -34,12 +34,12 @@ pub(super) struct Leftovers<'a> {
 pub(super) async fn settle(
     session: &Session,
     user: Option<&str>,
-    left: &Leftovers<'_>,
-    (patience, time): (&Patience, Duration),
+    left: &InterruptedRun<'_>,
+    (patience, time): (&RetryPolicy, Duration),
     log: &RunLog,
-) -> Result<(), Failure> {
-    let look = Failure::while_doing(Doing::Looking);
-    let told = unless_unknown(session.current_administrator().await).map_err(look)?.flatten();
+) -> Result<(), InstallError> {
+    let look = InstallError::during(Activity::Looking);
+    let told = none_if_unsupported(session.current_administrator().await).map_err(look)?.flatten();
     let Some(administrator) = told.or_else(|| user.map(str::to_owned)) else { return Ok(()) };
     let deadline = Instant::now() + time;
     let own_job = |job: &Job| job.user.as_ref() == Some(&administrator);
@@ -47,7 +47,7 @@ pub(super) async fn settle(
     if let Some(id) = left.job {
         tell_job(session, id, left.run, log).await;
     }
-    let changes = unless_unknown(session.pending_changes().await).map_err(look)?.unwrap_or_default();
+    let changes = none_if_unsupported(session.pending_changes().await).map_err(look)?.unwrap_or_default();
     let own: Vec<&PendingChange> = changes.iter().filter(|change| change.owner == administrator).collect();
     let is_left = |change: &&&PendingChange| left.touches.iter().any(|path| change.xpath.starts_with(path));
     let ours = own.iter().filter(is_left).count();
@@ -61,9 +61,7 @@ pub(super) async fn settle(
         return Ok(());
     }
     session.revert_changes_of(&administrator).await.map_err(look)?;
-    log.say(&format!(
-        "An earlier run did not come to its end: its {ours} uncommitted changes were taken back."
-    ));
+    log.say(&format!("Reverted {ours} uncommitted changes of an interrupted run."));
     Ok(())
 }
 
@@ -78,5 +76,5 @@ async fn tell_job(session: &Session, id: &str, run: &str, log: &RunLog) {
         Ok(_) => "is not over".to_owned(),
         Err(error) => format!("can't be looked up any more: {error}"),
     };
-    log.say(&format!("An earlier run did not see the end of its commit: job {id} {ended}."));
+    log.say(&format!("Commit job {id} of an interrupted run {ended}."));
 }

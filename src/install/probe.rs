@@ -17,7 +17,7 @@ use crate::panos::{Address, Host};
 
 mod timed;
 
-use timed::Timed;
+use timed::DeadlineStream;
 
 /// How long one look may take where there is time.
 const LONGEST_LOOK: Duration = Duration::from_secs(5);
@@ -31,7 +31,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// An endpoint does not show the certificate it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{endpoint} {seen}")]
-pub struct NotServed {
+pub struct ProbeMismatch {
     /// Where.
     pub endpoint: Address,
     /// What was seen there at last.
@@ -46,10 +46,10 @@ pub enum Seen {
         /// Why, in the system's words.
         cause: String,
         /// The certificate that was shown before it failed.
-        shown: Option<Box<Shown>>,
+        shown: Option<Box<PeerCertificate>>,
     },
     /// Another certificate.
-    Other(Box<Shown>),
+    Other(Box<PeerCertificate>),
     /// The right certificate, but without these intermediates, which clients need to believe it.
     Incomplete {
         /// Those that were not sent.
@@ -61,7 +61,7 @@ pub enum Seen {
 
 /// A certificate, as far as a person needs to recognise it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct PeerCertificate {
     /// SHA-256 over its DER form.
     pub fingerprint: Fingerprint,
     /// `CN=…, O=…`, safe to print.
@@ -74,7 +74,7 @@ pub struct Shown {
     pub not_after: String,
 }
 
-impl fmt::Display for Shown {
+impl fmt::Display for PeerCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "'{}', valid until {}, SHA-256 {}", self.subject, self.not_after, self.fingerprint)
     }
@@ -111,7 +111,7 @@ pub async fn served(
     wanted: Fingerprint,
     chain: &[Fingerprint],
     patience: Duration,
-) -> Result<(), NotServed> {
+) -> Result<(), ProbeMismatch> {
     let deadline = Instant::now() + patience;
     let mut pause = FIRST_PAUSE;
     loop {
@@ -126,7 +126,7 @@ pub async fn served(
         };
         let now = Instant::now();
         if now >= deadline {
-            return Err(NotServed { endpoint: endpoint.clone(), seen });
+            return Err(ProbeMismatch { endpoint: endpoint.clone(), seen });
         }
         tracing::debug!("{endpoint} {seen}");
         tokio::time::sleep(pause.min(deadline - now)).await;
@@ -144,16 +144,16 @@ pub async fn answers(endpoint: &Address, sni: &CommonName) -> bool {
 ///
 /// # Errors
 /// No handshake came to its end.
-pub async fn shown(endpoint: &Address, patience: Duration) -> Result<Shown, NotServed> {
+pub async fn shown(endpoint: &Address, patience: Duration) -> Result<PeerCertificate, ProbeMismatch> {
     let (place, until) = (endpoint.clone(), Instant::now() + patience);
     let looked = tokio::task::spawn_blocking(move || look(&place, &place.host().to_string(), until)).await;
     let looked = looked.unwrap_or_else(|error| Err(nothing(error)));
-    looked.map(|handshake| handshake.leaf).map_err(|seen| NotServed { endpoint: endpoint.clone(), seen })
+    looked.map(|handshake| handshake.leaf).map_err(|seen| ProbeMismatch { endpoint: endpoint.clone(), seen })
 }
 
 /// What a handshake showed.
 struct Handshake {
-    leaf: Shown,
+    leaf: PeerCertificate,
     others: Vec<Fingerprint>,
 }
 
@@ -175,7 +175,7 @@ fn nothing(cause: impl ToString) -> Seen {
 
 /// One handshake, over at `until` at the latest.
 fn look(endpoint: &Address, sni: &str, until: Instant) -> Result<Handshake, Seen> {
-    let stream = Timed::new(connect(endpoint, until)?, until);
+    let stream = DeadlineStream::new(connect(endpoint, until)?, until);
     let mut builder = SslConnector::builder(SslMethod::tls_client()).map_err(nothing)?;
     builder.set_verify(SslVerifyMode::NONE);
     // For looking, old protocols and small keys are good enough: nothing is sent.
@@ -196,7 +196,7 @@ fn look(endpoint: &Address, sni: &str, until: Instant) -> Result<Handshake, Seen
 fn explain(error: &openssl::ssl::Error, until: Instant) -> String {
     let late = error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
     if late || Instant::now() >= until {
-        return "it does not finish the TLS handshake".to_owned();
+        return "the TLS handshake timed out".to_owned();
     }
     match error.io_error() {
         Some(error) => error.to_string(),
@@ -215,7 +215,7 @@ fn seen_in(ssl: &SslRef) -> Option<Handshake> {
     let print =
         |certificate: &openssl::x509::X509Ref| certificate.to_der().ok().map(|der| Fingerprint::of_der(&der));
     let others = ssl.peer_cert_chain().into_iter().flatten().skip(1).filter_map(print).collect();
-    let leaf = Shown {
+    let leaf = PeerCertificate {
         fingerprint: print(&leaf)?,
         subject: subject_of(&leaf),
         issuer: issuer_of(&leaf),
@@ -231,13 +231,13 @@ fn connect(endpoint: &Address, until: Instant) -> Result<TcpStream, Seen> {
         Host::Name(name) => name.clone(),
         Host::Ip(ip) => ip.to_string(),
     };
-    let mut last = nothing("the name has no address");
+    let mut last = nothing("no address was found for this name");
     for address in (host.as_str(), endpoint.port()).to_socket_addrs().map_err(nothing)? {
         let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         match TcpStream::connect_timeout(&address, left) {
             Ok(stream) => return Ok(stream),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                last = nothing("it does not answer at all");
+                last = nothing("the connection timed out");
             }
             Err(error) => last = nothing(error),
         }

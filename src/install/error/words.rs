@@ -1,4 +1,4 @@
-//! Lists and optional parts of what is said of a failure.
+//! Lists and optional parts of what is said of an error.
 
 use crate::install::names::ProfileName;
 use crate::panos::Error;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::failure::{Doing, Failure};
-use super::patience::Patience;
-use super::undo::Aftermath;
-use super::verify::Goal;
+use super::error::{Activity, InstallError};
+use super::retry::RetryPolicy;
+use super::rollback::Rollback;
+use super::verify::ExpectedState;
 use crate::panos::Commit;
 use crate::panos::Error;
 use crate::panos::JobOutcome;
@@ -18,7 +18,7 @@ use crate::panos::{Job, JobState};
 const BEHIND: Duration = Duration::from_millis(500);
 
 /// What became of a commit request.
-pub(super) enum Fate {
+pub(super) enum CommitStatus {
     /// It is this job.
     Job(String),
     /// The device runs what was wanted.
@@ -28,31 +28,35 @@ pub(super) enum Fate {
 }
 
 /// What is needed to look it up.
-pub(super) struct Inquiry<'a> {
+pub(super) struct CommitLookup<'a> {
     /// The device.
     pub(super) session: &'a Session,
     /// What the device is to run.
-    pub(super) goals: &'a [Goal],
+    pub(super) goals: &'a [ExpectedState],
     /// How long to insist.
-    pub(super) patience: &'a Patience,
+    pub(super) patience: &'a RetryPolicy,
     /// The time that is allowed for it all, for messages.
     pub(super) time: Duration,
 }
 
-impl Inquiry<'_> {
+impl CommitLookup<'_> {
     /// Looks up what became of a commit request that got no answer: our job is known by the run's id in its
     /// description, and where there is none, the running configuration decides.
-    pub(super) async fn fate(&self, commit: &Commit, deadline: Instant) -> Result<Fate, Failure> {
+    pub(super) async fn fate(
+        &self,
+        commit: &Commit,
+        deadline: Instant,
+    ) -> Result<CommitStatus, InstallError> {
         let jobs = jobs(self.session, self.patience).await?;
         let ours = |job: &&Job| {
             job.description.as_deref().is_some_and(|description| description.contains(&commit.description))
         };
         let number = |job: &Job| job.id.as_ref()?.parse::<u64>().ok();
         match jobs.iter().filter(ours).max_by_key(|job| number(job)).and_then(|job| job.id.clone()) {
-            Some(id) => Ok(Fate::Job(id)),
+            Some(id) => Ok(CommitStatus::Job(id)),
             None => match self.lack(deadline).await? {
-                None => Ok(Fate::Running),
-                Some(lack) => Ok(Fate::Nothing(lack)),
+                None => Ok(CommitStatus::Running),
+                Some(lack) => Ok(CommitStatus::Nothing(lack)),
             },
         }
     }
@@ -61,19 +65,19 @@ impl Inquiry<'_> {
     ///
     /// # Errors
     /// It did not, and the candidate configuration is to be put back; or nobody can tell.
-    pub(super) async fn conclude(&self, deadline: Instant) -> Result<(), (Failure, Aftermath)> {
+    pub(super) async fn conclude(&self, deadline: Instant) -> Result<(), (InstallError, Rollback)> {
         match self.lack(deadline).await {
             Ok(None) => Ok(()),
-            Ok(Some(lack)) => Err((Failure::NotCommitted(lack), Aftermath::PutBack)),
-            Err(failure) => Err((failure, Aftermath::LeaveAlone)),
+            Ok(Some(lack)) => Err((InstallError::NotCommitted(lack), Rollback::Needed)),
+            Err(failure) => Err((failure, Rollback::Unsafe)),
         }
     }
 
     /// What the device's running configuration lacks, once no job can change it any more.
-    async fn lack(&self, deadline: Instant) -> Result<Option<String>, Failure> {
+    async fn lack(&self, deadline: Instant) -> Result<Option<String>, InstallError> {
         await_commits(self.session, self.patience, (self.time, deadline), |_| true).await?;
         for goal in self.goals {
-            let lack = self.patience.insist(async || goal.lack(self.session).await).await?;
+            let lack = self.patience.retry(async || goal.lack(self.session).await).await?;
             if lack.is_some() {
                 return Ok(lack);
             }
@@ -82,9 +86,9 @@ impl Inquiry<'_> {
     }
 }
 
-async fn jobs(session: &Session, patience: &Patience) -> Result<Vec<Job>, Failure> {
-    let committing = Failure::while_doing(Doing::Committing);
-    patience.insist(async || session.jobs().await.map_err(committing)).await
+async fn jobs(session: &Session, patience: &RetryPolicy) -> Result<Vec<Job>, InstallError> {
+    let committing = InstallError::during(Activity::Committing);
+    patience.retry(async || session.jobs().await.map_err(committing)).await
 }
 
 /// Waits until no commit of these is open, the one after a restart included; whether any was.
@@ -93,10 +97,10 @@ async fn jobs(session: &Session, patience: &Patience) -> Result<Vec<Job>, Failur
 /// A job that is not over in time; a device that fails or refuses. Nothing was changed.
 pub(super) async fn await_commits(
     session: &Session,
-    patience: &Patience,
+    patience: &RetryPolicy,
     (time, deadline): (Duration, Instant),
     of: impl Fn(&Job) -> bool,
-) -> Result<bool, Failure> {
+) -> Result<bool, InstallError> {
     let (mut waited, mut before) = (false, None);
     loop {
         // Entries of failed jobs have no status.
@@ -106,8 +110,11 @@ pub(super) async fn await_commits(
         let Some(id) = open.and_then(|job| job.id) else { return Ok(waited) };
         waited = true;
         tracing::debug!("job {id} is waited for");
-        let open =
-            |error: Option<Error>| Failure::CommitOpen { job: id.clone(), seconds: time.as_secs(), error };
+        let open = |error: Option<Error>| InstallError::CommitTimedOut {
+            job: id.clone(),
+            seconds: time.as_secs(),
+            error,
+        };
         if before.as_ref() == Some(&id) {
             // The list calls a job open that is over by its own answer: it may be behind, but not for ever.
             if Instant::now() >= deadline {

@@ -21,7 +21,7 @@ const LARGEST: usize = 1 << 20;
 
 /// Why no certificate came.
 #[derive(Debug, thiserror::Error)]
-pub enum NotIssued {
+pub enum IssueError {
     /// certmonger can't be asked.
     #[error(transparent)]
     Getcert(#[from] GetcertError),
@@ -50,7 +50,7 @@ pub enum NotIssued {
 }
 
 /// The request being followed.
-pub struct Follower<'a> {
+pub struct IssuanceWatcher<'a> {
     /// How certmonger is asked.
     pub getcert: &'a Getcert,
     /// The certificate's file.
@@ -62,15 +62,15 @@ pub struct Follower<'a> {
     /// The time that was allowed for it.
     pub patience: Duration,
     /// The live line.
-    pub live: &'a Live,
+    pub live: &'a StatusLine,
 }
 
-impl Follower<'_> {
+impl IssuanceWatcher<'_> {
     /// Waits until the certificate is issued; its fingerprint, if the file can be read.
     ///
     /// # Errors
     /// A refusal at once; the end of the time.
-    pub async fn issued(&self) -> Result<Option<Fingerprint>, NotIssued> {
+    pub async fn issued(&self) -> Result<Option<Fingerprint>, IssueError> {
         let begun = Instant::now();
         loop {
             let tracked = self.tracked().await?;
@@ -81,13 +81,13 @@ impl Follower<'_> {
                 // The file may be for root only; then certmonger's word has to do.
                 Phase::Saving => return Ok(now),
                 Phase::Done if now.is_none() && tracked.ca_error.is_none() => return Ok(None),
-                Phase::Done if tracked.ca_error.is_some() => return Err(NotIssued::Denied(error())),
-                Phase::Done if begun.elapsed() > SLOW_START => return Err(NotIssued::Denied(error())),
+                Phase::Done if tracked.ca_error.is_some() => return Err(IssueError::Denied(error())),
+                Phase::Done if begun.elapsed() > SLOW_START => return Err(IssueError::Denied(error())),
                 Phase::Rejected => {
-                    return Err(NotIssued::Stuck { what: "the CA refused".to_owned(), ca_error: error() });
+                    return Err(IssueError::Stuck { what: "the CA refused".to_owned(), ca_error: error() });
                 }
                 Phase::NeedsPerson(what) => {
-                    return Err(NotIssued::Stuck { what: what.to_owned(), ca_error: error() });
+                    return Err(IssueError::Stuck { what: what.to_owned(), ca_error: error() });
                 }
                 Phase::Done | Phase::Working | Phase::Unreachable => {}
             }
@@ -95,16 +95,16 @@ impl Follower<'_> {
         }
     }
 
-    async fn tracked(&self) -> Result<Tracked, NotIssued> {
-        self.getcert.tracked(self.certificate).await?.ok_or(NotIssued::Gone)
+    async fn tracked(&self) -> Result<Tracked, IssueError> {
+        self.getcert.tracked(self.certificate).await?.ok_or(IssueError::Gone)
     }
 
-    async fn pause(&self, tracked: &Tracked) -> Result<(), NotIssued> {
+    async fn pause(&self, tracked: &Tracked) -> Result<(), IssueError> {
         let error = tracked.ca_error.as_deref().map(|error| format!(" ({error})")).unwrap_or_default();
         let doing = format!("certmonger says {}{error}", tracked.state);
         self.live.show(&doing);
         if Instant::now() >= self.deadline {
-            return Err(NotIssued::TimedOut { seconds: self.patience.as_secs(), doing });
+            return Err(IssueError::TimedOut { seconds: self.patience.as_secs(), doing });
         }
         tokio::time::sleep(PAUSE).await;
         Ok(())
@@ -121,9 +121,9 @@ pub fn fingerprint_in(file: &Path) -> Option<Fingerprint> {
 
 /// A line on a terminal that shows what is waited for and for how long; nothing elsewhere.
 #[derive(Default)]
-pub struct Live(RefCell<Option<ProgressBar>>);
+pub struct StatusLine(RefCell<Option<ProgressBar>>);
 
-impl Live {
+impl StatusLine {
     /// A line that is not shown yet.
     #[must_use]
     pub fn new() -> Self {

@@ -9,11 +9,11 @@ use crate::certificate::{BundleError, Pkcs12Error};
 use crate::delivery::{LockError, StoreError};
 use crate::error::Exit;
 use crate::host::keyfile::KeyFileError;
+use crate::install::ha::NoActivePeer;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::{ObjectName, ProfileName};
-use crate::install::pair::NoActivePeer;
+use crate::install::probe::ProbeMismatch;
 use crate::install::problem::{Problem, RetryClass};
-use crate::install::served::NotServed;
 use crate::panos::words::cut;
 use crate::panos::{Error, IdentityError, Reason, UnquotableName};
 
@@ -22,8 +22,8 @@ use crate::panos::{Error, IdentityError, Reason, UnquotableName};
 const WHAT: usize = 4000;
 const ADVICE: usize = 1000;
 
-impl From<&Failure> for Problem {
-    fn from(failure: &Failure) -> Self {
+impl From<&InstallError> for Problem {
+    fn from(failure: &InstallError) -> Self {
         Self {
             exit: failure.exit(),
             what: cut(&failure.to_string(), WHAT).into_owned(),
@@ -35,7 +35,7 @@ impl From<&Failure> for Problem {
 
 /// What was being done when a device failed us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doing {
+pub enum Activity {
     /// Reading the device's state.
     Looking,
     /// Uploading the certificate.
@@ -50,7 +50,7 @@ pub enum Doing {
 
 /// Why an installation on one device did not end well.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum InstallError {
     /// The files can't be used.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -65,10 +65,10 @@ pub enum Failure {
         retry_class: RetryClass,
     },
     /// Nobody knows how a delivery ended: that is no success.
-    #[error("how the delivery ended was not told")]
-    NoOutcome,
+    #[error("the outcome of the installation is unknown (internal error)")]
+    OutcomeUnknown,
     /// The record that was just written is gone.
-    #[error("the installation record is gone: somebody has removed it")]
+    #[error("the installation record was removed during the run")]
     NoRecord,
     /// No PKCS#12 could be made.
     #[error(transparent)]
@@ -92,7 +92,7 @@ pub enum Failure {
     #[error(transparent)]
     UnquotableName(#[from] UnquotableName),
     /// The device's limit is shorter than the name.
-    #[error("the certificate name '{name}' has {} characters, this device takes {limit}", .name.as_str().len())]
+    #[error("the certificate name '{name}' has {} characters; this device allows {limit}", .name.as_str().len())]
     NameTooLong {
         /// The name.
         name: ObjectName,
@@ -117,7 +117,7 @@ pub enum Failure {
     #[error("{}{error}", while_(.doing))]
     Device {
         /// What was being done.
-        doing: Doing,
+        doing: Activity,
         /// What the device answered, or that it did not.
         error: Error,
     },
@@ -132,17 +132,17 @@ pub enum Failure {
         elsewhere: Vec<String>,
     },
     /// Somebody has removed a profile after it was looked at.
-    #[error("the SSL/TLS service profile '{0}' was removed meanwhile")]
+    #[error("the SSL/TLS service profile '{0}' was removed during the installation")]
     ProfileVanished(String),
     /// Overwriting could not be taken back, because nobody can tell what is ours.
-    #[error("an overwritten certificate could not be put back: {0}. Nothing was changed")]
-    NoWayBack(&'static str),
+    #[error("can't replace the certificate safely: {0}. Nothing was changed")]
+    RollbackImpossible(&'static str),
     /// The device does not tell who we are, so a commit could not be limited to our changes.
-    #[error("the device does not tell the name of the API key's administrator")]
+    #[error("the device does not report which administrator the API key belongs to")]
     AdministratorUnknown,
     /// Overwriting could not be taken back while this administrator has other pending changes.
     #[error(
-        "'{administrator}' has {count} uncommitted changes on the device already ({first}): an overwritten certificate could not be put back without losing them. Nothing was changed"
+        "'{administrator}' already has {count} uncommitted changes on the device (first: {first}); rolling back would discard them. Nothing was changed"
     )]
     OwnChangesPending {
         /// The API administrator.
@@ -166,7 +166,7 @@ pub enum Failure {
     #[error(
         "the certificate '{object}' is in use and has an {before} key, the new one has an {after} key. Nothing was changed"
     )]
-    OtherKindOfKey {
+    KeyTypeChanged {
         /// The object.
         object: ObjectName,
         /// What it has.
@@ -175,8 +175,8 @@ pub enum Failure {
         after: String,
     },
     /// The device said that the upload succeeded, and it did not.
-    #[error("the device reported a successful upload, but its candidate configuration {0}")]
-    NotTaken(String),
+    #[error("the device reported a successful upload, but the candidate configuration {0}")]
+    ImportNotApplied(String),
     /// The commit job failed.
     #[error("commit job {job} failed: {}", reasons(.lines))]
     CommitFailed {
@@ -186,8 +186,8 @@ pub enum Failure {
         lines: Vec<String>,
     },
     /// The commit job is not over in the time allowed.
-    #[error("commit job {job} is not over after {seconds} seconds{}", last(.error))]
-    CommitOpen {
+    #[error("commit job {job} did not finish within {seconds} seconds{}", last(.error))]
+    CommitTimedOut {
         /// The job.
         job: String,
         /// The time allowed.
@@ -199,68 +199,68 @@ pub enum Failure {
     #[error("the commit did not take place; the device does not run the new certificate: {0}")]
     NotCommitted(String),
     /// The answer to the commit request got lost, and what became of it could not be found out.
-    #[error("whether the device commits is not known: {lost}, and since then: {since}")]
+    #[error("the result of the commit is unknown: {lost}; checking it failed: {since}")]
     CommitUnknown {
         /// What happened to the request.
         lost: Error,
         /// Why it could not be looked up.
-        since: Box<Failure>,
+        since: Box<InstallError>,
     },
     /// Putting back did not lead to what was there before.
     #[error("the candidate configuration still {0}")]
-    NotPutBack(String),
+    RollbackIncomplete(String),
     /// After the commit the device runs something else.
-    #[error("the commit ended well, but the device does not run the new certificate: {0}")]
+    #[error("the commit succeeded, but the device is not running the new certificate: {0}")]
     NotRunning(String),
     /// The device runs the certificate, and an endpoint shows something else.
     #[error("the device runs the new certificate, but {0}")]
-    NotServed(Box<NotServed>),
+    ProbeMismatch(Box<ProbeMismatch>),
     /// As before; and because the endpoint had been answering, the profiles were given back what they had.
     #[error(
-        "the device ran the new certificate, but {0}. The profiles were bound back, and that was committed"
+        "the device ran the new certificate, but {0}. The previous certificate was restored and committed"
     )]
-    BoundBack(Box<NotServed>),
+    RolledBack(Box<ProbeMismatch>),
 }
 
 /// Why a deployment of several certificates came to nothing.
 #[derive(Debug)]
-pub struct Stop {
+pub struct BatchError {
     /// The failure.
-    pub failure: Failure,
+    pub failure: InstallError,
     /// The certificate that is to blame for it, by its place among them, where the others could go on without it.
     pub at: Option<usize>,
 }
 
-impl Stop {
+impl BatchError {
     /// A failure that came up at this certificate.
-    pub fn of(at: usize) -> impl Fn(Failure) -> Self {
-        move |failure| Self { at: failure.is_the_certificates().then_some(at), failure }
+    pub fn of(at: usize) -> impl Fn(InstallError) -> Self {
+        move |failure| Self { at: failure.concerns_one_certificate().then_some(at), failure }
     }
 }
 
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
+impl From<InstallError> for BatchError {
+    fn from(failure: InstallError) -> Self {
         Self { failure, at: None }
     }
 }
 
-impl Borrow<Failure> for Stop {
-    fn borrow(&self) -> &Failure {
+impl Borrow<InstallError> for BatchError {
+    fn borrow(&self) -> &InstallError {
         &self.failure
     }
 }
 
-fn while_(doing: &Doing) -> &'static str {
+fn while_(doing: &Activity) -> &'static str {
     match doing {
-        Doing::Looking => "",
-        Doing::Uploading => "while uploading: ",
-        Doing::Binding => "while rebinding the profiles: ",
-        Doing::Committing => "while committing: ",
-        Doing::Proving => "after the commit: ",
+        Activity::Looking => "",
+        Activity::Uploading => "while uploading: ",
+        Activity::Binding => "while rebinding the profiles: ",
+        Activity::Committing => "while committing: ",
+        Activity::Proving => "after the commit: ",
     }
 }
 
-impl Failure {
+impl InstallError {
     /// The exit code.
     #[must_use]
     pub fn exit(&self) -> Exit {
@@ -268,7 +268,7 @@ impl Failure {
             Self::Bundle(_) | Self::Pkcs12(_) | Self::Pem(_) => Exit::Certificate,
             Self::Certmonger { .. } => Exit::Certmonger,
             Self::Key(_) | Self::AdministratorUnknown => Exit::Key,
-            Self::NoOutcome
+            Self::OutcomeUnknown
             | Self::NoRecord
             | Self::Record(_)
             | Self::KnownDevices(_)
@@ -279,12 +279,14 @@ impl Failure {
             Self::Peer { problem, .. } => problem.exit,
             Self::Device { doing, error } => of_device(*doing, error),
             Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => Exit::Rebind,
-            Self::OwnChangesPending { .. } | Self::CommitOpen { .. } => Exit::Busy,
-            Self::NotTaken(_) | Self::OtherKindOfKey { .. } | Self::NoWayBack(_) => Exit::Upload,
+            Self::OwnChangesPending { .. } | Self::CommitTimedOut { .. } => Exit::Busy,
+            Self::ImportNotApplied(_) | Self::KeyTypeChanged { .. } | Self::RollbackImpossible(_) => {
+                Exit::Upload
+            }
             Self::WouldLockOut { .. } => Exit::Identity,
             Self::CommitFailed { .. } | Self::NotCommitted(_) => Exit::Commit,
-            Self::CommitUnknown { .. } | Self::NotPutBack(_) => Exit::Device,
-            Self::NotRunning(_) | Self::NotServed(_) | Self::BoundBack(_) => Exit::Unproven,
+            Self::CommitUnknown { .. } | Self::RollbackIncomplete(_) => Exit::Device,
+            Self::NotRunning(_) | Self::ProbeMismatch(_) | Self::RolledBack(_) => Exit::Unproven,
         }
     }
 
@@ -297,9 +299,9 @@ impl Failure {
             Self::Key(error) => return error.advice(),
             Self::KnownDevices(error) => return error.advice(),
             Self::Lock(error) => return Some(error.advice()),
-            Self::Record(_) => "Run it with sudo, or name a folder of your own with --state-dir.",
+            Self::Record(_) => crate::files::instead_of_state_dir(),
             Self::NoActivePeer(_) => {
-                "Look at the HA state of both; name the other member with --ha-peer, so that whichever is active is found. Nothing was changed."
+                "Check the HA state of both devices; use --ha-peer to name the second one. Nothing was changed."
             }
             Self::Peer { problem, .. } => return problem.advice.clone(),
             Self::NameTooLong { .. } => "Give a shorter name with -n.",
@@ -314,28 +316,30 @@ impl Failure {
                 "Put the administrator's name into the API key file (api_username=NAME), or allow --commit full."
             }
             Self::OwnChangesPending { .. } => "Commit or revert them, or use -Y for an object of its own.",
-            Self::NoWayBack(_) => {
+            Self::RollbackImpossible(_) => {
                 "Put the administrator's name into the API key file (api_username=NAME), or use --suffix serial, which makes an object of its own."
             }
             Self::WouldLockOut { .. } => {
                 "Give the management interface a profile and a certificate of its own, name the issuing CA with --ca-file, or pin the device (pan_certctl pin)."
             }
-            Self::OtherKindOfKey { .. } => {
+            Self::KeyTypeChanged { .. } => {
                 "Use --suffix serial, which makes an object of its own, or --force."
             }
-            Self::NotTaken(_) => "Look into the device's system log, then run it again.",
-            Self::NotServed(_) | Self::BoundBack(_) => {
+            Self::ImportNotApplied(_) => "Check the device's system log, then try again.",
+            Self::ProbeMismatch(_) | Self::RolledBack(_) => {
                 "Check that this endpoint uses one of the profiles, and that it can be reached from here."
             }
             Self::NotRunning(_) => {
                 "Look at the job and at the uncommitted changes on the device, then run it again."
             }
             Self::CommitFailed { .. } => {
-                "Read the lines above in the device's task manager; mend the configuration, then run it again."
+                "See the job in Tasks on the device, fix the configuration, then try again."
             }
             Self::NotCommitted(_) => "Everything was put back; run it again.",
-            Self::CommitUnknown { .. } => "Run it again: it looks first whether the certificate is there.",
-            Self::CommitOpen { .. } => "Look at the job in the device's task manager, then run it again.",
+            Self::CommitUnknown { .. } => {
+                "Try again; it first checks whether the certificate is already installed."
+            }
+            Self::CommitTimedOut { .. } => "Look at the job in the device's task manager, then run it again.",
             _ => return None,
         };
         Some(text.to_owned())
@@ -350,9 +354,9 @@ impl Failure {
                 return RetryClass::Clock;
             }
             Self::Bundle(_) | Self::Pem(_) | Self::Key(_) | Self::UnquotableName(_) => true,
-            Self::AdministratorUnknown | Self::NameTooLong { .. } | Self::OtherKindOfKey { .. } => true,
-            Self::NoWayBack(_) | Self::ProfilesMissing { .. } | Self::WouldLockOut { .. } => true,
-            Self::NotServed(_) | Self::BoundBack(_) => true,
+            Self::AdministratorUnknown | Self::NameTooLong { .. } | Self::KeyTypeChanged { .. } => true,
+            Self::RollbackImpossible(_) | Self::ProfilesMissing { .. } | Self::WouldLockOut { .. } => true,
+            Self::ProbeMismatch(_) | Self::RolledBack(_) => true,
             Self::Peer { problem, .. } => return problem.retry_class,
             Self::Device {
                 error: Error::Identity(_) | Error::Setup(_) | Error::InvalidRequest(_), ..
@@ -373,35 +377,36 @@ impl Failure {
 
     /// Whether the trouble lies with one certificate and not with the device as a whole.
     #[must_use]
-    pub fn is_the_certificates(&self) -> bool {
+    pub fn concerns_one_certificate(&self) -> bool {
         match self {
-            Self::Bundle(_) | Self::Pkcs12(_) | Self::Pem(_) | Self::NotTaken(_) => true,
-            Self::UnquotableName(_) | Self::NameTooLong { .. } | Self::OtherKindOfKey { .. } => true,
+            Self::Bundle(_) | Self::Pkcs12(_) | Self::Pem(_) | Self::ImportNotApplied(_) => true,
+            Self::UnquotableName(_) | Self::NameTooLong { .. } | Self::KeyTypeChanged { .. } => true,
             Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => true,
-            Self::NoWayBack(_) | Self::OwnChangesPending { .. } => true,
-            Self::Device { doing: Doing::Uploading | Doing::Binding, error: Error::Refused(refusal) } => {
-                !matches!(
-                    refusal.reason,
-                    Reason::InvalidKey
-                        | Reason::KeyExpired
-                        | Reason::PermissionMissing(_)
-                        | Reason::Locked(_)
-                        | Reason::Busy
-                        | Reason::NotConnected
-                        | Reason::SessionTimedOut
-                )
-            }
+            Self::RollbackImpossible(_) | Self::OwnChangesPending { .. } => true,
+            Self::Device {
+                doing: Activity::Uploading | Activity::Binding,
+                error: Error::Refused(refusal),
+            } => !matches!(
+                refusal.reason,
+                Reason::InvalidKey
+                    | Reason::KeyExpired
+                    | Reason::PermissionMissing(_)
+                    | Reason::Locked(_)
+                    | Reason::Busy
+                    | Reason::NotConnected
+                    | Reason::SessionTimedOut
+            ),
             _ => false,
         }
     }
 
     /// Wraps a device's error with what was being done.
-    pub fn while_doing(doing: Doing) -> impl Fn(Error) -> Self + Copy {
+    pub fn during(doing: Activity) -> impl Fn(Error) -> Self + Copy {
         move |error| Self::Device { doing, error }
     }
 }
 
-fn of_device(doing: Doing, error: &Error) -> Exit {
+fn of_device(doing: Activity, error: &Error) -> Exit {
     match error {
         Error::Identity(_) => Exit::Identity,
         // A CA file or a key that can't be used: the device was not spoken to.
@@ -411,11 +416,11 @@ fn of_device(doing: Doing, error: &Error) -> Exit {
             Reason::Locked(_) | Reason::Busy => Exit::Busy,
             Reason::NotConnected => Exit::Device,
             _ => match doing {
-                Doing::Looking => Exit::Device,
-                Doing::Uploading => Exit::Upload,
-                Doing::Binding => Exit::Rebind,
-                Doing::Committing => Exit::Commit,
-                Doing::Proving => Exit::Unproven,
+                Activity::Looking => Exit::Device,
+                Activity::Uploading => Exit::Upload,
+                Activity::Binding => Exit::Rebind,
+                Activity::Committing => Exit::Commit,
+                Activity::Proving => Exit::Unproven,
             },
         },
         Error::Status { status: 429, .. } => Exit::Busy,
@@ -468,7 +473,7 @@ fn advice_for(error: &Error) -> Option<String> {
             "The device is busy or its management plane is restarting: wait until its web interface answers, then run it again."
         }
         Error::Interrupted { .. } | Error::TimedOut { .. } => {
-            "See whether the device is restarting or overloaded, then run it again."
+            "Check whether the device is restarting or overloaded, then try again."
         }
         Error::InvalidReply { .. } | Error::Status { .. } | Error::TooLarge { .. } => {
             "Check that this is the management address of a PAN-OS device."

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 /// A connection with an end.
 #[derive(Debug)]
-pub(super) struct Timed {
+pub(super) struct DeadlineStream {
     stream: TcpStream,
     until: Instant,
 }
 
-impl Timed {
+impl DeadlineStream {
     pub(super) fn new(stream: TcpStream, until: Instant) -> Self {
         Self { stream, until }
     }
@@ -30,14 +30,14 @@ fn late(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::WouldBlock { io::ErrorKind::TimedOut.into() } else { error }
 }
 
-impl Read for Timed {
+impl Read for DeadlineStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.stream.set_read_timeout(self.left()?)?;
         self.stream.read(buffer).map_err(late)
     }
 }
 
-impl Write for Timed {
+impl Write for DeadlineStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.stream.set_write_timeout(self.left()?)?;
         self.stream.write(bytes).map_err(late)

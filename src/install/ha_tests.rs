@@ -10,13 +10,13 @@ fn on(local: &str) -> HaState {
     HaState { enabled: true, local: Some(local.to_owned()), ..HaState::off() }
 }
 
-fn member(name: &str, state: Result<HaState, &str>) -> Member {
-    Member { device: device(name), state: state.map_err(str::to_owned) }
+fn member(name: &str, state: Result<HaState, &str>) -> HaMember {
+    HaMember { device: device(name), state: state.map_err(str::to_owned) }
 }
 
 fn chosen(states: &[&str]) -> Result<Choice, String> {
     let names = ["fw1", "fw2"];
-    let members: Vec<Member> =
+    let members: Vec<HaMember> =
         names.iter().zip(states).map(|(name, state)| member(name, Ok(on(state)))).collect();
     choose(&members).map_err(|error| error.to_string())
 }
@@ -59,7 +59,7 @@ fn all_other_states_are_not_active() {
     let silent = HaState { enabled: true, ..HaState::off() };
     assert_eq!(
         choose(&[member("fw1", Ok(silent))]).unwrap_err().to_string(),
-        "no member of the HA pair is active: fw1 does not tell its state"
+        "no member of the HA pair is active: fw1 does not report its HA state"
     );
 }
 
@@ -70,7 +70,7 @@ fn a_member_that_gives_no_answer_leaves_the_choice_to_the_other_one() {
     assert_eq!(choose(&[member("fw2", Ok(on("active"))), gone()]), Ok(Choice::Active(0)));
     assert_eq!(
         choose(&[gone(), member("fw2:8443", Ok(on("passive")))]).unwrap_err().to_string(),
-        "no member of the HA pair is active: fw1 gives no answer (no connection: Connection refused), fw2:8443 is 'passive'"
+        "no member of the HA pair is active: fw1 did not respond (no connection: Connection refused), fw2:8443 is 'passive'"
     );
     // Alone it is no member of anything.
     assert!(choose(&[gone(), member("fw2", Ok(HaState::off()))]).is_err());
@@ -104,7 +104,7 @@ fn a_device_that_does_not_know_the_question_has_no_high_availability() {
     use crate::panos::{Operation, Refusal};
     let refused = |reason| {
         let (operation, lines) = (Operation::Op("show high-availability state"), Vec::new());
-        Member::new(&device("fw1"), Err(Refusal { operation, reason, code: None, lines }.into()))
+        HaMember::new(&device("fw1"), Err(Refusal { operation, reason, code: None, lines }.into()))
     };
     assert_eq!(choose(&[refused(Reason::Invalid)]), Ok(Choice::Plain(0)));
     assert_eq!(choose(&[refused(Reason::UnknownCommand)]), Ok(Choice::Plain(0)));
@@ -135,12 +135,12 @@ fn the_words_of_a_device_are_compared_in_any_case() {
             peer_connection: Some(connection.to_owned()),
             ..on("active")
         };
-        Sync::of(&state)
+        HaSync::of(&state)
     };
-    assert!(matches!(said("Synchronized", "up"), Sync::Done));
-    assert!(matches!(said("Not Synchronized", "up"), Sync::Idle));
-    assert!(matches!(said("not synchronized", "Down"), Sync::Cut));
-    assert!(matches!(said("Synchronization In Progress", "down"), Sync::Moving));
+    assert!(matches!(said("Synchronized", "up"), HaSync::Done));
+    assert!(matches!(said("Not Synchronized", "up"), HaSync::Idle));
+    assert!(matches!(said("not synchronized", "Down"), HaSync::Cut));
+    assert!(matches!(said("Synchronization In Progress", "down"), HaSync::Moving));
     let disabled = HaState { running_sync_enabled: Some("no".into()), ..on("active") };
-    assert!(matches!(Sync::of(&disabled), Sync::Off));
+    assert!(matches!(HaSync::of(&disabled), HaSync::Off));
 }

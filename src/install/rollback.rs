@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::busy::is_blocked;
-use super::failure::{Doing, Failure};
+use super::blockers::is_blocked;
+use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
-use super::observe::{self, Holdings, Observed, Situation};
-use super::patience::Patience;
-use super::request::Wish;
-use super::uses::Use;
+use super::references::Reference;
+use super::request::InstallRequest;
+use super::retry::RetryPolicy;
+use super::state::{self, ConfigView, CurrentInstall, DeviceState};
 use crate::host::log::RunLog;
 use crate::panos::Element;
 use crate::panos::Error;
@@ -22,11 +22,11 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// How far a failed application had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Aftermath {
+pub enum Rollback {
     /// Nothing was committed: the candidate configuration is to be put back.
-    PutBack,
+    Needed,
     /// A commit may still come to its end: hands off.
-    LeaveAlone,
+    Unsafe,
 }
 
 /// How one step is taken back. Each is noted before its step, so it is harmless where the step never happened.
@@ -42,7 +42,7 @@ pub enum Undo {
     /// Bring back the object that was overwritten or deleted: only a revert can.
     Restore(ObjectName),
     /// Bind a profile to what it was bound to.
-    BindBack {
+    RestoreBinding {
         /// The profile.
         at: XPath,
         /// Its name.
@@ -51,44 +51,44 @@ pub enum Undo {
         to: Option<String>,
     },
     /// Give another place what it had.
-    GiveBack(Use),
+    RestoreReference(Reference),
     /// Take back what a run that died had left: only a revert can.
-    Inherited,
+    DiscardInterrupted,
 }
 
 /// What the device was like before the first step.
-pub struct Before<'a> {
+pub struct RollbackPoint<'a> {
     /// The device as a whole.
-    pub situation: &'a Situation,
+    pub situation: &'a DeviceState,
     /// Each wish, and what there was of it.
-    pub seen: Vec<(&'a Wish, &'a Observed)>,
+    pub seen: Vec<(&'a InstallRequest, &'a CurrentInstall)>,
     /// All places that the deployment is about.
     pub places: &'a [String],
     /// How long to insist.
-    pub patience: &'a Patience,
+    pub patience: &'a RetryPolicy,
     /// How long the device may stay locked or busy.
     pub time: Duration,
 }
 
-impl Before<'_> {
+impl RollbackPoint<'_> {
     /// Takes all steps back, looks whether that worked, and says in the log how it ended.
     ///
     /// Returns whether the candidate configuration is as it was found.
-    pub async fn put_back(&self, session: &Session, undo: &[Undo], log: &RunLog) -> bool {
+    pub async fn restore_candidate(&self, session: &Session, undo: &[Undo], log: &RunLog) -> bool {
         if undo.is_empty() {
             return true;
         }
-        let attempt = async || self.patience.insist(async || self.attempt(session, undo).await).await;
+        let attempt = async || self.patience.retry(async || self.attempt(session, undo).await).await;
         let trouble = match until_free(Instant::now() + self.time, attempt).await {
             Ok(()) => {
-                log.say("The candidate configuration was put back to what it was.");
+                log.say("The candidate configuration was restored.");
                 return true;
             }
             Err(failure) => failure,
         };
         log.error(&format!("the candidate configuration could not be put back: {trouble}"));
         for step in undo {
-            log.error(&format!("left on the device, perhaps, and uncommitted: {}", left(step)));
+            log.error(&format!("may remain uncommitted on the device: {}", left(step)));
         }
         let who = self.situation.administrator.as_deref().unwrap_or("the API administrator");
         log.error(&format!(
@@ -97,8 +97,8 @@ impl Before<'_> {
         false
     }
 
-    async fn attempt(&self, session: &Session, undo: &[Undo]) -> Result<(), Failure> {
-        let undoing = Failure::while_doing(Doing::Binding);
+    async fn attempt(&self, session: &Session, undo: &[Undo]) -> Result<(), InstallError> {
+        let undoing = InstallError::during(Activity::Binding);
         match self.administrator(session).await? {
             Some(administrator) if self.reverting_is_safe() => {
                 session.revert_changes_of(&administrator).await.map_err(undoing)?;
@@ -106,15 +106,17 @@ impl Before<'_> {
                 let changes = session.pending_changes().await.map_err(undoing)?;
                 match changes.iter().find(|change| change.owner == administrator) {
                     None => Ok(()),
-                    Some(left) => Err(Failure::NotPutBack(format!("has a change at {}", left.xpath))),
+                    Some(left) => {
+                        Err(InstallError::RollbackIncomplete(format!("has a change at {}", left.xpath)))
+                    }
                 }
             }
             _ => {
-                step_by_step(session, undo).await?;
+                undo_in_reverse(session, undo).await?;
                 for (wish, observed) in &self.seen {
-                    let now = observe::candidate(session, &observed.place, wish).await?;
+                    let now = state::candidate(session, &observed.place, wish).await?;
                     if let Some(left) = difference(&observed.candidate, &now, wish) {
-                        return Err(Failure::NotPutBack(left));
+                        return Err(InstallError::RollbackIncomplete(left));
                     }
                 }
                 Ok(())
@@ -123,12 +125,12 @@ impl Before<'_> {
     }
 
     /// An old release tells the administrator's name only in the marks of a change.
-    async fn administrator(&self, session: &Session) -> Result<Option<String>, Failure> {
+    async fn administrator(&self, session: &Session) -> Result<Option<String>, InstallError> {
         let mut situation = self.situation.clone();
-        situation.learn_name(session).await?;
+        situation.fetch_administrator(session).await?;
         for (wish, observed) in &self.seen {
             if situation.administrator.is_none() {
-                let now = observe::candidate(session, &observed.place, wish).await?;
+                let now = state::candidate(session, &observed.place, wish).await?;
                 situation.administrator = now.object.and_then(|object| object.uncommitted_admin);
             }
         }
@@ -137,18 +139,18 @@ impl Before<'_> {
 
     /// A revert takes back everything of this administrator: only where all of it is ours.
     fn reverting_is_safe(&self) -> bool {
-        self.situation.changes.is_some() && self.situation.own_changes_beside(self.places).is_empty()
+        self.situation.changes.is_some() && self.situation.own_changes_elsewhere(self.places).is_empty()
     }
 }
 
 /// Tries again for as long as the device is locked or busy.
 async fn until_free(
     deadline: Instant,
-    mut attempt: impl AsyncFnMut() -> Result<(), Failure>,
-) -> Result<(), Failure> {
+    mut attempt: impl AsyncFnMut() -> Result<(), InstallError>,
+) -> Result<(), InstallError> {
     loop {
         match attempt().await {
-            Err(Failure::Device { error, .. }) if is_blocked(&error) && Instant::now() < deadline => {
+            Err(InstallError::Device { error, .. }) if is_blocked(&error) && Instant::now() < deadline => {
                 tokio::time::sleep(PAUSE).await;
             }
             outcome => return outcome,
@@ -160,18 +162,18 @@ async fn until_free(
 ///
 /// # Errors
 /// A device that fails or refuses; a step that only a revert takes back.
-pub async fn step_by_step(session: &Session, undo: &[Undo]) -> Result<(), Failure> {
-    let undoing = Failure::while_doing(Doing::Binding);
+pub async fn undo_in_reverse(session: &Session, undo: &[Undo]) -> Result<(), InstallError> {
+    let undoing = InstallError::during(Activity::Binding);
     for step in undo.iter().rev() {
         match step {
-            Undo::BindBack { at, to: Some(name), .. } => {
+            Undo::RestoreBinding { at, to: Some(name), .. } => {
                 let element = Element::new("certificate").with_text(name);
                 session.set(at, &element).await.map_err(undoing)?;
             }
-            Undo::BindBack { at, to: None, .. } => {
+            Undo::RestoreBinding { at, to: None, .. } => {
                 session.delete(&at.clone().step("certificate")).await.map_err(undoing)?;
             }
-            Undo::GiveBack(place) => {
+            Undo::RestoreReference(place) => {
                 let element = Element::new(place.element).with_text(&place.from);
                 session.set(&place.at, &element).await.map_err(undoing)?;
             }
@@ -179,21 +181,23 @@ pub async fn step_by_step(session: &Session, undo: &[Undo]) -> Result<(), Failur
                 session.delete(at).await.map_err(undoing)?;
             }
             Undo::Restore(name) => {
-                return Err(Failure::NotPutBack(format!("holds an overwritten certificate '{name}'")));
+                return Err(InstallError::RollbackIncomplete(format!(
+                    "holds an overwritten certificate '{name}'"
+                )));
             }
-            Undo::Inherited => {
-                return Err(Failure::NotPutBack("holds changes of an earlier run".to_owned()));
+            Undo::DiscardInterrupted => {
+                return Err(InstallError::RollbackIncomplete("holds changes of an earlier run".to_owned()));
             }
         }
     }
     Ok(())
 }
 
-fn difference(before: &Holdings, now: &Holdings, wish: &Wish) -> Option<String> {
+fn difference(before: &ConfigView, now: &ConfigView, wish: &InstallRequest) -> Option<String> {
     if before.fingerprint() != now.fingerprint() || before.object.is_some() != now.object.is_some() {
         return Some(format!("holds another certificate '{}' than before", wish.object));
     }
-    let binding = |holdings: &Holdings, name: &ProfileName| {
+    let binding = |holdings: &ConfigView, name: &ProfileName| {
         holdings.profile(name).and_then(|profile| profile.certificate.clone())
     };
     let changed = wish.profiles.iter().find(|name| binding(before, name) != binding(now, name))?;
@@ -204,9 +208,11 @@ fn left(step: &Undo) -> String {
     match step {
         Undo::Delete { name, .. } => format!("the new certificate '{name}'"),
         Undo::Restore(name) => format!("the overwritten certificate '{name}'"),
-        Undo::Inherited => "changes of an earlier run to the same certificate and profiles".to_owned(),
-        Undo::GiveBack(place) => format!("{}, which used '{}' before", place.label, place.from),
-        Undo::BindBack { profile, to, .. } => {
+        Undo::DiscardInterrupted => {
+            "changes of an earlier run to the same certificate and profiles".to_owned()
+        }
+        Undo::RestoreReference(place) => format!("{}, which used '{}' before", place.label, place.from),
+        Undo::RestoreBinding { profile, to, .. } => {
             format!(
                 "the SSL/TLS profile '{profile}', bound before to '{}'",
                 to.as_deref().unwrap_or("nothing")

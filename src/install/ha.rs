@@ -13,7 +13,7 @@ use crate::panos::{Error, Reason};
 
 /// A device that may be one of a pair, and what it answered to the question for its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
+pub struct HaMember {
     /// The device.
     pub device: Address,
     /// Its state, or why that is not known.
@@ -46,7 +46,7 @@ pub struct NoActivePeer {
     answers: Vec<String>,
 }
 
-impl Member {
+impl HaMember {
     /// A member with what became of [`Session::ha_state`].
     #[must_use]
     pub fn new(device: &Address, answer: Result<HaState, Error>) -> Self {
@@ -69,14 +69,14 @@ impl Member {
     }
 }
 
-impl fmt::Display for Member {
+impl fmt::Display for HaMember {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let device = &self.device;
         match &self.state {
-            Err(why) => write!(f, "{device} gives no answer ({why})"),
+            Err(why) => write!(f, "{device} did not respond ({why})"),
             Ok(state) if !state.enabled => write!(f, "{device} has no high availability"),
             Ok(HaState { local: Some(local), .. }) => write!(f, "{device} is '{local}'"),
-            Ok(_) => write!(f, "{device} does not tell its state"),
+            Ok(_) => write!(f, "{device} does not report its HA state"),
         }
     }
 }
@@ -108,8 +108,8 @@ pub fn is_active(state: &HaState) -> bool {
 ///
 /// # Errors
 /// No active member, or several, with what each answered.
-pub fn choose(members: &[Member]) -> Result<Choice, NoActivePeer> {
-    if let Some(Member { state: Ok(first), .. }) = members.first()
+pub fn choose(members: &[HaMember]) -> Result<Choice, NoActivePeer> {
+    if let Some(HaMember { state: Ok(first), .. }) = members.first()
         && !first.enabled
     {
         return Ok(Choice::Plain(0));
@@ -119,7 +119,7 @@ pub fn choose(members: &[Member]) -> Result<Choice, NoActivePeer> {
         [one] => Ok(Choice::Active(*one)),
         others => Err(NoActivePeer {
             several: !others.is_empty(),
-            answers: members.iter().map(Member::to_string).collect(),
+            answers: members.iter().map(HaMember::to_string).collect(),
         }),
     }
 }
@@ -127,7 +127,7 @@ pub fn choose(members: &[Member]) -> Result<Choice, NoActivePeer> {
 /// What became of the configuration's way to the peer. None of it makes a deployment fail: the active
 /// device runs the certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SyncOutcome {
+pub enum HaSyncOutcome {
     /// There is no peer, or the pair does not synchronise its configurations.
     Off,
     /// The peer has the same running configuration.
@@ -144,7 +144,7 @@ pub enum SyncOutcome {
     },
 }
 
-impl fmt::Display for SyncOutcome {
+impl fmt::Display for HaSyncOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Off => f.write_str("the device does not synchronise its configuration with a peer"),
@@ -153,7 +153,7 @@ impl fmt::Display for SyncOutcome {
                 f.write_str("the HA peer has the same configuration, after it was asked for")
             }
             Self::Open { last, trouble } => {
-                write!(f, "the HA peer was not seen to have the same configuration: {last}")?;
+                write!(f, "the HA peer's configuration is not confirmed in sync: {last}")?;
                 trouble.as_ref().map_or(Ok(()), |trouble| write!(f, "; {trouble}"))
             }
         }
@@ -169,7 +169,7 @@ const LONGEST_GRACE: Duration = Duration::from_secs(15);
 
 /// Waits, after a commit, until the peer has the same running configuration. Where the device does not
 /// begin by itself within a quarter of the time (15 seconds at most), it is asked to, once.
-pub async fn await_sync(session: &Session, patience: Duration) -> SyncOutcome {
+pub async fn wait_until_in_sync(session: &Session, patience: Duration) -> HaSyncOutcome {
     let begun = Instant::now();
     let (deadline, grace) = (begun + patience, (patience / 4).min(LONGEST_GRACE));
     let (mut pause, mut asked, mut trouble) = (FIRST_PAUSE, false, None);
@@ -178,28 +178,28 @@ pub async fn await_sync(session: &Session, patience: Duration) -> SyncOutcome {
             Ok(state) => {
                 let said = state.running_sync.as_deref().unwrap_or("it does not say").trim().to_owned();
                 let overdue = begun.elapsed() >= grace;
-                match Sync::of(&state) {
-                    Sync::Off => return SyncOutcome::Off,
-                    Sync::Done => return SyncOutcome::Synchronized { asked },
-                    Sync::Moving => {}
-                    Sync::Cut if overdue => {
+                match HaSync::of(&state) {
+                    HaSync::Off => return HaSyncOutcome::Off,
+                    HaSync::Done => return HaSyncOutcome::Synchronized { asked },
+                    HaSync::Moving => {}
+                    HaSync::Cut if overdue => {
                         let trouble = Some("the connection to the peer is down".to_owned());
-                        return SyncOutcome::Open { last: said, trouble };
+                        return HaSyncOutcome::Open { last: said, trouble };
                     }
-                    Sync::Idle if overdue && !asked => {
+                    HaSync::Idle if overdue && !asked => {
                         asked = true;
                         trouble = ask(session).await;
                     }
-                    Sync::Cut | Sync::Idle => {}
+                    HaSync::Cut | HaSync::Idle => {}
                 }
                 said
             }
             Err(error) if error.is_transient() => error.to_string(),
-            Err(error) => return SyncOutcome::Open { last: error.to_string(), trouble },
+            Err(error) => return HaSyncOutcome::Open { last: error.to_string(), trouble },
         };
         let now = Instant::now();
         if now >= deadline {
-            return SyncOutcome::Open { last, trouble };
+            return HaSyncOutcome::Open { last, trouble };
         }
         tokio::time::sleep_until((now + pause).min(deadline)).await;
         pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
@@ -207,7 +207,7 @@ pub async fn await_sync(session: &Session, patience: Duration) -> SyncOutcome {
 }
 
 /// How two running configurations stand to each other.
-enum Sync {
+enum HaSync {
     /// They are not meant to be the same.
     Off,
     /// They are the same.
@@ -220,7 +220,7 @@ enum Sync {
     Idle,
 }
 
-impl Sync {
+impl HaSync {
     fn of(state: &HaState) -> Self {
         let is = |field: &Option<String>, word: &str| {
             field.as_deref().is_some_and(|f| f.eq_ignore_ascii_case(word))
@@ -250,5 +250,5 @@ async fn ask(session: &Session) -> Option<String> {
 }
 
 #[cfg(test)]
-#[path = "pair_tests.rs"]
+#[path = "ha_tests.rs"]
 mod tests;

@@ -3,10 +3,10 @@
 //! Files are read from their beginning, a line at a time, and only the last runs asked for are kept: a log of
 //! any size takes little memory. What is no line of the log is passed over.
 
+mod assemble;
 mod lines;
 mod outcome;
 mod rotated;
-mod untangle;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufReader, Read};
@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, FixedOffset, Utc};
 use flate2::read::MultiGzDecoder;
 
+use self::assemble::RunAssembler;
 use self::lines::Piece;
-use self::untangle::Untangler;
-use crate::files::{self, Trouble};
-use crate::text::harmless;
+use crate::files::{self, ReadError};
+use crate::text::escape_control;
 
 /// The phases of a run as the log names them, the whole run last.
 pub const PHASES: [&str; 7] = ["connect", "check", "import", "bind", "commit", "verify", "total"];
@@ -41,7 +41,7 @@ pub struct Run {
     /// The device. A run tells it at its end.
     pub device: Option<String>,
     /// How it ended.
-    pub ending: Ending,
+    pub ending: RunOutcome,
     /// Seconds of each of [`PHASES`] that is known.
     pub seconds: [Option<f64>; PHASES.len()],
     /// How many runs this is: more than 1 for a series.
@@ -52,7 +52,7 @@ pub struct Run {
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
+pub enum RunOutcome {
     /// The device has what it should have.
     Done,
     /// With this problem.
@@ -75,7 +75,7 @@ impl Run {
     /// Whether it failed.
     #[must_use]
     pub fn failed(&self) -> bool {
-        matches!(self.ending, Ending::Failed(_))
+        matches!(self.ending, RunOutcome::Failed(_))
     }
 
     /// Where it stands among the others: a series where its last run stands.
@@ -131,17 +131,17 @@ pub struct Review {
 
 /// The log can't be read.
 #[derive(Debug, thiserror::Error)]
-#[error("can't read the log file {}: {trouble}", harmless(&.path.to_string_lossy()))]
+#[error("can't read the log file {}: {trouble}", escape_control(&.path.to_string_lossy()))]
 pub struct ReviewError {
     path: PathBuf,
-    trouble: Trouble,
+    trouble: ReadError,
 }
 
 impl ReviewError {
     /// What to do about it, where that is not in the message.
     #[must_use]
     pub fn advice(&self) -> Option<String> {
-        matches!(self.trouble, Trouble::Missing)
+        matches!(self.trouble, ReadError::Missing)
             .then(|| "pan_instcert makes it at its first run; --log-file names another one.".to_owned())
     }
 }
@@ -185,7 +185,7 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn read(&mut self, path: &Path) -> Result<(), Trouble> {
+    fn read(&mut self, path: &Path) -> Result<(), ReadError> {
         let (file, metadata) = files::open(path)?;
         // Not what is appended meanwhile: a busy log would be read for ever.
         let file = file.take(metadata.len());
@@ -198,7 +198,7 @@ impl Found<'_> {
     }
 
     fn read_from(&mut self, from: impl Read) -> io::Result<()> {
-        let mut untangler = Untangler::default();
+        let mut untangler = RunAssembler::default();
         let read = lines::each(BufReader::with_capacity(CHUNK, from), |piece| match piece {
             Piece::Line(line) => untangler.take(&line, &mut |run| self.keep(run)),
             Piece::More(text) => untangler.more(text),

@@ -122,7 +122,7 @@ pub const VARIABLES: [(&str, Treatment); 67] = [
 /// The environment has what a run must not rest on.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment has {variable}={shown}{problem}")]
-pub struct BadSurroundings {
+pub struct UnsafeEnvironment {
     variable: &'static str,
     shown: String,
     problem: Problem,
@@ -143,11 +143,11 @@ impl fmt::Display for Problem {
     }
 }
 
-impl BadSurroundings {
+impl UnsafeEnvironment {
     /// What to do about it.
     #[must_use]
     pub fn advice(&self) -> String {
-        format!("See who set it, then run it with: env -u {}", self.variable)
+        format!("Unset it: env -u {}", self.variable)
     }
 }
 
@@ -155,7 +155,7 @@ impl BadSurroundings {
 ///
 /// # Errors
 /// A variable that names what others could have written or what never ends, or that can only break a run.
-pub fn check() -> Result<(), BadSurroundings> {
+pub fn check() -> Result<(), UnsafeEnvironment> {
     for (variable, treatment) in VARIABLES {
         let Some(value) = env::var_os(variable).filter(|value| !value.is_empty()) else { continue };
         let judged = match treatment {
@@ -168,7 +168,7 @@ pub fn check() -> Result<(), BadSurroundings> {
             Treatment::Harmless | Treatment::Ignored | Treatment::Loader => Ok(()),
         };
         let shown = || value.to_string_lossy().chars().take(200).collect();
-        judged.map_err(|problem| BadSurroundings { variable, shown: shown(), problem })?;
+        judged.map_err(|problem| UnsafeEnvironment { variable, shown: shown(), problem })?;
     }
     Ok(())
 }
@@ -178,7 +178,7 @@ fn found(path: &Path) -> Result<Option<Metadata>, String> {
     let place = files::settled(path).map_err(|unsettled| unsettled.to_string())?;
     match std::fs::metadata(place) {
         Ok(metadata) => {
-            files::only_ours(&metadata).map_err(|foreign| foreign.to_string())?;
+            files::check_owner(&metadata).map_err(|foreign| foreign.to_string())?;
             Ok(Some(metadata))
         }
         Err(_) => Ok(None),

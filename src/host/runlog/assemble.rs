@@ -9,7 +9,7 @@ use chrono::{DateTime, FixedOffset};
 
 use super::lines::{Event, Line};
 use super::outcome::Outcome;
-use super::{Ending, PHASES, Run};
+use super::{PHASES, Run, RunOutcome};
 
 /// The most runs that are taken for alive at once; of more, the one unheard of for longest has ended.
 const OPEN: usize = 256;
@@ -20,7 +20,7 @@ const TOTAL: usize = PHASES.len() - 1;
 
 /// The runs whose end was not read yet.
 #[derive(Default)]
-pub(super) struct Untangler {
+pub(super) struct RunAssembler {
     tagged: HashMap<u32, Open>,
     /// The one that began without an id and has not shown it yet.
     untagged: Option<Open>,
@@ -41,7 +41,7 @@ struct Open {
     problem: Option<(String, bool)>,
 }
 
-impl Untangler {
+impl RunAssembler {
     /// Takes a line; runs that have ended by it are handed on.
     pub(super) fn take(&mut self, line: &Line<'_>, done: &mut impl FnMut(Run)) {
         self.count += 1;
@@ -133,7 +133,7 @@ impl Open {
             ended: time,
             certificates: Vec::new(),
             device: None,
-            ending: Ending::NotEnded,
+            ending: RunOutcome::NotEnded,
             seconds: [None; PHASES.len()],
             times: 1,
             line: heard,
@@ -189,16 +189,16 @@ impl Open {
         let mut run = self.run;
         let problem = self.problem.map(|(problem, _)| problem);
         run.ending = match (self.end, self.left_to_commit, problem) {
-            (true, true, _) => Ending::LeftToCommit,
+            (true, true, _) => RunOutcome::LeftToCommit,
             // This program says that it ended only where all is proven.
-            (true, false, _) if self.told_times => Ending::Done,
+            (true, false, _) if self.told_times => RunOutcome::Done,
             // The scripts that came before said so whatever had happened.
             (true, false, problem) => self.outcome.ending(problem),
-            (false, _, Some(problem)) => Ending::Failed(problem),
-            (false, _, None) => Ending::NotEnded,
+            (false, _, Some(problem)) => RunOutcome::Failed(problem),
+            (false, _, None) => RunOutcome::NotEnded,
         };
         // The scripts that came before wrote no times of their own.
-        if run.ending != Ending::NotEnded && run.seconds[TOTAL].is_none() {
+        if run.ending != RunOutcome::NotEnded && run.seconds[TOTAL].is_none() {
             let seconds = (run.ended - run.begun).to_std();
             run.seconds[TOTAL] = seconds.ok().map(|time| time.as_secs_f64());
         }
@@ -220,7 +220,7 @@ fn series(
     let mut run = Open::begun(None, since, 0).run;
     run.ended = time;
     run.device = Some(device);
-    run.ending = Ending::Failed(problem);
+    run.ending = RunOutcome::Failed(problem);
     run.times = times;
     run
 }
