@@ -1,6 +1,13 @@
 //! What the worker is asked for and its sandbox does not let it do: told when it is asked for, and in words that help.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
+#![allow(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    dead_code
+)]
 
 mod common;
 

@@ -1,7 +1,10 @@
 //! Why an installation did not end well: each with its exit code, what happened, and what to do next.
 
+mod words;
+
 use std::borrow::Borrow;
 
+use self::words::{last, reasons, there, those_known, those_missing};
 use crate::certificate::{BundleError, Pkcs12Error};
 use crate::delivery::{LockError, StoreError};
 use crate::error::Exit;
@@ -13,7 +16,6 @@ use crate::install::probe::ProbeMismatch;
 use crate::install::problem::{Problem, RetryClass};
 use crate::panos::words::cut;
 use crate::panos::{Error, IdentityError, Reason, UnquotableName};
-use crate::text::some_of;
 
 /// The most characters of what happened, and of what to do: whatever stands in it, a record, a line of the log and
 /// the environment of a command can hold it.
@@ -256,32 +258,6 @@ fn while_(doing: &Activity) -> &'static str {
         Activity::Committing => "while committing: ",
         Activity::Proving => "after the commit: ",
     }
-}
-
-fn those_missing(names: &[ProfileName]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
-    format!(
-        "{} {} do{}",
-        if names.len() == 1 { "" } else { "s" },
-        quoted.join(" and "),
-        if names.len() == 1 { "es" } else { "" }
-    )
-}
-
-fn those_known(names: &[String]) -> String {
-    if names.is_empty() { "none".to_owned() } else { some_of(names, ", ") }
-}
-
-fn there(places: &[String]) -> String {
-    if places.is_empty() { String::new() } else { format!(". But: {}", some_of(places, "; ")) }
-}
-
-fn reasons(lines: &[String]) -> String {
-    if lines.is_empty() { "the device gives no reason".to_owned() } else { lines.join("; ") }
-}
-
-fn last(error: &Option<Error>) -> String {
-    error.as_ref().map(|error| format!("; the last question: {error}")).unwrap_or_default()
 }
 
 impl InstallError {

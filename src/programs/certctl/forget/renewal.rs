@@ -1,6 +1,7 @@
 //! What certmonger's post-save commands say about what is forgotten: the next renewal goes by them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use crate::certificate::Source;
@@ -48,8 +49,8 @@ impl Renewals {
         let mut each = BTreeMap::new();
         for record in installations {
             let session_bus = record.spec.options.session_bus;
-            if !listings.contains_key(&session_bus) {
-                listings.insert(session_bus, list(session_bus).await);
+            if let Entry::Vacant(new) = listings.entry(session_bus) {
+                new.insert(list(session_bus).await);
             }
             let renewal = match listings.get(&session_bus) {
                 Some(Ok(listing)) => Renewal::of(record, listing),

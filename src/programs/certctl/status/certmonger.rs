@@ -179,5 +179,5 @@ fn lost_key(tracked: &Tracked) -> Option<&Path> {
     let key = tracked.key.as_ref().filter(|key| key.kind == "FILE")?;
     let file = key.location.as_deref()?;
     let is_gone = file.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    (is_gone && tracked.phase() != Phase::Working || is_gone && is_at_work(tracked)).then_some(file)
+    (is_gone && (tracked.phase() != Phase::Working || is_at_work(tracked))).then_some(file)
 }
