@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use fuzz::Place;
 use libfuzzer_sys::fuzz_target;
-use pancert::host::review::{Ending, Filter, review};
+use pancert::host::runlog::{Ending, Filter, review};
 
 thread_local!(static PLACE: OnceCell<Place> = const { OnceCell::new() });
 

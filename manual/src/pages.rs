@@ -19,7 +19,7 @@ const ENROLMENT: (&str, &str) = ("/etc/ipa/default.conf", "What this machine kno
 const PRIVATE_KEY: (&str, &str) = ("/etc/ssl/private/<CERT_CN>.key", "Its private key (*-K*).");
 
 /// Every page.
-pub(crate) const PAGES: [Page; 11] = [
+pub(crate) const PAGES: [Page; 12] = [
     Page {
         name: "pan_getcert",
         summary: "have a FreeIPA certificate issued, installed on firewalls and renewed",
@@ -97,6 +97,7 @@ pub(crate) const PAGES: [Page; 11] = [
             "pan_certctl-retry(8)",
             "pan_certctl-verify(8)",
             "pan_certctl-inventory(8)",
+            "pan_certctl-forget(8)",
             "pan_getcert(8)",
             "pan_instcert(8)",
         ],
@@ -127,7 +128,7 @@ pub(crate) const PAGES: [Page; 11] = [
         summary: "make an API key for a firewall",
         description: &[
             "*pan_certctl keygen* asks for the password of an administrator without showing it, or reads it from the first line of standard input, has the device make an API key, tries the key, and puts it into the key file: for this device and no other, readable by the file's owner only. The device's old key is replaced then, and not before. All else in the file stays.",
-            "Where the device lets its keys expire, that is told: nobody makes the next one by himself.",
+            "API keys may expire; keygen warns about it. Expired keys are not renewed automatically.",
         ],
         exit: &[],
         files: &[KEY, STATE, CONFIGURATION],
@@ -166,7 +167,7 @@ pub(crate) const PAGES: [Page; 11] = [
         summary: "show the last installations on firewalls, and how long each phase took",
         description: &[
             "*pan_certctl log* shows the runs that the log tells of, the last ones below: when each began, for which certificate and device, how many seconds each phase took, and how it ended. Lines of runs that wrote at once are untangled. Rotated logs are read as far back as is needed, compressed ones too, and the logs of the bash scripts that these programs replace.",
-            "A run that was killed, or is still running, is <not ended>.",
+            "A run that was killed, or is still running, is <unfinished>.",
         ],
         exit: &["Whether the runs succeeded does not matter."],
         files: &[LOG],
@@ -186,7 +187,7 @@ pub(crate) const PAGES: [Page; 11] = [
             "*pan_certctl status* shows what each device runs and what it is owed, with what needs attention first. It reads the records and asks no device. As root it also asks certmonger, and tells of each certificate that certmonger does not renew or has trouble with.",
         ],
         exit: &[
-            "The status serves as a monitoring check: 0 while all is well; the code of the last problem, 10 where nothing was tried, for what is owed for longer than *--owed-for*; 10 for what expires on its device within *--expires-in*; 11 for what certmonger does not renew until somebody does something; 1 for files in the state folder that can't be read; 20 for several of these.",
+            "The status serves as a monitoring check: 0 while all is well; the code of the last problem, 10 where nothing was tried, for what is owed for longer than *--owed-for*; the problem's for what failed and is not tried again; 10 for what expires on its device within *--expires-in*, and for what certmonger renews without a record; 11 for what certmonger does not renew until somebody does something; 13 for a profile that two installations claim, or an installation without one; 1 for files in the state folder that can't be read; 20 for several of these.",
         ],
         files: &[STATE],
         examples: &[
@@ -207,7 +208,7 @@ pub(crate) const PAGES: [Page; 11] = [
         description: &[
             "*pan_certctl retry* delivers what is due: certificates that a device was not there for, or did not take, the last time, and what *pan_instcert --queue* wrote down. All that one device is owed is delivered in one commit. The gaps between the attempts grow.",
             "It is what the unit *pan_certctl-retry.service* runs. The timer *pan_certctl-retry.timer* starts it every minute, *pan_certctl-retry.path* as soon as something is queued. Running it twice is safe.",
-            "A failure that lasts is told once, and its end once: in the journal, and to the command that *on_failure* in the configuration file names.",
+            "A persistent failure is reported once when it starts and once when it is resolved: in the journal, and to the command that *on_failure* in the configuration file names.",
         ],
         exit: &[],
         files: &[CONFIGURATION, KEY, LOG, STATE],
@@ -243,6 +244,28 @@ pub(crate) const PAGES: [Page; 11] = [
             ("Have systemd do it every day:", "systemctl enable --now pan_certctl-verify.timer"),
         ],
         see_also: &["pan_certctl(8)", "pan_certctl-retry(8)", "pan_certctl-status(8)", "systemctl(1)"],
+    },
+    Page {
+        name: "pan_certctl-forget",
+        summary: "look after an installation on firewalls no more",
+        description: &[
+            "*pan_certctl forget* ends that the installations of a certificate are looked after, all of them or those on one device (*--device*), at one place of it (*--place*), or in one SSL/TLS service profile (*--profile*). The record goes, and what is in the queue for it; the device is left as it is.",
+            "It shows what it is about to forget, and asks at the terminal; elsewhere it refuses without *--yes*.",
+            "The post-save command of certmonger is not changed, and the next renewal goes by it; *--untrack-device* takes the device out of it. Where no other device is left there, nothing is forgotten: end the renewals first, with *getcert stop-tracking*.",
+        ],
+        exit: &[],
+        files: &[CONFIGURATION, LOG, STATE],
+        examples: &[
+            (
+                "Forget a firewall that is gone:",
+                "pan_certctl forget gp.example.com \\\n    --device fw1.example.com --untrack-device",
+            ),
+            (
+                "Forget a profile that another certificate has now:",
+                "pan_certctl forget gp.example.com \\\n    --device fw1.example.com --profile 'GP portal'",
+            ),
+        ],
+        see_also: &["pan_certctl(8)", "pan_certctl-status(8)", "pan_certctl-verify(8)", "getcert(1)"],
     },
 ];
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use openssl::error::ErrorStack;
 
+use crate::files::instead_of_denied;
+
 /// Which of the files an error is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -41,7 +43,7 @@ pub enum BundleError {
         tried: Vec<PathBuf>,
     },
     /// The caller may not read it.
-    #[error("no permission to read the {role} file {}; run it with sudo", path.display())]
+    #[error("no permission to read the {role} file {}; {}", path.display(), instead_of_denied())]
     Unreadable {
         /// Which file.
         role: Role,
@@ -49,7 +51,7 @@ pub enum BundleError {
         path: PathBuf,
     },
     /// A folder, FIFO or device.
-    #[error("the {role} file {} is {found}, not a file", path.display())]
+    #[error("the {role} file {} is {found}, not a regular file", path.display())]
     NotAFile {
         /// Which file.
         role: Role,
@@ -115,7 +117,7 @@ pub enum BundleError {
         path: PathBuf,
     },
     /// The key is another certificate's.
-    #[error("the private key in {} does not belong to the certificate in {}", key.display(), certificate.display())]
+    #[error("the private key {} does not match the certificate {}", key.display(), certificate.display())]
     KeyMismatch {
         /// The certificate file.
         certificate: PathBuf,
@@ -153,7 +155,7 @@ pub enum BundleError {
         from: DateTime<Utc>,
     },
     /// A certificate in the chain file that signed nothing in the chain.
-    #[error("{subject} in the chain file {} did not sign any certificate of the chain of {leaf}", path.display())]
+    #[error("{subject} in the chain file {} is not part of the chain of {leaf}", path.display())]
     NotInChain {
         /// The chain file.
         path: PathBuf,

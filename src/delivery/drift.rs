@@ -1,11 +1,10 @@
 //! What devices run and show, compared with the records and the files.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::conflicts;
+use super::conflicts::{self, DeviceLists};
 use super::engine::{again, run_id};
 use super::installation::Installation;
 use super::lock::DeviceLock;
@@ -14,15 +13,15 @@ use super::state::State;
 use super::store::InstallationStore;
 use crate::certificate::Bundle;
 use crate::host::log::{Log, RunLog};
-use crate::install::Failure;
+use crate::install::InstallError;
 use crate::install::connect::reach;
 use crate::install::deliver::facts;
-use crate::install::observe::place_of;
+use crate::install::probe::served;
 use crate::install::problem::Problem;
-use crate::install::request::Wish;
+use crate::install::request::InstallRequest;
 use crate::install::result::CertificateFacts;
-use crate::install::served::served;
-use crate::install::verify::Goal;
+use crate::install::state::place_of;
+use crate::install::verify::ExpectedState;
 use crate::panos::Address;
 use crate::settings::config::Drift;
 use crate::settings::resolve::Prepared;
@@ -45,13 +44,16 @@ pub enum Verdict {
         delivered: bool,
     },
     /// Another certificate was given its profile later.
-    Overtaken {
+    Superseded {
         /// The profile.
         profile: String,
         /// The other one's name.
         by: String,
-        /// The record's file.
-        forget: PathBuf,
+    },
+    /// The list of devices that was stated last leaves it out, and it differs.
+    LeftOut {
+        /// What differs.
+        what: String,
     },
     /// Nobody can tell.
     Unknown(Problem),
@@ -66,7 +68,7 @@ pub struct Finding {
 }
 
 /// Somebody who compares.
-pub struct Auditor {
+pub struct DriftChecker {
     /// The records.
     pub records: InstallationStore,
     /// What becomes of a device that differs.
@@ -75,14 +77,16 @@ pub struct Auditor {
     pub log: Log,
     /// How long another process that works on the same device is waited for.
     pub lock_wait: Duration,
+    /// Which devices the certificates are meant for.
+    pub lists: DeviceLists,
 }
 
-impl Auditor {
+impl DriftChecker {
     /// Looks at one device, while nobody works on it.
     ///
     /// # Errors
     /// A state folder that can't be used.
-    pub async fn examine(&self, device: &Address) -> Result<Vec<Finding>, Failure> {
+    pub async fn examine(&self, device: &Address) -> Result<Vec<Finding>, InstallError> {
         let state_dir = self.records.state_dir();
         let lock = DeviceLock::acquire(state_dir, std::slice::from_ref(device), self.lock_wait).await?;
         let log = self.log.run(&run_id(), true);
@@ -97,7 +101,10 @@ impl Auditor {
                 _ => self.compare(&mut record).await,
             };
             let verdict = match verdict {
-                Verdict::Drift { .. } => self.overtaken(&record, &all).unwrap_or(verdict),
+                Verdict::Drift { what, .. } if self.lists.leave_out(&record.spec) => {
+                    Verdict::LeftOut { what }
+                }
+                Verdict::Drift { .. } => overtaken(&record, &all).unwrap_or(verdict),
                 _ => verdict,
             };
             if let Verdict::Drift { what, delivered } = &verdict {
@@ -109,20 +116,13 @@ impl Auditor {
         Ok(findings)
     }
 
-    /// Delivering it would take the profile away from the other one, which would take it back, day after day.
-    fn overtaken(&self, record: &Installation, all: &[Installation]) -> Option<Verdict> {
-        let (other, profile) = conflicts::superseded_by(record, all)?;
-        let forget = self.records.path(&record.key());
-        Some(Verdict::Overtaken { profile: profile.to_string(), by: other.spec.name.to_string(), forget })
-    }
-
     async fn note(
         &self,
         record: &mut Installation,
         what: &str,
         delivered: bool,
         log: &RunLog,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), InstallError> {
         let fate = if delivered { "it is owed anew" } else { "it is left as it is" };
         log.error(&format!("{}: {}: {what}; {fate}", record.spec.device, record.common_name()));
         if delivered {
@@ -133,7 +133,7 @@ impl Auditor {
     }
 
     /// Whether somebody has committed by now what was left to a person.
-    async fn ask_for_commit(&self, record: &mut Installation) -> Result<Verdict, Failure> {
+    async fn ask_for_commit(&self, record: &mut Installation) -> Result<Verdict, InstallError> {
         let (wish, bundle) = match again(record, self.records.state_dir()) {
             Ok(Prepared { wish, bundle: Ok(bundle), .. }) => (wish, bundle),
             Ok(Prepared { bundle: Err(failure), .. }) => return Ok(Verdict::Unknown((&failure).into())),
@@ -148,7 +148,7 @@ impl Auditor {
                 Ok(Verdict::Good)
             }
             Ok(Some(lack)) => {
-                let what = format!("waits for a commit by a person: {lack}");
+                let what = format!("is waiting for a manual commit: {lack}");
                 Ok(Verdict::Drift { what, delivered: false })
             }
             Err(failure) => Ok(Verdict::Unknown((&failure).into())),
@@ -188,16 +188,16 @@ impl Auditor {
     async fn look(
         &self,
         record: &Installation,
-        mut wish: Wish,
+        mut wish: InstallRequest,
         bundle: &Bundle,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, InstallError> {
         let wanted = bundle.fingerprint();
         if let Some(verified) = &record.verified {
             wish.object = verified.object.clone();
         }
         let reached = reach(&wish, &record.next_identities).await?;
         let place = place_of(&wish, &reached.system);
-        let goal = Goal::Runs { wish: Box::new(wish.clone()), place, wanted };
+        let goal = ExpectedState::Runs { wish: Box::new(wish.clone()), place, wanted };
         if let Some(lack) = goal.lack(&reached.session).await? {
             return Ok(Some(lack));
         }
@@ -210,10 +210,16 @@ impl Auditor {
     }
 }
 
+/// Delivering it would take the profile away from the other one, which would take it back, day after day.
+fn overtaken(record: &Installation, all: &[Installation]) -> Option<Verdict> {
+    let (other, profile) = conflicts::superseded_by(record, all)?;
+    Some(Verdict::Superseded { profile: profile.to_string(), by: other.spec.name.to_string() })
+}
+
 fn renewed(now: &CertificateFacts) -> String {
     let until: DateTime<Utc> = now.not_after;
     format!(
-        "the file holds another certificate, valid until {}, of which there is no record",
+        "the certificate file holds a different certificate, valid until {}, with no recorded installation",
         until.format("%Y-%m-%d")
     )
 }

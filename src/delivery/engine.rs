@@ -20,14 +20,14 @@ use super::state::{Incident, State};
 use super::store::{InstallationStore, LoadedInstallations};
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, RunLog};
-use crate::install::Failure;
-use crate::install::affair::Delivery;
+use crate::install::InstallError;
 use crate::install::deliver;
 use crate::install::location;
 use crate::install::names::{ObjectName, ProfileName};
-use crate::install::patience::Patience;
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::{Outcome, RunResult};
+use crate::install::retry::RetryPolicy;
+use crate::install::transaction::Delivery;
 use crate::panos::Address;
 use crate::settings::SettingsError;
 use crate::settings::config::{Config, LOCK_WAIT};
@@ -68,7 +68,7 @@ pub struct DeliveryEngine<'a> {
     /// The records in it.
     pub records: InstallationStore,
     /// How long devices may be silent.
-    pub patience: Patience,
+    pub patience: RetryPolicy,
     /// Whether it works on several devices at once, so that each line has to say for which run it is.
     pub several: bool,
     /// Whom to tell of failures that last.
@@ -104,7 +104,7 @@ impl<'a> DeliveryEngine<'a> {
     /// With nobody to notify, and the usual patience.
     #[must_use]
     pub fn new(log: &'a Log, state_dir: &'a Path, several: bool) -> Self {
-        let (records, patience) = (InstallationStore::below(state_dir), Patience::default());
+        let (records, patience) = (InstallationStore::below(state_dir), RetryPolicy::default());
         let (notifier, at_hand, confirmed) = (Notifier::default(), Mutex::default(), Mutex::default());
         let lock_wait = LOCK_WAIT;
         Self { log, state_dir, records, patience, several, notifier, lock_wait, at_hand, confirmed }
@@ -119,7 +119,7 @@ impl<'a> DeliveryEngine<'a> {
     ///
     /// # Errors
     /// A state folder that can't be used. Everything else is in the reports, and in the records.
-    pub async fn serve(&self, device: &Address, which: Selection) -> Result<Vec<Report>, Failure> {
+    pub async fn serve(&self, device: &Address, which: Selection) -> Result<Vec<Report>, InstallError> {
         let records = self.records.clone();
         let run = self.log.run(&run_id(), self.several);
         let devices = self.devices(device, &run)?;
@@ -136,11 +136,12 @@ impl<'a> DeliveryEngine<'a> {
         let mut groups: Vec<Vec<Delivery>> = Vec::new();
         for record in all.iter().filter(|record| which.includes(record, now)) {
             match self.prepare(record.clone()).await {
-                Ok(delivery) => match groups.iter_mut().find(|group| group[0].wish.goes_with(&delivery.wish))
-                {
-                    Some(group) => group.push(delivery),
-                    None => groups.push(vec![delivery]),
-                },
+                Ok(delivery) => {
+                    match groups.iter_mut().find(|group| group[0].wish.can_share_commit(&delivery.wish)) {
+                        Some(group) => group.push(delivery),
+                        None => groups.push(vec![delivery]),
+                    }
+                }
                 Err(failed) => reports.push(fail_without_run(*failed, &records, &run)),
             }
         }
@@ -189,7 +190,7 @@ impl<'a> DeliveryEngine<'a> {
         which: Selection,
         told: &ToldOf,
         run: &RunLog,
-    ) -> Result<DeviceLock, Failure> {
+    ) -> Result<DeviceLock, InstallError> {
         // What is known to be stuck must not keep other devices from being tried again.
         let wait = if told.any().is_some() { self.lock_wait.min(STOPPED_WAIT) } else { self.lock_wait };
         let error = match DeviceLock::acquire(self.state_dir, places, wait).await {
@@ -198,7 +199,7 @@ impl<'a> DeliveryEngine<'a> {
         };
         let LockError::Held { holder, .. } = &error else { return Err(error.into()) };
         let is_new = told.note(holder).unwrap_or(true);
-        let failure = Failure::from(error);
+        let failure = InstallError::from(error);
         if is_new {
             run.error(&failure.to_string());
             for record in self.kept_waiting(device, which, &failure)? {
@@ -214,7 +215,7 @@ impl<'a> DeliveryEngine<'a> {
         &self,
         device: &Address,
         which: Selection,
-        failure: &Failure,
+        failure: &InstallError,
     ) -> Result<Vec<Installation>, StoreError> {
         let now = self.records.now();
         let mut all: BTreeMap<InstallationKey, Installation> = BTreeMap::new();
@@ -247,7 +248,7 @@ impl<'a> DeliveryEngine<'a> {
     }
 
     /// Moves the requests for a device into its records; all its records.
-    fn take_in(
+    pub(super) fn take_in(
         &self,
         device: &Address,
         records: &InstallationStore,
@@ -287,36 +288,6 @@ impl<'a> DeliveryEngine<'a> {
         Ok(found.records)
     }
 
-    /// An installation is not looked after any more, or no longer in one of its profiles; the device is left as it is.
-    /// Whether there was one.
-    ///
-    /// # Errors
-    /// A state directory that can't be used; a record that can't be read.
-    pub async fn forget(
-        &self,
-        key: &InstallationKey,
-        profile: Option<&ProfileName>,
-    ) -> Result<bool, Failure> {
-        let run = self.log.run(&run_id(), self.several);
-        let lock =
-            DeviceLock::acquire(self.state_dir, std::slice::from_ref(&key.device), self.lock_wait).await?;
-        self.take_in(&key.device, &self.records, &run)?;
-        let Some(mut record) = self.records.read(key)? else { return Ok(false) };
-        let was_there = match profile {
-            Some(profile) => {
-                let was_bound = record.unbind(profile, self.records.now());
-                self.records.write(&record)?;
-                was_bound
-            }
-            None => {
-                self.records.remove(key)?;
-                true
-            }
-        };
-        drop(lock);
-        Ok(was_there)
-    }
-
     /// What a record asks for, from what was typed then and the configuration of today.
     async fn prepare(&self, mut record: Installation) -> Result<Delivery, Box<(Installation, Problem)>> {
         let at_hand = self.at_hand.lock().await.remove(&record.spec.id);
@@ -341,7 +312,7 @@ impl<'a> DeliveryEngine<'a> {
     }
 
     /// Whether certmonger says that the certificate is issued. It says so while its post-save command runs, too.
-    async fn confirm(&self, bus: CertmongerBus, file: &Path) -> Result<(), Failure> {
+    async fn confirm(&self, bus: CertmongerBus, file: &Path) -> Result<(), InstallError> {
         let mut said = self.confirmed.lock().await;
         if !said.contains_key(file) {
             let answer = ask_certmonger(bus, file).await;
@@ -350,7 +321,7 @@ impl<'a> DeliveryEngine<'a> {
         match said.get(file) {
             Some(Err(NotConfirmed { what, advice, retry_class })) => {
                 let (what, advice, retry_class) = (what.clone(), advice.clone(), *retry_class);
-                Err(Failure::Certmonger { what, advice, retry_class })
+                Err(InstallError::Certmonger { what, advice, retry_class })
             }
             _ => Ok(()),
         }
@@ -441,7 +412,7 @@ fn warn_about_conflicts(record: &Installation, all: &[Installation], run: &RunLo
     for (other, profile) in shared.filter(|(other, _)| other.verified.is_some()) {
         let (name, other): (&ObjectName, &ObjectName) = (&record.spec.name, &other.spec.name);
         run.say(&format!(
-            "WARNING: the SSL/TLS profile '{profile}' is claimed by '{other}' as well as by '{name}': whichever is renewed last gets it."
+            "WARNING: the SSL/TLS profile '{profile}' is used by both '{other}' and '{name}': each renewal will replace the other's certificate."
         ));
     }
 }

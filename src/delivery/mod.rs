@@ -12,6 +12,7 @@ pub mod drift;
 pub mod engine;
 mod error;
 mod files;
+mod forget;
 mod format1;
 pub mod ingest;
 mod installation;

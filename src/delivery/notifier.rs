@@ -8,8 +8,8 @@ use tokio::process::Command;
 
 use super::installation::Installation;
 use super::state::Incident;
-use crate::host::child;
 use crate::host::log::RunLog;
+use crate::host::process;
 use crate::install::problem::RetryClass;
 use crate::install::result::Outcome;
 use crate::settings::config::Notify;
@@ -74,7 +74,7 @@ impl Notifier {
         command
             .args(arguments)
             .env_clear()
-            .env("PATH", child::PATH)
+            .env("PATH", process::PATH)
             .envs(facts(news, record))
             .current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);

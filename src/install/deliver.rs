@@ -5,14 +5,14 @@ use std::collections::VecDeque;
 
 use chrono::Local;
 
-use super::affair::Delivery;
-use super::failure::{Failure, Stop};
+use super::error::{BatchError, InstallError};
 use super::names::ProfileName;
+use super::phases::Stopwatch;
 use super::problem::Problem;
-use super::request::Wish;
+use super::request::InstallRequest;
 use super::result::{CertificateFacts, Outcome, RunResult};
-use super::stopwatch::Stopwatch;
 use super::transact::transact;
+use super::transaction::Delivery;
 use crate::certificate::Bundle;
 use crate::delivery::{Installation, InstallationStore};
 use crate::host::log::RunLog;
@@ -24,7 +24,7 @@ const REPEATED: u32 = 3;
 ///
 /// # Errors
 /// A serial number that can't be read.
-pub fn facts(bundle: &Bundle) -> Result<CertificateFacts, Failure> {
+pub fn facts(bundle: &Bundle) -> Result<CertificateFacts, InstallError> {
     Ok(CertificateFacts {
         fingerprint: bundle.fingerprint(),
         serial: bundle.serial_hex()?,
@@ -33,7 +33,7 @@ pub fn facts(bundle: &Bundle) -> Result<CertificateFacts, Failure> {
     })
 }
 
-/// Delivers to one device, and keeps the records true. All wishes go with each other, see [`Wish::goes_with`]. One
+/// Delivers to one device, and keeps the records true. All wishes go with each other, see [`InstallRequest::can_share_commit`]. One
 /// bad certificate among them fails alone.
 ///
 /// Returns how each ended, in the same order.
@@ -71,16 +71,16 @@ pub async fn deliver(
                     ends[at] = Some(end.unwrap_or_else(|failure| Outcome::Failed((&failure).into())));
                 }
             }
-            Err(Stop { failure, at: Some(bad) }) if group.len() > 1 => {
+            Err(BatchError { failure, at: Some(bad) }) if group.len() > 1 => {
                 let at = group.remove(bad);
-                tell_without(&deliveries[at].wish, &failure, log);
+                log_left_out(&deliveries[at].wish, &failure, log);
                 missing[at] = missing_profiles(&failure);
                 ends[at] = Some(Outcome::Failed((&failure).into()));
                 groups.push_front(group);
             }
-            Err(Stop { failure, .. }) => match part(&group, deliveries, &failure) {
+            Err(BatchError { failure, .. }) => match part(&group, deliveries, &failure) {
                 Some(parts) => {
-                    log.say("The commit failed for all together; they are tried in smaller numbers.");
+                    log.say("The commit failed for the whole batch; retrying in smaller batches.");
                     parts.into_iter().rev().for_each(|part| groups.push_front(part));
                 }
                 None => {
@@ -94,8 +94,9 @@ pub async fn deliver(
         }
     }
     watch.stop();
-    let ends =
-        ends.into_iter().map(|end| end.unwrap_or_else(|| Outcome::Failed((&Failure::NoOutcome).into())));
+    let ends = ends
+        .into_iter()
+        .map(|end| end.unwrap_or_else(|| Outcome::Failed((&InstallError::OutcomeUnknown).into())));
     let ends = ends.collect();
     let mut results = conclude(deliveries, ends, (records, sequence), log, &watch).await;
     for (result, missing) in results.iter_mut().zip(missing) {
@@ -104,9 +105,9 @@ pub async fn deliver(
     results
 }
 
-fn missing_profiles(failure: &Failure) -> Vec<ProfileName> {
+fn missing_profiles(failure: &InstallError) -> Vec<ProfileName> {
     match failure {
-        Failure::ProfilesMissing { missing, .. } => missing.clone(),
+        InstallError::ProfilesMissing { missing, .. } => missing.clone(),
         _ => Vec::new(),
     }
 }
@@ -117,8 +118,8 @@ fn without_a_bundle(delivery: &Delivery) -> Option<Outcome> {
 
 /// A commit that fails for several certificates is tried for fewer: those that the device names for themselves,
 /// and otherwise one half after the other.
-fn part(group: &[usize], deliveries: &[Delivery], failure: &Failure) -> Option<Vec<Vec<usize>>> {
-    let Failure::CommitFailed { lines, .. } = failure else { return None };
+fn part(group: &[usize], deliveries: &[Delivery], failure: &InstallError) -> Option<Vec<Vec<usize>>> {
+    let InstallError::CommitFailed { lines, .. } = failure else { return None };
     if group.len() < 2 {
         return None;
     }
@@ -135,8 +136,8 @@ fn part(group: &[usize], deliveries: &[Delivery], failure: &Failure) -> Option<V
     })
 }
 
-fn tell_without(wish: &Wish, failure: &Failure, log: &RunLog) {
-    log.error(&format!("{}: {failure}; the others go on without it.", wish.common_name));
+fn log_left_out(wish: &InstallRequest, failure: &InstallError, log: &RunLog) {
+    log.error(&format!("{}: {failure}; continuing with the others.", wish.common_name));
 }
 
 /// Writes the records, and tells the end.
@@ -148,13 +149,13 @@ async fn conclude(
     watch: &Stopwatch,
 ) -> Vec<RunResult> {
     let phases = watch.phases();
-    let nothing_new = is_repeated(deliveries, &ends);
+    let nothing_new = is_repeat(deliveries, &ends);
     let unfinished: Vec<Installation> = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     for (delivery, end) in deliveries.iter_mut().zip(&ends) {
         delivery.record.finish(end, &delivery.wish.profiles, &phases, sequence, records.now());
     }
     let texts = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
-    let written = records.write_in_background(texts).await.map_err(Failure::from);
+    let written = records.write_in_background(texts).await.map_err(InstallError::from);
     let mut ends = ends;
     if let Err(failure) = &written {
         // Nobody could find out later that it is done: it is not, for whoever asked.
@@ -171,7 +172,7 @@ async fn conclude(
         .map(|outcome| RunResult { outcome, phases: phases.clone(), missing_profiles: Vec::new() })
         .collect();
     if nothing_new && written.is_ok() && log.discard() {
-        deliveries.iter().for_each(|delivery| tell_again(&delivery.record, log));
+        deliveries.iter().for_each(|delivery| log_repeat(&delivery.record, log));
         return outcomes;
     }
     log.release();
@@ -182,24 +183,26 @@ async fn conclude(
 }
 
 /// Whether all has failed, and for the very reasons of the last time.
-fn is_repeated(deliveries: &[Delivery], ends: &[Outcome]) -> bool {
+fn is_repeat(deliveries: &[Delivery], ends: &[Outcome]) -> bool {
     deliveries.iter().zip(ends).all(|(delivery, end)| match end {
         Outcome::Failed(problem) => {
             let before = delivery.record.last_problem();
-            before.is_some_and(|before| before.exit == problem.exit && alike(&before.what, &problem.what))
+            before.is_some_and(|before| {
+                before.exit == problem.exit && same_except_numbers(&before.what, &problem.what)
+            })
         }
         Outcome::Installed { .. } | Outcome::AwaitingCommit => false,
     })
 }
 
 /// Whether two texts differ in numbers only, such as those of jobs.
-fn alike(one: &str, other: &str) -> bool {
+fn same_except_numbers(one: &str, other: &str) -> bool {
     let words = |text: &str| text.chars().filter(|character| !character.is_ascii_digit()).collect::<String>();
     words(one) == words(other)
 }
 
 /// One line instead of many; and fewer and fewer of them, so that the log can't fill a disk.
-fn tell_again(record: &Installation, log: &RunLog) {
+fn log_repeat(record: &Installation, log: &RunLog) {
     if let (true, Some(problem)) = (record.failures.is_power_of_two(), record.last_problem()) {
         let since = record.pending_since.unwrap_or_default().with_timezone(&Local);
         let (device, times) = (&record.spec.device, record.failures);

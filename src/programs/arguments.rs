@@ -12,16 +12,16 @@ use crate::certificate::BundleError;
 use crate::error::{Exit, TABLE};
 use crate::files;
 use crate::host::core_dumps;
+use crate::host::environment::{self, UnsafeEnvironment};
 use crate::host::keyfile::KeyFileError;
 use crate::host::log::{Log, Verbosity};
-use crate::host::surroundings::{self, BadSurroundings};
-use crate::install::Failure;
+use crate::install::InstallError;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
 use crate::panos::InvalidAddress;
 use crate::settings::SettingsError;
 use crate::settings::config::ConfigError;
-use crate::text::harmless;
+use crate::text::escape_control;
 
 /// Where a program keeps and finds things.
 #[derive(Debug, Clone, Args)]
@@ -34,7 +34,7 @@ pub struct PlaceArguments {
     #[arg(long, global = true, value_name = "FILE", default_value = "/var/log/pan_instcert.log")]
     pub log_file: PathBuf,
 
-    /// The folder of the installation records
+    /// The directory of the installation records
     #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/pan_getcert")]
     pub state_dir: PathBuf,
 
@@ -50,7 +50,8 @@ impl PlaceArguments {
     /// A file that can't be appended to.
     pub fn open_log(&self) -> Result<Log, UsageError> {
         Log::open(&self.log_file, Verbosity::from(self.verbose)).map_err(|error| {
-            UsageError::Other(format!("{error}; run it with sudo, or name another file with --log-file"))
+            let how = if rustix::process::geteuid().is_root() { "" } else { "run it with sudo, or " };
+            UsageError::Other(format!("{error}; {how}name another file with --log-file"))
         })
     }
 }
@@ -72,10 +73,10 @@ pub enum UsageError {
     Key(#[from] KeyFileError),
     /// The state directory can't be used: what is asked for can't even be recorded.
     #[error(transparent)]
-    State(#[from] Box<Failure>),
+    State(#[from] Box<InstallError>),
     /// The environment.
     #[error(transparent)]
-    Surroundings(#[from] BadSurroundings),
+    Surroundings(#[from] UnsafeEnvironment),
     /// A path that root can't rely on.
     #[error("--{option} {}: {problem}", .path.display())]
     Path {
@@ -86,6 +87,9 @@ pub enum UsageError {
         /// Who has a say in it.
         problem: String,
     },
+    /// The worker could not do it.
+    #[error("the worker could not deliver this: {0}")]
+    Worker(String),
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -101,7 +105,7 @@ impl UsageError {
             Self::Files(_) => Exit::Certificate,
             Self::Key(_) => Exit::Key,
             Self::State(failure) => failure.exit(),
-            Self::Surroundings(_) | Self::Path { .. } | Self::Other(_) => Exit::Usage,
+            Self::Surroundings(_) | Self::Path { .. } | Self::Worker(_) | Self::Other(_) => Exit::Usage,
         }
     }
 
@@ -114,9 +118,10 @@ impl UsageError {
             Self::Key(error) => error.advice(),
             Self::State(failure) => failure.advice(),
             Self::Surroundings(error) => Some(error.advice()),
-            Self::Path { .. } => {
-                Some("Root needs a place that is root's alone: name another one.".to_owned())
-            }
+            Self::Path { .. } => Some("Choose a path that only root can change.".to_owned()),
+            Self::Worker(_) => Some(
+                "Keep it where only root can write, /etc for instance, with root as its owner.".to_owned(),
+            ),
             Self::KeyType(_) | Self::Other(_) => None,
         }
     }
@@ -196,7 +201,7 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
     });
     let (matches, arguments) = read.map_err(|error| {
         // clap repeats words as they are, and they might steer the terminal: they are read again, escaped.
-        let shown = words.iter().map(|word| harmless(&word.to_string_lossy()));
+        let shown = words.iter().map(|word| escape_control(&word.to_string_lossy()));
         let error = if error.use_stderr() { T::try_parse_from(shown).err().unwrap_or(error) } else { error };
         // A closed pipe is no reason to fail.
         let _ = error.print();
@@ -207,7 +212,7 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
     })?;
     let checked = delegated::check_options(&command, &matches)
         .map_err(UsageError::from)
-        .and_then(|()| surroundings::check().map_err(UsageError::from))
+        .and_then(|()| environment::check().map_err(UsageError::from))
         .and_then(|()| check_places(&matches));
     checked.map_err(|error| {
         let _ = refuse(command.get_name(), &error);
@@ -256,7 +261,7 @@ pub fn run<T: Parser>(name: &str, work: impl FnOnce(&T) -> Result<Exit, UsageErr
 /// The system's words.
 pub fn event_loop() -> Result<Runtime, UsageError> {
     let built = Builder::new_current_thread().enable_all().build();
-    built.map_err(|error| UsageError::Other(format!("no event loop: {error}")))
+    built.map_err(|error| UsageError::Other(format!("can't start the async runtime: {error}")))
 }
 
 /// Tells of a command line that can't be carried out.

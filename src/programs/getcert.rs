@@ -11,17 +11,18 @@ use super::arguments::{self, PlaceArguments, UsageError};
 use super::devices::DeviceList;
 use super::dropped;
 use super::enrolment::{Enrolment, EnrolmentArguments};
-use super::follow::{self, Follower, Live, NotIssued};
 use super::installer;
+use super::issuance::{self, IssuanceWatcher, IssueError, StatusLine};
 use super::report;
+use super::sandbox;
 use crate::certificate::{BundleError, Role};
 use crate::delivery::watch::{self, Awaited, FollowError, Following, Hook, Standing};
 use crate::delivery::{Installation, InstallationKey, Queue, new_id};
 use crate::error::Exit;
 use crate::host::certmonger::{Getcert, GetcertError, NewRequest, post_save_command};
-use crate::host::child;
 use crate::host::ipa::{self, ProfileKnown};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
+use crate::host::process;
 use crate::host::worker;
 use crate::install::location;
 use crate::install::names::{ObjectName, ProfileName};
@@ -97,12 +98,12 @@ enum Trouble {
     #[error(transparent)]
     Certmonger(#[from] GetcertError),
     #[error(transparent)]
-    NotIssued(#[from] NotIssued),
+    IssueError(#[from] IssueError),
     #[error("{INSTALLER} can't be run: {0}")]
     Installer(std::io::Error),
     #[error(transparent)]
     Following(#[from] FollowError),
-    #[error("{} is there, and not by a request of {NAME}: it is not delegated", .0.display())]
+    #[error("{} exists and was not requested by {NAME}: not allowed with --delegated", .0.display())]
     NotOurs(PathBuf),
     #[error("{device}: {problem}")]
     NotInstalled { device: String, problem: Problem },
@@ -123,9 +124,9 @@ impl Trouble {
         match self {
             Self::NotEnrolled => Some("Enrol it with ipa-client-install, or name another CA with --ca.".to_owned()),
             Self::NoSuchProfile(_) => Some("See which there are: ipa certprofile-find".to_owned()),
-            Self::Certmonger(error) | Self::NotIssued(NotIssued::Getcert(error)) => error.advice(),
-            Self::NotIssued(NotIssued::TimedOut { .. }) => {
-                Some("certmonger goes on by itself, and installs the certificate when it comes; see 'getcert list'.".to_owned())
+            Self::Certmonger(error) | Self::IssueError(IssueError::Getcert(error)) => error.advice(),
+            Self::IssueError(IssueError::TimedOut { .. }) => {
+                Some("certmonger keeps trying and will install the certificate once it is issued; see 'getcert list'.".to_owned())
             }
             Self::Following(FollowError::Installation(_)) => Some("Run it with sudo.".to_owned()),
             Self::Following(FollowError::Certmonger(error)) => error.advice(),
@@ -151,7 +152,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return arguments::refuse(NAME, &error),
     };
-    let live = Live::new();
+    let live = StatusLine::new();
     let ended = runtime.block_on(run(&arguments, &request, &live));
     live.clear();
     match ended {
@@ -180,6 +181,9 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
         let options = resolve::options_for(&arguments.device, &config, device);
         named.object(options.suffix, None)?;
         check_device(&options, device)?;
+        if is_queued(arguments) {
+            sandbox::check(&arguments.certificate, &options, arguments.place.config.as_deref())?;
+        }
         let location = location::of_vsys(resolve::vsys(&options)?.as_ref());
         let key = InstallationKey { device: device.clone(), location, name: named.base_name.clone() };
         awaited.push(Awaited { key, profiles: resolve::profiles(&options)? });
@@ -233,7 +237,7 @@ fn check_log(file: &Path) -> Result<(), UsageError> {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
             Err(UsageError::Other(format!(
-                "the folder of the log file {} is not there; make it, or name another file with --log-file",
+                "the directory of the log file {} does not exist; create it, or use --log-file",
                 file.display()
             )))
         }
@@ -241,7 +245,7 @@ fn check_log(file: &Path) -> Result<(), UsageError> {
     }
 }
 
-async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<(), Trouble> {
+async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Result<(), Trouble> {
     check_profile(&request.enrolment).await?;
     if request.enrolment.ca == "IPA" && !Path::new(ipa::CONFIGURATION).is_file() {
         return Err(Trouble::NotEnrolled);
@@ -251,10 +255,10 @@ async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<()
     let patience = Duration::from_secs(arguments.timeout);
     let getcert = Getcert::for_ca(&request.enrolment.ca, request.through_sudo)
         .on_session_bus(arguments.certificate.session_bus);
-    let follower = Follower {
+    let follower = IssuanceWatcher {
         getcert: &getcert,
         certificate: &request.certificate,
-        before: follow::fingerprint_in(&request.certificate),
+        before: issuance::fingerprint_in(&request.certificate),
         deadline: begun + patience,
         patience,
         live,
@@ -341,7 +345,7 @@ async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Res
         Some(tracked) => {
             getcert.set_post_save(&tracked.id, post_save).await?;
             report::line(&format!(
-                "Request \"{}\" modified: it was tracked already, nothing is issued anew.",
+                "Request \"{}\" updated: certmonger already tracks it; no new certificate was requested.",
                 tracked.id
             ));
             match tracked.phase() {
@@ -380,10 +384,10 @@ async fn install_now(request: &Request, session_bus: bool) -> Result<(), Trouble
     }
     words.extend(request.installer_arguments.iter().map(Into::into));
     let mut words = words.into_iter();
-    let mut command = child::command(words.next().unwrap_or_default());
+    let mut command = process::command(words.next().unwrap_or_default());
     // Who asked stands in the record.
-    child::keep(&mut command, &["SUDO_USER"]);
-    child::keep_bus(&mut command, session_bus);
+    process::keep(&mut command, &["SUDO_USER"]);
+    process::keep_bus(&mut command, session_bus);
     // How it ended, the record tells.
     command.args(words).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().await.map(drop).map_err(Trouble::Installer)
@@ -416,7 +420,7 @@ fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> Result<(), T
             }
             let mut each: Vec<Exit> = troubles.iter().map(Trouble::exit).collect();
             each.resize(all, Exit::Done);
-            let what = format!("{failed} of {all} devices don't run the new certificate");
+            let what = format!("{failed} of {all} devices are not running the new certificate");
             let exit = Exit::of_all(&each);
             let problem = Problem { exit, advice: None, ..watch::not_installed(&what) };
             Err(Trouble::NotInstalled { device: request.named.common_name.to_string(), problem })
@@ -439,7 +443,7 @@ async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
         ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),
         ProfileKnown::CantTell(why) => {
             report::line(&format!(
-                "Whether IPA has the certificate profile '{profile}' can't be checked here ({why}); IPA decides."
+                "Could not check whether IPA has the certificate profile '{profile}' ({why}); the IPA server will decide."
             ));
             Ok(())
         }
@@ -449,7 +453,7 @@ async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
 fn tell_request(request: &Request) {
     report::line(&format!("Certificate Common Name: {}", request.named.common_name));
     report::line(&format!("CERT_NAME: {}", request.shown_name));
-    report::line(&format!("PAN_FQDN: {}", in_a_row(&request.devices)));
+    report::line(&format!("PAN_FQDN: {}", joined(&request.devices)));
     let kinds = ["Primary", "Secondary"];
     for (kind, profile) in kinds.iter().zip(&request.profiles) {
         report::line(&format!("{kind} SSL/TLS Profile name: {profile}"));
@@ -459,12 +463,12 @@ fn tell_request(request: &Request) {
 fn tell_duration(request: &Request, since: Instant) {
     report::line(&format!(
         "Certificate install and commit by the post-save process on: {} took {} seconds.",
-        in_a_row(&request.devices),
+        joined(&request.devices),
         since.elapsed().as_secs()
     ));
 }
 
-fn in_a_row(devices: &[Address]) -> String {
+fn joined(devices: &[Address]) -> String {
     devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 

@@ -10,14 +10,14 @@ use futures_util::stream;
 
 use super::arguments::{self, UsageError};
 use super::installer::{Arguments, NAME};
-use super::{rehearsal, report, unresolved};
+use super::{dry_run, report, sandbox, unresolved};
 use crate::delivery::engine::{DeliveryEngine, Selection, run_id};
 use crate::delivery::notifier::Notifier;
 use crate::delivery::{InstallSpec, InstallationStore, Queue, not_over};
 use crate::error::Exit;
 use crate::host::log::Log;
 use crate::host::worker;
-use crate::install::Failure;
+use crate::install::InstallError;
 use crate::install::problem::Problem;
 use crate::install::result::{Outcome, RunResult};
 use crate::settings::config::{Config, Notify};
@@ -58,8 +58,9 @@ fn run(arguments: &Arguments, requests: Vec<(InstallSpec, Prepared)>) -> Result<
     let runtime = arguments::event_loop()?;
     if arguments.dry_run {
         let records = InstallationStore::below(state_dir);
-        return Ok(runtime.block_on(rehearse(arguments, prepared, &records)));
+        return Ok(runtime.block_on(dry_run(arguments, prepared, &records)));
     }
+    check_worker(arguments, &specs, &prepared)?;
     let put = Queue::below(state_dir).put(&mut specs);
     put.map_err(|error| UsageError::State(Box::new(error.into())))?;
     if arguments.queue {
@@ -74,6 +75,32 @@ fn run(arguments: &Arguments, requests: Vec<(InstallSpec, Prepared)>) -> Result<
         report::Json::of(&arguments.certificate.common_name.to_ascii_lowercase(), exit.code(), &told).print();
     }
     Ok(exit)
+}
+
+/// What the worker could not deliver is refused where somebody can change it, and only told where nobody is there:
+/// what certmonger hands over is recorded.
+fn check_worker(
+    arguments: &Arguments,
+    specs: &[InstallSpec],
+    prepared: &[Prepared],
+) -> Result<(), UsageError> {
+    if !worker::is_enabled(&arguments.place.state_dir) {
+        return Ok(());
+    }
+    let config = Config::load(arguments.place.config.as_deref())?;
+    let mut each = specs.iter().zip(prepared);
+    let Some(what) = each.find_map(|(spec, prepared)| sandbox::closed(spec, prepared, &config)) else {
+        return Ok(());
+    };
+    let refused = sandbox::refused(&what);
+    if arguments.queue && unresolved::is_attended() {
+        return Err(refused);
+    }
+    report::problem(NAME, &format!("WARNING: {refused}"), refused.advice().as_deref());
+    if let Ok(log) = arguments.place.open_log() {
+        log.run(&run_id(), true).error(&format!("{refused}. {}", refused.advice().unwrap_or_default()));
+    }
+    Ok(())
 }
 
 fn tell_queued(arguments: &Arguments, specs: &[InstallSpec]) -> Exit {
@@ -145,7 +172,7 @@ async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
                 let outcome = Outcome::Failed(problem);
                 Told::of(spec, RunResult { outcome, phases, missing_profiles: Vec::new() }).pending(true)
             }
-            _ => Told::of(spec, lost(&Failure::NoRecord)),
+            _ => Told::of(spec, lost(&InstallError::NoRecord)),
         },
     }
 }
@@ -154,12 +181,12 @@ async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
 fn waiting(state_dir: &Path, spec: &InstallSpec) -> Problem {
     let why = InstallationStore::below(state_dir).read(&spec.key()).err();
     match why {
-        Some(error) => Problem::from(&Failure::from(error)),
+        Some(error) => Problem::from(&InstallError::from(error)),
         None => not_over(),
     }
 }
 
-fn lost(failure: &Failure) -> RunResult {
+fn lost(failure: &InstallError) -> RunResult {
     RunResult {
         outcome: Outcome::Failed(Problem::from(failure)),
         phases: Vec::new(),
@@ -168,9 +195,9 @@ fn lost(failure: &Failure) -> RunResult {
 }
 
 /// Looks and decides, for each device, and tells what would be done.
-async fn rehearse(arguments: &Arguments, prepared: Vec<Prepared>, records: &InstallationStore) -> Exit {
+async fn dry_run(arguments: &Arguments, prepared: Vec<Prepared>, records: &InstallationStore) -> Exit {
     let looks = prepared.iter().map(|prepared| async move {
-        let looked = rehearsal::look(prepared, records).await;
+        let looked = dry_run::look(prepared, records).await;
         (&prepared.wish, looked)
     });
     let looked: Vec<_> = stream::iter(looks).buffered(usize::from(arguments.concurrency)).collect().await;
@@ -178,9 +205,9 @@ async fn rehearse(arguments: &Arguments, prepared: Vec<Prepared>, records: &Inst
         looked.iter().map(|(_, looked)| looked.as_ref().err().map_or(Exit::Done, |problem| problem.exit));
     let exit = Exit::of_all(&exits.collect::<Vec<_>>());
     if arguments.json {
-        rehearsal::json(exit, &looked);
+        dry_run::json(exit, &looked);
     } else {
-        looked.iter().for_each(|(wish, looked)| rehearsal::tell(NAME, wish, looked.as_ref()));
+        looked.iter().for_each(|(wish, looked)| dry_run::tell(NAME, wish, looked.as_ref()));
     }
     exit
 }

@@ -10,7 +10,7 @@ use crate::error::Exit;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
 use crate::install::result::{Outcome, RunResult};
-use crate::text::{harmless, is_harmless};
+use crate::text::{escape_control, is_printable};
 
 /// A problem, and on a line of its own what to do about it.
 pub fn problem(program: &str, what: &str, advice: Option<&str>) {
@@ -20,29 +20,29 @@ pub fn problem(program: &str, what: &str, advice: Option<&str>) {
 /// The same, for a problem that is told in several lines.
 pub fn problem_in_lines(program: &str, what: &[&str], advice: Option<&str>) {
     let mut stderr = io::stderr().lock();
-    let lines: Vec<String> = what.iter().map(|line| harmless(line)).collect();
+    let lines: Vec<String> = what.iter().map(|line| escape_control(line)).collect();
     // Whether standard error is gone is nothing that could be told anywhere.
     let _ = writeln!(stderr, "{program}: {}", lines.join("\n  "));
     if let Some(advice) = advice {
-        let _ = writeln!(stderr, "  {}", harmless(advice));
+        let _ = writeln!(stderr, "  {}", escape_control(advice));
     }
 }
 
 /// A line on standard output.
 pub fn line(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{}", harmless(text));
+    let _ = writeln!(io::stdout().lock(), "{}", escape_control(text));
 }
 
 /// A line on standard error that is no problem.
 pub fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
+    let _ = writeln!(io::stderr().lock(), "{}", escape_control(text));
 }
 
 /// JSON with everything escaped, in JSON's way, that could steer a terminal: it stands only inside strings.
 fn harmless_json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_harmless(character) {
+        if is_printable(character) {
             shown.push(character);
         } else {
             let mut units = [0; 2];
@@ -92,7 +92,7 @@ pub fn journal(priority: Priority, told: &Told) {
         }
         None => told.sentence(),
     };
-    let _ = writeln!(io::stderr().lock(), "<{number}>{}", harmless(&text));
+    let _ = writeln!(io::stderr().lock(), "<{number}>{}", escape_control(&text));
 }
 
 /// Several certificates on several devices, as one JSON object.
@@ -152,20 +152,23 @@ impl Told {
     fn sentence(&self) -> String {
         let (device, bound) = (&self.spec.device, bound(&self.spec));
         let Some(result) = &self.result else {
-            return format!("{device}: the certificate '{}'{bound} is in the queue.", self.spec.name);
+            return format!(
+                "{device}: installation of the certificate '{}'{bound} is queued.",
+                self.spec.name
+            );
         };
         match &result.outcome {
             Outcome::Installed { object, unchanged: false } => {
                 let seconds = result.phases.last().map_or(0.0, |(_, seconds)| *seconds);
-                format!("{device}: runs the certificate '{object}'{bound} now ({seconds:.0} s).")
+                format!("{device}: installed the certificate '{object}'{bound} ({seconds:.0} s).")
             }
             Outcome::Installed { object, unchanged: true } => {
-                format!("{device}: runs this very certificate '{object}'{bound} already, nothing to do.")
+                format!("{device}: the certificate '{object}'{bound} is already installed; nothing to do.")
             }
             Outcome::AwaitingCommit => {
                 let object = &self.spec.name;
                 format!(
-                    "{device}: has the certificate '{object}'{bound} as a candidate; commit it on the device."
+                    "{device}: the certificate '{object}'{bound} is in the candidate configuration; commit it on the device."
                 )
             }
             Outcome::Failed(problem) => format!("{device}: {problem}"),

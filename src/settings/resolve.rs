@@ -13,13 +13,13 @@ use super::request::InstallOptions;
 use crate::certificate::{Bundle, Container, Source};
 use crate::files;
 use crate::host::{ipa, keyfile};
-use crate::install::Failure;
+use crate::install::InstallError;
 use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
-use crate::install::patience::Patience;
 use crate::install::request::{
-    CommitScope, ContainerChoice, Existing, FoundPeer, Rebind, Target, Upload, Wish,
+    CommitScope, ContainerChoice, Existing, FoundPeer, InstallRequest, Rebind, Target, Upload,
 };
+use crate::install::retry::RetryPolicy;
 use crate::panos::Address;
 use crate::panos::CaFile;
 use crate::panos::KeyExport;
@@ -93,13 +93,13 @@ pub fn devices(typed: &[String]) -> Result<Vec<Address>, SettingsError> {
 /// Everything that is wanted of one device, and what became of reading the files.
 pub struct Prepared {
     /// The wish.
-    pub wish: Wish,
+    pub wish: InstallRequest,
     /// The files, absolute as certmonger knows them, if they were found.
     pub files: Option<Files>,
     /// The profiles that the configuration file names for the device, whatever was typed.
     pub configured_profiles: Vec<ProfileName>,
     /// The certificate, or why it can't be used.
-    pub bundle: Result<Bundle, Failure>,
+    pub bundle: Result<Bundle, InstallError>,
     /// Where to find the certmonger that is asked for the certificate's state; nothing where none is.
     pub certmonger: Option<CertmongerBus>,
 }
@@ -133,10 +133,11 @@ pub fn prepare(
         Err(_) => options.chain.is_some(),
     };
     let files = source.as_ref().ok().and_then(files_of);
-    let bundle =
-        source.and_then(|source| Bundle::load(&source, named.common_name.as_str())).map_err(Failure::from);
+    let bundle = source
+        .and_then(|source| Bundle::load(&source, named.common_name.as_str()))
+        .map_err(InstallError::from);
     let serial = bundle.as_ref().ok().and_then(|bundle| bundle.serial_hex().ok());
-    let wish = Wish {
+    let wish = InstallRequest {
         common_name: named.common_name.clone(),
         base_name: named.base_name.clone(),
         object: named.object(options.suffix, serial.as_deref())?,
@@ -155,7 +156,7 @@ pub fn prepare(
         existing: if asked.force { Existing::Replace } else { Existing::Keep },
         keep: options.keep,
         rebind: if options.where_used { Rebind::WhereUsed } else { Rebind::Named },
-        patience: Patience::default(),
+        patience: RetryPolicy::default(),
         served: served(options)?,
     };
     let bus = if asked.session_bus { CertmongerBus::Session } else { CertmongerBus::System };
@@ -225,8 +226,8 @@ pub fn served(options: &DeviceOptions) -> Result<Vec<Address>, SettingsError> {
 pub fn target(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Result<Target, SettingsError> {
     let trust = trust_of(options, device, state_dir)?;
     let key_file = keyfile::resolve(options.key_file.as_deref());
-    let found_peer = FoundPeer { state_dir: state_dir.to_owned(), authorities: authorities(options) };
-    Ok(Target { device: device.clone(), trust, key_file, found_peer, named_by: None })
+    let peer_from_ha_state = FoundPeer { state_dir: state_dir.to_owned(), authorities: authorities(options) };
+    Ok(Target { device: device.clone(), trust, key_file, peer_from_ha_state, named_by: None })
 }
 
 /// The other member of the pair, with a key and a trust of its own: what is typed counts for both.

@@ -6,15 +6,15 @@ use std::time::Duration;
 use pancert::delivery::engine::{DeliveryEngine, Selection};
 use pancert::delivery::{InstallSpec, Queue};
 use pancert::host::log::{Log, Verbosity};
-use pancert::install::patience::Patience;
 use pancert::install::result::RunResult;
+use pancert::install::retry::RetryPolicy;
 use pancert::panos::ClientOptions;
 use pancert::programs::installer::Arguments;
 
 use super::world::{NAME, World};
 
 /// A device that is given up after a second or two.
-pub fn short_patience() -> Patience {
+pub fn short_patience() -> RetryPolicy {
     let milliseconds = Duration::from_millis;
     let limits = ClientOptions {
         connect_timeout: milliseconds(1500),
@@ -22,7 +22,7 @@ pub fn short_patience() -> Patience {
         request_timeout: milliseconds(3000),
         ..ClientOptions::default()
     };
-    Patience {
+    RetryPolicy {
         limits,
         pauses: [20, 50, 100, 200].map(milliseconds).to_vec(),
         served: milliseconds(500),

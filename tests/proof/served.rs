@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use openssl::ssl::{NameType, SslAcceptor, SslMethod};
 use pancert::fingerprint::Fingerprint;
-use pancert::install::served::{NotServed, Seen, served};
+use pancert::install::probe::{ProbeMismatch, Seen, served};
 use pancert::panos::{Address, Location};
 use panos_sim::{Profile, Simulator};
 
@@ -30,11 +30,11 @@ async fn look(
     wanted: Fingerprint,
     chain: &[Fingerprint],
     patience: Duration,
-) -> Result<(), NotServed> {
+) -> Result<(), ProbeMismatch> {
     served(endpoint, &NAME.parse().unwrap(), wanted, chain, patience).await
 }
 
-async fn glance(endpoint: &Address, wanted: Fingerprint) -> Result<(), NotServed> {
+async fn glance(endpoint: &Address, wanted: Fingerprint) -> Result<(), ProbeMismatch> {
     look(endpoint, wanted, &[], Duration::ZERO).await
 }
 
@@ -127,8 +127,8 @@ async fn a_server_that_is_silent_drips_or_closes_is_not_waited_for_longer_than_o
         }
     };
     for (at, words) in [
-        (server(silent), "it does not finish the TLS handshake"),
-        (server(dripping), "it does not finish the TLS handshake"),
+        (server(silent), "the TLS handshake timed out"),
+        (server(dripping), "the TLS handshake timed out"),
         (server(drop), "shows no certificate: "),
     ] {
         let begun = Instant::now();

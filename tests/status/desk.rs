@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use pancert::delivery::{InstallSpec, Installation, InstallationStore, Queue, Requester};
 use pancert::error::Exit;
 use pancert::fingerprint::Fingerprint;
+use pancert::install::names::ProfileName;
 use pancert::install::problem::{Problem, RetryClass};
 use pancert::install::result::{CertificateFacts, Outcome};
 use pancert::panos::Location;
@@ -54,7 +55,7 @@ pub fn order(name: &str, device: &str, at: DateTime<Utc>, days: i64) -> InstallS
         peer: None,
         served: Vec::new(),
         files: None,
-        profiles: vec!["GP portal".parse().unwrap()],
+        profiles: vec![profile(name)],
         certificate: Some(CertificateFacts {
             fingerprint: Fingerprint::of_der(format!("{name} {at}").as_bytes()),
             serial: "1f".to_owned(),
@@ -70,9 +71,14 @@ pub fn order(name: &str, device: &str, at: DateTime<Utc>, days: i64) -> InstallS
             blind: false,
             force: false,
             config: None,
-            device: DeviceOptions { profile: Some("GP portal".to_owned()), ..DeviceOptions::default() },
+            device: DeviceOptions { profile: Some(profile(name).to_string()), ..DeviceOptions::default() },
         },
     }
+}
+
+/// Each certificate has a profile of its own.
+pub fn profile(name: &str) -> ProfileName {
+    format!("GP {}", name.split('.').next().unwrap()).parse().unwrap()
 }
 
 pub fn problem(exit: Exit, what: &str) -> Outcome {
@@ -120,13 +126,7 @@ impl Desk {
     pub fn installed(&self, name: &str, device: &str, days: i64) -> Installation {
         let mut record = Installation::ingest(order(name, device, ago(48), days), None, ago(48));
         record.begin("00000a", ago(48));
-        record.finish(
-            &installed(name),
-            &["GP portal".parse().unwrap()],
-            &[("connect", 0.012), ("total", 1.5)],
-            1,
-            ago(48),
-        );
+        record.finish(&installed(name), &[profile(name)], &[("connect", 0.012), ("total", 1.5)], 1, ago(48));
         self.write(&record);
         record
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::LONGEST_KEY;
+use crate::files::instead_of_denied;
 
 /// Why there is no API key to use.
 #[derive(Debug, thiserror::Error)]
@@ -16,13 +17,13 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// The caller may not read it.
-    #[error("no permission to read the API key file {}; run it with sudo", path.display())]
+    #[error("no permission to read the API key file {}; {}", path.display(), instead_of_denied())]
     Unreadable {
         /// The key file.
         path: PathBuf,
     },
     /// A folder, FIFO or device.
-    #[error("the API key file {} is {found}, not a file", path.display())]
+    #[error("the API key file {} is {found}, not a regular file", path.display())]
     NotAFile {
         /// The key file.
         path: PathBuf,
@@ -30,7 +31,7 @@ pub enum KeyFileError {
         found: &'static str,
     },
     /// Other users can read or change it.
-    #[error("the API key file {} is open to other users (mode {mode:04o})", path.display())]
+    #[error("the API key file {} is accessible by other users (mode {mode:04o})", path.display())]
     Open {
         /// The key file.
         path: PathBuf,
@@ -38,7 +39,7 @@ pub enum KeyFileError {
         mode: u32,
     },
     /// It belongs to somebody else, who could have put any key into it.
-    #[error("the API key file {} belongs to user id {owner}, neither to root nor to user id {caller}, who runs this", path.display())]
+    #[error("the API key file {} belongs to user id {owner}, must be owned by root or by user id {caller}", path.display())]
     Owner {
         /// The key file.
         path: PathBuf,
@@ -186,7 +187,7 @@ impl KeyFileError {
             )),
             Self::Unwritable { path, .. } => Some(match path.parent() {
                 Some(folder) if !folder.is_dir() => format!("mkdir -m 755 {}", folder.display()),
-                _ => "run it with sudo".to_owned(),
+                _ => instead_of_denied().to_owned(),
             }),
             Self::Unusable { path, .. } => Some(format!(
                 "{} is as it was. Check that this is the management address of a PAN-OS device",

@@ -8,15 +8,15 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::reach::ReachOptions;
-use super::screen::{self, Columns, Line, Mood};
+use super::terminal::{self, Columns, Line, Severity};
 use super::{NAME, when};
 use crate::delivery::{Installation, InstallationStore};
 use crate::error::Exit;
-use crate::install::Failure;
-use crate::install::connect::reach_alone;
+use crate::install::InstallError;
+use crate::install::connect::connect_single;
 use crate::install::inventory::{self, Item};
-use crate::install::patience::Patience;
 use crate::install::request::Target;
+use crate::install::retry::RetryPolicy;
 use crate::panos::Address;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::devices::DeviceList;
@@ -38,11 +38,11 @@ pub struct InventoryArguments {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
 
-    /// All that is known as one JSON object on standard output
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 
-    /// The devices of a group in the configuration file; repeatable
+    /// The devices of a group in the configuration file (can be repeated)
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
 
@@ -91,9 +91,11 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     };
     let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;
     let asked = stream::iter(&targets).map(ask).buffered(usize::from(arguments.concurrency));
-    let answers: Vec<Result<Vec<Item>, Failure>> = arguments::event_loop()?.block_on(asked.collect());
-    let each: Vec<Exit> =
-        answers.iter().map(|answer| answer.as_ref().map_or_else(Failure::exit, |_| Exit::Done)).collect();
+    let answers: Vec<Result<Vec<Item>, InstallError>> = arguments::event_loop()?.block_on(asked.collect());
+    let each: Vec<Exit> = answers
+        .iter()
+        .map(|answer| answer.as_ref().map_or_else(InstallError::exit, |_| Exit::Done))
+        .collect();
     let mut rows = Vec::new();
     let mut troubles = Vec::new();
     for (device, answer) in devices.iter().zip(answers) {
@@ -114,15 +116,16 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
         let told = json!({ "exit": exit.code(), "certificates": rows, "troubles": troubles });
         report::json(NAME, &told);
     } else if devices.is_empty() {
-        report::line("No device is known: name one, or list them in the configuration file.");
+        report::line("No devices configured. Name a device, or add it to the configuration file.");
     } else {
-        screen::print(&table(&rows));
+        terminal::print(&table(&rows));
     }
     Ok(exit)
 }
 
-async fn ask(target: &Target) -> Result<Vec<Item>, Failure> {
-    let reached = reach_alone(target, &Patience { pauses: Vec::new(), ..Patience::default() }, &[]).await?;
+async fn ask(target: &Target) -> Result<Vec<Item>, InstallError> {
+    let reached =
+        connect_single(target, &RetryPolicy { pauses: Vec::new(), ..RetryPolicy::default() }, &[]).await?;
     inventory::list(&reached.session, &reached.system).await
 }
 
@@ -151,11 +154,11 @@ impl Row {
         }
     }
 
-    fn mood(&self, now: DateTime<Utc>) -> Mood {
+    fn mood(&self, now: DateTime<Utc>) -> Severity {
         match self.until {
-            Some(until) if until <= now => Mood::Bad,
-            Some(until) if (until - now).num_days() < 7 => Mood::Odd,
-            _ => Mood::Plain,
+            Some(until) if until <= now => Severity::Bad,
+            Some(until) if (until - now).num_days() < 7 => Severity::Odd,
+            _ => Severity::Plain,
         }
     }
 }
@@ -177,7 +180,7 @@ fn table(rows: &[Row]) -> Vec<Line> {
             None => "unreadable".to_owned(),
         };
         let yes = |is: bool| if is { "yes" } else { "-" }.to_owned();
-        let subject = screen::shortened(row.subject.as_deref().unwrap_or("-"), SUBJECT);
+        let subject = terminal::shortened(row.subject.as_deref().unwrap_or("-"), SUBJECT);
         let (device, place, object) = (row.device.to_string(), row.place.clone(), row.object.clone());
         let cells = [until, device, place, object, subject, yes(row.private_key), yes(row.ours)];
         columns.push(&cells, row.profiles.join(", "), row.mood(now));

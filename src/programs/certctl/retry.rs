@@ -11,7 +11,7 @@ use crate::delivery::notifier::{News, Notifier};
 use crate::delivery::worker::Worker;
 use crate::delivery::{InstallSpec, InstallationStore, Queue, StoreError};
 use crate::error::Exit;
-use crate::install::Failure;
+use crate::install::InstallError;
 use crate::install::result::Outcome;
 use crate::panos::Address;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
@@ -54,7 +54,7 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
             tell(report);
         }
     }));
-    troubles.extend(unread.err().map(|error: StoreError| Failure::from(error)));
+    troubles.extend(unread.err().map(|error: StoreError| InstallError::from(error)));
     for failure in &troubles {
         report::problem(NAME, &failure.to_string(), failure.advice().as_deref());
     }
@@ -65,13 +65,13 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
         report::problem(NAME, &what, spec.problem.advice.as_deref());
     }
     let told: Vec<Told> = reports.iter().map(told).collect();
-    let each = told.iter().map(Told::exit).chain(troubles.iter().map(Failure::exit));
+    let each = told.iter().map(Told::exit).chain(troubles.iter().map(InstallError::exit));
     let each: Vec<Exit> = each.chain(unresolved.iter().map(|queued| queued.spec.problem.exit)).collect();
     let exit = Exit::of_all(&each);
     if json {
         report::installations(NAME, exit, &told);
     } else if told.is_empty() && troubles.is_empty() && unresolved.is_empty() && !report::is_journal() {
-        report::line(if arguments.now { "Nothing is owed." } else { "Nothing is due." });
+        report::line(if arguments.now { "Nothing is pending." } else { "Nothing is due." });
     }
     Ok(exit)
 }

@@ -5,23 +5,24 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde_json::json;
 
-use super::NAME;
 use super::selection::Selection;
-use crate::delivery::InstallationStore;
-use crate::delivery::drift::{Auditor, Finding, Verdict};
+use super::{NAME, forget};
+use crate::delivery::conflicts::DeviceLists;
+use crate::delivery::drift::{DriftChecker, Finding, Verdict};
+use crate::delivery::{InstallSpec, InstallationStore, Queue};
 use crate::error::Exit;
-use crate::install::Failure;
+use crate::install::InstallError;
 use crate::panos::Address;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::report;
 use crate::settings::config::{Config, Drift};
-use crate::text::harmless;
+use crate::text::escape_control;
 
 /// What is compared.
 #[derive(Debug, Clone, Args)]
 #[command(next_display_order = 100)]
 pub struct VerifyArguments {
-    /// What to do about a device that does not run any more what it did [default: as the configuration file
+    /// What to do when a device no longer runs the installed certificate [default: as the configuration file
     /// says, else deliver]
     #[arg(long, value_name = "POLICY")]
     drift: Option<DriftOption>,
@@ -51,8 +52,11 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
         None => config.drift(),
     };
     let records = InstallationStore::below(&place.state_dir);
-    let begin = |failure: Failure| UsageError::State(Box::new(failure));
+    let begin = |failure: InstallError| UsageError::State(Box::new(failure));
     let found = records.all().map_err(|error| begin(error.into()))?;
+    let queued = Queue::below(&place.state_dir).all().map_err(|error| begin(error.into()))?.specs;
+    let queued: Vec<InstallSpec> = queued.into_iter().map(|queued| queued.spec).collect();
+    let lists = DeviceLists::of(&found.records, &queued);
     let mut each = Vec::new();
     let is_clean = found.errors.is_empty();
     for error in &found.errors {
@@ -63,10 +67,10 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     devices.dedup();
     let devices = arguments.selection.among(&devices)?;
     let log = place.open_log()?;
-    let auditor = &Auditor { records, drift, log, lock_wait: config.lock_wait() };
+    let auditor = &DriftChecker { records, drift, log, lock_wait: config.lock_wait(), lists };
     let work = devices.iter().map(|device| auditor.examine(device));
     let runtime = arguments::event_loop()?;
-    let found: Vec<Result<Vec<Finding>, Failure>> =
+    let found: Vec<Result<Vec<Finding>, InstallError>> =
         runtime.block_on(stream::iter(work).buffered(arguments.selection.at_once()).collect::<Vec<_>>());
     let mut findings: Vec<Finding> = Vec::new();
     for found in found {
@@ -87,7 +91,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     } else {
         findings.iter().for_each(Finding::tell);
         if findings.is_empty() && is_clean {
-            report::line("Nothing is installed from here.");
+            report::line("No installations.");
         }
     }
     Ok(exit)
@@ -96,7 +100,9 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
 impl Finding {
     fn exit(&self) -> Exit {
         match &self.verdict {
-            Verdict::Good | Verdict::Owed | Verdict::Overtaken { .. } => Exit::Done,
+            Verdict::Good | Verdict::Owed | Verdict::Superseded { .. } | Verdict::LeftOut { .. } => {
+                Exit::Done
+            }
             Verdict::Drift { .. } => Exit::Unproven,
             Verdict::Unknown(problem) => problem.exit,
         }
@@ -105,26 +111,39 @@ impl Finding {
     fn tell(&self) {
         let (device, name) = (&self.record.spec.device, self.record.common_name());
         match &self.verdict {
-            Verdict::Good => report::line(&format!("{device}: {name}: the device runs it.")),
-            Verdict::Owed => report::line(&format!("{device}: {name}: is owed, see 'pan_certctl status'.")),
+            Verdict::Good => {
+                report::line(&format!("{device}: {name}: OK, the device is running this certificate."))
+            }
+            Verdict::Owed => report::line(&format!("{device}: {name}: pending; see 'pan_certctl status'.")),
             Verdict::Drift { what, delivered } => {
                 let advice = match delivered {
-                    true => "It is owed anew: the worker delivers it, or 'pan_certctl retry'.",
-                    false => "It is left as it is; 'pan_instcert' installs it again.",
+                    true => "It will be installed again by the worker, or now with 'pan_certctl retry'.",
+                    false => "No action was taken; 'pan_instcert' installs it again.",
                 };
-                report::problem(NAME, &format!("{device}: {name}: {}", harmless(what)), Some(advice));
+                report::problem(NAME, &format!("{device}: {name}: {}", escape_control(what)), Some(advice));
             }
-            Verdict::Overtaken { profile, by, forget } => {
+            Verdict::Superseded { profile, by } => {
                 let what = format!(
-                    "{device}: {name}: the SSL/TLS profile '{profile}' was given to '{by}' later; it is left there"
+                    "{device}: {name}: the SSL/TLS profile '{profile}' now uses '{by}', installed later; not changed"
                 );
-                let advice = format!("If that is so for good, forget this one: rm {}", forget.display());
-                report::problem(NAME, &what, Some(&advice));
+                self.advise_forgetting(&what, "If that is so for good");
+            }
+            Verdict::LeftOut { what } => {
+                let what = format!(
+                    "{device}: {name}: {}; the device is left as it is: pan_getcert was run without it",
+                    escape_control(what)
+                );
+                self.advise_forgetting(&what, "If that is meant");
             }
             Verdict::Unknown(problem) => {
                 report::problem(NAME, &format!("{device}: {name}: {problem}"), problem.advice.as_deref());
             }
         }
+    }
+
+    fn advise_forgetting(&self, what: &str, when: &str) {
+        let advice = format!("{when}: {}", forget::command(&self.record));
+        report::problem(NAME, what, Some(&advice));
     }
 
     fn json(&self) -> serde_json::Value {
@@ -133,7 +152,8 @@ impl Finding {
             Verdict::Owed => ("owed", None),
             Verdict::Drift { what, delivered: true } => ("owed-anew", Some(what.as_str())),
             Verdict::Drift { what, delivered: false } => ("drift", Some(what.as_str())),
-            Verdict::Overtaken { by, .. } => ("overtaken", Some(by.as_str())),
+            Verdict::Superseded { by, .. } => ("overtaken", Some(by.as_str())),
+            Verdict::LeftOut { what } => ("left-out", Some(what.as_str())),
             Verdict::Unknown(problem) => ("unknown", Some(problem.what.as_str())),
         };
         json!({

@@ -7,7 +7,8 @@ use super::installation::Row;
 use chrono::Utc;
 
 use crate::delivery::{InstallSpec, Installation, InstallationStore, Queue, StoreError, UnresolvedSpec};
-use crate::panos::{Address, HTTPS};
+use crate::panos::Address;
+use crate::programs::certctl::selection::is_meant;
 
 /// In the names of files that were set aside.
 const ASIDE: &str = ".json.unreadable-";
@@ -34,12 +35,12 @@ pub(super) struct Filter {
 
 impl Filter {
     pub(super) fn wants(&self, order: &InstallSpec) -> bool {
-        let is_there = |device: &Address| {
-            device.host() == order.device.host()
-                && (device.port() == HTTPS || device.port() == order.device.port())
-        };
-        self.certificate.as_ref().is_none_or(|name| order.common_name.as_str().eq_ignore_ascii_case(name))
-            && self.device.as_ref().is_none_or(is_there)
+        self.wants_named(order.common_name.as_str(), &order.device)
+    }
+
+    pub(super) fn wants_named(&self, common_name: &str, on: &Address) -> bool {
+        self.certificate.as_ref().is_none_or(|name| common_name.eq_ignore_ascii_case(name))
+            && self.device.as_ref().is_none_or(|device| is_meant(device, on))
     }
 }
 
@@ -53,7 +54,7 @@ pub(super) fn below(state_dir: &Path) -> Result<Found, StoreError> {
         .iter()
         .map(|path| {
             let path = path.display();
-            format!("{path} could not be read and was set aside; look at it, then delete it")
+            format!("{path} could not be read and was moved aside; inspect it, then delete it")
         })
         .collect();
     // The queue first: a request that is taken in meanwhile is seen twice rather than not at all.

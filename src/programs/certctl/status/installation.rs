@@ -1,15 +1,18 @@
 //! One object on one device, and what is to be thought of it.
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 
 use super::Span;
 use super::certmonger::Standing;
 use crate::delivery::{Attempt, Installation, State};
 use crate::error::Exit;
-use crate::install::names::ObjectName;
+use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
 use crate::install::result::LastRun;
-use crate::programs::certctl::screen::Mood;
+use crate::programs::certctl::terminal::Severity;
 
 /// By what installations are judged.
 #[derive(Debug, Clone)]
@@ -28,11 +31,49 @@ pub(super) struct Row {
     pub(super) queued: bool,
     /// What certmonger says, if it was asked.
     pub(super) certmonger: Option<Standing>,
+    /// What is wrong with it beside that.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// Something that nobody mends by trying again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Another installation has the same profile.
+    ProfileClaimedTwice {
+        /// The profile.
+        profile: ProfileName,
+        /// The other's object.
+        by: ObjectName,
+    },
+    /// No profile presents it.
+    NoProfile,
+}
+
+impl Fault {
+    /// In one word, for other programs.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::ProfileClaimedTwice { .. } => "profile-claimed-twice",
+            Self::NoProfile => "no-profile",
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ProfileClaimedTwice { profile, by } => write!(
+                f,
+                "the SSL/TLS profile '{profile}' is claimed by '{by}' as well: forget one of the two (pan_certctl forget)"
+            ),
+            Self::NoProfile => f.write_str("no SSL/TLS profile presents it"),
+        }
+    }
 }
 
 /// How an installation stands, in a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum How {
+pub(super) enum InstallState {
     Installed,
     Owed,
     Failed,
@@ -41,7 +82,7 @@ pub(super) enum How {
 
 /// How the certificate on the device's end is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lasts {
+pub(super) enum Expiry {
     Long,
     NotLong,
     Expired,
@@ -52,16 +93,16 @@ pub(super) type Place = (u8, DateTime<Utc>, DateTime<Utc>, String, String, Strin
 
 impl Row {
     pub(super) fn of(record: Installation, queued: bool) -> Self {
-        Self { record, queued, certmonger: None }
+        Self { record, queued, certmonger: None, faults: Vec::new() }
     }
 
-    pub(super) fn how(&self) -> How {
+    pub(super) fn how(&self) -> InstallState {
         match &self.record.state {
-            _ if self.record.is_pending() => How::Owed,
-            State::Pending => How::Owed,
-            State::Installed { .. } => How::Installed,
-            State::Failed { .. } => How::Failed,
-            State::AwaitingCommit { .. } => How::LeftToCommit,
+            _ if self.record.is_pending() => InstallState::Owed,
+            State::Pending => InstallState::Owed,
+            State::Installed { .. } => InstallState::Installed,
+            State::Failed { .. } => InstallState::Failed,
+            State::AwaitingCommit { .. } => InstallState::LeftToCommit,
         }
     }
 
@@ -111,11 +152,11 @@ impl Row {
         self.record.pending_since.is_some_and(|since| limits.now - since > limits.owed_for.length)
     }
 
-    pub(super) fn lasts(&self, limits: &Limits) -> Lasts {
+    pub(super) fn lasts(&self, limits: &Limits) -> Expiry {
         match self.installed_until().map(|until| until - limits.now) {
-            Some(left) if left.num_seconds() <= 0 => Lasts::Expired,
-            Some(left) if left <= limits.expires_in.length => Lasts::NotLong,
-            _ => Lasts::Long,
+            Some(left) if left.num_seconds() <= 0 => Expiry::Expired,
+            Some(left) if left <= limits.expires_in.length => Expiry::NotLong,
+            _ => Expiry::Long,
         }
     }
 
@@ -128,30 +169,36 @@ impl Row {
     pub(super) fn exits(&self, limits: &Limits) -> impl Iterator<Item = Exit> {
         let owed =
             self.is_overdue(limits).then(|| self.problem().map_or(Exit::Certificate, |problem| problem.exit));
-        let expires = (self.lasts(limits) != Lasts::Long).then_some(Exit::Certificate);
+        let expires = (self.lasts(limits) != Expiry::Long).then_some(Exit::Certificate);
         let not_renewed = self.certmonger.as_ref().is_some_and(Standing::needs_somebody);
-        owed.into_iter().chain(expires).chain(not_renewed.then_some(Exit::Certmonger))
+        // Nobody tries it again: it is not a matter of time.
+        let failed = (self.how() == InstallState::Failed)
+            .then(|| self.problem().map_or(Exit::Certificate, |problem| problem.exit));
+        let faulty = (!self.faults.is_empty()).then_some(Exit::Rebind);
+        let not_renewed = not_renewed.then_some(Exit::Certmonger);
+        owed.into_iter().chain(failed).chain(expires).chain(not_renewed).chain(faulty)
     }
 
-    pub(super) fn mood(&self, limits: &Limits) -> Mood {
-        if self.is_overdue(limits) || self.lasts(limits) == Lasts::Expired {
-            Mood::Bad
-        } else if self.how() != How::Installed
-            || self.lasts(limits) == Lasts::NotLong
+    pub(super) fn mood(&self, limits: &Limits) -> Severity {
+        if self.is_overdue(limits) || self.lasts(limits) == Expiry::Expired {
+            Severity::Bad
+        } else if self.how() != InstallState::Installed
+            || self.lasts(limits) == Expiry::NotLong
             || self.certmongers_trouble().is_some()
+            || !self.faults.is_empty()
         {
-            Mood::Odd
+            Severity::Odd
         } else {
-            Mood::Plain
+            Severity::Plain
         }
     }
 
     /// What needs attention comes first: what is owed for longest, then what ends soonest.
     pub(super) fn order_of_attention(&self, limits: &Limits) -> Place {
         let rank = match self.mood(limits) {
-            Mood::Bad => 0,
-            Mood::Odd => 1,
-            Mood::Plain | Mood::Heading => 2,
+            Severity::Bad => 0,
+            Severity::Odd => 1,
+            Severity::Plain | Severity::Heading => 2,
         };
         let order = &self.record.spec;
         (
@@ -162,5 +209,40 @@ impl Row {
             order.device.to_string(),
             order.name.to_string(),
         )
+    }
+}
+
+/// Notes what contradicts itself, among all installations.
+pub(super) fn find_faults(all: &mut [Row], is_where_used: impl Fn(&Installation) -> bool) {
+    let mut claimed: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (index, row) in all.iter().enumerate() {
+        let key = row.record.key();
+        for profile in row.record.profiles() {
+            let place = (key.device.clone(), key.location.clone(), profile.to_string());
+            claimed.entry(place).or_default().push(index);
+        }
+    }
+    let mut found: Vec<(usize, Fault)> = Vec::new();
+    for ((_, _, profile), indexes) in &claimed {
+        for (at, index) in indexes.iter().enumerate() {
+            let other = indexes
+                .iter()
+                .enumerate()
+                .find(|(other, _)| *other != at)
+                .and_then(|(_, other)| all.get(*other));
+            if let (Some(other), Ok(profile)) = (other, profile.parse()) {
+                found.push((
+                    *index,
+                    Fault::ProfileClaimedTwice { profile, by: other.record.spec.name.clone() },
+                ));
+            }
+        }
+    }
+    for (index, fault) in found {
+        all.get_mut(index).into_iter().for_each(|row| row.faults.push(fault.clone()));
+    }
+    let is_bare = |record: &Installation| record.profiles().is_empty() && !record.is_pending();
+    for row in all.iter_mut().filter(|row| is_bare(&row.record) && !is_where_used(&row.record)) {
+        row.faults.push(Fault::NoProfile);
     }
 }

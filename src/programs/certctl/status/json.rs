@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use super::NAME;
 use super::certmonger::Standing;
-use super::installation::{How, Limits, Row};
+use super::installation::{InstallState, Limits, Row};
 use super::summary::Summary;
-use crate::delivery::UnresolvedSpec;
+use super::{Beside, NAME};
 use crate::fingerprint::Fingerprint;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::Problem;
@@ -21,6 +20,8 @@ use crate::programs::report;
 struct Status<'a> {
     installations: Vec<JsonInstallation<'a>>,
     unresolved: Vec<JsonUnresolved<'a>>,
+    unrecorded: Vec<JsonUnrecorded<'a>>,
+    unreadable: &'a [String],
     summary: &'a Summary,
 }
 
@@ -48,6 +49,22 @@ struct JsonInstallation<'a> {
     job: Option<&'a str>,
     last_attempt: Option<JsonAttempt<'a>>,
     certmonger: Option<JsonCertmonger<'a>>,
+    faults: Vec<JsonFault>,
+}
+
+/// What is wrong, in a word and in words.
+#[derive(Serialize)]
+struct JsonFault {
+    word: &'static str,
+    what: String,
+}
+
+/// What certmonger renews for a device, and of which there is no record.
+#[derive(Serialize)]
+struct JsonUnrecorded<'a> {
+    certificate: &'a str,
+    device: &'a Address,
+    request: &'a str,
 }
 
 /// What was asked for and can't be read as a request yet.
@@ -78,18 +95,28 @@ struct JsonCertmonger<'a> {
     state: Option<&'a str>,
     stuck: Option<bool>,
     ca_error: Option<&'a str>,
+    word: Option<&'static str>,
     trouble: Option<String>,
 }
 
-/// Prints one object with an array of installations and the summary.
-pub(super) fn print(all: &[Row], unresolved: &[UnresolvedSpec], summary: &Summary, limits: &Limits) {
+/// Prints one object with an array of installations, what is found beside them, and the summary.
+pub(super) fn print(all: &[Row], beside: &Beside, summary: &Summary, limits: &Limits) {
     let installations = all.iter().map(|one| JsonInstallation::of(one, limits)).collect();
-    let unresolved = unresolved.iter().map(|spec| JsonUnresolved {
+    let unresolved = beside.unresolved.iter().map(|spec| JsonUnresolved {
         requested: time(spec.requested_at),
         argv: &spec.argv,
         problem: JsonProblem::of(&spec.problem),
     });
-    report::json(NAME, &Status { installations, unresolved: unresolved.collect(), summary });
+    let unrecorded = beside.unrecorded.iter().map(|one| JsonUnrecorded {
+        certificate: &one.common_name,
+        device: &one.device,
+        request: &one.request,
+    });
+    let (unresolved, unrecorded) = (unresolved.collect(), unrecorded.collect());
+    report::json(
+        NAME,
+        &Status { installations, unresolved, unrecorded, unreadable: &beside.unreadable, summary },
+    );
 }
 
 fn time(time: DateTime<Utc>) -> String {
@@ -107,10 +134,10 @@ impl<'a> JsonInstallation<'a> {
             ha_peer: spec.peer.as_ref(),
             profiles: record.profiles(),
             state: match one.how() {
-                How::Installed => "installed",
-                How::Owed => "owed",
-                How::Failed => "failed",
-                How::LeftToCommit => "left-to-commit",
+                InstallState::Installed => "installed",
+                InstallState::Owed => "owed",
+                InstallState::Failed => "failed",
+                InstallState::LeftToCommit => "left-to-commit",
             },
             queued: one.queued,
             under_way_since: one.under_way().map(time),
@@ -135,6 +162,11 @@ impl<'a> JsonInstallation<'a> {
                     .collect(),
             }),
             certmonger: one.certmonger.as_ref().map(JsonCertmonger::of),
+            faults: one
+                .faults
+                .iter()
+                .map(|fault| JsonFault { word: fault.word(), what: fault.to_string() })
+                .collect(),
         }
     }
 }
@@ -162,6 +194,7 @@ impl<'a> JsonCertmonger<'a> {
             state: tracked.map(|tracked| tracked.state.as_str()),
             stuck: tracked.and_then(|tracked| tracked.stuck),
             ca_error: tracked.and_then(|tracked| tracked.ca_error.as_deref()),
+            word: standing.word(),
             trouble: standing.trouble(),
         }
     }

@@ -15,17 +15,21 @@ use std::str::FromStr;
 use chrono::{Local, TimeDelta, Utc};
 use clap::Args;
 
+use self::certmonger::Unrecorded;
 use self::found::{Filter, Found};
 use self::installation::{Limits, Row};
 use self::summary::Summary;
 use super::selection::nothing_matches;
-use super::{NAME, screen};
-use crate::delivery::{InstallSpec, UnresolvedSpec};
+use super::{NAME, terminal};
+use crate::delivery::{InstallSpec, Installation, UnresolvedSpec};
 use crate::error::Exit;
 use crate::files;
+use crate::host::certmonger::GetcertError;
 use crate::panos::Address;
 use crate::programs::arguments::{PlaceArguments, UsageError};
 use crate::programs::report;
+use crate::settings::config::Config;
+use crate::settings::resolve;
 
 /// Which installations, how they are judged, and how they are shown.
 #[derive(Debug, Clone, Args)]
@@ -55,7 +59,7 @@ pub struct StatusArguments {
     #[arg(long, conflicts_with = "no_certmonger")]
     session_bus: bool,
 
-    /// All that is known as one JSON object on standard output
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 
@@ -89,6 +93,22 @@ impl fmt::Display for Span {
     }
 }
 
+/// What is found beside the installations.
+struct Beside {
+    /// What was asked for and can't be read as a request yet.
+    unresolved: Vec<UnresolvedSpec>,
+    /// What certmonger renews for a device, and of which there is no record.
+    unrecorded: Vec<Unrecorded>,
+    /// What can't be read, in words.
+    unreadable: Vec<String>,
+}
+
+impl Beside {
+    fn is_empty(&self) -> bool {
+        self.unresolved.is_empty() && self.unrecorded.is_empty() && self.unreadable.is_empty()
+    }
+}
+
 /// Shows what is installed and what is owed.
 ///
 /// # Errors
@@ -99,33 +119,26 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
     let Found { mut installations, unresolved, troubles } = match found::below(&place.state_dir) {
         Ok(found) => found,
         Err(error) => {
-            let advice = "Run it with sudo, or name another folder with --state-dir.";
-            report::problem(NAME, &error.to_string(), Some(advice));
+            report::problem(NAME, &error.to_string(), Some(files::instead_of_state_dir()));
             return Ok(Exit::Usage);
         }
     };
     troubles.iter().for_each(|trouble| report::problem(NAME, trouble, None));
     unresolved.iter().for_each(tell_unresolved);
-    let none_at_all = installations.is_empty() && unresolved.is_empty() && troubles.is_empty();
+    installation::find_faults(&mut installations, is_where_used);
+    let mut beside = Beside { unresolved, unrecorded: Vec::new(), unreadable: troubles };
+    let asked = ask_certmonger(arguments, place, &filter, &mut installations, &mut beside)?;
+    beside.unrecorded.iter().for_each(tell_unrecorded);
+    let none_at_all = installations.is_empty() && beside.is_empty();
     let all: Vec<String> = installations.iter().map(|one| in_short(&one.record.spec)).collect();
     installations.retain(|installation| filter.wants(&installation.record.spec));
-    let is_clean = unresolved.is_empty() && troubles.is_empty();
-    if let (true, true, Some(wanted)) = (installations.is_empty(), is_clean, wanted(arguments)) {
+    if let (true, true, Some(wanted)) = (installations.is_empty(), beside.is_empty(), wanted(arguments)) {
         return Err(nothing_matches(&wanted, all.into_iter()));
     }
-    if asks_certmonger(arguments, &installations) {
-        let orders = installations.iter().map(|installation| &installation.record.spec);
-        match certmonger::ask(orders, arguments.session_bus)? {
-            Ok(standings) => {
-                for (installation, standing) in installations.iter_mut().zip(standings) {
-                    installation.certmonger = standing;
-                }
-            }
-            Err(error) => {
-                let what = format!("whether certmonger renews the certificates is not known: {error}");
-                report::problem(NAME, &what, error.advice().as_deref());
-            }
-        }
+    let is_certmongers = installations.iter().any(|one| !certmonger::is_blind(&one.record.spec));
+    if let (Err(error), true) = (asked, is_certmongers) {
+        let what = format!("whether certmonger renews the certificates is not known: {error}");
+        report::problem(NAME, &what, error.advice().as_deref());
     }
     let limits = Limits {
         now: Utc::now(),
@@ -133,12 +146,12 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
         expires_in: arguments.expires_in.clone(),
     };
     installations.sort_by_cached_key(|installation| installation.order_of_attention(&limits));
-    let summary = Summary::of(&installations, &unresolved, troubles.len(), &limits);
+    let summary = Summary::of(&installations, &beside, &limits);
     if arguments.json {
-        json::print(&installations, &unresolved, &summary, &limits);
+        json::print(&installations, &beside, &summary, &limits);
     }
     if let Some(file) = &arguments.prometheus {
-        if let Err(error) = write(file, &prometheus::text(&installations, &limits, troubles.len())) {
+        if let Err(error) = write(file, &prometheus::text(&installations, &beside, &limits)) {
             report::problem(NAME, &error, None);
             return Ok(Exit::Usage);
         }
@@ -168,23 +181,63 @@ fn tell_unresolved(spec: &UnresolvedSpec) {
     report::problem(NAME, &what, spec.problem.advice.as_deref());
 }
 
-/// Ordinary users would be refused, and certificates of other clients are no business of certmonger's.
-fn asks_certmonger(arguments: &StatusArguments, installations: &[Row]) -> bool {
-    !arguments.no_certmonger
-        && (arguments.session_bus || rustix::process::geteuid().is_root())
-        && installations.iter().any(|installation| !certmonger::is_blind(&installation.record.spec))
+/// What certmonger renews and nobody has recorded: its post-save command was not run, or could record nothing.
+fn tell_unrecorded(one: &Unrecorded) {
+    let Unrecorded { common_name, device, request } = one;
+    let what = format!(
+        "{device}: {common_name}: certmonger renews it for this device (request {request}), and there is no record of it"
+    );
+    let advice = format!(
+        "Run its post-save command by hand: getcert list -i {request}. Or leave the device out: pan_getcert with the others."
+    );
+    report::problem(NAME, &what, Some(&advice));
+}
+
+/// Whether its profiles are those that use the object already.
+fn is_where_used(record: &Installation) -> bool {
+    let config = Config::load(record.spec.options.config.as_deref()).unwrap_or_default();
+    resolve::options_for(&record.spec.options.device, &config, &record.spec.device).where_used
+}
+
+/// Asks certmonger, where that is wanted: ordinary users would be refused.
+fn ask_certmonger(
+    arguments: &StatusArguments,
+    place: &PlaceArguments,
+    filter: &Filter,
+    installations: &mut [Row],
+    beside: &mut Beside,
+) -> Result<Result<(), GetcertError>, UsageError> {
+    if arguments.no_certmonger || !(arguments.session_bus || rustix::process::geteuid().is_root()) {
+        return Ok(Ok(()));
+    }
+    let listing = match certmonger::list(arguments.session_bus)? {
+        Ok(listing) => listing,
+        Err(error) => return Ok(Err(error)),
+    };
+    // Certificates of other clients are no business of certmonger's.
+    let is_certmongers = installations.iter().any(|one| !certmonger::is_blind(&one.record.spec));
+    for installation in installations.iter_mut().filter(|_| is_certmongers) {
+        installation.certmonger = certmonger::standing(&installation.record.spec, &listing);
+    }
+    let is_recorded = |common_name: &str, device: &Address| {
+        let is_it = |spec: &InstallSpec| spec.common_name.as_str() == common_name && spec.device == *device;
+        installations.iter().any(|one| is_it(&one.record.spec))
+    };
+    beside.unrecorded = certmonger::unrecorded(&listing, &place.state_dir, is_recorded);
+    beside.unrecorded.retain(|one| filter.wants_named(&one.common_name, &one.device));
+    Ok(Ok(()))
 }
 
 fn show(installations: &[Row], summary: &Summary, limits: &Limits, none_at_all: bool) {
     if none_at_all {
-        report::line("Nothing is installed from here yet.");
+        report::line("No installations yet.");
         return;
     }
-    let width = screen::width();
+    let width = terminal::width();
     if !installations.is_empty() {
-        screen::print(&table::lines(installations, limits, width));
+        terminal::print(&table::lines(installations, limits, width));
     }
-    screen::print(&summary.lines(limits, width));
+    terminal::print(&summary.lines(limits, width));
 }
 
 /// Other users, node_exporter among them, may read the file. What is there and no ordinary file, such as

@@ -7,11 +7,12 @@ use std::fmt::{Display, Write as _};
 
 use chrono::{DateTime, Utc};
 
-use super::installation::{Limits, Row};
+use super::Beside;
+use super::installation::{Fault, InstallState, Limits, Row};
 use super::json::seconds;
 
 /// The metrics, one family after the other.
-pub(super) fn text(all: &[Row], limits: &Limits, unreadable: usize) -> String {
+pub(super) fn text(all: &[Row], beside: &Beside, limits: &Limits) -> String {
     let mut text = Text(String::new());
     let each = |value: &dyn Fn(&Row) -> Option<String>| -> Vec<Sample> {
         all.iter().filter_map(|one| Some(Sample { labels: labels(one), value: value(one)? })).collect()
@@ -49,12 +50,31 @@ pub(super) fn text(all: &[Row], limits: &Limits, unreadable: usize) -> String {
     gauge("certmonger_trouble", "Whether certmonger does not renew the certificate as it should.", &|one| {
         one.certmonger.as_ref().map(|standing| flag(standing.trouble().is_some()))
     });
+    gauge("failed", "Whether an installation failed and is not tried again.", &|one| {
+        Some(flag(one.how() == InstallState::Failed))
+    });
+    gauge("profile_claimed_twice", "Whether another installation has the same profile.", &|one| {
+        Some(flag(one.faults.iter().any(|fault| matches!(fault, Fault::ProfileClaimedTwice { .. }))))
+    });
+    gauge("without_profile", "Whether no profile presents an installation.", &|one| {
+        Some(flag(one.faults.contains(&Fault::NoProfile)))
+    });
     text.gauge("phase_seconds", "How long each phase of the last attempt took.", phases(all));
     let alone = |value: String| vec![Sample { labels: Vec::new(), value }];
     text.gauge(
         "records_unreadable",
         "How many files in the state folder can't be read.",
-        alone(unreadable.to_string()),
+        alone(beside.unreadable.len().to_string()),
+    );
+    text.gauge(
+        "unrecorded",
+        "How many certificates certmonger renews for a device without a record.",
+        alone(beside.unrecorded.len().to_string()),
+    );
+    text.gauge(
+        "requests_unresolved",
+        "How many requests can't be carried out as they were given.",
+        alone(beside.unresolved.len().to_string()),
     );
     text.gauge("status_written_seconds", "When this was written, as a Unix time.", alone(unix(limits.now)));
     text.0

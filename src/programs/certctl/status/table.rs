@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Local, Utc};
 
-use super::installation::{How, Lasts, Limits, Row};
-use crate::programs::certctl::screen::{self, Columns, Line};
+use super::installation::{Expiry, InstallState, Limits, Row};
+use crate::programs::certctl::terminal::{self, Columns, Line};
 use crate::programs::certctl::when::in_short;
 
 /// The most that is shown of a problem, in columns: JSON has all of it.
@@ -37,8 +37,9 @@ pub(super) fn lines(all: &[Row], limits: &Limits, width: Option<usize>) -> Vec<L
     let mut rows = columns.lines().into_iter();
     let heading = rows.next();
     let with_more = rows.zip(all).flat_map(|(row, one)| {
-        let more = certmonger(one).map(|said| format!("{INDENT}{said}"));
-        std::iter::once(row).chain(more.map(|text| Line { text, mood: one.mood(limits) }))
+        let more = certmonger(one).into_iter().chain(faults(one)).map(|said| format!("{INDENT}{said}"));
+        let more: Vec<Line> = more.map(|text| Line { text, mood: one.mood(limits) }).collect();
+        std::iter::once(row).chain(more)
     });
     heading.into_iter().chain(with_more).collect()
 }
@@ -53,10 +54,11 @@ fn card(one: &Row, limits: &Limits, width: usize) -> Vec<Line> {
         .is_pending()
         .then(|| format!("owed for {}, next try: {}", owed_for(one, limits), next_try(one, limits)));
     let parts = [installed, owed, Some(stands(one, limits)), certmonger(one)];
+    let parts: Vec<String> = parts.into_iter().flatten().chain(faults(one)).collect();
     let indent = if width > NARROW { INDENT } else { "" };
-    let mut lines = screen::wrapped(&first, width);
-    for part in parts.iter().flatten() {
-        let wrapped = screen::wrapped(part, width - indent.len());
+    let mut lines = terminal::wrapped(&first, width);
+    for part in &parts {
+        let wrapped = terminal::wrapped(part, width - indent.len());
         lines.extend(wrapped.iter().map(|line| format!("{indent}{line}")));
     }
     lines.into_iter().map(|text| Line { text, mood: one.mood(limits) }).collect()
@@ -65,18 +67,18 @@ fn card(one: &Row, limits: &Limits, width: usize) -> Vec<Line> {
 fn certificate(one: &Row) -> String {
     let (name, object) = (one.record.common_name().as_str(), one.object().as_str());
     let whole = if name == object { name.to_owned() } else { format!("{name} ({object})") };
-    screen::shortened(&whole, NAMES)
+    terminal::shortened(&whole, NAMES)
 }
 
 fn device(one: &Row) -> String {
-    screen::shortened(&one.record.spec.device.to_string(), NAMES)
+    terminal::shortened(&one.record.spec.device.to_string(), NAMES)
 }
 
 fn until(one: &Row, limits: &Limits) -> String {
     let Some(until) = one.installed_until() else { return "-".to_owned() };
     let left = match one.lasts(limits) {
-        Lasts::Expired => "expired".to_owned(),
-        Lasts::Long | Lasts::NotLong => in_short(until - limits.now),
+        Expiry::Expired => "expired".to_owned(),
+        Expiry::Long | Expiry::NotLong => in_short(until - limits.now),
     };
     format!("{} ({left})", until.with_timezone(&Local).format("%Y-%m-%d"))
 }
@@ -105,16 +107,16 @@ fn next_try(one: &Row, limits: &Limits) -> String {
 }
 
 fn stands(one: &Row, limits: &Limits) -> String {
-    let problem = one.problem().map(|problem| screen::shortened(&problem.what, PROBLEM));
+    let problem = one.problem().map(|problem| terminal::shortened(&problem.what, PROBLEM));
     match one.how() {
-        How::Installed => match one.lasts(limits) {
-            Lasts::Long => "ok".to_owned(),
-            Lasts::NotLong => "expires soon".to_owned(),
-            Lasts::Expired => "has expired".to_owned(),
+        InstallState::Installed => match one.lasts(limits) {
+            Expiry::Long => "ok".to_owned(),
+            Expiry::NotLong => "expires soon".to_owned(),
+            Expiry::Expired => "has expired".to_owned(),
         },
-        How::LeftToCommit => "left to a person to commit".to_owned(),
-        How::Failed => format!("failed: {}", problem.unwrap_or_default()),
-        How::Owed => owed(one, problem, limits.now),
+        InstallState::LeftToCommit => "waiting for manual commit".to_owned(),
+        InstallState::Failed => format!("failed: {}", problem.unwrap_or_default()),
+        InstallState::Owed => owed(one, problem, limits.now),
     }
 }
 
@@ -126,12 +128,16 @@ fn owed(one: &Row, problem: Option<String>, now: DateTime<Utc>) -> String {
     };
     let at_it = one
         .under_way()
-        .map(|since| format!("a run began {} ago, and goes on or was interrupted", in_short(now - since)));
+        .map(|since| format!("run started {} ago, still running or interrupted", in_short(now - since)));
     let queued = one.queued.then(|| "in the queue".to_owned());
     let known: Vec<String> = queued.into_iter().chain(at_it).chain(failed).collect();
     if known.is_empty() { "not tried yet".to_owned() } else { known.join("; ") }
 }
 
+fn faults(one: &Row) -> impl Iterator<Item = String> {
+    one.faults.iter().map(ToString::to_string)
+}
+
 fn certmonger(one: &Row) -> Option<String> {
-    one.certmongers_trouble().map(|said| screen::shortened(&format!("certmonger: {said}"), 2 * PROBLEM))
+    one.certmongers_trouble().map(|said| terminal::shortened(&format!("certmonger: {said}"), 2 * PROBLEM))
 }
