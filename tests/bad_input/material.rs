@@ -109,12 +109,12 @@ fn folders_fifos_and_devices_are_never_read_or_waited_for() {
             path.clone()
         };
         std::fs::create_dir(again()).unwrap();
-        refuse(&quiet, &[role, "is a directory, not a regular file"]);
+        refuse(&quiet, &[role, "is a directory, not a file"]);
         let fifo = rustix::fs::FileType::Fifo;
         rustix::fs::mknodat(rustix::fs::CWD, again(), fifo, 0o600.into(), 0).unwrap();
-        refuse(&quiet, &[role, "is a FIFO, not a regular file"]);
+        refuse(&quiet, &[role, "is a FIFO, not a file"]);
         symlink("/dev/zero", again()).unwrap();
-        refuse(&quiet, &[role, "is a device, not a regular file"]);
+        refuse(&quiet, &[role, "is a device, not a file"]);
         symlink(&path, again()).unwrap();
         refuse(&quiet, &[role]);
         refill(&quiet, &name);
