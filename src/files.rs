@@ -26,7 +26,7 @@ use settled::{UnsafePath, handed_over_by};
 pub(crate) enum ReadError {
     /// There is no such file.
     Missing,
-    /// The caller may not read it, or not search a directory above it.
+    /// The caller may not read it, or not search a folder above it.
     Denied,
     /// It is something else than a file: what.
     NotAFile(&'static str),
@@ -54,7 +54,7 @@ pub(crate) fn instead_of_state_dir() -> &'static str {
     if rustix::process::geteuid().is_root() {
         "Look at the directory's owner, mode and file system, or name another one with --state-dir."
     } else {
-        "Run it with sudo, or name a directory of your own with --state-dir."
+        "Run it with sudo, or name a folder of your own with --state-dir."
     }
 }
 
@@ -84,7 +84,7 @@ impl From<ReadError> for io::Error {
 impl From<io::Error> for ReadError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            // A file where a directory was expected means the same to whoever typed the path.
+            // A file where a folder was expected means the same to whoever typed the path.
             ErrorKind::NotFound | ErrorKind::NotADirectory => Self::Missing,
             ErrorKind::PermissionDenied => Self::Denied,
             _ => Self::Io(error),
@@ -169,7 +169,7 @@ fn open_with(path: &Path, flags: OFlags) -> Result<(File, Metadata), ReadError> 
         return Ok((file, metadata));
     }
     Err(ReadError::NotAFile(if kind.is_dir() {
-        "a directory"
+        "a folder"
     } else if kind.is_fifo() {
         "a FIFO"
     } else if kind.is_socket() {
@@ -308,7 +308,7 @@ mod tests {
         let fifo = folder.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         assert!(matches!(open(&fifo), Err(ReadError::NotAFile("a FIFO"))));
-        assert!(matches!(open(folder.path()), Err(ReadError::NotAFile("a directory"))));
+        assert!(matches!(open(folder.path()), Err(ReadError::NotAFile("a folder"))));
         assert!(matches!(open(Path::new("/dev/zero")), Err(ReadError::NotAFile("a device"))));
     }
 

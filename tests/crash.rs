@@ -1,4 +1,4 @@
-//! The end of a process, of the room on the disk and of the power, at every step in the state directory and at every
+//! The end of a process, of the room on the disk and of the power, at every step in the state folder and at every
 //! request: afterwards every record can be read, the device is as before or as after, the worker completes what is
 //! owed, and no commit was made twice.
 
@@ -53,7 +53,7 @@ enum Who {
     Worker,
 }
 
-/// The library that stands between a program and its state directory.
+/// The library that stands between a program and its state folder.
 fn disk() -> PathBuf {
     let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("disk.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/disk.c");
@@ -99,7 +99,7 @@ impl Case<'_> {
         text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
     }
 
-    /// Lets the state directory be what a power cut leaves: folders as they were when they were synced, files with what
+    /// Lets the state folder be what a power cut leaves: folders as they were when they were synced, files with what
     /// was in them when they were synced.
     fn cut_the_power(&self) {
         let state = self.world.path("state");
@@ -215,7 +215,7 @@ fn scene_for(certificates: &Certificates, who: Who) -> World {
     world
 }
 
-/// Lays aside what is in the state directory.
+/// Lays aside what is in the state folder.
 fn lay_aside(world: &World, keep: &Path) {
     let mut text = format!("{}\t\n", world.path("state").display());
     let (mut folders, mut number) = (vec![world.path("state")], 0);
@@ -434,7 +434,7 @@ fn try_all(certificates: &Certificates, disk: &Path, cases: &[(Drafts, Who, End)
     assert!(failures.is_empty(), "{} of {} cases failed, see above", failures.len(), cases.len());
 }
 
-/// In a mount namespace of its own: a small disk for the state directory, filled up to some KiB; the installer, room
+/// In a mount namespace of its own: a small disk for the state folder, filled up to some KiB; the installer, room
 /// again, and the worker. Prints both exit codes and the record.
 const ON_A_SMALL_DISK: &str = r#"
 set -u

@@ -62,7 +62,7 @@ pub(crate) const PAGES: [Page; 12] = [
                 "pan_instcert -c gp.example.com -p 'GP portal' --dry-run \\\n    fw1.example.com",
             ),
             (
-                "Install what another client than certmonger obtained, from its live directory:",
+                "Install what another client than certmonger obtained, from its live folder:",
                 "pan_instcert -b -c vpn.example.com \\\n    -C /etc/letsencrypt/live/vpn.example.com \\\n    -K /etc/letsencrypt/live/vpn.example.com \\\n    fw1.example.com",
             ),
             (
@@ -106,7 +106,7 @@ pub(crate) const PAGES: [Page; 12] = [
         name: "pan_certctl-check",
         summary: "find what would make an installation on a firewall fail, before the first one",
         description: &[
-            "*pan_certctl check* looks at this machine (state directory, log, worker, certificate), at its enrolment in FreeIPA (keytab, service principal, who manages it), at certmonger, and at each device: name, port, identity, clock, API key, each right, release, name of the object, high availability, locks, profiles, and FreeIPA's authority. It changes nothing.",
+            "*pan_certctl check* looks at this machine (state folder, log, worker, certificate), at its enrolment in FreeIPA (keytab, service principal, who manages it), at certmonger, and at each device: name, port, identity, clock, API key, each right, release, name of the object, high availability, locks, profiles, and FreeIPA's authority. It changes nothing.",
             "Each line is *ok*, a *warning*, or *FAILED*. Below what is not as it should be stands a command that mends it, to be typed exactly so except for words in capitals, or what somebody has to do.",
             "Without a device only the configuration file is checked that *--config* names.",
         ],
@@ -187,7 +187,7 @@ pub(crate) const PAGES: [Page; 12] = [
             "*pan_certctl status* shows what each device runs and what it is owed, with what needs attention first. It reads the records and asks no device. As root it also asks certmonger, and tells of each certificate that certmonger does not renew or has trouble with.",
         ],
         exit: &[
-            "The status serves as a monitoring check: 0 while all is well; the code of the last problem, 10 where nothing was tried, for what is owed for longer than *--owed-for*; the problem's for what failed and is not tried again; 10 for what expires on its device within *--expires-in*, and for what certmonger renews without a record; 11 for what certmonger does not renew until somebody does something; 13 for a profile that two installations claim, or an installation without one; 1 for files in the state directory that can't be read; 20 for several of these.",
+            "The status serves as a monitoring check: 0 while all is well; the code of the last problem, 10 where nothing was tried, for what is owed for longer than *--owed-for*; the problem's for what failed and is not tried again; 10 for what expires on its device within *--expires-in*, and for what certmonger renews without a record; 11 for what certmonger does not renew until somebody does something; 13 for a profile that two installations claim, or an installation without one; 1 for files in the state folder that can't be read; 20 for several of these.",
         ],
         files: &[STATE],
         examples: &[

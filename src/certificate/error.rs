@@ -50,7 +50,7 @@ pub enum BundleError {
         /// Where it is.
         path: PathBuf,
     },
-    /// A directory, FIFO or device.
+    /// A folder, FIFO or device.
     #[error("the {role} file {} is {found}, not a regular file", path.display())]
     NotAFile {
         /// Which file.

@@ -85,7 +85,7 @@ impl DriftChecker {
     /// Looks at one device, while nobody works on it.
     ///
     /// # Errors
-    /// A state directory that can't be used.
+    /// A state folder that can't be used.
     pub async fn examine(&self, device: &Address) -> Result<Vec<Finding>, InstallError> {
         let state_dir = self.records.state_dir();
         let lock = DeviceLock::acquire(state_dir, std::slice::from_ref(device), self.lock_wait).await?;

@@ -63,7 +63,7 @@ impl Selection {
 pub struct DeliveryEngine<'a> {
     /// The log.
     pub log: &'a Log,
-    /// The state directory.
+    /// The state folder.
     pub state_dir: &'a Path,
     /// The records in it.
     pub records: InstallationStore,
@@ -118,7 +118,7 @@ impl<'a> DeliveryEngine<'a> {
     /// Delivers what is pending for one device, once nobody else works on it.
     ///
     /// # Errors
-    /// A state directory that can't be used. Everything else is in the reports, and in the records.
+    /// A state folder that can't be used. Everything else is in the reports, and in the records.
     pub async fn serve(&self, device: &Address, which: Selection) -> Result<Vec<Report>, InstallError> {
         let records = self.records.clone();
         let run = self.log.run(&run_id(), self.several);

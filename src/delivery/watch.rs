@@ -44,7 +44,7 @@ pub struct Awaited {
 
 /// An installation on several devices that is being followed.
 pub struct Following<'a> {
-    /// The state directory.
+    /// The state folder.
     pub state_dir: &'a Path,
     /// What is awaited, device by device.
     pub awaited: &'a [Awaited],

@@ -12,7 +12,7 @@ use crate::settings::config::DEFAULT;
 /// The option that the sudo rule pins, as clap knows it.
 pub const DELEGATED: &str = "delegated";
 
-/// The options that can be typed all the same, as clap knows them. None of them names a file, a directory, a program,
+/// The options that can be typed all the same, as clap knows them. None of them names a file, a folder, a program,
 /// another host, or how one is trusted; none does away with a check.
 const TYPED: [&str; 21] = [
     DELEGATED,

@@ -232,7 +232,7 @@ fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), UsageEr
     }
 }
 
-/// Without its directory the installation could not even say why it failed.
+/// Without its folder the installation could not even say why it failed.
 fn check_log(file: &Path) -> Result<(), UsageError> {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {

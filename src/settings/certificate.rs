@@ -20,11 +20,11 @@ pub struct CertificateArguments {
     #[arg(short = 'Y', long)]
     pub year: bool,
 
-    /// Certificate directory
+    /// Certificate folder
     #[arg(short = 'C', long, value_name = "DIR", default_value = "/etc/ssl/certs")]
     pub cert_dir: PathBuf,
 
-    /// Key directory
+    /// Key folder
     #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
     pub key_dir: PathBuf,
 

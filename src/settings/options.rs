@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct DeviceOptions {
-    /// API key file; a directory means DIR/.panrc, a word without '/' means /etc/ipa/.panrc.EXT
+    /// API key file; a folder means DIR/.panrc, a word without '/' means /etc/ipa/.panrc.EXT
     /// [default: /etc/ipa/.panrc]
     #[arg(short = 'k', long, value_name = "FILE|DIR|EXT")]
     #[serde(skip_serializing_if = "is_unset")]
@@ -39,7 +39,7 @@ pub struct DeviceOptions {
     #[serde(skip_serializing_if = "is_unset")]
     pub pkcs12: Option<Pkcs12Option>,
 
-    /// Intermediate certificates, in any order [default: leaf only; chain.pem in a live directory]
+    /// Intermediate certificates, in any order [default: leaf only; chain.pem in a live folder]
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "is_unset")]
     pub chain: Option<PathBuf>,
@@ -55,7 +55,7 @@ pub struct DeviceOptions {
     pub ca_file: Vec<PathBuf>,
 
     /// Trust exactly the device certificate with this fingerprint [default: the device's line in
-    /// known_devices in the state directory, if any]
+    /// known_devices in the state folder, if any]
     #[arg(long, value_name = "SHA256", conflicts_with = "ca_file")]
     #[serde(skip_serializing_if = "is_unset")]
     pub pin: Option<String>,
@@ -227,7 +227,7 @@ impl DeviceOptions {
     }
 
     /// The same options as words of a command line, each `--name=value` so that no value can be taken for
-    /// an option. Paths are made absolute: the command runs in another directory.
+    /// an option. Paths are made absolute: the command runs in another folder.
     ///
     /// # Errors
     /// A path that can't be made absolute or is no text.
@@ -270,7 +270,7 @@ fn absolute_key_file(option: &str) -> Result<String, String> {
     if option.contains('/') { absolute(&PathBuf::from(option)) } else { Ok(option.to_owned()) }
 }
 
-/// A path as text that means the same from every directory.
+/// A path as text that means the same from every folder.
 ///
 /// # Errors
 /// A path that can't be made absolute or is no text.

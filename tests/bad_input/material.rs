@@ -109,7 +109,7 @@ fn folders_fifos_and_devices_are_never_read_or_waited_for() {
             path.clone()
         };
         std::fs::create_dir(again()).unwrap();
-        refuse(&quiet, &[role, "is a directory, not a file"]);
+        refuse(&quiet, &[role, "is a folder, not a file"]);
         let fifo = rustix::fs::FileType::Fifo;
         rustix::fs::mknodat(rustix::fs::CWD, again(), fifo, 0o600.into(), 0).unwrap();
         refuse(&quiet, &[role, "is a FIFO, not a file"]);
@@ -278,7 +278,7 @@ fn a_chain_that_is_none_is_refused() {
     refuse(&quiet.file("g", issuing.certificate.to_der().unwrap()), &["the chain file", "DER"]);
     refuse(&quiet.file("h", vec![b'x'; 10 << 20]), &["the chain file", "more than"]);
     refuse(&quiet.path("missing"), &["chain file not found"]);
-    refuse(quiet.world.folder.path(), &["the chain file", "is a directory"]);
+    refuse(quiet.world.folder.path(), &["the chain file", "is a folder"]);
 
     expired.issue(&Wish::named(NAME).san(NAME)).write(quiet.world.folder.path(), NAME);
     refuse(&quiet.file("i", expired.certificate_pem()), &["CN=Old CA", "expired on"]);

@@ -1,4 +1,4 @@
-//! The log file and the state directory.
+//! The log file and the state folder.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;

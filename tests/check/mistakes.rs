@@ -290,7 +290,7 @@ fn a_state_folder_that_others_can_write() {
         let open = std::fs::Permissions::from_mode(0o777);
         std::fs::set_permissions(desk.path("lib/pan_getcert"), open).unwrap();
     };
-    spoilt(spoil, &of_machine("failed state directory:", 1, &["chmod 700 /var/lib/pan_getcert"]));
+    spoilt(spoil, &of_machine("failed state folder:", 1, &["chmod 700 /var/lib/pan_getcert"]));
 }
 
 #[test]

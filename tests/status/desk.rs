@@ -1,4 +1,4 @@
-//! A state directory with records made by hand, and the program that shows them.
+//! A state folder with records made by hand, and the program that shows them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,7 +20,7 @@ use crate::common::world::Ended;
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_pan_certctl");
 
-/// The verb with this state directory, as it runs from cron: no terminal, and nothing in the environment.
+/// The verb with this state folder, as it runs from cron: no terminal, and nothing in the environment.
 pub fn command(state: &Path) -> Command {
     let mut command = Command::new("timeout");
     command.args(["60", PROGRAM, "status", "--state-dir"]).arg(state);
@@ -94,7 +94,7 @@ pub fn ago(hours: i64) -> DateTime<Utc> {
     Utc::now() - TimeDelta::hours(hours) - TimeDelta::minutes(1)
 }
 
-/// A state directory.
+/// A state folder.
 pub struct Desk {
     pub folder: TempDir,
 }

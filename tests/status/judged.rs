@@ -122,18 +122,18 @@ fn a_file_that_cannot_be_read_is_an_alarm_until_somebody_has_looked_at_it() {
     fs::write(desk.write(&broken), "{ broken").unwrap();
     let said = desk
         .exits(1, &[])
-        .says("1 certificate on 1 device: installed; 1 file in the state directory can't be read.");
+        .says("1 certificate on 1 device: installed; 1 file in the state folder can't be read.");
     assert!(
         said.stderr.contains("b.example.com.json: ") && said.stderr.contains("set aside as"),
         "{said:#?}"
     );
-    let again = desk.exits(1, &[]).says("1 file in the state directory can't be read.");
+    let again = desk.exits(1, &[]).says("1 file in the state folder can't be read.");
     assert!(again.stderr.contains("inspect it, then delete it"), "{again:#?}");
     assert_eq!(again.stderr.lines().count(), 1, "{again:#?}");
     // In the queue as well; and together with something else it is one of several.
     fs::create_dir(desk.state().join("queue")).unwrap();
     fs::write(desk.state().join("queue/x.json"), "").unwrap();
-    desk.exits(1, &[]).says("2 files in the state directory can't be read.");
+    desk.exits(1, &[]).says("2 files in the state folder can't be read.");
     desk.exits(20, &["--expires-in", "1y"]);
     desk.exits(1, &["-c", "z.example.com"]).says("No matching certificates; 2 files");
     let folder = desk.state().join("installations/fw1");

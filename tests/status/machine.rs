@@ -74,7 +74,7 @@ fn labels(mut rest: &str) -> (Labels, &str) {
     }
 }
 
-/// The metrics of a state directory: by name and, in short, by the values of their labels.
+/// The metrics of a state folder: by name and, in short, by the values of their labels.
 fn metrics(state: &Path, file: &Path, code: i32) -> BTreeMap<String, f64> {
     let ended = Ended::of(command(state).arg("--no-certmonger").arg("--prometheus").arg(file)).exits(code);
     assert_eq!(ended.stdout, "");

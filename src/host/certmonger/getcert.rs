@@ -55,9 +55,9 @@ pub struct NewRequest {
     pub subject: String,
     /// The Kerberos principal, such as `HTTP/gp.example.com`. Without `@REALM` the machine needs a default realm.
     pub principal: Option<String>,
-    /// Where the certificate is to be written; its directory has to exist.
+    /// Where the certificate is to be written; its folder has to exist.
     pub certificate: PathBuf,
-    /// Where the private key is, or is to be written; its directory has to exist.
+    /// Where the private key is, or is to be written; its folder has to exist.
     pub key: PathBuf,
     /// Host names for the certificate.
     pub dns: Vec<String>,

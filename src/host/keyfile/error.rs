@@ -22,7 +22,7 @@ pub enum KeyFileError {
         /// The key file.
         path: PathBuf,
     },
-    /// A directory, FIFO or device.
+    /// A folder, FIFO or device.
     #[error("the API key file {} is {found}, not a regular file", path.display())]
     NotAFile {
         /// The key file.

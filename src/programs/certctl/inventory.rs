@@ -72,7 +72,7 @@ struct Row {
 /// Lists them.
 ///
 /// # Errors
-/// A device name that is not valid; a configuration or state directory that can't be used.
+/// A device name that is not valid; a configuration or state folder that can't be used.
 pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
     let found = InstallationStore::below(&place.state_dir).all();

@@ -34,7 +34,7 @@ pub struct RetryArguments {
 /// Delivers.
 ///
 /// # Errors
-/// A device name that is not valid; a configuration, log or state directory that can't be used.
+/// A device name that is not valid; a configuration, log or state folder that can't be used.
 pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let only = match arguments.selection.is_narrowed() {
         true => arguments.selection.among(&known(&place.state_dir)?)?,

@@ -43,7 +43,7 @@ enum DriftOption {
 /// Compares.
 ///
 /// # Errors
-/// A device name that is not valid; a configuration, log or state directory that can't be used.
+/// A device name that is not valid; a configuration, log or state folder that can't be used.
 pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
     let drift = match arguments.drift {

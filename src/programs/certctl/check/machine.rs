@@ -37,7 +37,7 @@ fn not_root() -> Option<CheckResult> {
 }
 
 fn state_dir(folder: &Path) -> CheckResult {
-    const CHECK: &str = "state directory";
+    const CHECK: &str = "state folder";
     let shown = folder.display();
     let name = folder.to_string_lossy();
     match folder.metadata() {
@@ -81,7 +81,7 @@ fn log_file(file: &Path) -> CheckResult {
     }
 }
 
-/// Directories on the way are made, so the nearest one that is there counts.
+/// Folders on the way are made, so the nearest one that is there counts.
 fn parent_takes_files(path: &Path) -> bool {
     let nearest = path.ancestors().skip(1).find(|folder| folder.exists());
     nearest.is_some_and(|folder| folder.is_dir() && access(folder, Access::WRITE_OK).is_ok())
@@ -114,12 +114,12 @@ fn delivers(place: &PlaceArguments) -> CheckResult {
 }
 
 fn is_folder(folder: &Path) -> CheckResult {
-    const CHECK: &str = "directory";
+    const CHECK: &str = "folder";
     let shown = folder.display();
     if folder.is_dir() {
         return CheckResult::ok(CHECK, format!("{shown}"));
     }
-    CheckResult::failed(CHECK, Exit::Certificate, format!("{shown} is no directory"))
+    CheckResult::failed(CHECK, Exit::Certificate, format!("{shown} is no folder"))
         .run(format!("mkdir -p {}", quoted(&folder.to_string_lossy())))
 }
 

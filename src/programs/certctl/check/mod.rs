@@ -58,11 +58,11 @@ pub struct CheckArguments {
     #[arg(short = 'b', long)]
     blind: bool,
 
-    /// Certificate directory
+    /// Certificate folder
     #[arg(short = 'C', long, value_name = "DIR", default_value = "/etc/ssl/certs")]
     cert_dir: PathBuf,
 
-    /// Key directory
+    /// Key folder
     #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
     key_dir: PathBuf,
 

@@ -103,7 +103,7 @@ impl Summary {
         let unresolved = one_or(self.unresolved, "request", "requests");
         add(self.unresolved, format!("{unresolved} can't be carried out"));
         let files = one_or(self.unreadable, "file", "files");
-        add(self.unreadable, format!("{files} in the state directory can't be read"));
+        add(self.unreadable, format!("{files} in the state folder can't be read"));
         let what = one_or(all, "certificate", "certificates");
         let on = one_or(self.devices, "device", "devices");
         match (all, parts.is_empty()) {
