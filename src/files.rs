@@ -63,8 +63,8 @@ impl fmt::Display for ReadError {
         match self {
             Self::Missing => f.write_str("there is no such file"),
             Self::Denied => write!(f, "permission denied; {}", instead_of_denied()),
-            Self::NotAFile(found) => write!(f, "it is {found}, not a regular file"),
-            Self::TooLarge => f.write_str("the file is too large"),
+            Self::NotAFile(found) => write!(f, "it is {found}, not a file"),
+            Self::TooLarge => f.write_str("it holds more than any such file has"),
             Self::UnsafePath(unsettled) => unsettled.fmt(f),
             Self::Swapped => f.write_str("another file was put in its place while it was opened"),
             Self::Io(error) => error.fmt(f),
@@ -115,7 +115,10 @@ impl fmt::Display for UnsafeFile {
         match self {
             Self::Owner { owner, caller: 0 } => write!(f, "it belongs to user id {owner}, not to root"),
             Self::Owner { owner, caller } => {
-                write!(f, "it belongs to user id {owner}, must be owned by root or by user id {caller}")
+                write!(
+                    f,
+                    "it belongs to user id {owner}, neither to root nor to user id {caller}, who runs this"
+                )
             }
             Self::Open { mode } => write!(f, "other users can change it (mode {mode:04o})"),
         }
@@ -129,7 +132,7 @@ impl UnsafeFile {
             Self::Owner { .. } => "chown root:",
             Self::Open { .. } => "chmod go-w",
         };
-        format!("Check its contents, then run: {command} {}", path.display())
+        format!("See who wrote what is in it, then: {command} {}", path.display())
     }
 }
 

@@ -128,7 +128,7 @@ pub(crate) const PAGES: [Page; 12] = [
         summary: "make an API key for a firewall",
         description: &[
             "*pan_certctl keygen* asks for the password of an administrator without showing it, or reads it from the first line of standard input, has the device make an API key, tries the key, and puts it into the key file: for this device and no other, readable by the file's owner only. The device's old key is replaced then, and not before. All else in the file stays.",
-            "API keys may expire; keygen warns about it. Expired keys are not renewed automatically.",
+            "Where the device lets its keys expire, that is told: nobody makes the next one by himself.",
         ],
         exit: &[],
         files: &[KEY, STATE, CONFIGURATION],
@@ -167,7 +167,7 @@ pub(crate) const PAGES: [Page; 12] = [
         summary: "show the last installations on firewalls, and how long each phase took",
         description: &[
             "*pan_certctl log* shows the runs that the log tells of, the last ones below: when each began, for which certificate and device, how many seconds each phase took, and how it ended. Lines of runs that wrote at once are untangled. Rotated logs are read as far back as is needed, compressed ones too, and the logs of the bash scripts that these programs replace.",
-            "A run that was killed, or is still running, is <unfinished>.",
+            "A run that was killed, or is still running, is <not ended>.",
         ],
         exit: &["Whether the runs succeeded does not matter."],
         files: &[LOG],
@@ -208,7 +208,7 @@ pub(crate) const PAGES: [Page; 12] = [
         description: &[
             "*pan_certctl retry* delivers what is due: certificates that a device was not there for, or did not take, the last time, and what *pan_instcert --queue* wrote down. All that one device is owed is delivered in one commit. The gaps between the attempts grow.",
             "It is what the unit *pan_certctl-retry.service* runs. The timer *pan_certctl-retry.timer* starts it every minute, *pan_certctl-retry.path* as soon as something is queued. Running it twice is safe.",
-            "A persistent failure is reported once when it starts and once when it is resolved: in the journal, and to the command that *on_failure* in the configuration file names.",
+            "A failure that lasts is told once, and its end once: in the journal, and to the command that *on_failure* in the configuration file names.",
         ],
         exit: &[],
         files: &[CONFIGURATION, KEY, LOG, STATE],

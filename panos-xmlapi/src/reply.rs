@@ -34,7 +34,7 @@ pub enum ReplyError {
     #[error("it lacks {0}")]
     Missing(&'static str),
     /// A success is claimed with a code that says otherwise.
-    #[error("status \"success\" contradicts code {0}")]
+    #[error("it says success and code {0} at once")]
     Contradiction(String),
 }
 

@@ -148,7 +148,7 @@ impl DriftChecker {
                 Ok(Verdict::Good)
             }
             Ok(Some(lack)) => {
-                let what = format!("is waiting for a manual commit: {lack}");
+                let what = format!("waits for a commit by a person: {lack}");
                 Ok(Verdict::Drift { what, delivered: false })
             }
             Err(failure) => Ok(Verdict::Unknown((&failure).into())),
@@ -219,7 +219,7 @@ fn overtaken(record: &Installation, all: &[Installation]) -> Option<Verdict> {
 fn renewed(now: &CertificateFacts) -> String {
     let until: DateTime<Utc> = now.not_after;
     format!(
-        "the certificate file holds a different certificate, valid until {}, with no recorded installation",
+        "the file holds another certificate, valid until {}, of which there is no record",
         until.format("%Y-%m-%d")
     )
 }

@@ -412,7 +412,7 @@ fn warn_about_conflicts(record: &Installation, all: &[Installation], run: &RunLo
     for (other, profile) in shared.filter(|(other, _)| other.verified.is_some()) {
         let (name, other): (&ObjectName, &ObjectName) = (&record.spec.name, &other.spec.name);
         run.say(&format!(
-            "WARNING: the SSL/TLS profile '{profile}' is used by both '{other}' and '{name}': each renewal will replace the other's certificate."
+            "WARNING: the SSL/TLS profile '{profile}' is claimed by '{other}' as well as by '{name}': whichever is renewed last gets it."
         ));
     }
 }

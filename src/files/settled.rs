@@ -35,13 +35,13 @@ impl fmt::Display for UnsafePath {
         let place = self.place.display();
         match &self.why {
             Why::Open => {
-                write!(f, "the directory {place} is world-writable, so any user can redirect this path")
+                write!(f, "everybody can write the folder {place}, and so decide where the path leads")
             }
             Why::Owner(owner) => {
                 write!(f, "{place} belongs to user id {owner}, who can decide where the path leads")
             }
-            Why::Linked => write!(f, "{place} is a hard link in a directory that other users can write to"),
-            Why::Endless => write!(f, "too many symbolic links at {place}"),
+            Why::Linked => write!(f, "{place} has another name, and lies where others can make such names"),
+            Why::Endless => write!(f, "too many links on the way, at {place}"),
             Why::Io(error) => write!(f, "{place}: {error}"),
         }
     }

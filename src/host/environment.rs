@@ -147,7 +147,7 @@ impl UnsafeEnvironment {
     /// What to do about it.
     #[must_use]
     pub fn advice(&self) -> String {
-        format!("Unset it: env -u {}", self.variable)
+        format!("See who set it, then run it with: env -u {}", self.variable)
     }
 }
 

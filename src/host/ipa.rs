@@ -102,7 +102,7 @@ pub struct Ticket {
 #[derive(Debug, thiserror::Error)]
 pub enum NoTicket {
     /// No folder for it.
-    #[error("can't create a Kerberos credential cache: {0}")]
+    #[error("no room for a ticket: {0}")]
     Folder(#[from] io::Error),
     /// Whether the keytab is good can't be tried.
     #[error("{0}")]

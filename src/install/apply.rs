@@ -257,7 +257,7 @@ impl PlanRunner<'_> {
             Ok(false) => part.deleted.push(object.clone()),
             Err(Error::Refused(refusal)) if refusal.reason == Reason::InUse => {
                 self.log.say(&format!(
-                    "Kept the older certificate {object}: still referenced by {}",
+                    "The older certificate {object} stays, it is in use: {}",
                     refusal.lines.join("; ")
                 ));
             }

@@ -80,7 +80,7 @@ pub async fn deliver(
             }
             Err(BatchError { failure, .. }) => match part(&group, deliveries, &failure) {
                 Some(parts) => {
-                    log.say("The commit failed for the whole batch; retrying in smaller batches.");
+                    log.say("The commit failed for all together; they are tried in smaller numbers.");
                     parts.into_iter().rev().for_each(|part| groups.push_front(part));
                 }
                 None => {
@@ -137,7 +137,7 @@ fn part(group: &[usize], deliveries: &[Delivery], failure: &InstallError) -> Opt
 }
 
 fn log_left_out(wish: &InstallRequest, failure: &InstallError, log: &RunLog) {
-    log.error(&format!("{}: {failure}; continuing with the others.", wish.common_name));
+    log.error(&format!("{}: {failure}; the others go on without it.", wish.common_name));
 }
 
 /// Writes the records, and tells the end.

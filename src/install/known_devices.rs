@@ -33,7 +33,7 @@ pub enum KnownDevicesError {
         mode: u32,
     },
     /// It belongs to somebody else.
-    #[error("{} belongs to user id {owner}, must be owned by root or by user id {caller}", path.display())]
+    #[error("{} belongs to user id {owner}, neither to root nor to user id {caller}, who runs this", path.display())]
     Owner {
         /// The file.
         path: PathBuf,

@@ -61,7 +61,9 @@ pub(super) async fn settle(
         return Ok(());
     }
     session.revert_changes_of(&administrator).await.map_err(look)?;
-    log.say(&format!("Reverted {ours} uncommitted changes of an interrupted run."));
+    log.say(&format!(
+        "An earlier run did not come to its end: its {ours} uncommitted changes were taken back."
+    ));
     Ok(())
 }
 
@@ -76,5 +78,5 @@ async fn tell_job(session: &Session, id: &str, run: &str, log: &RunLog) {
         Ok(_) => "is not over".to_owned(),
         Err(error) => format!("can't be looked up any more: {error}"),
     };
-    log.say(&format!("Commit job {id} of an interrupted run {ended}."));
+    log.say(&format!("An earlier run did not see the end of its commit: job {id} {ended}."));
 }

@@ -81,14 +81,14 @@ impl RollbackPoint<'_> {
         let attempt = async || self.patience.retry(async || self.attempt(session, undo).await).await;
         let trouble = match until_free(Instant::now() + self.time, attempt).await {
             Ok(()) => {
-                log.say("The candidate configuration was restored.");
+                log.say("The candidate configuration was put back to what it was.");
                 return true;
             }
             Err(failure) => failure,
         };
         log.error(&format!("the candidate configuration could not be put back: {trouble}"));
         for step in undo {
-            log.error(&format!("may remain uncommitted on the device: {}", left(step)));
+            log.error(&format!("left on the device, perhaps, and uncommitted: {}", left(step)));
         }
         let who = self.situation.administrator.as_deref().unwrap_or("the API administrator");
         log.error(&format!(

@@ -71,7 +71,7 @@ pub(super) async fn transact(
             && identity::management_uses_it(&reached, &done, log).await
         {
             log.say(&format!(
-                "The management interface uses this certificate; also checking the HA peer {}.",
+                "The management interface presents it; that of the HA peer {} is looked after for itself.",
                 other.device
             ));
             run_on_peer(other, &mut transaction, &mut done, watch).await;
@@ -146,7 +146,7 @@ async fn work<'a>(
         log.say(note);
     }
     if done.parts.iter().all(|part| part.plan.steps.is_empty()) {
-        log.say("This certificate is already installed; nothing to do.");
+        log.say("The device runs this very certificate already, nothing to do.");
         identity::forget(reached, transaction);
         return Ok(done);
     }
@@ -255,9 +255,9 @@ async fn roll_back(
     transaction: &mut Transaction<'_>,
 ) -> BatchError {
     if aftermath == Rollback::Unsafe {
-        transaction
-            .log
-            .error("the commit may still finish, so nothing was rolled back; see Tasks on the device");
+        transaction.log.error(
+            "the commit may still come to its end, so nothing was put back: see the device's task manager",
+        );
     } else if before.restore_candidate(application.session, &application.undo, transaction.log).await {
         transaction.ledger.each(|record| record.uncommitted_paths.clear());
         identity::forget(reached, transaction);

@@ -57,7 +57,7 @@ pub(super) fn check_options(command: &Command, matches: &ArgMatches) -> Result<(
             let name =
                 argument.get_long().map_or_else(|| argument.get_id().to_string(), |long| format!("--{long}"));
             Err(SettingsError::NotDelegated(format!(
-                "{name} is not allowed with --delegated; it is set in {DEFAULT}"
+                "{name} can't be typed: what it says comes from {DEFAULT}, or is not delegated"
             )))
         }
     }

@@ -32,7 +32,7 @@ pub struct CertificateArguments {
     #[arg(long)]
     pub session_bus: bool,
 
-    /// Restrict to what [delegated] in the configuration file allows; must be the first argument in sudo rules
+    /// Refuse whatever a certificate manager may not ask for: for sudo rules, as the first word
     #[arg(long)]
     pub delegated: bool,
 }

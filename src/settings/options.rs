@@ -49,7 +49,7 @@ pub struct DeviceOptions {
     #[serde(skip_serializing_if = "is_unset")]
     pub exportable: bool,
 
-    /// Trust this CA for the device's own HTTPS (can be repeated) [default: the system's CAs and /etc/ipa/ca.crt]
+    /// Trust this CA for the device's own HTTPS; repeatable [default: the system's CAs and /etc/ipa/ca.crt]
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "is_unset")]
     pub ca_file: Vec<PathBuf>,
@@ -65,7 +65,7 @@ pub struct DeviceOptions {
     #[serde(skip_serializing_if = "is_unset")]
     pub insecure: bool,
 
-    /// Which changes to commit: own (partial), all (full) or none [default: partial]
+    /// Commit the API administrator's own changes, everybody's, or leave it to a person [default: partial]
     #[arg(long, value_name = "WHAT")]
     #[serde(skip_serializing_if = "is_unset")]
     pub commit: Option<CommitOption>,
@@ -92,12 +92,12 @@ pub struct DeviceOptions {
     #[serde(skip_serializing_if = "is_unset")]
     pub vsys: Option<String>,
 
-    /// The other member of an HA pair; the active one is configured
+    /// The other firewall of an HA pair: whichever of the two is active is configured
     #[arg(long, value_name = "FQDN")]
     #[serde(skip_serializing_if = "is_unset")]
     pub ha_peer: Option<String>,
 
-    /// After the commit, verify that HOST:PORT presents the new certificate (can be repeated)
+    /// After the commit, connect there and see the new certificate; repeatable
     #[arg(long, value_name = "HOST:PORT")]
     #[serde(skip_serializing_if = "is_unset")]
     pub served: Vec<String>,

@@ -37,7 +37,7 @@ pub enum GetcertError {
         said: String,
     },
     /// The message bus, or certmonger, takes no orders from this user.
-    #[error("certmonger denied access to this user: {said}")]
+    #[error("certmonger takes no orders from this user: {said}")]
     NotPermitted {
         /// getcert's own words.
         said: String,

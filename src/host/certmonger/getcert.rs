@@ -121,7 +121,7 @@ impl Getcert {
         quoted_after(&ran, "New signing request ").ok_or_else(|| failure(&ran))
     }
 
-    /// Changes what an existing request runs after each save, and nothing else; no new certificate was requested.
+    /// Changes what an existing request runs after each save, and nothing else; nothing is issued anew.
     pub async fn set_post_save(&self, id: &str, post_save: &str) -> Result<(), GetcertError> {
         let mut line = self.line("start-tracking");
         line.pair("-i", id);

@@ -176,10 +176,7 @@ fn a_file_that_others_can_read_or_write_is_refused_with_the_command_that_mends_i
     for mode in [0o640, 0o604, 0o620, 0o602, 0o644, 0o666, 0o610] {
         let (_folder, path) = file(b"api_key=abc\n", mode);
         let error = KeyFile::load(&path).unwrap_err();
-        assert!(
-            error.to_string().ends_with(&format!("is accessible by other users (mode {mode:04o})")),
-            "{error}"
-        );
+        assert!(error.to_string().ends_with(&format!("is open to other users (mode {mode:04o})")), "{error}");
         assert_eq!(error.advice().unwrap(), format!("chmod 600 {}", path.display()));
     }
     for mode in [0o600, 0o400, 0o700] {

@@ -66,7 +66,7 @@ impl KeyFile {
         let written = files::replace_checked(&real, &text, &|draft| {
             let refuse = |error: KeyFileError| {
                 *wrong.borrow_mut() = Some(error);
-                io::Error::other("the written key file could not be verified")
+                io::Error::other("it would not be read as it was made")
             };
             let to_be = Self::of_opened(path, draft).map_err(refuse)?;
             let same_key =

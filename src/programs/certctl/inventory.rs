@@ -38,11 +38,11 @@ pub struct InventoryArguments {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
 
-    /// Print the result as JSON
+    /// All that is known as one JSON object on standard output
     #[arg(long)]
     json: bool,
 
-    /// The devices of a group in the configuration file (can be repeated)
+    /// The devices of a group in the configuration file; repeatable
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
 
@@ -116,7 +116,7 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
         let told = json!({ "exit": exit.code(), "certificates": rows, "troubles": troubles });
         report::json(NAME, &told);
     } else if devices.is_empty() {
-        report::line("No devices configured. Name a device, or add it to the configuration file.");
+        report::line("No device is known: name one, or list them in the configuration file.");
     } else {
         terminal::print(&table(&rows));
     }

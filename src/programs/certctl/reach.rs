@@ -14,7 +14,7 @@ pub struct ReachOptions {
     #[arg(short = 'k', long, value_name = "FILE|DIR|EXT")]
     key_file: Option<String>,
 
-    /// Trust this CA for the device's own HTTPS (can be repeated) [default: the system's CAs and /etc/ipa/ca.crt]
+    /// Trust this CA for the device's own HTTPS; repeatable [default: the system's CAs and /etc/ipa/ca.crt]
     #[arg(long, value_name = "FILE")]
     ca_file: Vec<PathBuf>,
 

@@ -71,7 +71,7 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     if json {
         report::installations(NAME, exit, &told);
     } else if told.is_empty() && troubles.is_empty() && unresolved.is_empty() && !report::is_journal() {
-        report::line(if arguments.now { "Nothing is pending." } else { "Nothing is due." });
+        report::line(if arguments.now { "Nothing is owed." } else { "Nothing is due." });
     }
     Ok(exit)
 }

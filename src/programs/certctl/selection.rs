@@ -9,7 +9,7 @@ use crate::text::some_of;
 /// Which devices, how many at once, and how it is told.
 #[derive(Debug, Clone, Args)]
 pub struct Selection {
-    /// Only this device (can be repeated)
+    /// Only this device; repeatable
     #[arg(long, value_name = "FQDN[:PORT]")]
     device: Vec<String>,
 

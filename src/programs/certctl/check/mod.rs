@@ -77,7 +77,7 @@ pub struct CheckArguments {
     #[arg(long)]
     json: bool,
 
-    /// The devices of a group in the configuration file (can be repeated)
+    /// The devices of a group in the configuration file; repeatable
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
 
@@ -166,7 +166,7 @@ async fn examine(
 /// It was read, or this would not be reached.
 fn configuration_file(place: &PlaceArguments) -> CheckResult {
     let path = place.config.clone().unwrap_or_else(|| config::DEFAULT.into());
-    let there = if path.exists() { "is valid" } else { "does not exist (optional)" };
+    let there = if path.exists() { "is valid" } else { "is not there, and need not be" };
     CheckResult::ok("configuration", format!("{} {there}", path.display()))
 }
 

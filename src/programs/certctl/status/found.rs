@@ -54,7 +54,7 @@ pub(super) fn below(state_dir: &Path) -> Result<Found, StoreError> {
         .iter()
         .map(|path| {
             let path = path.display();
-            format!("{path} could not be read and was moved aside; inspect it, then delete it")
+            format!("{path} could not be read and was set aside; look at it, then delete it")
         })
         .collect();
     // The queue first: a request that is taken in meanwhile is seen twice rather than not at all.
