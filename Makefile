@@ -24,7 +24,14 @@ TOOLS := $(abspath $(TARGET))/tools
 # Both packagers replace `target/release` by the real folder, wherever it is: what they pack lies below it.
 STAGE = $(TARGET)/release/package
 
-.PHONY: with another one everything would be built anew. RELEASE = RUSTFLAGS='$(strip $(RUSTFLAGS) $(REMAPPED))' $(CARGO) build --release .PHONY all manual install demo test system-test lint year model bench fuzz dependencies stage deb rpm packages-test clean
+# No directory of the machine that builds them is in the programs, and the same source gives the same bytes in any.
+HOME_OF_CARGO := $(or $(CARGO_HOME),$(HOME)/.cargo)
+REMAPPED = --remap-path-prefix=$(CURDIR)=/source --remap-path-prefix=$(abspath $(TARGET))=/target \
+	--remap-path-prefix=$(HOME_OF_CARGO)=/cargo
+# One set of flags for all release builds: with another one everything would be built anew.
+RELEASE = RUSTFLAGS='$(strip $(RUSTFLAGS) $(REMAPPED))' $(CARGO) build --release
+
+.PHONY: all manual install demo test system-test lint year model bench fuzz deny sbom reproducible dependencies stage deb rpm packages-test clean
 
 all: manual
 

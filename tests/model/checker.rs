@@ -195,7 +195,7 @@ fn doing(at: At) -> String {
         At::Poll => "looks at the job".to_owned(),
         At::Conclude => "reads the running configuration: did the commit take place".to_owned(),
         At::Verify => "reads the running configuration: does it run it".to_owned(),
-        At::PutBack => "puts the candidate configuration back".to_owned(),
+        At::Needed => "puts the candidate configuration back".to_owned(),
         At::Finish => "decides how the run ended, and writes the record".to_owned(),
         At::Write(_) => "writes a record: how the run ended".to_owned(),
         At::Answer => "is told how its request ended".to_owned(),

@@ -11,7 +11,7 @@ use openssl::nid::Nid;
 use openssl::pkey::PKey;
 use openssl::x509::X509;
 use pancert::certificate::fingerprint_of_pem;
-use pancert::install::observe::{Holdings, Observed, Situation};
+use pancert::install::state::{ConfigView, CurrentInstall, DeviceState};
 use pancert::panos::{CertificateEntry, Element, Fingerprint, Location, PendingChange, ServiceProfile};
 
 /// The administrator that we are.
@@ -157,10 +157,10 @@ impl Device {
 
     /// All changes of ours are taken back.
     pub fn revert(&mut self) {
-        self.take_back(|owner| owner == US);
+        self.roll_back(|owner| owner == US);
     }
 
-    fn take_back(&mut self, of: impl Fn(u8) -> bool) {
+    fn roll_back(&mut self, of: impl Fn(u8) -> bool) {
         for path in 0..PATHS {
             if !of(self.journal[path]) {
                 continue;
@@ -176,7 +176,7 @@ impl Device {
 
     /// Jane takes back all that is pending, ours as well.
     pub fn jane_reverts(&mut self) {
-        self.take_back(|owner| owner != 0);
+        self.roll_back(|owner| owner != 0);
     }
 
     /// Whether Jane's change is as pending as it was.
@@ -197,7 +197,7 @@ impl Device {
     }
 
     /// What a client sees of the device as a whole.
-    pub fn situation(&self) -> Situation {
+    pub fn situation(&self) -> DeviceState {
         let changed = self.journal.iter().enumerate().filter(|(_, owner)| **owner != 0);
         let changes = changed.map(|(path, owner)| PendingChange {
             xpath: XPATHS[path].clone(),
@@ -206,21 +206,21 @@ impl Device {
             component_type: None,
         });
         let changes = Some(changes.collect());
-        Situation { administrator: Some("us".to_owned()), asked: true, user: None, changes }
+        DeviceState { administrator: Some("us".to_owned()), asked: true, user: None, changes }
     }
 
     /// What a client sees of one object.
-    pub fn observed(&self, vsys: bool, name: usize) -> Observed {
-        Observed {
+    pub fn observed(&self, vsys: bool, name: usize) -> CurrentInstall {
+        CurrentInstall {
             place: place(vsys),
             candidate: holdings(&self.candidate, vsys, name),
             running: Some(holdings(&self.running, vsys, name)),
-            uses: pancert::install::uses::Uses::default(),
+            uses: pancert::install::references::References::default(),
         }
     }
 }
 
-fn holdings(values: &Values, vsys: bool, name: usize) -> Holdings {
+fn holdings(values: &Values, vsys: bool, name: usize) -> ConfigView {
     let object = match values[object_at(vsys, name)] {
         0 => None,
         certificate => {
@@ -237,5 +237,5 @@ fn holdings(values: &Values, vsys: bool, name: usize) -> Holdings {
             object => Some(NAMES[usize::from(object) - 1].to_owned()),
         },
     };
-    Holdings { object, profiles: (0..2).map(profile).collect() }
+    ConfigView { object, profiles: (0..2).map(profile).collect() }
 }

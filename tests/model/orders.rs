@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use pancert::delivery::{InstallSpec, Installation, Requester};
-use pancert::install::patience::Patience;
 use pancert::install::request::{
-    CommitScope, ContainerChoice, Existing, FoundPeer, Rebind, Target, Upload, Wish,
+    CommitScope, ContainerChoice, Existing, FoundPeer, InstallRequest, Rebind, Target, Upload,
 };
 use pancert::install::result::CertificateFacts;
+use pancert::install::retry::RetryPolicy;
 use pancert::panos::{Address, Location, Trust};
 use pancert::settings::options::DeviceOptions;
 use pancert::settings::request::InstallOptions;
@@ -70,9 +70,9 @@ pub fn spec_of(order: &Order, number: usize, sequence: u64, world: &World) -> In
 }
 
 /// What a record wants of the device.
-pub fn wish_of(record: &Installation, scenario: &Scenario) -> Wish {
+pub fn wish_of(record: &Installation, scenario: &Scenario) -> InstallRequest {
     let spec = &record.spec;
-    Wish {
+    InstallRequest {
         common_name: spec.common_name.clone(),
         base_name: spec.name.clone(),
         object: spec.name.clone(),
@@ -80,7 +80,7 @@ pub fn wish_of(record: &Installation, scenario: &Scenario) -> Wish {
             device: device(),
             trust: Trust::Pinned(Vec::new()),
             key_file: "/etc/ipa/.panrc".into(),
-            found_peer: FoundPeer { state_dir: "/".into(), authorities: Trust::Pinned(Vec::new()) },
+            peer_from_ha_state: FoundPeer { state_dir: "/".into(), authorities: Trust::Pinned(Vec::new()) },
             named_by: None,
         },
         peer: None,
@@ -93,7 +93,7 @@ pub fn wish_of(record: &Installation, scenario: &Scenario) -> Wish {
         existing: Existing::Keep,
         rebind: Rebind::Named,
         keep: None,
-        patience: Patience::default(),
+        patience: RetryPolicy::default(),
         served: Vec::new(),
     }
 }

@@ -9,10 +9,10 @@ use pancert::delivery::Installation;
 use pancert::delivery::engine::Selection;
 use pancert::delivery::ingest::Effect;
 use pancert::error::Exit;
-use pancert::install::observe::{Observed, Situation};
 use pancert::install::plan::Plan;
 use pancert::install::problem::{Problem, RetryClass};
 use pancert::install::result::Outcome;
+use pancert::install::state::{CurrentInstall, DeviceState};
 
 use super::device::{Job, NAMES, XPATHS, object_at, profile_at};
 use super::orders::{facts, in_time, spec_of};
@@ -50,7 +50,7 @@ pub enum At {
     /// Reads the running configuration where the job does not tell.
     Conclude,
     Verify,
-    PutBack,
+    Needed,
     /// Comes to its end, and writes the first record.
     Finish,
     /// Writes this record: how the run ended.
@@ -75,7 +75,7 @@ pub struct Delivery {
     pub before: Rc<Installation>,
     pub certificate: Result<u8, Problem>,
     pub end: Option<Outcome>,
-    pub observed: Option<Observed>,
+    pub observed: Option<CurrentInstall>,
     pub plan: Option<Plan>,
 }
 
@@ -89,7 +89,7 @@ pub struct Run {
     pub groups: Vec<Vec<usize>>,
     pub plan: u64,
     pub commits: u8,
-    pub situation: Option<Situation>,
+    pub situation: Option<DeviceState>,
     pub requests: Vec<Vec<(usize, u8)>>,
     /// How many requests were put, and have to be taken back.
     pub put: usize,
@@ -171,7 +171,7 @@ pub fn silent() -> Problem {
 pub fn can_be_lost(at: At) -> (bool, bool) {
     match at {
         At::Look | At::Poll | At::Inquire(_) | At::Conclude | At::Verify => (true, false),
-        At::Settle | At::Request(_) | At::Commit(_) | At::PutBack => (true, true),
+        At::Settle | At::Request(_) | At::Commit(_) | At::Needed => (true, true),
         _ => (false, false),
     }
 }
@@ -246,7 +246,7 @@ impl Stepper<'_> {
             At::Poll => self.poll(reply),
             At::Conclude => self.conclude(reply),
             At::Verify => self.verify(reply),
-            At::PutBack => self.put_back(reply),
+            At::Needed => self.restore_candidate(reply),
             At::Finish => self.finish(),
             At::Write(at) => self.write_end(at),
             At::Answer => self.answer(),

@@ -2,7 +2,7 @@
 
 use pancert::certificate::KeyAlgorithm;
 use pancert::error::Exit;
-use pancert::install::plan::{Offer, Step, plan};
+use pancert::install::plan::{NewCertificate, Step, plan};
 use pancert::install::problem::Problem;
 use pancert::install::request::CommitScope;
 use pancert::install::result::{LastRun, Outcome};
@@ -48,10 +48,10 @@ impl Stepper<'_> {
             let (vsys, name) = place_of(record);
             let fingerprint = CERTIFICATES[usize::from(certificate) - 1].1;
             let mut observed = self.world.device.observed(vsys, name);
-            if observed.candidate.lacks(&wish, fingerprint).is_some() {
+            if observed.candidate.first_difference(&wish, fingerprint).is_some() {
                 observed.running = None;
             }
-            let offer = Offer { fingerprint, algorithm: KeyAlgorithm::Ec(256) };
+            let offer = NewCertificate { fingerprint, algorithm: KeyAlgorithm::Ec(256) };
             let made = &record.created_objects;
             let decided = match plan(&wish, offer, &situation, &observed, made, &places) {
                 Ok(decided) => decided,
@@ -63,7 +63,7 @@ impl Stepper<'_> {
         let own = situation.own_changes().len();
         let awaits =
             members.iter().any(|at| self.run.deliveries[*at].before.last_run() == LastRun::AwaitingCommit);
-        self.run.inherited = own > situation.own_changes_beside(&places).len() && !awaits;
+        self.run.inherited = own > situation.own_changes_elsewhere(&places).len() && !awaits;
         self.run.situation = Some(situation);
         self.run.requests = members.iter().flat_map(|at| requests(&self.run.deliveries[*at])).collect();
         if members.iter().all(|at| self.run.deliveries[*at].plan.as_ref().unwrap().steps.is_empty()) {
@@ -87,7 +87,7 @@ impl Stepper<'_> {
         }
         if reply != Reply::InTime {
             self.run.failure = Some(silent());
-            return At::PutBack;
+            return At::Needed;
         }
         if at + 1 < self.run.requests.len() { At::Request(at + 1) } else { At::Commit(1) }
     }
@@ -133,7 +133,7 @@ impl Stepper<'_> {
 
     fn not_committed(&mut self) -> At {
         self.run.failure = Some(transient(Exit::Commit, "not committed"));
-        At::PutBack
+        At::Needed
     }
 
     /// Whether the running configuration lacks anything.
@@ -147,7 +147,7 @@ impl Stepper<'_> {
         let certificate = usize::from(*delivery.certificate.as_ref().unwrap());
         let running = self.world.device.observed(vsys, name).running.unwrap();
         let wish = wish_of(&delivery.record.value, self.scenario);
-        running.lacks(&wish, CERTIFICATES[certificate - 1].1).is_some()
+        running.first_difference(&wish, CERTIFICATES[certificate - 1].1).is_some()
     }
 
     pub fn poll(&mut self, reply: Reply) -> At {
@@ -160,7 +160,7 @@ impl Stepper<'_> {
             (_, Some(JobState::Done)) => At::Verify,
             (_, Some(JobState::Running | JobState::Failed)) => {
                 self.run.failure = Some(transient(Exit::Commit, "the commit failed"));
-                At::PutBack
+                At::Needed
             }
         }
     }
@@ -189,17 +189,17 @@ impl Stepper<'_> {
     }
 
     /// The candidate configuration as it was found, where that can be had.
-    pub fn put_back(&mut self, reply: Reply) -> At {
+    pub fn restore_candidate(&mut self, reply: Reply) -> At {
         let places = self.run.places();
         let situation = self.run.situation.as_ref().unwrap();
         let device = &mut self.world.device;
         let mut is_back = self.run.put == 0 && !self.run.inherited;
         if !is_back && reply != Reply::Never {
-            if situation.own_changes_beside(&places).is_empty() {
+            if situation.own_changes_elsewhere(&places).is_empty() {
                 device.revert();
                 is_back = !device.journal.contains(&US);
             } else if !self.run.inherited {
-                is_back = take_back(self.run, device);
+                is_back = roll_back(self.run, device);
             }
             self.world.look_at_device(self.scenario);
         }
@@ -266,7 +266,7 @@ fn requests(delivery: &Delivery) -> Vec<Vec<(usize, u8)>> {
 }
 
 /// Takes back what was put, step by step; whether that is possible.
-fn take_back(run: &Run, device: &mut Device) -> bool {
+fn roll_back(run: &Run, device: &mut Device) -> bool {
     for request in run.requests[..run.put].iter().rev() {
         for (path, _) in request {
             let (vsys, within) = (*path >= 4, path % 4);
