@@ -18,11 +18,13 @@ SHARED = man/man8 bash-completion/completions zsh/site-functions fish/vendor_com
 
 CARGO_DEB = 3.8.0
 CARGO_GENERATE_RPM = 0.21.1
+CARGO_DENY = 0.20.2
+CARGO_CYCLONEDX = 0.5.9
 TOOLS := $(abspath $(TARGET))/tools
 # Both packagers replace `target/release` by the real folder, wherever it is: what they pack lies below it.
 STAGE = $(TARGET)/release/package
 
-.PHONY: all manual install demo test system-test lint year bench fuzz dependencies stage deb rpm packages-test clean
+.PHONY: all manual install demo test system-test lint year bench fuzz deny sbom dependencies stage deb rpm packages-test clean
 
 all: manual
 
@@ -96,6 +98,16 @@ year: dependencies
 bench: dependencies
 	$(CARGO) build --release --workspace --bins
 	@benches/deployment
+
+# The dependencies' licences, sources and doubles, and their known faults where the database is at hand. deny.toml
+deny:
+	@scripts/install-cargo-tool cargo-deny $(CARGO_DENY) $(TOOLS)
+	@scripts/deny $(TOOLS)
+
+# What the programs are made of, as CycloneDX.
+sbom:
+	@scripts/install-cargo-tool cargo-cyclonedx $(CARGO_CYCLONEDX) $(TOOLS)
+	@scripts/sbom $(TOOLS) $(TARGET)/sbom/pan_getcert.cdx.json
 
 # Every reader of what others write, fed with what no one would write: each target for so many seconds. docs/fuzzing.md
 fuzz: SECONDS ?= 60
