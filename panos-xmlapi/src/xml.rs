@@ -1,9 +1,8 @@
 //! XML as a small tree: read with a bound on depth and without any DTD, written with everything escaped.
 
 use quick_xml::XmlVersion;
-use quick_xml::escape::escape;
-use quick_xml::escape::{EscapeError, ParseCharRefError};
-use quick_xml::events::attributes::Attribute;
+use quick_xml::escape::{EscapeError, ParseCharRefError, escape};
+use quick_xml::events::attributes::{Attribute, Attributes};
 use quick_xml::events::{BytesStart, BytesText, Event};
 use quick_xml::name::QName;
 use quick_xml::{Reader, Writer};
@@ -245,8 +244,10 @@ impl Element {
                 Event::Decl(_) if !at_the_beginning => {
                     return Err(malformed("an XML declaration that is not at the beginning"));
                 }
-                Event::Decl(declaration) => drop(declaration.version().map_err(malformed)?),
-                Event::PI(instruction) => drop(name(instruction.target())?),
+                Event::Decl(declaration) => check_declaration(&declaration)?,
+                Event::PI(instruction) => {
+                    name(instruction.target()).map_err(|_| malformed("an instruction without a name"))?;
+                }
                 Event::Comment(_) => {}
                 Event::Eof => break,
             }
@@ -374,6 +375,27 @@ fn name(text: &str) -> Result<&str, XmlError> {
     }
 }
 
+/// `version`, `encoding` and `standalone`, in this order, the first one in any case. What they say is of no account: a
+/// reply is read as UTF-8 or not at all.
+fn check_declaration(declaration: &str) -> Result<(), XmlError> {
+    let mut allowed = ["version", "encoding", "standalone"].iter();
+    let mut count = 0;
+    for attribute in Attributes::new(declaration, "xml".len()) {
+        let attribute = attribute.map_err(malformed)?;
+        let known = allowed.any(|name| *name == attribute.key.as_ref());
+        let first_is_another = count == 0 && attribute.key.as_ref() != "version";
+        if !known || first_is_another || attribute.value.contains('<') {
+            return Err(malformed("an XML declaration of another kind"));
+        }
+        count += 1;
+    }
+    if count > 0 && is_spaced(declaration) {
+        Ok(())
+    } else {
+        Err(malformed("an XML declaration of another kind"))
+    }
+}
+
 /// Whether a blank stands behind each attribute's value but the last.
 fn is_spaced(start: &str) -> bool {
     let mut quote = None;
@@ -447,6 +469,11 @@ mod tests {
             "<r/><?xml version='1.0'?>",
             " <?xml version='1.0'?><r/>",
             "<?xml?><r/>",
+            "<?xml encoding='UTF-8'?><r/>",
+            "<?xml version='1.0'encoding='UTF-8'?><r/>",
+            "<?xml version='1.0' standalone='no' encoding='UTF-8'?><r/>",
+            "<?xml version='1.0' version='1.0'?><r/>",
+            "<?xml version='<'?><r/>",
             "<?1?><r/>",
         ] {
             assert!(matches!(Element::parse(document), Err(XmlError::Malformed(_))), "{document}");
@@ -456,7 +483,12 @@ mod tests {
         {
             assert_eq!(Element::parse(document), Err(XmlError::BesideRoot), "{document}");
         }
-        assert!(Element::parse("\u{feff}<?xml version='1.0'?><é.b-c_d a:x = '1'\ty='>'/>\n").is_ok());
+        assert!(
+            Element::parse(
+                "\u{feff}<?xml version='1.0' encoding='UTF-8' standalone='no'?><é.b-c_d a:x = '1'\ty='>'/>\n"
+            )
+            .is_ok()
+        );
     }
 
     #[test]
