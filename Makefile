@@ -31,7 +31,7 @@ REMAPPED = --remap-path-prefix=$(CURDIR)=/source --remap-path-prefix=$(abspath $
 # One set of flags for all release builds: with another one everything would be built anew.
 RELEASE = RUSTFLAGS='$(strip $(RUSTFLAGS) $(REMAPPED))' $(CARGO) build --release
 
-.PHONY: all manual install demo test system-test lint year model bench fuzz deny sbom reproducible dependencies stage deb rpm packages-test clean
+.PHONY: all manual install demo test system-test lint year model bench fuzz deny sbom dependencies stage deb rpm packages-test clean
 
 all: manual
 
@@ -119,10 +119,6 @@ deny:
 sbom:
 	@scripts/install-cargo-tool cargo-cyclonedx $(CARGO_CYCLONEDX) $(TOOLS)
 	@scripts/sbom $(TOOLS) $(TARGET)/sbom/pan_getcert.cdx.json
-
-# Two builds in different directories, compared to the last byte. As long as two release builds take.
-reproducible:
-	@scripts/reproducible $(abspath $(TARGET))
 
 # Every reader of what others write, fed with what no one would write: each target for so many seconds. docs/fuzzing.md
 fuzz: SECONDS ?= 60

@@ -67,7 +67,8 @@ fuzz_target!(init: {
 fn belongs_together(bundle: &Bundle, now: DateTime<Utc>) {
     assert!(bundle.not_before() <= now && now <= bundle.not_after());
     is_readable(&bundle.subject());
-    let pem = bundle.to_pem_keypair().expect("it can be written");
+    let key = bundle.key().expect("its key is still there");
+    let pem = bundle.to_pem_keypair(&key).expect("it can be written");
     let leaf = X509::from_pem(pem.expose_secret()).expect("the leaf");
     let key = PKey::private_key_from_pem(pem.expose_secret()).expect("the key");
     assert!(leaf.public_key().expect("its key").public_eq(&key));
@@ -101,7 +102,7 @@ fn seeds(corpus: &Path) {
     let root = pki::root("Root", pki::KeyKind::P256);
     let middle = root.intermediate("Middle", pki::KeyKind::P256);
     for kind in [pki::KeyKind::P256, pki::KeyKind::Ed25519, pki::KeyKind::Rsa(2048)] {
-        let leaf = middle.issue(&pki::InstallRequest::named(NAME).san("*.example.com").key(kind));
+        let leaf = middle.issue(&pki::Wish::named(NAME).san("*.example.com").key(kind));
         let as_pem = [
             b"\0".to_vec(),
             leaf.certificate_pem().into_bytes(),
