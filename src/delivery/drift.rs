@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::conflicts::{self, DeviceLists};
 use super::engine::{again, run_id};
+use super::failure::DeliveryError;
 use super::installation::Installation;
 use super::lock::DeviceLock;
 use super::queue::Queue;
@@ -15,7 +16,6 @@ use crate::certificate::Bundle;
 use crate::host::log::{Log, RunLog};
 use crate::install::InstallError;
 use crate::install::connect::reach;
-use crate::install::deliver::facts;
 use crate::install::probe::served;
 use crate::install::problem::Problem;
 use crate::install::request::InstallRequest;
@@ -86,7 +86,7 @@ impl DriftChecker {
     ///
     /// # Errors
     /// A state folder that can't be used.
-    pub async fn examine(&self, device: &Address) -> Result<Vec<Finding>, InstallError> {
+    pub async fn examine(&self, device: &Address) -> Result<Vec<Finding>, DeliveryError> {
         let state_dir = self.records.state_dir();
         let lock = DeviceLock::acquire(state_dir, std::slice::from_ref(device), self.lock_wait).await?;
         let log = self.log.run(&run_id(), true);
@@ -122,7 +122,7 @@ impl DriftChecker {
         what: &str,
         delivered: bool,
         log: &RunLog,
-    ) -> Result<(), InstallError> {
+    ) -> Result<(), DeliveryError> {
         let fate = if delivered { "it is owed anew" } else { "it is left as it is" };
         log.error(&format!("{}: {}: {what}; {fate}", record.spec.device, record.common_name()));
         if delivered {
@@ -133,7 +133,7 @@ impl DriftChecker {
     }
 
     /// Whether somebody has committed by now what was left to a person.
-    async fn ask_for_commit(&self, record: &mut Installation) -> Result<Verdict, InstallError> {
+    async fn ask_for_commit(&self, record: &mut Installation) -> Result<Verdict, DeliveryError> {
         let (wish, bundle) = match again(record, self.records.state_dir()) {
             Ok(Prepared { wish, bundle: Ok(bundle), .. }) => (wish, bundle),
             Ok(Prepared { bundle: Err(failure), .. }) => return Ok(Verdict::Unknown((&failure).into())),
@@ -164,7 +164,7 @@ impl DriftChecker {
             Ok(bundle) => bundle,
             Err(failure) => return Verdict::Unknown((&failure).into()),
         };
-        let now = match facts(&bundle) {
+        let now = match CertificateFacts::of(&bundle).map_err(InstallError::from) {
             Ok(facts) => facts,
             Err(failure) => return Verdict::Unknown((&failure).into()),
         };

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
+use super::batch::{self, BatchItem};
 use super::conflicts;
 use super::error::StoreError;
+use super::failure::DeliveryError;
 use super::ingest::{Effect, Known, ingest};
 use super::installation::Installation;
 use super::key::InstallationKey;
@@ -21,13 +23,11 @@ use super::store::{InstallationStore, LoadedInstallations};
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, RunLog};
 use crate::install::InstallError;
-use crate::install::deliver;
 use crate::install::location;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
-use crate::install::result::{Outcome, RunResult};
+use crate::install::result::{CertificateFacts, Outcome, RunResult};
 use crate::install::retry::RetryPolicy;
-use crate::install::transaction::Delivery;
 use crate::panos::Address;
 use crate::settings::SettingsError;
 use crate::settings::config::{Config, LOCK_WAIT};
@@ -119,7 +119,7 @@ impl<'a> DeliveryEngine<'a> {
     ///
     /// # Errors
     /// A state folder that can't be used. Everything else is in the reports, and in the records.
-    pub async fn serve(&self, device: &Address, which: Selection) -> Result<Vec<Report>, InstallError> {
+    pub async fn serve(&self, device: &Address, which: Selection) -> Result<Vec<Report>, DeliveryError> {
         let records = self.records.clone();
         let run = self.log.run(&run_id(), self.several);
         let devices = self.devices(device, &run)?;
@@ -133,7 +133,7 @@ impl<'a> DeliveryEngine<'a> {
         }
         let now = records.now();
         let mut reports = Vec::new();
-        let mut groups: Vec<Vec<Delivery>> = Vec::new();
+        let mut groups: Vec<Vec<BatchItem>> = Vec::new();
         for record in all.iter().filter(|record| which.includes(record, now)) {
             match self.prepare(record.clone()).await {
                 Ok(delivery) => {
@@ -150,12 +150,12 @@ impl<'a> DeliveryEngine<'a> {
             let run = if number == 0 { run.clone() } else { self.log.run(&run_id(), self.several) };
             group.iter().for_each(|delivery| warn_about_conflicts(&delivery.record, &all, &run));
             let sequence = Queue::below(self.state_dir).next_number()?;
-            let results = deliver::deliver(&mut group, &records, sequence, &run).await;
+            let results = batch::deliver(&mut group, &records, sequence, &run).await;
             for (mut delivery, mut result) in group.into_iter().zip(results) {
                 if leave_out(&mut delivery, &result.missing_profiles) {
                     run.say("The other profiles are not made to wait for those that are missing.");
                     let only = std::slice::from_mut(&mut delivery);
-                    let rest = deliver::deliver(only, &records, sequence, &run).await;
+                    let rest = batch::deliver(only, &records, sequence, &run).await;
                     // What is missing is still pending; what is there may have ended.
                     if let Some(rest) = rest.into_iter().find(|_| !delivery.record.is_pending()) {
                         result = rest;
@@ -190,7 +190,7 @@ impl<'a> DeliveryEngine<'a> {
         which: Selection,
         told: &ToldOf,
         run: &RunLog,
-    ) -> Result<DeviceLock, InstallError> {
+    ) -> Result<DeviceLock, DeliveryError> {
         // What is known to be stuck must not keep other devices from being tried again.
         let wait = if told.any().is_some() { self.lock_wait.min(STOPPED_WAIT) } else { self.lock_wait };
         let error = match DeviceLock::acquire(self.state_dir, places, wait).await {
@@ -199,7 +199,7 @@ impl<'a> DeliveryEngine<'a> {
         };
         let LockError::Held { holder, .. } = &error else { return Err(error.into()) };
         let is_new = told.note(holder).unwrap_or(true);
-        let failure = InstallError::from(error);
+        let failure = DeliveryError::from(error);
         if is_new {
             run.error(&failure.to_string());
             for record in self.kept_waiting(device, which, &failure)? {
@@ -215,7 +215,7 @@ impl<'a> DeliveryEngine<'a> {
         &self,
         device: &Address,
         which: Selection,
-        failure: &InstallError,
+        failure: &DeliveryError,
     ) -> Result<Vec<Installation>, StoreError> {
         let now = self.records.now();
         let mut all: BTreeMap<InstallationKey, Installation> = BTreeMap::new();
@@ -289,7 +289,7 @@ impl<'a> DeliveryEngine<'a> {
     }
 
     /// What a record asks for, from what was typed then and the configuration of today.
-    async fn prepare(&self, mut record: Installation) -> Result<Delivery, Box<(Installation, Problem)>> {
+    async fn prepare(&self, mut record: Installation) -> Result<BatchItem, Box<(Installation, Problem)>> {
         let at_hand = self.at_hand.lock().await.remove(&record.spec.id);
         // Whoever had to wait for the device looks again: meanwhile it may have got another certificate of its own.
         let at_hand = at_hand.filter(|(since, _)| since.elapsed() < FRESH).map(|(_, prepared)| prepared);
@@ -308,7 +308,7 @@ impl<'a> DeliveryEngine<'a> {
             Err(failure) => Err(failure),
         };
         record.confirmed = bundle.is_ok();
-        Ok(Delivery { wish: prepared.wish, bundle, record })
+        Ok(BatchItem { wish: prepared.wish, bundle, record })
     }
 
     /// Whether certmonger says that the certificate is issued. It says so while its post-save command runs, too.
@@ -339,7 +339,7 @@ fn heed(found: &mut [Installation], what: &str, records: &InstallationStore) -> 
 }
 
 /// Goes on with what has nothing to do with the profiles that the device does not have; whether there is any.
-fn leave_out(delivery: &mut Delivery, missing: &[ProfileName]) -> bool {
+fn leave_out(delivery: &mut BatchItem, missing: &[ProfileName]) -> bool {
     if missing.is_empty() {
         return false;
     }
@@ -353,7 +353,7 @@ fn complete(prepared: &mut Prepared, record: &mut Installation) {
     prepared.wish.profiles = record.profiles();
     prepared.wish.vsys = location::vsys(&record.spec.location);
     if let Ok(bundle) = &prepared.bundle
-        && let Ok(facts) = deliver::facts(bundle)
+        && let Ok(facts) = CertificateFacts::of(bundle)
     {
         // Renewed since it was asked for: the newer one supersedes the older.
         record.spec.certificate = Some(facts);

@@ -1,10 +1,10 @@
 //! An installation, or one of its profiles, is looked after no more.
 
 use super::engine::{DeliveryEngine, run_id};
+use super::failure::DeliveryError;
 use super::key::InstallationKey;
 use super::lock::DeviceLock;
 use super::spec::Requester;
-use crate::install::InstallError;
 use crate::install::names::ProfileName;
 
 impl DeliveryEngine<'_> {
@@ -17,7 +17,7 @@ impl DeliveryEngine<'_> {
         &self,
         key: &InstallationKey,
         profile: Option<&ProfileName>,
-    ) -> Result<bool, InstallError> {
+    ) -> Result<bool, DeliveryError> {
         let run = self.log.run(&run_id(), self.several);
         let lock =
             DeviceLock::acquire(self.state_dir, std::slice::from_ref(&key.device), self.lock_wait).await?;

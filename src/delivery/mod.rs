@@ -6,18 +6,20 @@
 //! under way, and no delivery overwrites a request. Nothing in these files is a secret; directories and files are for
 //! their owner only, and each file is written whole or not at all.
 
+mod batch;
 mod clock;
 pub mod conflicts;
 pub mod drift;
 pub mod engine;
 mod error;
+mod failure;
 mod files;
 mod forget;
 mod format1;
 pub mod ingest;
 mod installation;
+mod journal;
 mod key;
-mod ledger;
 mod lock;
 pub mod notifier;
 mod queue;
@@ -34,9 +36,9 @@ pub mod worker;
 
 pub use clock::Clock;
 pub use error::StoreError;
+pub use failure::DeliveryError;
 pub use installation::{CREATED_OBJECTS, ENDED_REQUESTS, HISTORY, Installation};
 pub use key::InstallationKey;
-pub use ledger::Ledger;
 pub use lock::{DeviceLock, Holder, LockError, STOPPED_WAIT, ToldOf};
 pub use queue::{Listing, Queue, Queued};
 pub use request::{RequestEnd, RequestState, not_over};

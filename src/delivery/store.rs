@@ -10,7 +10,7 @@ use super::files::{self, entries, is_stored, make_folder};
 use super::format1;
 use super::installation::Installation;
 use super::key::InstallationKey;
-use crate::panos::Address;
+use crate::panos::{Address, NextIdentity};
 
 /// The directory of all records.
 #[derive(Debug, Clone)]
@@ -176,6 +176,13 @@ impl InstallationStore {
         found.records.extend(old);
         found.records.sort_by_key(Installation::key);
         Ok(found)
+    }
+
+    /// By which certificates these devices are recognised, as runs that did not come to their end have noted.
+    #[must_use]
+    pub fn next_identities(&self, devices: &[&Address]) -> Vec<NextIdentity> {
+        let found = devices.iter().filter_map(|device| self.of_device(device).ok());
+        found.flat_map(|found| found.records).flat_map(|record| record.next_identities).collect()
     }
 
     /// The highest number in the records.

@@ -8,9 +8,9 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
 use super::engine::{DeliveryEngine, Report, Selection, run_id};
+use super::failure::DeliveryError;
 use super::queue::{Listing, Queue};
 use super::store::LoadedInstallations;
-use crate::install::InstallError;
 use crate::panos::Address;
 
 /// How often it is looked for new orders while devices are being worked on: one slow device holds up no other.
@@ -30,7 +30,7 @@ pub struct Worker<'a> {
 
 impl Worker<'_> {
     /// Delivers until nothing more is to be done now. What comes into the queue meanwhile is taken along.
-    pub async fn work(&self, mut tell: impl FnMut(&Report)) -> (Vec<Report>, Vec<InstallError>) {
+    pub async fn work(&self, mut tell: impl FnMut(&Report)) -> (Vec<Report>, Vec<DeliveryError>) {
         let (mut reports, mut troubles) = (Vec::new(), Vec::new());
         let (mut active, mut begun) = (BTreeSet::new(), Begun::default());
         let mut serving = FuturesUnordered::new();
@@ -71,8 +71,8 @@ impl Worker<'_> {
     fn waiting(
         &self,
         begun: &mut Begun,
-        troubles: &mut Vec<InstallError>,
-    ) -> Result<BTreeMap<Address, Vec<String>>, InstallError> {
+        troubles: &mut Vec<DeliveryError>,
+    ) -> Result<BTreeMap<Address, Vec<String>>, DeliveryError> {
         let now = self.engine.records.now();
         let wanted = |device: &Address| self.only.is_empty() || self.only.contains(device);
         let mut waiting: BTreeMap<Address, Vec<String>> = BTreeMap::new();

@@ -9,10 +9,10 @@ use super::apply::PlanRunner;
 use super::blockers::retry_while_locked;
 use super::commit_lookup::{CommitLookup, CommitStatus};
 use super::error::{Activity, InstallError};
+use super::journal::{Entry, Journal};
 use super::request::CommitScope;
 use super::rollback::{Rollback, may_have_taken_effect};
 use super::verify::ExpectedState;
-use crate::delivery::Ledger;
 use crate::panos::Job;
 use crate::panos::JobOutcome;
 use crate::panos::{self, Commit, CommitReply};
@@ -33,14 +33,14 @@ pub struct CommitRequest<'a> {
 }
 
 impl PlanRunner<'_> {
-    /// Commits, and waits for the job's end. The records learn the job as soon as there is one.
+    /// Commits, and waits for the job's end. The journal learns the job as soon as there is one.
     ///
     /// # Errors
     /// The failure, and what it means for the candidate configuration.
     pub async fn commit(
         &mut self,
         wanted: &CommitRequest<'_>,
-        ledger: &mut Ledger<'_>,
+        journal: &mut dyn Journal,
     ) -> Result<(), (InstallError, Rollback)> {
         let scope = match wanted.scope {
             CommitScope::OwnChanges => {
@@ -69,11 +69,11 @@ impl PlanRunner<'_> {
                 inquiry.conclude(deadline).await?;
             }
             CommitReply::Job(id) => {
-                // Should this process die while it waits, the records say which job to ask about.
-                ledger.each(|record| record.job = Some(id.clone()));
+                // Should this process die while it waits, the journal says which job to ask about.
+                journal.note(Entry::CommitStarted(id.clone()));
                 let (noted, ended) =
-                    join(ledger.save(), self.follow(&id, &inquiry, (wanted.time, deadline))).await;
-                // The commit goes on all the same; the records are written once more at the end.
+                    join(journal.sync(), self.follow(&id, &inquiry, (wanted.time, deadline))).await;
+                // The commit goes on all the same; it is written once more at the end.
                 if let Err(error) = noted {
                     self.log.error(&error.to_string());
                 }

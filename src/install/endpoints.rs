@@ -164,7 +164,7 @@ async fn restore_bindings(
     let description = format!("{}, taken back", transaction.description());
     let wanted = CommitRequest { scope: wish.commit, description, goals: &goals, time: wish.commit_timeout };
     let committed = match undo_in_reverse(session, &steps).await {
-        Ok(()) => application.commit(&wanted, &mut transaction.ledger).await,
+        Ok(()) => application.commit(&wanted, &mut *transaction.journal).await,
         Err(failure) => Err((failure, Rollback::Needed)),
     };
     if let Err((failure, aftermath)) = committed {

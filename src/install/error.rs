@@ -6,10 +6,10 @@ use std::borrow::Borrow;
 
 use self::words::{last, reasons, there, those_known, those_missing};
 use crate::certificate::{BundleError, Pkcs12Error};
-use crate::delivery::{LockError, StoreError};
 use crate::error::Exit;
 use crate::host::keyfile::KeyFileError;
 use crate::install::ha::NoActivePeer;
+use crate::install::journal::JournalError;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::probe::ProbeMismatch;
@@ -67,9 +67,6 @@ pub enum InstallError {
     /// Nobody knows how a delivery ended: that is no success.
     #[error("how the delivery ended was not told")]
     OutcomeUnknown,
-    /// The record that was just written is gone.
-    #[error("the installation record is gone: somebody has removed it")]
-    NoRecord,
     /// No PKCS#12 could be made.
     #[error(transparent)]
     Pkcs12(#[from] Pkcs12Error),
@@ -82,12 +79,9 @@ pub enum InstallError {
     /// By what an HA peer is recognised can't be read.
     #[error(transparent)]
     KnownDevices(#[from] KnownDevicesError),
-    /// The record can't be kept: then nothing is begun.
+    /// What has to be on the disk before a step can't be kept: then nothing is begun.
     #[error(transparent)]
-    Record(#[from] StoreError),
-    /// The device can't be reserved: then nothing is begun.
-    #[error(transparent)]
-    Lock(#[from] LockError),
+    Journal(#[from] JournalError),
     /// A name with both kinds of quotes.
     #[error(transparent)]
     UnquotableName(#[from] UnquotableName),
@@ -269,10 +263,8 @@ impl InstallError {
             Self::Certmonger { .. } => Exit::Certmonger,
             Self::Key(_) | Self::AdministratorUnknown => Exit::Key,
             Self::OutcomeUnknown
-            | Self::NoRecord
-            | Self::Record(_)
+            | Self::Journal(_)
             | Self::KnownDevices(_)
-            | Self::Lock(_)
             | Self::UnquotableName(_)
             | Self::NameTooLong { .. } => Exit::Usage,
             Self::NoActivePeer(_) => Exit::NoActivePeer,
@@ -298,8 +290,7 @@ impl InstallError {
             Self::Certmonger { advice, .. } => return advice.clone(),
             Self::Key(error) => return error.advice(),
             Self::KnownDevices(error) => return error.advice(),
-            Self::Lock(error) => return Some(error.advice()),
-            Self::Record(_) => crate::files::instead_of_state_dir(),
+            Self::Journal(error) => return error.advice.clone(),
             Self::NoActivePeer(_) => {
                 "Look at the HA state of both; name the other member with --ha-peer, so that whichever is active is found. Nothing was changed."
             }

@@ -2,7 +2,7 @@
 //!
 //! The certificate that is installed is no proof of anybody's identity: its key may lie on other devices too, and a
 //! renewal may keep it. So it is accepted only where the device itself, still recognised as before, has said before
-//! the commit that its management interface uses a profile that gets it. That is written into the record, and only
+//! the commit that its management interface uses a profile that gets it. That is written into the journal, and only
 //! then accepted: by this session from the commit on, and by a later run where this one did not come to its end.
 //! Where a device is recognised by an authority, nothing is accepted besides; a certificate that would not be
 //! accepted then is refused beforehand.
@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 use super::apply::PlannedInstall;
 use super::connect::{self, Connection, HaRole, connect_single};
 use super::error::{Activity, InstallError};
+use super::journal::{Entry, Journal};
 use super::known_devices::{KnownDevices, KnownDevicesError};
 use super::plan::Step;
 use super::probe::served;
@@ -20,20 +21,19 @@ use super::retry::RetryPolicy;
 use super::state::DeviceState;
 use super::transaction::{DeviceResult, Transaction};
 use crate::certificate::{Bundle, fingerprint_of_pem};
-use crate::delivery::InstallationStore;
 use crate::fingerprint::Fingerprint;
 use crate::host::log::RunLog;
-use crate::panos::{CertificateEntry, ServiceProfile};
+use crate::panos::{Address, CertificateEntry, ServiceProfile};
 use crate::panos::{Error, IdentityError, Trust};
 use crate::panos::{Location, XPath};
 use crate::panos::{ManagementBinding, NextIdentity};
 use crate::panos::{Session, SystemInfo};
 
-/// What runs that did not come to their end have decided for a device and its HA peer, as their records say.
+/// What runs that did not come to their end have decided for a device and its HA peer, as they have noted.
 #[must_use]
-pub fn recorded(records: &InstallationStore, target: &Target, peer: Option<&Target>) -> Vec<NextIdentity> {
-    let found = std::iter::once(target).chain(peer).filter_map(|one| records.of_device(&one.device).ok());
-    found.flat_map(|found| found.records).flat_map(|record| record.next_identities).collect()
+pub fn recorded(journal: &dyn Journal, target: &Target, peer: Option<&Target>) -> Vec<NextIdentity> {
+    let devices: Vec<&Address> = std::iter::once(target).chain(peer).map(|one| &one.device).collect();
+    journal.next_identities(&devices)
 }
 
 /// A target with what is known of it by now: another delivery of the same process may have changed it.
@@ -50,7 +50,7 @@ pub(super) fn refreshed(target: &Target, transaction: &Transaction<'_>) -> Targe
 }
 
 fn known(transaction: &Transaction<'_>) -> Result<KnownDevices, KnownDevicesError> {
-    KnownDevices::load(transaction.ledger.records().state_dir())
+    KnownDevices::load(transaction.state_dir)
 }
 
 /// Where a device shows the certificate again by which it was recognised before the one that is remembered, somebody
@@ -70,7 +70,7 @@ pub(super) fn fall_back(reached: &Connection, transaction: &Transaction<'_>) {
 }
 
 /// Ends what a run that died has left open. From here on this session accepts nothing besides its trust: the device
-/// shows what it showed before, or what the record says, and then its running configuration has to say so too.
+/// shows what it showed before, or what the journal says, and then its running configuration has to say so too.
 ///
 /// # Errors
 /// A device that is not recognised, fails or refuses.
@@ -283,10 +283,10 @@ fn would_get_in(session: &Session, gets: &Receiving<'_>) -> Result<(), InstallEr
     session.would_accept(leaf, others).map_err(|why| InstallError::WouldLockOut { profile, why })
 }
 
-/// Notes what was decided in the records, and accepts it from now on. To be called right before the commit.
+/// Notes what was decided, and accepts it from now on. To be called right before the commit.
 ///
 /// # Errors
-/// Records that can't be written: then nothing is accepted, and nothing may be committed.
+/// A journal that can't be written: then nothing is accepted, and nothing may be committed.
 pub(super) async fn accept(
     reached: &Connection,
     transaction: &mut Transaction<'_>,
@@ -297,9 +297,8 @@ pub(super) async fn accept(
     transaction.next.retain(|next| next.device() != device && !is_decided(next));
     transaction.next.extend(decided);
     let next = transaction.next.clone();
-    if transaction.ledger.entries().iter().any(|record| record.next_identities != next) {
-        transaction.ledger.each(|record| record.next_identities.clone_from(&next));
-        transaction.ledger.save().await?;
+    if transaction.journal.note(Entry::NextIdentities(next.clone())) {
+        transaction.journal.sync().await?;
     }
     next.iter().for_each(|next| reached.session.add_pin(next));
     Ok(())
@@ -309,11 +308,11 @@ pub(super) async fn accept(
 pub(super) fn forget(reached: &Connection, transaction: &mut Transaction<'_>) {
     let device = &reached.target.device;
     transaction.next.retain(|next| next.device() != device);
-    transaction.ledger.each(|record| record.next_identities.retain(|next| next.device() != device));
+    transaction.journal.note(Entry::IdentitiesVoid(device.clone()));
 }
 
 /// Where the management interface shows a new certificate from now on: once that was seen, and the running
-/// configuration was read, the next run has to know. Until then the record does.
+/// configuration was read, the next run has to know. Until then the journal does.
 pub(super) async fn remember(
     reached: &Connection,
     done: &DeviceResult<'_>,
@@ -340,7 +339,7 @@ pub(super) async fn remember(
     }
 }
 
-/// Into the file of known devices, and out of the records.
+/// Into the file of known devices, and out of the journal.
 fn keep(next: &NextIdentity, transaction: &mut Transaction<'_>) {
     let certificate = next.certificate();
     let before = Some(next.before());
@@ -350,7 +349,7 @@ fn keep(next: &NextIdentity, transaction: &mut Transaction<'_>) {
                 "The management interface shows the new certificate; it is remembered as {certificate}."
             ));
             transaction.next.retain(|other| other != next);
-            transaction.ledger.each(|record| record.next_identities.retain(|other| other != next));
+            transaction.journal.note(Entry::IdentityKept(next.clone()));
         }
         Err(error) => {
             transaction.log.error(&format!("the device's new fingerprint is not remembered: {error}"))

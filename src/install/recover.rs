@@ -14,13 +14,14 @@ use crate::panos::Session;
 use crate::panos::{Job, JobState};
 
 /// What a run that died has left.
-pub(super) struct InterruptedRun<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterruptedRun {
     /// The places that it was about to change.
-    pub(super) touches: &'a [String],
+    pub touches: Vec<String>,
     /// Its commit job, if it came that far.
-    pub(super) job: Option<&'a str>,
+    pub job: Option<String>,
     /// Its run id, which stands in the job's description.
-    pub(super) run: &'a str,
+    pub run: String,
 }
 
 /// Takes back what an earlier run has changed in these places and not committed; first its commit, if it had
@@ -34,7 +35,7 @@ pub(super) struct InterruptedRun<'a> {
 pub(super) async fn settle(
     session: &Session,
     user: Option<&str>,
-    left: &InterruptedRun<'_>,
+    left: &InterruptedRun,
     (patience, time): (&RetryPolicy, Duration),
     log: &RunLog,
 ) -> Result<(), InstallError> {
@@ -44,8 +45,8 @@ pub(super) async fn settle(
     let deadline = Instant::now() + time;
     let own_job = |job: &Job| job.user.as_ref() == Some(&administrator);
     await_commits(session, patience, (time, deadline), own_job).await?;
-    if let Some(id) = left.job {
-        tell_job(session, id, left.run, log).await;
+    if let Some(id) = &left.job {
+        tell_job(session, id, &left.run, log).await;
     }
     let changes = none_if_unsupported(session.pending_changes().await).map_err(look)?.unwrap_or_default();
     let own: Vec<&PendingChange> = changes.iter().filter(|change| change.owner == administrator).collect();

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::{ObjectName, ProfileName};
 use super::problem::Problem;
+use crate::certificate::{Bundle, BundleError};
 use crate::fingerprint::Fingerprint;
 
 /// A certificate, as far as it has to be known to tell it from others.
@@ -22,6 +23,19 @@ pub struct CertificateFacts {
 }
 
 impl CertificateFacts {
+    /// What has to be known of a certificate.
+    ///
+    /// # Errors
+    /// A serial number that can't be read.
+    pub fn of(bundle: &Bundle) -> Result<Self, BundleError> {
+        Ok(Self {
+            fingerprint: bundle.fingerprint(),
+            serial: bundle.serial_hex()?,
+            not_before: Some(bundle.not_before()),
+            not_after: bundle.not_after(),
+        })
+    }
+
     /// Whether whoever wants the other one is served by this one: it is the same, or was issued later.
     #[must_use]
     pub fn supersedes(&self, other: &Self) -> bool {

@@ -11,17 +11,17 @@ use super::endpoints;
 use super::error::{Activity, BatchError, InstallError};
 use super::ha::{self, HaMember};
 use super::identity;
+use super::journal::{Entry, Journal};
 use super::phases::{Phase, Stopwatch};
 use super::plan;
 use super::problem::Problem;
-use super::recover::{InterruptedRun, settle};
+use super::recover::settle;
 use super::request::{CommitScope, Target};
-use super::result::{CreatedObject, LastRun, Outcome};
+use super::result::{LastRun, Outcome};
 use super::rollback::{Rollback, RollbackPoint, Undo};
 use super::state::DeviceState;
-use super::transaction::{Delivery, DeviceResult, Transaction};
+use super::transaction::{DeviceResult, Transaction, TransactionInput};
 use super::verify::ExpectedState;
-use crate::delivery::{Installation, InstallationStore};
 use crate::host::log::RunLog;
 use crate::panos::Trust;
 
@@ -29,24 +29,23 @@ use crate::panos::Trust;
 ///
 /// # Errors
 /// What failed before the commit was over. The device is as it was found, as far as that could be had.
-pub(super) async fn transact(
-    members: Vec<&mut Delivery>,
-    before: &[&Installation],
-    records: &InstallationStore,
+pub async fn transact(
+    input: TransactionInput<'_>,
+    journal: &mut dyn Journal,
     log: &RunLog,
     watch: &mut Stopwatch,
 ) -> Result<Vec<Result<Outcome, InstallError>>, BatchError> {
-    let mut transaction = Transaction::new(members, before, records, log);
+    let mut transaction = Transaction::new(input, journal, log);
     let wish = transaction.wish();
     if wish.target.trust == Trust::DangerousAcceptAny {
         log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
     }
     // On the disk before anybody is talked to.
-    transaction.ledger.save().await.map_err(InstallError::from)?;
+    transaction.journal.sync().await.map_err(InstallError::from)?;
     watch.begin(Phase::Connect);
     let target = identity::refreshed(&wish.target, &transaction);
     let peer = wish.peer.as_ref().map(|peer| identity::refreshed(peer, &transaction));
-    transaction.next = identity::recorded(records, &target, peer.as_ref());
+    transaction.next = identity::recorded(&*transaction.journal, &target, peer.as_ref());
     let ask = async || connect_active(&target, peer.as_ref(), &wish.patience, &transaction.next).await;
     let mut reached = match transaction.was_interrupted() {
         // Its commit may be restarting the management port just now.
@@ -185,13 +184,10 @@ async fn work<'a>(
 }
 
 async fn settle_leftovers(reached: &Connection, transaction: &Transaction<'_>) -> Result<(), InstallError> {
-    let Some(first) = transaction.leftovers.first() else { return Ok(()) };
-    let touches: Vec<String> =
-        transaction.leftovers.iter().flat_map(|record| record.uncommitted_paths.clone()).collect();
-    let left = InterruptedRun { touches: &touches, job: first.job.as_deref(), run: &first.run_id };
+    let Some(left) = &transaction.interrupted else { return Ok(()) };
     let (patience, time, user) =
         (transaction.patience(), transaction.wish().commit_timeout, reached.user.as_deref());
-    let settling = async || settle(&reached.session, user, &left, (patience, time), transaction.log).await;
+    let settling = async || settle(&reached.session, user, left, (patience, time), transaction.log).await;
     patience.retry(settling).await
 }
 
@@ -224,7 +220,7 @@ async fn apply_and_commit(
     let goals: Vec<ExpectedState> = done.parts.iter().map(goal).collect();
     let description = transaction.description();
     let wanted = CommitRequest { scope, description, goals: &goals, time: transaction.wish().commit_timeout };
-    let committed = application.commit(&wanted, &mut transaction.ledger).await;
+    let committed = application.commit(&wanted, &mut *transaction.journal).await;
     committed.map_err(|(failure, aftermath)| (failure.into(), aftermath))?;
     done.committed = true;
     Ok(())
@@ -259,7 +255,7 @@ async fn roll_back(
             "the commit may still come to its end, so nothing was put back: see the device's task manager",
         );
     } else if before.restore_candidate(application.session, &application.undo, transaction.log).await {
-        transaction.ledger.each(|record| record.uncommitted_paths.clear());
+        transaction.journal.note(Entry::RolledBack);
         identity::forget(reached, transaction);
         return stop;
     }
@@ -268,17 +264,14 @@ async fn roll_back(
 }
 
 async fn verify(reached: &Connection, transaction: &mut Transaction<'_>, done: &mut DeviceResult<'_>) {
-    let at = transaction.ledger.records().now();
-    for (number, part) in done.parts.iter().enumerate() {
+    for (item, part) in done.parts.iter().enumerate() {
         let verified = goal(part).verify(&reached.session, transaction.patience()).await;
-        if let (Ok(()), Some(record)) = (&verified, transaction.ledger.entry(number)) {
-            record.uncommitted_paths.clear();
-            record.created_objects.retain(|made| !part.deleted.contains(&made.object));
-            if !part.plan.steps.is_empty() {
-                let fingerprint = part.bundle.fingerprint();
-                record.note_created(CreatedObject { object: part.wish.object.clone(), fingerprint, at });
-            }
+        if verified.is_ok() {
+            let is_new = !part.plan.steps.is_empty();
+            let created = is_new.then(|| (part.wish.object.clone(), part.bundle.fingerprint()));
+            let deleted = part.deleted.clone();
+            transaction.journal.note(Entry::Verified { item, created, deleted });
         }
-        done.unproven[number] = verified.err();
+        done.unproven[item] = verified.err();
     }
 }

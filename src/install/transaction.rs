@@ -1,39 +1,45 @@
 //! What a deployment is about, and what was done.
 
+use std::path::Path;
+
 use tokio::sync::OnceCell;
 
 use super::apply::PlannedInstall;
 use super::assess::Item;
 use super::error::InstallError;
+use super::journal::{Entry, Journal};
+use super::recover::InterruptedRun;
 use super::request::InstallRequest;
 use super::result::LastRun;
 use super::retry::RetryPolicy;
 use super::state::DeviceState;
-use crate::certificate::Bundle;
-use crate::delivery::{Installation, InstallationStore, Ledger};
 use crate::host::log::RunLog;
 use crate::panos::NextIdentity;
 
-/// One certificate that is to be delivered.
-pub struct Delivery {
-    /// What is wanted.
-    pub wish: InstallRequest,
-    /// The certificate, or why it can't be used: that is recorded like any other failure.
-    pub bundle: Result<Bundle, InstallError>,
-    /// Its record.
-    pub record: Installation,
+/// What a transaction is about, and how the runs before have left the device.
+pub struct TransactionInput<'a> {
+    /// The requests with their certificates: all can share a commit.
+    pub items: Vec<Item<'a>>,
+    /// How the last run left each of them.
+    pub last_runs: Vec<LastRun>,
+    /// What runs that did not come to their end may have left uncommitted.
+    pub interrupted: Option<InterruptedRun>,
+    /// The directory of the file of known devices.
+    pub state_dir: &'a Path,
 }
 
 /// What a transaction is about.
 pub(super) struct Transaction<'a> {
-    /// The wishes with their certificates.
+    /// The requests with their certificates.
     pub(super) wants: Vec<Item<'a>>,
-    /// Their records.
-    pub(super) ledger: Ledger<'a>,
+    /// What has to be on the disk before a step.
+    pub(super) journal: &'a mut dyn Journal,
     /// How the last run left each of them.
     pub(super) lefts: Vec<LastRun>,
-    /// The records as runs left them that may have left something on the device as well.
-    pub(super) leftovers: Vec<Installation>,
+    /// What runs that did not come to their end may have left uncommitted.
+    pub(super) interrupted: Option<InterruptedRun>,
+    /// The directory of the file of known devices.
+    pub(super) state_dir: &'a Path,
     /// By which certificates devices are recognised from the commit on, as it was decided before it, and as runs that
     /// died have decided.
     pub(super) next: Vec<NextIdentity>,
@@ -58,24 +64,9 @@ pub(super) struct DeviceResult<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(
-        members: Vec<&'a mut Delivery>,
-        before: &[&Installation],
-        records: &'a InstallationStore,
-        log: &'a RunLog,
-    ) -> Self {
-        let (mut wants, mut entries) = (Vec::new(), Vec::new());
-        for Delivery { wish, bundle, record } in members {
-            // What has no certificate has failed before.
-            if let Ok(bundle) = bundle {
-                wants.push(Item { wish, bundle, made: record.created_objects.clone() });
-                entries.push(record);
-            }
-        }
-        let leftovers = before.iter().filter(|record| !record.uncommitted_paths.is_empty());
-        let leftovers = leftovers.map(|record| (*record).clone()).collect();
-        let lefts = before.iter().map(|record| record.last_run()).collect();
-        Self { wants, ledger: Ledger::new(records, entries), lefts, leftovers, next: Vec::new(), log }
+    pub(super) fn new(input: TransactionInput<'a>, journal: &'a mut dyn Journal, log: &'a RunLog) -> Self {
+        let TransactionInput { items: wants, last_runs: lefts, interrupted, state_dir } = input;
+        Self { wants, journal, lefts, interrupted, state_dir, next: Vec::new(), log }
     }
 
     /// The first wish speaks for all where they are the same.
@@ -106,12 +97,10 @@ impl<'a> Transaction<'a> {
         &mut self,
         parts: &[PlannedInstall<'_>],
     ) -> Result<(), InstallError> {
-        for (at, part) in parts.iter().enumerate() {
-            let touches = part.plan.touches(&part.observed.place)?;
-            if let Some(record) = self.ledger.entry(at) {
-                record.note_uncommitted(touches);
-            }
+        for (item, part) in parts.iter().enumerate() {
+            let paths = part.plan.touches(&part.observed.place)?;
+            self.journal.note(Entry::Uncommitted { item, paths });
         }
-        Ok(self.ledger.save().await?)
+        Ok(self.journal.sync().await?)
     }
 }

@@ -9,13 +9,13 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{delegated, report};
 use crate::certificate::BundleError;
+use crate::delivery::DeliveryError;
 use crate::error::{Exit, TABLE};
 use crate::files;
 use crate::host::core_dumps;
 use crate::host::environment::{self, UnsafeEnvironment};
 use crate::host::keyfile::KeyFileError;
 use crate::host::log::{Log, Verbosity};
-use crate::install::InstallError;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
 use crate::panos::InvalidAddress;
@@ -73,7 +73,7 @@ pub enum UsageError {
     Key(#[from] KeyFileError),
     /// The state directory can't be used: what is asked for can't even be recorded.
     #[error(transparent)]
-    State(#[from] Box<InstallError>),
+    State(#[from] Box<DeliveryError>),
     /// The environment.
     #[error(transparent)]
     Surroundings(#[from] UnsafeEnvironment),

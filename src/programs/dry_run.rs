@@ -3,22 +3,18 @@
 use serde_json::{Value, json};
 
 use super::report;
-use crate::certificate::Bundle;
-use crate::delivery::{InstallationKey, InstallationStore};
+use crate::delivery::{DeliveryError, InstallationKey, InstallationStore};
 use crate::error::Exit;
-use crate::install::InstallError;
 use crate::install::apply::PlannedInstall;
 use crate::install::assess::{self, Assessment, Item};
 use crate::install::connect::reach;
 use crate::install::error::BatchError;
-use crate::install::identity::recorded;
 use crate::install::location;
 use crate::install::plan::{Plan, Step, pending_notes};
 use crate::install::problem::Problem;
 use crate::install::request::{CommitScope, InstallRequest};
 use crate::install::state::{CurrentInstall, DeviceState};
-use crate::panos::Address;
-use crate::panos::SystemInfo;
+use crate::panos::{Address, NextIdentity, SystemInfo};
 use crate::settings::resolve::Prepared;
 
 /// A device that was looked at, and what would be done there.
@@ -37,20 +33,19 @@ pub struct DryRun {
 /// Files that can't be used; no key, no device, no trust; a plan that can't be made.
 pub async fn look(prepared: &Prepared, records: &InstallationStore) -> Result<DryRun, Problem> {
     let bundle = prepared.bundle.as_ref().map_err(Problem::from)?;
-    let rehearsed = dry_run(&prepared.wish, bundle, records).await;
-    rehearsed.map_err(|stop| Problem::from(&stop.failure))
+    let wish = &prepared.wish;
+    let record = records.read(&key_of(wish)).map_err(|error| Problem::from(&DeliveryError::from(error)))?;
+    let made = record.map(|record| record.created_objects).unwrap_or_default();
+    let devices: Vec<&Address> =
+        std::iter::once(&wish.target).chain(&wish.peer).map(|one| &one.device).collect();
+    let next = records.next_identities(&devices);
+    dry_run(Item { wish, bundle, made }, &next).await.map_err(|stop| Problem::from(&stop.failure))
 }
 
-async fn dry_run(
-    wish: &InstallRequest,
-    bundle: &Bundle,
-    records: &InstallationStore,
-) -> Result<DryRun, BatchError> {
-    let record = records.read(&key_of(wish)).map_err(InstallError::from)?;
-    let made = record.map(|record| record.created_objects).unwrap_or_default();
-    let next = recorded(records, &wish.target, wish.peer.as_ref());
-    let reached = reach(wish, &next).await?;
-    let wants = [Item { wish, bundle, made }];
+async fn dry_run(item: Item<'_>, next: &[NextIdentity]) -> Result<DryRun, BatchError> {
+    let wish = item.wish;
+    let reached = reach(wish, next).await?;
+    let wants = [item];
     let Assessment { mut situation, mut parts, places } = assess::look(&reached, &wants).await?;
     situation.fetch_administrator(&reached.session).await?;
     let PlannedInstall { observed, plan, .. } = parts.remove(0);

@@ -8,8 +8,8 @@ use clap::Parser;
 use super::arguments::{self, PlaceArguments, UsageError};
 use super::devices::DeviceList;
 use crate::delivery::{InstallSpec, Requester, new_id};
-use crate::install::deliver;
 use crate::install::location;
+use crate::install::result::CertificateFacts;
 use crate::panos::Address;
 use crate::settings::SettingsError;
 use crate::settings::certificate::CertificateArguments;
@@ -135,7 +135,7 @@ impl Arguments {
             peer: wish.peer.as_ref().map(|peer| peer.device.clone()),
             profiles: wish.profiles.clone(),
             profiles_configured: options.device.profile.is_none() && !wish.profiles.is_empty(),
-            certificate: bundle.as_ref().ok().and_then(|bundle| deliver::facts(bundle).ok()),
+            certificate: bundle.as_ref().ok().and_then(|bundle| CertificateFacts::of(bundle).ok()),
             served: wish.served.clone(),
             files: files.clone(),
             options: options.clone(),

@@ -11,13 +11,13 @@ use futures_util::stream;
 use super::arguments::{self, UsageError};
 use super::installer::{Arguments, NAME};
 use super::{dry_run, report, sandbox, unresolved};
+use crate::delivery::DeliveryError;
 use crate::delivery::engine::{DeliveryEngine, Selection, run_id};
 use crate::delivery::notifier::Notifier;
 use crate::delivery::{InstallSpec, InstallationStore, Queue, not_over};
 use crate::error::Exit;
 use crate::host::log::Log;
 use crate::host::worker;
-use crate::install::InstallError;
 use crate::install::problem::Problem;
 use crate::install::result::{Outcome, RunResult};
 use crate::settings::config::{Config, Notify};
@@ -172,7 +172,7 @@ async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
                 let outcome = Outcome::Failed(problem);
                 Told::of(spec, RunResult { outcome, phases, missing_profiles: Vec::new() }).pending(true)
             }
-            _ => Told::of(spec, lost(&InstallError::NoRecord)),
+            _ => Told::of(spec, lost(&DeliveryError::NoRecord)),
         },
     }
 }
@@ -181,12 +181,12 @@ async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
 fn waiting(state_dir: &Path, spec: &InstallSpec) -> Problem {
     let why = InstallationStore::below(state_dir).read(&spec.key()).err();
     match why {
-        Some(error) => Problem::from(&InstallError::from(error)),
+        Some(error) => Problem::from(&DeliveryError::from(error)),
         None => not_over(),
     }
 }
 
-fn lost(failure: &InstallError) -> RunResult {
+fn lost(failure: &DeliveryError) -> RunResult {
     RunResult {
         outcome: Outcome::Failed(Problem::from(failure)),
         phases: Vec::new(),

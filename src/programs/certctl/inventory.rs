@@ -10,7 +10,7 @@ use serde_json::json;
 use super::reach::ReachOptions;
 use super::terminal::{self, Columns, Line, Severity};
 use super::{NAME, when};
-use crate::delivery::{Installation, InstallationStore};
+use crate::delivery::{DeliveryError, Installation, InstallationStore};
 use crate::error::Exit;
 use crate::install::InstallError;
 use crate::install::connect::connect_single;
@@ -76,7 +76,7 @@ struct Row {
 pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
     let found = InstallationStore::below(&place.state_dir).all();
-    let records = found.map_err(|error| UsageError::State(Box::new(error.into())))?.records;
+    let records = found.map_err(|error| UsageError::State(Box::new(DeliveryError::from(error))))?.records;
     let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
     let mut devices = list.all(&config)?;
     if devices.is_empty() {

@@ -6,12 +6,12 @@ use clap::Args;
 
 use super::NAME;
 use super::selection::Selection;
+use crate::delivery::DeliveryError;
 use crate::delivery::engine::{self, DeliveryEngine, Report, run_id};
 use crate::delivery::notifier::{News, Notifier};
 use crate::delivery::worker::Worker;
 use crate::delivery::{InstallSpec, InstallationStore, Queue, StoreError};
 use crate::error::Exit;
-use crate::install::InstallError;
 use crate::install::result::Outcome;
 use crate::panos::Address;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
@@ -54,7 +54,7 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
             tell(report);
         }
     }));
-    troubles.extend(unread.err().map(|error: StoreError| InstallError::from(error)));
+    troubles.extend(unread.err().map(|error: StoreError| DeliveryError::from(error)));
     for failure in &troubles {
         report::problem(NAME, &failure.to_string(), failure.advice().as_deref());
     }
@@ -65,7 +65,7 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
         report::problem(NAME, &what, spec.problem.advice.as_deref());
     }
     let told: Vec<Told> = reports.iter().map(told).collect();
-    let each = told.iter().map(Told::exit).chain(troubles.iter().map(InstallError::exit));
+    let each = told.iter().map(Told::exit).chain(troubles.iter().map(DeliveryError::exit));
     let each: Vec<Exit> = each.chain(unresolved.iter().map(|queued| queued.spec.problem.exit)).collect();
     let exit = Exit::of_all(&each);
     if json {

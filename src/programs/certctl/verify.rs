@@ -7,11 +7,11 @@ use serde_json::json;
 
 use super::selection::Selection;
 use super::{NAME, forget};
+use crate::delivery::DeliveryError;
 use crate::delivery::conflicts::DeviceLists;
 use crate::delivery::drift::{DriftChecker, Finding, Verdict};
 use crate::delivery::{InstallSpec, InstallationStore, Queue};
 use crate::error::Exit;
-use crate::install::InstallError;
 use crate::panos::Address;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::report;
@@ -52,7 +52,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
         None => config.drift(),
     };
     let records = InstallationStore::below(&place.state_dir);
-    let begin = |failure: InstallError| UsageError::State(Box::new(failure));
+    let begin = |failure: DeliveryError| UsageError::State(Box::new(failure));
     let found = records.all().map_err(|error| begin(error.into()))?;
     let queued = Queue::below(&place.state_dir).all().map_err(|error| begin(error.into()))?.specs;
     let queued: Vec<InstallSpec> = queued.into_iter().map(|queued| queued.spec).collect();
@@ -70,7 +70,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     let auditor = &DriftChecker { records, drift, log, lock_wait: config.lock_wait(), lists };
     let work = devices.iter().map(|device| auditor.examine(device));
     let runtime = arguments::event_loop()?;
-    let found: Vec<Result<Vec<Finding>, InstallError>> =
+    let found: Vec<Result<Vec<Finding>, DeliveryError>> =
         runtime.block_on(stream::iter(work).buffered(arguments.selection.at_once()).collect::<Vec<_>>());
     let mut findings: Vec<Finding> = Vec::new();
     for found in found {

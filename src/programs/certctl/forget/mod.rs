@@ -14,10 +14,10 @@ use serde_json::json;
 use self::renewal::{Renewal, Renewals};
 use super::NAME;
 use super::selection::{is_meant, nothing_matches};
+use crate::delivery::DeliveryError;
 use crate::delivery::engine::DeliveryEngine;
 use crate::delivery::{Installation, InstallationKey, InstallationStore, Queue, Queued, UnresolvedSpec};
 use crate::error::Exit;
-use crate::install::InstallError;
 use crate::install::names::ProfileName;
 use crate::panos::{Address, Location};
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
@@ -112,7 +112,7 @@ pub fn run(arguments: &ForgetArguments, place: &PlaceArguments) -> Result<Exit, 
                 report::problem(NAME, &format!("{key}: {failure}"), failure.advice().as_deref());
             }
         }
-        let exit = result.as_ref().map_or_else(InstallError::exit, |_| Exit::Done);
+        let exit = result.as_ref().map_or_else(DeliveryError::exit, |_| Exit::Done);
         told.push(json!({
             "certificate": record.common_name(),
             "object": record.spec.name,

@@ -5,32 +5,34 @@ use std::collections::VecDeque;
 
 use chrono::Local;
 
-use super::error::{BatchError, InstallError};
-use super::names::ProfileName;
-use super::phases::Stopwatch;
-use super::problem::Problem;
-use super::request::InstallRequest;
-use super::result::{CertificateFacts, Outcome, RunResult};
-use super::transact::transact;
-use super::transaction::Delivery;
+use super::failure::DeliveryError;
+use super::installation::Installation;
+use super::journal::RecordJournal;
+use super::store::InstallationStore;
 use crate::certificate::Bundle;
-use crate::delivery::{Installation, InstallationStore};
 use crate::host::log::RunLog;
+use crate::install::assess::Item;
+use crate::install::error::{BatchError, InstallError};
+use crate::install::names::ProfileName;
+use crate::install::phases::Stopwatch;
+use crate::install::problem::Problem;
+use crate::install::recover::InterruptedRun;
+use crate::install::request::InstallRequest;
+use crate::install::result::{Outcome, RunResult};
+use crate::install::transact::transact;
+use crate::install::transaction::TransactionInput;
 
 /// After so many failures in a row only what is new is told.
 const REPEATED: u32 = 3;
 
-/// What a record has to know of a certificate.
-///
-/// # Errors
-/// A serial number that can't be read.
-pub fn facts(bundle: &Bundle) -> Result<CertificateFacts, InstallError> {
-    Ok(CertificateFacts {
-        fingerprint: bundle.fingerprint(),
-        serial: bundle.serial_hex()?,
-        not_before: Some(bundle.not_before()),
-        not_after: bundle.not_after(),
-    })
+/// One certificate that is to be delivered.
+pub(super) struct BatchItem {
+    /// What is wanted.
+    pub(super) wish: InstallRequest,
+    /// The certificate, or why it can't be used: that is recorded like any other failure.
+    pub(super) bundle: Result<Bundle, InstallError>,
+    /// Its record.
+    pub(super) record: Installation,
 }
 
 /// Delivers to one device, and keeps the records true. All wishes go with each other, see [`InstallRequest::can_share_commit`]. One
@@ -38,8 +40,8 @@ pub fn facts(bundle: &Bundle) -> Result<CertificateFacts, InstallError> {
 ///
 /// Returns how each ended, in the same order.
 /// `sequence` is the number of the run.
-pub async fn deliver(
-    deliveries: &mut [Delivery],
+pub(super) async fn deliver(
+    deliveries: &mut [BatchItem],
     records: &InstallationStore,
     sequence: u64,
     log: &RunLog,
@@ -65,7 +67,7 @@ pub async fn deliver(
         let before: Vec<&Installation> = group.iter().map(|at| &before[*at]).collect();
         let chosen = deliveries.iter_mut().enumerate().filter(|(at, _)| group.contains(at));
         let members = chosen.map(|(_, delivery)| delivery).collect();
-        match transact(members, &before, records, log, &mut watch).await {
+        match run(members, &before, records, log, &mut watch).await {
             Ok(each) => {
                 for (at, end) in group.into_iter().zip(each) {
                     ends[at] = Some(end.unwrap_or_else(|failure| Outcome::Failed((&failure).into())));
@@ -105,6 +107,43 @@ pub async fn deliver(
     results
 }
 
+/// One transaction for these, with their records as its journal.
+async fn run(
+    members: Vec<&mut BatchItem>,
+    before: &[&Installation],
+    records: &InstallationStore,
+    log: &RunLog,
+    watch: &mut Stopwatch,
+) -> Result<Vec<Result<Outcome, InstallError>>, BatchError> {
+    let (mut items, mut entries) = (Vec::new(), Vec::new());
+    for BatchItem { wish, bundle, record } in members {
+        // What has no certificate has failed before.
+        if let Ok(bundle) = bundle {
+            items.push(Item { wish, bundle, made: record.created_objects.clone() });
+            entries.push(record);
+        }
+    }
+    let input = TransactionInput {
+        items,
+        last_runs: before.iter().map(|record| record.last_run()).collect(),
+        interrupted: interrupted(before),
+        state_dir: records.state_dir(),
+    };
+    transact(input, &mut RecordJournal::new(records, entries), log, watch).await
+}
+
+/// What runs that did not come to their end may have left on the device.
+fn interrupted(before: &[&Installation]) -> Option<InterruptedRun> {
+    let mut left = before.iter().filter(|record| !record.uncommitted_paths.is_empty()).peekable();
+    let first = left.peek()?;
+    let (job, run) = (first.job.clone(), first.run_id.clone());
+    Some(InterruptedRun {
+        touches: left.flat_map(|record| record.uncommitted_paths.clone()).collect(),
+        job,
+        run,
+    })
+}
+
 fn missing_profiles(failure: &InstallError) -> Vec<ProfileName> {
     match failure {
         InstallError::ProfilesMissing { missing, .. } => missing.clone(),
@@ -112,13 +151,13 @@ fn missing_profiles(failure: &InstallError) -> Vec<ProfileName> {
     }
 }
 
-fn without_a_bundle(delivery: &Delivery) -> Option<Outcome> {
+fn without_a_bundle(delivery: &BatchItem) -> Option<Outcome> {
     delivery.bundle.as_ref().err().map(|failure| Outcome::Failed(failure.into()))
 }
 
 /// A commit that fails for several certificates is tried for fewer: those that the device names for themselves,
 /// and otherwise one half after the other.
-fn part(group: &[usize], deliveries: &[Delivery], failure: &InstallError) -> Option<Vec<Vec<usize>>> {
+fn part(group: &[usize], deliveries: &[BatchItem], failure: &InstallError) -> Option<Vec<Vec<usize>>> {
     let InstallError::CommitFailed { lines, .. } = failure else { return None };
     if group.len() < 2 {
         return None;
@@ -142,7 +181,7 @@ fn log_left_out(wish: &InstallRequest, failure: &InstallError, log: &RunLog) {
 
 /// Writes the records, and tells the end.
 async fn conclude(
-    deliveries: &mut [Delivery],
+    deliveries: &mut [BatchItem],
     ends: Vec<Outcome>,
     (records, sequence): (&InstallationStore, u64),
     log: &RunLog,
@@ -155,7 +194,7 @@ async fn conclude(
         delivery.record.finish(end, &delivery.wish.profiles, &phases, sequence, records.now());
     }
     let texts = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
-    let written = records.write_in_background(texts).await.map_err(InstallError::from);
+    let written = records.write_in_background(texts).await.map_err(DeliveryError::from);
     let mut ends = ends;
     if let Err(failure) = &written {
         // Nobody could find out later that it is done: it is not, for whoever asked.
@@ -183,7 +222,7 @@ async fn conclude(
 }
 
 /// Whether all has failed, and for the very reasons of the last time.
-fn is_repeat(deliveries: &[Delivery], ends: &[Outcome]) -> bool {
+fn is_repeat(deliveries: &[BatchItem], ends: &[Outcome]) -> bool {
     deliveries.iter().zip(ends).all(|(delivery, end)| match end {
         Outcome::Failed(problem) => {
             let before = delivery.record.last_problem();
@@ -213,7 +252,7 @@ fn log_repeat(record: &Installation, log: &RunLog) {
     }
 }
 
-fn tell_end(deliveries: &[Delivery], outcomes: &[RunResult], log: &RunLog) {
+fn tell_end(deliveries: &[BatchItem], outcomes: &[RunResult], log: &RunLog) {
     let Some(first) = deliveries.first() else { return };
     let device = &first.wish.target.device;
     let several = deliveries.len() > 1;
