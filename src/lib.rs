@@ -21,3 +21,9 @@ pub use panos_xmlapi as panos;
 pub mod fingerprint {
     pub use panos_xmlapi::{Fingerprint, InvalidFingerprint};
 }
+
+// Libraries copy what passes through them, and wipe nothing: the form of an upload, the API key in the HTTP library's
+// buffers, what the PKCS#12 writer encrypts. So each block of memory is wiped when it is given back, whoever had it.
+#[global_allocator]
+static MEMORY: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);

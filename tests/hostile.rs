@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use pancert::panos::ClientOptions;
 use pancert::panos::ReplyError;
 use pancert::panos::{Address, Error, Location, Operation, Reason, Session, Trust, XPath};
-use pancert::panos::{Commit, CommitReply, CommitScope};
+use pancert::panos::{Commit, CommitReply, CommitScope, Push};
 use pancert::panos::{Element, XmlError};
 use pancert::panos::{ImportFormat, KeyExport, KeyPairImport};
 use secrecy::{SecretSlice, SecretString};
@@ -696,6 +696,62 @@ async fn a_question_is_put_twice_at_most() {
     let error = session.system_info().await.unwrap_err();
     assert!(matches!(error, Error::Interrupted { operation: INFO, .. }), "{error:?}");
     assert_eq!(server.requests().len(), 2);
+}
+
+// ---- Through Panorama ----
+
+#[tokio::test]
+async fn a_session_for_a_managed_firewall_names_it_in_every_request_and_the_others_do_not() {
+    let (server, panorama) = device(|request| {
+        let of_firewall = request.text().contains("target=001900000000003");
+        reply("200 OK", if of_firewall { SYSTEM } else { DONE })
+    });
+    let firewall = panorama.redirected_to("001900000000003").unwrap();
+    firewall.system_info().await.unwrap();
+    let _ = firewall.get(&path()).await;
+    let _ = firewall.export_certificate("web-1").await;
+    let _ = firewall.commit(&Commit::full()).await;
+    let command = firewall.op(&Element::nested(&["show", "clock"], None)).await;
+    command.unwrap();
+    let redirected = server.requests();
+    assert_eq!(redirected.len(), 5);
+    for request in &redirected {
+        assert_eq!(request.text().matches("target=001900000000003").count(), 1, "{}", request.text());
+    }
+    set(&panorama).await.unwrap();
+    assert!(!server.requests()[5].text().contains("target="));
+}
+
+#[tokio::test]
+async fn a_firewall_that_panorama_has_no_connection_to_is_told_from_other_refusals() {
+    for code in ["", " code=\"13\""] {
+        let words = format!(
+            "<response status=\"error\"{code}><msg><line>001900000000003 not connected</line></msg></response>"
+        );
+        let (_server, panorama) = device(move |_| reply("200 OK", &words));
+        let refused = panorama.redirected_to("001900000000003").unwrap().system_info().await.unwrap_err();
+        assert!(
+            matches!(&refused, Error::Refused(refusal) if refusal.reason == Reason::NotConnected),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_push_is_a_request_of_its_own_and_its_answer_a_job() {
+    let enqueued = "<response status=\"success\" code=\"19\"><result><msg><line>Job enqueued with jobid 37</line></msg><job>37</job></result></response>";
+    let (server, panorama) = device(move |_| reply("200 OK", enqueued));
+    let push = Push::of(&"stack:Branches".parse().unwrap()).unwrap().to_device("001900000000003");
+    assert_eq!(panorama.push(&push).await.unwrap(), CommitReply::Job("37".into()));
+    let sent = server.requests()[0].text();
+    for part in ["type=commit", "action=all", "%3Ctemplate-stack%3E", "Branches", "001900000000003"] {
+        assert!(sent.contains(part), "{sent}");
+    }
+    // Lost on the way, it may have begun: it is not sent again.
+    let (server, panorama) = device(|_| vec![Step::Close]);
+    let lost = panorama.push(&push).await.unwrap_err();
+    assert!(matches!(lost, Error::Interrupted { operation: Operation::Push, .. }), "{lost}");
+    assert_eq!(server.requests().len(), 1);
 }
 
 // ---- What a commit's answer means ----

@@ -671,8 +671,11 @@ impl Ledger {
                 self.same("import", &asked.import.as_ref().ok(), &expect.messages.as_ref());
             }
             S::ConfigGet | S::ConfigShow => {
+                self.result(reply.result(), expect);
+                // What was asked for, without the element around it.
+                let node = reply.result().and_then(|result| result.children().next());
                 for read in [&asked.get, &asked.show] {
-                    self.result(read.as_ref().unwrap().as_ref(), expect);
+                    self.same("node", &read.as_ref().unwrap().as_ref(), &node);
                 }
             }
             S::ConfigMissing => {
@@ -749,7 +752,7 @@ impl Ledger {
                 self.each("stacks", &read, expect.stacks.as_ref().unwrap(), Self::stack);
             }
             S::Certificates => {
-                let read = CertificateEntry::read_all(asked.show.as_ref().unwrap().as_ref().unwrap());
+                let read = CertificateEntry::read_all(reply.result().unwrap());
                 self.each("certificates", &read, expect.certificates.as_ref().unwrap(), Self::certificate);
             }
             S::Error

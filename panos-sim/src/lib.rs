@@ -43,7 +43,7 @@ mod xml;
 pub use device::LockKind;
 pub use error::Error;
 pub use fault::{Effect, Fault, Listening, Matcher, PushOutcome, Serving, What, When};
-pub use record::{ConnectionRecord, Credential, RequestRecord};
+pub use record::{ConnectionRecord, Credential, RequestRecord, UploadRecord};
 pub use settings::{
     Administrator, ApiKey, DeviceGroup, DisconnectedInPush, Encoding, ImportAnswer, ImportJournal,
     ImportRefusal, JournalShape, ManagementCertificate, NothingToRevert, PreloadedCertificate, Profile,

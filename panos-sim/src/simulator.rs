@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     ConnectionRecord, Error, Fault, Listening, LockKind, PushOutcome, RequestRecord, Result, Serving,
-    Settings,
+    Settings, UploadRecord,
     certificate::fingerprint,
     config::{self, Scope},
     device::{HaPair, HaSide, Managed, Peer, Work},
@@ -128,6 +128,11 @@ impl Simulator {
     /// Forgets the requests recorded so far.
     pub fn clear_requests(&self) {
         self.shared.log().clear();
+    }
+
+    /// The files with private keys that were uploaded since the start, with their passphrases, whatever became of them.
+    pub fn uploads(&self) -> Vec<UploadRecord> {
+        self.shared.device(|device, _| device.uploads.clone())
     }
 
     /// How many connections the API port has accepted.

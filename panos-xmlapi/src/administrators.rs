@@ -4,8 +4,9 @@
 //! enabled. Both can be read with the right 'Configuration'. An administrator whom another server authenticates
 //! (RADIUS, SAML, …) has no entry, so nothing can be told.
 
-use super::error::{Error, Right};
+use super::error::Error;
 use super::location::Location;
+use super::operation::Right;
 use super::session::Session;
 use super::xml::Element;
 use super::xpath::{UnquotableName, XPath};
@@ -65,7 +66,7 @@ impl Session {
     /// The role of an administrator, where the running configuration tells it.
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn admin_role(&self, administrator: &str) -> Result<Option<AdminRole>, Error> {
         let Ok(user) = XPath::administrators().entry(administrator) else { return Ok(None) };
         let Some(result) = self.show(&user.step("permissions").step("role-based")).await? else {
@@ -103,7 +104,7 @@ impl Session {
     /// How long the API keys that this device makes are good for, in minutes; nothing where they are good for ever.
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn key_lifetime(&self) -> Result<Option<u64>, Error> {
         let Some(result) = self.show(&XPath::key_lifetime()).await? else { return Ok(None) };
         let text = result.word_of("lifetime").unwrap_or_else(|| result.text());

@@ -6,7 +6,8 @@ use std::time::Duration;
 use reqwest::RequestBuilder;
 use tokio::time::Instant;
 
-use super::error::{Error, Operation, Refusal};
+use super::error::{Error, Refusal};
+use super::operation::Operation;
 use super::session::{Exchange, Session};
 
 const REVERT: Operation = Operation::Op("revert config");
@@ -38,13 +39,13 @@ impl Session {
         let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(busy) = busy.filter(|_| operation.is_read_only() || operation == REVERT) else {
             let answer = self.transport.send(operation, request).await?;
-            return Self::read(operation, &answer);
+            return self.read(operation, &answer);
         };
         let (mut request, mut pause, mut told) = (request, FIRST_PAUSE, false);
         loop {
             let again = request.try_clone();
             let answer = self.transport.send(operation, request).await?;
-            let exchange = Self::read(operation, &answer)?;
+            let exchange = self.read(operation, &answer)?;
             let (Some(again), Some(refusal)) = (again, exchange.busy()) else { return Ok(exchange) };
             if Instant::now() >= busy.until {
                 return Ok(exchange);

@@ -49,9 +49,13 @@ impl CertificateEntry {
         }
     }
 
-    /// All entries in a result: a listing (`result/entry`), or a `certificate` container.
+    /// All entries in what [`Session::get`](crate::Session::get) answers: one entry, or a `certificate` container; also
+    /// in the result of a listing.
     #[must_use]
     pub fn read_all(result: &Element) -> Vec<Self> {
+        if result.name == "entry" {
+            return vec![Self::read(result)];
+        }
         let shared = result.at(&["config", "shared"]).or_else(|| result.child("shared"));
         let container = shared.unwrap_or(result);
         let container = container.child("certificate").unwrap_or(container);

@@ -2,94 +2,9 @@
 
 use std::fmt;
 
+use super::operation::{Operation, Right};
 use super::reply::{Reply, ReplyError};
 use super::trust::IdentityError;
-
-/// The kind of request that was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    /// `type=version`.
-    Version,
-    /// `type=keygen`.
-    Keygen,
-    /// `type=op`, with the command in words.
-    Op(&'static str),
-    /// `type=config`, with the action.
-    Config(&'static str),
-    /// `type=import`.
-    Import,
-    /// `type=export`.
-    Export,
-    /// `type=commit`.
-    Commit,
-}
-
-/// A feature of the XML API tab of an administrator role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Right {
-    /// Configuration: get, show, set, edit, delete.
-    Configuration,
-    /// Operational Requests: jobs, locks, system information.
-    OperationalRequests,
-    /// Commit.
-    Commit,
-    /// Import.
-    Import,
-    /// Export.
-    Export,
-}
-
-impl Operation {
-    /// The right that a role needs for it; none for making a key.
-    #[must_use]
-    pub fn right(self) -> Option<Right> {
-        match self {
-            Self::Version | Self::Keygen => None,
-            Self::Op(_) => Some(Right::OperationalRequests),
-            Self::Config(_) => Some(Right::Configuration),
-            Self::Import => Some(Right::Import),
-            Self::Export => Some(Right::Export),
-            Self::Commit => Some(Right::Commit),
-        }
-    }
-
-    /// Whether it changes nothing on the device, so that it may be asked twice.
-    #[must_use]
-    pub fn is_read_only(self) -> bool {
-        match self {
-            Self::Op(command) => command.starts_with("show "),
-            Self::Config(action) => matches!(action, "get" | "show"),
-            Self::Export | Self::Version => true,
-            Self::Keygen | Self::Import | Self::Commit => false,
-        }
-    }
-}
-
-impl fmt::Display for Operation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Version => f.write_str("the question for the version"),
-            Self::Keygen => f.write_str("making an API key"),
-            Self::Op(command) => write!(f, "the command '{command}'"),
-            Self::Config(action) => write!(f, "the configuration request '{action}'"),
-            Self::Import => f.write_str("the upload"),
-            Self::Export => f.write_str("the export"),
-            Self::Commit => f.write_str("the commit request"),
-        }
-    }
-}
-
-impl fmt::Display for Right {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Configuration => "Configuration",
-            Self::OperationalRequests => "Operational Requests",
-            Self::Commit => "Commit",
-            Self::Import => "Import",
-            Self::Export => "Export",
-        })
-    }
-}
 
 /// A request that did not end in an understood success.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +64,9 @@ pub enum Error {
     /// The device said no.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A request that can't be sent as it is: nothing was sent.
+    #[error("the request can't be sent: {0}")]
+    InvalidRequest(String),
     /// The client could not be set up (TLS library, characters in the key).
     #[error("the HTTPS client can't be set up: {0}")]
     Setup(String),
@@ -210,7 +128,7 @@ pub enum Reason {
     FullCommitNeeded,
     /// The object comes from a template of Panorama.
     TemplateOwned,
-    /// The managed device that the request was meant for is not connected to Panorama.
+    /// The managed device that the request was meant for is not connected to Panorama, or unknown to it.
     NotConnected,
     /// Code 7 or `No such node`.
     NotFound,
@@ -242,6 +160,13 @@ impl Refusal {
         let lines = reply.messages.clone();
         let reason = classify(operation, http, code, reply);
         Self { operation, reason, code, lines }
+    }
+
+    /// Reads the answer to one change of several; nothing where it is a success.
+    pub(super) fn of_part(operation: Operation, part: &Reply) -> Option<Self> {
+        let is_code_of_success = !matches!(part.numeric_code(), Some(code) if !matches!(code, 7 | 19 | 20));
+        let is_success = part.says_success() && is_code_of_success;
+        (!is_success).then(|| Self::read(operation, 200, part))
     }
 }
 

@@ -72,21 +72,24 @@ impl Session {
     /// The state of high availability.
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn ha_state(&self) -> Result<HaState, Error> {
         let command = Element::nested(&["show", "high-availability", "state"], None);
-        self.op("show high-availability state", &command).await?.read(HaState::read)
+        self.named_op("show high-availability state", &command).await?.read(HaState::read)
     }
 
     /// Asks the device to give its running configuration to its peer, which then happens in the background
     /// as a job of the peer; the device's words. The command and its answers were seen, not documented.
     ///
     /// # Errors
-    /// As every request; no peer, or a synchronisation that is in progress, is a refusal.
+    /// What every request can end in (see [`Error`]); no peer, or a synchronisation that is in progress, is a refusal.
     pub async fn sync_to_peer(&self) -> Result<String, Error> {
         let words = ["request", "high-availability", "sync-to-remote", "running-config"];
         let reply = self
-            .op("request high-availability sync-to-remote running-config", &Element::nested(&words, None))
+            .named_op(
+                "request high-availability sync-to-remote running-config",
+                &Element::nested(&words, None),
+            )
             .await?
             .succeeded(&SUCCESS)?;
         Ok(reply.messages.join("; "))

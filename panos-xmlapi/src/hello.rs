@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 
 use super::address::Address;
-use super::error::{Error, Operation};
+use super::error::Error;
 use super::fingerprint::Fingerprint;
+use super::operation::Operation;
 use super::reply::Reply;
 use super::transport::{ClientOptions, Transport};
 use super::trust::Trust;

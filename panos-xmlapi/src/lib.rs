@@ -1,19 +1,13 @@
-//! A client for the PAN-OS XML API.
-//!
-//! It knows nothing of certmonger, of records or of deployments. What leaves this folder is typed:
-//! no XML text, no HTTP. Nothing secret is ever part of a URL: the API key travels in the
-//! `X-PAN-KEY` header (PAN-OS 9.0 and later), a passphrase in a multipart body.
-//!
-//! Facts about the API come from the vendor's "PAN-OS and Panorama API Usage Guide" and from replies
-//! that clients in the field have recorded; where only the latter speak, the code is lenient in what it
-//! reads and strict in what it calls a success.
+#![doc = include_str!("../README.md")]
 
 mod address;
 mod administrators;
 mod busy;
 mod certificates;
 mod changes;
+mod command;
 mod commit;
+mod configuration;
 mod error;
 mod fingerprint;
 mod ha;
@@ -23,7 +17,10 @@ mod job;
 mod location;
 mod locks;
 mod managed_devices;
+mod operation;
 mod poll;
+mod push;
+mod redact;
 mod reply;
 mod session;
 mod system;
@@ -38,7 +35,8 @@ pub use administrators::AdminRole;
 pub use certificates::{CertificateEntry, ServiceProfile};
 pub use changes::PendingChange;
 pub use commit::{Commit, CommitReply, CommitScope};
-pub use error::{Error, Operation, Reason, Refusal, Right};
+pub use configuration::{Change, MAX_CHANGES, Position};
+pub use error::{Error, Reason, Refusal};
 pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use ha::HaState;
 pub use hello::{Hello, hello};
@@ -49,8 +47,12 @@ pub use location::{
 };
 pub use locks::Lock;
 pub use managed_devices::{ManagedDevice, PushedDevice, StackDevice, TemplateStack};
+pub use operation::{Operation, Right};
 pub use poll::{JobOutcome, PollSchedule};
+pub use push::{Push, PushTarget};
 pub use reply::{Reply, ReplyError};
+/// The crate whose types hold keys, passwords and passphrases here.
+pub use secrecy;
 pub use session::Session;
 pub use system::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT, SystemInfo, own_name};
 pub use transport::ClientOptions;

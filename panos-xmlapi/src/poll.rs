@@ -155,7 +155,8 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::{Operation, Refusal};
+    use super::super::error::Refusal;
+    use super::super::operation::Operation;
     use super::*;
 
     const POLL: Operation = Operation::Op("show jobs");

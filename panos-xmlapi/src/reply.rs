@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::redact::Redactor;
 use super::words;
 use super::xml::{Element, XmlError};
 
@@ -37,6 +38,18 @@ pub enum ReplyError {
     Contradiction(String),
 }
 
+impl ReplyError {
+    /// Without the secrets that the names in it may repeat.
+    pub(super) fn cleaned(self, redactor: &Redactor) -> Self {
+        match self {
+            Self::Xml(XmlError::Malformed(why)) => Self::Xml(XmlError::Malformed(redactor.clean(why))),
+            Self::WrongRoot(name) => Self::WrongRoot(redactor.clean(name)),
+            Self::Contradiction(code) => Self::Contradiction(redactor.clean(code)),
+            other => other,
+        }
+    }
+}
+
 impl Reply {
     /// Reads a body. A byte order mark is passed over, and bytes that are no UTF-8 are replaced: devices quote
     /// what administrators have typed, in whatever encoding.
@@ -44,23 +57,42 @@ impl Reply {
     /// # Errors
     /// A body that is no single well-formed `<response>` element.
     pub fn parse(body: &[u8]) -> Result<Self, ReplyError> {
-        let response = Element::parse(&text_of(body)?)?;
+        Self::read(Element::parse(&text_of(body)?)?)
+    }
+
+    fn read(response: Element) -> Result<Self, ReplyError> {
         if response.name != "response" {
             return Err(ReplyError::WrongRoot(response.name.chars().take(40).collect()));
         }
+        Ok(Self::of(response))
+    }
+
+    fn of(response: Element) -> Self {
         let messages = words::lines(&spoken(&response));
-        Ok(Self {
+        Self {
             status: response.attribute("status").map(words::word),
             code: response.attribute("code").map(words::word),
             messages,
             response,
-        })
+        }
+    }
+
+    /// The same without secrets that were written with references, and so could not be seen in the body.
+    pub(super) fn cleaned(mut self, redactor: &Redactor) -> Self {
+        redactor.clean_element(&mut self.response);
+        Self::of(self.response)
     }
 
     /// The `result` element, if there is one.
     #[must_use]
     pub fn result(&self) -> Option<&Element> {
         self.response.child("result")
+    }
+
+    /// The replies inside this one, as a multi-config request has them.
+    pub(super) fn parts(&self) -> Vec<Self> {
+        let parts = self.response.children_named("response");
+        parts.filter_map(|part| Self::read(part.clone()).ok()).collect()
     }
 
     /// The whole reply as XML again, for a log.

@@ -1,18 +1,20 @@
 //! The verbs: one method per question that can be put to a device.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::address::Address;
 use super::busy::WhileBusy;
 use super::changes::PendingChange;
+use super::command::{MAX_REQUEST_BYTES, written};
 use super::commit::{Commit, CommitReply, CommitScope};
-use super::error::{Error, Operation, Reason, Refusal};
+use super::error::{Error, Reason, Refusal};
 use super::fingerprint::Fingerprint;
 use super::import::KeyPairImport;
 use super::job::Job;
 use super::locks::Lock;
+use super::operation::Operation;
 use super::reply::{Reply, ReplyError};
 use super::system::{self, SystemInfo};
 use super::transport::{Answer, ClientOptions, Transport};
@@ -21,22 +23,27 @@ use super::xml::Element;
 use super::xpath::XPath;
 
 /// A device, a way to trust it, and an API key. Connects with the first request.
+///
+/// A clone is the same session: it shares the connection, and what [`Session::add_pin`] adds.
+#[derive(Clone)]
 pub struct Session {
     address: Address,
     pub(super) transport: Transport,
-    pub(super) busy: Mutex<Option<WhileBusy>>,
+    pub(super) busy: Arc<Mutex<Option<WhileBusy>>>,
+    /// The serial number of the firewall that Panorama passes the requests on to.
+    pub(super) target: Option<String>,
 }
 
 /// A reply together with what is needed to report on it.
 pub(super) struct Exchange {
-    operation: Operation,
+    pub(super) operation: Operation,
     http: u16,
-    reply: Reply,
+    pub(super) reply: Reply,
 }
 
 impl Exchange {
     /// What is no success: a refusal, or an envelope that says neither yes nor no.
-    fn refusal(&self) -> Error {
+    pub(super) fn refusal(&self) -> Error {
         let refusal = Refusal::read(self.operation, self.http, &self.reply);
         if self.reply.status.is_none() && self.http == 200 && refusal.reason == Reason::Other {
             return self.lacks(ReplyError::Missing("a status"));
@@ -74,21 +81,19 @@ impl Exchange {
         }
     }
 
-    /// A node of a configuration: the reply's `result`, or nothing where the node is missing, which
-    /// is told by code 7, by `No such node`, or by an empty result.
-    fn node(self) -> Result<Option<Element>, Error> {
+    /// The answer to what a device does as a job: a commit, a validation, a push.
+    pub(super) fn enqueued(self) -> Result<CommitReply, Error> {
         let operation = self.operation;
-        let reply = match self.succeeded(&SUCCESS_OR_NOT_FOUND) {
-            Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => return Ok(None),
-            other => other?,
-        };
-        if reply.numeric_code() == Some(OBJECT_MISSING) {
-            return Ok(None);
+        let reply = self.succeeded(&COMMIT_SUCCESS)?;
+        if let Some(id) = reply.result().and_then(|result| result.word_of("job")) {
+            return Ok(CommitReply::Job(id));
         }
-        match reply.result() {
-            Some(result) => Ok(Some(result.clone()).filter(|result| !result.is_blank())),
-            None => Err(Error::InvalidReply { operation, problem: ReplyError::Missing("a result") }),
+        let words = reply.messages.join(" ");
+        if reply.numeric_code() == Some(SAME_AS_BEFORE) || NO_CHANGES.iter().any(|no| words.contains(no)) {
+            return Ok(CommitReply::NoChanges(words));
         }
+        // Neither a job nor the news that none is needed: nobody knows what will happen.
+        Err(Error::InvalidReply { operation, problem: ReplyError::Missing("a job") })
     }
 
     /// A typed reading of a success.
@@ -103,9 +108,6 @@ impl Exchange {
 pub(super) const SUCCESS: [u16; 2] = [19, 20];
 /// As above, or 13: a commit that changes nothing.
 const COMMIT_SUCCESS: [u16; 3] = [13, 19, 20];
-/// As above, or 7: the object is not there.
-const SUCCESS_OR_NOT_FOUND: [u16; 3] = [7, 19, 20];
-const OBJECT_MISSING: u16 = 7;
 const SAME_AS_BEFORE: u16 = 13;
 /// How devices say that a commit has nothing to do, where the code does not tell it.
 const NO_CHANGES: [&str; 3] = ["no changes to commit", "No changes to commit", "No edits have been made"];
@@ -128,7 +130,7 @@ impl Session {
             return Err(Error::Setup("the API key is empty".to_owned()));
         }
         let transport = Transport::new(address, trust, Some(key), options)?;
-        Ok(Self { address: address.clone(), transport, busy: Mutex::default() })
+        Ok(Self { address: address.clone(), transport, busy: Arc::default(), target: None })
     }
 
     /// From now on exactly this certificate is accepted in a handshake besides the pins of this session's [`Trust`].
@@ -160,7 +162,7 @@ impl Session {
     /// Which profile the management interface uses by the running configuration.
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn management_profile(&self) -> Result<Option<String>, Error> {
         Ok(self.show(&XPath::management_profile()).await?.and_then(|found| profile_name(&found)))
     }
@@ -169,8 +171,14 @@ impl Session {
     /// what is accepted besides was decided by this very question.
     ///
     /// # Errors
-    /// As every request; a session that accepts more.
+    /// What every request can end in (see [`Error`]); a session that accepts more, or one whose requests are passed on to
+    /// another device.
     pub async fn management_binding(&self) -> Result<ManagementBinding, Error> {
+        if let Some(serial) = &self.target {
+            let why =
+                format!("what {serial} says through Panorama tells nothing of Panorama's own certificate");
+            return Err(Error::InvalidRequest(why));
+        }
         let running = self.management_profile().await?;
         let candidate = self.get(&XPath::management_profile()).await?.and_then(|found| profile_name(&found));
         match self.peer_fingerprint() {
@@ -198,7 +206,7 @@ impl Session {
     /// Makes an API key for an administrator.
     ///
     /// # Errors
-    /// As every request; a reply without a key is a refusal.
+    /// What every request can end in (see [`Error`]); a reply without a key is a refusal.
     pub async fn generate_key(
         address: &Address,
         trust: &Trust,
@@ -207,13 +215,16 @@ impl Session {
         options: ClientOptions,
     ) -> Result<SecretString, Error> {
         let transport = Transport::new(address, trust, None, options)?;
-        let session = Self { address: address.clone(), transport, busy: Mutex::default() };
+        let session = Self { address: address.clone(), transport, busy: Arc::default(), target: None };
+        session.transport.redactor().add("password", password.expose_secret());
         let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
-        let exchange = session.exchange(Operation::Keygen, session.transport.post().form(&fields)).await?;
+        let mut exchange = session.post(Operation::Keygen, &fields).await?;
         // Some releases leave the status out; what counts is whether a key came.
         let refused = exchange.http != 200
             || exchange.reply.status.as_deref().is_some_and(|status| status != "success");
-        match exchange.reply.result().and_then(|result| result.text_of("key")) {
+        let key = exchange.reply.result().and_then(|result| result.text_of("key"));
+        exchange.reply = exchange.reply.cleaned(session.transport.redactor());
+        match key {
             Some(key) if !refused => Ok(SecretString::from(key)),
             _ if exchange.reply.says_success() => Err(exchange.lacks(ReplyError::Missing("a key"))),
             _ => Err(exchange.refusal()),
@@ -223,9 +234,9 @@ impl Session {
     /// What the device is (`show system info`).
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn system_info(&self) -> Result<SystemInfo, Error> {
-        self.op("show system info", &Element::nested(&["show", "system", "info"], None))
+        self.named_op("show system info", &Element::nested(&["show", "system", "info"], None))
             .await?
             .read(SystemInfo::read)
     }
@@ -233,9 +244,9 @@ impl Session {
     /// The calling administrator's name, where the device tells it (PAN-OS 10.0 and later).
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn current_administrator(&self) -> Result<Option<String>, Error> {
-        self.op("show admins", &Element::nested(&["show", "admins"], None))
+        self.named_op("show admins", &Element::nested(&["show", "admins"], None))
             .await?
             .read(|reply| Ok(system::own_name(reply)))
     }
@@ -243,17 +254,20 @@ impl Session {
     /// The changes pending in the candidate configuration, everybody's.
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn pending_changes(&self) -> Result<Vec<PendingChange>, Error> {
-        self.op("show config list changes", &Element::nested(&["show", "config", "list", "changes"], None))
-            .await?
-            .read(PendingChange::read_all)
+        self.named_op(
+            "show config list changes",
+            &Element::nested(&["show", "config", "list", "changes"], None),
+        )
+        .await?
+        .read(PendingChange::read_all)
     }
 
     /// The configuration locks, everybody's.
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn config_locks(&self) -> Result<Vec<Lock>, Error> {
         self.locks("show config-locks", "config-locks").await
     }
@@ -261,18 +275,18 @@ impl Session {
     /// The commit locks, everybody's.
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn commit_locks(&self) -> Result<Vec<Lock>, Error> {
         self.locks("show commit-locks", "commit-locks").await
     }
 
     /// Devices with several virtual systems want to be told that all of them are meant, others refuse that.
     async fn locks(&self, words: &'static str, kind: &str) -> Result<Vec<Lock>, Error> {
-        let plain = self.op(words, &Element::nested(&["show", kind], None)).await?.read(Lock::read_all);
+        let plain = self.named_op(words, &Element::nested(&["show", kind], None)).await?.read(Lock::read_all);
         match plain {
             Err(Error::Refused(refusal)) if refusal.lines.iter().any(|line| line.contains("vsys")) => {
                 let all = Element::new("vsys").with_text("all");
-                self.op(words, &Element::nested(&["show", kind], Some(all))).await?.read(Lock::read_all)
+                self.named_op(words, &Element::nested(&["show", kind], Some(all))).await?.read(Lock::read_all)
             }
             outcome => outcome,
         }
@@ -281,77 +295,30 @@ impl Session {
     /// Drops one administrator's pending changes and nobody else's.
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn revert_changes_of(&self, administrator: &str) -> Result<(), Error> {
         let member = Element::new("member").with_text(administrator);
         let command = Element::nested(&["revert", "config", "partial", "admin"], Some(member));
-        match self.op("revert config", &command).await?.succeeded(&SUCCESS) {
+        match self.named_op("revert config", &command).await?.succeeded(&SUCCESS) {
             // Nothing is pending: what was wanted.
             Err(Error::Refused(refusal)) if refusal.says(NOTHING_TO_REVERT) => Ok(()),
             outcome => outcome.map(drop),
         }
     }
 
-    /// A node of the candidate configuration: the reply's `result`, or nothing where the node is missing.
-    /// A mistyped path looks the same as a missing node.
-    ///
-    /// # Errors
-    /// As every request.
-    pub async fn get(&self, xpath: &XPath) -> Result<Option<Element>, Error> {
-        self.config("get", xpath, None).await?.node()
-    }
-
-    /// A node of the running configuration: the reply's `result`, or nothing where the node is missing.
-    ///
-    /// # Errors
-    /// As every request.
-    pub async fn show(&self, xpath: &XPath) -> Result<Option<Element>, Error> {
-        self.config("show", xpath, None).await?.node()
-    }
-
-    /// Merges an element below a path into the candidate configuration. What is missing on the way is
-    /// made: look first, or a mistyped name becomes a new, incomplete object.
-    ///
-    /// # Errors
-    /// As every request.
-    pub async fn set(&self, xpath: &XPath, element: &Element) -> Result<(), Error> {
-        self.config("set", xpath, Some(element.to_string())).await?.succeeded(&SUCCESS).map(drop)
-    }
-
-    /// As [`Session::set`], with several elements side by side in one request.
-    ///
-    /// # Errors
-    /// As every request.
-    pub async fn set_all(&self, xpath: &XPath, elements: &[Element]) -> Result<(), Error> {
-        let elements: String = elements.iter().map(Element::to_string).collect();
-        self.config("set", xpath, Some(elements)).await?.succeeded(&SUCCESS).map(drop)
-    }
-
-    /// Replaces a node of the candidate configuration; `element` repeats the path's last step.
-    ///
-    /// # Errors
-    /// As every request.
-    pub async fn edit(&self, xpath: &XPath, element: &Element) -> Result<(), Error> {
-        self.config("edit", xpath, Some(element.to_string())).await?.succeeded(&SUCCESS).map(drop)
-    }
-
-    /// Removes a node from the candidate configuration; whether it was there.
-    ///
-    /// # Errors
-    /// As every request.
-    pub async fn delete(&self, xpath: &XPath) -> Result<bool, Error> {
-        match self.config("delete", xpath, None).await?.succeeded(&SUCCESS_OR_NOT_FOUND) {
-            Ok(reply) => Ok(reply.numeric_code() != Some(OBJECT_MISSING)),
-            Err(Error::Refused(refusal)) if refusal.reason == Reason::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Uploads a certificate with its key into the candidate configuration; the whole reply, for the log.
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn import(&self, import: &KeyPairImport) -> Result<Reply, Error> {
+        if let Some(serial) = &self.target {
+            let why = format!("an upload can't be passed on to {serial}: connect to the firewall itself");
+            return Err(Error::InvalidRequest(why));
+        }
+        if import.file.expose_secret().len() > MAX_REQUEST_BYTES {
+            return Err(Error::InvalidRequest(format!("the file is larger than {MAX_REQUEST_BYTES} bytes")));
+        }
+        self.transport.redactor().add("passphrase", import.passphrase.expose_secret());
         let request = self.transport.post_import().multipart(import.form());
         self.exchange(Operation::Import, request).await?.succeeded(&SUCCESS)
     }
@@ -359,7 +326,7 @@ impl Session {
     /// The certificate of an object as PEM, without its key. The answer is a file, not XML.
     ///
     /// # Errors
-    /// As every request; anything but PEM in the answer.
+    /// What every request can end in (see [`Error`]); anything but PEM in the answer.
     pub async fn export_certificate(&self, name: &str) -> Result<String, Error> {
         let operation = Operation::Export;
         let fields = [
@@ -369,14 +336,14 @@ impl Session {
             ("format", "pem"),
             ("include-key", "no"),
         ];
-        let answer = self.transport.send(operation, self.transport.post().form(&fields)).await?;
+        let answer = self.transport.send(operation, self.form(&fields)?).await?;
         let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
         // What may stand around the certificate is not looked at.
         let text = String::from_utf8_lossy(body);
         match text.trim_start().starts_with("-----BEGIN CERTIFICATE-----") {
             true if answer.status == 200 => Ok(text.into_owned()),
             _ => {
-                let exchange = Self::read(operation, &answer)?;
+                let exchange = self.read(operation, &answer)?;
                 if exchange.http == 200 && exchange.reply.says_success() {
                     return Err(exchange.lacks(ReplyError::Missing("a certificate")));
                 }
@@ -388,33 +355,36 @@ impl Session {
     /// Asks for a commit; the job then runs on its own.
     ///
     /// # Errors
-    /// As every request; a success that names no job and does not say why.
+    /// What every request can end in (see [`Error`]); a success that names no job and does not say why.
     pub async fn commit(&self, commit: &Commit) -> Result<CommitReply, Error> {
-        let command = commit.command().to_string();
+        let command = written(&commit.command())?;
         let mut fields = vec![("type", "commit"), ("cmd", command.as_str())];
         if matches!(commit.scope, CommitScope::Administrator(_)) {
             fields.push(("action", "partial"));
         }
-        let exchange = self.exchange(Operation::Commit, self.transport.post().form(&fields)).await?;
-        let reply = exchange.succeeded(&COMMIT_SUCCESS)?;
-        if let Some(id) = reply.result().and_then(|result| result.word_of("job")) {
-            return Ok(CommitReply::Job(id));
-        }
-        let words = reply.messages.join(" ");
-        if reply.numeric_code() == Some(SAME_AS_BEFORE) || NO_CHANGES.iter().any(|no| words.contains(no)) {
-            return Ok(CommitReply::NoChanges(words));
-        }
-        // Neither a job nor the news that none is needed: nobody knows what will happen.
-        Err(Error::InvalidReply { operation: Operation::Commit, problem: ReplyError::Missing("a job") })
+        self.post(Operation::Commit, &fields).await?.enqueued()
+    }
+
+    /// Asks for a validation of the candidate configuration, of those changes that this commit would make; the job
+    /// then runs on its own, and fails where the commit would. Nothing is committed.
+    ///
+    /// What is validated has to be in the candidate configuration first. A private key that does not fit its
+    /// certificate is not found (nor by a commit).
+    ///
+    /// # Errors
+    /// As [`Session::commit`].
+    pub async fn validate(&self, commit: &Commit) -> Result<CommitReply, Error> {
+        let what = commit.partial().unwrap_or_else(|| Element::new("full"));
+        self.named_op("validate", &Element::new("validate").with(what)).await?.enqueued()
     }
 
     /// One job.
     ///
     /// # Errors
-    /// As every request; a job the device does not know is a refusal for the reason `NotFound`.
+    /// What every request can end in (see [`Error`]); a job the device does not know is a refusal for the reason `NotFound`.
     pub async fn job(&self, id: &str) -> Result<Job, Error> {
         let element = Element::new("id").with_text(id);
-        self.op("show jobs", &Element::nested(&["show", "jobs"], Some(element)))
+        self.named_op("show jobs", &Element::nested(&["show", "jobs"], Some(element)))
             .await?
             .read(|reply| Job::read_numbered(reply, id))
     }
@@ -422,32 +392,21 @@ impl Session {
     /// All jobs the device remembers.
     ///
     /// # Errors
-    /// As every request.
+    /// What every request can end in (see [`Error`]).
     pub async fn jobs(&self) -> Result<Vec<Job>, Error> {
-        self.op("show jobs all", &Element::nested(&["show", "jobs", "all"], None)).await?.read(Job::read_all)
+        self.named_op("show jobs all", &Element::nested(&["show", "jobs", "all"], None))
+            .await?
+            .read(Job::read_all)
     }
 
-    /// An operational command; `words` name it in messages.
-    pub(super) async fn op(&self, words: &'static str, command: &Element) -> Result<Exchange, Error> {
-        let command = command.to_string();
-        let fields = [("type", "op"), ("cmd", command.as_str())];
-        self.exchange(Operation::Op(words), self.transport.post().form(&fields)).await
-    }
-
-    async fn config(
-        &self,
-        action: &'static str,
-        xpath: &XPath,
-        element: Option<String>,
-    ) -> Result<Exchange, Error> {
-        let mut fields = vec![("type", "config"), ("action", action), ("xpath", xpath.as_str())];
-        fields.extend(element.as_deref().map(|element| ("element", element)));
-        self.exchange(Operation::Config(action), self.transport.post().form(&fields)).await
-    }
-
-    pub(super) fn read(operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
+    pub(super) fn read(&self, operation: Operation, answer: &Answer) -> Result<Exchange, Error> {
         match Reply::parse(&answer.body) {
             Ok(reply) => {
+                // What a key generation gives is taken out first.
+                let reply = match operation {
+                    Operation::Keygen => reply,
+                    _ => reply.cleaned(self.transport.redactor()),
+                };
                 let exchange = Exchange { operation, http: answer.status, reply };
                 // A status of the web server's own is believed, unless the reply says more than that.
                 match answer.status {
@@ -462,7 +421,10 @@ impl Session {
             }
             // A refusal by a web server in front says its status, not what its page looks like.
             Err(_) if answer.status != 200 => Err(Error::Status { operation, status: answer.status }),
-            Err(problem) => Err(Error::InvalidReply { operation, problem }),
+            Err(problem) => {
+                let problem = problem.cleaned(self.transport.redactor());
+                Err(Error::InvalidReply { operation, problem })
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::{DATE, HeaderMap, HeaderValue};
+use reqwest::header::{CONNECTION, DATE, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, redirect};
 use rustls::SignatureScheme;
 use rustls::client::ResolvesClientCert;
@@ -15,7 +15,9 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
 
 use super::address::Address;
-use super::error::{Error, Operation};
+use super::error::Error;
+use super::operation::Operation;
+use super::redact::Redactor;
 use super::trust::{CertificateVerifier, IdentityError, Trust};
 
 /// How long a device may take, and how much it may say.
@@ -56,12 +58,15 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
 }
 
+#[derive(Clone)]
 pub(super) struct Transport {
     client: Client,
     url: String,
     options: ClientOptions,
     verifier: Arc<CertificateVerifier>,
     no_certificate: Arc<NoCertificate>,
+    key: Option<Arc<SecretString>>,
+    redactor: Arc<Redactor>,
 }
 
 impl Transport {
@@ -89,16 +94,14 @@ impl Transport {
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         // A resumed session would not show the certificate again: each connection is judged afresh.
         tls.resumption = rustls::client::Resumption::disabled();
-        let mut headers = HeaderMap::new();
+        let redactor = Arc::new(Redactor::default());
         if let Some(key) = key {
-            let mut value = HeaderValue::from_str(key.expose_secret())
+            HeaderValue::from_str(key.expose_secret())
                 .map_err(|_| Error::Setup("the API key holds characters that no key has".to_owned()))?;
-            value.set_sensitive(true);
-            headers.insert("x-pan-key", value);
+            redactor.add("API key", key.expose_secret());
         }
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
-            .default_headers(headers)
             .user_agent(options.user_agent)
             .connect_timeout(options.connect_timeout)
             .read_timeout(options.idle_timeout)
@@ -111,7 +114,8 @@ impl Transport {
             .build()
             .map_err(|error| setup(&error.without_url()))?;
         let url = format!("https://{}:{}/api/", address.host(), address.port());
-        Ok(Self { client, url, options, verifier, no_certificate })
+        let key = key.cloned().map(Arc::new);
+        Ok(Self { client, url, options, verifier, no_certificate, key, redactor })
     }
 
     /// The verifier of this transport's handshakes.
@@ -121,12 +125,29 @@ impl Transport {
 
     /// A POST to the API, its fields in the body.
     pub(super) fn post(&self) -> RequestBuilder {
-        self.client.post(&self.url)
+        self.with_key(self.client.post(&self.url))
+    }
+
+    /// The request has a copy of the key for as long as it lasts; the only one that stays is this transport's.
+    fn with_key(&self, request: RequestBuilder) -> RequestBuilder {
+        let value = self.key.as_ref().and_then(|key| HeaderValue::from_str(key.expose_secret()).ok());
+        match value {
+            Some(mut value) => {
+                value.set_sensitive(true);
+                request.header("x-pan-key", value)
+            }
+            None => request,
+        }
+    }
+
+    /// What is taken out of answers.
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// A POST whose `type` stands in the URL, as multipart uploads have it.
     pub(super) fn post_import(&self) -> RequestBuilder {
-        self.client.post(format!("{}?type=import", self.url))
+        self.with_key(self.client.post(format!("{}?type=import", self.url)))
     }
 
     /// Sends a request and reads the whole answer.
@@ -140,6 +161,9 @@ impl Transport {
         for _ in 0..2 {
             tokio::task::yield_now().await;
         }
+        // A connection that is kept has the last request in its buffers, and so the key. Not while a job is waited for.
+        let request =
+            if is_before_a_pause(operation) { request.header(CONNECTION, "close") } else { request };
         let deadline = Instant::now() + self.options.request_timeout;
         let again = if operation.is_read_only() { request.try_clone() } else { None };
         match (self.attempt(operation, request, deadline).await, again) {
@@ -194,7 +218,8 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        // The answer to a key generation holds a key that was not sent; that is taken out before any of it is quoted.
+        Ok(if operation == Operation::Keygen { body } else { self.redactor.clean_bytes(body) })
     }
 
     /// Whether the device ended the handshake because it got no client certificate.
@@ -218,7 +243,7 @@ impl Transport {
         }
         let tls = tls_error(&error);
         if let Some(rejection) = tls.and_then(IdentityError::behind) {
-            return Error::Identity(rejection);
+            return Error::Identity(rejection.cleaned(&self.redactor));
         }
         if tls.is_some_and(|tls| self.wants_certificate(tls)) {
             return Error::ClientCertificate;
@@ -240,6 +265,7 @@ impl Transport {
             }
             (text, _) => text,
         };
+        let cause = self.redactor.clean(cause);
         if connecting { Error::Unreachable { cause } } else { Error::Interrupted { operation, cause } }
     }
 }
@@ -265,6 +291,11 @@ impl ResolvesClientCert for NoCertificate {
     fn has_certs(&self) -> bool {
         true
     }
+}
+
+/// Whether a pause follows that may be long: a job was begun, or asked for.
+fn is_before_a_pause(operation: Operation) -> bool {
+    matches!(operation, Operation::Commit | Operation::Op("show jobs"))
 }
 
 /// The outer layers only say that sending failed; the innermost one says why.

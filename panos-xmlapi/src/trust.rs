@@ -27,6 +27,7 @@ pub use next::{ManagementBinding, NextIdentity};
 
 use super::address::Host;
 use super::fingerprint::Fingerprint;
+use super::redact::Redactor;
 
 /// How a device's HTTPS certificate is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +87,17 @@ fn list(pins: &[Fingerprint]) -> String {
 }
 
 impl IdentityError {
+    /// Without the secrets that the certificate's names may repeat.
+    pub(super) fn cleaned(self, redactor: &Redactor) -> Self {
+        match self {
+            Self::Unverified { subject, seen, verdict } => {
+                Self::Unverified { subject: redactor.clean(subject), seen, verdict: redactor.clean(verdict) }
+            }
+            Self::Unusable(why) => Self::Unusable(redactor.clean(why)),
+            other @ Self::PinMismatch { .. } => other,
+        }
+    }
+
     /// The judgement that ended a handshake, where one did.
     pub(super) fn behind(error: &rustls::Error) -> Option<Self> {
         match error {

@@ -165,6 +165,30 @@ impl Element {
         self.children().next().is_none() && self.text().is_empty()
     }
 
+    /// Whether all names in it are names, and all text can stand in XML.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let mut waiting = vec![(self, 1_usize)];
+        while let Some((element, depth)) = waiting.pop() {
+            if depth > MAX_DEPTH {
+                return Err(format!("its elements are nested more than {MAX_DEPTH} deep"));
+            }
+            let names = element.attributes.iter().map(|(name, _)| name).chain([&element.name]);
+            if let Some(bad) = names.into_iter().find(|name| !is_name(name)) {
+                let shown: String = bad.chars().take(40).collect();
+                return Err(format!("'{}' is no name of an element or attribute", shown.escape_debug()));
+            }
+            let own = element.content.iter().filter_map(|node| match node {
+                Node::Text(text) => Some(text),
+                Node::Element(_) => None,
+            });
+            if own.chain(element.attributes.iter().map(|(_, value)| value)).any(|text| !is_text(text)) {
+                return Err(format!("<{}> holds a control character", element.name));
+            }
+            waiting.extend(element.children().map(|child| (child, depth + 1)));
+        }
+        Ok(())
+    }
+
     /// Reads a whole document.
     ///
     /// # Errors
@@ -286,6 +310,26 @@ impl Element {
             Ok(())
         })?;
         Ok(())
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_alphabetic() || first == '_')
+        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'))
+}
+
+/// Whether a text has only characters that XML 1.0 allows.
+fn is_text(text: &str) -> bool {
+    text.chars()
+        .all(|c| matches!(c, '\t' | '\n' | '\r') || (c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}')))
+}
+
+impl std::str::FromStr for Element {
+    type Err = XmlError;
+
+    /// As [`Element::parse`].
+    fn from_str(document: &str) -> Result<Self, Self::Err> {
+        Self::parse(document)
     }
 }
 

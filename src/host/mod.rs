@@ -2,6 +2,7 @@
 
 pub mod certmonger;
 pub mod child;
+pub mod core_dumps;
 pub mod ipa;
 pub mod keyfile;
 pub mod log;

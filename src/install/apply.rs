@@ -1,6 +1,5 @@
 //! Applying: the plan's steps, one after the other, each undo noted before its step.
 
-use secrecy::SecretSlice;
 use tokio::time::Instant;
 
 use super::busy::while_blocked;
@@ -135,17 +134,21 @@ impl Application<'_> {
     ) -> Result<String, Failure> {
         let passphrase = Passphrase::random()?;
         let with_chain = !part.bundle.chain().is_empty();
+        // The key is here for as long as the form is made of it.
+        let key = part.bundle.key()?;
         let (format, file) = match container {
             Some(container) => {
-                (ImportFormat::Pkcs12, pkcs12::write(part.bundle, container, &passphrase, with_chain)?)
+                let file = pkcs12::write(part.bundle, &key, container, &passphrase, with_chain)?;
+                (ImportFormat::Pkcs12, file)
             }
-            None => (ImportFormat::Pem, part.bundle.to_pem_keypair()?),
+            None => (ImportFormat::Pem, part.bundle.to_pem_keypair(&key)?),
         };
+        drop(key);
         let import = KeyPairImport {
             name: object.to_string(),
             location: part.observed.place.clone(),
             format,
-            file: SecretSlice::from(file),
+            file,
             passphrase: passphrase.secret().clone(),
             key_export: part.wish.key_export,
         };

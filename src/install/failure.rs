@@ -369,7 +369,9 @@ impl Failure {
             Self::NoWayBack(_) | Self::ProfilesMissing { .. } | Self::WouldLockOut { .. } => true,
             Self::NotServed(_) | Self::BoundBack(_) => true,
             Self::Peer { problem, .. } => return problem.mended_by,
-            Self::Device { error: Error::Identity(_) | Error::Setup(_), .. } => true,
+            Self::Device {
+                error: Error::Identity(_) | Error::Setup(_) | Error::InvalidRequest(_), ..
+            } => true,
             Self::Device { error: Error::Refused(refusal), .. } => matches!(
                 refusal.reason,
                 Reason::InvalidKey
@@ -418,7 +420,7 @@ fn of_device(doing: Doing, error: &Error) -> Exit {
     match error {
         Error::Identity(_) => Exit::Identity,
         // A CA file or a key that can't be used: the device was not spoken to.
-        Error::Setup(_) => Exit::Usage,
+        Error::Setup(_) | Error::InvalidRequest(_) => Exit::Usage,
         Error::Refused(refusal) => match refusal.reason {
             Reason::InvalidKey | Reason::KeyExpired | Reason::PermissionMissing(_) => Exit::Refused,
             Reason::Locked(_) | Reason::Busy => Exit::Busy,

@@ -218,5 +218,12 @@ fn left(step: &Undo) -> String {
 /// Whether an error leaves open if the request took effect.
 #[must_use]
 pub fn may_have_taken_effect(error: &Error) -> bool {
-    !matches!(error, Error::Unreachable { .. } | Error::Identity(_) | Error::Refused(_) | Error::Setup(_))
+    !matches!(
+        error,
+        Error::Unreachable { .. }
+            | Error::Identity(_)
+            | Error::Refused(_)
+            | Error::Setup(_)
+            | Error::InvalidRequest(_)
+    )
 }

@@ -81,8 +81,7 @@ pub async fn find(
     }
     let gateways = XPath::device().step("network").step("ike").step("gateway");
     if let Some(result) = read(session, &gateways).await? {
-        let container = result.child("gateway").unwrap_or(&result);
-        for gateway in container.children_named("entry") {
+        for gateway in result.children_named("entry") {
             uses.rebindable.extend(gateway_use(gateway, &gateways, names)?);
         }
     }
@@ -99,7 +98,7 @@ async fn look_below(
 ) -> Result<(), Failure> {
     for other in OTHER_PLACES {
         let found = read(session, &other.split('/').fold(base.clone(), XPath::step)).await?;
-        found.iter().for_each(|result| mentions(result, names, &[label], others));
+        found.iter().for_each(|found| mentions(found, names, &[label, &found.name], others));
     }
     Ok(())
 }
@@ -147,9 +146,9 @@ pub(super) async fn virtual_systems(session: &Session) -> Result<Vec<(XPath, Str
 
 /// The names of a list's entries, without what is in them.
 async fn entry_names(session: &Session, list: XPath) -> Result<Vec<String>, Failure> {
-    let names = read(session, &list.step("entry").step("@name")).await?;
-    let entries = names.iter().flat_map(Element::children);
-    Ok(entries.filter_map(|entry| entry.attribute("name").map(str::to_owned)).collect())
+    let names = list.step("entry").step("@name");
+    let entries = session.get_all(&names).await.map_err(Failure::while_doing(Doing::Looking))?;
+    Ok(entries.iter().filter_map(|entry| entry.attribute("name").map(str::to_owned)).collect())
 }
 
 /// Older releases hold the name in `local-certificate` itself, others in a `name` below it.

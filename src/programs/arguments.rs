@@ -11,6 +11,7 @@ use super::{delegated, report};
 use crate::certificate::BundleError;
 use crate::error::{Exit, TABLE};
 use crate::files;
+use crate::host::core_dumps;
 use crate::host::keyfile::KeyFileError;
 use crate::host::log::{Log, Verbosity};
 use crate::host::surroundings::{self, BadSurroundings};
@@ -161,6 +162,13 @@ pub fn exit_code_help() -> String {
 pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
     let words: Vec<OsString> = words.into_iter().collect();
     let mut command = T::command();
+    // Before a secret is read.
+    let forbidden = core_dumps::forbid().map_err(|error| {
+        UsageError::Other(format!(
+            "the system does not let this program forbid core dumps of itself: {error}"
+        ))
+    });
+    forbidden.map_err(|error| refuse(command.get_name(), &error))?;
     let read = command.try_get_matches_from_mut(&words).and_then(|matches| {
         let arguments = T::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         Ok((matches, arguments))

@@ -8,7 +8,7 @@ use openssl::{
 
 use super::{call::Call, reply::Reply};
 use crate::{
-    ImportAnswer,
+    ImportAnswer, UploadRecord,
     certificate::{Contents, Pkcs12Error, certificate_entry, open},
     device::Device,
     refusal::Refusal,
@@ -46,6 +46,9 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         return Err(Refusal::bad_request("Illegal parameter [block-private-key]"));
     }
     let file = request.file.as_deref().ok_or_else(|| Refusal::missing("file", doing))?;
+    if category != Category::Certificate {
+        device.uploads.push(UploadRecord { passphrase: passphrase.to_owned(), file: file.to_vec() });
+    }
     check_name(name, word, device.settings.longest_name())?;
     let path = place(device, call)?
         .then(Step::Named("certificate".into()))

@@ -29,7 +29,7 @@ pub(crate) struct Managed {
     /// When that was.
     pub(crate) last_time: String,
     /// The Panorama's running configuration as of that push.
-    last_tree: Option<Element>,
+    last_tree: Option<Arc<Element>>,
     /// What has been committed since and has not arrived there.
     unpushed: Vec<Change>,
     /// Whether a push of everything has arrived.
@@ -110,12 +110,13 @@ impl Fleet {
     }
 
     /// What a push makes of the Panorama's running configuration for this firewall.
-    fn tree(&self, serial: &str, order: &PushOrder, running: &Element) -> Element {
+    fn tree(&self, serial: &str, order: &PushOrder, running: &Arc<Element>) -> Arc<Element> {
         let managed = self.devices.get(serial);
         let (Some(administrators), Some(managed)) = (&order.administrators, managed) else {
-            return running.clone();
+            return Arc::clone(running);
         };
-        let mut tree = managed.last_tree.clone().unwrap_or_else(|| Element::new("config"));
+        let last = managed.last_tree.as_deref().cloned();
+        let mut tree = last.unwrap_or_else(|| Element::new("config"));
         for change in managed.unpushed.iter().filter(|change| administrators.contains(&change.owner)) {
             transfer(&change.path, running, &mut tree);
         }
@@ -124,11 +125,11 @@ impl Fleet {
             let place = device_entry().then(Step::Named(list.into()));
             keep_members(&place, running, &mut tree);
         }
-        tree
+        Arc::new(tree)
     }
 
     /// Notes that a push has arrived.
-    fn arrived(&mut self, serial: &str, order: &PushOrder, tree: Element, state: &str, time: &str) {
+    fn arrived(&mut self, serial: &str, order: &PushOrder, tree: Arc<Element>, state: &str, time: &str) {
         let version = self.version;
         let Some(managed) = self.devices.get_mut(serial) else { return };
         managed.version = Some(version);
@@ -177,18 +178,23 @@ impl Device {
     pub(super) fn push(&mut self, job: u64, order: &PushOrder, now: Instant) -> Vec<PushEntry> {
         let time = crate::clock::stamp();
         let mut entries = Vec::new();
+        let running = Arc::new(self.config.running().clone());
         for serial in &order.serials {
-            let managed = self.fleet.devices.get(serial).cloned().unwrap_or_default();
+            let known = self.fleet.devices.get(serial);
+            let name = known.and_then(Managed::hostname).unwrap_or_else(|| serial.clone());
+            let (firewall, connected, outcome) = known
+                .map(|known| (known.firewall.clone(), known.connected, known.outcome.clone()))
+                .unwrap_or_default();
             let mut entry = PushEntry {
                 serial: serial.clone(),
-                name: managed.hostname().unwrap_or_else(|| serial.clone()),
+                name,
                 started: time.clone(),
                 finished: time.clone(),
                 ..PushEntry::default()
             };
-            match (&managed.firewall, managed.connected, managed.outcome) {
+            match (&firewall, connected, outcome) {
                 (Some(firewall), true, PushOutcome::Normal) => {
-                    self.push_to(firewall, order, &mut entry, now);
+                    self.push_to(firewall, order, &running, &mut entry, now);
                 }
                 (Some(_), true, PushOutcome::Fails(lines)) => entry.fail(lines, false),
                 (Some(_), true, PushOutcome::FailsQuietly(lines)) => entry.fail(lines, true),
@@ -222,10 +228,11 @@ impl Device {
         &mut self,
         firewall: &Shared,
         order: &PushOrder,
+        running: &Arc<Element>,
         entry: &mut PushEntry,
         now: Instant,
     ) {
-        let tree = self.fleet.tree(&entry.serial, order, self.config.running());
+        let tree = self.fleet.tree(&entry.serial, order, running);
         let overlay = compose(&tree, &entry.serial).filter(|_| order.with_template);
         let keyring = self.keyring.clone();
         let rehearsal = self.fleet.rehearsal;
@@ -301,7 +308,8 @@ impl Device {
                 }
             });
             if let (Some((order, mut entry)), Some(firewall)) = (found, firewall) {
-                self.push_to(&firewall, &order, &mut entry, now);
+                let running = Arc::new(self.config.running().clone());
+                self.push_to(&firewall, &order, &running, &mut entry, now);
                 self.jobs.tell_of(job, entry);
             }
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{accounts::Accounts, fleet::Fleet, ha::HaSide, initial, jobs::Jobs, locks::Locks};
 use crate::{
-    Result, Serving, Settings,
+    Result, Serving, Settings, UploadRecord,
     certificate::{Identity, Keyring, fingerprint, management_identity},
     config::{Configuration, MANAGEMENT_PROFILE, base, device_entry},
     xml::{Element, Path, Step},
@@ -26,6 +26,8 @@ pub(crate) struct Device {
     pub(crate) next_commit_fails: Option<Vec<String>>,
     /// How many commits were ever enqueued; a restart does not forget it.
     pub(crate) commits: u64,
+    /// Every file that was uploaded with a key, whatever became of it.
+    pub(crate) uploads: Vec<UploadRecord>,
     /// When it was switched on.
     pub(crate) booted: Instant,
     /// When it is to restart, where somebody has asked for that.
@@ -72,6 +74,7 @@ impl Device {
             fleet: Fleet::default(),
             next_commit_fails: None,
             commits: 0,
+            uploads: Vec::new(),
             booted: now,
             restart_due: None,
             configured: None,
