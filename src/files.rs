@@ -19,11 +19,11 @@ use secrecy::zeroize::Zeroizing;
 pub(crate) use draft::{remove_stale_in, remove_stale_of, replace, replace_checked, replace_for_all};
 pub(crate) use private::{make_directory, open_lock};
 pub(crate) use settled::settled;
-use settled::{Unsettled, handed_over_by};
+use settled::{UnsafePath, handed_over_by};
 
 /// Why a file could not be read.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum ReadError {
     /// There is no such file.
     Missing,
     /// The caller may not read it, or not search a folder above it.
@@ -33,37 +33,55 @@ pub(crate) enum Trouble {
     /// It holds more than was allowed.
     TooLarge,
     /// Somebody else has a say in where its path leads.
-    Unsettled(Unsettled),
+    UnsafePath(UnsafePath),
     /// Another file was put in its place while it was opened.
     Swapped,
     /// Anything else.
     Io(io::Error),
 }
 
-impl fmt::Display for Trouble {
+/// What helps where a file may not be used: root is already who one becomes with sudo.
+pub(crate) fn instead_of_denied() -> &'static str {
+    if rustix::process::geteuid().is_root() {
+        "the worker's sandbox has no right to it: it has to belong to root, and not to lie below /root, /home or /tmp"
+    } else {
+        "run it with sudo"
+    }
+}
+
+/// What helps where the state directory can't be used.
+pub(crate) fn instead_of_state_dir() -> &'static str {
+    if rustix::process::geteuid().is_root() {
+        "Look at the directory's owner, mode and file system, or name another one with --state-dir."
+    } else {
+        "Run it with sudo, or name a folder of your own with --state-dir."
+    }
+}
+
+impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str("there is no such file"),
-            Self::Denied => f.write_str("permission denied; run it with sudo"),
+            Self::Denied => write!(f, "permission denied; {}", instead_of_denied()),
             Self::NotAFile(found) => write!(f, "it is {found}, not a file"),
             Self::TooLarge => f.write_str("it holds more than any such file has"),
-            Self::Unsettled(unsettled) => unsettled.fmt(f),
+            Self::UnsafePath(unsettled) => unsettled.fmt(f),
             Self::Swapped => f.write_str("another file was put in its place while it was opened"),
             Self::Io(error) => error.fmt(f),
         }
     }
 }
 
-impl From<Trouble> for io::Error {
-    fn from(trouble: Trouble) -> Self {
+impl From<ReadError> for io::Error {
+    fn from(trouble: ReadError) -> Self {
         match trouble {
-            Trouble::Io(error) => error,
+            ReadError::Io(error) => error,
             other => Self::other(other.to_string()),
         }
     }
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for ReadError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             // A file where a folder was expected means the same to whoever typed the path.
@@ -77,7 +95,7 @@ impl From<io::Error> for Trouble {
 /// Why a file is not believed that decides who is trusted, where keys go or what is run: somebody else could have
 /// written it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Foreign {
+pub(crate) enum UnsafeFile {
     /// It belongs to somebody else.
     Owner {
         /// Whose it is.
@@ -92,7 +110,7 @@ pub(crate) enum Foreign {
     },
 }
 
-impl fmt::Display for Foreign {
+impl fmt::Display for UnsafeFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Owner { owner, caller: 0 } => write!(f, "it belongs to user id {owner}, not to root"),
@@ -107,7 +125,7 @@ impl fmt::Display for Foreign {
     }
 }
 
-impl Foreign {
+impl UnsafeFile {
     /// What to do about it.
     pub(crate) fn advice(&self, path: &Path) -> String {
         let command = match self {
@@ -119,8 +137,8 @@ impl Foreign {
 }
 
 /// Whether only root or the caller can have written a file.
-pub(crate) fn only_ours(metadata: &Metadata) -> Result<(), Foreign> {
-    only_of(metadata, rustix::process::geteuid().as_raw(), WRITE)
+pub(crate) fn check_owner(metadata: &Metadata) -> Result<(), UnsafeFile> {
+    check_owner_and_mode(metadata, rustix::process::geteuid().as_raw(), WRITE)
 }
 
 /// What others may do with a file, as bits of its mode: change it, or even read it.
@@ -129,23 +147,23 @@ pub(crate) const WRITE: u32 = 0o022;
 pub(crate) const ANYTHING: u32 = 0o077;
 
 /// Whether a file belongs to root or to this user, and nobody else may do this with it.
-pub(crate) fn only_of(metadata: &Metadata, caller: u32, refused: u32) -> Result<(), Foreign> {
+pub(crate) fn check_owner_and_mode(metadata: &Metadata, caller: u32, refused: u32) -> Result<(), UnsafeFile> {
     let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
     if owner != 0 && owner != caller {
-        return Err(Foreign::Owner { owner, caller });
+        return Err(UnsafeFile::Owner { owner, caller });
     }
     if mode & refused != 0 {
-        return Err(Foreign::Open { mode });
+        return Err(UnsafeFile::Open { mode });
     }
     Ok(())
 }
 
 /// Opens an ordinary file for reading. A FIFO or a device is an error, not a wait.
-pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Trouble> {
+pub(crate) fn open(path: &Path) -> Result<(File, Metadata), ReadError> {
     open_with(path, OFlags::empty())
 }
 
-fn open_with(path: &Path, flags: OFlags) -> Result<(File, Metadata), Trouble> {
+fn open_with(path: &Path, flags: OFlags) -> Result<(File, Metadata), ReadError> {
     let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY | flags).bits()).unwrap_or_default();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;
@@ -153,7 +171,7 @@ fn open_with(path: &Path, flags: OFlags) -> Result<(File, Metadata), Trouble> {
     if kind.is_file() {
         return Ok((file, metadata));
     }
-    Err(Trouble::NotAFile(if kind.is_dir() {
+    Err(ReadError::NotAFile(if kind.is_dir() {
         "a folder"
     } else if kind.is_fifo() {
         "a FIFO"
@@ -166,8 +184,8 @@ fn open_with(path: &Path, flags: OFlags) -> Result<(File, Metadata), Trouble> {
 
 /// Opens a file for which nobody but root may decide where its path leads. What is opened is what was looked at: a
 /// link that appears in between is not followed, and another file under the name is refused.
-pub(crate) fn open_settled(path: &Path) -> Result<(File, Metadata), Trouble> {
-    let place = settled(path).map_err(Trouble::Unsettled)?;
+pub(crate) fn open_settled(path: &Path) -> Result<(File, Metadata), ReadError> {
+    let place = settled(path).map_err(ReadError::UnsafePath)?;
     let (file, metadata) = open_with(&place, unfollowed())?;
     still_there(path, &metadata)?;
     Ok((file, metadata))
@@ -179,15 +197,15 @@ pub(crate) fn unfollowed() -> OFlags {
 }
 
 /// Whether a path still leads to the file that was opened by it, and nobody else has a say in that.
-pub(crate) fn still_there(path: &Path, opened: &Metadata) -> Result<(), Trouble> {
-    let place = settled(path).map_err(Trouble::Unsettled)?;
+pub(crate) fn still_there(path: &Path, opened: &Metadata) -> Result<(), ReadError> {
+    let place = settled(path).map_err(ReadError::UnsafePath)?;
     leads_to(&place, opened)
 }
 
-fn leads_to(place: &Path, opened: &Metadata) -> Result<(), Trouble> {
+fn leads_to(place: &Path, opened: &Metadata) -> Result<(), ReadError> {
     match place.metadata() {
         Ok(found) if is_the_same(&found, opened) => Ok(()),
-        _ => Err(Trouble::Swapped),
+        _ => Err(ReadError::Swapped),
     }
 }
 
@@ -198,28 +216,28 @@ pub(crate) fn is_the_same(one: &Metadata, other: &Metadata) -> bool {
 
 /// The same for a file that may be anybody's, as those of a client that does not run as root: but whoever else has a say
 /// in where the path leads can have it lead only to what is his own, not to what he could not read himself.
-pub(crate) fn open_theirs(path: &Path) -> Result<(File, Metadata), Trouble> {
+pub(crate) fn open_owned_by_other(path: &Path) -> Result<(File, Metadata), ReadError> {
     let (file, metadata) = open(path)?;
     match settled(path) {
         Ok(place) => leads_to(&place, &metadata)?,
         Err(unsettled) if handed_over_by(&unsettled) == Some(metadata.uid()) => leads_to(path, &metadata)?,
-        Err(unsettled) => return Err(Trouble::Unsettled(unsettled)),
+        Err(unsettled) => return Err(ReadError::UnsafePath(unsettled)),
     }
     Ok((file, metadata))
 }
 
 /// Reads the rest of a file into memory that is wiped when dropped; more than `limit` bytes are an error.
-pub(crate) fn read(file: File, metadata: &Metadata, limit: usize) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+pub(crate) fn read(file: File, metadata: &Metadata, limit: usize) -> Result<Zeroizing<Vec<u8>>, ReadError> {
     let told = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     if told > limit {
-        return Err(Trouble::TooLarge);
+        return Err(ReadError::TooLarge);
     }
     // Room for the whole file from the start: a vector that grows leaves copies behind that nobody wipes.
     let mut contents = Zeroizing::new(Vec::with_capacity(told + 64));
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     file.take(most).read_to_end(&mut contents)?;
     if contents.len() > limit {
-        return Err(Trouble::TooLarge);
+        return Err(ReadError::TooLarge);
     }
     Ok(contents)
 }
@@ -246,7 +264,7 @@ const LARGEST_CA_FILE: usize = 8 << 20;
 /// Reads a file of CA certificates. Whoever can change it decides who is trusted, so nobody else may.
 pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<u8>, String> {
     let (file, metadata) = open_settled(path).map_err(|trouble| trouble.to_string())?;
-    only_ours(&metadata).map_err(|foreign| foreign.to_string())?;
+    check_owner(&metadata).map_err(|foreign| foreign.to_string())?;
     let contents = read(file, &metadata, LARGEST_CA_FILE).map_err(|trouble| trouble.to_string())?;
     let mut contents = contents.to_vec();
     remove_marks(&mut contents);
@@ -258,7 +276,7 @@ pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<u8>, String> {
 mod tests {
     use super::*;
 
-    fn whole(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    fn whole(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, ReadError> {
         let (file, metadata) = open(path)?;
         read(file, &metadata, limit)
     }
@@ -269,7 +287,7 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, b"12345").unwrap();
         assert_eq!(whole(&path, 5).unwrap().as_slice(), b"12345");
-        assert!(matches!(whole(&path, 4), Err(Trouble::TooLarge)));
+        assert!(matches!(whole(&path, 4), Err(ReadError::TooLarge)));
     }
 
     #[test]
@@ -277,13 +295,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sparse");
         File::create(&path).unwrap().set_len(1 << 43).unwrap();
-        assert!(matches!(whole(&path, 5), Err(Trouble::TooLarge)));
+        assert!(matches!(whole(&path, 5), Err(ReadError::TooLarge)));
     }
 
     #[test]
     fn a_file_that_tells_no_size_is_bounded_all_the_same() {
         let path = Path::new("/proc/self/status");
-        assert!(matches!(whole(path, 16), Err(Trouble::TooLarge)));
+        assert!(matches!(whole(path, 16), Err(ReadError::TooLarge)));
         assert!(!whole(path, 1 << 20).unwrap().is_empty());
     }
 
@@ -292,20 +310,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-        assert!(matches!(open(&fifo), Err(Trouble::NotAFile("a FIFO"))));
-        assert!(matches!(open(folder.path()), Err(Trouble::NotAFile("a folder"))));
-        assert!(matches!(open(Path::new("/dev/zero")), Err(Trouble::NotAFile("a device"))));
+        assert!(matches!(open(&fifo), Err(ReadError::NotAFile("a FIFO"))));
+        assert!(matches!(open(folder.path()), Err(ReadError::NotAFile("a folder"))));
+        assert!(matches!(open(Path::new("/dev/zero")), Err(ReadError::NotAFile("a device"))));
     }
 
     #[test]
     fn a_refusal_by_the_system_is_told_from_everything_else() {
-        assert!(matches!(Trouble::from(io::Error::from(ErrorKind::PermissionDenied)), Trouble::Denied));
-        assert!(matches!(Trouble::from(io::Error::from(ErrorKind::Other)), Trouble::Io(_)));
+        assert!(matches!(ReadError::from(io::Error::from(ErrorKind::PermissionDenied)), ReadError::Denied));
+        assert!(matches!(ReadError::from(io::Error::from(ErrorKind::Other)), ReadError::Io(_)));
     }
 
     #[test]
     fn a_path_through_a_file_is_missing_like_any_other() {
-        assert!(matches!(open(Path::new("/etc/passwd/x")), Err(Trouble::Missing)));
-        assert!(matches!(open(Path::new("/nonexistent")), Err(Trouble::Missing)));
+        assert!(matches!(open(Path::new("/etc/passwd/x")), Err(ReadError::Missing)));
+        assert!(matches!(open(Path::new("/nonexistent")), Err(ReadError::Missing)));
     }
 }

@@ -1,16 +1,16 @@
 //! Texts from arguments, files and devices, made fit for a log and a terminal.
 
 /// Whether a character can neither end a line, nor steer a terminal, nor reverse the order of writing.
-pub(crate) fn is_harmless(character: char) -> bool {
+pub(crate) fn is_printable(character: char) -> bool {
     !character.is_control()
         && !matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The text with all other characters escaped.
-pub(crate) fn harmless(text: &str) -> String {
+pub(crate) fn escape_control(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_harmless(character) {
+        if is_printable(character) {
             shown.push(character);
         } else {
             shown.extend(character.escape_default());
@@ -56,9 +56,15 @@ mod tests {
 
     #[test]
     fn what_ends_lines_steers_terminals_or_reverses_writing_is_escaped_and_letters_are_not() {
-        assert_eq!(harmless("a\n\r\t\u{1b}[2J\u{7}\u{9b}\u{7f}"), "a\\n\\r\\t\\u{1b}[2J\\u{7}\\u{9b}\\u{7f}");
-        assert_eq!(harmless("\u{2028}\u{202e}\u{2066}\u{200f}"), "\\u{2028}\\u{202e}\\u{2066}\\u{200f}");
-        assert_eq!(harmless("Zürich 漢字 'x' \\n"), "Zürich 漢字 'x' \\n");
+        assert_eq!(
+            escape_control("a\n\r\t\u{1b}[2J\u{7}\u{9b}\u{7f}"),
+            "a\\n\\r\\t\\u{1b}[2J\\u{7}\\u{9b}\\u{7f}"
+        );
+        assert_eq!(
+            escape_control("\u{2028}\u{202e}\u{2066}\u{200f}"),
+            "\\u{2028}\\u{202e}\\u{2066}\\u{200f}"
+        );
+        assert_eq!(escape_control("Zürich 漢字 'x' \\n"), "Zürich 漢字 'x' \\n");
     }
 
     #[test]

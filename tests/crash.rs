@@ -292,7 +292,7 @@ fn is_installed(world: &World) -> bool {
 }
 
 fn record(world: &World) -> Option<serde_json::Value> {
-    let folder = world.path("state/installations").join(world.target());
+    let folder = world.path("state/installations").join(world.target()).join("shared");
     let text = std::fs::read_to_string(folder.join(format!("{NAME}.json"))).ok()?;
     Some(serde_json::from_str(&text).unwrap())
 }
@@ -443,7 +443,7 @@ dd if=/dev/zero of="$STATE/filling" bs=1k count=$((256 - ROOM)) 2>/dev/null
 "$@" >/dev/null 2>"$WORDS"; echo "installer $?"
 rm "$STATE/filling"
 "$RETRY" --log-file "$LOG" --state-dir "$STATE" retry --now >/dev/null 2>&1; echo "worker $?"
-cat "$STATE"/installations/*/*.json 2>/dev/null
+cat "$STATE"/installations/*/*/*.json 2>/dev/null
 exit 0
 "#;
 

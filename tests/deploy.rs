@@ -23,7 +23,7 @@ fn installs_binds_commits_and_proves() {
 
     let record = world.record();
     assert_eq!(record["state"]["is"], "installed");
-    assert_eq!(record["certificate"]["fingerprint"], print(&issued.certificate));
+    assert_eq!(record["spec"]["certificate"]["fingerprint"], print(&issued.certificate));
 
     let log = world.log();
     let kept = [
@@ -151,7 +151,7 @@ fn a_commit_can_be_left_to_a_person() {
     let world = World::new();
     world.install(&["-p", PORTAL, "--commit", "none"]).exits(0).says("commit it on the device");
     assert_eq!(world.served(), None);
-    assert_eq!(world.record()["state"]["is"], "left_to_commit");
+    assert_eq!(world.record()["state"]["is"], "awaiting_commit");
     // What was left is committed by the next run, without another upload.
     world.device.clear_requests();
     world.install(&["-p", PORTAL]).exits(0);

@@ -7,8 +7,10 @@ mod common;
 use std::time::Duration;
 
 use common::world::{NAME, PORTAL, World};
-use pancert::delivery::watch::{Following, Hook, Standing};
+use pancert::delivery::watch::{Awaited, Following, Hook, Standing};
+use pancert::delivery::{InstallationKey, Queue};
 use pancert::host::certmonger::Getcert;
+use pancert::panos::Location;
 
 /// A getcert that knows one request, in the state that stands in a file.
 fn getcert(world: &World) -> Getcert {
@@ -29,15 +31,21 @@ fn says(world: &World, state: &str) {
     common::pki::write(&world.path("certmonger"), state.as_bytes(), 0o644);
 }
 
+fn awaited(world: &World, profiles: &[&str]) -> Awaited {
+    let (device, name) = (world.target().parse().unwrap(), NAME.parse().unwrap());
+    let key = InstallationKey { device, location: Location::Shared, name };
+    Awaited { key, profiles: profiles.iter().map(|name| name.parse().unwrap()).collect() }
+}
+
 fn follow(world: &World, delivers: bool) -> Standing {
     let (getcert, state) = (getcert(world), world.path("state"));
     let certificate = world.path(&format!("{NAME}.crt"));
     let pem = std::fs::read_to_string(&certificate).unwrap();
     let following = Following {
         state_dir: &state,
-        devices: &[world.target().parse().unwrap()],
-        name: &NAME.parse().unwrap(),
-        since: chrono::Utc::now(),
+        awaited: &[awaited(world, &[])],
+        common_name: &NAME.parse().unwrap(),
+        after: Queue::below(&state).last_number(),
         wanted: Some(pancert::certificate::fingerprint_of_pem(&pem).unwrap()),
         deadline: tokio::time::Instant::now() + Duration::from_secs(60),
         show: &|_: &str| (),

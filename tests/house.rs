@@ -8,6 +8,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+#[path = "house/circles.rs"]
+mod circles;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -205,7 +208,7 @@ fn nothing_is_unsafe_or_left_to_do() {
 }
 
 /// From the top down. What stands in one row knows nothing of its neighbours.
-const FLOORS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 6] = [
     &["programs"],
     &["delivery"],
     &["settings"],
@@ -217,41 +220,48 @@ const FLOORS: [&[&str]; 6] = [
 /// What `install` still writes into records by itself, until it only asks for it: it goes when that is done.
 const STILL: (&str, &str) = ("install", "delivery");
 
-fn floor(wing: &str) -> Option<usize> {
-    FLOORS.iter().position(|floor| floor.contains(&wing))
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
 }
 
-/// The wings that a text names: in `crate::wing` and in `crate::{wing::…, other::…}`.
-fn named_wings(text: &str) -> BTreeSet<String> {
-    let mut wings = BTreeSet::new();
+/// The modules that a text names: in `crate::module` and in `crate::{module::…, other::…}`.
+fn named_modules(text: &str) -> BTreeSet<String> {
+    let mut modules = BTreeSet::new();
     for (at, _) in text.match_indices("crate::") {
         let rest = &text[at + "crate::".len()..];
-        assert!(!rest.starts_with('{'), "one wing a line: {}", rest.lines().next().unwrap());
-        wings.insert(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+        assert!(!rest.starts_with('{'), "one module a line: {}", rest.lines().next().unwrap());
+        modules.insert(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
     }
-    wings
+    modules
 }
 
 #[test]
-fn modules_name_only_their_own_wing_and_those_below() {
+fn modules_use_only_lower_layers() {
     let mut seen = BTreeSet::new();
     for (path, text) in sources("src") {
         let inside = path.strip_prefix("src").unwrap();
         let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
-        let wing = first.trim_end_matches(".rs");
-        if matches!(wing, "lib" | "bin") {
+        let module = first.trim_end_matches(".rs");
+        if matches!(module, "lib" | "bin") {
             continue;
         }
-        let own = floor(wing).unwrap_or_else(|| panic!("src/{first} stands on no floor"));
-        for named in named_wings(&text) {
-            let other = floor(&named).unwrap_or_else(|| panic!("{}: crate::{named}", path.display()));
-            let still = (wing, named.as_str()) == STILL;
-            assert!(named == wing || other > own || still, "{} names crate::{named}", path.display());
-            seen.insert((wing.to_owned(), named));
+        let own = layer(module).unwrap_or_else(|| panic!("src/{first} is in no layer"));
+        for named in named_modules(&text) {
+            let other = layer(&named).unwrap_or_else(|| panic!("{}: crate::{named}", path.display()));
+            let still = (module, named.as_str()) == STILL;
+            assert!(named == module || other > own || still, "{} names crate::{named}", path.display());
+            seen.insert((module.to_owned(), named));
         }
     }
     let known = |upper: &str, lower: &str| seen.contains(&(upper.to_owned(), lower.to_owned()));
     assert!(known("programs", "install") && known("install", "panos"), "the check sees nothing: {seen:?}");
+}
+
+#[test]
+fn no_two_files_need_each_other() {
+    let (circular, arrows) = circles::circles(&sources("src"));
+    assert!(arrows > 300, "the check sees little: {arrows}");
+    assert!(circular.is_empty(), "{circular:?}");
 }
 
 #[test]

@@ -16,3 +16,5 @@ mod bound;
 mod liar;
 #[path = "impostor/moments.rs"]
 mod moments;
+#[path = "impostor/peer.rs"]
+mod peer;

@@ -13,7 +13,8 @@ use panos_sim::{Fault, LockKind, Matcher, Profile, What, When};
 const LONGEST: usize = 4200;
 
 fn record_bytes(world: &World) -> u64 {
-    let path = world.path("state/installations").join(world.target()).join(format!("{NAME}.json"));
+    let path =
+        world.path("state/installations").join(world.target()).join("shared").join(format!("{NAME}.json"));
     std::fs::metadata(path).unwrap().len()
 }
 

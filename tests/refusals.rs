@@ -86,7 +86,7 @@ fn a_device_that_stays_busy_is_code_18_within_the_time_allowed() {
         strike(&world, matcher, refusal(BUSY[0]), u32::MAX);
         let ended = world.install(&["-p", PORTAL, "--commit-timeout", "1"]).exits(18);
         ended.says(BUSY[0]).says("--commit-timeout");
-        assert_eq!(world.record()["state"]["mended_by"], "time");
+        assert_eq!(world.record()["state"]["retry_class"], "transient");
         world.device.clear_faults();
         assert_eq!(world.device.pending_changes(), []);
     }
@@ -182,7 +182,7 @@ fn a_partial_commit_that_is_refused_after_a_load_names_the_full_one() {
         let world = World::new();
         strike(&world, commit(), refusal(text), u32::MAX);
         world.install(&["-p", PORTAL]).exits(14).says(text).says("--commit full");
-        assert_eq!(world.record()["state"]["mended_by"], "person");
+        assert_eq!(world.record()["state"]["retry_class"], "needs_operator");
         assert_eq!(world.device.pending_changes(), []);
     }
 }

@@ -67,7 +67,7 @@ impl Device {
             server::reply(&format!("{status} Whatever"), body)
         });
         let address = server.address();
-        let key = SecretString::from("invented");
+        let key = SecretString::from("an-invented-key");
         let session =
             Session::new(&address, &Trust::DangerousAcceptAny, &key, ClientOptions::default()).unwrap();
         Self { _server: server, session, answer, address }
@@ -79,7 +79,7 @@ impl Device {
         let session = &self.session;
         let path = Location::Shared.profiles();
         let element = Element::new("certificate").with_text("c");
-        let secret = || SecretString::from("invented");
+        let secret = || SecretString::from("an-invented-secret");
         let import = KeyPairImport {
             location: Location::Shared,
             name: "c".into(),
@@ -183,7 +183,7 @@ fn also(names: &[&'static str], bare: bool) -> Vec<&'static str> {
 #[serde(deny_unknown_fields)]
 struct Entry {
     file: String,
-    situation: Situation,
+    situation: DeviceState,
     #[serde(rename = "source")]
     _source: String,
     kind: Kind,
@@ -208,7 +208,7 @@ enum Kind {
 
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
 #[serde(rename_all = "kebab-case")]
-enum Situation {
+enum DeviceState {
     KeygenOk,
     KeygenRefused,
     Error,
@@ -568,7 +568,7 @@ impl Ledger {
 
     /// Everything that is to be known about one entry.
     async fn check(&mut self, device: &Device, entry: &Entry, body: &[u8]) {
-        use Situation as S;
+        use DeviceState as S;
         let default = Expect::default();
         let expect = entry.expect.as_ref().unwrap_or(&default);
         let parsed = Reply::parse(body);
@@ -609,7 +609,7 @@ impl Ledger {
 
     /// The questions that this entry answers, by its situation.
     fn answers(&self, entry: &Entry, expect: &Expect, reply: &Reply) -> Vec<&'static str> {
-        use Situation as S;
+        use DeviceState as S;
         const LISTS: [&str; 4] = ["changes", "config locks", "commit locks", "jobs"];
         let success = expect.status.as_deref() == Some("success");
         if entry.situation == S::KeygenOk {
@@ -656,7 +656,7 @@ impl Ledger {
 
     /// What the typed question reads, by situation.
     fn typed(&mut self, entry: &Entry, expect: &Expect, reply: &Reply, asked: &Asked) {
-        use Situation as S;
+        use DeviceState as S;
         match entry.situation {
             S::KeygenOk => self.same("key", &asked.key.as_ref().ok(), &expect.key.as_ref()),
             S::KeygenRefused => {

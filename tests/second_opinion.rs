@@ -3,7 +3,7 @@
 //! `make fuzz` asks for far longer; here it is asked of documents that are put together by chance, of those that the
 //! fuzzers began with, and of every reply of others that lies beside the checkout.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
 #[path = "common/second_opinion.rs"]
 mod second_opinion;

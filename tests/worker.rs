@@ -41,9 +41,10 @@ fn queued(world: &World) -> usize {
 
 /// Lets the time of the next try come.
 fn make_due(world: &World) {
-    let path = world.path("state/installations").join(world.target()).join(format!("{NAME}.json"));
+    let path =
+        world.path("state/installations").join(world.target()).join("shared").join(format!("{NAME}.json"));
     let mut record: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-    record["next_try"] = "2026-01-01T00:00:00Z".into();
+    record["next_attempt"] = "2026-01-01T00:00:00Z".into();
     std::fs::write(path, record.to_string()).unwrap();
 }
 
@@ -62,9 +63,9 @@ fn what_is_queued_is_delivered_by_the_worker_and_nobody_was_spoken_to_before() {
     assert_eq!(world.record()["state"]["is"], "installed");
     let record = world.record();
     for (what, ending) in [("certificate", "crt"), ("key", "key")] {
-        assert_eq!(record["files"][what], world.path(&format!("{NAME}.{ending}")).to_str().unwrap());
+        assert_eq!(record["spec"]["files"][what], world.path(&format!("{NAME}.{ending}")).to_str().unwrap());
     }
-    assert_eq!(record["by"]["uid"], rustix::process::getuid().as_raw());
+    assert_eq!(record["spec"]["requested_by"]["uid"], rustix::process::getuid().as_raw());
     assert!(world.served().is_some());
     certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
     certctl(&world, &["retry", "--now"]).exits(0).says("Nothing is owed.");
@@ -77,7 +78,7 @@ fn a_device_that_is_away_is_tried_again_when_it_is_time_and_not_before() {
     world.install(&["-p", PORTAL]).exits(4);
     let record = world.record();
     assert_eq!((&record["state"]["is"], &record["failures"]), (&"failed".into(), &1.into()));
-    assert!(record["owed_since"].is_string() && record["next_try"].is_string());
+    assert!(record["pending_since"].is_string() && record["next_attempt"].is_string());
     world.device.clear_faults();
     world.device.clear_requests();
     certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
@@ -85,7 +86,7 @@ fn a_device_that_is_away_is_tried_again_when_it_is_time_and_not_before() {
     make_due(&world);
     certctl(&world, &["retry"]).exits(0).says("now");
     let record = world.record();
-    assert_eq!((&record["owed_since"], &record["next_try"]), (&Value::Null, &Value::Null));
+    assert_eq!((&record["pending_since"], &record["next_attempt"]), (&Value::Null, &Value::Null));
     assert_eq!(record["history"].as_array().unwrap().len(), 2);
     assert_eq!(record["history"][0]["problem"]["exit"], 4);
 }
@@ -99,7 +100,7 @@ fn a_certificate_that_was_renewed_while_it_was_owed_is_delivered_in_its_newest_f
     let newest = world.renew();
     certctl(&world, &["retry", "--now"]).exits(0);
     assert_eq!(world.served(), Some(print(&newest.certificate)));
-    assert_eq!(world.record()["certificate"]["fingerprint"], print(&newest.certificate));
+    assert_eq!(world.record()["spec"]["certificate"]["fingerprint"], print(&newest.certificate));
 }
 
 #[test]
@@ -317,7 +318,7 @@ fn what_only_a_person_can_mend_is_told_at_once_and_tried_seldom() {
     assert_eq!(told(&world), [format!("failure a b;c {NAME} 13")]);
     let record = world.record();
     let time = |name: &str| chrono::DateTime::parse_from_rfc3339(record[name].as_str().unwrap()).unwrap();
-    let gap = time("next_try") - time("owed_since");
+    let gap = time("next_attempt") - time("pending_since");
     assert!((700..=730).contains(&gap.num_minutes()), "{gap}");
 }
 
@@ -346,25 +347,26 @@ fn a_configuration_that_others_can_write_is_not_believed() {
 }
 
 #[test]
-fn a_record_that_can_not_be_read_is_set_aside_loudly_and_the_others_are_delivered() {
+fn a_record_that_can_not_be_read_is_kept_loudly_and_the_others_are_delivered() {
     let world = world();
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
-    let folder = world.path("state/installations").join(world.target());
+    let folder = world.path("state/installations").join(world.target()).join("shared");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("broken.json"), "{\"version\": 1").unwrap();
-    std::fs::write(folder.join("later.json"), "{\"version\": 2}").unwrap();
-    certctl(&world, &["retry"]).exits(20).says("format 2");
+    std::fs::write(folder.join("later.json"), "{\"version\": 3}").unwrap();
+    certctl(&world, &["retry"]).exits(20).says("format 3");
     assert!(world.served().is_some());
     let log = world.log().join("\n");
-    assert!(
-        log.contains("broken.json") && log.contains("format 2") && log.contains("it is set aside as "),
-        "{log}"
-    );
+    assert!(log.contains("broken.json") && log.contains("it is set aside as "), "{log}");
     let names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(names.iter().filter(|name| name.contains(".unreadable-")).count(), 2, "{names:?}");
+    assert_eq!(names.iter().filter(|name| name.contains(".unreadable-")).count(), 1, "{names:?}");
+    // What a later version wrote is where that version finds it.
+    assert!(names.contains(&"later.json".to_owned()), "{names:?}");
+    let said = certctl(&world, &["retry", "--now"]).exits(1).says("format 3").says("it is left as it is");
+    assert!(!said.stdout.contains("Nothing is owed"), "{said:?}");
 }
 
 #[test]
@@ -387,7 +389,7 @@ fn verify_finds_all_well_and_what_is_not_and_makes_it_owed() {
     world.device.commit_as("jane");
     assert!(world.device.wait_idle(std::time::Duration::from_secs(10)));
     certctl(&world, &["verify", "--drift", "warn"]).exits(15).says("bound to 'other'").says("left as it is");
-    assert_eq!(world.record()["owed_since"], Value::Null);
+    assert_eq!(world.record()["pending_since"], Value::Null);
     configure(&world, "drift = 'warn'\n");
     certctl(&world, &["verify"]).exits(15).says("left as it is");
     configure(&world, "");
@@ -407,7 +409,7 @@ fn verify_finds_a_renewal_that_was_never_recorded() {
     assert_eq!(world.served(), Some(print(&newest.certificate)));
     world.device.inject(away());
     certctl(&world, &["verify"]).exits(4);
-    assert_eq!(world.record()["owed_since"], Value::Null, "who gives no answer is no drift");
+    assert_eq!(world.record()["pending_since"], Value::Null, "who gives no answer is no drift");
 }
 
 #[test]
@@ -416,7 +418,8 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
     world.device.set_commit_duration(std::time::Duration::from_millis(400));
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
     let mut worker = certctl_command(&world, &["retry"]).stdout(Stdio::null()).spawn().unwrap();
-    let path = world.path("state/installations").join(world.target()).join(format!("{NAME}.json"));
+    let path =
+        world.path("state/installations").join(world.target()).join("shared").join(format!("{NAME}.json"));
     let noted = || std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"job\": \"2\""));
     let seen = common::trouble::wait_until(noted);
     worker.kill().unwrap();
@@ -430,19 +433,27 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
 
 #[tokio::test]
 async fn whoever_asked_follows_the_record_while_the_worker_delivers() {
-    use pancert::delivery::watch::{Following, Standing};
+    use pancert::delivery::watch::{Awaited, Following, Standing};
+    use pancert::delivery::{InstallationKey, Queue};
+    use pancert::panos::Location;
     let world = world();
-    let since = chrono::Utc::now();
+    let state = world.path("state");
+    let after = Queue::below(&state).last_number();
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
-    let (devices, name, state) =
-        ([world.target().parse().unwrap()], NAME.parse().unwrap(), world.path("state"));
+    let key = InstallationKey {
+        device: world.target().parse().unwrap(),
+        location: Location::Shared,
+        name: NAME.parse().unwrap(),
+    };
+    let (awaited, common_name) =
+        ([Awaited { key, profiles: vec![PORTAL.parse().unwrap()] }], NAME.parse().unwrap());
     let pem = std::fs::read_to_string(world.path(&format!("{NAME}.crt"))).unwrap();
     let wanted = Some(pancert::certificate::fingerprint_of_pem(&pem).unwrap());
     let following = |seconds: u64| Following {
         state_dir: &state,
-        devices: &devices,
-        name: &name,
-        since,
+        awaited: &awaited,
+        common_name: &common_name,
+        after,
         wanted,
         deadline: tokio::time::Instant::now() + std::time::Duration::from_secs(seconds),
         show: &|_: &str| (),

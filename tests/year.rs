@@ -16,13 +16,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use common::inside::{shared_log, short_patience};
+use common::inside::{request, shared_log, short_patience};
 use common::pki::{self, Issued, KeyKind, Wish};
 use common::trouble::wait_until;
 use common::world::{KEY, NAME, PORTAL, print, served, settings};
-use pancert::delivery::engine::{Courier, Which};
+use pancert::delivery::engine::{DeliveryEngine, Selection};
 use pancert::delivery::worker::Worker;
-use pancert::delivery::{Asker, Clock, Order, Queue, Record, Records};
+use pancert::delivery::{Clock, Installation, InstallationStore, Queue};
 use pancert::panos::ClientOptions;
 use panos_sim::{Administrator, Fault, Listening, LockKind, Simulator, What, When};
 use rand::RngExt as _;
@@ -97,15 +97,15 @@ impl Fleet {
         DateTime::from_timestamp(self.time.load(Ordering::Relaxed), 0).unwrap()
     }
 
-    fn records(&self) -> Records {
+    fn records(&self) -> InstallationStore {
         let time = Arc::clone(&self.time);
         let clock = Clock::of(move || DateTime::from_timestamp(time.load(Ordering::Relaxed), 0).unwrap());
-        Records::below(self.folder.path()).by(clock)
+        InstallationStore::below(self.folder.path()).by(clock)
     }
 
-    fn all(&self) -> Vec<Record> {
+    fn all(&self) -> Vec<Installation> {
         let found = self.records().all().unwrap();
-        assert!(found.troubles.is_empty(), "{:?}", found.troubles);
+        assert!(found.errors.is_empty(), "{:?}", found.errors);
         found.records
     }
 
@@ -118,22 +118,10 @@ impl Fleet {
             let folder = self.folder.path().to_str().unwrap();
             let (key, pin) = (format!("{folder}/.panrc"), device.certificate_fingerprint());
             let words = ["-b", "-c", NAME, "-C", folder, "-K", folder, "-k", &key, "--pin", &pin];
-            let words = words.into_iter().chain(["-p", PORTAL, "--commit-timeout", "1", &address]);
-            let order = Order {
-                id: format!("{:016x}", self.random.random::<u64>()),
-                at: self.now(),
-                by: Asker { uid: 0, sudo_user: None },
-                common_name: NAME.parse().unwrap(),
-                name: NAME.parse().unwrap(),
-                device: address.parse().unwrap(),
-                peer: None,
-                served: Vec::new(),
-                files: None,
-                profiles: vec![PORTAL.parse().unwrap()],
-                certificate: None,
-                words: words.map(str::to_owned).collect(),
-            };
-            Queue::below(self.folder.path()).put(&order).unwrap();
+            let words: Vec<&str> = words.into_iter().chain(["-p", PORTAL, "--commit-timeout", "1"]).collect();
+            let mut spec = request(self.folder.path(), &words, &address);
+            spec.requested_at = self.now();
+            Queue::below(self.folder.path()).put(&mut [spec]).unwrap();
         }
         issued
     }
@@ -159,14 +147,18 @@ impl Fleet {
             }
         }
         let (log, _) = shared_log();
-        let mut courier = Courier::new(log, self.folder.path(), true);
-        courier.records = self.records();
-        courier.patience = short_patience();
-        courier.patience.limits =
-            ClientOptions { poll_unit: Duration::from_millis(20), ..courier.patience.limits };
+        let mut engine = DeliveryEngine::new(log, self.folder.path(), true);
+        engine.records = self.records();
+        engine.patience = short_patience();
+        engine.patience.limits =
+            ClientOptions { poll_unit: Duration::from_millis(20), ..engine.patience.limits };
         if !left_to_worker.is_empty() {
-            let worker =
-                Worker { courier: &courier, which: Which::Due, only: left_to_worker, concurrency: FIREWALLS };
+            let worker = Worker {
+                engine: &engine,
+                which: Selection::Due,
+                only: left_to_worker,
+                concurrency: FIREWALLS,
+            };
             let (_, troubles) = worker.work(|_| {}).await;
             assert!(troubles.is_empty(), "{troubles:?}");
         }
@@ -202,20 +194,20 @@ impl Fleet {
 
     /// The firewalls that something is owed to, and when the first of them is due.
     fn owed(&self) -> (Vec<usize>, Option<DateTime<Utc>>) {
-        let queued = Queue::below(self.folder.path()).all().unwrap().0;
+        let queued = Queue::below(self.folder.path()).all().unwrap().specs;
         let records = self.all();
         let now = self.now();
         let mut next = None;
         let due = self.devices.iter().enumerate().filter_map(|(number, device)| {
             let address = device.address().to_string();
-            if queued.iter().any(|queued| queued.order.device.to_string() == address) {
+            if queued.iter().any(|queued| queued.spec.device.to_string() == address) {
                 return Some(number);
             }
-            let record = records.iter().find(|record| record.order.device.to_string() == address)?;
+            let record = records.iter().find(|record| record.spec.device.to_string() == address)?;
             if record.is_due(now) {
                 return Some(number);
             }
-            if let Some(at) = record.next_try.filter(|_| record.is_owed()) {
+            if let Some(at) = record.next_attempt.filter(|_| record.is_pending()) {
                 next = Some(next.map_or(at, |next: DateTime<Utc>| next.min(at)));
             }
             None
@@ -286,8 +278,8 @@ fn live(days: u32, seed: u64) {
         }
         for record in fleet.all() {
             sum.deliveries += 1;
-            let wanted = record.order.certificate.as_ref().map(|facts| facts.fingerprint.to_string());
-            match record.proven.filter(|_| wanted.as_deref() == Some(&newest)) {
+            let wanted = record.spec.certificate.as_ref().map(|facts| facts.fingerprint.to_string());
+            match record.verified.filter(|_| wanted.as_deref() == Some(&newest)) {
                 Some(proven) if proven.certificate.fingerprint.to_string() == newest => {
                     // A process that was killed, or finished, by the real clock.
                     sum.delays.push((proven.at - morning).max(TimeDelta::zero()));

@@ -67,7 +67,8 @@ fuzz_target!(init: {
 fn belongs_together(bundle: &Bundle, now: DateTime<Utc>) {
     assert!(bundle.not_before() <= now && now <= bundle.not_after());
     is_readable(&bundle.subject());
-    let pem = bundle.to_pem_keypair().expect("it can be written");
+    let key = bundle.key().expect("its key is still there");
+    let pem = bundle.to_pem_keypair(&key).expect("it can be written");
     let leaf = X509::from_pem(pem.expose_secret()).expect("the leaf");
     let key = PKey::private_key_from_pem(pem.expose_secret()).expect("the key");
     assert!(leaf.public_key().expect("its key").public_eq(&key));

@@ -6,7 +6,7 @@ use std::io::Write as _;
 
 use fuzz::Place;
 use libfuzzer_sys::fuzz_target;
-use pancert::host::review::{Ending, Filter, review};
+use pancert::host::runlog::{Filter, RunOutcome, review};
 
 thread_local!(static PLACE: OnceCell<Place> = const { OnceCell::new() });
 
@@ -33,7 +33,7 @@ fuzz_target!(|data: &[u8]| PLACE.with(|place| {
     for run in &all.runs {
         assert!(run.seconds.iter().flatten().all(|seconds| seconds.is_finite()));
         let _ = (run.total(), run.failed());
-        if run.ending == Ending::Done {
+        if run.ending == RunOutcome::Done {
             assert!(run.device.is_some(), "it ended well, nobody knows where");
         }
     }

@@ -73,13 +73,19 @@ pub struct ServiceProfile {
 }
 
 impl ServiceProfile {
-    /// All profiles in the result of a request for their container.
+    /// Reads an `entry` element.
+    #[must_use]
+    pub fn read(entry: &Element) -> Self {
+        Self { name: entry.name_attribute(), certificate: entry.word_of("certificate") }
+    }
+
+    /// All profiles in what [`Session::get`](crate::Session::get) answers: one entry, or their container.
     #[must_use]
     pub fn read_all(result: &Element) -> Vec<Self> {
+        if result.name == "entry" {
+            return vec![Self::read(result)];
+        }
         let container = result.child("ssl-tls-service-profile").unwrap_or(result);
-        container
-            .children_named("entry")
-            .map(|entry| Self { name: entry.name_attribute(), certificate: entry.word_of("certificate") })
-            .collect()
+        container.children_named("entry").map(Self::read).collect()
     }
 }

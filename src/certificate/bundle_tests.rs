@@ -162,11 +162,14 @@ fn missing_files_folders_and_fifos_are_errors_and_nothing_waits() {
 }
 
 #[test]
-fn what_may_not_be_read_ends_with_the_advice_to_use_sudo() {
+fn what_may_not_be_read_ends_with_what_helps() {
     let error = BundleError::Unreadable { role: Role::Key, path: "/etc/ssl/private/a.key".into() };
     assert_eq!(
         error.to_string(),
-        "no permission to read the private key file /etc/ssl/private/a.key; run it with sudo"
+        format!(
+            "no permission to read the private key file /etc/ssl/private/a.key; {}",
+            crate::files::instead_of_denied()
+        )
     );
 }
 

@@ -1,26 +1,72 @@
-//! Two certificates that claim the same SSL/TLS service profile of one device: each would take it from the other
-//! at its next renewal, for ever.
+//! What contradicts itself among the records: two certificates that claim the same SSL/TLS service profile of one
+//! device (each would take it from the other at its next renewal, again and again), and a device that the list of
+//! devices leaves out by now.
 
-use super::installation::Record;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::installation::Installation;
+use super::key::InstallationKey;
+use super::spec::InstallSpec;
 use crate::install::names::ProfileName;
-use crate::settings::words::InstallOptions;
 
-/// The profile that two records of one device claim, if there is one.
+/// The profile that two installations at one location of one device claim, if there is one.
 #[must_use]
-pub fn contested<'r>(one: &'r Record, other: &Record) -> Option<&'r ProfileName> {
-    let is_another = one.order.name != other.order.name && one.order.device == other.order.device;
-    let mut shared = one.profiles().iter().filter(|name| other.profiles().contains(name));
-    shared.next().filter(|_| is_another && vsys(one) == vsys(other))
+pub fn shared_profile(one: &Installation, other: &Installation) -> Option<ProfileName> {
+    let (here, there) = (&one.spec, &other.spec);
+    let same_place = here.device == there.device && here.location == there.location;
+    if !same_place || here.name == there.name {
+        return None;
+    }
+    let claimed = other.profiles();
+    one.profiles().into_iter().find(|name| claimed.contains(name))
 }
 
-/// The record that was proven to hold a profile of this one later than this one was.
+/// The installation that was verified to have a profile of this one later than this one was.
 #[must_use]
-pub fn overtaken_by<'r>(record: &'r Record, all: &'r [Record]) -> Option<(&'r Record, &'r ProfileName)> {
-    let since = record.proven.as_ref()?.at;
-    let later = |other: &&Record| other.proven.as_ref().is_some_and(|proven| proven.at > since);
-    all.iter().filter(later).find_map(|other| Some((other, contested(record, other)?)))
+pub fn superseded_by<'r>(
+    record: &Installation,
+    all: &'r [Installation],
+) -> Option<(&'r Installation, ProfileName)> {
+    let since = record.verified.as_ref()?.sequence;
+    let later =
+        |other: &&Installation| other.verified.as_ref().is_some_and(|verified| verified.sequence > since);
+    all.iter().filter(later).find_map(|other| Some((other, shared_profile(record, other)?)))
 }
 
-fn vsys(record: &Record) -> Option<String> {
-    InstallOptions::of_words(&record.order.words).ok()?.device.vsys
+/// Which list of devices was stated last for each certificate's file.
+#[derive(Debug, Default)]
+pub struct DeviceLists {
+    latest: BTreeMap<(PathBuf, String), (u64, String)>,
+    queued: BTreeSet<InstallationKey>,
+}
+
+impl DeviceLists {
+    /// As these records and requests in the queue tell.
+    #[must_use]
+    pub fn of(records: &[Installation], queued: &[InstallSpec]) -> Self {
+        let mut lists =
+            Self { latest: BTreeMap::new(), queued: queued.iter().map(InstallSpec::key).collect() };
+        for spec in records.iter().map(|record| &record.spec).chain(queued) {
+            let Some(list) = &spec.list else { continue };
+            let latest = lists.latest.entry(file(spec)).or_default();
+            if spec.sequence >= latest.0 {
+                *latest = (spec.sequence, list.clone());
+            }
+        }
+        lists
+    }
+
+    /// Whether a list that was stated later leaves this installation out: the certificate's next ones are not meant
+    /// for it. What was asked for by hand is in no list.
+    #[must_use]
+    pub fn leave_out(&self, spec: &InstallSpec) -> bool {
+        let Some(own) = &spec.list else { return false };
+        let later = |(sequence, list): &(u64, String)| *sequence > spec.sequence && list != own;
+        !self.queued.contains(&spec.key()) && self.latest.get(&file(spec)).is_some_and(later)
+    }
+}
+
+fn file(spec: &InstallSpec) -> (PathBuf, String) {
+    (spec.options.cert_dir.clone(), spec.common_name.to_string())
 }

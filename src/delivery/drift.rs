@@ -1,25 +1,27 @@
 //! What devices run and show, compared with the records and the files.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::conflicts;
+use super::conflicts::{self, DeviceLists};
 use super::engine::{again, run_id};
-use super::installation::{CertificateFacts, Record, State};
+use super::installation::Installation;
 use super::lock::DeviceLock;
-use super::store::Records;
+use super::queue::Queue;
+use super::state::State;
+use super::store::InstallationStore;
 use crate::certificate::Bundle;
 use crate::host::log::{Log, RunLog};
-use crate::install::Failure;
+use crate::install::InstallError;
 use crate::install::connect::reach;
 use crate::install::deliver::facts;
-use crate::install::observe::place_of;
+use crate::install::probe::served;
 use crate::install::problem::Problem;
-use crate::install::request::Wish;
-use crate::install::served::served;
-use crate::install::verify::Goal;
+use crate::install::request::InstallRequest;
+use crate::install::result::CertificateFacts;
+use crate::install::state::place_of;
+use crate::install::verify::ExpectedState;
 use crate::panos::Address;
 use crate::settings::config::Drift;
 use crate::settings::resolve::Prepared;
@@ -42,13 +44,16 @@ pub enum Verdict {
         delivered: bool,
     },
     /// Another certificate was given its profile later.
-    Overtaken {
+    Superseded {
         /// The profile.
         profile: String,
         /// The other one's name.
         by: String,
-        /// The record's file.
-        forget: PathBuf,
+    },
+    /// The list of devices that was stated last leaves it out, and it differs.
+    LeftOut {
+        /// What differs.
+        what: String,
     },
     /// Nobody can tell.
     Unknown(Problem),
@@ -57,29 +62,31 @@ pub enum Verdict {
 /// A record, and what was found of it.
 pub struct Finding {
     /// The record.
-    pub record: Record,
+    pub record: Installation,
     /// What was found.
     pub verdict: Verdict,
 }
 
 /// Somebody who compares.
-pub struct Auditor {
+pub struct DriftChecker {
     /// The records.
-    pub records: Records,
+    pub records: InstallationStore,
     /// What becomes of a device that differs.
     pub drift: Drift,
     /// The log.
     pub log: Log,
     /// How long another process that works on the same device is waited for.
     pub lock_wait: Duration,
+    /// Which devices the certificates are meant for.
+    pub lists: DeviceLists,
 }
 
-impl Auditor {
+impl DriftChecker {
     /// Looks at one device, while nobody works on it.
     ///
     /// # Errors
     /// A state folder that can't be used.
-    pub async fn examine(&self, device: &Address) -> Result<Vec<Finding>, Failure> {
+    pub async fn examine(&self, device: &Address) -> Result<Vec<Finding>, InstallError> {
         let state_dir = self.records.state_dir();
         let lock = DeviceLock::acquire(state_dir, std::slice::from_ref(device), self.lock_wait).await?;
         let log = self.log.run(&run_id(), true);
@@ -87,14 +94,17 @@ impl Auditor {
         let all = self.records.of_device(device)?.records;
         for mut record in all.clone() {
             let verdict = match &record.state {
-                _ if record.is_owed() => Verdict::Owed,
-                State::LeftToCommit { .. } => self.ask_for_commit(&mut record).await?,
+                _ if record.is_pending() => Verdict::Owed,
+                State::AwaitingCommit { .. } => self.ask_for_commit(&mut record).await?,
                 // It was a mistake, and never installed.
-                _ if record.proven.is_none() => continue,
+                _ if record.verified.is_none() => continue,
                 _ => self.compare(&mut record).await,
             };
             let verdict = match verdict {
-                Verdict::Drift { .. } => self.overtaken(&record, &all).unwrap_or(verdict),
+                Verdict::Drift { what, .. } if self.lists.leave_out(&record.spec) => {
+                    Verdict::LeftOut { what }
+                }
+                Verdict::Drift { .. } => overtaken(&record, &all).unwrap_or(verdict),
                 _ => verdict,
             };
             if let Verdict::Drift { what, delivered } = &verdict {
@@ -106,31 +116,24 @@ impl Auditor {
         Ok(findings)
     }
 
-    /// Delivering it would take the profile away from the other one, which would take it back, day after day.
-    fn overtaken(&self, record: &Record, all: &[Record]) -> Option<Verdict> {
-        let (other, profile) = conflicts::overtaken_by(record, all)?;
-        let forget = self.records.path(&record.order.device, &record.order.name);
-        Some(Verdict::Overtaken { profile: profile.to_string(), by: other.order.name.to_string(), forget })
-    }
-
     async fn note(
         &self,
-        record: &mut Record,
+        record: &mut Installation,
         what: &str,
         delivered: bool,
         log: &RunLog,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), InstallError> {
         let fate = if delivered { "it is owed anew" } else { "it is left as it is" };
-        log.error(&format!("{}: {}: {what}; {fate}", record.order.device, record.common_name()));
+        log.error(&format!("{}: {}: {what}; {fate}", record.spec.device, record.common_name()));
         if delivered {
-            record.reopen(self.records.now());
-            self.records.write_aside(vec![record.clone()]).await?;
+            record.mark_pending(self.records.now());
+            self.records.write_in_background(vec![record.clone()]).await?;
         }
         Ok(())
     }
 
     /// Whether somebody has committed by now what was left to a person.
-    async fn ask_for_commit(&self, record: &mut Record) -> Result<Verdict, Failure> {
+    async fn ask_for_commit(&self, record: &mut Installation) -> Result<Verdict, InstallError> {
         let (wish, bundle) = match again(record, self.records.state_dir()) {
             Ok(Prepared { wish, bundle: Ok(bundle), .. }) => (wish, bundle),
             Ok(Prepared { bundle: Err(failure), .. }) => return Ok(Verdict::Unknown((&failure).into())),
@@ -139,8 +142,9 @@ impl Auditor {
         let object = wish.object.clone();
         match self.look(record, wish, &bundle).await {
             Ok(None) => {
-                record.prove(&object, self.records.now());
-                self.records.write_aside(vec![record.clone()]).await?;
+                let sequence = Queue::below(self.records.state_dir()).next_number()?;
+                record.mark_verified(&object, sequence, self.records.now());
+                self.records.write_in_background(vec![record.clone()]).await?;
                 Ok(Verdict::Good)
             }
             Ok(Some(lack)) => {
@@ -151,7 +155,7 @@ impl Auditor {
         }
     }
 
-    async fn compare(&self, record: &mut Record) -> Verdict {
+    async fn compare(&self, record: &mut Installation) -> Verdict {
         let prepared = match again(record, self.records.state_dir()) {
             Ok(prepared) => prepared,
             Err(problem) => return Verdict::Unknown(problem),
@@ -164,9 +168,9 @@ impl Auditor {
             Ok(facts) => facts,
             Err(failure) => return Verdict::Unknown((&failure).into()),
         };
-        if record.order.certificate.as_ref() != Some(&now) {
+        if record.spec.certificate.as_ref() != Some(&now) {
             let what = renewed(&now);
-            record.order.certificate = Some(now);
+            record.spec.certificate = Some(now);
             return self.drifted(what);
         }
         match self.look(record, prepared.wish, &bundle).await {
@@ -183,17 +187,17 @@ impl Auditor {
     /// What the device runs, and what its endpoints show, where that is something else.
     async fn look(
         &self,
-        record: &Record,
-        mut wish: Wish,
+        record: &Installation,
+        mut wish: InstallRequest,
         bundle: &Bundle,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, InstallError> {
         let wanted = bundle.fingerprint();
-        if let Some(proven) = &record.proven {
-            wish.object = proven.object.clone();
+        if let Some(verified) = &record.verified {
+            wish.object = verified.object.clone();
         }
         let reached = reach(&wish, &record.next_identities).await?;
         let place = place_of(&wish, &reached.system);
-        let goal = Goal::Runs { wish: Box::new(wish.clone()), place, wanted };
+        let goal = ExpectedState::Runs { wish: Box::new(wish.clone()), place, wanted };
         if let Some(lack) = goal.lack(&reached.session).await? {
             return Ok(Some(lack));
         }
@@ -204,6 +208,12 @@ impl Auditor {
         }
         Ok(None)
     }
+}
+
+/// Delivering it would take the profile away from the other one, which would take it back, day after day.
+fn overtaken(record: &Installation, all: &[Installation]) -> Option<Verdict> {
+    let (other, profile) = conflicts::superseded_by(record, all)?;
+    Some(Verdict::Superseded { profile: profile.to_string(), by: other.spec.name.to_string() })
 }
 
 fn renewed(now: &CertificateFacts) -> String {

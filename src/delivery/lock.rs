@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::sync::oneshot;
 
-use super::store::make_folder;
+use super::files::make_folder;
 use crate::files;
 use crate::panos::Address;
 use crate::text::spoken_of;
@@ -54,9 +54,7 @@ impl LockError {
     #[must_use]
     pub fn advice(&self) -> String {
         match self {
-            Self::File { .. } => {
-                "Run it with sudo, or name a folder of your own with --state-dir.".to_owned()
-            }
+            Self::File { .. } => files::instead_of_state_dir().to_owned(),
             Self::Held { holder: Holder { process: Some(process), stopped: true, .. }, .. } => {
                 format!(
                     "Let it go on: kill -CONT {process}; or end it: kill -KILL {process}. What was begun is finished by the next retry."

@@ -1,21 +1,31 @@
 //! What is pending, and seeing that it is done.
 //!
-//! `STATE/queue/` takes the orders: what somebody wants, written before anything else is done. Whoever holds the
-//! device's lock (`STATE/locks/`) moves them into the records, `STATE/installations/DEVICE/NAME.json`, and
-//! delivers. So an order never waits for a delivery that is under way, and no delivery overwrites an order.
-//! Nothing in these files is a secret; folders and files are for their owner only, and each file is written whole
-//! or not at all.
+//! `STATE/queue/` takes the requests: what somebody wants, written before anything else is done. Whoever holds the
+//! device's lock (`STATE/locks/`) moves them into the records,
+//! `STATE/installations/DEVICE/LOCATION/NAME.json`, and delivers. So a request never waits for a delivery that is
+//! under way, and no delivery overwrites a request. Nothing in these files is a secret; directories and files are for
+//! their owner only, and each file is written whole or not at all.
 
 mod clock;
 pub mod conflicts;
 pub mod drift;
 pub mod engine;
+mod error;
+mod files;
+mod forget;
+mod format1;
+pub mod ingest;
 mod installation;
+mod key;
 mod ledger;
 mod lock;
 pub mod notifier;
 mod queue;
+mod request;
 mod schedule;
+mod sequence;
+mod spec;
+mod state;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -23,11 +33,13 @@ pub mod watch;
 pub mod worker;
 
 pub use clock::Clock;
-pub use installation::{
-    Attempt, CertificateFacts, End, HISTORY, Incident, Left, Made, Proven, Record, State, VERSION,
-};
+pub use error::StoreError;
+pub use installation::{CREATED_OBJECTS, ENDED_REQUESTS, HISTORY, Installation};
+pub use key::InstallationKey;
 pub use ledger::Ledger;
 pub use lock::{DeviceLock, Holder, LockError, STOPPED_WAIT, ToldOf};
-pub use queue::{Asker, Order, Queue, Queued};
-pub use schedule::next_try;
-pub use store::{Found, RecordError, Records};
+pub use queue::{Listing, Queue, Queued};
+pub use request::{RequestEnd, RequestState, not_over};
+pub use spec::{InstallSpec, Requester, UnresolvedSpec, VERSION, new_id};
+pub use state::{Attempt, Binding, Incident, State, Verified};
+pub use store::{InstallationStore, LoadedInstallations};

@@ -6,10 +6,12 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::process::Command;
 
-use super::installation::{End, Incident, Record};
-use crate::host::child;
+use super::installation::Installation;
+use super::state::Incident;
 use crate::host::log::RunLog;
-use crate::install::problem::Mender;
+use crate::host::process;
+use crate::install::problem::RetryClass;
+use crate::install::result::Outcome;
 use crate::settings::config::Notify;
 
 /// How long the command may take.
@@ -45,18 +47,19 @@ pub struct Notifier {
 impl Notifier {
     /// Notes in the record whether there is news, and which.
     #[must_use]
-    pub fn notice(&self, record: &mut Record, end: &End, now: DateTime<Utc>) -> Option<News> {
-        match (end, &record.incident) {
-            (End::Failed(problem), None) if record.is_owed() => {
-                let lasts = problem.mended_by == Mender::Person || record.failures >= self.settings.patience;
+    pub fn notice(&self, record: &mut Installation, outcome: &Outcome, now: DateTime<Utc>) -> Option<News> {
+        match (outcome, &record.incident) {
+            (Outcome::Failed(problem), None) if record.is_pending() => {
+                let lasts = problem.retry_class == RetryClass::NeedsOperator
+                    || record.failures >= self.settings.patience;
                 if !lasts {
                     return None;
                 }
-                let since = record.owed_since.unwrap_or(now);
-                record.incident = Some(Incident { since, told: problem.what.clone() });
+                let since = record.pending_since.unwrap_or(now);
+                record.incident = Some(Incident { since, reported: problem.what.clone() });
                 Some(News::Failure)
             }
-            (End::Installed { .. } | End::LeftToCommit, Some(_)) => {
+            (Outcome::Installed { .. } | Outcome::AwaitingCommit, Some(_)) => {
                 record.incident = None;
                 Some(News::Recovered)
             }
@@ -65,13 +68,13 @@ impl Notifier {
     }
 
     /// Runs the command. The facts are in its environment, and nothing else is.
-    pub async fn tell(&self, news: News, record: &Record, log: &RunLog) {
+    pub async fn tell(&self, news: News, record: &Installation, log: &RunLog) {
         let [program, arguments @ ..] = self.settings.command.as_slice() else { return };
         let mut command = Command::new(program);
         command
             .args(arguments)
             .env_clear()
-            .env("PATH", child::PATH)
+            .env("PATH", process::PATH)
             .envs(facts(news, record))
             .current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
@@ -89,14 +92,14 @@ impl Notifier {
     }
 }
 
-fn facts(news: News, record: &Record) -> Vec<(&'static str, String)> {
+fn facts(news: News, record: &Installation) -> Vec<(&'static str, String)> {
     let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let order = &record.order;
+    let spec = &record.spec;
     let mut facts = vec![
         ("PAN_EVENT", news.word().to_owned()),
-        ("PAN_CERTIFICATE", order.common_name.to_string()),
-        ("PAN_OBJECT", order.name.to_string()),
-        ("PAN_DEVICE", order.device.to_string()),
+        ("PAN_CERTIFICATE", spec.common_name.to_string()),
+        ("PAN_OBJECT", spec.name.to_string()),
+        ("PAN_DEVICE", spec.device.to_string()),
         ("PAN_FAILURES", record.failures.to_string()),
     ];
     if let Some(problem) = record.last_problem() {
@@ -104,10 +107,13 @@ fn facts(news: News, record: &Record) -> Vec<(&'static str, String)> {
         facts.push(("PAN_PROBLEM", problem.what.clone()));
         facts.extend(problem.advice.clone().map(|advice| ("PAN_ADVICE", advice)));
     }
-    facts.extend(record.owed_since.map(|at| ("PAN_OWED_SINCE", time(at))));
-    facts.extend(record.next_try.map(|at| ("PAN_NEXT_TRY", time(at))));
+    facts.extend(record.pending_since.map(|at| ("PAN_OWED_SINCE", time(at))));
+    facts.extend(record.next_attempt.map(|at| ("PAN_NEXT_TRY", time(at))));
     facts.extend(
-        record.proven.as_ref().map(|proven| ("PAN_INSTALLED_UNTIL", time(proven.certificate.not_after))),
+        record
+            .verified
+            .as_ref()
+            .map(|verified| ("PAN_INSTALLED_UNTIL", time(verified.certificate.not_after))),
     );
     // A NUL can't stand in an environment.
     facts.into_iter().map(|(name, text)| (name, text.replace('\0', " "))).collect()

@@ -1,160 +1,219 @@
-//! Orders: what somebody wants, on the disk before anything is done about it.
+//! The queue: what somebody wants, on the disk before anything is done about it.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::installation::{CertificateFacts, VERSION};
-use super::store::{RecordError, make_folder, read_json, unreadable, write_json};
-use crate::files;
-use crate::install::names::{CommonName, ObjectName, ProfileName};
+use super::error::StoreError;
+use super::files::{self, entries, is_stored, make_folder};
+use super::format1;
+use super::sequence::{SequenceLock, last_given};
+use super::spec::{InstallSpec, UnresolvedSpec, VERSION};
+use super::store::InstallationStore;
 use crate::panos::Address;
-use crate::settings::certificate::Files;
 
-/// A certificate that somebody wants on a device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Order {
-    /// Its own name, by which whoever gave it finds it again.
-    pub id: String,
-    /// When it was given.
-    pub at: DateTime<Utc>,
-    /// Who gave it.
-    pub by: Asker,
-    /// The certificate's common name.
-    pub common_name: CommonName,
-    /// The object's name as it was asked for.
-    pub name: ObjectName,
-    /// The device, as typed.
-    pub device: Address,
-    /// The other member of its HA pair, where somebody said which that is.
-    pub peer: Option<Address>,
-    /// The profiles that are to present it.
-    pub profiles: Vec<ProfileName>,
-    /// The certificate; unknown where its file could not be read.
-    pub certificate: Option<CertificateFacts>,
-    /// Where it is to be seen besides.
-    #[serde(default)]
-    pub served: Vec<Address>,
-    /// The files it comes from; unknown where they were not found.
-    pub files: Option<Files>,
-    /// What the installer was called with: the same words again have the same effect.
-    pub words: Vec<String>,
-}
+/// The most requests that wait to be read as installations; of further ones only the log knows.
+const UNRESOLVED: usize = 200;
 
-/// Who gave an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asker {
-    /// The user id of the process.
-    pub uid: u32,
-    /// Who stands behind it, as sudo tells.
-    pub sudo_user: Option<String>,
-}
-
-/// The folder of orders that nobody has taken over yet.
+/// The directory of requests that nobody has taken in yet.
 #[derive(Debug, Clone)]
 pub struct Queue {
-    folder: PathBuf,
+    state_dir: PathBuf,
 }
 
-/// An order with the file it is in.
-#[derive(Debug)]
-pub struct Queued {
-    /// The order.
-    pub order: Order,
+/// A request with the file it is in.
+#[derive(Debug, Clone)]
+pub struct Queued<T> {
+    /// The request.
+    pub spec: T,
     path: PathBuf,
 }
 
+/// What is in the queue, the oldest first.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The requests.
+    pub specs: Vec<Queued<InstallSpec>>,
+    /// What can't be read as a request yet.
+    pub unresolved: Vec<Queued<UnresolvedSpec>>,
+    /// Files that are nothing known, and those of a later version.
+    pub errors: Vec<StoreError>,
+}
+
 #[derive(Serialize, Deserialize)]
-struct Filed {
+#[serde(rename_all = "snake_case")]
+enum Content {
+    Spec(Box<InstallSpec>),
+    Unresolved(Box<UnresolvedSpec>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
     version: u32,
     #[serde(flatten)]
-    order: Order,
+    content: Content,
 }
 
 impl Queue {
-    /// The queue below a state folder; nothing is made yet.
+    /// The queue below a state directory; nothing is made yet.
     #[must_use]
     pub fn below(state_dir: &Path) -> Self {
-        Self { folder: state_dir.join("queue") }
+        Self { state_dir: state_dir.to_owned() }
     }
 
-    /// Where the orders lie.
+    /// Where the requests lie.
     #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    pub fn folder(&self) -> PathBuf {
+        self.state_dir.join("queue")
     }
 
-    /// Writes an order; when this returns, a power cut does not lose it.
+    /// Writes requests, in this order, and gives each its number; when this returns, a power cut does not lose them.
     ///
     /// # Errors
-    /// Folders or files that can't be written.
-    pub fn put(&self, order: &Order) -> Result<(), RecordError> {
-        make_folder(&self.folder)?;
-        // In the order of their names they are in the order of their times.
-        let time = order.at.format("%Y%m%dT%H%M%S%.6fZ");
-        let path = self.folder.join(format!("{time}-{}.json", order.id));
-        write_json(&path, &Filed { version: VERSION, order: order.clone() })
+    /// Directories or files that can't be written.
+    pub fn put(&self, specs: &mut [InstallSpec]) -> Result<(), StoreError> {
+        let lock = self.lock()?;
+        let first = lock.take(specs.len(), || self.highest())?;
+        for (spec, sequence) in specs.iter_mut().zip(first..) {
+            spec.sequence = sequence;
+            self.write(spec.sequence, &spec.id, Content::Spec(Box::new(spec.clone())))?;
+        }
+        Ok(())
     }
 
-    /// All orders, the oldest first, and what could not be read: that is set aside, so that it is neither lost
-    /// nor in the way.
+    /// Writes what can't be read as a request yet. The same words again take the place of the earlier ones. Whether
+    /// there was room for it.
     ///
     /// # Errors
-    /// A folder that can't be read.
-    pub fn all(&self) -> Result<(Vec<Queued>, Vec<RecordError>), RecordError> {
-        let bad = |cause: io::Error| RecordError::new("read", &self.folder, cause);
-        files::remove_stale_in(&self.folder);
-        let entries = match fs::read_dir(&self.folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), Vec::new())),
-            Err(error) => return Err(bad(error)),
+    /// As [`Queue::put`].
+    pub fn put_unresolved(&self, spec: &mut UnresolvedSpec) -> Result<bool, StoreError> {
+        let lock = self.lock()?;
+        let (same, others): (Vec<_>, Vec<_>) =
+            self.listing()?.unresolved.into_iter().partition(|other| other.spec.argv == spec.argv);
+        if others.len() >= UNRESOLVED {
+            return Ok(false);
+        }
+        spec.sequence = lock.take(1, || self.highest())?;
+        self.write(spec.sequence, &spec.id, Content::Unresolved(Box::new(spec.clone())))?;
+        same.into_iter().try_for_each(Queued::remove)?;
+        Ok(true)
+    }
+
+    /// Writes what an earlier request turned out to mean, with that one's number, and removes that one. Where they are
+    /// there already, a process has died in between.
+    ///
+    /// # Errors
+    /// As [`Queue::put`].
+    pub fn resolve(
+        &self,
+        earlier: Queued<UnresolvedSpec>,
+        specs: &mut [InstallSpec],
+    ) -> Result<(), StoreError> {
+        let _lock = self.lock()?;
+        for (number, spec) in specs.iter_mut().enumerate() {
+            (spec.sequence, spec.id) = (earlier.spec.sequence, format!("{}-{number}", earlier.spec.id));
+            (spec.requested_at, spec.requested_by) =
+                (earlier.spec.requested_at, earlier.spec.requested_by.clone());
+            self.write(spec.sequence, &spec.id, Content::Spec(Box::new(spec.clone())))?;
+        }
+        earlier.remove()
+    }
+
+    fn lock(&self) -> Result<SequenceLock, StoreError> {
+        make_folder(&self.folder())?;
+        SequenceLock::acquire(&self.state_dir)
+    }
+
+    fn write(&self, sequence: u64, id: &str, content: Content) -> Result<(), StoreError> {
+        // In the order of their names they are in the order of their numbers.
+        let path = self.folder().join(format!("{sequence:020}-{id}.json"));
+        files::write(&path, &Stored { version: VERSION, content })
+    }
+
+    /// A number of its own, for a run.
+    ///
+    /// # Errors
+    /// A state directory that can't be written.
+    pub fn next_number(&self) -> Result<u64, StoreError> {
+        SequenceLock::acquire(&self.state_dir)?.take(1, || self.highest())
+    }
+
+    /// The highest number that was given so far.
+    #[must_use]
+    pub fn last_number(&self) -> u64 {
+        last_given(&self.state_dir).unwrap_or_else(|| self.highest())
+    }
+
+    /// The highest number in queue and records.
+    fn highest(&self) -> u64 {
+        let queued = self.listing().unwrap_or_default();
+        let specs = queued.specs.iter().map(|queued| queued.spec.sequence);
+        let unresolved = queued.unresolved.iter().map(|queued| queued.spec.sequence);
+        let known = InstallationStore::below(&self.state_dir).highest_number();
+        specs.chain(unresolved).max().unwrap_or(0).max(known)
+    }
+
+    /// All requests, the oldest first, as they are at one moment.
+    ///
+    /// # Errors
+    /// A directory that can't be read or, where there is one, not locked.
+    pub fn all(&self) -> Result<Listing, StoreError> {
+        // Whoever may only read sees what is there: nobody takes in anything by that.
+        let _lock = match self.folder().is_dir() {
+            true => SequenceLock::acquire(&self.state_dir).ok(),
+            false => None,
         };
-        let mut paths = Vec::new();
-        for entry in entries {
-            let path = entry.map_err(bad)?.path();
-            let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-            if !hidden && path.extension().is_some_and(|ending| ending == "json") {
-                paths.push(path);
-            }
-        }
-        paths.sort();
-        let (mut orders, mut troubles) = (Vec::new(), Vec::new());
-        for path in paths {
-            match read_json::<Filed>(&path) {
-                Ok(Some(filed)) => orders.push(Queued { order: filed.order, path }),
-                // Somebody else has just taken it over.
-                Ok(None) => {}
-                Err(error) => troubles.push(unreadable(&path, error)),
-            }
-        }
-        Ok((orders, troubles))
+        self.listing()
     }
 
-    /// The orders for one device, as [`Queue::all`].
+    fn listing(&self) -> Result<Listing, StoreError> {
+        let mut listing = Listing::default();
+        for path in entries(&self.folder())?.into_iter().filter(|path| is_stored(path)) {
+            match read(&path) {
+                Ok(Some(Content::Spec(spec))) => listing.specs.push(Queued { spec: *spec, path }),
+                Ok(Some(Content::Unresolved(spec))) => {
+                    listing.unresolved.push(Queued { spec: *spec, path });
+                }
+                // Somebody else has just taken it in.
+                Ok(None) => {}
+                Err(error) => listing.errors.push(error),
+            }
+        }
+        listing.specs.sort_by(|one, other| {
+            (one.spec.sequence, &one.spec.id).cmp(&(other.spec.sequence, &other.spec.id))
+        });
+        Ok(listing)
+    }
+
+    /// The requests for one device, as [`Queue::all`].
     ///
     /// # Errors
     /// As [`Queue::all`].
-    pub fn for_device(&self, device: &Address) -> Result<(Vec<Queued>, Vec<RecordError>), RecordError> {
-        let (mut orders, troubles) = self.all()?;
-        orders.retain(|queued| queued.order.device == *device);
-        Ok((orders, troubles))
+    pub fn for_device(&self, device: &Address) -> Result<Listing, StoreError> {
+        let mut listing = self.all()?;
+        listing.specs.retain(|queued| queued.spec.device == *device);
+        Ok(listing)
     }
 }
 
-impl Queued {
-    /// Takes it out of the queue: it stands in a record now.
+fn read(path: &Path) -> Result<Option<Content>, StoreError> {
+    let Some(stored) = files::read(path)? else { return Ok(None) };
+    if stored.version > 1 {
+        return Ok(Some(stored.parse::<Stored>(path)?.content));
+    }
+    let order: format1::Order = stored.parse(path)?;
+    Ok(Some(match order.clone().convert() {
+        Ok(spec) => Content::Spec(Box::new(spec)),
+        Err(error) => Content::Unresolved(Box::new(order.unresolved(&error))),
+    }))
+}
+
+impl<T> Queued<T> {
+    /// Takes it out of the queue.
     ///
     /// # Errors
     /// A file that can't be removed.
-    pub fn taken(self) -> Result<(), RecordError> {
-        match fs::remove_file(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(RecordError::new("remove", &self.path, error))
-            }
-            _ => Ok(()),
-        }
+    pub fn remove(self) -> Result<(), StoreError> {
+        files::remove(&self.path)
     }
 }

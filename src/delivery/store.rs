@@ -1,65 +1,35 @@
-//! Where records lie: `STATE/installations/DEVICE/NAME.json`.
+//! Where records lie: `STATE/installations/DEVICE/LOCATION/NAME.json`.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::clock::Clock;
-use super::installation::{Record, VERSION};
-use crate::files;
-use crate::install::names::ObjectName;
+use super::error::StoreError;
+use super::files::{self, entries, is_stored, make_folder};
+use super::format1;
+use super::installation::Installation;
+use super::key::InstallationKey;
 use crate::panos::Address;
 
-/// A record is some kilobytes; what is far larger is none.
-const SIZE_LIMIT: u64 = 1024 * 1024;
-
-/// A record or an order can't be kept.
-#[derive(Debug, thiserror::Error)]
-#[error("can't {action} the installation record {}: {cause}{}", .path.display(), aside(.set_aside))]
-pub struct RecordError {
-    action: &'static str,
-    path: PathBuf,
-    cause: io::Error,
-    /// Where it was moved to.
-    set_aside: Option<Result<PathBuf, io::Error>>,
-}
-
-fn aside(moved: &Option<Result<PathBuf, io::Error>>) -> String {
-    match moved {
-        None => String::new(),
-        Some(Ok(path)) => format!("; it is set aside as {}", path.display()),
-        Some(Err(error)) => format!("; it can't be set aside: {error}"),
-    }
-}
-
-impl RecordError {
-    pub(super) fn new(action: &'static str, path: &Path, cause: io::Error) -> Self {
-        Self { action, path: path.to_owned(), cause, set_aside: None }
-    }
-}
-
-/// The folder of all records.
+/// The directory of all records.
 #[derive(Debug, Clone)]
-pub struct Records {
+pub struct InstallationStore {
     folder: PathBuf,
     clock: Clock,
 }
 
 /// Records that were found, and what could not be read.
 #[derive(Debug, Default)]
-pub struct Found {
-    /// The records, in the order of their devices and names.
-    pub records: Vec<Record>,
-    /// Files that are no records, or those of a later version; they have been set aside.
-    pub troubles: Vec<RecordError>,
+pub struct LoadedInstallations {
+    /// The records, in the order of their keys.
+    pub records: Vec<Installation>,
+    /// Files that are no records, or not in their place, or those of a later version.
+    pub errors: Vec<StoreError>,
 }
 
-impl Records {
-    /// The records below a state folder; nothing is made yet.
+impl InstallationStore {
+    /// The records below a state directory; nothing is made yet.
     #[must_use]
     pub fn below(state_dir: &Path) -> Self {
         Self { folder: state_dir.join("installations"), clock: Clock::default() }
@@ -77,165 +47,151 @@ impl Records {
         self.clock.now()
     }
 
-    /// The state folder.
+    /// The state directory.
     #[must_use]
     pub fn state_dir(&self) -> &Path {
         self.folder.parent().unwrap_or(&self.folder)
     }
 
-    /// Where the record of this object on this device lies.
+    /// Where the record of an installation lies.
     #[must_use]
-    pub fn path(&self, device: &Address, name: &ObjectName) -> PathBuf {
-        self.folder.join(device.to_string()).join(format!("{name}.json"))
+    pub fn path(&self, key: &InstallationKey) -> PathBuf {
+        self.folder.join(key.path())
+    }
+
+    /// Where version 0.1.0 had it.
+    fn old_path(&self, key: &InstallationKey) -> PathBuf {
+        self.folder.join(key.device.to_string()).join(format!("{}.json", key.name))
     }
 
     /// Writes a record so that a crash leaves either the old one or this one.
     ///
     /// # Errors
-    /// Folders or files that can't be written.
-    pub fn write(&self, record: &Record) -> Result<(), RecordError> {
-        let path = self.path(&record.order.device, &record.order.name);
+    /// Directories or files that can't be written.
+    pub fn write(&self, record: &Installation) -> Result<(), StoreError> {
+        let key = record.key();
+        let path = self.path(&key);
         make_folder(path.parent().unwrap_or(&self.folder))?;
-        write_json(&path, record)
+        files::write(&path, record)?;
+        let old = self.old_path(&key);
+        match self.read_file(&old) {
+            Ok(Some(before)) if before.key() == key => files::remove(&old),
+            _ => Ok(()),
+        }
     }
 
-    /// As [`Records::write`], beside the event loop. The caller waits before it writes the same records again.
+    /// As [`InstallationStore::write`], in the background. The caller waits before it writes the same records again.
     ///
     /// # Errors
-    /// As [`Records::write`].
-    pub async fn write_aside(&self, texts: Vec<Record>) -> Result<(), RecordError> {
-        let records = self.clone();
+    /// As [`InstallationStore::write`].
+    pub async fn write_in_background(&self, records: Vec<Installation>) -> Result<(), StoreError> {
+        let store = self.clone();
         let writing =
-            tokio::task::spawn_blocking(move || texts.iter().try_for_each(|record| records.write(record)));
+            tokio::task::spawn_blocking(move || records.iter().try_for_each(|record| store.write(record)));
         writing
             .await
-            .unwrap_or_else(|error| Err(RecordError::new("write", &self.folder, io::Error::other(error))))
+            .unwrap_or_else(|error| Err(StoreError::new("write", &self.folder, std::io::Error::other(error))))
     }
 
     /// Reads a record, if there is one.
     ///
     /// # Errors
     /// A file that can't be read, is no record, or was written by a later version.
-    pub fn read(&self, device: &Address, name: &ObjectName) -> Result<Option<Record>, RecordError> {
-        read_json(&self.path(device, name))
-    }
-
-    /// As [`Records::read`]; what is no record is set aside.
-    ///
-    /// # Errors
-    /// A file that can't be opened.
-    pub fn read_or_set_aside(
-        &self,
-        device: &Address,
-        name: &ObjectName,
-    ) -> Result<Result<Option<Record>, RecordError>, RecordError> {
-        let path = self.path(device, name);
-        match read_json(&path) {
-            Ok(record) => Ok(Ok(record)),
-            Err(error) if error.cause.raw_os_error().is_some() => Err(error),
-            Err(error) => Ok(Err(unreadable(&path, error))),
+    pub fn read(&self, key: &InstallationKey) -> Result<Option<Installation>, StoreError> {
+        match self.read_file(&self.path(key))? {
+            Some(record) if record.key() == *key => Ok(Some(record)),
+            Some(record) => Err(misplaced(&self.path(key), &record)),
+            None => Ok(self.read_file(&self.old_path(key))?.filter(|record| record.key() == *key)),
         }
     }
 
-    /// All records of one device. What can't be read is set aside.
+    /// Removes a record.
     ///
     /// # Errors
-    /// A folder that can't be read.
-    pub fn of_device(&self, device: &Address) -> Result<Found, RecordError> {
-        let mut found = Found::default();
-        let folder = self.folder.join(device.to_string());
-        files::remove_stale_in(&folder);
-        for path in entries(&folder)? {
-            if path.extension().is_none_or(|ending| ending != "json") || is_hidden(&path) {
-                continue;
-            }
-            match read_json(&path) {
-                Ok(record) => found.records.extend(record),
-                Err(error) => found.troubles.push(unreadable(&path, error)),
-            }
+    /// A file that can't be removed.
+    pub fn remove(&self, key: &InstallationKey) -> Result<(), StoreError> {
+        let old = self.old_path(key);
+        if matches!(self.read_file(&old), Ok(Some(record)) if record.key() == *key) {
+            files::remove(&old)?;
         }
-        Ok(found)
+        files::remove(&self.path(key))
     }
 
-    /// All records. What can't be read is set aside.
+    fn read_file(&self, path: &Path) -> Result<Option<Installation>, StoreError> {
+        let Some(stored) = files::read(path)? else { return Ok(None) };
+        if stored.version > 1 {
+            return stored.parse(path).map(Some);
+        }
+        let record: format1::Record = stored.parse(path)?;
+        record.convert().map(Some).map_err(|error| StoreError::left(path, error.to_string()))
+    }
+
+    /// All records of one device.
     ///
     /// # Errors
-    /// A folder that can't be read.
-    pub fn all(&self) -> Result<Found, RecordError> {
-        let mut all = Found::default();
-        for folder in entries(&self.folder)? {
-            let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
-            // Folders are named after devices; whatever else lies here is not ours.
-            let Some(device) = name.and_then(|name| name.parse().ok()) else { continue };
-            let found = self.of_device(&device)?;
+    /// A directory that can't be read.
+    pub fn of_device(&self, device: &Address) -> Result<LoadedInstallations, StoreError> {
+        self.in_directory(&self.folder.join(device.to_string()))
+    }
+
+    /// All records.
+    ///
+    /// # Errors
+    /// A directory that can't be read.
+    pub fn all(&self) -> Result<LoadedInstallations, StoreError> {
+        let mut all = LoadedInstallations::default();
+        for folder in entries(&self.folder)?.into_iter().filter(|path| path.is_dir()) {
+            let found = self.in_directory(&folder)?;
             all.records.extend(found.records);
-            all.troubles.extend(found.troubles);
+            all.errors.extend(found.errors);
         }
         Ok(all)
     }
-}
 
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."))
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, RecordError> {
-    let bad = |cause: io::Error| RecordError::new("read", folder, cause);
-    let listing = match fs::read_dir(folder) {
-        Ok(listing) => listing,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(bad(error)),
-    };
-    let mut paths = listing.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(bad)?;
-    paths.sort();
-    Ok(paths)
-}
-
-/// Makes a directory for its owner only, and what is missing above it.
-pub(super) fn make_folder(folder: &Path) -> Result<(), RecordError> {
-    files::make_directory(folder).map_err(|cause| RecordError::new("write", folder, cause))
-}
-
-pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), RecordError> {
-    let bad = |cause: io::Error| RecordError::new("write", path, cause);
-    let mut text = serde_json::to_vec_pretty(value).map_err(|error| bad(error.into()))?;
-    text.push(b'\n');
-    if u64::try_from(text.len()).is_ok_and(|length| length >= SIZE_LIMIT) {
-        // It would not be read again: better said now than found set aside.
-        return Err(bad(io::Error::other(format!("it would have more than {} KiB", SIZE_LIMIT / 1024))));
+    /// What is in a directory that should be a device's. A record whose place says something else than itself is not
+    /// used: nobody knows which of the two is true.
+    fn in_directory(&self, folder: &Path) -> Result<LoadedInstallations, StoreError> {
+        let (mut found, mut old) = (LoadedInstallations::default(), Vec::new());
+        for entry in entries(folder)? {
+            if entry.is_dir() {
+                for path in entries(&entry)?.into_iter().filter(|path| is_stored(path)) {
+                    match self.read_file(&path) {
+                        Ok(Some(record)) if self.path(&record.key()) == path => found.records.push(record),
+                        Ok(Some(record)) => found.errors.push(misplaced(&path, &record)),
+                        Ok(None) => {}
+                        Err(error) => found.errors.push(error),
+                    }
+                }
+            } else if is_stored(&entry) {
+                match self.read_file(&entry) {
+                    Ok(Some(record)) if self.old_path(&record.key()) == entry => old.push(record),
+                    Ok(Some(record)) => found.errors.push(misplaced(&entry, &record)),
+                    Ok(None) => {}
+                    Err(error) => found.errors.push(error),
+                }
+            }
+        }
+        // Written anew, by a process that died before it could remove the old one.
+        old.retain(|old| found.records.iter().all(|record| record.key() != old.key()));
+        found.records.extend(old);
+        found.records.sort_by_key(Installation::key);
+        Ok(found)
     }
-    files::replace(path, &text).map_err(bad)
-}
 
-pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, RecordError> {
-    let bad = |cause: io::Error| RecordError::new("read", path, cause);
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(bad(error)),
-    };
-    let mut text = String::new();
-    file.take(SIZE_LIMIT).read_to_string(&mut text).map_err(bad)?;
-    let Version { version } = serde_json::from_str(&text).map_err(|error| bad(error.into()))?;
-    if version > VERSION {
-        let later = format!("it has format {version}, this program knows formats up to {VERSION}");
-        return Err(bad(io::Error::other(later)));
+    /// The highest number in the records.
+    #[must_use]
+    pub fn highest_number(&self) -> u64 {
+        let all = self.all().unwrap_or_default().records;
+        let of_one = |record: &Installation| {
+            let requests = record.requests.iter().map(|request| request.sequence);
+            let verified = record.verified.as_ref().map(|verified| verified.sequence);
+            requests.chain(verified).chain([record.spec.sequence]).max().unwrap_or(0)
+        };
+        all.iter().map(of_one).max().unwrap_or(0)
     }
-    serde_json::from_str(&text).map(Some).map_err(|error| bad(error.into()))
 }
 
-/// Moves a file away that can't be read, so that it is neither lost nor in the way. What could not even be opened
-/// stays: that is no fault of the file.
-pub(super) fn unreadable(path: &Path, mut error: RecordError) -> RecordError {
-    if error.cause.raw_os_error().is_none() {
-        let name = format!("json.unreadable-{}", Utc::now().format("%Y%m%dT%H%M%SZ"));
-        let aside = path.with_extension(name);
-        error.set_aside = Some(fs::rename(path, &aside).map(|()| aside));
-    }
-    error
-}
-
-#[derive(serde::Deserialize)]
-struct Version {
-    version: u32,
+fn misplaced(path: &Path, record: &Installation) -> StoreError {
+    let what = format!("its place says something else than its content, which is for '{}'", record.key());
+    StoreError::left(path, what)
 }

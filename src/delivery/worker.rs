@@ -1,15 +1,16 @@
 //! Working on many devices at once, until nothing more is to be done now.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
-use super::engine::{Courier, Report, Which, run_id};
-use super::queue::Queue;
-use super::store::Found;
-use crate::install::Failure;
+use super::engine::{DeliveryEngine, Report, Selection, run_id};
+use super::queue::{Listing, Queue};
+use super::store::LoadedInstallations;
+use crate::install::InstallError;
 use crate::panos::Address;
 
 /// How often it is looked for new orders while devices are being worked on: one slow device holds up no other.
@@ -18,9 +19,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Somebody who works on many devices at once.
 pub struct Worker<'a> {
     /// How one of them is served.
-    pub courier: &'a Courier<'a>,
+    pub engine: &'a DeliveryEngine<'a>,
     /// What is delivered.
-    pub which: Which,
+    pub which: Selection,
     /// Only to these devices, if any are named.
     pub only: Vec<Address>,
     /// How many at once.
@@ -29,21 +30,21 @@ pub struct Worker<'a> {
 
 impl Worker<'_> {
     /// Delivers until nothing more is to be done now. What comes into the queue meanwhile is taken along.
-    pub async fn work(&self, mut tell: impl FnMut(&Report)) -> (Vec<Report>, Vec<Failure>) {
+    pub async fn work(&self, mut tell: impl FnMut(&Report)) -> (Vec<Report>, Vec<InstallError>) {
         let (mut reports, mut troubles) = (Vec::new(), Vec::new());
         let (mut active, mut begun) = (BTreeSet::new(), Begun::default());
         let mut serving = FuturesUnordered::new();
         loop {
-            let waiting = self.waiting(&begun, &mut troubles).unwrap_or_else(|failure| {
+            let waiting = self.waiting(&mut begun, &mut troubles).unwrap_or_else(|failure| {
                 troubles.push(failure);
                 BTreeMap::new()
             });
-            for (device, orders) in waiting {
+            for (device, requests) in waiting {
                 if serving.len() < self.concurrency && active.insert(device.clone()) {
                     begun.devices.insert(device.clone());
-                    begun.orders.extend(orders);
+                    begun.requests.extend(requests);
                     serving.push(async move {
-                        let served = self.courier.serve(&device, self.which).await;
+                        let served = self.engine.serve(&device, self.which).await;
                         (device, served)
                     });
                 }
@@ -69,26 +70,30 @@ impl Worker<'_> {
     /// waits only if there is a new order for it.
     fn waiting(
         &self,
-        begun: &Begun,
-        troubles: &mut Vec<Failure>,
-    ) -> Result<BTreeMap<Address, Vec<String>>, Failure> {
-        let now = self.courier.records.now();
+        begun: &mut Begun,
+        troubles: &mut Vec<InstallError>,
+    ) -> Result<BTreeMap<Address, Vec<String>>, InstallError> {
+        let now = self.engine.records.now();
         let wanted = |device: &Address| self.only.is_empty() || self.only.contains(device);
         let mut waiting: BTreeMap<Address, Vec<String>> = BTreeMap::new();
-        let (queued, unreadable) = Queue::below(self.courier.state_dir).all()?;
-        let Found { records, troubles: more } = self.courier.records.all()?;
-        for trouble in unreadable.into_iter().chain(more) {
-            self.courier.log.run(&run_id(), true).error(&trouble.to_string());
-            troubles.push(trouble.into());
+        let Listing { specs, errors, .. } = Queue::below(self.engine.state_dir).all()?;
+        let LoadedInstallations { records, errors: more } = self.engine.records.all()?;
+        for error in errors.into_iter().chain(more) {
+            if begun.errors.insert(error.path().to_owned()) {
+                if !error.lasts() {
+                    self.engine.log.run(&run_id(), true).error(&error.to_string());
+                }
+                troubles.push(error.into());
+            }
         }
-        for order in queued.into_iter().map(|queued| queued.order) {
-            if wanted(&order.device) && !begun.orders.contains(&order.id) {
-                waiting.entry(order.device).or_default().push(order.id);
+        for spec in specs.into_iter().map(|queued| queued.spec) {
+            if wanted(&spec.device) && !begun.requests.contains(&spec.id) {
+                waiting.entry(spec.device).or_default().push(spec.id);
             }
         }
         for record in records {
-            let due = self.which.wants(&record, now);
-            let device = record.order.device;
+            let due = self.which.includes(&record, now);
+            let device = record.spec.device;
             if due && wanted(&device) && !begun.devices.contains(&device) {
                 waiting.entry(device).or_default();
             }
@@ -100,6 +105,8 @@ impl Worker<'_> {
 /// What was begun in this process.
 #[derive(Debug, Default)]
 struct Begun {
+    /// Files that can't be read, and were told of.
+    errors: BTreeSet<PathBuf>,
     devices: BTreeSet<Address>,
-    orders: BTreeSet<String>,
+    requests: BTreeSet<String>,
 }

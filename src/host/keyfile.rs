@@ -28,7 +28,7 @@ pub use error::KeyFileError;
 use parse::Entry;
 pub use write::NewKey;
 
-use crate::files::{self, Foreign, Trouble};
+use crate::files::{self, ReadError, UnsafeFile};
 
 /// Where the key file is when nobody says otherwise.
 pub const DEFAULT: &str = "/etc/ipa/.panrc";
@@ -103,6 +103,17 @@ impl KeyFile {
         self.entry_for(host)?.key.as_ref().ok_or_else(|| KeyFileError::NoKey { path: self.path.clone() })
     }
 
+    /// The key that may go to this device, of which nothing is known but that another one has named it: an entry's that
+    /// names it, or the one for every device where the other gets that very key.
+    pub fn key_for_named_by(&self, host: &str, by: &str) -> Result<&SecretString, KeyFileError> {
+        let (entry, its) = (self.entry_for(host)?, self.entry_for(by));
+        if entry.is_for_any_host() && !its.is_ok_and(|its| its.same_key(entry)) {
+            let (path, host, by) = (self.path.clone(), parse::host(host), by.to_owned());
+            return Err(KeyFileError::NamedByDevice { path, host, by });
+        }
+        self.key_for(host)
+    }
+
     /// The administrator whose key it is, if the entry says so.
     pub fn username_for(&self, host: &str) -> Option<&str> {
         self.entry_for(host).ok()?.username.as_deref()
@@ -138,13 +149,13 @@ fn contents(path: &Path, caller: u32) -> Result<(Zeroizing<Vec<u8>>, u32), KeyFi
     contents_of(path, caller, file, &metadata)
 }
 
-fn of_trouble(path: &Path, trouble: Trouble) -> KeyFileError {
+fn of_trouble(path: &Path, trouble: ReadError) -> KeyFileError {
     let path = path.to_owned();
     match trouble {
-        Trouble::Missing => KeyFileError::Missing { path },
-        Trouble::Denied => KeyFileError::Unreadable { path },
-        Trouble::NotAFile(found) => KeyFileError::NotAFile { path, found },
-        Trouble::TooLarge => KeyFileError::TooLarge { path, limit: LIMIT },
+        ReadError::Missing => KeyFileError::Missing { path },
+        ReadError::Denied => KeyFileError::Unreadable { path },
+        ReadError::NotAFile(found) => KeyFileError::NotAFile { path, found },
+        ReadError::TooLarge => KeyFileError::TooLarge { path, limit: LIMIT },
         other => KeyFileError::Io { path, source: other.into() },
     }
 }
@@ -156,9 +167,9 @@ fn contents_of(
     metadata: &Metadata,
 ) -> Result<(Zeroizing<Vec<u8>>, u32), KeyFileError> {
     let named = || path.to_path_buf();
-    files::only_of(metadata, caller, files::ANYTHING).map_err(|foreign| match foreign {
-        Foreign::Owner { owner, caller } => KeyFileError::Owner { path: named(), owner, caller },
-        Foreign::Open { mode } => KeyFileError::Open { path: named(), mode },
+    files::check_owner_and_mode(metadata, caller, files::ANYTHING).map_err(|foreign| match foreign {
+        UnsafeFile::Owner { owner, caller } => KeyFileError::Owner { path: named(), owner, caller },
+        UnsafeFile::Open { mode } => KeyFileError::Open { path: named(), mode },
     })?;
     let contents = files::read(file, metadata, LIMIT).map_err(|trouble| of_trouble(path, trouble))?;
     Ok((contents, metadata.uid()))

@@ -23,7 +23,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 use crate::files;
-use crate::text::is_harmless;
+use crate::text::is_printable;
 
 /// The longest line, in bytes, its end included.
 pub const LINE_LIMIT: usize = 4096;
@@ -249,7 +249,7 @@ fn line(at: DateTime<Local>, text: &str) -> String {
     let limit = LINE_LIMIT - "…\n".len();
     for character in text.chars() {
         let before = line.len();
-        if is_harmless(character) {
+        if is_printable(character) {
             line.push(character);
         } else {
             line.extend(character.escape_default());

@@ -2,16 +2,16 @@
 
 use tokio::time::Instant;
 
-use super::busy::while_blocked;
-use super::failure::{Doing, Failure};
+use super::blockers::retry_while_locked;
+use super::error::{Activity, InstallError};
 use super::names::ObjectName;
-use super::observe::{Observed, Situation};
-use super::patience::Patience;
+use super::phases::{Phase, Stopwatch};
 use super::plan::{Plan, Step};
-use super::request::{ContainerChoice, Upload, Wish};
-use super::stopwatch::{Phase, Stopwatch};
-use super::undo::Undo;
-use super::uses::Use;
+use super::references::Reference;
+use super::request::{ContainerChoice, InstallRequest, Upload};
+use super::retry::RetryPolicy;
+use super::rollback::Undo;
+use super::state::{CurrentInstall, DeviceState};
 use crate::certificate::Bundle;
 use crate::certificate::pkcs12::{self, Container, Passphrase};
 use crate::host::log::RunLog;
@@ -22,15 +22,15 @@ use crate::panos::{Error, Reason, Refusal};
 use crate::panos::{ImportFormat, KeyPairImport};
 
 /// A deployment in progress: what it works with, and what it has done so far.
-pub struct Application<'a> {
+pub struct PlanRunner<'a> {
     /// The device.
     pub session: &'a Session,
     /// Where it is told.
     pub log: &'a RunLog,
     /// How long a device may be silent.
-    pub patience: &'a Patience,
+    pub patience: &'a RetryPolicy,
     /// What the device was seen to be like. The administrator's name is noted as soon as it is known.
-    pub situation: Situation,
+    pub situation: DeviceState,
     /// How to take back what was done so far.
     pub undo: Vec<Undo>,
     /// How long the device may stay locked or busy.
@@ -39,25 +39,29 @@ pub struct Application<'a> {
 
 /// One certificate's part in a deployment.
 #[derive(Debug)]
-pub struct Part<'a> {
+pub struct PlannedInstall<'a> {
     /// What is wanted.
-    pub wish: &'a Wish,
+    pub wish: &'a InstallRequest,
     /// The certificate.
     pub bundle: &'a Bundle,
     /// What the device was seen to have of it.
-    pub observed: Observed,
+    pub observed: CurrentInstall,
     /// What was decided.
     pub plan: Plan,
     /// The older objects that are gone.
     pub deleted: Vec<ObjectName>,
 }
 
-impl Application<'_> {
+impl PlanRunner<'_> {
     /// Walks the steps of one part, all but the commit.
     ///
     /// # Errors
     /// The first failure. What was done is to be put back.
-    pub async fn make(&mut self, part: &mut Part<'_>, watch: &mut Stopwatch) -> Result<(), Failure> {
+    pub async fn make(
+        &mut self,
+        part: &mut PlannedInstall<'_>,
+        watch: &mut Stopwatch,
+    ) -> Result<(), InstallError> {
         let steps = part.plan.steps.clone();
         for step in &steps {
             match step {
@@ -80,7 +84,12 @@ impl Application<'_> {
         Ok(())
     }
 
-    async fn import(&mut self, part: &Part<'_>, object: &ObjectName, replaces: bool) -> Result<(), Failure> {
+    async fn import(
+        &mut self,
+        part: &PlannedInstall<'_>,
+        object: &ObjectName,
+        replaces: bool,
+    ) -> Result<(), InstallError> {
         let at = part.observed.place.certificate(object.as_str())?;
         self.undo.push(match replaces {
             true => Undo::Restore(object.clone()),
@@ -103,14 +112,14 @@ impl Application<'_> {
     /// refusals all are told, the most telling one first.
     async fn upload_in_turn(
         &self,
-        part: &Part<'_>,
+        part: &PlannedInstall<'_>,
         object: &ObjectName,
         forms: &[Option<Container>],
-    ) -> Result<String, Failure> {
+    ) -> Result<String, InstallError> {
         let mut refusals: Vec<(&str, Refusal)> = Vec::new();
         for (at, form) in forms.iter().enumerate() {
             let refusal = match self.upload(part, object, *form).await {
-                Err(Failure::Device { error: Error::Refused(refusal), .. }) => refusal,
+                Err(InstallError::Device { error: Error::Refused(refusal), .. }) => refusal,
                 other => return other,
             };
             let goes_on = may_be_the_container(&refusal);
@@ -122,16 +131,16 @@ impl Application<'_> {
                 break;
             }
         }
-        Err(Failure::while_doing(Doing::Uploading)(Error::Refused(Refusal::of_several(refusals))))
+        Err(InstallError::during(Activity::Uploading)(Error::Refused(Refusal::of_several(refusals))))
     }
 
     /// Uploads in one form; PEM where no container is named. The device's reply.
     async fn upload(
         &self,
-        part: &Part<'_>,
+        part: &PlannedInstall<'_>,
         object: &ObjectName,
         container: Option<Container>,
-    ) -> Result<String, Failure> {
+    ) -> Result<String, InstallError> {
         let passphrase = Passphrase::random()?;
         let with_chain = !part.bundle.chain().is_empty();
         // The key is here for as long as the form is made of it.
@@ -152,31 +161,35 @@ impl Application<'_> {
             passphrase: passphrase.secret().clone(),
             key_export: part.wish.key_export,
         };
-        let reply = self.change(Doing::Uploading, async || self.session.import(&import).await).await?;
+        let reply = self.change(Activity::Uploading, async || self.session.import(&import).await).await?;
         Ok(reply.as_xml())
     }
 
     /// The device's word is not enough: the object has to be there, with this very certificate.
     async fn read_back(
         &mut self,
-        part: &Part<'_>,
+        part: &PlannedInstall<'_>,
         object: &ObjectName,
         replaces: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), InstallError> {
         let path = part.observed.place.certificate(object.as_str())?;
-        let found = self.session.get(&path).await.map_err(Failure::while_doing(Doing::Uploading))?;
+        let found = self.session.get(&path).await.map_err(InstallError::during(Activity::Uploading))?;
         let entry = found
             .and_then(|result| CertificateEntry::read_all(&result).into_iter().next())
-            .ok_or_else(|| Failure::NotTaken(format!("has no certificate '{object}'")))?;
+            .ok_or_else(|| InstallError::ImportNotApplied(format!("has no certificate '{object}'")))?;
         let wanted = part.bundle.fingerprint();
         match entry.public_key.as_deref().map(crate::certificate::fingerprint_of_pem) {
             Some(Ok(found)) if found == wanted => {}
             Some(Ok(found)) => {
-                return Err(Failure::NotTaken(format!(
+                return Err(InstallError::ImportNotApplied(format!(
                     "holds the fingerprint {found} as '{object}', not {wanted}"
                 )));
             }
-            _ => return Err(Failure::NotTaken(format!("holds no readable certificate '{object}'"))),
+            _ => {
+                return Err(InstallError::ImportNotApplied(format!(
+                    "holds no readable certificate '{object}'"
+                )));
+            }
         }
         // The mark on an object that was there before may be an older one.
         let may_be_ours = !replaces || self.situation.asked;
@@ -188,47 +201,52 @@ impl Application<'_> {
 
     async fn bind(
         &mut self,
-        part: &Part<'_>,
+        part: &PlannedInstall<'_>,
         profiles: &[(String, Option<String>)],
         to: &ObjectName,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), InstallError> {
         // Where a profile has gone since it was looked at, `set` would make a new one with nothing else in it.
         let place = &part.observed.place;
-        let now = self.session.get(&place.profiles()).await.map_err(Failure::while_doing(Doing::Binding))?;
+        let now =
+            self.session.get(&place.profiles()).await.map_err(InstallError::during(Activity::Binding))?;
         let now = now.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
         let is_gone = |name: &&String| !now.iter().any(|profile| profile.name == **name);
         if let Some(gone) = profiles.iter().map(|(name, _)| name).find(is_gone) {
-            return Err(Failure::ProfileVanished(gone.clone()));
+            return Err(InstallError::ProfileVanished(gone.clone()));
         }
         let mut entries = Vec::new();
         for (profile, now) in profiles {
             let at = place.profile(profile)?;
-            self.undo.push(Undo::BindBack { at, profile: profile.clone(), to: now.clone() });
+            self.undo.push(Undo::RestoreBinding { at, profile: profile.clone(), to: now.clone() });
             let mut entry = Element::new("entry").with(Element::new("certificate").with_text(to.as_str()));
             entry.attributes.push(("name".to_owned(), profile.clone()));
             entries.push(entry);
         }
         // One request for all profiles; `set` merges, so that nothing but the certificate is touched.
         let at = place.profiles();
-        self.change(Doing::Binding, async || self.session.set_all(&at, &entries).await).await?;
+        self.change(Activity::Binding, async || self.session.set_all(&at, &entries).await).await?;
         for (profile, _) in profiles {
             self.log.say(&format!("Successfully updated SSL/TLS Profile {profile}"));
         }
         Ok(())
     }
 
-    async fn rebind(&mut self, uses: &[Use], to: &ObjectName) -> Result<(), Failure> {
+    async fn rebind(&mut self, uses: &[Reference], to: &ObjectName) -> Result<(), InstallError> {
         for place in uses {
-            self.undo.push(Undo::GiveBack(place.clone()));
+            self.undo.push(Undo::RestoreReference(place.clone()));
             let element = Element::new(place.element).with_text(to.as_str());
-            self.change(Doing::Binding, async || self.session.set(&place.at, &element).await).await?;
+            self.change(Activity::Binding, async || self.session.set(&place.at, &element).await).await?;
             self.log.say(&format!("Successfully updated {}", place.label));
         }
         Ok(())
     }
 
     /// Deletes an older object; whether something still refers to it is for the device to say.
-    async fn delete(&mut self, part: &mut Part<'_>, object: &ObjectName) -> Result<(), Failure> {
+    async fn delete(
+        &mut self,
+        part: &mut PlannedInstall<'_>,
+        object: &ObjectName,
+    ) -> Result<(), InstallError> {
         self.undo.push(Undo::Restore(object.clone()));
         let path = part.observed.place.certificate(object.as_str())?;
         match self.session.delete(&path).await {
@@ -243,7 +261,7 @@ impl Application<'_> {
                     refusal.lines.join("; ")
                 ));
             }
-            Err(error) => return Err(Failure::while_doing(Doing::Binding)(error)),
+            Err(error) => return Err(InstallError::during(Activity::Binding)(error)),
         }
         Ok(())
     }
@@ -251,12 +269,12 @@ impl Application<'_> {
     /// A change, made as soon as no lock is in its way.
     async fn change<T>(
         &self,
-        doing: Doing,
+        doing: Activity,
         request: impl AsyncFnMut() -> Result<T, Error>,
-    ) -> Result<T, Failure> {
-        while_blocked(self.session, self.log, self.deadline, request)
+    ) -> Result<T, InstallError> {
+        retry_while_locked(self.session, self.log, self.deadline, request)
             .await
-            .map_err(Failure::while_doing(doing))
+            .map_err(InstallError::during(doing))
     }
 }
 

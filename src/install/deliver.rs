@@ -5,47 +5,47 @@ use std::collections::VecDeque;
 
 use chrono::Local;
 
-use super::affair::Delivery;
-use super::failure::{Failure, Stop};
+use super::error::{BatchError, InstallError};
+use super::names::ProfileName;
+use super::phases::Stopwatch;
 use super::problem::Problem;
-use super::request::Wish;
-use super::stopwatch::Stopwatch;
+use super::request::InstallRequest;
+use super::result::{CertificateFacts, Outcome, RunResult};
 use super::transact::transact;
+use super::transaction::Delivery;
 use crate::certificate::Bundle;
-use crate::delivery::{CertificateFacts, End, Record, Records};
+use crate::delivery::{Installation, InstallationStore};
 use crate::host::log::RunLog;
 
 /// After so many failures in a row only what is new is told.
 const REPEATED: u32 = 3;
 
-/// How a run for one certificate ended.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// How it ended.
-    pub end: End,
-    /// Seconds of each phase; several certificates in one commit share them.
-    pub phases: Vec<(&'static str, f64)>,
-}
-
 /// What a record has to know of a certificate.
 ///
 /// # Errors
 /// A serial number that can't be read.
-pub fn facts(bundle: &Bundle) -> Result<CertificateFacts, Failure> {
+pub fn facts(bundle: &Bundle) -> Result<CertificateFacts, InstallError> {
     Ok(CertificateFacts {
         fingerprint: bundle.fingerprint(),
         serial: bundle.serial_hex()?,
+        not_before: Some(bundle.not_before()),
         not_after: bundle.not_after(),
     })
 }
 
-/// Delivers to one device, and keeps the records true. All wishes go with each other, see [`Wish::goes_with`]. One
+/// Delivers to one device, and keeps the records true. All wishes go with each other, see [`InstallRequest::can_share_commit`]. One
 /// bad certificate among them fails alone.
 ///
 /// Returns how each ended, in the same order.
-pub async fn deliver(deliveries: &mut [Delivery], records: &Records, log: &RunLog) -> Vec<Outcome> {
+/// `sequence` is the number of the run.
+pub async fn deliver(
+    deliveries: &mut [Delivery],
+    records: &InstallationStore,
+    sequence: u64,
+    log: &RunLog,
+) -> Vec<RunResult> {
     let mut watch = Stopwatch::new();
-    let before: Vec<Record> = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
+    let before: Vec<Installation> = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     if deliveries.iter().all(|delivery| delivery.record.failures >= REPEATED) {
         log.hold();
     }
@@ -54,54 +54,72 @@ pub async fn deliver(deliveries: &mut [Delivery], records: &Records, log: &RunLo
         log.say(&format!("Certificate Common Name: {}", delivery.wish.common_name));
         delivery.record.begin(log.id(), records.now());
     }
-    let mut ends: Vec<Option<End>> = deliveries.iter().map(without_a_bundle).collect();
+    let mut ends: Vec<Option<Outcome>> = deliveries.iter().map(without_a_bundle).collect();
     let usable = (0..deliveries.len()).filter(|at| ends[*at].is_none()).collect();
+    let mut missing: Vec<Vec<ProfileName>> = vec![Vec::new(); deliveries.len()];
     let mut groups: VecDeque<Vec<usize>> = VecDeque::from([usable]);
     while let Some(mut group) = groups.pop_front() {
         if group.is_empty() {
             continue;
         }
-        let before: Vec<&Record> = group.iter().map(|at| &before[*at]).collect();
+        let before: Vec<&Installation> = group.iter().map(|at| &before[*at]).collect();
         let chosen = deliveries.iter_mut().enumerate().filter(|(at, _)| group.contains(at));
         let members = chosen.map(|(_, delivery)| delivery).collect();
         match transact(members, &before, records, log, &mut watch).await {
             Ok(each) => {
                 for (at, end) in group.into_iter().zip(each) {
-                    ends[at] = Some(end.unwrap_or_else(|failure| End::Failed((&failure).into())));
+                    ends[at] = Some(end.unwrap_or_else(|failure| Outcome::Failed((&failure).into())));
                 }
             }
-            Err(Stop { failure, at: Some(bad) }) if group.len() > 1 => {
+            Err(BatchError { failure, at: Some(bad) }) if group.len() > 1 => {
                 let at = group.remove(bad);
-                tell_without(&deliveries[at].wish, &failure, log);
-                ends[at] = Some(End::Failed((&failure).into()));
+                log_left_out(&deliveries[at].wish, &failure, log);
+                missing[at] = missing_profiles(&failure);
+                ends[at] = Some(Outcome::Failed((&failure).into()));
                 groups.push_front(group);
             }
-            Err(Stop { failure, .. }) => match part(&group, deliveries, &failure) {
+            Err(BatchError { failure, .. }) => match part(&group, deliveries, &failure) {
                 Some(parts) => {
                     log.say("The commit failed for all together; they are tried in smaller numbers.");
                     parts.into_iter().rev().for_each(|part| groups.push_front(part));
                 }
                 None => {
                     let problem = Problem::from(&failure);
-                    group.into_iter().for_each(|at| ends[at] = Some(End::Failed(problem.clone())));
+                    if let [only] = group.as_slice() {
+                        missing[*only] = missing_profiles(&failure);
+                    }
+                    group.into_iter().for_each(|at| ends[at] = Some(Outcome::Failed(problem.clone())));
                 }
             },
         }
     }
     watch.stop();
-    let ends = ends.into_iter().map(|end| end.unwrap_or_else(|| End::Failed((&Failure::NoOutcome).into())));
+    let ends = ends
+        .into_iter()
+        .map(|end| end.unwrap_or_else(|| Outcome::Failed((&InstallError::OutcomeUnknown).into())));
     let ends = ends.collect();
-    conclude(deliveries, ends, records, log, &watch).await
+    let mut results = conclude(deliveries, ends, (records, sequence), log, &watch).await;
+    for (result, missing) in results.iter_mut().zip(missing) {
+        result.missing_profiles = missing;
+    }
+    results
 }
 
-fn without_a_bundle(delivery: &Delivery) -> Option<End> {
-    delivery.bundle.as_ref().err().map(|failure| End::Failed(failure.into()))
+fn missing_profiles(failure: &InstallError) -> Vec<ProfileName> {
+    match failure {
+        InstallError::ProfilesMissing { missing, .. } => missing.clone(),
+        _ => Vec::new(),
+    }
+}
+
+fn without_a_bundle(delivery: &Delivery) -> Option<Outcome> {
+    delivery.bundle.as_ref().err().map(|failure| Outcome::Failed(failure.into()))
 }
 
 /// A commit that fails for several certificates is tried for fewer: those that the device names for themselves,
 /// and otherwise one half after the other.
-fn part(group: &[usize], deliveries: &[Delivery], failure: &Failure) -> Option<Vec<Vec<usize>>> {
-    let Failure::CommitFailed { lines, .. } = failure else { return None };
+fn part(group: &[usize], deliveries: &[Delivery], failure: &InstallError) -> Option<Vec<Vec<usize>>> {
+    let InstallError::CommitFailed { lines, .. } = failure else { return None };
     if group.len() < 2 {
         return None;
     }
@@ -118,36 +136,43 @@ fn part(group: &[usize], deliveries: &[Delivery], failure: &Failure) -> Option<V
     })
 }
 
-fn tell_without(wish: &Wish, failure: &Failure, log: &RunLog) {
+fn log_left_out(wish: &InstallRequest, failure: &InstallError, log: &RunLog) {
     log.error(&format!("{}: {failure}; the others go on without it.", wish.common_name));
 }
 
 /// Writes the records, and tells the end.
 async fn conclude(
     deliveries: &mut [Delivery],
-    ends: Vec<End>,
-    records: &Records,
+    ends: Vec<Outcome>,
+    (records, sequence): (&InstallationStore, u64),
     log: &RunLog,
     watch: &Stopwatch,
-) -> Vec<Outcome> {
+) -> Vec<RunResult> {
     let phases = watch.phases();
-    let nothing_new = is_repeated(deliveries, &ends);
+    let nothing_new = is_repeat(deliveries, &ends);
+    let unfinished: Vec<Installation> = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     for (delivery, end) in deliveries.iter_mut().zip(&ends) {
-        delivery.record.finish(end, &phases, records.now());
+        delivery.record.finish(end, &delivery.wish.profiles, &phases, sequence, records.now());
     }
     let texts = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
-    let written = records.write_aside(texts).await.map_err(Failure::from);
-    let outcomes: Vec<Outcome> = ends
+    let written = records.write_in_background(texts).await.map_err(InstallError::from);
+    let mut ends = ends;
+    if let Err(failure) = &written {
+        // Nobody could find out later that it is done: it is not, for whoever asked.
+        for ((delivery, before), end) in deliveries.iter_mut().zip(unfinished).zip(&mut ends) {
+            if !matches!(end, Outcome::Failed(_)) {
+                *end = Outcome::Failed(failure.into());
+                delivery.record = before;
+                delivery.record.finish(end, &delivery.wish.profiles, &phases, sequence, records.now());
+            }
+        }
+    }
+    let outcomes: Vec<RunResult> = ends
         .into_iter()
-        .map(|end| match (end, &written) {
-            (end @ End::Failed(_), _) | (end, Ok(())) => end,
-            // Nobody could find out later that it is done.
-            (_, Err(failure)) => End::Failed(failure.into()),
-        })
-        .map(|end| Outcome { end, phases: phases.clone() })
+        .map(|outcome| RunResult { outcome, phases: phases.clone(), missing_profiles: Vec::new() })
         .collect();
     if nothing_new && written.is_ok() && log.discard() {
-        deliveries.iter().for_each(|delivery| tell_again(&delivery.record, log));
+        deliveries.iter().for_each(|delivery| log_repeat(&delivery.record, log));
         return outcomes;
     }
     log.release();
@@ -158,27 +183,29 @@ async fn conclude(
 }
 
 /// Whether all has failed, and for the very reasons of the last time.
-fn is_repeated(deliveries: &[Delivery], ends: &[End]) -> bool {
+fn is_repeat(deliveries: &[Delivery], ends: &[Outcome]) -> bool {
     deliveries.iter().zip(ends).all(|(delivery, end)| match end {
-        End::Failed(problem) => {
+        Outcome::Failed(problem) => {
             let before = delivery.record.last_problem();
-            before.is_some_and(|before| before.exit == problem.exit && alike(&before.what, &problem.what))
+            before.is_some_and(|before| {
+                before.exit == problem.exit && same_except_numbers(&before.what, &problem.what)
+            })
         }
-        End::Installed { .. } | End::LeftToCommit => false,
+        Outcome::Installed { .. } | Outcome::AwaitingCommit => false,
     })
 }
 
 /// Whether two texts differ in numbers only, such as those of jobs.
-fn alike(one: &str, other: &str) -> bool {
+fn same_except_numbers(one: &str, other: &str) -> bool {
     let words = |text: &str| text.chars().filter(|character| !character.is_ascii_digit()).collect::<String>();
     words(one) == words(other)
 }
 
 /// One line instead of many; and fewer and fewer of them, so that the log can't fill a disk.
-fn tell_again(record: &Record, log: &RunLog) {
+fn log_repeat(record: &Installation, log: &RunLog) {
     if let (true, Some(problem)) = (record.failures.is_power_of_two(), record.last_problem()) {
-        let since = record.owed_since.unwrap_or_default().with_timezone(&Local);
-        let (device, times) = (&record.order.device, record.failures);
+        let since = record.pending_since.unwrap_or_default().with_timezone(&Local);
+        let (device, times) = (&record.spec.device, record.failures);
         log.error(&format!(
             "{device}: the same failure for the {times}th time since {}: {problem}",
             since.format("%Y-%m-%d %H:%M:%S%:z")
@@ -186,20 +213,20 @@ fn tell_again(record: &Record, log: &RunLog) {
     }
 }
 
-fn tell_end(deliveries: &[Delivery], outcomes: &[Outcome], log: &RunLog) {
+fn tell_end(deliveries: &[Delivery], outcomes: &[RunResult], log: &RunLog) {
     let Some(first) = deliveries.first() else { return };
     let device = &first.wish.target.device;
     let several = deliveries.len() > 1;
     for (delivery, outcome) in deliveries.iter().zip(outcomes) {
         let which = if several { format!("{}: ", delivery.wish.common_name) } else { String::new() };
-        if let End::Failed(problem) = &outcome.end {
+        if let Outcome::Failed(problem) = &outcome.outcome {
             log.error(&format!("{device}: {which}{problem}"));
             if let Some(advice) = &problem.advice {
                 log.error(&format!("{device}: {which}{advice}"));
             }
         }
     }
-    if outcomes.iter().all(|outcome| !matches!(outcome.end, End::Failed(_))) {
+    if outcomes.iter().all(|outcome| !matches!(outcome.outcome, Outcome::Failed(_))) {
         log.say(&format!("END - Finished certificate installation to: {device}"));
     }
 }

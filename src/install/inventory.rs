@@ -1,8 +1,8 @@
 //! Everything that a device holds: which certificates there are in its running configuration, and which SSL/TLS
 //! service profiles present them.
 
-use super::failure::{Doing, Failure};
-use super::uses::virtual_systems;
+use super::error::{Activity, InstallError};
+use super::references::virtual_systems;
 use crate::certificate::SeenCertificate;
 use crate::panos::Session;
 use crate::panos::SystemInfo;
@@ -28,7 +28,7 @@ pub struct Item {
 ///
 /// # Errors
 /// A device that fails or refuses.
-pub async fn list(session: &Session, system: &SystemInfo) -> Result<Vec<Item>, Failure> {
+pub async fn list(session: &Session, system: &SystemInfo) -> Result<Vec<Item>, InstallError> {
     let own = if system.is_panorama() { "Panorama" } else { "shared" };
     let mut places = vec![(system.default_location().base(), own.to_owned())];
     if !system.is_panorama() {
@@ -41,8 +41,8 @@ pub async fn list(session: &Session, system: &SystemInfo) -> Result<Vec<Item>, F
     Ok(items)
 }
 
-async fn of_place(session: &Session, base: &XPath, label: &str) -> Result<Vec<Item>, Failure> {
-    let look = Failure::while_doing(Doing::Looking);
+async fn of_place(session: &Session, base: &XPath, label: &str) -> Result<Vec<Item>, InstallError> {
+    let look = InstallError::during(Activity::Looking);
     let found = session.show(&base.clone().step("certificate")).await.map_err(look)?;
     let entries = found.map(|result| CertificateEntry::read_all(&result)).unwrap_or_default();
     if entries.is_empty() {

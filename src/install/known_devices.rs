@@ -10,10 +10,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::files::{self, Foreign, Trouble};
+use crate::files::{self, ReadError, UnsafeFile};
 use crate::fingerprint::Fingerprint;
 use crate::panos::Address;
-use crate::text::harmless;
+use crate::text::escape_control;
 
 /// The file's name in the state folder.
 pub const NAME: &str = "known_devices";
@@ -115,20 +115,20 @@ impl KnownDevices {
 
     fn load_as(state_dir: &Path, caller: u32) -> Result<Self, KnownDevicesError> {
         let path = state_dir.join(NAME);
-        let trouble = |trouble: Trouble| KnownDevicesError::File {
+        let trouble = |trouble: ReadError| KnownDevicesError::File {
             action: "read",
             path: path.clone(),
             problem: trouble.to_string(),
         };
         let (file, metadata) = match files::open(&path) {
-            Err(Trouble::Missing) => return Ok(Self { path, lines: Vec::new() }),
+            Err(ReadError::Missing) => return Ok(Self { path, lines: Vec::new() }),
             other => other.map_err(trouble)?,
         };
-        files::only_of(&metadata, caller, files::WRITE).map_err(|foreign| match foreign {
-            Foreign::Owner { owner, caller } => {
+        files::check_owner_and_mode(&metadata, caller, files::WRITE).map_err(|foreign| match foreign {
+            UnsafeFile::Owner { owner, caller } => {
                 KnownDevicesError::Owner { path: path.clone(), owner, caller }
             }
-            Foreign::Open { mode } => KnownDevicesError::Open { path: path.clone(), mode },
+            UnsafeFile::Open { mode } => KnownDevicesError::Open { path: path.clone(), mode },
         })?;
         let contents = files::read(file, &metadata, LIMIT).map_err(trouble)?;
         let lines = read_lines(&contents).map_err(|(line, reason)| KnownDevicesError::Line {
@@ -208,7 +208,7 @@ impl KnownDevices {
         let bad = |error: io::Error| KnownDevicesError::File {
             action: "write",
             path: path.clone(),
-            problem: Trouble::from(error).to_string(),
+            problem: ReadError::from(error).to_string(),
         };
         let folder = path.parent().unwrap_or(Path::new("."));
         files::make_directory(folder).map_err(bad)?;
@@ -265,7 +265,7 @@ impl Line {
 }
 
 fn shortened(text: &str) -> String {
-    harmless(&text.chars().take(100).collect::<String>())
+    escape_control(&text.chars().take(100).collect::<String>())
 }
 
 /// All lines, or the number of the first bad one and what is wrong with it.

@@ -12,16 +12,16 @@ use crate::certificate::BundleError;
 use crate::error::{Exit, TABLE};
 use crate::files;
 use crate::host::core_dumps;
+use crate::host::environment::{self, UnsafeEnvironment};
 use crate::host::keyfile::KeyFileError;
 use crate::host::log::{Log, Verbosity};
-use crate::host::surroundings::{self, BadSurroundings};
-use crate::install::Failure;
+use crate::install::InstallError;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
 use crate::panos::InvalidAddress;
 use crate::settings::SettingsError;
 use crate::settings::config::ConfigError;
-use crate::text::harmless;
+use crate::text::escape_control;
 
 /// Where a program keeps and finds things.
 #[derive(Debug, Clone, Args)]
@@ -50,7 +50,8 @@ impl PlaceArguments {
     /// A file that can't be appended to.
     pub fn open_log(&self) -> Result<Log, UsageError> {
         Log::open(&self.log_file, Verbosity::from(self.verbose)).map_err(|error| {
-            UsageError::Other(format!("{error}; run it with sudo, or name another file with --log-file"))
+            let how = if rustix::process::geteuid().is_root() { "" } else { "run it with sudo, or " };
+            UsageError::Other(format!("{error}; {how}name another file with --log-file"))
         })
     }
 }
@@ -72,10 +73,10 @@ pub enum UsageError {
     Key(#[from] KeyFileError),
     /// The state directory can't be used: what is asked for can't even be recorded.
     #[error(transparent)]
-    State(#[from] Box<Failure>),
+    State(#[from] Box<InstallError>),
     /// The environment.
     #[error(transparent)]
-    Surroundings(#[from] BadSurroundings),
+    Surroundings(#[from] UnsafeEnvironment),
     /// A path that root can't rely on.
     #[error("--{option} {}: {problem}", .path.display())]
     Path {
@@ -86,6 +87,9 @@ pub enum UsageError {
         /// Who has a say in it.
         problem: String,
     },
+    /// The worker could not do it.
+    #[error("the worker could not deliver this: {0}")]
+    Worker(String),
     /// Anything else.
     #[error("{0}")]
     Other(String),
@@ -101,7 +105,7 @@ impl UsageError {
             Self::Files(_) => Exit::Certificate,
             Self::Key(_) => Exit::Key,
             Self::State(failure) => failure.exit(),
-            Self::Surroundings(_) | Self::Path { .. } | Self::Other(_) => Exit::Usage,
+            Self::Surroundings(_) | Self::Path { .. } | Self::Worker(_) | Self::Other(_) => Exit::Usage,
         }
     }
 
@@ -117,6 +121,9 @@ impl UsageError {
             Self::Path { .. } => {
                 Some("Root needs a place that is root's alone: name another one.".to_owned())
             }
+            Self::Worker(_) => Some(
+                "Keep it where only root can write, /etc for instance, with root as its owner.".to_owned(),
+            ),
             Self::KeyType(_) | Self::Other(_) => None,
         }
     }
@@ -154,12 +161,30 @@ pub fn exit_code_help() -> String {
     format!("Exit codes:\n{}", rows.join("\n"))
 }
 
+/// A command line that was not read; what is wrong was printed.
+#[derive(Debug)]
+pub enum NotRead {
+    /// Help or version was asked for.
+    Help(ExitCode),
+    /// It is not understood, or more than may be asked for: the code to exit with, and what is wrong.
+    Refused(Exit, String),
+}
+
+impl From<NotRead> for ExitCode {
+    fn from(not_read: NotRead) -> Self {
+        match not_read {
+            NotRead::Help(exit) => exit,
+            NotRead::Refused(exit, _) => exit.into(),
+        }
+    }
+}
+
 /// Reads a command line; help and version go to standard output, a usage error to standard error. What is more than
 /// was delegated is refused here, before anything is done.
 ///
 /// # Errors
-/// The code to exit with.
-pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
+/// The code to exit with, and why.
+pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, NotRead> {
     let words: Vec<OsString> = words.into_iter().collect();
     let mut command = T::command();
     // Before a secret is read.
@@ -168,26 +193,40 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
             "the system does not let this program forbid core dumps of itself: {error}"
         ))
     });
-    forbidden.map_err(|error| refuse(command.get_name(), &error))?;
+    forbidden.map_err(|error| {
+        let _ = refuse(command.get_name(), &error);
+        NotRead::Refused(error.exit(), error.to_string())
+    })?;
     let read = command.try_get_matches_from_mut(&words).and_then(|matches| {
         let arguments = T::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         Ok((matches, arguments))
     });
     let (matches, arguments) = read.map_err(|error| {
         // clap repeats words as they are, and they might steer the terminal: they are read again, escaped.
-        let shown = words.iter().map(|word| harmless(&word.to_string_lossy()));
+        let shown = words.iter().map(|word| escape_control(&word.to_string_lossy()));
         let error = if error.use_stderr() { T::try_parse_from(shown).err().unwrap_or(error) } else { error };
-        let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
         // A closed pipe is no reason to fail.
         let _ = error.print();
-        ExitCode::from(exit)
+        match error.use_stderr() {
+            true => NotRead::Refused(Exit::Usage, first_line(&error.to_string())),
+            false => NotRead::Help(Exit::Done.into()),
+        }
     })?;
     let checked = delegated::check_options(&command, &matches)
         .map_err(UsageError::from)
-        .and_then(|()| surroundings::check().map_err(UsageError::from))
+        .and_then(|()| environment::check().map_err(UsageError::from))
         .and_then(|()| check_places(&matches));
-    checked.map_err(|error| refuse(command.get_name(), &error))?;
+    checked.map_err(|error| {
+        let _ = refuse(command.get_name(), &error);
+        NotRead::Refused(error.exit(), error.to_string())
+    })?;
     Ok(arguments)
+}
+
+/// What is wrong, without what clap says about it besides.
+fn first_line(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
 }
 
 /// Nobody else may decide where root writes.
@@ -210,7 +249,7 @@ fn check_places(matches: &ArgMatches) -> Result<(), UsageError> {
 pub fn run<T: Parser>(name: &str, work: impl FnOnce(&T) -> Result<Exit, UsageError>) -> ExitCode {
     let arguments: T = match parse(std::env::args_os()) {
         Ok(arguments) => arguments,
-        Err(exit) => return exit,
+        Err(not_read) => return not_read.into(),
     };
     match work(&arguments) {
         Ok(exit) => exit.into(),

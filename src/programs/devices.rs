@@ -6,7 +6,7 @@ use super::arguments::UsageError;
 use crate::panos::Address;
 use crate::settings::config::Config;
 use crate::settings::resolve;
-use crate::text::harmless;
+use crate::text::escape_control;
 
 /// Devices by name and by group.
 #[derive(Debug, Clone, Default, Args)]
@@ -50,6 +50,6 @@ impl DeviceList {
 fn unknown(name: &str, config: &Config) -> UsageError {
     let known: Vec<&str> = config.groups().collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    let name = harmless(name);
+    let name = escape_control(name);
     UsageError::Other(format!("--group: the configuration file has no group '{name}', but {known}"))
 }

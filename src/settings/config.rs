@@ -17,9 +17,9 @@ use self::place::{Document, explain, line_of};
 use super::options::DeviceOptions;
 use super::policy::Delegated;
 use crate::error::Exit;
-use crate::files::{self, Foreign, Trouble};
+use crate::files::{self, ReadError, UnsafeFile};
 use crate::panos::{Address, InvalidAddress};
-use crate::text::harmless;
+use crate::text::escape_control;
 
 /// Where the file is when nobody says otherwise; it need not be there.
 pub const DEFAULT: &str = "/etc/pan_getcert.toml";
@@ -102,7 +102,7 @@ pub struct Config {
 
 /// A configuration file that can't be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the configuration file {}: {problem}", harmless(&.path.to_string_lossy()))]
+#[error("the configuration file {}: {problem}", escape_control(&.path.to_string_lossy()))]
 pub struct ConfigError {
     path: PathBuf,
     problem: Problem,
@@ -111,7 +111,7 @@ pub struct ConfigError {
 #[derive(Debug, thiserror::Error)]
 enum Problem {
     #[error("{0}")]
-    Unreadable(Trouble),
+    Unreadable(ReadError),
     #[error("it is not UTF-8 text")]
     NotText,
     /// Somebody else decides which file it is.
@@ -119,7 +119,7 @@ enum Problem {
     Place(String),
     /// Whoever can change it decides who is trusted, and which program is run.
     #[error("{0}")]
-    Foreign(Foreign),
+    Foreign(UnsafeFile),
     /// Several lines, which show the place.
     #[error("{text}")]
     Content { text: String, exit: Exit },
@@ -161,17 +161,17 @@ impl Config {
     pub fn load(named: Option<&Path>) -> Result<Self, ConfigError> {
         let path = named.unwrap_or(Path::new(DEFAULT));
         match Self::read(path) {
-            Err(Problem::Unreadable(Trouble::Missing)) if named.is_none() => Ok(Self::default()),
+            Err(Problem::Unreadable(ReadError::Missing)) if named.is_none() => Ok(Self::default()),
             read => read.map_err(|problem| ConfigError { path: path.to_owned(), problem }),
         }
     }
 
     fn read(path: &Path) -> Result<Self, Problem> {
         let (file, metadata) = files::open_settled(path).map_err(|trouble| match trouble {
-            Trouble::Unsettled(unsettled) => Problem::Place(unsettled.to_string()),
+            ReadError::UnsafePath(unsettled) => Problem::Place(unsettled.to_string()),
             other => Problem::Unreadable(other),
         })?;
-        files::only_ours(&metadata).map_err(Problem::Foreign)?;
+        files::check_owner(&metadata).map_err(Problem::Foreign)?;
         let contents = files::read(file, &metadata, LIMIT).map_err(Problem::Unreadable)?;
         let config = Self::parse(std::str::from_utf8(&contents).map_err(|_| Problem::NotText)?)?;
         Ok(Self { owner: Some(metadata.uid()), ..config })

@@ -8,7 +8,7 @@ use super::options::DeviceOptions;
 use super::resolve::Named;
 use crate::host::certmonger::Tracked;
 use crate::panos::Address;
-use crate::text::harmless;
+use crate::text::escape_control;
 
 /// What somebody asks for through the sudo rule.
 pub struct Asked<'a> {
@@ -85,7 +85,7 @@ fn covers(pattern: &str, name: &str) -> bool {
 }
 
 fn beyond(key: &str, name: &str) -> SettingsError {
-    refused(&format!("'{}' is not among the {key} of [delegated] in {DEFAULT}", harmless(name)))
+    refused(&format!("'{}' is not among the {key} of [delegated] in {DEFAULT}", escape_control(name)))
 }
 
 fn refused(what: &str) -> SettingsError {

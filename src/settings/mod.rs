@@ -7,6 +7,7 @@ pub mod delegation;
 pub mod error;
 pub mod options;
 pub mod policy;
+pub mod request;
 pub mod resolve;
 pub mod words;
 

@@ -2,97 +2,119 @@
 //! configuration file for one device, and passed on in a post-save command: one definition for all three.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// How a certificate gets onto a device. Nothing here is set unless somebody set it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct DeviceOptions {
     /// API key file; a folder means DIR/.panrc, a word without '/' means /etc/ipa/.panrc.EXT
     /// [default: /etc/ipa/.panrc]
     #[arg(short = 'k', long, value_name = "FILE|DIR|EXT")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub key_file: Option<String>,
 
     /// Primary SSL/TLS service profile to rebind
     #[arg(short = 'p', long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub profile: Option<String>,
 
     /// Secondary SSL/TLS service profile to rebind; needs -p
     #[arg(short = 's', long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub secondary_profile: Option<String>,
 
     /// Form of the upload [default: pkcs12, and pem when a chain is given]
     #[arg(long, value_name = "FORM")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub format: Option<FormatOption>,
 
     /// Algorithms of a PKCS#12: 3DES with HMAC-SHA1, or AES-256 with HMAC-SHA-256; auto tries the first,
     /// then the second [default: auto]
     #[arg(long, value_name = "ALGORITHMS")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub pkcs12: Option<Pkcs12Option>,
 
     /// Intermediate certificates, in any order [default: leaf only; chain.pem in a live folder]
     #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub chain: Option<PathBuf>,
 
     /// Let PAN-OS export the private key later [default: not exportable]
     #[arg(long)]
+    #[serde(skip_serializing_if = "is_unset")]
     pub exportable: bool,
 
     /// Trust this CA for the device's own HTTPS; repeatable [default: the system's CAs and /etc/ipa/ca.crt]
     #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub ca_file: Vec<PathBuf>,
 
     /// Trust exactly the device certificate with this fingerprint [default: the device's line in
     /// known_devices in the state folder, if any]
     #[arg(long, value_name = "SHA256", conflicts_with = "ca_file")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub pin: Option<String>,
 
     /// Do NOT verify the device: whoever answers gets the API key and the private key
     #[arg(long, conflicts_with_all = ["ca_file", "pin"])]
+    #[serde(skip_serializing_if = "is_unset")]
     pub insecure: bool,
 
     /// Commit the API administrator's own changes, everybody's, or leave it to a person [default: partial]
     #[arg(long, value_name = "WHAT")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub commit: Option<CommitOption>,
 
     /// How long a commit job may take [default: 1800]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(COMMIT_TIMEOUTS))]
-    #[serde(deserialize_with = "commit_timeout")]
+    #[serde(deserialize_with = "commit_timeout", skip_serializing_if = "is_unset")]
     pub commit_timeout: Option<u64>,
 
     /// Name of the object: as given, with _YYYY (as -Y), or shortened and with the certificate's serial
     /// number, so that each certificate is an object of its own [default: none]
     #[arg(long, value_name = "WHAT")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub suffix: Option<SuffixOption>,
 
     /// Delete unreferenced older objects that this tool made for the same name, keeping N; the one before
     /// the new one always stays [default: keep all]
     #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub keep: Option<usize>,
 
     /// Profiles and certificate of one virtual system (vsys1, vsys2, ...) [default: shared]
     #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub vsys: Option<String>,
 
     /// The other firewall of an HA pair: whichever of the two is active is configured
     #[arg(long, value_name = "FQDN")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub ha_peer: Option<String>,
 
     /// After the commit, connect there and see the new certificate; repeatable
     #[arg(long, value_name = "HOST:PORT")]
+    #[serde(skip_serializing_if = "is_unset")]
     pub served: Vec<String>,
 
     /// Rebind everything that uses the object that is being replaced, not only -p and -s
     #[arg(long)]
+    #[serde(skip_serializing_if = "is_unset")]
     pub where_used: bool,
 }
 
+/// Whether nobody has set it: then it is not stored either.
+fn is_unset<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// `--suffix`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SuffixOption {
     /// The name as given: an existing object is overwritten.
@@ -116,7 +138,7 @@ fn commit_timeout<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D:
 }
 
 /// `--format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FormatOption {
     /// One binary container.
@@ -126,7 +148,7 @@ pub enum FormatOption {
 }
 
 /// `--pkcs12`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pkcs12Option {
     /// Legacy, and if the device can't read it, modern once.
@@ -138,7 +160,7 @@ pub enum Pkcs12Option {
 }
 
 /// `--commit`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CommitOption {
     /// Only the API administrator's own changes.
@@ -176,6 +198,25 @@ impl DeviceOptions {
             served: if self.served.is_empty() { below.served } else { self.served },
             where_used: self.where_used || below.where_used,
         }
+    }
+
+    /// The same with absolute paths, seen from a directory (an empty path is the current one): they mean the same from
+    /// every other.
+    ///
+    /// # Errors
+    /// A path that can't be made absolute or is no text.
+    pub fn absolute(&self, from: &Path) -> Result<Self, String> {
+        let path = |path: &PathBuf| absolute(&from.join(path)).map(PathBuf::from);
+        let key_file = |option: &str| match option.contains('/') {
+            true => absolute(&from.join(option)),
+            false => Ok(option.to_owned()),
+        };
+        Ok(Self {
+            key_file: self.key_file.as_deref().map(key_file).transpose()?,
+            chain: self.chain.as_ref().map(path).transpose()?,
+            ca_file: self.ca_file.iter().map(path).collect::<Result<_, _>>()?,
+            ..self.clone()
+        })
     }
 
     /// How many of the three ways to trust a device are chosen; more than one is a contradiction.
@@ -284,6 +325,8 @@ mod tests {
             let words = options.to_arguments().unwrap();
             let line = Line::try_parse_from(std::iter::once("x".to_owned()).chain(words)).unwrap();
             assert_eq!(line.device, options);
+            let stored = serde_json::to_string(&options).unwrap();
+            assert_eq!(serde_json::from_str::<DeviceOptions>(&stored).unwrap(), options, "{stored}");
         }
     }
 

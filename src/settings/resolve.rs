@@ -9,14 +9,17 @@ use super::certificate::{CertificateArguments, Files};
 use super::config::Config;
 use super::error::SettingsError;
 use super::options::{CommitOption, DeviceOptions, FormatOption, Pkcs12Option, SuffixOption};
+use super::request::InstallOptions;
 use crate::certificate::{Bundle, Container, Source};
 use crate::files;
 use crate::host::{ipa, keyfile};
-use crate::install::Failure;
+use crate::install::InstallError;
 use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
-use crate::install::patience::Patience;
-use crate::install::request::{CommitScope, ContainerChoice, Existing, Rebind, Target, Upload, Wish};
+use crate::install::request::{
+    CommitScope, ContainerChoice, Existing, FoundPeer, InstallRequest, Rebind, Target, Upload,
+};
+use crate::install::retry::RetryPolicy;
 use crate::panos::Address;
 use crate::panos::CaFile;
 use crate::panos::KeyExport;
@@ -90,11 +93,13 @@ pub fn devices(typed: &[String]) -> Result<Vec<Address>, SettingsError> {
 /// Everything that is wanted of one device, and what became of reading the files.
 pub struct Prepared {
     /// The wish.
-    pub wish: Wish,
+    pub wish: InstallRequest,
     /// The files, absolute as certmonger knows them, if they were found.
     pub files: Option<Files>,
+    /// The profiles that the configuration file names for the device, whatever was typed.
+    pub configured_profiles: Vec<ProfileName>,
     /// The certificate, or why it can't be used.
-    pub bundle: Result<Bundle, Failure>,
+    pub bundle: Result<Bundle, InstallError>,
     /// Where to find the certmonger that is asked for the certificate's state; nothing where none is.
     pub certmonger: Option<CertmongerBus>,
 }
@@ -114,25 +119,25 @@ pub enum CertmongerBus {
 /// An option that is not valid, typed or in the configuration file.
 pub fn prepare(
     named: &Named,
-    arguments: &CertificateArguments,
-    typed: &DeviceOptions,
+    asked: &InstallOptions,
     config: &Config,
-    existing: Existing,
     device: &Address,
     state_dir: &Path,
 ) -> Result<Prepared, SettingsError> {
+    let typed = &asked.device;
     let options = &options_for(typed, config, device);
-    let source = Source::locate(named.common_name.as_str(), &arguments.cert_dir, &arguments.key_dir)
+    let source = Source::locate(named.common_name.as_str(), &asked.cert_dir, &asked.key_dir)
         .map(|source| source.with_chain(options.chain.clone()));
     let has_chain = match &source {
         Ok(source) => source.chain.is_some(),
         Err(_) => options.chain.is_some(),
     };
     let files = source.as_ref().ok().and_then(files_of);
-    let bundle =
-        source.and_then(|source| Bundle::load(&source, named.common_name.as_str())).map_err(Failure::from);
+    let bundle = source
+        .and_then(|source| Bundle::load(&source, named.common_name.as_str()))
+        .map_err(InstallError::from);
     let serial = bundle.as_ref().ok().and_then(|bundle| bundle.serial_hex().ok());
-    let wish = Wish {
+    let wish = InstallRequest {
         common_name: named.common_name.clone(),
         base_name: named.base_name.clone(),
         object: named.object(options.suffix, serial.as_deref())?,
@@ -148,13 +153,16 @@ pub fn prepare(
             CommitOption::None => CommitScope::Nothing,
         },
         commit_timeout: Duration::from_secs(options.commit_timeout.unwrap_or(COMMIT_TIMEOUT)),
-        existing,
+        existing: if asked.force { Existing::Replace } else { Existing::Keep },
         keep: options.keep,
         rebind: if options.where_used { Rebind::WhereUsed } else { Rebind::Named },
-        patience: Patience::default(),
+        patience: RetryPolicy::default(),
         served: served(options)?,
     };
-    Ok(Prepared { wish, files, bundle, certmonger: None })
+    let bus = if asked.session_bus { CertmongerBus::Session } else { CertmongerBus::System };
+    let configured_profiles = profiles(&config.device(device))?;
+    let certmonger = (!asked.blind).then_some(bus);
+    Ok(Prepared { wish, files, configured_profiles, bundle, certmonger })
 }
 
 fn files_of(source: &Source) -> Option<Files> {
@@ -218,7 +226,8 @@ pub fn served(options: &DeviceOptions) -> Result<Vec<Address>, SettingsError> {
 pub fn target(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Result<Target, SettingsError> {
     let trust = trust_of(options, device, state_dir)?;
     let key_file = keyfile::resolve(options.key_file.as_deref());
-    Ok(Target { device: device.clone(), trust, key_file })
+    let peer_from_ha_state = FoundPeer { state_dir: state_dir.to_owned(), authorities: authorities(options) };
+    Ok(Target { device: device.clone(), trust, key_file, peer_from_ha_state, named_by: None })
 }
 
 /// The other member of the pair, with a key and a trust of its own: what is typed counts for both.
@@ -283,10 +292,14 @@ pub fn trust(options: &DeviceOptions) -> Result<Trust, SettingsError> {
     if let Some(pin) = &options.pin {
         return Ok(Trust::Pinned(vec![pin.parse()?]));
     }
+    Ok(authorities(options))
+}
+
+fn authorities(options: &DeviceOptions) -> Trust {
     // It may be missing where the host is not enrolled.
     let ipa = Path::new(ipa::AUTHORITY).is_file().then(|| PathBuf::from(ipa::AUTHORITY));
     let files = options.ca_file.iter().cloned().chain(ipa);
-    Ok(Trust::Ca { files: files.map(|path| CaFile::read_with(path, files::read_ca_file)).collect() })
+    Trust::Ca { files: files.map(|path| CaFile::read_with(path, files::read_ca_file)).collect() }
 }
 
 fn upload(options: &DeviceOptions, has_chain: bool) -> Upload {

@@ -66,7 +66,8 @@ fn modes_of_new_files_do_not_depend_on_the_callers_umask() {
         assert_eq!(mode(&lock), 0o600, "umask {umask}");
         assert_eq!(mode(&installations), 0o700, "umask {umask}");
         assert_eq!(mode(&device), 0o700, "umask {umask}");
-        assert_eq!(mode(&device.join(format!("{NAME}.json"))), 0o600, "umask {umask}");
+        assert_eq!(mode(&device.join("shared")), 0o700, "umask {umask}");
+        assert_eq!(mode(&device.join("shared").join(format!("{NAME}.json"))), 0o600, "umask {umask}");
     }
 }
 

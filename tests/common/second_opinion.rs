@@ -91,6 +91,8 @@ fn we_may_accept(error: &Error, ours: &Element) -> bool {
         Error::MalformedEntityReference(_) => {
             has(ours, &|text| text.contains(|c| !is_xml_character(c) || c == char::REPLACEMENT_CHARACTER))
         }
+        // Where there are no namespaces, a colon is a letter like any other.
+        Error::InvalidName(_) => has_odd_colon(ours),
         _ => false,
     }
 }
@@ -103,6 +105,19 @@ fn has(element: &Element, wanted: &dyn Fn(&str) -> bool) -> bool {
         })
 }
 
+fn has_odd_colon(element: &Element) -> bool {
+    // What may stand in a name, and not at the beginning of one.
+    let later = |c: char| matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}');
+    let odd = |name: &str| {
+        let parts: Vec<&str> = name.split(':').collect();
+        parts.len() > 2
+            || (parts.len() == 2 && parts.iter().any(|part| part.is_empty() || part.starts_with(later)))
+    };
+    odd(&element.name)
+        || element.attributes.iter().any(|(name, _)| odd(name))
+        || element.children().any(has_odd_colon)
+}
+
 fn we_may_refuse(error: &XmlError, text: &str) -> bool {
     match error {
         // Limits that only we have.
@@ -111,6 +126,8 @@ fn we_may_refuse(error: &XmlError, text: &str) -> bool {
         XmlError::Malformed(problem) if problem.contains("codepoint") => text.contains("&#"),
         // It knows a declaration only by one blank behind `<?xml`, and takes others for an instruction.
         XmlError::Malformed(problem) if problem.contains("declaration") => true,
+        // It wants no blank between an instruction's name and what follows.
+        XmlError::Malformed(problem) if problem.contains("instruction") => true,
         _ => false,
     }
 }

@@ -14,7 +14,12 @@ pub struct Switch {
 impl Switch {
     /// Listens at this IP address. `route` is asked at each connection.
     pub fn at(ip: &str, route: impl Fn() -> SocketAddr + Send + 'static) -> Self {
-        let listener = TcpListener::bind((ip, 0)).unwrap();
+        Self::at_port(ip, 0, route)
+    }
+
+    /// The same at this port; 0 is any.
+    pub fn at_port(ip: &str, port: u16, route: impl Fn() -> SocketAddr + Send + 'static) -> Self {
+        let listener = TcpListener::bind((ip, port)).unwrap();
         let address = listener.local_addr().unwrap();
         let stopping = Arc::new(AtomicBool::new(false));
         let over = stopping.clone();

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::process::Command;
 
-use pancert::host::surroundings::{Treatment, VARIABLES};
+use pancert::host::environment::{Treatment, VARIABLES};
 
 use crate::common::world::{Ended, NAME, PORTAL, World};
 

@@ -249,8 +249,8 @@ fn the_record_of_one_device_says_nothing_about_another_one() {
     // The same record, under the name of another device that is behind the same switch.
     let other = format!("localhost:{}", scene.target().port());
     let folder = scene.world.path("state/installations");
-    std::fs::create_dir(folder.join(&other)).unwrap();
-    let name = format!("{NAME}.json");
+    std::fs::create_dir_all(folder.join(&other).join("shared")).unwrap();
+    let name = format!("shared/{NAME}.json");
     let from = folder.join(scene.target().to_string()).join(&name);
     let whole = std::fs::read_to_string(from).unwrap();
     let device = scene.target();

@@ -65,8 +65,11 @@ fn a_member_that_does_not_get_the_configuration_gets_the_certificate_all_the_sam
     pair.world.device.inject(Fault::new(When::request(sync), what).times(u32::MAX));
     let (issued, before) = (pair.world.renew(), pair.shown());
     let peer = pair.second.address().to_string();
-    let (outcome, log) = inside::deliver(&pair.world, "abcdef", &["-p", PORTAL, "--ha-peer", &peer]);
-    assert!(matches!(outcome.end, pancert::delivery::End::Installed { .. }), "{outcome:?} {log:#?}");
+    let (outcome, log) = inside::deliver(&pair.world, &["-p", PORTAL, "--ha-peer", &peer]);
+    assert!(
+        matches!(outcome.outcome, pancert::install::result::Outcome::Installed { .. }),
+        "{outcome:?} {log:#?}"
+    );
     assert_eq!((count(&pair.world.device, "commit"), count(&pair.second, "commit")), (1, 1), "{log:#?}");
     assert_eq!(pair.second.certificate_fingerprint(), print(&issued.certificate));
     assert_eq!(pair.known_devices(), pair.known_after(&before));

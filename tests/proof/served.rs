@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use openssl::ssl::{NameType, SslAcceptor, SslMethod};
 use pancert::fingerprint::Fingerprint;
-use pancert::install::served::{NotServed, Seen, served};
+use pancert::install::probe::{ProbeMismatch, Seen, served};
 use pancert::panos::{Address, Location};
 use panos_sim::{Profile, Simulator};
 
@@ -30,11 +30,11 @@ async fn look(
     wanted: Fingerprint,
     chain: &[Fingerprint],
     patience: Duration,
-) -> Result<(), NotServed> {
+) -> Result<(), ProbeMismatch> {
     served(endpoint, &NAME.parse().unwrap(), wanted, chain, patience).await
 }
 
-async fn glance(endpoint: &Address, wanted: Fingerprint) -> Result<(), NotServed> {
+async fn glance(endpoint: &Address, wanted: Fingerprint) -> Result<(), ProbeMismatch> {
     look(endpoint, wanted, &[], Duration::ZERO).await
 }
 

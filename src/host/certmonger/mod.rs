@@ -4,6 +4,7 @@
 //! and [`post_save_command`] writes the command that certmonger runs after each renewal.
 
 mod answer;
+mod ca_error;
 mod command;
 mod error;
 mod getcert;
@@ -12,6 +13,7 @@ mod run;
 mod state;
 
 pub use answer::Status;
+pub use ca_error::{CA_RETRY_DAYS, CaError, Keytab, Refusal};
 pub use command::{Unquotable, post_save_command};
 pub use error::GetcertError;
 pub use getcert::{Getcert, KeyType, NewRequest};

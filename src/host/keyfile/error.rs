@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::LONGEST_KEY;
+use crate::files::instead_of_denied;
 
 /// Why there is no API key to use.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +17,7 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// The caller may not read it.
-    #[error("no permission to read the API key file {}; run it with sudo", path.display())]
+    #[error("no permission to read the API key file {}; {}", path.display(), instead_of_denied())]
     Unreadable {
         /// The key file.
         path: PathBuf,
@@ -103,6 +104,16 @@ pub enum KeyFileError {
         /// The devices it names.
         named: Option<String>,
     },
+    /// Nothing but another device's word says that the key is for this one.
+    #[error("the API key file {} has no entry for {host}, which only {by} names, and its key for all devices is not the one of {by}", path.display())]
+    NamedByDevice {
+        /// The key file.
+        path: PathBuf,
+        /// The device.
+        host: String,
+        /// The one that has named it.
+        by: String,
+    },
     /// Two entries name the device, with different keys.
     #[error("the API key file {} has several keys for {host}", path.display())]
     Ambiguous {
@@ -146,6 +157,7 @@ impl KeyFileError {
             | Self::Unusable { path, .. }
             | Self::TwoKeys { path, .. }
             | Self::NotForHost { path, .. }
+            | Self::NamedByDevice { path, .. }
             | Self::Ambiguous { path, .. }
             | Self::Unwritable { path, .. }
             | Self::Io { path, .. } => path,
@@ -170,9 +182,12 @@ impl KeyFileError {
             Self::NotForHost { host, .. } => Some(format!(
                 "add a hostname={host} line to the key's entry, if the key is meant for that device"
             )),
+            Self::NamedByDevice { host, .. } => Some(format!(
+                "name the peer with --ha-peer {host}, or add a hostname={host} line to the key's entry, if the key is meant for that device"
+            )),
             Self::Unwritable { path, .. } => Some(match path.parent() {
                 Some(folder) if !folder.is_dir() => format!("mkdir -m 755 {}", folder.display()),
-                _ => "run it with sudo".to_owned(),
+                _ => instead_of_denied().to_owned(),
             }),
             Self::Unusable { path, .. } => Some(format!(
                 "{} is as it was. Check that this is the management address of a PAN-OS device",

@@ -12,8 +12,8 @@ use super::NAME;
 use super::reach::ReachOptions;
 use crate::error::Exit;
 use crate::host::keyfile::{KeyFile, NewKey};
-use crate::install::failure::{Doing, Failure};
-use crate::install::patience;
+use crate::install::error::{Activity, InstallError};
+use crate::install::retry;
 use crate::panos::Address;
 use crate::panos::Session;
 use crate::panos::{Error, Reason};
@@ -65,7 +65,7 @@ pub fn run(arguments: &KeygenArguments, place: &PlaceArguments) -> Result<Exit, 
     let password = password(user, &device)?;
     let host = device.host().to_string();
     let made = arguments::event_loop()?.block_on(async {
-        let limits = patience::limits();
+        let limits = retry::limits();
         let key = Session::generate_key(&device, &target.trust, user, &password, limits).await?;
         drop(password);
         let session = Session::new(&device, &target.trust, &key, limits)?;
@@ -148,7 +148,7 @@ fn tell(device: &Address, user: &str, error: Error) -> Exit {
         }
         _ => None,
     };
-    let failure = Failure::while_doing(Doing::Looking)(error);
+    let failure = InstallError::during(Activity::Looking)(error);
     let advice = advice.or_else(|| failure.advice());
     report::problem(NAME, &format!("{device}: {failure}. No key was written"), advice.as_deref());
     failure.exit()

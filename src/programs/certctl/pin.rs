@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::NAME;
 use crate::error::Exit;
-use crate::install::failure::{Doing, Failure};
+use crate::install::error::{Activity, InstallError};
 use crate::install::known_devices::KnownDevices;
-use crate::install::patience;
-use crate::install::served::{Shown, shown};
+use crate::install::probe::{PeerCertificate, shown};
+use crate::install::retry;
 use crate::panos::Address;
 use crate::panos::Trust;
 use crate::panos::hello;
@@ -53,8 +53,8 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Usa
     };
     // A certificate that the device can't sign with, or that belongs to no PAN-OS, is not worth a question.
     let trust = Trust::Pinned(vec![seen.fingerprint]);
-    if let Err(error) = runtime.block_on(hello(&device, &trust, patience::limits())) {
-        let failure = Failure::while_doing(Doing::Looking)(error);
+    if let Err(error) = runtime.block_on(hello(&device, &trust, retry::limits())) {
+        let failure = InstallError::during(Activity::Looking)(error);
         report::problem(NAME, &format!("{device}: {failure}"), failure.advice().as_deref());
         return Ok(failure.exit());
     }
@@ -92,8 +92,8 @@ fn note(json: bool, text: &str) {
     if json { report::note(text) } else { report::line(text) }
 }
 
-fn tell(device: &Address, seen: &Shown, json: bool) {
-    let Shown { subject, issuer, not_before, not_after, fingerprint } = seen;
+fn tell(device: &Address, seen: &PeerCertificate, json: bool) {
+    let PeerCertificate { subject, issuer, not_before, not_after, fingerprint } = seen;
     note(json, &format!("{device} shows this certificate:"));
     for (name, value) in [
         ("subject", subject.clone()),

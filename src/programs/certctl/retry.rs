@@ -6,15 +6,17 @@ use clap::Args;
 
 use super::NAME;
 use super::selection::Selection;
-use crate::delivery::engine::{Courier, Report, Which};
+use crate::delivery::engine::{self, DeliveryEngine, Report, run_id};
 use crate::delivery::notifier::{News, Notifier};
 use crate::delivery::worker::Worker;
-use crate::delivery::{End, Queue, RecordError, Records};
+use crate::delivery::{InstallSpec, InstallationStore, Queue, StoreError};
 use crate::error::Exit;
-use crate::install::Failure;
+use crate::install::InstallError;
+use crate::install::result::Outcome;
 use crate::panos::Address;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::report::{self, Told};
+use crate::programs::unresolved;
 use crate::settings::config::Config;
 
 /// What is delivered.
@@ -40,26 +42,35 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     };
     let config = Config::load(place.config.as_deref())?;
     let log = place.open_log()?;
-    let mut courier = Courier::new(&log, &place.state_dir, true);
-    courier.notifier = Notifier { settings: config.notify().clone() };
-    courier.lock_wait = config.lock_wait();
-    let which = if arguments.now { Which::Everything } else { Which::Due };
-    let worker = Worker { courier: &courier, which, only, concurrency: arguments.selection.at_once() };
+    let mut engine = DeliveryEngine::new(&log, &place.state_dir, true);
+    engine.notifier = Notifier { settings: config.notify().clone() };
+    engine.lock_wait = config.lock_wait();
+    let which = if arguments.now { engine::Selection::All } else { engine::Selection::Due };
+    let unread = unresolved::resolve(&place.state_dir, &log.run(&run_id(), true));
+    let worker = Worker { engine: &engine, which, only, concurrency: arguments.selection.at_once() };
     let json = arguments.selection.json;
-    let (reports, troubles) = arguments::event_loop()?.block_on(worker.work(|report| {
+    let (reports, mut troubles) = arguments::event_loop()?.block_on(worker.work(|report| {
         if !json {
             tell(report);
         }
     }));
+    troubles.extend(unread.err().map(|error: StoreError| InstallError::from(error)));
     for failure in &troubles {
         report::problem(NAME, &failure.to_string(), failure.advice().as_deref());
     }
+    let unresolved =
+        Queue::below(&place.state_dir).all().map(|listing| listing.unresolved).unwrap_or_default();
+    for spec in unresolved.iter().map(|queued| &queued.spec).filter(|_| !report::is_journal()) {
+        let what = format!("can't be carried out: pan_instcert {}: {}", spec.argv.join(" "), spec.problem);
+        report::problem(NAME, &what, spec.problem.advice.as_deref());
+    }
     let told: Vec<Told> = reports.iter().map(told).collect();
-    let each: Vec<Exit> = told.iter().map(Told::exit).chain(troubles.iter().map(Failure::exit)).collect();
+    let each = told.iter().map(Told::exit).chain(troubles.iter().map(InstallError::exit));
+    let each: Vec<Exit> = each.chain(unresolved.iter().map(|queued| queued.spec.problem.exit)).collect();
     let exit = Exit::of_all(&each);
     if json {
         report::installations(NAME, exit, &told);
-    } else if told.is_empty() && troubles.is_empty() && !report::is_journal() {
+    } else if told.is_empty() && troubles.is_empty() && unresolved.is_empty() && !report::is_journal() {
         report::line(if arguments.now { "Nothing is owed." } else { "Nothing is due." });
     }
     Ok(exit)
@@ -67,20 +78,22 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
 
 /// The devices that something is recorded or ordered for.
 fn known(state_dir: &Path) -> Result<Vec<Address>, UsageError> {
-    let bad = |error: RecordError| UsageError::State(Box::new(error.into()));
-    let (queued, _) = Queue::below(state_dir).all().map_err(bad)?;
-    let records = Records::below(state_dir).all().map_err(bad)?.records;
-    let ordered = queued.into_iter().map(|queued| queued.order.device);
-    Ok(ordered.chain(records.into_iter().map(|record| record.order.device)).collect())
+    let bad = |error: StoreError| UsageError::State(Box::new(error.into()));
+    let queued = Queue::below(state_dir).all().map_err(bad)?.specs;
+    let records = InstallationStore::below(state_dir).all().map_err(bad)?.records;
+    let asked = queued.into_iter().map(|queued| queued.spec.device);
+    Ok(asked.chain(records.into_iter().map(|record| record.spec.device)).collect())
 }
 
 fn told(report: &Report) -> Told {
-    Told::of(&report.record.order, report.outcome.clone())
+    // All that was asked for, not only what was asked for last.
+    let spec = InstallSpec { profiles: report.record.profiles(), ..report.record.spec.clone() };
+    Told::of(&spec, report.result.clone())
 }
 
 /// In the journal a failure that lasts is told once, and its end once.
 fn tell(report: &Report) {
-    let failed = matches!(report.outcome.end, End::Failed(_));
+    let failed = matches!(report.result.outcome, Outcome::Failed(_));
     match report.news {
         _ if !report::is_journal() => report::outcome(NAME, &told(report)),
         Some(News::Failure) => report::journal(report::Priority::Error, &told(report)),

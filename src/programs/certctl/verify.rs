@@ -5,17 +5,18 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde_json::json;
 
-use super::NAME;
 use super::selection::Selection;
-use crate::delivery::Records;
-use crate::delivery::drift::{Auditor, Finding, Verdict};
+use super::{NAME, forget};
+use crate::delivery::conflicts::DeviceLists;
+use crate::delivery::drift::{DriftChecker, Finding, Verdict};
+use crate::delivery::{InstallSpec, InstallationStore, Queue};
 use crate::error::Exit;
-use crate::install::Failure;
+use crate::install::InstallError;
 use crate::panos::Address;
 use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::report;
 use crate::settings::config::{Config, Drift};
-use crate::text::harmless;
+use crate::text::escape_control;
 
 /// What is compared.
 #[derive(Debug, Clone, Args)]
@@ -50,22 +51,26 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
         Some(DriftOption::Warn) => Drift::Warn,
         None => config.drift(),
     };
-    let records = Records::below(&place.state_dir);
-    let begin = |failure: Failure| UsageError::State(Box::new(failure));
+    let records = InstallationStore::below(&place.state_dir);
+    let begin = |failure: InstallError| UsageError::State(Box::new(failure));
     let found = records.all().map_err(|error| begin(error.into()))?;
+    let queued = Queue::below(&place.state_dir).all().map_err(|error| begin(error.into()))?.specs;
+    let queued: Vec<InstallSpec> = queued.into_iter().map(|queued| queued.spec).collect();
+    let lists = DeviceLists::of(&found.records, &queued);
     let mut each = Vec::new();
-    for trouble in &found.troubles {
-        report::problem(NAME, &trouble.to_string(), None);
+    let is_clean = found.errors.is_empty();
+    for error in &found.errors {
+        report::problem(NAME, &error.to_string(), None);
         each.push(Exit::Usage);
     }
-    let mut devices: Vec<Address> = found.records.iter().map(|record| record.order.device.clone()).collect();
+    let mut devices: Vec<Address> = found.records.iter().map(|record| record.spec.device.clone()).collect();
     devices.dedup();
     let devices = arguments.selection.among(&devices)?;
     let log = place.open_log()?;
-    let auditor = &Auditor { records, drift, log, lock_wait: config.lock_wait() };
+    let auditor = &DriftChecker { records, drift, log, lock_wait: config.lock_wait(), lists };
     let work = devices.iter().map(|device| auditor.examine(device));
     let runtime = arguments::event_loop()?;
-    let found: Vec<Result<Vec<Finding>, Failure>> =
+    let found: Vec<Result<Vec<Finding>, InstallError>> =
         runtime.block_on(stream::iter(work).buffered(arguments.selection.at_once()).collect::<Vec<_>>());
     let mut findings: Vec<Finding> = Vec::new();
     for found in found {
@@ -85,7 +90,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
         report::json(NAME, &json!({ "exit": exit.code(), "installations": each }));
     } else {
         findings.iter().for_each(Finding::tell);
-        if findings.is_empty() {
+        if findings.is_empty() && is_clean {
             report::line("Nothing is installed from here.");
         }
     }
@@ -95,14 +100,16 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
 impl Finding {
     fn exit(&self) -> Exit {
         match &self.verdict {
-            Verdict::Good | Verdict::Owed | Verdict::Overtaken { .. } => Exit::Done,
+            Verdict::Good | Verdict::Owed | Verdict::Superseded { .. } | Verdict::LeftOut { .. } => {
+                Exit::Done
+            }
             Verdict::Drift { .. } => Exit::Unproven,
             Verdict::Unknown(problem) => problem.exit,
         }
     }
 
     fn tell(&self) {
-        let (device, name) = (&self.record.order.device, self.record.common_name());
+        let (device, name) = (&self.record.spec.device, self.record.common_name());
         match &self.verdict {
             Verdict::Good => report::line(&format!("{device}: {name}: the device runs it.")),
             Verdict::Owed => report::line(&format!("{device}: {name}: is owed, see 'pan_certctl status'.")),
@@ -111,19 +118,30 @@ impl Finding {
                     true => "It is owed anew: the worker delivers it, or 'pan_certctl retry'.",
                     false => "It is left as it is; 'pan_instcert' installs it again.",
                 };
-                report::problem(NAME, &format!("{device}: {name}: {}", harmless(what)), Some(advice));
+                report::problem(NAME, &format!("{device}: {name}: {}", escape_control(what)), Some(advice));
             }
-            Verdict::Overtaken { profile, by, forget } => {
+            Verdict::Superseded { profile, by } => {
                 let what = format!(
                     "{device}: {name}: the SSL/TLS profile '{profile}' was given to '{by}' later; it is left there"
                 );
-                let advice = format!("If that is so for good, forget this one: rm {}", forget.display());
-                report::problem(NAME, &what, Some(&advice));
+                self.advise_forgetting(&what, "If that is so for good");
+            }
+            Verdict::LeftOut { what } => {
+                let what = format!(
+                    "{device}: {name}: {}; the device is left as it is: pan_getcert was run without it",
+                    escape_control(what)
+                );
+                self.advise_forgetting(&what, "If that is meant");
             }
             Verdict::Unknown(problem) => {
                 report::problem(NAME, &format!("{device}: {name}: {problem}"), problem.advice.as_deref());
             }
         }
+    }
+
+    fn advise_forgetting(&self, what: &str, when: &str) {
+        let advice = format!("{when}: {}", forget::command(&self.record));
+        report::problem(NAME, what, Some(&advice));
     }
 
     fn json(&self) -> serde_json::Value {
@@ -132,12 +150,13 @@ impl Finding {
             Verdict::Owed => ("owed", None),
             Verdict::Drift { what, delivered: true } => ("owed-anew", Some(what.as_str())),
             Verdict::Drift { what, delivered: false } => ("drift", Some(what.as_str())),
-            Verdict::Overtaken { by, .. } => ("overtaken", Some(by.as_str())),
+            Verdict::Superseded { by, .. } => ("overtaken", Some(by.as_str())),
+            Verdict::LeftOut { what } => ("left-out", Some(what.as_str())),
             Verdict::Unknown(problem) => ("unknown", Some(problem.what.as_str())),
         };
         json!({
             "common_name": self.record.common_name(),
-            "device": self.record.order.device,
+            "device": self.record.spec.device,
             "verdict": verdict,
             "what": what,
             "exit": self.exit().code(),

@@ -6,7 +6,7 @@ use console::measure_text_width;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::text::harmless;
+use crate::text::escape_control;
 
 /// The most that is shown of a line, in characters.
 const WIDEST: usize = 150;
@@ -81,16 +81,17 @@ fn tell(text: &str, span: &Range<usize>, what: &str) -> String {
     // The end of a line is no part of it, be it one character or two.
     let (left, rest) = line.split_at_checked(left.len()).unwrap_or((line, ""));
     let (number, column) = (line_of(text, start), left.chars().count() + 1);
-    let place = format!("line {number}, column {column}: {}", harmless(what));
+    let place = format!("line {number}, column {column}: {}", escape_control(what));
     if line.chars().count() > WIDEST {
         return place;
     }
     let (marked, _) = rest.split_at(boundary(rest, span.end.saturating_sub(start)));
-    let (indent, width) = (measure_text_width(&harmless(left)), measure_text_width(&harmless(marked)).max(1));
+    let (indent, width) =
+        (measure_text_width(&escape_control(left)), measure_text_width(&escape_control(marked)).max(1));
     let gutter = " ".repeat(number.to_string().len());
     format!(
         "{place}\n{gutter} |\n{number} | {}\n{gutter} | {}{}",
-        harmless(line),
+        escape_control(line),
         " ".repeat(indent),
         "^".repeat(width)
     )

@@ -28,7 +28,7 @@ use crate::programs::report;
 use crate::settings::config::{self, Config};
 use crate::settings::options::DeviceOptions;
 use crate::settings::resolve::{self, Named};
-use finding::{Finding, Section};
+use finding::{CheckResult, Section};
 
 /// What is to be installed where.
 #[derive(Debug, Clone, Args)]
@@ -87,7 +87,7 @@ pub struct CheckArguments {
 }
 
 /// A device, and what is wanted there, as far as it is known before there is a certificate.
-struct Subject {
+struct CheckTarget {
     target: Target,
     peer: Option<Target>,
     vsys: Option<VsysName>,
@@ -108,7 +108,7 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
     let devices = list.all(&config)?;
     let named = arguments.named()?;
     let subject = |device: &Address| arguments.subject(device, named.as_ref(), &config, place);
-    let subjects: Vec<Subject> = devices.iter().map(subject).collect::<Result<_, _>>()?;
+    let subjects: Vec<CheckTarget> = devices.iter().map(subject).collect::<Result<_, _>>()?;
     let common_name = named.as_ref().map(|named| &named.common_name);
     let sections = match subjects.as_slice() {
         [] => vec![Section::machine(vec![configuration_file(place), listed(&config)])],
@@ -137,7 +137,7 @@ async fn examine(
     arguments: &CheckArguments,
     place: &PlaceArguments,
     common_name: Option<&CommonName>,
-    subjects: &[Subject],
+    subjects: &[CheckTarget],
     known: &KnownDevices,
 ) -> Vec<Section> {
     let machine = async {
@@ -164,17 +164,17 @@ async fn examine(
 }
 
 /// It was read, or this would not be reached.
-fn configuration_file(place: &PlaceArguments) -> Finding {
+fn configuration_file(place: &PlaceArguments) -> CheckResult {
     let path = place.config.clone().unwrap_or_else(|| config::DEFAULT.into());
     let there = if path.exists() { "is valid" } else { "is not there, and need not be" };
-    Finding::ok("configuration", format!("{} {there}", path.display()))
+    CheckResult::ok("configuration", format!("{} {there}", path.display()))
 }
 
 /// Which devices the configuration file has settings for.
-fn listed(config: &Config) -> Finding {
+fn listed(config: &Config) -> CheckResult {
     let names: Vec<String> = config.devices().map(Address::to_string).collect();
     let text = if names.is_empty() { "none is listed".to_owned() } else { names.join(", ") };
-    Finding::ok("devices", text)
+    CheckResult::ok("devices", text)
 }
 
 impl CheckArguments {
@@ -191,12 +191,12 @@ impl CheckArguments {
         named: Option<&Named>,
         config: &Config,
         place: &PlaceArguments,
-    ) -> Result<Subject, UsageError> {
+    ) -> Result<CheckTarget, UsageError> {
         let options = resolve::options_for(&self.device, config, device);
         let state_dir = &place.state_dir;
         // Any serial number will do: what counts is the length of the name.
         let object = named.map(|named| named.object(options.suffix, Some("0123456789abcdef")));
-        Ok(Subject {
+        Ok(CheckTarget {
             target: resolve::target(&options, device, state_dir)?,
             peer: resolve::peer(&options, &self.device, config, device, state_dir)?,
             vsys: resolve::vsys(&options)?,

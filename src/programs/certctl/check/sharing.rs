@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 
-use super::Subject;
-use super::finding::Finding;
+use super::CheckTarget;
+use super::finding::CheckResult;
 use crate::fingerprint::Fingerprint;
 use crate::install::known_devices::KnownDevices;
 use crate::panos::ClientOptions;
@@ -23,7 +23,7 @@ impl Interface {
 }
 
 /// The HA peers, as far as they answer and are recognised; those that are looked at themselves are left out.
-pub(super) async fn peers(subjects: &[Subject]) -> Vec<Interface> {
+pub(super) async fn peers(subjects: &[CheckTarget]) -> Vec<Interface> {
     let is_subject = |device: &Address| subjects.iter().any(|subject| subject.target.device == *device);
     let peers = subjects.iter().filter_map(|subject| subject.peer.as_ref());
     let looks = peers.filter(|peer| !is_subject(&peer.device)).map(|peer| async move {
@@ -34,7 +34,7 @@ pub(super) async fn peers(subjects: &[Subject]) -> Vec<Interface> {
 }
 
 /// What is to be said of one of them. Of devices that were not looked at only the fingerprint is known.
-pub(super) fn finding(device: &Address, all: &[Interface], known: &KnownDevices) -> Option<Finding> {
+pub(super) fn finding(device: &Address, all: &[Interface], known: &KnownDevices) -> Option<CheckResult> {
     let own = all.iter().find(|interface| interface.device == *device)?;
     let seen = all.iter().filter(|other| other.key == own.key).map(|other| &other.device);
     let was_seen = |device: &&Address| all.iter().any(|other| other.device == **device);
@@ -50,7 +50,7 @@ pub(super) fn finding(device: &Address, all: &[Interface], known: &KnownDevices)
         "its management interface has the same key pair as that of {}: whoever breaks into one of them can pass for the others",
         others.join(", ")
     );
-    Some(Finding::warning("management key", text).advise(
+    Some(CheckResult::warning("management key", text).advise(
         "Give each management interface a certificate of its own: request one for the device's own name, in a profile that only its management interface uses.",
     ))
 }

@@ -8,9 +8,9 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::selection::nothing_matches;
-use super::{NAME, screen, when};
+use super::{NAME, terminal, when};
 use crate::error::Exit;
-use crate::host::review::{self, Filter, Review, ReviewError};
+use crate::host::runlog::{self, Filter, Review, ReviewError};
 use crate::panos::Address;
 use crate::programs::arguments::{PlaceArguments, UsageError};
 use crate::programs::report;
@@ -77,7 +77,7 @@ pub fn run(arguments: &LogArguments, place: &PlaceArguments) -> Result<Exit, Usa
     };
     let usual = if arguments.chart { USUAL_IN_CHART } else { USUAL };
     let most = usize::from(arguments.last.unwrap_or(usual));
-    let review = match review::review(&place.log_file, &filter, most) {
+    let review = match runlog::review(&place.log_file, &filter, most) {
         Ok(review) => review,
         Err(error) => return Ok(unreadable(&error)),
     };
@@ -106,7 +106,7 @@ fn look_for_the_names(filter: &Filter, place: &PlaceArguments) -> Result<(), Usa
     let cert = named.certificate.as_ref().map(|name| format!("--cert {name}"));
     let device = named.device.as_ref().map(|device| format!("--device {device}"));
     let wanted: Vec<String> = cert.into_iter().chain(device).collect();
-    let runs = |filter: &Filter, most| review::review(&place.log_file, filter, most).map(|found| found.runs);
+    let runs = |filter: &Filter, most| runlog::review(&place.log_file, filter, most).map(|found| found.runs);
     if wanted.is_empty() || runs(&named, 1).is_ok_and(|runs| !runs.is_empty()) {
         return Ok(());
     }
@@ -130,8 +130,8 @@ fn show(arguments: &LogArguments, review: &Review) {
         let shown = review.read.first().map(|path| path.display().to_string()).unwrap_or_default();
         report::line(&format!("No such runs are found in {shown}."));
     } else if arguments.chart {
-        screen::print(&chart::lines(&review.runs, screen::width().unwrap_or(chart::WIDTH)));
+        terminal::print(&chart::lines(&review.runs, terminal::width().unwrap_or(chart::WIDTH)));
     } else {
-        screen::print(&table::lines(&review.runs, screen::width()));
+        terminal::print(&table::lines(&review.runs, terminal::width()));
     }
 }
