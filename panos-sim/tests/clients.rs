@@ -251,6 +251,35 @@ fn panos_upgrade_assurance_finds_what_it_looks_for() {
 }
 
 #[test]
+fn pan_os_python_commits_and_pushes_from_a_panorama() {
+    let environment = environment("pan-os-python");
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let serial = "001900000000042";
+    let panorama = write(
+        "panorama.toml",
+        &format!(
+            "model = \"Panorama\"\nserial = \"000710000001\"\nsw_version = \"11.2.5-h1\"\ntemplates = [\"branch\"]\n\
+             [[stacks]]\nname = \"branches\"\ntemplates = [\"branch\"]\ndevices = [\"{serial}\"]\n\
+             [[device_groups]]\nname = \"offices\"\ndevices = [\"{serial}\"]\n"
+        ),
+    );
+    let firewall = write("firewall.toml", &format!("serial = \"{serial}\"\nhostname = \"fw-branch-1\"\n"));
+    let running = Running::start(&["--config", &panorama, "--manage", &firewall]);
+    let output = Command::new(environment.join("bin/python"))
+        .arg(format!("{HERE}/panorama.py"))
+        .args([running.address(), serial])
+        .output()
+        .unwrap();
+    let said = text(&output);
+    assert!(output.status.success() && said.trim_end().ends_with("all well"), "{said}");
+}
+
+#[test]
 fn check_paloalto_reads_the_certificates() {
     let environment = environment("check-paloalto");
     let directory = tempfile::tempdir().unwrap();

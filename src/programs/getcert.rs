@@ -19,7 +19,7 @@ use crate::certificate::{BundleError, Role};
 use crate::delivery::watch::{self, Awaited, FollowError, Following, Hook, Standing};
 use crate::delivery::{Installation, InstallationKey, Queue, new_id};
 use crate::error::Exit;
-use crate::host::certmonger::{Getcert, GetcertError, NewRequest, post_save_command};
+use crate::host::certmonger::{Getcert, GetcertError, NewRequest, Phase, post_save_command};
 use crate::host::ipa::{self, ProfileKnown};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::process;
@@ -349,8 +349,8 @@ async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Res
                 tracked.id
             ));
             match tracked.phase() {
-                // The first certificate is still to come.
-                crate::host::certmonger::Phase::Done => Asked::Updated,
+                // It is issued: the command of before may still be running. Else the first certificate is to come.
+                Phase::Done | Phase::Saving => Asked::Updated,
                 _ => Asked::New,
             }
         }

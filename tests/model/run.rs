@@ -1,6 +1,7 @@
 //! What a process does, step by step: each step makes one thing durable, or puts one request to the device. The order of
-//! the steps is that of src/delivery/engine.rs, src/install/deliver.rs, transact.rs, commit.rs, fate.rs and settle.rs,
-//! which do it with files, sockets and waiting; all decisions are the product's own functions.
+//! the steps is that of src/delivery/engine.rs, src/install/deliver.rs, transact.rs, commit.rs, commit_lookup.rs and recover.rs,
+//! which do it with files, sockets and waiting. What becomes of requests and records, what is due, and the plan for the
+//! device are decided by the product's own functions; recovery, rollback and the lookup of a commit are written anew.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::rc::Rc;

@@ -14,6 +14,9 @@ use crate::{
 pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refusal> {
     let cmd = call.request.required("cmd", "committing")?;
     let cmd = parse(cmd).map_err(|broken| Refusal::code(18, broken.to_string()))?;
+    if cmd.name == "commit-all" {
+        return super::commit_all::answer(device, call, &cmd);
+    }
     if cmd.name != "commit" {
         return Err(Refusal::code(17, format!(" {} is not supported by this simulated device", cmd.name)));
     }
@@ -41,7 +44,7 @@ pub(super) fn validating(id: u64) -> Reply {
 }
 
 /// The reply that names a job.
-fn enqueued(text: &str, id: u64) -> Reply {
+pub(super) fn enqueued(text: &str, id: u64) -> Reply {
     let result = Element::new("result")
         .child(Element::new("msg").child(Element::leaf("line", text)))
         .child(Element::leaf("job", id.to_string()));

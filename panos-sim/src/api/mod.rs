@@ -2,6 +2,7 @@
 
 mod call;
 mod commit;
+mod commit_all;
 mod config;
 mod export;
 mod import;
@@ -58,13 +59,6 @@ fn dispatch(
     }
     let session = authenticate(device, request, now)?;
     *administrator = Some(session.administrator.clone());
-    // An empty one counts for nothing, and these two types ignore it.
-    if let Some(target) = request.param("target").filter(|target| !target.is_empty())
-        && !["version", "log"].contains(&kind)
-        && target != device.settings.serial
-    {
-        return Err(Refusal::code(13, format!("{target} not connected")));
-    }
     let right = match kind {
         "version" => None,
         "config" => Some(Right::Config),
@@ -80,15 +74,51 @@ fn dispatch(
     if let Some(right) = right {
         session.needs(right)?;
     }
-    let call = Call { session: &session, request, now };
+    // An empty one counts for nothing, and these two types ignore it.
+    let target =
+        request.param("target").filter(|target| !target.is_empty() && !["version", "log"].contains(&kind));
+    match target {
+        Some(target) if target != device.settings.serial => forward(device, &session, request, kind, target),
+        _ => carry_out(device, &Call { session: &session, request, now }, kind),
+    }
+}
+
+fn carry_out(device: &mut Device, call: &Call<'_>, kind: &str) -> Result<Reply, Refusal> {
     match kind {
-        "config" => config::answer(device, &call),
-        "op" => op::answer(device, &call),
-        "commit" => commit::answer(device, &call),
-        "import" => import::answer(device, &call),
-        "export" => export::answer(device, &call),
+        "config" => config::answer(device, call),
+        "op" => op::answer(device, call),
+        "commit" => commit::answer(device, call),
+        "import" => import::answer(device, call),
+        "export" => export::answer(device, call),
         _ => Ok(version(device)),
     }
+}
+
+/// Lets a firewall answer in a Panorama's place. Which name it records for that nobody has published: it is the
+/// Panorama's administrator here.
+fn forward(
+    device: &Device,
+    session: &Session,
+    request: &ApiRequest,
+    kind: &str,
+    target: &str,
+) -> Result<Reply, Refusal> {
+    let managed = device.fleet.devices.get(target).filter(|managed| managed.connected);
+    let Some(firewall) = managed.and_then(|managed| managed.firewall.clone()) else {
+        return Err(Refusal::code(13, format!("{target} not connected")));
+    };
+    if kind == "import" {
+        return Err(Refusal::bad_request("Illegal parameter [target]"));
+    }
+    let rehearsal = device.fleet.rehearsal;
+    firewall.device(|firewall, now| {
+        let call = Call { session, request, now };
+        if rehearsal {
+            carry_out(&mut firewall.without_effect(), &call, kind)
+        } else {
+            carry_out(firewall, &call, kind)
+        }
+    })
 }
 
 fn authenticate(device: &Device, request: &ApiRequest, now: Instant) -> Result<Session, Refusal> {

@@ -24,6 +24,11 @@ impl Overlay {
         lay(tree, &self.content, mark);
     }
 
+    /// Takes the template's objects out of a local configuration.
+    pub(crate) fn drop_from(&self, tree: &mut Element) {
+        drop_objects(tree, &self.content);
+    }
+
     /// What was pushed, as `show config pushed-template` tells it.
     pub(crate) fn told(&self) -> Element {
         let mut content = self.content.clone();
@@ -94,6 +99,18 @@ fn lay(local: &mut Element, pushed: &Element, mark: Option<&str>) {
                     lay(known, child, mark);
                 }
             }
+        }
+    }
+}
+
+fn drop_objects(local: &mut Element, pushed: &Element) {
+    let structural = matches!(pushed.name.as_str(), "devices" | "vsys");
+    for child in &pushed.children {
+        let is_object = (child.name == "entry" && !structural) || child.children.is_empty();
+        if is_object {
+            local.children.retain(|known| !known.is_same_object(child));
+        } else if let Some(known) = local.children.iter_mut().find(|known| known.is_same_object(child)) {
+            drop_objects(known, child);
         }
     }
 }

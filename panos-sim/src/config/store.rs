@@ -44,6 +44,11 @@ impl Snapshot {
         self.partial
     }
 
+    /// The changes it holds.
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
     /// Whose changes it holds, in alphabetical order.
     pub(crate) fn owners(&self) -> Vec<String> {
         let mut owners: Vec<String> = self.changes.iter().map(|c| c.owner.clone()).collect();
@@ -103,6 +108,16 @@ impl Configuration {
     /// What a Panorama has pushed.
     pub(crate) fn pushed(&self) -> Option<&Overlay> {
         self.pushed.as_ref()
+    }
+
+    /// Takes what a Panorama pushes now, in place of what it pushed before; `force` takes local objects away that it
+    /// has too.
+    pub(crate) fn receive(&mut self, pushed: Overlay, force: bool) {
+        if force {
+            pushed.drop_from(&mut self.candidate);
+            pushed.drop_from(&mut self.running);
+        }
+        self.pushed = Some(pushed);
     }
 
     /// `/config` with nothing but what is predefined.
@@ -242,7 +257,7 @@ impl Configuration {
 }
 
 /// Makes the object at `path` in `to` what it is in `from`, absent included.
-fn transfer(path: &Path, from: &Element, to: &mut Element) {
+pub(crate) fn transfer(path: &Path, from: &Element, to: &mut Element) {
     match path.first(from) {
         Some(object) => {
             if let Some(place) = path.ensure(to) {

@@ -110,8 +110,8 @@ impl Device {
                     if now < job.effect_due(since) {
                         return;
                     }
-                    let work = job.work.clone();
-                    let result = self.carry_out(work, now);
+                    let (id, work) = (job.id, job.work.clone());
+                    let result = self.carry_out(id, work, now);
                     let warnings = self.settings.commit_warnings.clone();
                     if let Some(job) = self.jobs.head_mut() {
                         job.outcome = Some(result.is_ok());
@@ -141,7 +141,7 @@ impl Device {
     }
 
     /// The effect of a job; the lines that its end shows, of success or of failure.
-    fn carry_out(&mut self, work: Work, now: Instant) -> Result<Vec<String>, Vec<String>> {
+    fn carry_out(&mut self, job: u64, work: Work, now: Instant) -> Result<Vec<String>, Vec<String>> {
         let done = "Configuration committed successfully".to_owned();
         match work {
             Work::Commit { snapshot, fails } => {
@@ -157,6 +157,7 @@ impl Device {
                 lines.push(done);
                 let before = self.api_key_certificate();
                 self.config.install(outcome);
+                self.fleet.committed(snapshot.changes());
                 if self.api_key_certificate() != before {
                     self.accounts.expire_all();
                 }
@@ -167,6 +168,12 @@ impl Device {
             Work::Validate { snapshot } => {
                 refuse(complaints(&self.config.effective(&self.config.outcome(&snapshot))))?;
                 Ok(vec!["Configuration is valid".to_owned()])
+            }
+            Work::Push(order) => {
+                let entries = self.push(job, &order, now);
+                let failed = entries.iter().any(|entry| entry.result == "FAIL" && !entry.quiet);
+                entries.into_iter().for_each(|entry| self.jobs.tell_of(job, entry));
+                if failed { Err(Vec::new()) } else { Ok(Vec::new()) }
             }
             Work::Nothing => Ok(vec![done]),
         }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{accounts::Accounts, ha::HaSide, initial, jobs::Jobs, locks::Locks};
+use super::{accounts::Accounts, fleet::Fleet, ha::HaSide, initial, jobs::Jobs, locks::Locks};
 use crate::{
     Result, Serving, Settings, UploadRecord,
     certificate::{Identity, Keyring, fingerprint, management_identity},
@@ -20,6 +20,8 @@ pub(crate) struct Device {
     pub(crate) locks: Locks,
     pub(crate) jobs: Jobs,
     pub(crate) ha: Option<HaSide>,
+    /// The firewalls a Panorama manages.
+    pub(crate) fleet: Fleet,
     /// Lines with which the next commit is to fail.
     pub(crate) next_commit_fails: Option<Vec<String>>,
     /// How many commits were ever enqueued; a restart does not forget it.
@@ -69,6 +71,7 @@ impl Device {
             locks: Locks::default(),
             jobs,
             ha: None,
+            fleet: Fleet::default(),
             next_commit_fails: None,
             commits: 0,
             uploads: Vec::new(),
@@ -94,18 +97,21 @@ impl Device {
         }
         self.receive_sync(now);
         self.run_jobs(now);
+        self.late_pushes(now);
     }
 
     /// When something is due next.
     pub(crate) fn next_event(&self) -> Option<Instant> {
         let sync = self.ha.as_ref().and_then(HaSide::next_sync);
-        self.jobs.next_event().into_iter().chain(sync).chain(self.restart_due).min()
+        let late = self.fleet.late.iter().map(|late| late.0).min();
+        self.jobs.next_event().into_iter().chain(sync).chain(self.restart_due).chain(late).min()
     }
 
     /// A copy to try things on.
     pub(crate) fn without_effect(&self) -> Self {
         let mut copy = self.clone();
         copy.ha = self.ha.as_ref().map(HaSide::detached);
+        copy.fleet.rehearsal = true;
         copy
     }
 

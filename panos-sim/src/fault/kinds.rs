@@ -242,3 +242,20 @@ pub enum Listening {
     /// Accepts TCP and never says a word of TLS; open ones are dropped.
     Silent,
 }
+
+/// What a push from a Panorama comes to on one of its firewalls.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PushOutcome {
+    /// What the firewall makes of it.
+    #[default]
+    Normal,
+    /// It fails there with these lines, and the job with it.
+    Fails(Vec<String>),
+    /// The same, while the job as a whole is called a success.
+    FailsQuietly(Vec<String>),
+    /// The job is over, and this firewall's part still pending (`config sent to device`), for ever.
+    StaysPending,
+    /// The same, and so long after the job it arrives.
+    Late(Duration),
+}

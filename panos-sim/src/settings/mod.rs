@@ -3,6 +3,7 @@
 mod behaviour;
 mod objects;
 mod optional_seconds;
+mod panorama;
 mod people;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -15,6 +16,7 @@ pub use behaviour::{
     WhenBusy,
 };
 pub use objects::{ManagementCertificate, PreloadedCertificate, Profile};
+pub use panorama::{DeviceGroup, DisconnectedInPush, SelectivePush, Stack};
 pub use people::{Administrator, ApiKey, Rights, Role};
 
 /// A device before it is switched on. `Settings::default()` is a firewall `fw-sim-1` on PAN-OS
@@ -39,6 +41,14 @@ pub struct Settings {
     pub vsys: Vec<String>,
     /// Names of templates, where the model is a Panorama.
     pub templates: Vec<String>,
+    /// Template stacks, on a Panorama.
+    pub stacks: Vec<Stack>,
+    /// Device groups, on a Panorama.
+    pub device_groups: Vec<DeviceGroup>,
+    /// Whether a push of only some administrators' changes works.
+    pub selective_push: SelectivePush,
+    /// How a push job tells of a firewall that is not connected.
+    pub disconnected_in_push: DisconnectedInPush,
     /// Who may log in.
     pub administrators: Vec<Administrator>,
     /// Keys that are valid from the start, so that a test needs no `type=keygen`.
@@ -131,6 +141,10 @@ impl Default for Settings {
             multi_vsys: false,
             vsys: vec!["vsys1".into()],
             templates: Vec::new(),
+            stacks: Vec::new(),
+            device_groups: Vec::new(),
+            selective_push: SelectivePush::default(),
+            disconnected_in_push: DisconnectedInPush::default(),
             administrators: vec![Administrator::superuser("admin", "admin")],
             api_keys: Vec::new(),
             api_key_lifetime: None,
@@ -224,6 +238,11 @@ impl Settings {
         for vsys in places.flatten() {
             if !self.vsys.contains(vsys) {
                 return wrong(format!("unknown virtual system {vsys:?}"));
+            }
+        }
+        for template in self.stacks.iter().flat_map(|stack| &stack.templates) {
+            if !self.templates.contains(template) {
+                return wrong(format!("unknown template {template:?}"));
             }
         }
         let pushed = self.pushed.as_ref();

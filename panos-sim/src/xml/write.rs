@@ -37,7 +37,7 @@ fn write(writer: &mut Writer<Vec<u8>>, element: &Element, style: Style) -> std::
         return writer.write_event(Event::Empty(start));
     }
     writer.write_event(Event::Start(start))?;
-    if !element.text.is_empty() && element.children.is_empty() {
+    if !element.text.is_empty() {
         if element.cdata {
             for part in BytesCData::escaped(&element.text) {
                 writer.write_event(Event::CData(part))?;

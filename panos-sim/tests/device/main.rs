@@ -12,3 +12,4 @@ mod faults;
 mod import;
 mod management;
 mod pair;
+mod panorama;

@@ -69,6 +69,10 @@ pub fn delegated(stage: &mut Stage) {
     }
     assert_eq!(stage.traces(), before, "a refusal leaves nothing behind");
     stage.see("24 hostile lines refused");
+    // Another scenario's certificate claims the same profile, which status calls wrong.
+    stage.machine.sh(
+        "getcert stop-tracking -f /etc/ssl/certs/vpn.ipa.test.crt; pan_certctl forget vpn.ipa.test --yes; true",
+    );
     let ours = Rollback { serves: stage.certificate(GP), status: (0, &[ALICES]), ..DELIVERED };
     stage.check(&Rollback { journal: &["sudo", "alice", ALICES], ..ours });
 }

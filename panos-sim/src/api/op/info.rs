@@ -15,8 +15,7 @@ pub(super) fn system(device: &Device, now: Instant) -> Reply {
     let settings = &device.settings;
     let hostname = hostname(device);
     let family = settings.model.trim_start_matches("PA-");
-    let up = now.saturating_duration_since(device.booted).as_secs();
-    let uptime = format!("{} days, {}:{:02}:{:02}", up / 86_400, up / 3600 % 24, up / 60 % 60, up % 60);
+    let uptime = uptime(device, now);
     let mut system = Element::new("system").with([
         Element::leaf("hostname", &hostname),
         Element::leaf("ip-address", "192.0.2.11"),
@@ -47,6 +46,11 @@ pub(super) fn system(device: &Device, now: Instant) -> Reply {
         .child(Element::leaf("device-certificate-status", "None"))])
 }
 
+pub(super) fn uptime(device: &Device, now: Instant) -> String {
+    let up = now.saturating_duration_since(device.booted).as_secs();
+    format!("{} days, {}:{:02}:{:02}", up / 86_400, up / 3600 % 24, up / 60 % 60, up % 60)
+}
+
 /// The host name of the running configuration.
 fn hostname(device: &Device) -> String {
     let path = ["deviceconfig", "system", "hostname"]
@@ -71,7 +75,7 @@ const RESTART_DELAY: Duration = Duration::from_millis(50);
 
 /// The Panorama that manages this firewall, in a text; nothing where there is none.
 pub(super) fn panorama_status(device: &Device) -> Reply {
-    Reply::text(match &device.settings.pushed {
+    Reply::text(match device.config.pushed() {
         Some(_) => {
             "\n    Panorama Server 1 : 192.0.2.20\n        Connected     : yes\n        HA state      : disconnected\n"
         }

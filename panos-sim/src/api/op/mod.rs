@@ -5,6 +5,7 @@ mod ha;
 mod info;
 mod jobs;
 mod locks;
+mod panorama;
 
 use super::{call::Call, reply::Reply};
 use crate::{
@@ -48,6 +49,11 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         ["request", kind @ ("config-lock" | "commit-lock"), action @ ("add" | "remove"), ..] => {
             locks::change(device, call, &cmd, kind, action)
         }
+        ["show", "devices", which @ ("all" | "connected"), ..] => panorama::devices(device, which),
+        ["show", "template-stack", ..] => panorama::stacks(device, &cmd),
+        ["show", "templates", ..] => panorama::templates(device, &cmd),
+        ["show", "devicegroups", ..] => panorama::groups(device, &cmd),
+        ["show", "config", "push-scope", ..] => panorama::push_scope(device, &cmd),
         ["show", "config", "pushed-shared-policy", ..] => changes::pushed_policy(device, &cmd),
         ["request", "restart", "system", ..] => Err(info::restart(device, call.now)),
         ["show", "high-availability", "state", ..] => Ok(ha::state(device)),
