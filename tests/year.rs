@@ -44,16 +44,26 @@ enum Trouble {
     ForeignLock,
     Killed,
     Reboot,
+    /// The commit fails with three thousand lines.
+    ManyWords,
+    /// The device is down, and this machine's clock is wrong by so many days just then.
+    Clock(i64),
 }
 
-const TROUBLES: [Trouble; 6] = [
+const TROUBLES: [Trouble; 9] = [
     Trouble::Down,
     Trouble::Dropped,
     Trouble::FailingCommit,
     Trouble::ForeignLock,
     Trouble::Killed,
     Trouble::Reboot,
+    Trouble::ManyWords,
+    Trouble::Clock(300),
+    Trouble::Clock(-4000),
 ];
+
+/// A record is never larger, whatever devices say and however often it is tried.
+const LARGEST_RECORD: u64 = 256 * 1024;
 
 /// Five firewalls, and the machine that looks after them.
 struct Fleet {
@@ -128,7 +138,7 @@ impl Fleet {
 
     /// The worker runs once; some of its deliveries meet trouble.
     async fn work(&mut self, due: &[usize]) {
-        let mut left_to_worker = Vec::new();
+        let (mut left_to_worker, mut wrong) = (Vec::new(), 0);
         for number in due {
             self.runs += 1;
             let trouble = (self.random.random_range(0..10) < TROUBLED)
@@ -141,6 +151,9 @@ impl Fleet {
             match trouble {
                 Some(Trouble::Killed) => self.die(device, nth),
                 other => {
+                    if let Some(Trouble::Clock(days)) = other {
+                        wrong = days * 86_400;
+                    }
                     meet(device, other, nth, self.random.random());
                     left_to_worker.push(device.address().to_string().parse().unwrap());
                 }
@@ -159,7 +172,9 @@ impl Fleet {
                 only: left_to_worker,
                 concurrency: FIREWALLS,
             };
+            self.time.fetch_add(wrong, Ordering::Relaxed);
             let (_, troubles) = worker.work(|_| {}).await;
+            self.time.fetch_sub(wrong, Ordering::Relaxed);
             assert!(troubles.is_empty(), "{troubles:?}");
         }
         for device in &self.devices {
@@ -224,7 +239,12 @@ fn meet(device: &Simulator, trouble: Option<Trouble>, nth: u64, after: bool) {
         device.inject(if after { fault.after_effect() } else { fault });
     };
     match trouble {
-        Some(Trouble::Down) => device.set_listening(Listening::Refused),
+        Some(Trouble::Down | Trouble::Clock(_)) => device.set_listening(Listening::Refused),
+        Some(Trouble::ManyWords) => {
+            let lines: Vec<String> =
+                (0..3000).map(|number| format!("{number}: {} is invalid", "x".repeat(200))).collect();
+            device.fail_next_commit(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        }
         Some(Trouble::Dropped) => at_request(What::Close),
         Some(Trouble::FailingCommit) => {
             device.fail_next_commit(&["Validation Error:", " something is invalid"])
@@ -281,8 +301,9 @@ fn live(days: u32, seed: u64) {
             let wanted = record.spec.certificate.as_ref().map(|facts| facts.fingerprint.to_string());
             match record.verified.filter(|_| wanted.as_deref() == Some(&newest)) {
                 Some(proven) if proven.certificate.fingerprint.to_string() == newest => {
-                    // A process that was killed, or finished, by the real clock.
-                    sum.delays.push((proven.at - morning).max(TimeDelta::zero()));
+                    // By another clock: that of a process that was killed, or a wrong one.
+                    let delay = (proven.at - morning).max(TimeDelta::zero());
+                    sum.delays.push(if delay > TimeDelta::days(100) { TimeDelta::zero() } else { delay });
                 }
                 _ => sum.lost += 1,
             }
@@ -290,12 +311,29 @@ fn live(days: u32, seed: u64) {
         sum.foreign += fleet.devices.iter().filter(|device| !jane_is_pending(device)).count() as u32;
         fleet.time.store((morning + TimeDelta::days(1)).timestamp(), Ordering::Relaxed);
     }
+    let largest = largest_file(fleet.folder.path());
+    assert!(largest < LARGEST_RECORD, "a record has {largest} bytes");
     let old = fleet.devices.iter().filter(|device| served(device).as_ref() != Some(&newest)).count();
     report(&fleet, &sum, old, commits, begun.elapsed());
     assert_eq!(sum.deliveries, days * FIREWALLS as u32);
     assert_eq!((sum.lost, old, sum.foreign), (0, 0, 0), "lost, old, foreign");
     let troubled = f64::from(fleet.met.values().sum::<u32>()) / f64::from(fleet.runs);
     assert!((0.15..0.45).contains(&troubled), "{troubled} of the runs met trouble");
+}
+
+/// The size of the largest record.
+fn largest_file(state: &std::path::Path) -> u64 {
+    let mut largest = 0;
+    let mut folders = vec![state.join("installations")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            match entry.path().is_dir() {
+                true => folders.push(entry.path()),
+                false => largest = largest.max(entry.metadata().unwrap().len()),
+            }
+        }
+    }
+    largest
 }
 
 fn jane_is_pending(device: &Simulator) -> bool {

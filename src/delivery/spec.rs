@@ -101,6 +101,15 @@ pub struct UnresolvedSpec {
 }
 
 impl InstallSpec {
+    /// The device, and the location on it unless it is the device as a whole.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.location {
+            Location::Shared => self.device.to_string(),
+            location => format!("{} {location}", self.device),
+        }
+    }
+
     /// What it is about.
     #[must_use]
     pub fn key(&self) -> InstallationKey {

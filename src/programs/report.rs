@@ -10,6 +10,7 @@ use crate::error::Exit;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
 use crate::install::result::{Outcome, RunResult};
+use crate::panos::Location;
 use crate::text::{escape_control, is_printable};
 
 /// A problem, and on a line of its own what to do about it.
@@ -88,7 +89,7 @@ pub fn journal(priority: Priority, told: &Told) {
         Some(problem) => {
             let advice = problem.advice.as_ref().map(|advice| format!(" {advice}")).unwrap_or_default();
             let what = problem.what.trim_end_matches('.');
-            format!("{}: {}: {what}.{advice}", told.spec.device, told.spec.common_name)
+            format!("{}: {}: {what}.{advice}", told.spec.place(), told.spec.common_name)
         }
         None => told.sentence(),
     };
@@ -150,7 +151,7 @@ impl Told {
 
     /// What is told of it, where it did not fail.
     fn sentence(&self) -> String {
-        let (device, bound) = (&self.spec.device, bound(&self.spec));
+        let (device, bound) = (self.spec.place(), bound(&self.spec));
         let Some(result) = &self.result else {
             return format!("{device}: the certificate '{}'{bound} is in the queue.", self.spec.name);
         };
@@ -185,7 +186,7 @@ pub fn outcome(program: &str, told: &Told) {
     match told.problem() {
         None => line(&told.sentence()),
         Some(found) => {
-            problem(program, &format!("{}: {found}", told.spec.device), found.advice.as_deref());
+            problem(program, &format!("{}: {found}", told.spec.place()), found.advice.as_deref());
             if told.is_pending == Some(false) {
                 note("  It is not recorded as pending: once that is fixed, run it again.");
             }
@@ -209,6 +210,7 @@ pub struct Json<'a> {
 #[derive(Debug, Serialize)]
 struct JsonDevice<'a> {
     device: String,
+    location: &'a Location,
     result: &'static str,
     exit: u8,
     object: Option<&'a ObjectName>,
@@ -244,6 +246,7 @@ impl<'a> JsonDevice<'a> {
         let problem = told.problem();
         Self {
             device: told.spec.device.to_string(),
+            location: &told.spec.location,
             result,
             exit: told.exit().code(),
             object,

@@ -109,7 +109,7 @@ impl Finding {
     }
 
     fn tell(&self) {
-        let (device, name) = (&self.record.spec.device, self.record.common_name());
+        let (device, name) = (self.record.spec.place(), self.record.common_name());
         match &self.verdict {
             Verdict::Good => report::line(&format!("{device}: {name}: the device runs it.")),
             Verdict::Owed => report::line(&format!("{device}: {name}: is owed, see 'pan_certctl status'.")),
@@ -157,6 +157,7 @@ impl Finding {
         json!({
             "common_name": self.record.common_name(),
             "device": self.record.spec.device,
+            "location": self.record.spec.location,
             "verdict": verdict,
             "what": what,
             "exit": self.exit().code(),

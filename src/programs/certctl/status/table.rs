@@ -71,7 +71,7 @@ fn certificate(one: &Row) -> String {
 }
 
 fn device(one: &Row) -> String {
-    terminal::shortened(&one.record.spec.device.to_string(), NAMES)
+    terminal::shortened(&one.record.spec.place(), NAMES)
 }
 
 fn until(one: &Row, limits: &Limits) -> String {
