@@ -3,9 +3,10 @@
 use tokio::time::Instant;
 
 use super::apply::PlannedInstall;
+use super::change::Contested;
 use super::commit_lookup::await_commits;
 use super::connect::Connection;
-use super::contest::{Contested, Known, contested};
+use super::contest::{Known, contested};
 use super::error::{BatchError, InstallError};
 use super::places::{self, Spot};
 use super::plan::{self, NewCertificate, Plan};

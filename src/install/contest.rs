@@ -2,34 +2,12 @@
 //! and committed with ours or put back after a failure, it would not be what its owner has left.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
+use super::change::{Change, Contested};
 use super::error::{BatchError, InstallError};
-use super::places::{self, Change, Relation, Sight, Spot, relation};
+use super::places::{self, Relation, Sight, Spot, relation};
 use super::state::DeviceState;
 use crate::panos::Session;
-
-/// A pending change that lies in a place of the deployment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contested {
-    /// Where.
-    pub at: String,
-    /// Whose it is.
-    pub who: Vec<String>,
-    /// Since when, in the device's time, where it tells.
-    pub since: Option<String>,
-    /// Whether it is the API administrator's own, made from elsewhere.
-    pub is_own: bool,
-}
-
-impl fmt::Display for Contested {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who = self.who.join(" and ");
-        let elsewhere = if self.is_own { " (the API key's own administrator, from elsewhere)" } else { "" };
-        let since = self.since.as_ref().map(|since| format!(" since {since}")).unwrap_or_default();
-        write!(f, "{who}{elsewhere} has an uncommitted change at {}{since}", self.at)
-    }
-}
 
 /// The pending changes of the API administrator that the deployment may go on from.
 #[derive(Debug, Clone, Default)]

@@ -4,11 +4,12 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::apply::{PlanRunner, PlannedInstall};
+use super::change::Change;
 use super::commit::CommitRequest;
 use super::connect::Connection;
 use super::contest;
 use super::error::InstallError;
-use super::places::{self, Change, Spot};
+use super::places::{self, Spot};
 use super::plan::Step;
 use super::probe::{self, ProbeMismatch, served};
 use super::references::Reference;

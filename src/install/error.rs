@@ -10,7 +10,7 @@ use self::words::{last, reasons, there, those_known, those_missing};
 use crate::certificate::{BundleError, Pkcs12Error};
 use crate::error::Exit;
 use crate::host::keyfile::KeyFileError;
-use crate::install::contest::Contested;
+use crate::install::change::Contested;
 use crate::install::ha::NoActivePeer;
 use crate::install::journal::JournalError;
 use crate::install::known_devices::KnownDevicesError;

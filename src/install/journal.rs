@@ -2,8 +2,8 @@
 
 use futures_util::future::BoxFuture;
 
+use super::change::Change;
 use super::names::ObjectName;
-use super::places::Change;
 use crate::fingerprint::Fingerprint;
 use crate::panos::{Address, NextIdentity};
 

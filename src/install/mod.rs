@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod assess;
 pub mod blockers;
+pub mod change;
 pub mod commit;
 mod commit_lookup;
 pub mod connect;

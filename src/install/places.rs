@@ -6,8 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
+use super::change::Change;
 use super::error::{Activity, InstallError};
 use crate::certificate::fingerprint_of_pem;
 use crate::fingerprint::Fingerprint;
@@ -15,23 +14,6 @@ use crate::panos::Element;
 use crate::panos::PendingChange;
 use crate::panos::Session;
 use crate::panos::XPath;
-
-/// What a step makes of a place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Change {
-    /// A certificate object with this certificate.
-    Holds(Fingerprint),
-    /// An element that names this object.
-    Names {
-        /// The element.
-        element: String,
-        /// The object.
-        object: String,
-    },
-    /// Nothing: it is deleted.
-    Gone,
-}
 
 /// Who has changed something that is not committed, and when, as the candidate configuration is marked.
 #[derive(Debug, Clone, PartialEq, Eq)]

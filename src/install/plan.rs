@@ -1,8 +1,8 @@
 //! Deciding: the device's state and the wish become a list of steps, without asking anybody.
 
+use super::change::Change;
 use super::error::InstallError;
 use super::names::ObjectName;
-use super::places::Change;
 use super::references::Reference;
 use super::request::{CommitScope, Existing, InstallRequest, Rebind};
 use super::result::CreatedObject;

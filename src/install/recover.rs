@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::change::Change;
 use super::commit_lookup::await_commits;
 use super::error::{Activity, InstallError};
-use super::places::{self, Change, Mark, Sight, more_of};
+use super::places::{self, Mark, Sight, more_of};
 use super::retry::RetryPolicy;
 use super::state::none_if_unsupported;
 use crate::host::log::RunLog;

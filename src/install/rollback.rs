@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::blockers::is_blocked;
+use super::change::Change;
 use super::error::{Activity, InstallError};
 use super::names::ObjectName;
-use super::places::{self, Change, Mark, Spot, more_of};
+use super::places::{self, Mark, Spot, more_of};
 use super::references::Reference;
 use super::request::InstallRequest;
 use super::retry::RetryPolicy;
