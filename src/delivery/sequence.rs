@@ -1,8 +1,9 @@
 //! What came later, without a clock: numbers that are counted up under a lock.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::error::StoreError;
 use super::files::make_folder;
@@ -12,6 +13,9 @@ use crate::files;
 const NAME: &str = "sequence";
 /// The file that is locked: it stays, a lock on one that is replaced or deleted would keep nobody out.
 const LOCK: &str = "sequence.lock";
+/// How long another process is waited for, and between two looks at the lock.
+const WAIT: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(5);
 /// A number has twenty digits.
 const LIMIT: u64 = 64;
 
@@ -23,16 +27,35 @@ pub(super) struct SequenceLock {
 }
 
 impl SequenceLock {
-    /// Waits for it; others hold it for milliseconds.
+    /// Waits for it; others hold it for milliseconds, unless they were stopped just then.
     ///
     /// # Errors
-    /// A state directory that can't be written.
+    /// A state directory that can't be written; a process that does not give it back.
     pub(super) fn acquire(state_dir: &Path) -> Result<Self, StoreError> {
+        Self::acquire_within(state_dir, WAIT)
+    }
+
+    fn acquire_within(state_dir: &Path, wait: Duration) -> Result<Self, StoreError> {
         make_folder(state_dir)?;
         let path = state_dir.join(LOCK);
         let bad = |cause: io::Error| StoreError::new("lock", &path, cause);
         let file = files::open_lock(&path).map_err(bad)?;
-        file.lock().map_err(bad)?;
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if begun.elapsed() < wait => std::thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) => {
+                    let what = format!(
+                        "another process has kept its lock for {} seconds; see 'fuser -v {}'",
+                        wait.as_secs(),
+                        path.display()
+                    );
+                    return Err(bad(io::Error::other(what)));
+                }
+                Err(TryLockError::Error(cause)) => return Err(bad(cause)),
+            }
+        }
         Ok(Self { path: state_dir.join(NAME), _held: file })
     }
 
@@ -67,6 +90,17 @@ fn last(path: &Path) -> Option<u64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn whoever_was_stopped_with_the_lock_is_not_waited_for_without_end() {
+        let state = tempfile::tempdir().unwrap();
+        let held = SequenceLock::acquire(state.path()).unwrap();
+        let wait = Duration::from_millis(30);
+        let error = SequenceLock::acquire_within(state.path(), wait).unwrap_err().to_string();
+        assert!(error.contains("another process has kept its lock"), "{error}");
+        drop(held);
+        SequenceLock::acquire_within(state.path(), wait).unwrap();
+    }
 
     #[test]
     fn numbers_go_up_whatever_happens_to_the_file() {
