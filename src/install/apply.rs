@@ -19,6 +19,7 @@ use crate::host::log::RunLog;
 use crate::panos::CertificateEntry;
 use crate::panos::Element;
 use crate::panos::Session;
+use crate::panos::XPath;
 use crate::panos::{Error, Reason, Refusal};
 use crate::panos::{ImportFormat, KeyPairImport};
 
@@ -219,7 +220,8 @@ impl PlanRunner<'_> {
             }
             // Somebody works on it just now: what was decided was decided for another state.
             let before = part.spots.iter().find(|spot| spot.at == at);
-            if before.is_some_and(|spot| spot.before.content != sight.content) {
+            if before.is_some_and(|spot| spot.before.content != sight.content) && !self.has_bound(&at, &sight)
+            {
                 let who = sight.marks.first().map(|mark| mark.administrator.clone());
                 return Err(InstallError::ChangedMeanwhile { at: at.to_string(), who });
             }
@@ -240,6 +242,14 @@ impl PlanRunner<'_> {
             self.log.say(&format!("Successfully updated SSL/TLS Profile {profile}"));
         }
         Ok(())
+    }
+
+    /// Whether this run has bound the profile already, for another certificate that claims it too.
+    fn has_bound(&self, profile: &XPath, now: &Sight) -> bool {
+        self.undo.iter().any(|undo| {
+            matches!(undo, Undo::RestoreBinding { at, made: Some(made), .. }
+                if at == profile && now.text("certificate") == Some(made))
+        })
     }
 
     async fn rebind(&mut self, uses: &[Reference], to: &ObjectName) -> Result<(), InstallError> {
