@@ -29,8 +29,10 @@ pub mod result;
 pub mod retry;
 pub mod rollback;
 pub mod state;
+pub mod suitable;
 pub mod transact;
 pub mod transaction;
+pub mod unsuitable;
 pub mod verify;
 
 pub use error::InstallError;

@@ -70,6 +70,10 @@ pub async fn find(
             let Some(from) = profile.certificate.filter(|name| names.contains(name)) else { continue };
             let at = profiles.clone().entry(&profile.name)?;
             let label = format!("SSL/TLS Profile {} ({vsys})", profile.name);
+            if let Some(template) = &profile.template {
+                uses.others.push(from_template(&label, template));
+                continue;
+            }
             // There the new name means the virtual system's own object, whatever is in it.
             if hidden.iter().any(|own| own == object.as_str()) {
                 uses.others.push(format!("{label}, where '{object}' is another certificate"));
@@ -82,10 +86,30 @@ pub async fn find(
     let gateways = XPath::device().step("network").step("ike").step("gateway");
     if let Some(result) = read(session, &gateways).await? {
         for gateway in result.children_named("entry") {
-            uses.rebindable.extend(gateway_use(gateway, &gateways, names)?);
+            let Some(found) = gateway_use(gateway, &gateways, names)? else { continue };
+            match gateway.template() {
+                Some(template) => uses.others.push(from_template(&found.label, &template)),
+                None => uses.rebindable.push(found),
+            }
         }
     }
     Ok(uses)
+}
+
+/// The profiles of one place that present one of these certificates and come from a template, in words.
+#[must_use]
+pub fn supplied(profiles: &[ServiceProfile], names: &[String]) -> Vec<String> {
+    let uses = |profile: &&ServiceProfile| {
+        profile.certificate.as_ref().is_some_and(|certificate| names.contains(certificate))
+    };
+    let told = profiles.iter().filter(uses).filter_map(|profile| {
+        Some(from_template(&format!("SSL/TLS Profile {}", profile.name), profile.template.as_deref()?))
+    });
+    told.collect()
+}
+
+fn from_template(label: &str, template: &str) -> String {
+    format!("{label} (from Panorama's template '{template}')")
 }
 
 /// The places below one configuration where the name means something else.
