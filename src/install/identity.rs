@@ -8,6 +8,10 @@
 //! accepted then is refused beforehand.
 
 use futures_util::future::join_all;
+use panos_xmlapi::{
+    Address, CertificateEntry, Error, Fingerprint, IdentityError, NextIdentity, ServiceProfile, Session,
+    SystemInfo, Trust,
+};
 
 use super::connect::{self, Connection, HaRole, connect_single};
 use super::error::{Activity, InstallError};
@@ -19,12 +23,7 @@ use super::request::{CommitScope, Target};
 use super::retry::RetryPolicy;
 use super::transaction::{DeviceResult, Transaction};
 use crate::certificate::fingerprint_of_pem;
-use crate::fingerprint::Fingerprint;
 use crate::host::log::RunLog;
-use crate::panos::NextIdentity;
-use crate::panos::{Address, CertificateEntry, ServiceProfile};
-use crate::panos::{Error, IdentityError, Trust};
-use crate::panos::{Session, SystemInfo};
 
 /// What runs that did not come to their end have decided for a device and its HA peer, as they have noted.
 #[must_use]

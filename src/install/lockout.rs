@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::panos::IdentityError;
 use crate::text::spoken;
+use panos_xmlapi::IdentityError;
 
 /// Why the next connection would fail.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

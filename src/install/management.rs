@@ -5,6 +5,7 @@
 //! the device is called by, what our TLS can speak, and the device's own clock.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use panos_xmlapi::{DeviceClock, Error, Location, ManagementBinding, Session, XPath};
 
 use super::apply::PlannedInstall;
 use super::connect::Connection;
@@ -15,7 +16,6 @@ use super::request::{CommitScope, Existing};
 use super::retry::RetryPolicy;
 use super::state::DeviceState;
 use crate::certificate::Bundle;
-use crate::panos::{DeviceClock, Error, Location, ManagementBinding, Session, XPath};
 
 /// How far a device's clock may be behind the beginning of a certificate: so much may pass before somebody connects.
 const LEEWAY: TimeDelta = TimeDelta::minutes(5);
