@@ -1,9 +1,9 @@
 //! Why the certificate that is being installed would lock this program out.
 
 use chrono::{DateTime, Utc};
+use panos_xmlapi::IdentityError;
 
 use crate::text::spoken;
-use panos_xmlapi::IdentityError;
 
 /// Why the next connection would fail.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
