@@ -7,7 +7,7 @@
 use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
 use super::unsuitable::Unsuitable;
-use crate::panos::{Element, Error, Location, Reason, ServiceProfile, Session, SystemInfo, VsysName, XPath};
+use panos_xmlapi::{Element, Error, Location, Reason, ServiceProfile, Session, SystemInfo, VsysName, XPath};
 
 /// What was found of the named profiles.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use super::names::{ObjectName, ProfileName};
 use crate::error::Exit;
-use crate::panos::VsysName;
+use panos_xmlapi::VsysName;
 
 /// What a person has to change before an installation makes sense. Nothing was changed on the device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
