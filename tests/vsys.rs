@@ -124,7 +124,8 @@ fn warned(world: &World) -> Vec<String> {
     places.collect()
 }
 
-const TRAIL: &str = "-> certificate-profile -> clients -> CA -> old";
+const TRAIL: &str =
+    "-> certificate-profile -> clients -> CA -> old (a CA that certificates of others are verified by)";
 
 #[test]
 fn what_a_virtual_system_has_is_looked_for_in_that_virtual_system_only() {

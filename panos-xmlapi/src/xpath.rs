@@ -41,6 +41,13 @@ impl XPath {
         Self(format!("{DEVICE}/deviceconfig/setting/management/api/key/lifetime"))
     }
 
+    /// The name of the certificate that API keys depend on (the path's text; 11.1 and later). With another certificate
+    /// every key ends.
+    #[must_use]
+    pub fn api_key_certificate() -> Self {
+        Self(format!("{DEVICE}/deviceconfig/setting/management/api/key/certificate"))
+    }
+
     /// The device's own part of the configuration: network, device settings, virtual systems.
     #[must_use]
     pub fn device() -> Self {

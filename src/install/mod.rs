@@ -25,6 +25,7 @@ pub mod plan;
 pub mod probe;
 pub mod problem;
 pub mod recover;
+mod reference_kinds;
 pub mod references;
 pub mod request;
 pub mod result;

@@ -14,7 +14,6 @@ use super::references::{self, References};
 use super::request::{InstallRequest, Rebind};
 use super::result::CreatedObject;
 use super::suitable::{self, Named};
-use super::unsuitable::Unsuitable;
 
 /// What matters about a device as a whole.
 #[derive(Debug, Clone)]
@@ -221,10 +220,10 @@ pub async fn observe(
     let candidate = candidate(session, &place, wish).await?;
     let named = Named { profiles: &wish.profiles, vsys: wish.vsys.as_ref(), object: Some(&wish.object) };
     let found = suitable::look(session, named, &candidate.profiles).await?;
-    if let Some(template) = candidate.object.as_ref().and_then(|object| object.template.clone()) {
-        let at = place.certificate(wish.object.as_str())?;
-        let template = suitable::template_name(session, &at, template).await;
-        return Err(Unsuitable::ObjectSupplied { object: wish.object.clone(), template }.into());
+    if let Some(before) = &candidate.object
+        && (candidate.fingerprint() != Some(wanted) || before.template.is_some())
+    {
+        suitable::check_object(session, &place, &wish.object, before).await?;
     }
     if let Some(unsuitable) = found.unsuitable.into_iter().next() {
         return Err(unsuitable.into());

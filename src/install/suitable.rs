@@ -7,7 +7,9 @@
 use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
 use super::unsuitable::Unsuitable;
-use panos_xmlapi::{Element, Error, Location, Reason, ServiceProfile, Session, SystemInfo, VsysName, XPath};
+use panos_xmlapi::{
+    CertificateEntry, Element, Error, Location, Reason, ServiceProfile, Session, SystemInfo, VsysName, XPath,
+};
 
 /// What was found of the named profiles.
 #[derive(Debug, Default)]
@@ -35,6 +37,33 @@ pub struct Named<'a> {
 /// A log collector.
 pub fn check_device(system: &SystemInfo) -> Result<(), Unsuitable> {
     if system.is_log_collector() { Err(Unsuitable::LogCollector) } else { Ok(()) }
+}
+
+/// Refuses to overwrite an object that may not be: one that a template supplies, or that the device's API keys depend on.
+///
+/// # Errors
+/// Such an object; a device that fails or refuses.
+pub async fn check_object(
+    session: &Session,
+    place: &Location,
+    object: &ObjectName,
+    before: &CertificateEntry,
+) -> Result<(), InstallError> {
+    if let Some(template) = before.template.clone() {
+        let template = template_name(session, &place.certificate(object.as_str())?, template).await;
+        return Err(Unsuitable::ObjectSupplied { object: object.clone(), template }.into());
+    }
+    if !matches!(place, Location::Shared | Location::Panorama) {
+        return Ok(());
+    }
+    let look = InstallError::during(Activity::Looking);
+    let named = none_if_no_such_place(session.get(&XPath::api_key_certificate()).await).map_err(look)?;
+    match named {
+        Some(named) if named.text().trim() == object.as_str() => {
+            Err(Unsuitable::ForApiKeys(object.clone()).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Looks at the named profiles; `known` are those of their place.

@@ -40,6 +40,11 @@ pub enum Unsuitable {
         /// The object that was to be bound.
         object: Option<ObjectName>,
     },
+    /// The object that would be overwritten is the one that API keys depend on.
+    #[error(
+        "the device's API keys depend on the certificate '{0}': with another one in its place every API key would end, this program's too"
+    )]
+    ForApiKeys(ObjectName),
     /// A template of Panorama supplies the certificate object.
     #[error("the certificate '{object}' comes from Panorama's template{}", quoted(.template))]
     ObjectSupplied {
@@ -68,7 +73,7 @@ impl Unsuitable {
             Self::Predefined(_) | Self::NotForManagement { .. } | Self::ProfileSupplied { .. } => {
                 Exit::Rebind
             }
-            Self::ObjectSupplied { .. } => Exit::Upload,
+            Self::ObjectSupplied { .. } | Self::ForApiKeys(_) => Exit::Upload,
         }
     }
 
@@ -97,6 +102,9 @@ impl Unsuitable {
                     "Import the certificate into the template on Panorama and bind it there: set template {template} config {path} ssl-tls-service-profile {} certificate {object} (in configuration mode; 'template-stack' where it is a stack), then commit and push. Or name a profile that the firewall has itself.",
                     word(profile.as_str())
                 )
+            }
+            Self::ForApiKeys(_) => {
+                "Give the certificate a name of its own with -n, or use --suffix serial.".to_owned()
             }
             Self::ObjectSupplied { .. } => {
                 "Give the certificate another name with -n, or replace it on Panorama.".to_owned()
