@@ -190,3 +190,77 @@ async fn a_password_that_comes_back_is_taken_out_and_the_key_that_is_made_is_not
     let made = Session::generate_key(&address, &trust, "admin", &password, ClientOptions::default());
     assert_eq!(secrecy::ExposeSecret::expose_secret(&made.await.unwrap()), key);
 }
+
+/// A device whose configuration holds a private key, as a blob that with the default master key is as good as the key.
+fn with_a_blob() -> (World, String) {
+    use panos_sim::{PreloadedCertificate, Profile};
+    let issued = common::pki::root("Old CA", common::pki::KeyKind::P256)
+        .issue(&common::pki::Wish::named(NAME).san(NAME));
+    let mut settings = common::world::settings();
+    settings.certificates = vec![PreloadedCertificate {
+        name: NAME.into(),
+        certificate: issued.certificate_pem(),
+        key: Some(issued.key_pem()),
+        vsys: None,
+    }];
+    settings.profiles = vec![Profile::bound(PORTAL, NAME)];
+    let world = World::with(settings);
+    let xml = world.device.running_xml();
+    let blob = xml.split("<private-key>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    assert!(blob.starts_with("-AQ==") && blob.len() > 100);
+    (world, blob)
+}
+
+#[test]
+fn the_blob_of_a_private_key_is_neither_asked_for_nor_kept_nor_printed() {
+    let (world, blob) = with_a_blob();
+    let certctl = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+        command.args(words).arg("-vvv").arg("--state-dir").arg(world.path("state"));
+        command.arg("--log-file").arg(world.path("log"));
+        Ended::of(command.env_clear().env("PATH", "/usr/bin:/bin"))
+    };
+    let pin = world.device.certificate_fingerprint();
+    let key_file = world.path(".panrc");
+    let reach = ["-k", key_file.to_str().unwrap(), "--pin", &pin];
+    let mut said = String::new();
+    let mut heard = |ended: Ended| said.push_str(&format!("{ended:?}"));
+    // Once refused in words that repeat it.
+    let echo = panos_sim::What::Answer {
+        status: 200,
+        body: format!("<response status='error' code='12'><msg><line>value: {blob}</line></msg></response>")
+            .into_bytes(),
+    };
+    let when = panos_sim::When::request(panos_sim::Matcher::typed("import"));
+    world.device.inject(panos_sim::Fault::new(when, echo).times(2));
+    heard(world.install(&["-p", PORTAL, "-vvv", "--json"]));
+    heard(world.install(&["-p", PORTAL, "-vvv", "--dry-run", "--json"]));
+    heard(world.install(&["-p", PORTAL, "-vvv", "--force"]));
+    world.renew();
+    world.device.clear_requests();
+    heard(world.install(&["-p", PORTAL, "-vvv"]).exits(0));
+    // Nobody has asked for it, neither for the object as a whole nor for the list that it is in.
+    for request in world.device.requests() {
+        let xpath = request.xpath.unwrap_or_default();
+        let whole = xpath == "/config/shared"
+            || (xpath.ends_with("/certificate") && !xpath.contains("/api/key/"))
+            || (xpath.contains("/certificate/entry") && xpath.ends_with(']'));
+        assert!(!whole, "asked for: {xpath}");
+    }
+    // These read lists, and the whole of the configuration.
+    world.renew();
+    let serial = ["-p", PORTAL, "--suffix", "serial", "--where-used", "-vvv"];
+    heard(world.install(&serial).exits(0));
+    let target = world.target();
+    heard(certctl(&[&["inventory", "--json"][..], &reach, &[&target]].concat()));
+    heard(certctl(
+        &[&["check", "--blind", "--ca", "local", "-p", PORTAL, "--json"][..], &reach, &[&target]].concat(),
+    ));
+    heard(certctl(&["verify"]));
+    heard(certctl(&["status", "--json"]));
+    let kept = everything_below(world.folder.path());
+    for part in [&blob[..40], &blob[40..80], "-AQ=="] {
+        assert!(!said.contains(part) && !kept.contains(part), "{part} in {said}");
+    }
+    assert!(said.contains("[encrypted secret removed]"), "{said}");
+}

@@ -6,6 +6,7 @@ mod common;
 
 use std::time::Duration;
 
+use common::pki;
 use common::scene::{
     Certificates, JANE, Shape, State, command, install, only_jane_is_pending, pending_of, waiting,
 };
@@ -89,7 +90,10 @@ fn a_colleagues_pending_upload_of_the_same_object_is_seen_where_no_upload_is_lis
     for imports in IMPORTS {
         let shape = Shape::Overwrite;
         let world = scene(shape, |settings| settings.import_journal = imports);
-        world.device.add_pending_change(JANE, OBJECT, "<subject>of another</subject>").unwrap();
+        // What an upload makes of it. The object is read without its private key, so what counts is the certificate.
+        let hers = world.ca.issue(&pki::Wish::named("hers.example.com")).certificate_pem();
+        let upload = format!("<public-key>{hers}</public-key>");
+        world.device.add_pending_change(JANE, OBJECT, &upload).unwrap();
         let before = State::of(&world.device);
         impatient(&world, shape).exits(18).says("jane has an uncommitted change at");
         assert_eq!(State::of(&world.device).against(&before), "");

@@ -107,7 +107,7 @@ impl Session {
     ///
     /// A mistyped path looks the same as a missing element. Elements that were changed since the last commit carry
     /// the attributes `admin`, `dirtyId` and `time`. Private keys come encrypted with the device's master key, which
-    /// may be the default one: log no answer as a whole.
+    /// may be the default one, and are taken out of every answer, like whatever else is encrypted with it.
     ///
     /// # Errors
     /// What every request can end in (see [`Error`]).

@@ -57,6 +57,7 @@ impl Redactor {
                 }
             }
         }
+        found.extend(blobs(text));
         found.sort_unstable();
         // What overlaps is one.
         found.dedup_by(|next, last| {
@@ -110,13 +111,43 @@ impl Redactor {
             }
         }
         element.content = content;
+        // Whatever form it has: nobody here has a use for it but to know that it is there.
+        let is_key = element.name == "private-key";
         for node in &mut element.content {
             match node {
+                Node::Text(text) if is_key && !text.trim().is_empty() => {
+                    *text = "[private key removed]".to_owned();
+                }
                 Node::Text(text) => clean(text),
                 Node::Element(child) => self.clean_element(child),
             }
         }
     }
+}
+
+/// How a secret of the configuration begins that is encrypted with the master key: private keys and passwords. With the
+/// default master key this is as good as the secret itself.
+const BLOB: &[u8] = b"-AQ==";
+/// What follows is the SHA-1 of the secret in base64, and the encrypted secret.
+const SHORTEST_BLOB: usize = 20;
+
+/// Where such blobs are.
+fn blobs(text: &[u8]) -> Vec<(usize, usize, &'static str)> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(next) =
+        text.get(at..).and_then(|rest| rest.windows(BLOB.len()).position(|part| part == BLOB))
+    {
+        let begin = at + next;
+        let rest = text.get(begin + BLOB.len()..).unwrap_or_default();
+        let is_base64 = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(byte);
+        let length = rest.iter().take_while(is_base64).count();
+        if length >= SHORTEST_BLOB {
+            found.push((begin, begin + BLOB.len() + length, "encrypted secret"));
+        }
+        at = begin + BLOB.len() + length;
+    }
+    found
 }
 
 /// The forms in which a secret may come back.
@@ -202,6 +233,24 @@ mod tests {
         redactor.add("password", "pässword");
         redactor.add("password", "no");
         assert_eq!(redactor.clean("no: pässword or passwort".into()), "no: [password removed] or passwort");
+    }
+
+    #[test]
+    fn encrypted_secrets_of_the_configuration_are_taken_out_whatever_is_known() {
+        let redactor = Redactor::default();
+        let blob = format!("-AQ=={}=xYz+/abcdefghijklmnopqrstuvwxyz0123456789==", "a".repeat(27));
+        assert_eq!(redactor.clean(format!("value: {blob}.")), "value: [encrypted secret removed].");
+        assert_eq!(redactor.clean("-AQ== is short".to_owned()), "-AQ== is short");
+        let text = format!(
+            "<entry><private-key>-B{}</private-key><key><![CDATA[{blob}]]></key></entry>",
+            &blob[2..]
+        );
+        let mut element = Element::parse(&text).unwrap();
+        redactor.clean_element(&mut element);
+        assert_eq!(
+            element.to_string(),
+            "<entry><private-key>[private key removed]</private-key><key>[encrypted secret removed]</key></entry>"
+        );
     }
 
     #[test]

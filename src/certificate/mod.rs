@@ -25,7 +25,7 @@ pub use fingerprint::{NoCertificate, fingerprint_of_pem};
 pub use key::{KeyAlgorithm, PrivateKey};
 pub(crate) use name::{issuer as issuer_of, subject as subject_of};
 pub use pkcs12::{Container, Passphrase, Pkcs12Error};
-pub use seen::SeenCertificate;
+pub use seen::{SeenCertificate, key_algorithm_of_pem};
 
 /// Bytes that must not be printed and are wiped when dropped: a private key, or a container holding one.
 pub type SecretBytes = secrecy::SecretSlice<u8>;

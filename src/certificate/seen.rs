@@ -5,6 +5,7 @@ use openssl::x509::X509;
 use panos_xmlapi::Fingerprint;
 
 use super::fingerprint::NoCertificate;
+use super::key::KeyAlgorithm;
 use super::{bundle, name, pem};
 
 /// What is in a certificate.
@@ -18,6 +19,13 @@ pub struct SeenCertificate {
     pub issuer: String,
     /// The last second of its validity.
     pub not_after: DateTime<Utc>,
+}
+
+/// The kind of key of the first certificate in a PEM text, if there is one that can be read.
+#[must_use]
+pub fn key_algorithm_of_pem(text: &str) -> Option<KeyAlgorithm> {
+    let certificate = X509::from_der(&pem::first_certificate_der(text)?).ok()?;
+    Some(KeyAlgorithm::of(certificate.public_key().ok()?.as_ref()))
 }
 
 impl SeenCertificate {

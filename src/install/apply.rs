@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::blockers::retry_while_locked;
 use super::error::{Activity, InstallError};
 use super::names::ObjectName;
+use super::objects;
 use super::phases::{Phase, Stopwatch};
 use super::places::{Sight, Spot};
 use super::plan::{Plan, Step};
@@ -174,7 +175,9 @@ impl PlanRunner<'_> {
         replaces: bool,
     ) -> Result<(), InstallError> {
         let path = part.observed.place.certificate(object.as_str())?;
-        let found = self.session.get(&path).await.map_err(InstallError::during(Activity::Uploading))?;
+        let found = objects::candidate(self.session, &path)
+            .await
+            .map_err(InstallError::during(Activity::Uploading))?;
         let entry = found
             .and_then(|result| CertificateEntry::read_all(&result).into_iter().next())
             .ok_or_else(|| InstallError::ImportNotApplied(format!("has no certificate '{object}'")))?;

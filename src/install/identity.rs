@@ -18,6 +18,7 @@ use super::error::{Activity, InstallError};
 use super::journal::{Entry, Journal};
 use super::known_devices::{KnownDevices, KnownDevicesError};
 use super::management::{Receiving, after_commit, binding, received, receiving, would_get_in};
+use super::objects;
 use super::probe::served;
 use super::request::{CommitScope, Target};
 use super::retry::RetryPolicy;
@@ -114,7 +115,7 @@ async fn presented(session: &Session, system: &SystemInfo) -> Result<Option<Fing
     let result = session.show(&place.profile(&profile)?).await.map_err(prove)?;
     let profiles = result.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
     let Some(object) = profiles.into_iter().find_map(|profile| profile.certificate) else { return Ok(None) };
-    let result = session.show(&place.certificate(&object)?).await.map_err(prove)?;
+    let result = objects::running(session, &place.certificate(&object)?).await.map_err(prove)?;
     let entries = result.map(|result| CertificateEntry::read_all(&result)).unwrap_or_default();
     let pem = entries.into_iter().find_map(|entry| entry.public_key);
     Ok(pem.and_then(|pem| fingerprint_of_pem(&pem).ok()))

@@ -19,6 +19,7 @@ pub mod location;
 pub mod lockout;
 pub mod management;
 pub mod names;
+mod objects;
 pub mod phases;
 pub mod places;
 pub mod plan;

@@ -10,6 +10,7 @@ use panos_xmlapi::{Element, Fingerprint, PendingChange, Session, XPath};
 
 use super::change::Change;
 use super::error::{Activity, InstallError};
+use super::objects;
 use crate::certificate::fingerprint_of_pem;
 
 /// Who has changed something that is not committed, and when, as the candidate configuration is marked.
@@ -149,7 +150,7 @@ fn canonical(element: &Element) -> String {
 /// # Errors
 /// A device that fails or refuses.
 pub async fn candidate(session: &Session, at: &XPath) -> Result<Sight, InstallError> {
-    let element = session.get(at).await.map_err(InstallError::during(Activity::Looking))?;
+    let element = objects::candidate(session, at).await.map_err(InstallError::during(Activity::Looking))?;
     Ok(Sight::of(element.as_ref()))
 }
 
@@ -158,7 +159,7 @@ pub async fn candidate(session: &Session, at: &XPath) -> Result<Sight, InstallEr
 /// # Errors
 /// A device that fails or refuses.
 pub async fn running(session: &Session, at: &XPath) -> Result<Sight, InstallError> {
-    let element = session.show(at).await.map_err(InstallError::during(Activity::Looking))?;
+    let element = objects::running(session, at).await.map_err(InstallError::during(Activity::Looking))?;
     Ok(Sight::of(element.as_ref()))
 }
 

@@ -9,7 +9,7 @@ use super::references::Reference;
 use super::request::{CommitScope, Existing, InstallRequest, Rebind};
 use super::result::CreatedObject;
 use super::state::{self, ConfigView, CurrentInstall, DeviceState};
-use crate::certificate::KeyAlgorithm;
+use crate::certificate::{KeyAlgorithm, key_algorithm_of_pem};
 
 /// How many pending changes of others are told one by one.
 const FOREIGN_TOLD: usize = 10;
@@ -167,20 +167,15 @@ fn refuse_another_kind_of_key(
     offer: NewCertificate,
     candidate: &ConfigView,
 ) -> Result<(), InstallError> {
-    let Some(before) = candidate.object.as_ref().and_then(|object| object.algorithm.as_deref()) else {
+    let pem = candidate.object.as_ref().and_then(|object| object.public_key.as_deref());
+    let (Some(before), Some(after)) =
+        (pem.and_then(key_algorithm_of_pem).and_then(in_words), in_words(offer.algorithm))
+    else {
         return Ok(());
-    };
-    let after = match offer.algorithm {
-        KeyAlgorithm::Rsa(_) => "RSA",
-        KeyAlgorithm::Ec(_) => "EC",
-        KeyAlgorithm::Other(_) => return Ok(()),
     };
     let in_use =
         |name: &str| candidate.profiles.iter().any(|profile| profile.certificate.as_deref() == Some(name));
-    if before.eq_ignore_ascii_case(after)
-        || wish.existing == Existing::Replace
-        || !in_use(wish.object.as_str())
-    {
+    if before == after || wish.existing == Existing::Replace || !in_use(wish.object.as_str()) {
         return Ok(());
     }
     Err(InstallError::KeyTypeChanged {
@@ -188,6 +183,14 @@ fn refuse_another_kind_of_key(
         before: before.to_owned(),
         after: after.to_owned(),
     })
+}
+
+fn in_words(algorithm: KeyAlgorithm) -> Option<&'static str> {
+    match algorithm {
+        KeyAlgorithm::Rsa(_) => Some("RSA"),
+        KeyAlgorithm::Ec(_) => Some("EC"),
+        KeyAlgorithm::Other(_) => None,
+    }
 }
 
 /// An overwritten object comes back only by reverting all of the administrator's changes.

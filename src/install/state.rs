@@ -9,6 +9,7 @@ use panos_xmlapi::{
 
 use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
+use super::objects;
 use super::places::{self, Relation, Sight, relation_to};
 use super::references::{self, References};
 use super::request::{InstallRequest, Rebind};
@@ -296,7 +297,8 @@ pub async fn candidate(
     wish: &InstallRequest,
 ) -> Result<ConfigView, InstallError> {
     let look = InstallError::during(Activity::Looking);
-    let object = session.get(&place.certificate(wish.object.as_str())?).await.map_err(look)?;
+    let object =
+        objects::candidate(session, &place.certificate(wish.object.as_str())?).await.map_err(look)?;
     let profiles = session.get(&place.profiles()).await.map_err(look)?;
     let mut sights = BTreeMap::new();
     sights.insert(place.certificate(wish.object.as_str())?.to_string(), Sight::of(object.as_ref()));
@@ -320,7 +322,7 @@ pub async fn running(
     wish: &InstallRequest,
 ) -> Result<ConfigView, InstallError> {
     let prove = InstallError::during(Activity::Proving);
-    let object = session.show(&place.certificate(wish.object.as_str())?).await.map_err(prove)?;
+    let object = objects::running(session, &place.certificate(wish.object.as_str())?).await.map_err(prove)?;
     let profiles = match wish.profiles.is_empty() {
         true => None,
         false => session.show(&place.profiles()).await.map_err(prove)?,
