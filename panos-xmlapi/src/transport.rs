@@ -50,6 +50,10 @@ impl Default for ClientOptions {
     }
 }
 
+/// How long a connection is kept open on which nothing is asked. It has the last request in its buffers, and so the API
+/// key: questions that follow each other use it again, and in a pause of any kind it is gone.
+const KEPT_OPEN: Duration = Duration::from_millis(200);
+
 /// An answer: its HTTP status and body.
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -111,6 +115,7 @@ impl Transport {
             .no_proxy()
             .https_only(true)
             .pool_max_idle_per_host(1)
+            .pool_idle_timeout(KEPT_OPEN)
             .build()
             .map_err(|error| setup(&error.without_url()))?;
         let url = format!("https://{}:{}/api/", address.host(), address.port());
@@ -161,7 +166,7 @@ impl Transport {
         for _ in 0..2 {
             tokio::task::yield_now().await;
         }
-        // A connection that is kept has the last request in its buffers, and so the key. Not while a job is waited for.
+        // Where it is known that a pause follows, no connection is kept at all.
         let request =
             if is_before_a_pause(operation) { request.header(CONNECTION, "close") } else { request };
         let deadline = Instant::now() + self.options.request_timeout;
