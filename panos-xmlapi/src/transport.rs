@@ -140,9 +140,9 @@ impl Transport {
         &self.verifier
     }
 
-    /// A POST to the API, its fields in the body.
+    /// A POST to the API, its fields in the body. It gets the key when it is sent, so that one that waits has none.
     pub(super) fn post(&self) -> RequestBuilder {
-        self.with_key(self.client.post(&self.url))
+        self.client.post(&self.url)
     }
 
     /// The request has a copy of the key for as long as it lasts; the only one that stays is this transport's.
@@ -169,7 +169,7 @@ impl Transport {
 
     /// A POST whose `type` stands in the URL, as multipart uploads have it.
     pub(super) fn post_import(&self) -> RequestBuilder {
-        self.with_key(self.client.post(format!("{}?type=import", self.url)))
+        self.client.post(format!("{}?type=import", self.url))
     }
 
     /// Sends a request and reads the whole answer.
@@ -188,8 +188,10 @@ impl Transport {
             if is_before_a_pause(operation) { request.header(CONNECTION, "close") } else { request };
         let deadline = Instant::now() + self.options.request_timeout;
         let again = if operation.is_read_only() { request.try_clone() } else { None };
-        match (self.attempt(operation, request, deadline).await, again) {
-            (Err(Error::Interrupted { .. }), Some(again)) => self.attempt(operation, again, deadline).await,
+        match (self.attempt(operation, self.with_key(request), deadline).await, again) {
+            (Err(Error::Interrupted { .. }), Some(again)) => {
+                self.attempt(operation, self.with_key(again), deadline).await
+            }
             (outcome, _) => outcome,
         }
     }

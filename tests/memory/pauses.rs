@@ -49,10 +49,13 @@ fn while_a_device_is_locked_busy_or_away() {
     let refused = |status, text: &str| What::Refused { status, code: Some(13), text: text.into() };
     let commit = || When::request(Matcher::typed("commit"));
     let set = || When::request(Matcher::typed("config").action("set"));
+    let question = || When::request(Matcher::typed("config").action("get").xpath("ssl-tls-service-profile"));
     let import = || When::request(Matcher::typed("import"));
     let busy = "Another commit/validate is in progress. Please try again later";
     let cases = [
-        ("busy at the upload", Some(Fault::new(import(), refused(200, busy)))),
+        ("busy at a question", Some(Fault::new(question(), refused(200, busy)))),
+        // The device has the file before it refuses it: then the test knows what to look for.
+        ("busy at the upload", Some(Fault::new(import(), refused(200, busy)).after_effect())),
         ("busy at the binding", Some(Fault::new(set(), refused(200, busy)))),
         ("busy at the commit", Some(Fault::new(commit(), refused(200, busy)))),
         ("too many requests", Some(Fault::new(set(), What::Status(429)))),
