@@ -219,6 +219,17 @@ impl Session {
         }
     }
 
+    /// What a Panorama has pushed to this firewall from templates, as a tree that begins with `config` and is marked with
+    /// the template's name (`ptpl`); nothing where none has.
+    ///
+    /// # Errors
+    /// What every request can end in (see [`Error`]).
+    pub async fn pushed_template(&self) -> Result<Option<Element>, Error> {
+        let command = Element::nested(&["show", "config", "pushed-template"], None);
+        let reply = self.named_op("show config pushed-template", &command).await?.succeeded(&SUCCESS)?;
+        Ok(reply.result().and_then(|result| result.child("config")).cloned())
+    }
+
     /// The device's own certificate, as it was shown in the latest handshake that was accepted and signed
     /// with its key; nothing before the first one.
     #[must_use]
