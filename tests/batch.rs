@@ -169,7 +169,7 @@ fn one_whose_upload_is_refused_fails_alone() {
     let refusal = What::Body { content_type: "application/xml".into(), body: body.to_vec() };
     // The third upload in both of its forms.
     let third = When::Matching { matcher: Matcher::typed("import"), nth: 3 };
-    world.device.inject(Fault::new(third, refusal).times(2));
+    world.device.inject(Fault::new(third, refusal).times(4));
     Ended::of(&mut command(&world, 0)).exits(0);
     assert_eq!(count(&world.device, "commit"), 1);
     let failed: Vec<usize> =

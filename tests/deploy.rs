@@ -46,14 +46,16 @@ fn installs_binds_commits_and_proves() {
 }
 
 #[test]
-fn takes_at_most_twelve_requests_besides_the_polls_on_one_connection_before_the_commit_and_one_after_it() {
+fn takes_at_most_fourteen_requests_besides_the_polls_on_one_connection_before_the_commit_and_one_after_it() {
     let world = World::new();
     world.install(&["-p", PORTAL, "-s", GATEWAY]).exits(0);
     let requests = world.device.requests();
     let is_poll = |r: &&panos_sim::RequestRecord| r.cmd.as_deref().is_some_and(|cmd| cmd.contains("<jobs>"));
     let others: Vec<_> = requests.iter().filter(|request| !is_poll(request)).collect();
     let polls = requests.len() - others.len();
-    assert!(others.len() <= 12, "{} requests", others.len());
+    // Two of them keep harm away: which profiles are predefined, and whether an object without a certificate (an open
+    // request with its key) has the name.
+    assert!(others.len() <= 14, "{} requests", others.len());
     // While a job is waited for no connection is kept: its buffers would hold the API key.
     let connections: std::collections::BTreeSet<u64> = others.iter().map(|r| r.connection).collect();
     assert_eq!((connections.len(), world.device.connections()), (2, 2 + polls));
@@ -258,7 +260,8 @@ fn a_container_that_the_device_cant_read_is_sent_once_more_with_modern_algorithm
     let uploads = |world: &World| {
         world.device.requests().iter().filter(|r| r.r#type.as_deref() == Some("import")).count()
     };
-    for (times, arguments, expected) in [(2, &[][..], 2), (1, &["--pkcs12", "legacy"], 1)] {
+    let containers = ["--format", "pkcs12"];
+    for (times, arguments, expected) in [(2, &containers[..], 2), (1, &["--pkcs12", "legacy"], 1)] {
         let world = World::new();
         world.device.inject(fault(times));
         world.install(&[&["-p", PORTAL], arguments].concat()).exits(12).says("Failed to extract certificate");

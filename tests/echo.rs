@@ -143,7 +143,7 @@ async fn a_passphrase_that_comes_back_is_taken_out_of_the_refusal() {
             format: ImportFormat::Pkcs12,
             file: SecretSlice::from(vec![1, 2, 3]),
             passphrase: SecretString::from(PASSPHRASE),
-            key_export: KeyExport::Blocked,
+            key_export: Some(KeyExport::Blocked),
         };
         let error = session.import(&import).await.unwrap_err();
         is_clean(what, PASSPHRASE, &shown(&error));
@@ -232,7 +232,7 @@ fn the_blob_of_a_private_key_is_neither_asked_for_nor_kept_nor_printed() {
             .into_bytes(),
     };
     let when = panos_sim::When::request(panos_sim::Matcher::typed("import"));
-    world.device.inject(panos_sim::Fault::new(when, echo).times(2));
+    world.device.inject(panos_sim::Fault::new(when, echo).times(4));
     heard(world.install(&["-p", PORTAL, "-vvv", "--json"]));
     heard(world.install(&["-p", PORTAL, "-vvv", "--dry-run", "--json"]));
     heard(world.install(&["-p", PORTAL, "-vvv", "--force"]));

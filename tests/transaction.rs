@@ -65,7 +65,7 @@ fn a_refused_upload_leaves_everything_as_it_was() {
         let body =
             b"<response status=\"error\"><msg><line>Import of certificate failed</line></msg></response>";
         let refusal = What::Body { content_type: "application/xml".into(), body: body.to_vec() };
-        world.device.inject(at(Matcher::typed("import"), refusal).times(2));
+        world.device.inject(at(Matcher::typed("import"), refusal).times(4));
         install(&world, shape).exits(12).says("Import of certificate failed");
         is_as_found(&world, &before);
         completes(&world, shape);

@@ -46,7 +46,7 @@ async fn ask(session: &Session, well: bool, body: &[u8]) {
         format: ImportFormat::Pem,
         file: SecretSlice::from(vec![0]),
         passphrase: SecretString::from("invented"),
-        key_export: KeyExport::Allowed,
+        key_export: Some(KeyExport::Allowed),
     };
     let text = String::from_utf8_lossy(body);
     // Nothing but a 200 with the word in it is a success.

@@ -30,7 +30,7 @@ pub(crate) async fn import(
         file: SecretSlice::from(pem),
         // The device wants one, also where the key is not encrypted.
         passphrase: SecretString::from("none"),
-        key_export: KeyExport::Blocked,
+        key_export: Some(KeyExport::Blocked),
     };
     session.import(&upload).await?;
     let found =

@@ -34,8 +34,8 @@ pub struct KeyPairImport {
     pub file: SecretSlice<u8>,
     /// The passphrase. PAN-OS demands one even where the key in a PEM file is not encrypted.
     pub passphrase: SecretString,
-    /// Whether the private key may be exported later.
-    pub key_export: KeyExport,
+    /// Whether the private key may be exported later; nothing for releases before 10.1, which do not know the parameter.
+    pub key_export: Option<KeyExport>,
 }
 
 impl KeyPairImport {
@@ -44,10 +44,10 @@ impl KeyPairImport {
             ImportFormat::Pkcs12 => ("pkcs12", "keypair.p12", "application/x-pkcs12"),
             ImportFormat::Pem => ("pem", "keypair.pem", "application/x-pem-file"),
         };
-        let block = match self.key_export {
+        let block = self.key_export.map(|key_export| match key_export {
             KeyExport::Allowed => "no",
             KeyExport::Blocked => "yes",
-        };
+        });
         let part = reqwest::multipart::Part::bytes(self.file.expose_secret().to_vec()).file_name(file_name);
         // The type of the part is not checked by PAN-OS; a constant that fails to parse would only lose it.
         let part = part.mime_str(media).unwrap_or_else(|_| {
@@ -57,10 +57,13 @@ impl KeyPairImport {
             Some((name, value)) => reqwest::multipart::Form::new().text(name, value.to_owned()),
             None => reqwest::multipart::Form::new(),
         };
+        let form = match block {
+            Some(block) => form.text("block-private-key", block),
+            None => form,
+        };
         form.text("category", "keypair")
             .text("format", format)
             .text("certificate-name", self.name.clone())
-            .text("block-private-key", block)
             .text("passphrase", self.passphrase.expose_secret().to_owned())
             .part("file", part)
     }

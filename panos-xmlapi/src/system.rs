@@ -66,6 +66,13 @@ impl SystemInfo {
         Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
     }
 
+    /// Whether it knows keys that are never given out again (`block-private-key`, 10.1 and later). One that does not tell
+    /// its release is taken for one that does.
+    #[must_use]
+    pub fn blocks_private_keys(&self) -> bool {
+        self.version().is_none_or(|version| version >= (10, 1))
+    }
+
     /// Whether this is Panorama and not a firewall. Its model says so, or a mode that only Panorama has: firewalls tell
     /// of modes too.
     #[must_use]

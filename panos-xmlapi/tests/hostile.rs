@@ -458,7 +458,7 @@ fn upload() -> KeyPairImport {
         format: ImportFormat::Pkcs12,
         file: SecretSlice::from(vec![0x30, 0x82, 0, 255, b'\r', b'\n', b'-', b'-']),
         passphrase: SecretString::from(PASSPHRASE),
-        key_export: KeyExport::Blocked,
+        key_export: Some(KeyExport::Blocked),
     }
 }
 

@@ -79,7 +79,7 @@ impl Device {
             format: ImportFormat::Pem,
             file: SecretSlice::from(vec![0]),
             passphrase: secret(),
-            key_export: KeyExport::Allowed,
+            key_export: Some(KeyExport::Allowed),
         };
         let commit = Commit {
             scope: CommitScope::Administrator("a".into()),

@@ -13,7 +13,7 @@ use super::chain::{self, Chain};
 use super::error::{BundleError, Role};
 use super::files::{self, Source};
 use super::key::{self, KeyAlgorithm, PrivateKey};
-use super::{SecretBytes, name, pem};
+use super::name;
 
 /// A certificate with its intermediates, ready to be installed, and where its private key is.
 ///
@@ -128,20 +128,6 @@ impl Bundle {
     /// As [`Bundle::load`]; a key file that holds another key by now.
     pub fn key(&self) -> Result<PrivateKey, BundleError> {
         load_key(&self.certificate_file, &self.key_file, &self.leaf)
-    }
-
-    /// The key as unencrypted PKCS#8, the leaf and the intermediates, in this order, as PEM.
-    pub fn to_pem_keypair(&self, key: &PrivateKey) -> Result<SecretBytes, ErrorStack> {
-        let key = pem::block("PRIVATE KEY", key.pkcs8());
-        let mut certificates = self.leaf.to_pem()?;
-        for certificate in self.chain() {
-            certificates.extend(certificate.to_pem()?);
-        }
-        // Sized exactly, so that neither growing nor the secret type's boxing leaves a copy of the key.
-        let mut pem = Vec::with_capacity(key.len() + certificates.len());
-        pem.extend_from_slice(key.as_bytes());
-        pem.append(&mut certificates);
-        Ok(SecretBytes::from(pem))
     }
 }
 

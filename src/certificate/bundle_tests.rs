@@ -20,8 +20,8 @@ fn folder(issued: &Issued) -> Folder {
 }
 
 /// With the key from its file.
-fn keypair(bundle: &Bundle) -> Result<SecretBytes, ErrorStack> {
-    bundle.to_pem_keypair(&bundle.key().unwrap())
+fn keypair(bundle: &Bundle) -> Result<SecretBytes, crate::certificate::Pkcs12Error> {
+    crate::certificate::pem_keypair::write(bundle, &bundle.key().unwrap(), None)
 }
 
 fn issue(wish: &Wish) -> Issued {

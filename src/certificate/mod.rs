@@ -15,6 +15,7 @@ mod key;
 mod name;
 mod parts;
 mod pem;
+pub mod pem_keypair;
 pub mod pkcs12;
 mod seen;
 

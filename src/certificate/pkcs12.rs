@@ -89,6 +89,9 @@ pub enum Pkcs12Error {
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes for a passphrase")]
     NoRandomness,
+    /// The key could not be encrypted.
+    #[error("the private key could not be encrypted")]
+    Encrypt(#[source] ErrorStack),
     /// The writer refused the bundle.
     #[error("the PKCS#12 container could not be written")]
     Write(#[from] p12_keystore::error::Error),

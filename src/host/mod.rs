@@ -4,6 +4,7 @@ pub mod certmonger;
 mod command;
 pub mod core_dumps;
 pub mod environment;
+pub mod fips;
 pub mod ipa;
 pub mod keyfile;
 pub mod log;

@@ -1,7 +1,10 @@
 //! Applying: the plan's steps, one after the other, each undo noted before its step.
 
+use std::path::Path;
+
 use panos_xmlapi::{
-    CertificateEntry, Element, Error, ImportFormat, KeyPairImport, Reason, Refusal, Session, XPath,
+    Address, CertificateEntry, Element, Error, ImportFormat, KeyExport, KeyPairImport, Reason, Refusal,
+    Session, SystemInfo, XPath,
 };
 use tokio::time::Instant;
 
@@ -13,12 +16,16 @@ use super::phases::{Phase, Stopwatch};
 use super::places::{Sight, Spot};
 use super::plan::{Plan, Step};
 use super::references::Reference;
-use super::request::{ContainerChoice, InstallRequest, Upload};
+use super::request::{InstallRequest, Upload};
 use super::retry::RetryPolicy;
 use super::rollback::Undo;
 use super::state::{CurrentInstall, DeviceState};
+use super::taken_forms;
+use super::upload::{self, UploadForm};
 use crate::certificate::Bundle;
-use crate::certificate::pkcs12::{self, Container, Passphrase};
+use crate::certificate::pem_keypair;
+use crate::certificate::pkcs12::{self, Passphrase};
+use crate::host::fips;
 use crate::host::log::RunLog;
 
 /// A deployment in progress: what it works with, and what it has done so far.
@@ -35,6 +42,14 @@ pub struct PlanRunner<'a> {
     pub undo: Vec<Undo>,
     /// How long the device may stay locked or busy.
     pub deadline: Instant,
+    /// What the device says of itself.
+    pub system: &'a SystemInfo,
+    /// The device's address.
+    pub device: &'a Address,
+    /// Where it is remembered in which form it took an upload.
+    pub state_dir: &'a Path,
+    /// In which form it took the last one, where that was not the usual one.
+    pub taken: Option<UploadForm>,
 }
 
 /// One certificate's part in a deployment.
@@ -50,8 +65,20 @@ pub struct PlannedInstall<'a> {
     pub plan: Plan,
     /// The places of it as they were found; none where nothing is to be done.
     pub spots: Vec<Spot>,
+    /// In which form the device took the upload.
+    pub form: Option<UploadForm>,
     /// The older objects that are gone.
     pub deleted: Vec<ObjectName>,
+}
+
+impl PlannedInstall<'_> {
+    /// In which form the device got the certificate, now or, as far as is known, before.
+    #[must_use]
+    pub fn sent_as(&self, taken: Option<UploadForm>) -> UploadForm {
+        let has_chain = !self.bundle.chain().is_empty();
+        let usual = || upload::forms(self.wish.upload, has_chain, taken).first().copied();
+        self.form.or_else(usual).unwrap_or(UploadForm::Pkcs12Legacy)
+    }
 }
 
 impl PlanRunner<'_> {
@@ -69,7 +96,7 @@ impl PlanRunner<'_> {
             match step {
                 Step::Import { object, replaces } => {
                     watch.begin(Phase::Import);
-                    self.import(part, object, *replaces).await?;
+                    part.form = Some(self.import(part, object, *replaces).await?);
                 }
                 Step::Bind { profiles, to } => {
                     watch.begin(Phase::Bind);
@@ -91,23 +118,31 @@ impl PlanRunner<'_> {
         part: &PlannedInstall<'_>,
         object: &ObjectName,
         replaces: bool,
-    ) -> Result<(), InstallError> {
+    ) -> Result<UploadForm, InstallError> {
         let at = part.observed.place.certificate(object.as_str())?;
         self.undo.push(match replaces {
             true => Undo::Restore(object.clone()),
             false => Undo::Delete { at, name: object.clone(), certificate: part.bundle.fingerprint() },
         });
-        let forms: &[Option<Container>] = match part.wish.upload {
-            Upload::Pem => &[None],
-            Upload::Pkcs12(ContainerChoice::Only(Container::Legacy)) => &[Some(Container::Legacy)],
-            Upload::Pkcs12(ContainerChoice::Only(Container::Modern)) => &[Some(Container::Modern)],
-            Upload::Pkcs12(ContainerChoice::Auto) => &[Some(Container::Legacy), Some(Container::Modern)],
-        };
-        let reply = self.upload_in_turn(part, object, forms).await?;
+        let forms = upload::forms(part.wish.upload, !part.bundle.chain().is_empty(), self.taken);
+        let (reply, form) = self.upload_in_turn(part, object, forms).await?;
         self.log.say(&format!("XML API output for keypair: {reply}"));
         self.read_back(part, object, replaces).await?;
         self.log.say(&format!("Finished uploading certificate: {object}"));
-        Ok(())
+        self.remember(part, form);
+        Ok(form)
+    }
+
+    /// What a device took is tried first the next time, where the choice is left to this program.
+    fn remember(&mut self, part: &PlannedInstall<'_>, form: UploadForm) {
+        let first = upload::forms(part.wish.upload, !part.bundle.chain().is_empty(), self.taken);
+        if part.wish.upload != Upload::Auto || first.first() == Some(&form) {
+            return;
+        }
+        self.taken = Some(form);
+        if let Err(error) = taken_forms::remember(self.state_dir, self.device, form) {
+            self.log.error(&format!("in which form the device took the upload is not remembered: {error}"));
+        }
     }
 
     /// Tries one form after the other, as long as it may be the form that the device does not take. Of several
@@ -116,35 +151,57 @@ impl PlanRunner<'_> {
         &self,
         part: &PlannedInstall<'_>,
         object: &ObjectName,
-        forms: &[Option<Container>],
-    ) -> Result<String, InstallError> {
+        forms: Vec<UploadForm>,
+    ) -> Result<(String, UploadForm), InstallError> {
         let mut refusals: Vec<(&str, Refusal)> = Vec::new();
+        let mut unmade = None;
+        let fips = fips::is_on() && part.wish.upload == Upload::Auto;
+        if fips {
+            self.log.say("This machine is in FIPS mode, in which no PKCS#12 is made: the upload is PEM.");
+        }
+        let forms: Vec<UploadForm> =
+            forms.into_iter().filter(|form| !fips || form.container().is_none()).collect();
         for (at, form) in forms.iter().enumerate() {
+            let next = forms.get(at + 1).map(|next| next.in_words());
             let refusal = match self.upload(part, object, *form).await {
+                Ok(reply) => return Ok((reply, *form)),
                 Err(InstallError::Device { error: Error::Refused(refusal), .. }) => refusal,
-                other => return other,
+                // Where the system forbids an algorithm, another form may do without it.
+                Err(InstallError::Pkcs12(error)) if next.is_some() => {
+                    let next = next.unwrap_or_default();
+                    self.log.say(&format!("{error}, as on machines in FIPS mode; trying {next}."));
+                    unmade = Some(error);
+                    continue;
+                }
+                Err(other) => return Err(other),
             };
-            let goes_on = may_be_the_container(&refusal);
-            if let (true, Some(next)) = (goes_on, forms.get(at + 1)) {
-                self.log.say(&format!("{refusal}; trying once more {}.", form_in_words(*next)));
+            let goes_on = may_be_the_form(&refusal);
+            if let (true, Some(next)) = (goes_on, next) {
+                self.log.say(&format!("{refusal}; trying once more {next}."));
             }
-            refusals.push((form_in_words(*form), refusal));
+            refusals.push((form.in_words(), refusal));
             if !goes_on {
                 break;
             }
         }
-        Err(InstallError::during(Activity::Uploading)(Error::Refused(Refusal::of_several(refusals))))
+        match (refusals.is_empty(), unmade) {
+            (true, Some(error)) => Err(error.into()),
+            _ => {
+                Err(InstallError::during(Activity::Uploading)(Error::Refused(Refusal::of_several(refusals))))
+            }
+        }
     }
 
-    /// Uploads in one form; PEM where no container is named. The device's reply.
+    /// Uploads in one form. The device's reply.
     async fn upload(
         &self,
         part: &PlannedInstall<'_>,
         object: &ObjectName,
-        container: Option<Container>,
+        form: UploadForm,
     ) -> Result<String, InstallError> {
+        let key_export = self.system.blocks_private_keys().then_some(part.wish.key_export);
         // Made anew for each attempt, and gone while a locked or busy device is waited for.
-        let attempt = async || match import_of(part, object, container) {
+        let attempt = async || match import_of(part, object, form, key_export) {
             Ok(import) => self.session.import(&import).await.map(Ok),
             Err(error) => Ok(Err(error)),
         };
@@ -288,18 +345,22 @@ impl PlanRunner<'_> {
 fn import_of(
     part: &PlannedInstall<'_>,
     object: &ObjectName,
-    container: Option<Container>,
+    form: UploadForm,
+    key_export: Option<KeyExport>,
 ) -> Result<KeyPairImport, InstallError> {
     let passphrase = Passphrase::random()?;
     let with_chain = !part.bundle.chain().is_empty();
     // The key is here for as long as the form is made of it.
     let key = part.bundle.key()?;
-    let (format, file) = match container {
+    let (format, file) = match form.container() {
         Some(container) => {
             let file = pkcs12::write(part.bundle, &key, container, &passphrase, with_chain)?;
             (ImportFormat::Pkcs12, file)
         }
-        None => (ImportFormat::Pem, part.bundle.to_pem_keypair(&key)?),
+        None => {
+            let encrypted = (form == UploadForm::Pem).then_some(&passphrase);
+            (ImportFormat::Pem, pem_keypair::write(part.bundle, &key, encrypted)?)
+        }
     };
     drop(key);
     Ok(KeyPairImport {
@@ -308,22 +369,16 @@ fn import_of(
         format,
         file,
         passphrase: passphrase.secret().clone(),
-        key_export: part.wish.key_export,
+        key_export,
     })
 }
 
-fn form_in_words(form: Option<Container>) -> &'static str {
-    match form {
-        None => "as PEM",
-        Some(Container::Legacy) => "with legacy algorithms (3DES, SHA-1)",
-        Some(Container::Modern) => "with modern algorithms (PBES2, AES-256)",
-    }
-}
-
 /// Refusals that have nothing to do with the file are not answered by another file.
-fn may_be_the_container(refusal: &Refusal) -> bool {
-    matches!(
-        refusal.reason,
-        Reason::Other | Reason::Invalid | Reason::Malformed | Reason::NotPossible | Reason::Internal
-    )
+fn may_be_the_form(refusal: &Refusal) -> bool {
+    let is_about_more = refusal.says("certificate-name") || refusal.says("is expired");
+    !is_about_more
+        && matches!(
+            refusal.reason,
+            Reason::Other | Reason::Invalid | Reason::Malformed | Reason::NotPossible | Reason::Internal
+        )
 }

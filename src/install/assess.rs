@@ -76,7 +76,7 @@ pub async fn look<'a>(
             .map_err(BatchError::of(at))?;
         let spots =
             spots(&reached.session, &plan, &observed, offer, &own).await.map_err(BatchError::of(at))?;
-        parts.push(PlannedInstall { wish, bundle, observed, plan, spots, deleted: Vec::new() });
+        parts.push(PlannedInstall { wish, bundle, observed, plan, spots, form: None, deleted: Vec::new() });
     }
     let spots = parts.iter().enumerate().flat_map(|(at, part)| {
         let is_done =

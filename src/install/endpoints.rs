@@ -14,10 +14,12 @@ use super::places::{self, Spot};
 use super::plan::Step;
 use super::probe::{self, ProbeMismatch, served};
 use super::references::Reference;
-use super::request::{InstallRequest, Upload};
+use super::request::InstallRequest;
 use super::rollback::{Rollback, RollbackPoint, Undo, undo_in_reverse};
 use super::state::{self, CurrentInstall, DeviceState};
+use super::taken_forms;
 use super::transaction::{DeviceResult, Transaction};
+use super::upload::UploadForm;
 use super::verify::ExpectedState;
 use crate::certificate::Bundle;
 
@@ -69,11 +71,16 @@ pub(super) async fn probe_all(
     done: &mut DeviceResult<'_>,
     transaction: &mut Transaction<'_>,
 ) {
+    let taken = taken_forms::recall(transaction.state_dir, &reached.target.device);
     let looks = done.parts.iter().zip(&done.unproven).map(|(part, failure)| async move {
         // What the device does not run, or what nobody has committed, is not shown either.
         let nothing_to_see =
             failure.is_some() || !(part.plan.steps.is_empty() || part.plan.commit().is_some());
-        if nothing_to_see { Vec::new() } else { look_at_endpoints(part.wish, part.bundle).await }
+        if nothing_to_see {
+            Vec::new()
+        } else {
+            look_at_endpoints(part.wish, part.bundle, part.sent_as(taken)).await
+        }
     });
     let seen = join_all(looks).await;
     let mut back = Vec::new();
@@ -120,15 +127,16 @@ pub(super) async fn probe_all(
 async fn look_at_endpoints(
     wish: &InstallRequest,
     bundle: &Bundle,
+    form: UploadForm,
 ) -> Vec<Result<panos_xmlapi::Address, ProbeMismatch>> {
-    let chain: Vec<Fingerprint> = match wish.upload {
-        Upload::Pem => bundle
+    let chain: Vec<Fingerprint> = match form.container() {
+        None => bundle
             .chain()
             .iter()
             .filter_map(|link| link.to_der().ok().map(|der| Fingerprint::of_der(&der)))
             .collect(),
         // PAN-OS may drop what a container holds besides the leaf.
-        Upload::Pkcs12(_) => Vec::new(),
+        Some(_) => Vec::new(),
     };
     let chain = &chain;
     let looks = wish.served.iter().map(|endpoint| async move {
@@ -173,6 +181,10 @@ async fn restore_bindings(
         situation,
         undo: parts.iter().flat_map(|part| reapply_steps(part)).collect(),
         deadline: Instant::now() + wish.commit_timeout,
+        system: &reached.system,
+        device: &reached.target.device,
+        state_dir: transaction.state_dir,
+        taken: None,
     };
     let description = format!("{}, taken back", transaction.description());
     let wanted = CommitRequest { scope: wish.commit, description, goals: &goals, time: wish.commit_timeout };

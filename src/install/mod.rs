@@ -34,9 +34,11 @@ pub mod retry;
 pub mod rollback;
 pub mod state;
 pub mod suitable;
+pub mod taken_forms;
 pub mod transact;
 pub mod transaction;
 pub mod unsuitable;
+pub mod upload;
 pub mod verify;
 
 pub use error::InstallError;

@@ -83,6 +83,8 @@ pub struct FoundPeer {
 /// The form of the upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upload {
+    /// What the device took the last time, else one form after the other.
+    Auto,
     /// A PKCS#12 container with these algorithms.
     Pkcs12(ContainerChoice),
     /// PEM: key, certificate, intermediates.

@@ -24,6 +24,7 @@ use super::request::{CommitScope, Target};
 use super::result::{LastRun, Outcome};
 use super::rollback::{Rollback, RollbackPoint, Undo};
 use super::state::DeviceState;
+use super::taken_forms;
 use super::transaction::{DeviceResult, Transaction, TransactionInput};
 use super::verify::ExpectedState;
 use crate::host::log::RunLog;
@@ -163,6 +164,10 @@ async fn work<'a>(
         situation: done.situation.clone(),
         undo: inherited(&done.situation, &places, &transaction.lefts).into_iter().collect(),
         deadline: Instant::now() + wish.commit_timeout,
+        system: &reached.system,
+        device: &reached.target.device,
+        state_dir: transaction.state_dir,
+        taken: taken_forms::recall(transaction.state_dir, &reached.target.device),
     };
     let walked = apply_and_commit(&mut application, &mut done, reached, transaction, watch).await;
     if let Err((stop, aftermath)) = walked {

@@ -28,7 +28,8 @@ pub struct DeviceOptions {
     #[serde(skip_serializing_if = "is_unset")]
     pub secondary_profile: Option<String>,
 
-    /// Form of the upload [default: pkcs12, and pem when a chain is given]
+    /// Form of the upload; auto tries what the device took at last, then one after the other, PKCS#12 first, PEM first when
+    /// a chain is given [default: auto]
     #[arg(long, value_name = "FORM")]
     #[serde(skip_serializing_if = "is_unset")]
     pub format: Option<FormatOption>,
@@ -141,6 +142,8 @@ fn commit_timeout<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D:
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FormatOption {
+    /// What the device took the last time; else PKCS#12 with old and with new algorithms, then PEM.
+    Auto,
     /// One binary container.
     Pkcs12,
     /// Key, certificate and intermediates: the vendor's documented way to a served chain.

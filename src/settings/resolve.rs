@@ -299,14 +299,20 @@ fn authorities(options: &DeviceOptions) -> Trust {
 }
 
 fn upload(options: &DeviceOptions, has_chain: bool) -> Upload {
-    let usual = if has_chain { FormatOption::Pem } else { FormatOption::Pkcs12 };
+    // Algorithms that somebody named are those of a PKCS#12.
+    let usual = match (options.pkcs12, has_chain) {
+        (None, _) => FormatOption::Auto,
+        (Some(_), true) => FormatOption::Pem,
+        (Some(_), false) => FormatOption::Pkcs12,
+    };
     match (options.format.unwrap_or(usual), options.pkcs12.unwrap_or(Pkcs12Option::Auto)) {
+        (FormatOption::Auto, Pkcs12Option::Auto) => Upload::Auto,
         (FormatOption::Pem, _) => Upload::Pem,
         (FormatOption::Pkcs12, Pkcs12Option::Auto) => Upload::Pkcs12(ContainerChoice::Auto),
-        (FormatOption::Pkcs12, Pkcs12Option::Legacy) => {
+        (FormatOption::Auto | FormatOption::Pkcs12, Pkcs12Option::Legacy) => {
             Upload::Pkcs12(ContainerChoice::Only(Container::Legacy))
         }
-        (FormatOption::Pkcs12, Pkcs12Option::Modern) => {
+        (FormatOption::Auto | FormatOption::Pkcs12, Pkcs12Option::Modern) => {
             Upload::Pkcs12(ContainerChoice::Only(Container::Modern))
         }
     }

@@ -320,7 +320,7 @@ fn choices_are_told_where_another_word_is_given() {
     let quiet = Quiet::new();
     for program in BOTH {
         for (option, known) in [
-            ("--format", "pkcs12, pem"),
+            ("--format", "auto, pkcs12, pem"),
             ("--pkcs12", "auto, legacy, modern"),
             ("--commit", "partial, full, none"),
             ("--suffix", "none, year, serial"),

@@ -53,7 +53,7 @@ fn the_words_of_a_device_forge_no_line_and_steer_no_terminal() {
     let body = format!("<response status=\"error\" code=\"12\"><msg><line>{words}</line></msg></response>");
     let what = What::Body { content_type: "application/xml".into(), body: body.into() };
     for json in [false, true] {
-        let fault = Fault::new(When::request(Matcher::typed("import")), what.clone()).times(2);
+        let fault = Fault::new(When::request(Matcher::typed("import")), what.clone()).times(4);
         quiet.world.device.inject(fault);
         let line = quiet.line(Instcert).plus(&["-p", PORTAL, "-vv"]);
         let ended = if json { line.plus(&["--json"]).run() } else { line.run() }.exits(12);
@@ -83,7 +83,7 @@ fn a_line_of_the_log_is_at_most_4_kib_whatever_a_device_says() {
     let long = "x&#10;".repeat(100_000);
     let body = format!("<response status=\"error\" code=\"12\"><msg><line>{long}</line></msg></response>");
     let what = What::Body { content_type: "application/xml".into(), body: body.into() };
-    quiet.world.device.inject(Fault::new(When::request(Matcher::typed("import")), what).times(2));
+    quiet.world.device.inject(Fault::new(When::request(Matcher::typed("import")), what).times(4));
     quiet.line(Instcert).plus(&["-p", PORTAL]).run().exits(12);
     assert!(quiet.log().lines().all(|line| line.len() < 4096));
     assert!(quiet.log().lines().any(|line| line.contains("ERROR: ")));

@@ -73,7 +73,7 @@ pub fn upload(name: &str, issued: &Issued) -> KeyPairImport {
         format: ImportFormat::Pem,
         file: SecretSlice::from(pem.into_bytes()),
         passphrase: SecretString::from("none"),
-        key_export: KeyExport::Blocked,
+        key_export: Some(KeyExport::Blocked),
     }
 }
 

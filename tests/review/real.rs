@@ -16,7 +16,7 @@ fn runs_that_ended_well_failed_or_were_left_to_a_person_are_told_as_they_were() 
     world.renew();
     let body = "<response status=\"error\" code=\"12\"><msg><line>no room</line></msg></response>";
     let what = What::Body { content_type: "application/xml".into(), body: body.into() };
-    world.device.inject(Fault::new(When::request(Matcher::typed("import")), what).times(2));
+    world.device.inject(Fault::new(When::request(Matcher::typed("import")), what).times(4));
     world.install(&["-p", PORTAL]).exits(12);
     world.install(&["-p", PORTAL, "--commit", "none"]).exits(0);
 

@@ -69,7 +69,7 @@ fn a_renewal_that_failed_shows_that_the_device_runs_another_certificate() {
     world.renew();
     let body = "<response status=\"error\" code=\"12\"><msg><line>no room</line></msg></response>";
     let what = What::Body { content_type: "application/xml".into(), body: body.into() };
-    world.device.inject(Fault::new(When::request(Matcher::typed("import")), what).times(2));
+    world.device.inject(Fault::new(When::request(Matcher::typed("import")), what).times(4));
     world.install(&["-p", PORTAL]).exits(12);
     let state = world.path("state");
     Ended::of(&mut command(&state)).exits(0).says("  another  ").says("no room");
