@@ -11,6 +11,7 @@ use std::process::Command;
 use common::bus::Bus;
 use common::pki;
 use common::world::{Ended, GATEWAY, KEY, NAME, PORTAL, print, settings};
+use pancert::host::certmonger::Changes;
 use panos_sim::Simulator;
 
 /// A certmonger on a bus of its own, and a device.
@@ -108,7 +109,7 @@ async fn a_renewal_by_certmonger_alone_reaches_the_device() {
     scene.ask(&["-p", PORTAL]).exits(0);
     let (first, getcert) = (scene.issued(), scene.bus.getcert());
     let tracked = getcert.list().await.unwrap().requests.remove(0);
-    getcert.resubmit(&tracked.id, None).await.unwrap();
+    getcert.resubmit(&tracked.id, &Changes::default()).await.unwrap();
     common::bus::until("the device serves the renewed certificate", || async {
         let now = scene.served();
         (now.is_some() && now != Some(first.clone())).then_some(())

@@ -21,7 +21,7 @@ use super::verdict::{self, FollowError, Following, Hook, Standing};
 use super::wishes::{self, Named};
 use crate::certificate::{BundleError, Role};
 use crate::error::Exit;
-use crate::host::certmonger::{Getcert, GetcertError, NewRequest, post_save_command};
+use crate::host::certmonger::{Changes, Getcert, GetcertError, NewRequest, post_save_command};
 use crate::host::child;
 use crate::host::ipa::{self, ProfileKnown};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
@@ -325,12 +325,12 @@ async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Res
         }
         Some(tracked) if arguments.rekey => {
             let (kind, bits) = (request.enrolment.key_type, request.enrolment.key_bits);
-            getcert.rekey(&tracked.id, kind, bits, Some(post_save)).await?;
+            getcert.rekey(&tracked.id, &changes(request), kind, bits).await?;
             report::line(&format!("Resubmitting \"{}\" with a new key.", tracked.id));
             Asked::New
         }
         Some(tracked) if arguments.resubmit => {
-            getcert.resubmit(&tracked.id, Some(post_save)).await?;
+            getcert.resubmit(&tracked.id, &changes(request)).await?;
             report::line(&format!("Resubmitting \"{}\".", tracked.id));
             Asked::New
         }
@@ -351,6 +351,10 @@ async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Res
         report::line(&format!("Certificate requested for: {}", request.named.common_name));
     }
     Ok(asked)
+}
+
+fn changes(request: &Request) -> Changes {
+    Changes { post_save: Some(request.post_save.clone()), ..Changes::default() }
 }
 
 fn new_request(request: &Request) -> NewRequest {
