@@ -18,17 +18,26 @@ SHARED = man/man8 bash-completion/completions zsh/site-functions fish/vendor_com
 
 CARGO_DEB = 3.8.0
 CARGO_GENERATE_RPM = 0.21.1
+CARGO_DENY = 0.20.2
+CARGO_CYCLONEDX = 0.5.9
 TOOLS := $(abspath $(TARGET))/tools
 # Both packagers replace `target/release` by the real folder, wherever it is: what they pack lies below it.
 STAGE = $(TARGET)/release/package
 
-.PHONY: all manual install demo test system-test lint year bench dependencies stage deb rpm packages-test clean
+# No directory of the machine that builds them is in the programs, and the same source gives the same bytes in any.
+HOME_OF_CARGO := $(or $(CARGO_HOME),$(HOME)/.cargo)
+REMAPPED = --remap-path-prefix=$(CURDIR)=/source --remap-path-prefix=$(abspath $(TARGET))=/target \
+	--remap-path-prefix=$(HOME_OF_CARGO)=/cargo
+# One set of flags for all release builds: with another one everything would be built anew.
+RELEASE = RUSTFLAGS='$(strip $(RUSTFLAGS) $(REMAPPED))' $(CARGO) build --release
+
+.PHONY: all manual install demo test system-test lint year model bench fuzz deny sbom dependencies stage deb rpm packages-test clean
 
 all: manual
 
 # Built together with the programs, so that what both rest on is built once.
 manual:
-	$(CARGO) build --release -p pan_getcert -p manual
+	$(RELEASE) -p pan_getcert -p manual
 	rm -rf $(TARGET)/manual
 	$(TARGET)/release/manual $(TARGET)/manual
 
@@ -84,15 +93,38 @@ system-test:
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	cp Cargo.lock fuzz/Cargo.lock
+	$(CARGO) clippy --manifest-path fuzz/Cargo.toml --no-default-features --target-dir $(TARGET) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
 
 # A year of daily renewals on five firewalls, with trouble in three of ten runs. Minutes.
 year: dependencies
 	$(CARGO) test --test year -- --ignored --nocapture
 
+# Every order of two callers, the worker, crashes, lost replies and clock jumps, with more troubles than in `make test`.
+model: dependencies
+	$(CARGO) test --workspace --test model -- --include-ignored --nocapture
+
 bench: dependencies
-	$(CARGO) build --release --workspace --bins
+	$(RELEASE) --workspace --bins
 	@benches/deployment
+
+# The dependencies' licences, sources and doubles, and their known faults where the database is at hand. deny.toml
+deny:
+	@scripts/install-cargo-tool cargo-deny $(CARGO_DENY) $(TOOLS)
+	@scripts/deny $(TOOLS)
+
+# What the programs are made of, as CycloneDX.
+sbom:
+	@scripts/install-cargo-tool cargo-cyclonedx $(CARGO_CYCLONEDX) $(TOOLS)
+	@scripts/sbom $(TOOLS) $(TARGET)/sbom/pan_getcert.cdx.json
+
+# Every reader of what others write, fed with what no one would write: each target for so many seconds. docs/fuzzing.md
+fuzz: SECONDS ?= 60
+fuzz:
+	@scripts/install-dependencies fuzz
+	@scripts/fuzz $(SECONDS) $(TARGETS)
 
 clean:
 	$(CARGO) clean

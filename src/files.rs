@@ -3,23 +3,27 @@
 //! The file is opened first and looked at afterwards through the same descriptor, so what was checked
 //! is what is read. Symbolic links are followed: what counts is the file that was opened in the end.
 
+mod draft;
+mod private;
 mod settled;
 
 use std::fmt;
-use std::fs::{File, Metadata, OpenOptions, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
 use secrecy::zeroize::Zeroizing;
 
-use settled::handed_over_by;
+pub(crate) use draft::{remove_stale_in, remove_stale_of, replace, replace_checked, replace_for_all};
+pub(crate) use private::{make_directory, open_lock};
 pub(crate) use settled::settled;
+use settled::{UnsafePath, handed_over_by};
 
 /// Why a file could not be read.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum ReadError {
     /// There is no such file.
     Missing,
     /// The caller may not read it, or not search a folder above it.
@@ -28,23 +32,56 @@ pub(crate) enum Trouble {
     NotAFile(&'static str),
     /// It holds more than was allowed.
     TooLarge,
+    /// Somebody else has a say in where its path leads.
+    UnsafePath(UnsafePath),
+    /// Another file was put in its place while it was opened.
+    Swapped,
     /// Anything else.
     Io(io::Error),
 }
 
-impl fmt::Display for Trouble {
+/// What helps where a file may not be used: root is already who one becomes with sudo.
+pub(crate) fn instead_of_denied() -> &'static str {
+    if rustix::process::geteuid().is_root() {
+        "the worker's sandbox has no right to it: it has to belong to root, and not to lie below /root, /home or /tmp"
+    } else {
+        "run it with sudo"
+    }
+}
+
+/// What helps where the state directory can't be used.
+pub(crate) fn instead_of_state_dir() -> &'static str {
+    if rustix::process::geteuid().is_root() {
+        "Look at the directory's owner, mode and file system, or name another one with --state-dir."
+    } else {
+        "Run it with sudo, or name a folder of your own with --state-dir."
+    }
+}
+
+impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str("there is no such file"),
-            Self::Denied => f.write_str("permission denied; run it with sudo"),
+            Self::Denied => write!(f, "permission denied; {}", instead_of_denied()),
             Self::NotAFile(found) => write!(f, "it is {found}, not a file"),
             Self::TooLarge => f.write_str("it holds more than any such file has"),
+            Self::UnsafePath(unsettled) => unsettled.fmt(f),
+            Self::Swapped => f.write_str("another file was put in its place while it was opened"),
             Self::Io(error) => error.fmt(f),
         }
     }
 }
 
-impl From<io::Error> for Trouble {
+impl From<ReadError> for io::Error {
+    fn from(trouble: ReadError) -> Self {
+        match trouble {
+            ReadError::Io(error) => error,
+            other => Self::other(other.to_string()),
+        }
+    }
+}
+
+impl From<io::Error> for ReadError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             // A file where a folder was expected means the same to whoever typed the path.
@@ -58,7 +95,7 @@ impl From<io::Error> for Trouble {
 /// Why a file is not believed that decides who is trusted, where keys go or what is run: somebody else could have
 /// written it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Foreign {
+pub(crate) enum UnsafeFile {
     /// It belongs to somebody else.
     Owner {
         /// Whose it is.
@@ -73,7 +110,7 @@ pub(crate) enum Foreign {
     },
 }
 
-impl fmt::Display for Foreign {
+impl fmt::Display for UnsafeFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Owner { owner, caller: 0 } => write!(f, "it belongs to user id {owner}, not to root"),
@@ -88,7 +125,7 @@ impl fmt::Display for Foreign {
     }
 }
 
-impl Foreign {
+impl UnsafeFile {
     /// What to do about it.
     pub(crate) fn advice(&self, path: &Path) -> String {
         let command = match self {
@@ -100,8 +137,8 @@ impl Foreign {
 }
 
 /// Whether only root or the caller can have written a file.
-pub(crate) fn only_ours(metadata: &Metadata) -> Result<(), Foreign> {
-    only_of(metadata, rustix::process::geteuid().as_raw(), WRITE)
+pub(crate) fn check_owner(metadata: &Metadata) -> Result<(), UnsafeFile> {
+    check_owner_and_mode(metadata, rustix::process::geteuid().as_raw(), WRITE)
 }
 
 /// What others may do with a file, as bits of its mode: change it, or even read it.
@@ -110,27 +147,31 @@ pub(crate) const WRITE: u32 = 0o022;
 pub(crate) const ANYTHING: u32 = 0o077;
 
 /// Whether a file belongs to root or to this user, and nobody else may do this with it.
-pub(crate) fn only_of(metadata: &Metadata, caller: u32, refused: u32) -> Result<(), Foreign> {
+pub(crate) fn check_owner_and_mode(metadata: &Metadata, caller: u32, refused: u32) -> Result<(), UnsafeFile> {
     let (owner, mode) = (metadata.uid(), metadata.mode() & 0o7777);
     if owner != 0 && owner != caller {
-        return Err(Foreign::Owner { owner, caller });
+        return Err(UnsafeFile::Owner { owner, caller });
     }
     if mode & refused != 0 {
-        return Err(Foreign::Open { mode });
+        return Err(UnsafeFile::Open { mode });
     }
     Ok(())
 }
 
 /// Opens an ordinary file for reading. A FIFO or a device is an error, not a wait.
-pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Trouble> {
-    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
+pub(crate) fn open(path: &Path) -> Result<(File, Metadata), ReadError> {
+    open_with(path, OFlags::empty())
+}
+
+fn open_with(path: &Path, flags: OFlags) -> Result<(File, Metadata), ReadError> {
+    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY | flags).bits()).unwrap_or_default();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let metadata = file.metadata()?;
     let kind = metadata.file_type();
     if kind.is_file() {
         return Ok((file, metadata));
     }
-    Err(Trouble::NotAFile(if kind.is_dir() {
+    Err(ReadError::NotAFile(if kind.is_dir() {
         "a folder"
     } else if kind.is_fifo() {
         "a FIFO"
@@ -141,61 +182,93 @@ pub(crate) fn open(path: &Path) -> Result<(File, Metadata), Trouble> {
     }))
 }
 
-/// The same for a file that may be anybody's, as those of a client that does not run as root: but whoever else has a say
-/// in where the path leads can have it lead only to what is his own, not to what he could not read himself.
-pub(crate) fn open_theirs(path: &Path) -> Result<(File, Metadata), Trouble> {
-    let (file, metadata) = open(path)?;
-    match settled(path) {
-        Err(unsettled) if handed_over_by(&unsettled) != Some(metadata.uid()) => {
-            Err(Trouble::Io(io::Error::other(unsettled.to_string())))
-        }
-        _ => Ok((file, metadata)),
+/// Opens a file for which nobody but root may decide where its path leads. What is opened is what was looked at: a
+/// link that appears in between is not followed, and another file under the name is refused.
+pub(crate) fn open_settled(path: &Path) -> Result<(File, Metadata), ReadError> {
+    let place = settled(path).map_err(ReadError::UnsafePath)?;
+    let (file, metadata) = open_with(&place, unfollowed())?;
+    still_there(path, &metadata)?;
+    Ok((file, metadata))
+}
+
+/// For root a settled path is free of links; one that appears at its end is not followed.
+pub(crate) fn unfollowed() -> OFlags {
+    if rustix::process::geteuid().is_root() { OFlags::NOFOLLOW } else { OFlags::empty() }
+}
+
+/// Whether a path still leads to the file that was opened by it, and nobody else has a say in that.
+pub(crate) fn still_there(path: &Path, opened: &Metadata) -> Result<(), ReadError> {
+    let place = settled(path).map_err(ReadError::UnsafePath)?;
+    leads_to(&place, opened)
+}
+
+fn leads_to(place: &Path, opened: &Metadata) -> Result<(), ReadError> {
+    match place.metadata() {
+        Ok(found) if is_the_same(&found, opened) => Ok(()),
+        _ => Err(ReadError::Swapped),
     }
 }
 
+/// Whether two looks were at one file.
+pub(crate) fn is_the_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// The same for a file that may be anybody's, as those of a client that does not run as root: but whoever else has a say
+/// in where the path leads can have it lead only to what is his own, not to what he could not read himself.
+pub(crate) fn open_owned_by_other(path: &Path) -> Result<(File, Metadata), ReadError> {
+    let (file, metadata) = open(path)?;
+    match settled(path) {
+        Ok(place) => leads_to(&place, &metadata)?,
+        Err(unsettled) if handed_over_by(&unsettled) == Some(metadata.uid()) => leads_to(path, &metadata)?,
+        Err(unsettled) => return Err(ReadError::UnsafePath(unsettled)),
+    }
+    Ok((file, metadata))
+}
+
 /// Reads the rest of a file into memory that is wiped when dropped; more than `limit` bytes are an error.
-pub(crate) fn read(file: File, metadata: &Metadata, limit: usize) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+pub(crate) fn read(file: File, metadata: &Metadata, limit: usize) -> Result<Zeroizing<Vec<u8>>, ReadError> {
     let told = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     if told > limit {
-        return Err(Trouble::TooLarge);
+        return Err(ReadError::TooLarge);
     }
     // Room for the whole file from the start: a vector that grows leaves copies behind that nobody wipes.
     let mut contents = Zeroizing::new(Vec::with_capacity(told + 64));
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     file.take(most).read_to_end(&mut contents)?;
     if contents.len() > limit {
-        return Err(Trouble::TooLarge);
+        return Err(ReadError::TooLarge);
     }
     Ok(contents)
 }
 
-/// Writes a file so that a crash leaves either the old one or this one. The file is for its owner only;
-/// the folder has to be there.
-pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
-    // tempfile makes files with mode 0600.
-    replace_with(path, contents, |_| Ok(()))
+/// Removes the byte order marks that some editors put in front of a text, wherever files were joined. The bytes
+/// move within the same memory, so that none is left behind unwiped.
+pub(crate) fn remove_marks(text: &mut Vec<u8>) {
+    const MARK: &[u8] = &[0xef, 0xbb, 0xbf];
+    let (mut from, mut to) = (0, 0);
+    while from < text.len() {
+        if text[from..].starts_with(MARK) {
+            from += MARK.len();
+            continue;
+        }
+        text[to] = text[from];
+        (from, to) = (from + 1, to + 1);
+    }
+    text.truncate(to);
 }
 
-/// The same for a file that everybody may read, whatever the umask says.
-pub(crate) fn replace_for_all(path: &Path, contents: &[u8]) -> io::Result<()> {
-    replace_with(path, contents, |draft| draft.set_permissions(Permissions::from_mode(0o644)))
-}
+/// The most that is read of a file of CA certificates; a whole system's bundle has a quarter of a megabyte.
+const LARGEST_CA_FILE: usize = 8 << 20;
 
-fn replace_with(path: &Path, contents: &[u8], open_up: impl Fn(&File) -> io::Result<()>) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(folder)?;
-    draft.write_all(contents)?;
-    open_up(draft.as_file())?;
-    draft.as_file().sync_all()?;
-    let draft = draft.into_temp_path();
-    std::fs::rename(&draft, path)?;
-    // It has no name of its own any more that would have to be removed.
-    std::mem::forget(draft);
-    // The new name itself is on the disk only when the folder is.
-    File::open(folder)?.sync_all()
+/// Reads a file of CA certificates. Whoever can change it decides who is trusted, so nobody else may.
+pub(crate) fn read_ca_file(path: &Path) -> Result<Vec<u8>, String> {
+    let (file, metadata) = open_settled(path).map_err(|trouble| trouble.to_string())?;
+    check_owner(&metadata).map_err(|foreign| foreign.to_string())?;
+    let contents = read(file, &metadata, LARGEST_CA_FILE).map_err(|trouble| trouble.to_string())?;
+    let mut contents = contents.to_vec();
+    remove_marks(&mut contents);
+    Ok(contents)
 }
 
 #[cfg(test)]
@@ -203,7 +276,7 @@ fn replace_with(path: &Path, contents: &[u8], open_up: impl Fn(&File) -> io::Res
 mod tests {
     use super::*;
 
-    fn whole(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+    fn whole(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, ReadError> {
         let (file, metadata) = open(path)?;
         read(file, &metadata, limit)
     }
@@ -214,7 +287,7 @@ mod tests {
         let path = folder.path().join("file");
         std::fs::write(&path, b"12345").unwrap();
         assert_eq!(whole(&path, 5).unwrap().as_slice(), b"12345");
-        assert!(matches!(whole(&path, 4), Err(Trouble::TooLarge)));
+        assert!(matches!(whole(&path, 4), Err(ReadError::TooLarge)));
     }
 
     #[test]
@@ -222,13 +295,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sparse");
         File::create(&path).unwrap().set_len(1 << 43).unwrap();
-        assert!(matches!(whole(&path, 5), Err(Trouble::TooLarge)));
+        assert!(matches!(whole(&path, 5), Err(ReadError::TooLarge)));
     }
 
     #[test]
     fn a_file_that_tells_no_size_is_bounded_all_the_same() {
         let path = Path::new("/proc/self/status");
-        assert!(matches!(whole(path, 16), Err(Trouble::TooLarge)));
+        assert!(matches!(whole(path, 16), Err(ReadError::TooLarge)));
         assert!(!whole(path, 1 << 20).unwrap().is_empty());
     }
 
@@ -237,34 +310,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-        assert!(matches!(open(&fifo), Err(Trouble::NotAFile("a FIFO"))));
-        assert!(matches!(open(folder.path()), Err(Trouble::NotAFile("a folder"))));
-        assert!(matches!(open(Path::new("/dev/zero")), Err(Trouble::NotAFile("a device"))));
+        assert!(matches!(open(&fifo), Err(ReadError::NotAFile("a FIFO"))));
+        assert!(matches!(open(folder.path()), Err(ReadError::NotAFile("a folder"))));
+        assert!(matches!(open(Path::new("/dev/zero")), Err(ReadError::NotAFile("a device"))));
     }
 
     #[test]
     fn a_refusal_by_the_system_is_told_from_everything_else() {
-        assert!(matches!(Trouble::from(io::Error::from(ErrorKind::PermissionDenied)), Trouble::Denied));
-        assert!(matches!(Trouble::from(io::Error::from(ErrorKind::Other)), Trouble::Io(_)));
+        assert!(matches!(ReadError::from(io::Error::from(ErrorKind::PermissionDenied)), ReadError::Denied));
+        assert!(matches!(ReadError::from(io::Error::from(ErrorKind::Other)), ReadError::Io(_)));
     }
 
     #[test]
     fn a_path_through_a_file_is_missing_like_any_other() {
-        assert!(matches!(open(Path::new("/etc/passwd/x")), Err(Trouble::Missing)));
-        assert!(matches!(open(Path::new("/nonexistent")), Err(Trouble::Missing)));
-    }
-
-    #[test]
-    fn a_file_is_replaced_whole_for_its_owner_only_and_a_failure_leaves_the_old_one_and_no_draft() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("file");
-        replace(&path, b"a longer old one").unwrap();
-        replace(&path, b"new").unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"new");
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let occupied = folder.path().join("folder");
-        std::fs::create_dir_all(occupied.join("below")).unwrap();
-        assert!(replace(&occupied, b"x").is_err());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        assert!(matches!(open(Path::new("/etc/passwd/x")), Err(ReadError::Missing)));
+        assert!(matches!(open(Path::new("/nonexistent")), Err(ReadError::Missing)));
     }
 }

@@ -5,11 +5,25 @@
 //! certificate; [`panos`] speaks to devices, [`certificate`] reads key material, [`host`] knows this machine.
 
 pub mod certificate;
+pub mod delivery;
 pub mod error;
 mod files;
-pub mod fingerprint;
 pub mod host;
 pub mod install;
-pub mod panos;
 pub mod programs;
+pub mod settings;
 mod text;
+
+// A crate of its own, under the name that it has in here.
+pub use panos_xmlapi as panos;
+
+/// The SHA-256 fingerprint of a certificate.
+pub mod fingerprint {
+    pub use panos_xmlapi::{Fingerprint, InvalidFingerprint};
+}
+
+// Libraries copy what passes through them, and wipe nothing: the form of an upload, the API key in the HTTP library's
+// buffers, what the PKCS#12 writer encrypts. So each block of memory is wiped when it is given back, whoever had it.
+#[global_allocator]
+static MEMORY: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);

@@ -1,22 +1,34 @@
 //! Texts from arguments, files and devices, made fit for a log and a terminal.
 
 /// Whether a character can neither end a line, nor steer a terminal, nor reverse the order of writing.
-pub(crate) fn is_harmless(character: char) -> bool {
+pub(crate) fn is_printable(character: char) -> bool {
     !character.is_control()
         && !matches!(character, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The text with all other characters escaped.
-pub(crate) fn harmless(text: &str) -> String {
+pub(crate) fn escape_control(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_harmless(character) {
+        if is_printable(character) {
             shown.push(character);
         } else {
             shown.extend(character.escape_default());
         }
     }
     shown
+}
+
+/// The most that is told of a list: nobody reads more, and nothing grows with what a device has.
+const SOME: usize = 10;
+
+/// The first of these, and how many more there are.
+pub(crate) fn some_of(all: &[String], between: &str) -> String {
+    let first = all.iter().take(SOME).map(String::as_str).collect::<Vec<_>>().join(between);
+    match all.len().saturating_sub(SOME) {
+        0 => first,
+        more => format!("{first} and {more} more"),
+    }
 }
 
 /// A length of time in the largest unit that it has one of, rounded down: `30 days`, `1 hour`.
@@ -33,15 +45,26 @@ pub(crate) fn spoken(length: chrono::TimeDelta) -> String {
     format!("{count} {unit}{}", if *count == 1 { "" } else { "s" })
 }
 
+/// The same for a time that was measured.
+pub(crate) fn spoken_of(length: std::time::Duration) -> String {
+    spoken(chrono::TimeDelta::from_std(length).unwrap_or(chrono::TimeDelta::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_ends_lines_steers_terminals_or_reverses_writing_is_escaped_and_letters_are_not() {
-        assert_eq!(harmless("a\n\r\t\u{1b}[2J\u{7}\u{9b}\u{7f}"), "a\\n\\r\\t\\u{1b}[2J\\u{7}\\u{9b}\\u{7f}");
-        assert_eq!(harmless("\u{2028}\u{202e}\u{2066}\u{200f}"), "\\u{2028}\\u{202e}\\u{2066}\\u{200f}");
-        assert_eq!(harmless("Zürich 漢字 'x' \\n"), "Zürich 漢字 'x' \\n");
+        assert_eq!(
+            escape_control("a\n\r\t\u{1b}[2J\u{7}\u{9b}\u{7f}"),
+            "a\\n\\r\\t\\u{1b}[2J\\u{7}\\u{9b}\\u{7f}"
+        );
+        assert_eq!(
+            escape_control("\u{2028}\u{202e}\u{2066}\u{200f}"),
+            "\\u{2028}\\u{202e}\\u{2066}\\u{200f}"
+        );
+        assert_eq!(escape_control("Zürich 漢字 'x' \\n"), "Zürich 漢字 'x' \\n");
     }
 
     #[test]

@@ -24,7 +24,8 @@ fn last_run(world: &World) -> Vec<String> {
 #[track_caller]
 fn assert_honest(world: &World, ended: &Ended, target: &str, what: &str) {
     let told = format!("{what}: {ended:#?}\n{:#?}", last_run(world));
-    let path = world.path("state").join("installations").join(target).join(format!("{NAME}.json"));
+    let path =
+        world.path("state").join("installations").join(target).join("shared").join(format!("{NAME}.json"));
     let record: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let end = last_run(world).iter().any(|line| line.starts_with("END - "));
     let issued = openssl::x509::X509::from_pem(&std::fs::read(world.path(&format!("{NAME}.crt"))).unwrap());

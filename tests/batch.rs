@@ -67,7 +67,7 @@ fn queue(world: &World, numbers: impl IntoIterator<Item = usize>) {
 }
 
 fn record(world: &World, common_name: &str) -> serde_json::Value {
-    let folder = world.path("state").join("installations").join(world.target());
+    let folder = world.path("state").join("installations").join(world.target()).join("shared");
     let text = std::fs::read_to_string(folder.join(format!("{common_name}.json"))).unwrap();
     serde_json::from_str(&text).unwrap()
 }

@@ -7,6 +7,9 @@
 
 mod common;
 
+#[path = "crash/keys.rs"]
+mod keys;
+
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -36,6 +39,13 @@ enum End {
     KilledAtRequest(u64),
 }
 
+/// Whether files can be written that have no name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Drafts {
+    Unnamed,
+    Named,
+}
+
 /// Who delivers: the post-save command in place, or the worker what was put into the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
@@ -58,6 +68,7 @@ fn disk() -> PathBuf {
 
 struct Case<'a> {
     world: &'a World,
+    drafts: Drafts,
     disk: &'a Path,
     keep: PathBuf,
 }
@@ -76,6 +87,9 @@ impl Case<'_> {
         let mut command = self.command(who);
         // The log is on the same disk.
         command.env("LD_PRELOAD", self.disk).env("CRASH_ROOT", self.world.folder.path());
+        if self.drafts == Drafts::Named {
+            command.env("CRASH_NAMED", "1");
+        }
         command.env("CRASH_KEEP", &self.keep).env("CRASH_AT", at.to_string()).env("CRASH_HOW", how);
         command
     }
@@ -117,6 +131,8 @@ type Entries = BTreeMap<String, Entry>;
 struct Disk {
     now: BTreeMap<PathBuf, Entries>,
     synced: BTreeMap<PathBuf, Entries>,
+    /// What was synced of files that have no name, by what the system calls them.
+    unnamed: BTreeMap<String, Entry>,
 }
 
 impl Disk {
@@ -138,6 +154,15 @@ impl Disk {
             "create" => drop(self.now.entry(folder).or_default().insert(name, Entry::File(None))),
             "mkdir" => drop(self.now.entry(folder).or_default().insert(name, Entry::Folder)),
             "unlink" => drop(self.now.entry(folder).or_default().remove(&name)),
+            "sync" if step[1].ends_with(" (deleted)") => {
+                let contents = Entry::File(Some(keep.join(&step[2])));
+                self.unnamed.insert(step[1].clone(), contents);
+            }
+            "link" => {
+                let entry = self.unnamed.get(&step[1]).cloned().unwrap_or(Entry::File(None));
+                let (folder, name) = split(&step[2]);
+                self.now.entry(folder).or_default().insert(name, entry);
+            }
             "sync" => {
                 let contents = Entry::File(Some(keep.join(&step[2])));
                 self.now.entry(folder).or_default().insert(name, contents);
@@ -214,10 +239,10 @@ fn lay_aside(world: &World, keep: &Path) {
 }
 
 /// What is wrong with a case, if anything.
-fn run(certificates: &Certificates, disk: &Path, who: Who, end: End) -> Result<(), String> {
+fn run(certificates: &Certificates, disk: &Path, drafts: Drafts, who: Who, end: End) -> Result<(), String> {
     let world = scene_for(certificates, who);
     let keep = tempfile::TempDir::new().unwrap();
-    let case = Case { world: &world, disk, keep: keep.path().to_owned() };
+    let case = Case { world: &world, drafts, disk, keep: keep.path().to_owned() };
     lay_aside(&world, keep.path());
     let before = State::of(&world.device);
     let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
@@ -267,7 +292,7 @@ fn is_installed(world: &World) -> bool {
 }
 
 fn record(world: &World) -> Option<serde_json::Value> {
-    let folder = world.path("state/installations").join(world.target());
+    let folder = world.path("state/installations").join(world.target()).join("shared");
     let text = std::fs::read_to_string(folder.join(format!("{NAME}.json"))).ok()?;
     Some(serde_json::from_str(&text).unwrap())
 }
@@ -276,8 +301,12 @@ fn record(world: &World) -> Option<serde_json::Value> {
 fn check(world: &World, who: Who, certificates: &Certificates, before: &State) -> Result<(), String> {
     let retry = Ended::of(&mut certctl(world, &["retry", "--now"]));
     let unreadable = common::world::everything_below(world.folder.path());
-    if names_below(&world.path("state")).iter().any(|name| name.contains("unreadable")) {
+    let names = names_below(&world.path("state"));
+    if names.iter().any(|name| name.contains("unreadable")) {
         return Err(format!("a record was set aside: {unreadable}"));
+    }
+    if let Some(draft) = names.iter().find(|name| is_draft(name)) {
+        return Err(format!("the draft {draft} is left, after another run"));
     }
     let wanted = Some(print(&certificates.new.certificate));
     let recorded = !names_below(&world.path("state/installations")).is_empty();
@@ -318,16 +347,19 @@ fn names_below(folder: &Path) -> Vec<String> {
             names.push(path.file_name().unwrap().to_str().unwrap().to_owned());
         }
     }
-    names.retain(|name| !name.starts_with(".draft-"));
     names
 }
 
+fn is_draft(name: &str) -> bool {
+    name.starts_with('.') && name.contains(".draft-")
+}
+
 /// How many steps and requests an undisturbed delivery takes.
-fn undisturbed(certificates: &Certificates, disk: &Path, who: Who) -> (u64, u64) {
+fn undisturbed(certificates: &Certificates, disk: &Path, drafts: Drafts, who: Who) -> (u64, u64) {
     let world = scene_for(certificates, who);
     world.device.clear_requests();
     let keep = tempfile::TempDir::new().unwrap();
-    let case = Case { world: &world, disk, keep: keep.path().to_owned() };
+    let case = Case { world: &world, drafts, disk, keep: keep.path().to_owned() };
     // The steps are counted by asking for one more and more until none is left to be killed at.
     Ended::of(&mut case.on_disk(who, 0, "kill")).exits(0);
     let requests = world.device.requests().len() as u64;
@@ -337,7 +369,7 @@ fn undisturbed(certificates: &Certificates, disk: &Path, who: Who) -> (u64, u64)
     loop {
         let world = scene_for(certificates, who);
         let keep = tempfile::TempDir::new().unwrap();
-        let case = Case { world: &world, disk, keep: keep.path().to_owned() };
+        let case = Case { world: &world, drafts, disk, keep: keep.path().to_owned() };
         if case
             .on_disk(who, steps + 1, "kill")
             .stdout(Stdio::null())
@@ -354,23 +386,37 @@ fn undisturbed(certificates: &Certificates, disk: &Path, who: Who) -> (u64, u64)
 
 #[test]
 fn whatever_ends_and_whenever_the_worker_completes_it_with_one_commit() {
-    let begun = Instant::now();
     let (certificates, disk) = (Certificates::issue(), disk());
     let mut cases = Vec::new();
     for who in [Who::InPlace, Who::Worker] {
-        let (steps, requests) = undisturbed(&certificates, &disk, who);
+        let (steps, requests) = undisturbed(&certificates, &disk, Drafts::Unnamed, who);
         for at in 1..=steps {
-            cases.extend([End::Killed(at), End::PowerCut(at), End::FullDisk(at)].map(|end| (who, end)));
+            let ends = [End::Killed(at), End::PowerCut(at), End::FullDisk(at)];
+            cases.extend(ends.map(|end| (Drafts::Unnamed, who, end)));
         }
-        cases.extend((1..=requests).map(|at| (who, End::KilledAtRequest(at))));
+        cases.extend((1..=requests).map(|at| (Drafts::Unnamed, who, End::KilledAtRequest(at))));
     }
+    try_all(&certificates, &disk, &cases);
+}
+
+#[test]
+fn where_no_file_can_be_without_a_name_it_is_the_same() {
+    let (certificates, disk) = (Certificates::issue(), disk());
+    let (steps, _) = undisturbed(&certificates, &disk, Drafts::Named, Who::Worker);
+    let ends = |at| [End::Killed(at), End::PowerCut(at)].map(|end| (Drafts::Named, Who::Worker, end));
+    let cases: Vec<_> = (1..=steps).flat_map(ends).collect();
+    try_all(&certificates, &disk, &cases);
+}
+
+fn try_all(certificates: &Certificates, disk: &Path, cases: &[(Drafts, Who, End)]) {
+    let begun = Instant::now();
     let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..WORKERS {
             scope.spawn(|| {
-                while let Some((who, end)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(wrong) = run(&certificates, &disk, *who, *end) {
-                        failures.lock().unwrap().push(format!("{who:?} / {end:?}: {wrong}"));
+                while let Some((drafts, who, end)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(wrong) = run(certificates, disk, *drafts, *who, *end) {
+                        failures.lock().unwrap().push(format!("{drafts:?} / {who:?} / {end:?}: {wrong}"));
                     }
                 }
             });
@@ -397,7 +443,7 @@ dd if=/dev/zero of="$STATE/filling" bs=1k count=$((256 - ROOM)) 2>/dev/null
 "$@" >/dev/null 2>"$WORDS"; echo "installer $?"
 rm "$STATE/filling"
 "$RETRY" --log-file "$LOG" --state-dir "$STATE" retry --now >/dev/null 2>&1; echo "worker $?"
-cat "$STATE"/installations/*/*.json 2>/dev/null
+cat "$STATE"/installations/*/*/*.json 2>/dev/null
 exit 0
 "#;
 

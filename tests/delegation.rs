@@ -18,3 +18,7 @@ mod hostile;
 mod paths;
 #[path = "delegation/rule.rs"]
 mod rule;
+#[path = "delegation/swapped.rs"]
+mod swapped;
+#[path = "delegation/variables.rs"]
+mod variables;

@@ -18,8 +18,9 @@ const OTHERS: [&str; 5] = ["ipa ", "getcert ", "ipa-getcert ", "systemctl ", "ce
 const KINDS: [&str; 7] =
     ["sh example", "yaml example", "toml", "toml panos-sim", "text", "console", "rust,ignore"];
 /// The places in this repository that a page can name.
-const PLACES: [&str; 10] = [
+const PLACES: [&str; 11] = [
     "src/",
+    "panos-xmlapi/",
     "docs/",
     "systemd/",
     "packaging/",
@@ -85,7 +86,7 @@ impl Known {
 
 /// All Rust files of ours.
 fn sources() -> String {
-    let (mut text, mut folders) = (String::new(), vec![root().join("src")]);
+    let (mut text, mut folders) = (String::new(), vec![root().join("src"), root().join("panos-xmlapi/src")]);
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

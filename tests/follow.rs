@@ -7,9 +7,10 @@ mod common;
 use std::time::Duration;
 
 use common::world::{NAME, PORTAL, World};
+use pancert::delivery::watch::{Awaited, Following, Hook, Standing};
+use pancert::delivery::{InstallationKey, Queue};
 use pancert::host::certmonger::Getcert;
-use pancert::programs::follow::Live;
-use pancert::programs::verdict::{Following, Hook, Standing};
+use pancert::panos::Location;
 
 /// A getcert that knows one request, in the state that stands in a file.
 fn getcert(world: &World) -> Getcert {
@@ -30,18 +31,24 @@ fn says(world: &World, state: &str) {
     common::pki::write(&world.path("certmonger"), state.as_bytes(), 0o644);
 }
 
+fn awaited(world: &World, profiles: &[&str]) -> Awaited {
+    let (device, name) = (world.target().parse().unwrap(), NAME.parse().unwrap());
+    let key = InstallationKey { device, location: Location::Shared, name };
+    Awaited { key, profiles: profiles.iter().map(|name| name.parse().unwrap()).collect() }
+}
+
 fn follow(world: &World, delivers: bool) -> Standing {
-    let (getcert, live, state) = (getcert(world), Live::new(), world.path("state"));
+    let (getcert, state) = (getcert(world), world.path("state"));
     let certificate = world.path(&format!("{NAME}.crt"));
     let pem = std::fs::read_to_string(&certificate).unwrap();
     let following = Following {
         state_dir: &state,
-        devices: &[world.target().parse().unwrap()],
-        name: &NAME.parse().unwrap(),
-        since: chrono::Utc::now(),
+        awaited: &[awaited(world, &[])],
+        common_name: &NAME.parse().unwrap(),
+        after: Queue::below(&state).last_number(),
         wanted: Some(pancert::certificate::fingerprint_of_pem(&pem).unwrap()),
         deadline: tokio::time::Instant::now() + Duration::from_secs(60),
-        live: &live,
+        show: &|_: &str| (),
     };
     let hook = Hook { getcert: &getcert, certificate: &certificate, delivers };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

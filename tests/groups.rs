@@ -35,7 +35,7 @@ fn every_device_of_a_group_gets_the_certificate_once() {
     install(&world, &["--group", "vpn", &first]).exits(0).says(&second.address().to_string());
     assert_eq!((world.device.commits(), second.commits()), (1, 1));
     // A record names the device alone: what is owed stays owed when the group changes.
-    assert!(!world.record()["order"]["words"].to_string().contains("group"), "{:#}", world.record());
+    assert!(!world.record()["spec"]["options"].to_string().contains("group"), "{:#}", world.record());
 }
 
 #[test]

@@ -8,12 +8,12 @@ mod server;
 
 use std::time::{Duration, Instant};
 
-use pancert::panos::commit::{Commit, Enqueued, Scope};
-use pancert::panos::import::{Format, KeyExport, KeyPairImport};
-use pancert::panos::reply::NotAReply;
-use pancert::panos::transport::Limits;
-use pancert::panos::xml::{Element, XmlError};
-use pancert::panos::{Address, Error, Operation, Place, Reason, Session, Trust, XPath};
+use pancert::panos::ClientOptions;
+use pancert::panos::ReplyError;
+use pancert::panos::{Address, Error, Location, Operation, Reason, Session, Trust, XPath};
+use pancert::panos::{Commit, CommitReply, CommitScope, Push};
+use pancert::panos::{Element, XmlError};
+use pancert::panos::{ImportFormat, KeyExport, KeyPairImport};
 use secrecy::{SecretSlice, SecretString};
 use server::identity::Plan;
 use server::{Request, Server, Step, reply, reply_with};
@@ -26,18 +26,18 @@ const SYSTEM: &str =
     "<response status=\"success\"><result><system><hostname>fw-a</hostname></system></result></response>";
 const DONE: &str = "<response status=\"success\" code=\"20\"><msg>command succeeded</msg></response>";
 
-fn limits() -> Limits {
-    Limits {
-        connect: Duration::from_millis(500),
-        pause: Duration::from_millis(700),
-        total: Duration::from_millis(1200),
-        body: 64 * 1024,
-        ..Limits::default()
+fn limits() -> ClientOptions {
+    ClientOptions {
+        connect_timeout: Duration::from_millis(500),
+        idle_timeout: Duration::from_millis(700),
+        request_timeout: Duration::from_millis(1200),
+        max_reply_bytes: 64 * 1024,
+        ..ClientOptions::default()
     }
 }
 
 fn session_to(address: &Address) -> Session {
-    Session::new(address, &Trust::AnyCertificate, &SecretString::from(KEY), limits()).unwrap()
+    Session::new(address, &Trust::DangerousAcceptAny, &SecretString::from(KEY), limits()).unwrap()
 }
 
 fn device(script: impl Fn(&Request) -> Vec<Step> + Send + Sync + 'static) -> (Server, Session) {
@@ -47,7 +47,7 @@ fn device(script: impl Fn(&Request) -> Vec<Step> + Send + Sync + 'static) -> (Se
 }
 
 fn path() -> XPath {
-    Place::Shared.profile("portal").unwrap()
+    Location::Shared.profile("portal").unwrap()
 }
 
 async fn set(session: &Session) -> Result<(), Error> {
@@ -65,9 +65,9 @@ async fn error_from_body(status: &'static str, body: impl AsRef<[u8]> + Send + S
 }
 
 #[track_caller]
-fn assert_unintelligible(error: &Error, expected: &NotAReply) {
+fn assert_unintelligible(error: &Error, expected: &ReplyError) {
     match error {
-        Error::Unintelligible { operation: INFO, problem } => assert_eq!(problem, expected),
+        Error::InvalidReply { operation: INFO, problem } => assert_eq!(problem, expected),
         other => panic!("{other:?}"),
     }
 }
@@ -168,7 +168,7 @@ async fn a_body_without_length_that_ends_in_the_middle_is_not_understood() {
 #[tokio::test]
 async fn a_web_page_is_not_understood() {
     let error = error_from_body("200 OK", "<html><body>Login</body></html>").await;
-    assert_unintelligible(&error, &NotAReply::WrongRoot("html".into()));
+    assert_unintelligible(&error, &ReplyError::WrongRoot("html".into()));
     let error = error_from_body("200 OK", "<!DOCTYPE html>\n<html><br><p>Login</html>").await;
     assert_unintelligible(&error, &XmlError::Doctype.into());
 }
@@ -177,7 +177,7 @@ async fn a_web_page_is_not_understood() {
 async fn plain_text_and_nothing_at_all_are_not_understood() {
     assert_unintelligible(&error_from_body("200 OK", "hello").await, &XmlError::BesideRoot.into());
     assert_unintelligible(&error_from_body("200 OK", "").await, &XmlError::Empty.into());
-    assert_unintelligible(&error_from_body("200 OK", b"\xff\xfe<\0").await, &NotAReply::NotText);
+    assert_unintelligible(&error_from_body("200 OK", b"\xff\xfe<\0").await, &ReplyError::NotUtf8);
 }
 
 #[tokio::test]
@@ -210,7 +210,7 @@ async fn deep_nesting_and_crowds_of_attributes_are_refused() {
 async fn a_compressed_answer_that_nobody_asked_for_is_not_understood() {
     let gzip = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xff\xff".as_slice();
     let (server, session) = device(move |_| reply_with("200 OK", &["Content-Encoding: gzip"], gzip));
-    assert_unintelligible(&session.system_info().await.unwrap_err(), &NotAReply::NotText);
+    assert_unintelligible(&session.system_info().await.unwrap_err(), &ReplyError::NotUtf8);
     assert_eq!(server.requests()[0].header("accept-encoding"), None);
 }
 
@@ -219,7 +219,7 @@ async fn a_success_whose_code_says_otherwise_is_not_a_success() {
     for code in ["1", "7", "12", "13", "18", "400", "403", "999", "OK", "0", "-19", "99999999"] {
         let body = format!("<response status=\"success\" code=\"{code}\"><result/></response>");
         let error = error_from_body("200 OK", body).await;
-        assert_unintelligible(&error, &NotAReply::Contradiction(code.into()));
+        assert_unintelligible(&error, &ReplyError::Contradiction(code.into()));
     }
 }
 
@@ -228,7 +228,7 @@ async fn an_envelope_without_a_status_is_neither_success_nor_refusal() {
     for body in ["<response/>", "<response><result><job>7</job></result></response>", "<response code='19'/>"]
     {
         let error = error_from_body("200 OK", body).await;
-        assert_unintelligible(&error, &NotAReply::Lacks("a status"));
+        assert_unintelligible(&error, &ReplyError::Missing("a status"));
     }
 }
 
@@ -246,7 +246,7 @@ async fn the_reply_to_another_question_is_not_understood() {
     let other = "<response status=\"success\"><result>yes</result></response>";
     let (_server, session) = device(move |_| reply("200 OK", other));
     let is = |error: Error, what| match error {
-        Error::Unintelligible { problem, .. } => assert_eq!(problem, NotAReply::Lacks(what)),
+        Error::InvalidReply { problem, .. } => assert_eq!(problem, ReplyError::Missing(what)),
         other => panic!("{other:?}"),
     };
     is(session.system_info().await.unwrap_err(), "any system information");
@@ -257,7 +257,7 @@ async fn the_reply_to_another_question_is_not_understood() {
     is(session.jobs().await.unwrap_err(), "the list that was asked for");
     is(session.job("7").await.unwrap_err(), "a job");
     is(session.export_certificate("c").await.unwrap_err(), "a certificate");
-    let commit = Commit { scope: Scope::Everybody, description: "d".into() };
+    let commit = Commit { scope: CommitScope::Full, locations: Vec::new(), description: "d".into() };
     is(session.commit(&commit).await.unwrap_err(), "a job");
 }
 
@@ -268,7 +268,7 @@ async fn another_job_than_the_one_asked_for_is_not_taken_for_it() {
     assert!(session.job("8").await.is_ok());
     assert!(matches!(
         session.job("7").await.unwrap_err(),
-        Error::Unintelligible { problem: NotAReply::Lacks("the job that was asked for"), .. }
+        Error::InvalidReply { problem: ReplyError::Missing("the job that was asked for"), .. }
     ));
 }
 
@@ -306,7 +306,8 @@ async fn statuses_that_carry_no_reply_are_reported_as_such() {
         let error = error_from_body(line, if number == 204 { "" } else { SYSTEM }).await;
         let Error::Status { operation: INFO, status } = error else { panic!("{error:?}") };
         assert_eq!(status, number);
-        assert_eq!(Error::Status { operation: INFO, status }.is_passing(), number >= 500);
+        // Too many requests pass as well.
+        assert_eq!(Error::Status { operation: INFO, status }.is_transient(), number >= 500 || number == 429);
     }
 }
 
@@ -375,7 +376,7 @@ fn fifty_megabytes_are_given_up_early_with_or_without_a_length() {
         let error = runtime.block_on(session.system_info()).unwrap_err();
         drop(runtime);
         assert!(
-            matches!(error, Error::TooLarge { operation: INFO, limit } if limit == limits().body),
+            matches!(error, Error::TooLarge { operation: INFO, limit } if limit == limits().max_reply_bytes),
             "{error:?}"
         );
         // What the sockets buffer on the way counts as sent.
@@ -386,7 +387,7 @@ fn fifty_megabytes_are_given_up_early_with_or_without_a_length() {
 
 #[tokio::test]
 async fn a_length_above_the_limit_is_enough_to_give_up() {
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", limits().body + 1);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", limits().max_reply_bytes + 1);
     let error = error_from(move |_| vec![Step::Send(head.clone().into()), Step::Silence]).await;
     assert!(matches!(error, Error::TooLarge { .. }), "{error:?}");
 }
@@ -405,7 +406,7 @@ async fn chunks_without_end_are_given_up_at_the_limit() {
 #[tokio::test]
 async fn a_body_of_exactly_the_limit_is_read() {
     let fits = |over: usize| {
-        let padding = limits().body + over - SYSTEM.len();
+        let padding = limits().max_reply_bytes + over - SYSTEM.len();
         format!("{SYSTEM}{}", " ".repeat(padding))
     };
     let (_server, session) = device(move |_| reply("200 OK", fits(0)));
@@ -454,9 +455,9 @@ fn no_proxy_from_the_environment_is_used() {
 
 fn upload() -> KeyPairImport {
     KeyPairImport {
-        vsys: None,
+        location: Location::Shared,
         name: "fw.example.com".into(),
-        format: Format::Pkcs12,
+        format: ImportFormat::Pkcs12,
         file: SecretSlice::from(vec![0x30, 0x82, 0, 255, b'\r', b'\n', b'-', b'-']),
         passphrase: SecretString::from(PASSPHRASE),
         key_export: KeyExport::Blocked,
@@ -467,9 +468,13 @@ fn upload() -> KeyPairImport {
 async fn nothing_secret_stands_in_a_url_and_the_key_only_in_its_header() {
     let done = "<response status=\"success\"><result>ok</result></response>";
     let (server, session) = device(move |_| reply("200 OK", done));
-    let commit = Commit { scope: Scope::Administrator("cert-deploy".into()), description: "new".into() };
+    let commit = Commit {
+        scope: CommitScope::Administrator("cert-deploy".into()),
+        locations: Vec::new(),
+        description: "new".into(),
+    };
     let _ = session.system_info().await;
-    let _ = session.own_name().await;
+    let _ = session.current_administrator().await;
     let _ = session.get(&path()).await;
     let _ = session.delete(&path()).await;
     set(&session).await.unwrap();
@@ -498,7 +503,8 @@ async fn a_key_is_made_with_the_password_in_the_body_and_no_key_header() {
     let (server, _) = device(move |_| reply("200 OK", made));
     let password = SecretString::from("p&ss w+rd=%41ö");
     let key =
-        Session::generate_key(&server.address(), &Trust::AnyCertificate, "admin", &password, limits()).await;
+        Session::generate_key(&server.address(), &Trust::DangerousAcceptAny, "admin", &password, limits())
+            .await;
     assert_eq!(secrecy::ExposeSecret::expose_secret(&key.unwrap()), "bmV3==");
     let request = &server.requests()[0];
     assert_eq!(request.target, "/api/");
@@ -563,7 +569,7 @@ async fn neither_errors_nor_their_debug_form_show_a_secret_or_a_url() {
 fn a_key_that_no_header_can_carry_is_refused_without_being_shown() {
     let address: Address = "fw1.example.com".parse().unwrap();
     for key in ["", "line\nbreak", "a\r\nX-Other: b", "zero\0"] {
-        let made = Session::new(&address, &Trust::AnyCertificate, &SecretString::from(key), limits());
+        let made = Session::new(&address, &Trust::DangerousAcceptAny, &SecretString::from(key), limits());
         let Err(error) = made else { panic!("{key:?}") };
         assert!(matches!(error, Error::Setup(_)));
         assert!(key.is_empty() || !error.to_string().contains(key));
@@ -573,7 +579,7 @@ fn a_key_that_no_header_can_carry_is_refused_without_being_shown() {
 #[tokio::test]
 async fn names_and_values_travel_escaped() {
     let (server, session) = device(|_| reply("200 OK", DONE));
-    let path = Place::Shared.profile("a&b='c'").unwrap();
+    let path = Location::Shared.profile("a&b='c'").unwrap();
     session.set(&path, &Element::new("certificate").with_text("<x>&\"'")).await.unwrap();
     let text = server.requests()[0].text();
     let expected: Vec<(&str, &str)> = vec![
@@ -692,23 +698,81 @@ async fn a_question_is_put_twice_at_most() {
     assert_eq!(server.requests().len(), 2);
 }
 
+// ---- Through Panorama ----
+
+#[tokio::test]
+async fn a_session_for_a_managed_firewall_names_it_in_every_request_and_the_others_do_not() {
+    let (server, panorama) = device(|request| {
+        let of_firewall = request.text().contains("target=001900000000003");
+        reply("200 OK", if of_firewall { SYSTEM } else { DONE })
+    });
+    let firewall = panorama.redirected_to("001900000000003").unwrap();
+    firewall.system_info().await.unwrap();
+    let _ = firewall.get(&path()).await;
+    let _ = firewall.export_certificate("web-1").await;
+    let _ = firewall.commit(&Commit::full()).await;
+    let command = firewall.op(&Element::nested(&["show", "clock"], None)).await;
+    command.unwrap();
+    let redirected = server.requests();
+    assert_eq!(redirected.len(), 5);
+    for request in &redirected {
+        assert_eq!(request.text().matches("target=001900000000003").count(), 1, "{}", request.text());
+    }
+    set(&panorama).await.unwrap();
+    assert!(!server.requests()[5].text().contains("target="));
+}
+
+#[tokio::test]
+async fn a_firewall_that_panorama_has_no_connection_to_is_told_from_other_refusals() {
+    for code in ["", " code=\"13\""] {
+        let words = format!(
+            "<response status=\"error\"{code}><msg><line>001900000000003 not connected</line></msg></response>"
+        );
+        let (_server, panorama) = device(move |_| reply("200 OK", &words));
+        let refused = panorama.redirected_to("001900000000003").unwrap().system_info().await.unwrap_err();
+        assert!(
+            matches!(&refused, Error::Refused(refusal) if refusal.reason == Reason::NotConnected),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_push_is_a_request_of_its_own_and_its_answer_a_job() {
+    let enqueued = "<response status=\"success\" code=\"19\"><result><msg><line>Job enqueued with jobid 37</line></msg><job>37</job></result></response>";
+    let (server, panorama) = device(move |_| reply("200 OK", enqueued));
+    let push = Push::of(&"stack:Branches".parse().unwrap()).unwrap().to_device("001900000000003");
+    assert_eq!(panorama.push(&push).await.unwrap(), CommitReply::Job("37".into()));
+    let sent = server.requests()[0].text();
+    for part in ["type=commit", "action=all", "%3Ctemplate-stack%3E", "Branches", "001900000000003"] {
+        assert!(sent.contains(part), "{sent}");
+    }
+    // Lost on the way, it may have begun: it is not sent again.
+    let (server, panorama) = device(|_| vec![Step::Close]);
+    let lost = panorama.push(&push).await.unwrap_err();
+    assert!(matches!(lost, Error::Interrupted { operation: Operation::Push, .. }), "{lost}");
+    assert_eq!(server.requests().len(), 1);
+}
+
 // ---- What a commit's answer means ----
 
 #[tokio::test]
 async fn only_known_words_mean_that_a_commit_has_nothing_to_do() {
-    async fn answer(body: String) -> Result<Enqueued, Error> {
+    async fn answer(body: String) -> Result<CommitReply, Error> {
         let (_server, session) = device(move |_| reply("200 OK", &body));
-        session.commit(&Commit { scope: Scope::Everybody, description: "d".into() }).await
+        session
+            .commit(&Commit { scope: CommitScope::Full, locations: Vec::new(), description: "d".into() })
+            .await
     }
     let say = |code: &str, text: &str| {
         format!("<response status='success' code='{code}'><msg>{text}</msg></response>")
     };
     let nothing = "There are no changes to commit.";
-    assert_eq!(answer(say("19", nothing)).await.unwrap(), Enqueued::NothingToDo(nothing.into()));
-    assert_eq!(answer(say("13", "Same.")).await.unwrap(), Enqueued::NothingToDo("Same.".into()));
+    assert_eq!(answer(say("19", nothing)).await.unwrap(), CommitReply::NoChanges(nothing.into()));
+    assert_eq!(answer(say("13", "Same.")).await.unwrap(), CommitReply::NoChanges("Same.".into()));
     for unknown in [say("19", "Your commit will be looked at."), say("19", "")] {
-        assert!(matches!(answer(unknown).await, Err(Error::Unintelligible { .. })));
+        assert!(matches!(answer(unknown).await, Err(Error::InvalidReply { .. })));
     }
     let job = "<response status='success' code='19'><result><msg><line>jobid 1</line></msg><job>5</job></result></response>";
-    assert_eq!(answer(job.into()).await.unwrap(), Enqueued::Job("5".into()));
+    assert_eq!(answer(job.into()).await.unwrap(), CommitReply::Job("5".into()));
 }

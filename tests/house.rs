@@ -8,6 +8,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+#[path = "house/circles.rs"]
+mod circles;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -39,7 +42,7 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
 
 /// All that is built and not a test.
 fn all_sources() -> Vec<(PathBuf, String)> {
-    [sources("src"), sources("panos-sim/src"), sources("manual/src")].concat()
+    [sources("src"), sources("panos-xmlapi/src"), sources("panos-sim/src"), sources("manual/src")].concat()
 }
 
 /// The locked packages as this machine builds them, and how they depend on each other outside of tests.
@@ -131,7 +134,7 @@ fn documented(text: &str, heading: &str) -> BTreeMap<String, usize> {
 fn every_direct_dependency_is_documented_and_nothing_else() {
     let locked = Locked::read();
     let text = read("docs/dependencies.md");
-    for package in ["pan_getcert", "panos-sim", "manual"] {
+    for package in ["pan_getcert", "panos-xmlapi", "panos-sim", "manual"] {
         let id = locked.id(package);
         let documented = documented(&text, package);
         let dependencies = locked.packages[&id]["dependencies"].as_array().unwrap();
@@ -154,11 +157,24 @@ fn every_direct_dependency_is_documented_and_nothing_else() {
             assert!(package != "pan_getcert" || text.contains(&format!("{all} in all")), "{all} in all");
         }
     }
-    for name in ["cms", "pkcs12"] {
-        let found = locked.packages.values().find(|package| package["name"] == name).unwrap();
-        let version = found["version"].as_str().unwrap();
-        assert!(text.contains(&format!("`{name}` {version}")), "{name} is {version} now");
+}
+
+#[test]
+fn each_pre_release_among_the_dependencies_is_named_with_what_is_done_about_it() {
+    let locked = Locked::read();
+    let text = read("docs/dependencies.md");
+    let below = [locked.id("pan_getcert"), locked.id("panos-sim"), locked.id("manual")];
+    let below: BTreeSet<String> = below.iter().flat_map(|id| locked.below(id)).collect();
+    let mut found = 0;
+    for id in below {
+        let (name, version) = (locked.name(&id), locked.packages[&id]["version"].as_str().unwrap());
+        let release = version.split('+').next().unwrap();
+        if release.contains('-') {
+            assert!(text.contains(&format!("| `{name}` | {version} |")), "{name} is {version}");
+            found += 1;
+        }
     }
+    assert_eq!(found, text.lines().filter(|line| line.contains("-pre.") && line.starts_with('|')).count());
 }
 
 #[test]
@@ -192,43 +208,45 @@ fn nothing_is_unsafe_or_left_to_do() {
 }
 
 /// From the top down. What stands in one row knows nothing of its neighbours.
-const FLOORS: [&[&str]; 4] = [
+const LAYERS: [&[&str]; 6] = [
     &["programs"],
+    &["delivery"],
+    &["settings"],
     &["install"],
     &["panos", "certificate", "host"],
     &["error", "files", "fingerprint", "text"],
 ];
 
-fn floor(wing: &str) -> Option<usize> {
-    FLOORS.iter().position(|floor| floor.contains(&wing))
+fn layer(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&module))
 }
 
-/// The wings that a text names: in `crate::wing` and in `crate::{wing::…, other::…}`.
-fn named_wings(text: &str) -> BTreeSet<String> {
-    let mut wings = BTreeSet::new();
+/// The modules that a text names: in `crate::module` and in `crate::{module::…, other::…}`.
+fn named_modules(text: &str) -> BTreeSet<String> {
+    let mut modules = BTreeSet::new();
     for (at, _) in text.match_indices("crate::") {
         let rest = &text[at + "crate::".len()..];
-        assert!(!rest.starts_with('{'), "one wing a line: {}", rest.lines().next().unwrap());
-        wings.insert(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+        assert!(!rest.starts_with('{'), "one module a line: {}", rest.lines().next().unwrap());
+        modules.insert(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
     }
-    wings
+    modules
 }
 
 #[test]
-fn modules_name_only_their_own_wing_and_those_below() {
+fn modules_use_only_lower_layers() {
     let mut seen = BTreeSet::new();
     for (path, text) in sources("src") {
         let inside = path.strip_prefix("src").unwrap();
         let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
-        let wing = first.trim_end_matches(".rs");
-        if matches!(wing, "lib" | "bin") {
+        let module = first.trim_end_matches(".rs");
+        if matches!(module, "lib" | "bin") {
             continue;
         }
-        let own = floor(wing).unwrap_or_else(|| panic!("src/{first} stands on no floor"));
-        for named in named_wings(&text) {
-            let other = floor(&named).unwrap_or_else(|| panic!("{}: crate::{named}", path.display()));
-            assert!(named == wing || other > own, "{} names crate::{named}", path.display());
-            seen.insert((wing.to_owned(), named));
+        let own = layer(module).unwrap_or_else(|| panic!("src/{first} is in no layer"));
+        for named in named_modules(&text) {
+            let other = layer(&named).unwrap_or_else(|| panic!("{}: crate::{named}", path.display()));
+            assert!(named == module || other > own, "{} names crate::{named}", path.display());
+            seen.insert((module.to_owned(), named));
         }
     }
     let known = |upper: &str, lower: &str| seen.contains(&(upper.to_owned(), lower.to_owned()));
@@ -236,16 +254,37 @@ fn modules_name_only_their_own_wing_and_those_below() {
 }
 
 #[test]
+fn no_two_files_need_each_other() {
+    let (circular, arrows) = circles::circles(&sources("src"));
+    assert!(arrows > 300, "the check sees little: {arrows}");
+    assert!(circular.is_empty(), "{circular:?}");
+}
+
+#[test]
 fn the_simulator_and_the_client_share_no_code() {
     for (path, text) in sources("panos-sim/src") {
-        assert!(!text.contains("pancert"), "{}", path.display());
+        assert!(!text.contains("pancert") && !text.contains("panos_xmlapi"), "{}", path.display());
     }
-    for (path, text) in sources("src") {
+    for (path, text) in [sources("src"), sources("panos-xmlapi/src")].concat() {
         assert!(!text.contains("panos_sim"), "{}", path.display());
     }
     let locked = Locked::read();
     assert!(!locked.below(&locked.id("pan_getcert")).contains(&locked.id("panos-sim")));
     assert!(!locked.below(&locked.id("panos-sim")).contains(&locked.id("pan_getcert")));
+    assert!(!locked.below(&locked.id("panos-sim")).contains(&locked.id("panos-xmlapi")));
+}
+
+#[test]
+fn the_client_knows_nothing_of_this_program() {
+    for (path, text) in sources("panos-xmlapi/src") {
+        for word in ["pancert", "pan_getcert", "pan_instcert", "pan_certctl"] {
+            assert!(!has_word(&text, word), "{} has the word {word}", path.display());
+        }
+    }
+    let locked = Locked::read();
+    let ours = ["pan_getcert", "panos-sim", "manual"].map(|name| locked.id(name));
+    let client = locked.below(&locked.id("panos-xmlapi"));
+    assert!(client.len() > 50 && ours.iter().all(|id| !client.contains(id)));
 }
 
 #[test]

@@ -89,11 +89,11 @@ impl Matrix {
     }
 
     /// What is wrong with a case, if anything.
-    fn run(&self, number: usize, case: Case) -> Result<(), String> {
+    fn run(&self, case: Case) -> Result<(), String> {
         let Case { shape, request, trouble } = case;
         let reference = self.reference(shape);
         let world = self.certificates.scene(shape, |_| {});
-        let told = trouble::meet(&world, shape, trouble, request, &format!("{number:06x}"))?;
+        let told = trouble::meet(&world, shape, trouble, request)?;
         let begun = Instant::now();
         let told = match trouble {
             Trouble::KilledThenRefused(_) => {
@@ -234,7 +234,7 @@ fn whatever_fails_and_whenever_the_device_serves_the_new_certificate_or_is_as_it
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(number) else { return };
-                    if let Err(wrong) = matrix.run(number, *case) {
+                    if let Err(wrong) = matrix.run(*case) {
                         failures.lock().unwrap().push((*case, wrong));
                     }
                 }

@@ -265,7 +265,12 @@ fn all_services_live_in_one_sandbox_and_write_only_their_log_and_their_state() {
     assert!(sandboxes.iter().all(|sandbox| *sandbox == sandboxes[0]), "{sandboxes:#?}");
     let has = |line: &str| sandboxes[0].iter().filter(|found| *found == line).count() == 1;
     let log = Path::new(LOG).parent().unwrap().display();
-    for line in ["ProtectSystem=strict", "StateDirectory=pan_getcert", &format!("ReadWritePaths={log}")] {
+    for line in [
+        "LimitCORE=0",
+        "ProtectSystem=strict",
+        "StateDirectory=pan_getcert",
+        &format!("ReadWritePaths={log}"),
+    ] {
         assert!(has(line), "no {line}");
     }
 }

@@ -79,6 +79,11 @@ fn an_older_object_that_is_still_used_or_not_ours_stays() {
     let world = World::new();
     world.install(&["-p", GATEWAY, "--suffix", "serial"]).exits(0);
     let first = objects(&world);
+    // The gateway goes on using it, and is nobody's business here any more.
+    let mut forget = std::process::Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+    forget.args(["forget", NAME, "--profile", GATEWAY, "--yes", "--state-dir"]).arg(world.path("state"));
+    forget.arg("--log-file").arg(world.path("log")).env_clear().env("PATH", "/usr/bin:/bin");
+    common::world::Ended::of(&mut forget).exits(0);
     for _ in 0..3 {
         world.renew();
         world.install(&["-p", PORTAL, "--suffix", "serial", "--keep", "0"]).exits(0);

@@ -35,8 +35,9 @@ fn known(world: &World) -> String {
     std::fs::read_to_string(world.path("state/known_devices")).unwrap_or_default()
 }
 
-fn line(world: &World) -> String {
-    format!("{} {}\n", world.target(), world.device.certificate_fingerprint())
+/// What the device is recognised by now, and was before.
+fn line(world: &World, before: &str) -> String {
+    format!("{} {} before={before}\n", world.target(), world.device.certificate_fingerprint())
 }
 
 #[test]
@@ -44,10 +45,10 @@ fn the_pin_that_was_typed_opens_the_door_at_every_renewal() {
     let world = managed();
     let pin = world.device.certificate_fingerprint();
     for round in 0..4 {
-        let issued = world.renew();
+        let (issued, before) = (world.renew(), world.device.certificate_fingerprint());
         Ended::of(&mut command(&world, &pin)).exits(0);
         assert_eq!(world.device.certificate_fingerprint(), print(&issued.certificate), "round {round}");
-        assert_eq!(known(&world), line(&world), "round {round}");
+        assert_eq!(known(&world), line(&world, &before), "round {round}");
     }
     // With nothing new, too.
     Ended::of(&mut command(&world, &pin)).exits(0).says("already");
@@ -70,10 +71,10 @@ fn a_run_that_dies_after_its_commit_and_before_it_remembers_locks_nobody_out() {
     world.device.clear_faults();
     Ended::of(&mut command(&world, &pin)).exits(0);
     assert_eq!(count(&world.device, "commit"), 1);
-    assert_eq!(known(&world), line(&world));
+    assert_eq!(known(&world), line(&world, &pin));
     // And so does the one after that, with another certificate.
-    let issued = world.renew();
+    let (issued, before) = (world.renew(), world.device.certificate_fingerprint());
     Ended::of(&mut command(&world, &pin)).exits(0);
     assert_eq!(world.device.certificate_fingerprint(), print(&issued.certificate));
-    assert_eq!(known(&world), line(&world));
+    assert_eq!(known(&world), line(&world, &before));
 }

@@ -119,6 +119,47 @@ async fn a_renewal_by_certmonger_alone_reaches_the_device() {
 }
 
 #[tokio::test]
+async fn a_renewal_with_a_configuration_file_that_is_broken_just_then_is_not_lost() {
+    let scene = Scene::new().await;
+    let config = scene.bus.path("config.toml");
+    let good = format!("[device.\"{}\"]\nprofile = '{PORTAL}'\n", scene.device.address());
+    pki::write(&config, good.as_bytes(), 0o600);
+    scene.ask(&["--config", config.to_str().unwrap()]).exits(0).says("FINISHED: ");
+    let (first, getcert) = (scene.issued(), scene.bus.getcert());
+    let tracked = getcert.list().await.unwrap().requests.remove(0);
+    pki::write(&config, good.replace("profile", "profil").as_bytes(), 0o600);
+    getcert.resubmit(&tracked.id, &Changes::default()).await.unwrap();
+    let certctl = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+        command.arg("--log-file").arg(scene.bus.path("log")).arg("--state-dir").arg(scene.bus.path("state"));
+        command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
+        Ended::of(command.env("DBUS_SESSION_BUS_ADDRESS", scene.bus.address()))
+    };
+    let status = || certctl(&["status", "--no-certmonger"]);
+    common::bus::until("the status is not green", || async { (status().code != Some(0)).then_some(()) })
+        .await;
+    let shown = status().exits(1);
+    assert!(shown.stderr.contains("did you mean 'profile'"), "{shown:#?}");
+    assert!(std::fs::read_to_string(scene.bus.path("log")).unwrap().contains("it is recorded"));
+    assert_eq!(scene.served(), Some(first));
+    scene.bus.until_phase(pancert::host::certmonger::Phase::Done).await;
+    pki::write(&config, good.as_bytes(), 0o600);
+    certctl(&["retry"]).exits(0);
+    assert_eq!(scene.served(), Some(scene.issued()));
+    status().exits(0);
+}
+
+#[tokio::test]
+async fn asking_anew_states_the_whole_list_of_profiles_and_says_what_it_leaves_out() {
+    let scene = Scene::new().await;
+    scene.ask(&["-p", PORTAL, "-s", GATEWAY]).exits(0);
+    let ended = scene.ask(&["-p", PORTAL]).exits(0);
+    assert!(ended.stderr.contains("in these SSL/TLS profiles any more: 'GP gateway'"), "{ended:#?}");
+    let again = scene.ask(&["-p", PORTAL]).exits(0);
+    assert!(!again.stderr.contains("any more"), "{again:#?}");
+}
+
+#[tokio::test]
 async fn finished_is_not_said_when_the_installation_failed_and_its_code_is_passed_on() {
     let scene = Scene::new().await;
     scene.device.fail_next_commit(&["Validation Error:", "something is invalid"]);

@@ -11,6 +11,8 @@ mod shelf;
 mod filters;
 #[path = "review/oddities.rs"]
 mod oddities;
+#[path = "review/older.rs"]
+mod older;
 #[path = "review/real.rs"]
 mod real;
 #[path = "review/rotated.rs"]

@@ -9,6 +9,8 @@ mod desk;
 
 #[path = "status/certmonger.rs"]
 mod certmonger;
+#[path = "status/faults.rs"]
+mod faults;
 #[path = "status/judged.rs"]
 mod judged;
 #[path = "status/machine.rs"]

@@ -7,15 +7,15 @@ mod server;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use openssl::nid::Nid;
 use openssl::ssl::SslVersion;
 use pancert::fingerprint::Fingerprint;
-use pancert::panos::transport::Limits;
-use pancert::panos::{Address, Error, Rejection, Session, Trust};
+use pancert::panos::CaFile;
+use pancert::panos::ClientOptions;
+use pancert::panos::{Address, Error, IdentityError, Session, Trust};
 use secrecy::SecretString;
 use server::identity::{Identity, Key, Plan};
 use server::{Server, Step, Tls, reply};
@@ -24,9 +24,16 @@ const KEY: &str = "LUFRPT1invented==";
 const SYSTEM: &str =
     "<response status='success'><result><system><hostname>fw-a</hostname></system></result></response>";
 
-fn limits() -> Limits {
+fn limits() -> ClientOptions {
     let second = Duration::from_secs(1);
-    Limits { connect: second, pause: second, total: second * 2, body: 64 * 1024, second }
+    ClientOptions {
+        connect_timeout: second,
+        idle_timeout: second,
+        request_timeout: second * 2,
+        max_reply_bytes: 64 * 1024,
+        poll_unit: second,
+        ..ClientOptions::default()
+    }
 }
 
 fn session(address: &Address, trust: &Trust) -> Result<Session, Error> {
@@ -46,7 +53,7 @@ fn pinned(identity: &Identity) -> Trust {
 }
 
 #[track_caller]
-fn rejection(outcome: Result<(), Error>) -> Rejection {
+fn rejection(outcome: Result<(), Error>) -> IdentityError {
     match outcome {
         Err(Error::Identity(rejection)) => rejection,
         other => panic!("{other:?}"),
@@ -108,7 +115,7 @@ async fn a_pinned_certificate_of_any_shape_is_accepted_over_both_tls_versions_an
 
             let server = start();
             let refused = rejection(ask(&server.address(), &pinned(&stranger)).await);
-            let expected = Rejection::OtherThanPinned { seen: identity.pin(), pinned: vec![stranger.pin()] };
+            let expected = IdentityError::PinMismatch { seen: identity.pin(), pinned: vec![stranger.pin()] };
             assert_eq!(refused, expected, "{shape}, {version:?}");
             assert_saw_nothing(&server);
         }
@@ -152,9 +159,9 @@ async fn the_rejection_shows_both_fingerprints_as_a_person_compares_them() {
 #[tokio::test]
 async fn keys_that_cannot_be_checked_are_refused_with_their_kind() {
     let weak = Plan::named("weak").key(Key::Rsa(1024)).self_signed();
-    for trust in [pinned(&weak), Trust::AnyCertificate] {
+    for trust in [pinned(&weak), Trust::DangerousAcceptAny] {
         let server = device(&weak);
-        let Rejection::Unusable(why) = rejection(ask(&server.address(), &trust).await) else {
+        let IdentityError::Unusable(why) = rejection(ask(&server.address(), &trust).await) else {
             panic!("another rejection")
         };
         assert!(why.starts_with("its key is RSA of 1024 bits; RSA of 2048"), "{why}");
@@ -187,7 +194,7 @@ async fn each_new_connection_is_judged_again_and_another_certificate_gets_no_byt
         server.after(1);
         for attempt in 1..4 {
             let refused = rejection(session.system_info().await.map(drop));
-            assert!(matches!(refused, Rejection::OtherThanPinned { .. }), "{refused:?}");
+            assert!(matches!(refused, IdentityError::PinMismatch { .. }), "{refused:?}");
             assert_eq!(server.after(attempt + 1)[attempt].received, 0);
         }
         assert_eq!(server.requests().len(), 1);
@@ -254,9 +261,9 @@ fn impostor(identity: &Identity, version: &'static rustls::SupportedProtocolVers
 async fn a_server_that_shows_the_pinned_certificate_without_its_key_is_refused() {
     let identity = Plan::named("fw").self_signed();
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
-        for trust in [pinned(&identity), Trust::AnyCertificate] {
+        for trust in [pinned(&identity), Trust::DangerousAcceptAny] {
             let refused = rejection(ask(&impostor(&identity, version), &trust).await);
-            assert_eq!(refused, Rejection::Unusable("the handshake is not signed with its key".into()));
+            assert_eq!(refused, IdentityError::Unusable("the handshake is not signed with its key".into()));
         }
     }
 }
@@ -268,13 +275,13 @@ fn file(pem: &[u8]) -> (tempfile::TempDir, Trust) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ca.pem");
     std::fs::write(&path, pem).unwrap();
-    (folder, Trust::Authorities { files: vec![path] })
+    (folder, Trust::Ca { files: vec![path.into()] })
 }
 
 #[track_caller]
 fn verdict(outcome: Result<(), Error>) -> String {
     match rejection(outcome) {
-        Rejection::Unverified { verdict, .. } => verdict,
+        IdentityError::Unverified { verdict, .. } => verdict,
         other => panic!("{other:?}"),
     }
 }
@@ -434,7 +441,7 @@ fn a_ca_file_that_is_missing_empty_or_junk_is_refused_with_its_name() {
         let (_folder, trust) = file(&content);
         assert!(setup(&trust).contains("can't be used"));
     }
-    let missing = Trust::Authorities { files: vec![PathBuf::from("/nonexistent/ca.pem")] };
+    let missing = Trust::Ca { files: vec![CaFile::new("/nonexistent/ca.pem")] };
     assert_eq!(setup(&missing), "the CA file /nonexistent/ca.pem can't be used: there is no such file");
 }
 
@@ -443,7 +450,7 @@ fn a_ca_file_that_is_missing_empty_or_junk_is_refused_with_its_name() {
 #[ignore = "a part of the_environment_adds_no_trust"]
 async fn asks_the_device_named_in_the_environment() {
     let address: Address = std::env::var("PANOS_TEST_DEVICE").unwrap().parse().unwrap();
-    let refused = verdict(ask(&address, &Trust::Authorities { files: Vec::new() }).await);
+    let refused = verdict(ask(&address, &Trust::Ca { files: Vec::new() }).await);
     assert_eq!(refused, "unable to get local issuer certificate");
 }
 
@@ -474,7 +481,7 @@ fn the_environment_adds_no_trust() {
 async fn any_certificate_is_accepted_where_the_administrator_says_so() {
     for (shape, identity) in every_shape() {
         let server = device(&identity);
-        ask(&server.address(), &Trust::AnyCertificate)
+        ask(&server.address(), &Trust::DangerousAcceptAny)
             .await
             .unwrap_or_else(|error| panic!("{shape}: {error}"));
     }

@@ -11,9 +11,9 @@ use common::pki::{self, Issued, KeyKind, Wish};
 use common::scene::{JANE, pending_of};
 use common::trouble::wait_until;
 use common::world::{ADMINISTRATOR, Ended, NAME, PORTAL, World, print, settings};
-use pancert::install::deliver::Outcome;
 use pancert::install::problem::Problem;
-use pancert::install::record::End;
+use pancert::install::result::Outcome;
+use pancert::install::result::RunResult;
 use panos_sim::{Administrator, PreloadedCertificate, Profile, Serving, Simulator};
 
 const PRINTER: &str = "/config/shared/address/entry[@name='printer']";
@@ -45,10 +45,10 @@ impl Scene {
     }
 
     /// Through the library: with less patience than the program has.
-    fn deliver(&self, further: &[&str]) -> (Outcome, Vec<String>) {
+    fn deliver(&self, further: &[&str]) -> (RunResult, Vec<String>) {
         let endpoint = self.endpoint();
         let arguments = ["--insecure", "-p", PORTAL, "--served", &endpoint];
-        inside::deliver(&self.world, "abcdef", &[&arguments, further].concat())
+        inside::deliver(&self.world, &[&arguments, further].concat())
     }
 
     #[track_caller]
@@ -75,8 +75,8 @@ fn is_bound_to(object: &str, xml: &str) -> bool {
 }
 
 #[track_caller]
-fn problem((outcome, log): &(Outcome, Vec<String>), exit: u8) -> &Problem {
-    let End::Failed(problem) = &outcome.end else { panic!("{outcome:?} {log:#?}") };
+fn problem((outcome, log): &(RunResult, Vec<String>), exit: u8) -> &Problem {
+    let Outcome::Failed(problem) = &outcome.outcome else { panic!("{outcome:?} {log:#?}") };
     assert_eq!(problem.exit.code(), exit, "{problem:?} {log:#?}");
     problem
 }
@@ -98,7 +98,7 @@ fn a_service_that_does_not_come_up_with_the_new_one_gets_the_old_one_back() {
     // Once the service is mended, the same again comes to its end.
     scene.world.device.set_serving(Serving::Normal);
     let (outcome, log) = scene.deliver(&["--suffix", "serial"]);
-    assert!(matches!(outcome.end, End::Installed { unchanged: false, .. }), "{outcome:?} {log:#?}");
+    assert!(matches!(outcome.outcome, Outcome::Installed { unchanged: false, .. }), "{outcome:?} {log:#?}");
     assert_eq!(scene.world.served(), Some(print(&scene.new.certificate)));
     scene.janes_change_is_pending();
 }
@@ -142,9 +142,9 @@ fn what_was_overwritten_can_not_come_back_and_is_not_tried() {
 fn where_there_is_nothing_to_do_the_endpoint_still_has_to_show_it() {
     let scene = Scene::new();
     let (outcome, log) = scene.deliver(&["--suffix", "serial"]);
-    assert!(matches!(outcome.end, End::Installed { unchanged: false, .. }), "{outcome:?} {log:#?}");
+    assert!(matches!(outcome.outcome, Outcome::Installed { unchanged: false, .. }), "{outcome:?} {log:#?}");
     let (outcome, log) = scene.deliver(&["--suffix", "serial"]);
-    assert!(matches!(outcome.end, End::Installed { unchanged: true, .. }), "{outcome:?} {log:#?}");
+    assert!(matches!(outcome.outcome, Outcome::Installed { unchanged: true, .. }), "{outcome:?} {log:#?}");
     assert!(log.iter().any(|line| line.starts_with("Served: ")), "{log:#?}");
     scene.world.device.set_serving(Serving::Without(print(&scene.new.certificate)));
     let told = scene.deliver(&["--suffix", "serial"]);
@@ -201,7 +201,7 @@ fn what_is_presented_is_never_deleted_as_an_older_one_however_often_a_renewal_wa
     let tidy = ["--suffix", "serial", "--keep", "1"];
     let good = &scene.new;
     let (outcome, log) = scene.deliver(&tidy);
-    assert!(matches!(outcome.end, End::Installed { .. }), "{outcome:?} {log:#?}");
+    assert!(matches!(outcome.outcome, Outcome::Installed { .. }), "{outcome:?} {log:#?}");
     for _ in 0..3 {
         let bad = scene.world.renew();
         device.set_serving(Serving::Without(print(&bad.certificate)));
@@ -214,7 +214,7 @@ fn what_is_presented_is_never_deleted_as_an_older_one_however_often_a_renewal_wa
     for _ in 0..2 {
         let last = scene.world.renew();
         let (outcome, log) = scene.deliver(&tidy);
-        assert!(matches!(outcome.end, End::Installed { .. }), "{outcome:?} {log:#?}");
+        assert!(matches!(outcome.outcome, Outcome::Installed { .. }), "{outcome:?} {log:#?}");
         assert_eq!(scene.world.served(), Some(print(&last.certificate)));
     }
     assert_eq!(device.running_xml().matches("<entry name=\"gp.example.com_").count(), 2);

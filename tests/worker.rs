@@ -41,9 +41,10 @@ fn queued(world: &World) -> usize {
 
 /// Lets the time of the next try come.
 fn make_due(world: &World) {
-    let path = world.path("state/installations").join(world.target()).join(format!("{NAME}.json"));
+    let path =
+        world.path("state/installations").join(world.target()).join("shared").join(format!("{NAME}.json"));
     let mut record: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-    record["next_try"] = "2026-01-01T00:00:00Z".into();
+    record["next_attempt"] = "2026-01-01T00:00:00Z".into();
     std::fs::write(path, record.to_string()).unwrap();
 }
 
@@ -62,9 +63,9 @@ fn what_is_queued_is_delivered_by_the_worker_and_nobody_was_spoken_to_before() {
     assert_eq!(world.record()["state"]["is"], "installed");
     let record = world.record();
     for (what, ending) in [("certificate", "crt"), ("key", "key")] {
-        assert_eq!(record["files"][what], world.path(&format!("{NAME}.{ending}")).to_str().unwrap());
+        assert_eq!(record["spec"]["files"][what], world.path(&format!("{NAME}.{ending}")).to_str().unwrap());
     }
-    assert_eq!(record["by"]["uid"], rustix::process::getuid().as_raw());
+    assert_eq!(record["spec"]["requested_by"]["uid"], rustix::process::getuid().as_raw());
     assert!(world.served().is_some());
     certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
     certctl(&world, &["retry", "--now"]).exits(0).says("Nothing is owed.");
@@ -77,7 +78,7 @@ fn a_device_that_is_away_is_tried_again_when_it_is_time_and_not_before() {
     world.install(&["-p", PORTAL]).exits(4);
     let record = world.record();
     assert_eq!((&record["state"]["is"], &record["failures"]), (&"failed".into(), &1.into()));
-    assert!(record["owed_since"].is_string() && record["next_try"].is_string());
+    assert!(record["pending_since"].is_string() && record["next_attempt"].is_string());
     world.device.clear_faults();
     world.device.clear_requests();
     certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
@@ -85,7 +86,7 @@ fn a_device_that_is_away_is_tried_again_when_it_is_time_and_not_before() {
     make_due(&world);
     certctl(&world, &["retry"]).exits(0).says("now");
     let record = world.record();
-    assert_eq!((&record["owed_since"], &record["next_try"]), (&Value::Null, &Value::Null));
+    assert_eq!((&record["pending_since"], &record["next_attempt"]), (&Value::Null, &Value::Null));
     assert_eq!(record["history"].as_array().unwrap().len(), 2);
     assert_eq!(record["history"][0]["problem"]["exit"], 4);
 }
@@ -99,7 +100,7 @@ fn a_certificate_that_was_renewed_while_it_was_owed_is_delivered_in_its_newest_f
     let newest = world.renew();
     certctl(&world, &["retry", "--now"]).exits(0);
     assert_eq!(world.served(), Some(print(&newest.certificate)));
-    assert_eq!(world.record()["certificate"]["fingerprint"], print(&newest.certificate));
+    assert_eq!(world.record()["spec"]["certificate"]["fingerprint"], print(&newest.certificate));
 }
 
 #[test]
@@ -216,6 +217,98 @@ fn a_failure_that_lasts_is_told_once_and_its_end_once() {
     assert!(!environment.contains("TZ=") && !environment.contains(common::world::KEY));
 }
 
+/// A worker that is stopped while it has the device, and killed at the end.
+struct Stopped(std::process::Child);
+
+impl Stopped {
+    fn with(world: &World) -> Self {
+        world.device.clear_requests();
+        world.device.inject(Fault::new(When::Always, What::Silence).times(u32::MAX));
+        let worker = certctl_command(world, &["retry"]).stdout(Stdio::null()).spawn().unwrap();
+        let stopped = Self(worker);
+        assert!(
+            common::trouble::wait_until(|| !world.device.requests().is_empty()),
+            "it speaks to the device"
+        );
+        stopped.signal(rustix::process::Signal::STOP);
+        let line = format!("/proc/{}/stat", stopped.0.id());
+        let is_stopped = || std::fs::read_to_string(&line).unwrap().contains(") T ");
+        assert!(common::trouble::wait_until(is_stopped), "it is stopped");
+        stopped
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.0), signal).unwrap();
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_stopped_process_that_keeps_the_device_is_told_of_once_and_so_is_its_end() {
+    let world = world();
+    configure(&world, &format!("lock_wait = '2s'\n{}", teller(&world)));
+    world.install(&["-p", PORTAL, "--queue"]).exits(0);
+    let stopped = Stopped::with(&world);
+    let (device, process) = (world.target(), stopped.0.id());
+    // The unit calls this code a failure.
+    let ended = certctl(&world, &["retry"]).exits(1);
+    for says in [
+        format!(
+            "another process works on {device} and has not finished within 2 seconds: process {process}, since 20"
+        ),
+        "which is stopped".to_owned(),
+        format!("kill -CONT {process}"),
+    ] {
+        assert!(ended.stderr.contains(&says), "no '{says}' in {ended:#?}");
+    }
+    let noted = |world: &World| {
+        let log = world.log();
+        log.iter().filter(|line| line.contains(&format!("process {process}, since 20"))).count()
+    };
+    assert_eq!(noted(&world), 1, "{:#?}", world.log());
+    assert_eq!(told(&world), [format!("failure a b;c {NAME} 1")]);
+    certctl(&world, &["retry"]).exits(1);
+    assert_eq!((noted(&world), told(&world).len()), (1, 1), "the same process is told of once");
+    // Whoever installs by hand does not wait for ever either; the order stays.
+    let config = world.path("config.toml");
+    world.install(&["--config", config.to_str().unwrap(), "-p", PORTAL]).exits(1).says("is stopped");
+    assert_eq!(queued(&world), 1);
+    drop(stopped);
+    world.device.clear_faults();
+    certctl(&world, &["retry"]).exits(0).says("runs the certificate");
+    assert_eq!(told(&world)[1..], [format!("recovered a b;c {NAME} ")]);
+}
+
+#[test]
+fn a_device_that_a_stopped_process_keeps_holds_up_no_other() {
+    let (stuck, other) = (world(), Simulator::start(settings()).unwrap());
+    configure(&stuck, "lock_wait = '3s'\n");
+    stuck.install(&["-p", PORTAL, "--queue"]).exits(0);
+    let stopped = Stopped::with(&stuck);
+    let mut order = stuck.bare_command();
+    order.args(["-k", stuck.path(".panrc").to_str().unwrap(), "--pin", &other.certificate_fingerprint()]);
+    Ended::of(order.args(["-p", PORTAL, "--queue", &other.address().to_string()])).exits(0);
+    certctl(&stuck, &["retry"]).exits(20).says("another process works on");
+    assert!(common::world::served(&other).is_some(), "the other one is served");
+    certctl(&stuck, &["verify"]).exits(1).says("another process works on");
+    drop(stopped);
+}
+
+#[test]
+fn lock_wait_is_a_length_of_time_that_the_unit_has() {
+    let world = world();
+    for wait in ["'0s'", "'3h'", "'x'", "5", "''"] {
+        configure(&world, &format!("lock_wait = {wait}\n"));
+        certctl(&world, &["retry"]).exits(1).says("line 1, column 13");
+    }
+}
+
 #[test]
 fn what_only_a_person_can_mend_is_told_at_once_and_tried_seldom() {
     let world = world();
@@ -225,7 +318,7 @@ fn what_only_a_person_can_mend_is_told_at_once_and_tried_seldom() {
     assert_eq!(told(&world), [format!("failure a b;c {NAME} 13")]);
     let record = world.record();
     let time = |name: &str| chrono::DateTime::parse_from_rfc3339(record[name].as_str().unwrap()).unwrap();
-    let gap = time("next_try") - time("owed_since");
+    let gap = time("next_attempt") - time("pending_since");
     assert!((700..=730).contains(&gap.num_minutes()), "{gap}");
 }
 
@@ -254,25 +347,26 @@ fn a_configuration_that_others_can_write_is_not_believed() {
 }
 
 #[test]
-fn a_record_that_can_not_be_read_is_set_aside_loudly_and_the_others_are_delivered() {
+fn a_record_that_can_not_be_read_is_kept_loudly_and_the_others_are_delivered() {
     let world = world();
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
-    let folder = world.path("state/installations").join(world.target());
+    let folder = world.path("state/installations").join(world.target()).join("shared");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("broken.json"), "{\"version\": 1").unwrap();
-    std::fs::write(folder.join("later.json"), "{\"version\": 2}").unwrap();
-    certctl(&world, &["retry"]).exits(20).says("format 2");
+    std::fs::write(folder.join("later.json"), "{\"version\": 3}").unwrap();
+    certctl(&world, &["retry"]).exits(20).says("format 3");
     assert!(world.served().is_some());
     let log = world.log().join("\n");
-    assert!(
-        log.contains("broken.json") && log.contains("format 2") && log.contains("it is set aside as "),
-        "{log}"
-    );
+    assert!(log.contains("broken.json") && log.contains("it is set aside as "), "{log}");
     let names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert_eq!(names.iter().filter(|name| name.contains(".unreadable-")).count(), 2, "{names:?}");
+    assert_eq!(names.iter().filter(|name| name.contains(".unreadable-")).count(), 1, "{names:?}");
+    // What a later version wrote is where that version finds it.
+    assert!(names.contains(&"later.json".to_owned()), "{names:?}");
+    let said = certctl(&world, &["retry", "--now"]).exits(1).says("format 3").says("it is left as it is");
+    assert!(!said.stdout.contains("Nothing is owed"), "{said:?}");
 }
 
 #[test]
@@ -295,7 +389,7 @@ fn verify_finds_all_well_and_what_is_not_and_makes_it_owed() {
     world.device.commit_as("jane");
     assert!(world.device.wait_idle(std::time::Duration::from_secs(10)));
     certctl(&world, &["verify", "--drift", "warn"]).exits(15).says("bound to 'other'").says("left as it is");
-    assert_eq!(world.record()["owed_since"], Value::Null);
+    assert_eq!(world.record()["pending_since"], Value::Null);
     configure(&world, "drift = 'warn'\n");
     certctl(&world, &["verify"]).exits(15).says("left as it is");
     configure(&world, "");
@@ -315,7 +409,7 @@ fn verify_finds_a_renewal_that_was_never_recorded() {
     assert_eq!(world.served(), Some(print(&newest.certificate)));
     world.device.inject(away());
     certctl(&world, &["verify"]).exits(4);
-    assert_eq!(world.record()["owed_since"], Value::Null, "who gives no answer is no drift");
+    assert_eq!(world.record()["pending_since"], Value::Null, "who gives no answer is no drift");
 }
 
 #[test]
@@ -324,37 +418,45 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
     world.device.set_commit_duration(std::time::Duration::from_millis(400));
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
     let mut worker = certctl_command(&world, &["retry"]).stdout(Stdio::null()).spawn().unwrap();
-    let path = world.path("state/installations").join(world.target()).join(format!("{NAME}.json"));
-    let noted = || std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"job\": \"1\""));
+    let path =
+        world.path("state/installations").join(world.target()).join("shared").join(format!("{NAME}.json"));
+    let noted = || std::fs::read_to_string(&path).is_ok_and(|text| text.contains("\"job\": \"2\""));
     let seen = common::trouble::wait_until(noted);
     worker.kill().unwrap();
     worker.wait().unwrap();
     assert!(seen, "the commit is noted");
     certctl(&world, &["retry"]).exits(0).says("already, nothing to do");
-    let told = "An earlier run did not see the end of its commit: job 1 succeeded.";
+    let told = "An earlier run did not see the end of its commit: job 2 succeeded.";
     assert!(world.log().iter().any(|line| line.ends_with(told)), "{:#?}", world.log());
     assert_eq!(world.device.commits(), 1);
 }
 
 #[tokio::test]
 async fn whoever_asked_follows_the_record_while_the_worker_delivers() {
-    use pancert::programs::follow::Live;
-    use pancert::programs::verdict::{Following, Standing};
+    use pancert::delivery::watch::{Awaited, Following, Standing};
+    use pancert::delivery::{InstallationKey, Queue};
+    use pancert::panos::Location;
     let world = world();
-    let since = chrono::Utc::now();
+    let state = world.path("state");
+    let after = Queue::below(&state).last_number();
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
-    let (devices, name, live, state) =
-        ([world.target().parse().unwrap()], NAME.parse().unwrap(), Live::new(), world.path("state"));
+    let key = InstallationKey {
+        device: world.target().parse().unwrap(),
+        location: Location::Shared,
+        name: NAME.parse().unwrap(),
+    };
+    let (awaited, common_name) =
+        ([Awaited { key, profiles: vec![PORTAL.parse().unwrap()] }], NAME.parse().unwrap());
     let pem = std::fs::read_to_string(world.path(&format!("{NAME}.crt"))).unwrap();
     let wanted = Some(pancert::certificate::fingerprint_of_pem(&pem).unwrap());
     let following = |seconds: u64| Following {
         state_dir: &state,
-        devices: &devices,
-        name: &name,
-        since,
+        awaited: &awaited,
+        common_name: &common_name,
+        after,
         wanted,
         deadline: tokio::time::Instant::now() + std::time::Duration::from_secs(seconds),
-        live: &live,
+        show: &|_: &str| (),
     };
     let standings = following(0).to_the_end(None).await.unwrap();
     assert!(matches!(&standings[0].1, Standing::Open(doing) if doing == "in the queue"), "{standings:?}");

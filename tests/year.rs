@@ -16,14 +16,14 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use common::inside::{shared_log, short_patience};
+use common::inside::{request, shared_log, short_patience};
 use common::pki::{self, Issued, KeyKind, Wish};
 use common::trouble::wait_until;
 use common::world::{KEY, NAME, PORTAL, print, served, settings};
-use pancert::install::record::{Asker, Clock, Order, Queue, Record, Records};
-use pancert::panos::transport::Limits;
-use pancert::programs::certctl::retry::Worker;
-use pancert::programs::delivery::{Courier, Which};
+use pancert::delivery::engine::{DeliveryEngine, Selection};
+use pancert::delivery::worker::Worker;
+use pancert::delivery::{Clock, Installation, InstallationStore, Queue};
+use pancert::panos::ClientOptions;
 use panos_sim::{Administrator, Fault, Listening, LockKind, Simulator, What, When};
 use rand::RngExt as _;
 use rand::rngs::SmallRng;
@@ -44,16 +44,26 @@ enum Trouble {
     ForeignLock,
     Killed,
     Reboot,
+    /// The commit fails with three thousand lines.
+    ManyWords,
+    /// The device is down, and this machine's clock is wrong by so many days just then.
+    Clock(i64),
 }
 
-const TROUBLES: [Trouble; 6] = [
+const TROUBLES: [Trouble; 9] = [
     Trouble::Down,
     Trouble::Dropped,
     Trouble::FailingCommit,
     Trouble::ForeignLock,
     Trouble::Killed,
     Trouble::Reboot,
+    Trouble::ManyWords,
+    Trouble::Clock(300),
+    Trouble::Clock(-4000),
 ];
+
+/// A record is never larger, whatever devices say and however often it is tried.
+const LARGEST_RECORD: u64 = 256 * 1024;
 
 /// Five firewalls, and the machine that looks after them.
 struct Fleet {
@@ -97,15 +107,15 @@ impl Fleet {
         DateTime::from_timestamp(self.time.load(Ordering::Relaxed), 0).unwrap()
     }
 
-    fn records(&self) -> Records {
+    fn records(&self) -> InstallationStore {
         let time = Arc::clone(&self.time);
         let clock = Clock::of(move || DateTime::from_timestamp(time.load(Ordering::Relaxed), 0).unwrap());
-        Records::below(self.folder.path()).by(clock)
+        InstallationStore::below(self.folder.path()).by(clock)
     }
 
-    fn all(&self) -> Vec<Record> {
+    fn all(&self) -> Vec<Installation> {
         let found = self.records().all().unwrap();
-        assert!(found.troubles.is_empty(), "{:?}", found.troubles);
+        assert!(found.errors.is_empty(), "{:?}", found.errors);
         found.records
     }
 
@@ -118,29 +128,17 @@ impl Fleet {
             let folder = self.folder.path().to_str().unwrap();
             let (key, pin) = (format!("{folder}/.panrc"), device.certificate_fingerprint());
             let words = ["-b", "-c", NAME, "-C", folder, "-K", folder, "-k", &key, "--pin", &pin];
-            let words = words.into_iter().chain(["-p", PORTAL, "--commit-timeout", "1", &address]);
-            let order = Order {
-                id: format!("{:016x}", self.random.random::<u64>()),
-                at: self.now(),
-                by: Asker { uid: 0, sudo_user: None },
-                common_name: NAME.parse().unwrap(),
-                name: NAME.parse().unwrap(),
-                device: address.parse().unwrap(),
-                peer: None,
-                served: Vec::new(),
-                files: None,
-                profiles: vec![PORTAL.parse().unwrap()],
-                certificate: None,
-                words: words.map(str::to_owned).collect(),
-            };
-            Queue::below(self.folder.path()).put(&order).unwrap();
+            let words: Vec<&str> = words.into_iter().chain(["-p", PORTAL, "--commit-timeout", "1"]).collect();
+            let mut spec = request(self.folder.path(), &words, &address);
+            spec.requested_at = self.now();
+            Queue::below(self.folder.path()).put(&mut [spec]).unwrap();
         }
         issued
     }
 
     /// The worker runs once; some of its deliveries meet trouble.
     async fn work(&mut self, due: &[usize]) {
-        let mut left_to_worker = Vec::new();
+        let (mut left_to_worker, mut wrong) = (Vec::new(), 0);
         for number in due {
             self.runs += 1;
             let trouble = (self.random.random_range(0..10) < TROUBLED)
@@ -153,20 +151,30 @@ impl Fleet {
             match trouble {
                 Some(Trouble::Killed) => self.die(device, nth),
                 other => {
+                    if let Some(Trouble::Clock(days)) = other {
+                        wrong = days * 86_400;
+                    }
                     meet(device, other, nth, self.random.random());
                     left_to_worker.push(device.address().to_string().parse().unwrap());
                 }
             }
         }
         let (log, _) = shared_log();
-        let mut courier = Courier::new(log, self.folder.path(), true);
-        courier.records = self.records();
-        courier.patience = short_patience();
-        courier.patience.limits = Limits { second: Duration::from_millis(20), ..courier.patience.limits };
+        let mut engine = DeliveryEngine::new(log, self.folder.path(), true);
+        engine.records = self.records();
+        engine.patience = short_patience();
+        engine.patience.limits =
+            ClientOptions { poll_unit: Duration::from_millis(20), ..engine.patience.limits };
         if !left_to_worker.is_empty() {
-            let worker =
-                Worker { courier: &courier, which: Which::Due, only: left_to_worker, concurrency: FIREWALLS };
+            let worker = Worker {
+                engine: &engine,
+                which: Selection::Due,
+                only: left_to_worker,
+                concurrency: FIREWALLS,
+            };
+            self.time.fetch_add(wrong, Ordering::Relaxed);
             let (_, troubles) = worker.work(|_| {}).await;
+            self.time.fetch_sub(wrong, Ordering::Relaxed);
             assert!(troubles.is_empty(), "{troubles:?}");
         }
         for device in &self.devices {
@@ -201,20 +209,20 @@ impl Fleet {
 
     /// The firewalls that something is owed to, and when the first of them is due.
     fn owed(&self) -> (Vec<usize>, Option<DateTime<Utc>>) {
-        let queued = Queue::below(self.folder.path()).all().unwrap().0;
+        let queued = Queue::below(self.folder.path()).all().unwrap().specs;
         let records = self.all();
         let now = self.now();
         let mut next = None;
         let due = self.devices.iter().enumerate().filter_map(|(number, device)| {
             let address = device.address().to_string();
-            if queued.iter().any(|queued| queued.order.device.to_string() == address) {
+            if queued.iter().any(|queued| queued.spec.device.to_string() == address) {
                 return Some(number);
             }
-            let record = records.iter().find(|record| record.order.device.to_string() == address)?;
+            let record = records.iter().find(|record| record.spec.device.to_string() == address)?;
             if record.is_due(now) {
                 return Some(number);
             }
-            if let Some(at) = record.next_try.filter(|_| record.is_owed()) {
+            if let Some(at) = record.next_attempt.filter(|_| record.is_pending()) {
                 next = Some(next.map_or(at, |next: DateTime<Utc>| next.min(at)));
             }
             None
@@ -231,7 +239,12 @@ fn meet(device: &Simulator, trouble: Option<Trouble>, nth: u64, after: bool) {
         device.inject(if after { fault.after_effect() } else { fault });
     };
     match trouble {
-        Some(Trouble::Down) => device.set_listening(Listening::Refused),
+        Some(Trouble::Down | Trouble::Clock(_)) => device.set_listening(Listening::Refused),
+        Some(Trouble::ManyWords) => {
+            let lines: Vec<String> =
+                (0..3000).map(|number| format!("{number}: {} is invalid", "x".repeat(200))).collect();
+            device.fail_next_commit(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        }
         Some(Trouble::Dropped) => at_request(What::Close),
         Some(Trouble::FailingCommit) => {
             device.fail_next_commit(&["Validation Error:", " something is invalid"])
@@ -285,11 +298,12 @@ fn live(days: u32, seed: u64) {
         }
         for record in fleet.all() {
             sum.deliveries += 1;
-            let wanted = record.order.certificate.as_ref().map(|facts| facts.fingerprint.to_string());
-            match record.proven.filter(|_| wanted.as_deref() == Some(&newest)) {
+            let wanted = record.spec.certificate.as_ref().map(|facts| facts.fingerprint.to_string());
+            match record.verified.filter(|_| wanted.as_deref() == Some(&newest)) {
                 Some(proven) if proven.certificate.fingerprint.to_string() == newest => {
-                    // A process that was killed, or finished, by the real clock.
-                    sum.delays.push((proven.at - morning).max(TimeDelta::zero()));
+                    // By another clock: that of a process that was killed, or a wrong one.
+                    let delay = (proven.at - morning).max(TimeDelta::zero());
+                    sum.delays.push(if delay > TimeDelta::days(100) { TimeDelta::zero() } else { delay });
                 }
                 _ => sum.lost += 1,
             }
@@ -297,12 +311,29 @@ fn live(days: u32, seed: u64) {
         sum.foreign += fleet.devices.iter().filter(|device| !jane_is_pending(device)).count() as u32;
         fleet.time.store((morning + TimeDelta::days(1)).timestamp(), Ordering::Relaxed);
     }
+    let largest = largest_file(fleet.folder.path());
+    assert!(largest < LARGEST_RECORD, "a record has {largest} bytes");
     let old = fleet.devices.iter().filter(|device| served(device).as_ref() != Some(&newest)).count();
     report(&fleet, &sum, old, commits, begun.elapsed());
     assert_eq!(sum.deliveries, days * FIREWALLS as u32);
     assert_eq!((sum.lost, old, sum.foreign), (0, 0, 0), "lost, old, foreign");
     let troubled = f64::from(fleet.met.values().sum::<u32>()) / f64::from(fleet.runs);
     assert!((0.15..0.45).contains(&troubled), "{troubled} of the runs met trouble");
+}
+
+/// The size of the largest record.
+fn largest_file(state: &std::path::Path) -> u64 {
+    let mut largest = 0;
+    let mut folders = vec![state.join("installations")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            match entry.path().is_dir() {
+                true => folders.push(entry.path()),
+                false => largest = largest.max(entry.metadata().unwrap().len()),
+            }
+        }
+    }
+    largest
 }
 
 fn jane_is_pending(device: &Simulator) -> bool {

@@ -19,7 +19,7 @@ const ENROLMENT: (&str, &str) = ("/etc/ipa/default.conf", "What this machine kno
 const PRIVATE_KEY: (&str, &str) = ("/etc/ssl/private/<CERT_CN>.key", "Its private key (*-K*).");
 
 /// Every page.
-pub(crate) const PAGES: [Page; 11] = [
+pub(crate) const PAGES: [Page; 12] = [
     Page {
         name: "pan_getcert",
         summary: "have a FreeIPA certificate issued, installed on firewalls and renewed",
@@ -97,6 +97,7 @@ pub(crate) const PAGES: [Page; 11] = [
             "pan_certctl-retry(8)",
             "pan_certctl-verify(8)",
             "pan_certctl-inventory(8)",
+            "pan_certctl-forget(8)",
             "pan_getcert(8)",
             "pan_instcert(8)",
         ],
@@ -186,7 +187,7 @@ pub(crate) const PAGES: [Page; 11] = [
             "*pan_certctl status* shows what each device runs and what it is owed, with what needs attention first. It reads the records and asks no device. As root it also asks certmonger, and tells of each certificate that certmonger does not renew or has trouble with.",
         ],
         exit: &[
-            "The status serves as a monitoring check: 0 while all is well; the code of the last problem, 10 where nothing was tried, for what is owed for longer than *--owed-for*; 10 for what expires on its device within *--expires-in*; 11 for what certmonger does not renew until somebody does something; 1 for files in the state folder that can't be read; 20 for several of these.",
+            "The status serves as a monitoring check: 0 while all is well; the code of the last problem, 10 where nothing was tried, for what is owed for longer than *--owed-for*; the problem's for what failed and is not tried again; 10 for what expires on its device within *--expires-in*, and for what certmonger renews without a record; 11 for what certmonger does not renew until somebody does something; 13 for a profile that two installations claim, or an installation without one; 1 for files in the state folder that can't be read; 20 for several of these.",
         ],
         files: &[STATE],
         examples: &[
@@ -243,6 +244,28 @@ pub(crate) const PAGES: [Page; 11] = [
             ("Have systemd do it every day:", "systemctl enable --now pan_certctl-verify.timer"),
         ],
         see_also: &["pan_certctl(8)", "pan_certctl-retry(8)", "pan_certctl-status(8)", "systemctl(1)"],
+    },
+    Page {
+        name: "pan_certctl-forget",
+        summary: "look after an installation on firewalls no more",
+        description: &[
+            "*pan_certctl forget* ends that the installations of a certificate are looked after, all of them or those on one device (*--device*), at one place of it (*--place*), or in one SSL/TLS service profile (*--profile*). The record goes, and what is in the queue for it; the device is left as it is.",
+            "It shows what it is about to forget, and asks at the terminal; elsewhere it refuses without *--yes*.",
+            "The post-save command of certmonger is not changed, and the next renewal goes by it; *--untrack-device* takes the device out of it. Where no other device is left there, nothing is forgotten: end the renewals first, with *getcert stop-tracking*.",
+        ],
+        exit: &[],
+        files: &[CONFIGURATION, LOG, STATE],
+        examples: &[
+            (
+                "Forget a firewall that is gone:",
+                "pan_certctl forget gp.example.com \\\n    --device fw1.example.com --untrack-device",
+            ),
+            (
+                "Forget a profile that another certificate has now:",
+                "pan_certctl forget gp.example.com \\\n    --device fw1.example.com --profile 'GP portal'",
+            ),
+        ],
+        see_also: &["pan_certctl(8)", "pan_certctl-status(8)", "pan_certctl-verify(8)", "getcert(1)"],
     },
 ];
 

@@ -10,6 +10,11 @@ pub(crate) fn long(ahead: i64) -> String {
     later(chrono::Local::now(), ahead).format("%a %b %e %H:%M:%S %Y").to_string()
 }
 
+/// `Sun Nov 22 02:01:17 UTC 2026`, as `show clock` tells it, by a clock that is so many seconds ahead.
+pub(crate) fn zoned(ahead: i64) -> String {
+    later(chrono::Utc::now(), ahead).format("%a %b %e %H:%M:%S UTC %Y").to_string()
+}
+
 /// `Sun, 22 Nov 2026 02:01:17 GMT`, as in HTTP's header, by a clock that is so many seconds ahead.
 pub(crate) fn http(ahead: i64) -> String {
     later(chrono::Utc::now(), ahead).format("%a, %d %b %Y %H:%M:%S GMT").to_string()

@@ -42,11 +42,12 @@ mod xml;
 
 pub use device::LockKind;
 pub use error::Error;
-pub use fault::{Effect, Fault, Listening, Matcher, Serving, What, When};
-pub use record::{ConnectionRecord, Credential, RequestRecord};
+pub use fault::{Effect, Fault, Listening, Matcher, PushOutcome, Serving, What, When};
+pub use record::{ConnectionRecord, Credential, RequestRecord, UploadRecord};
 pub use settings::{
-    Administrator, ApiKey, ManagementCertificate, PreloadedCertificate, Profile, Rights, Role, Settings,
-    WhenBusy,
+    Administrator, ApiKey, DeviceGroup, DisconnectedInPush, Encoding, ImportAnswer, ImportJournal,
+    ImportRefusal, JournalShape, ManagementCertificate, NothingToRevert, PreloadedCertificate, Profile,
+    Pushed, Rights, Role, SelectivePush, Settings, Stack, WhenBooting, WhenBusy,
 };
 pub use simulator::Simulator;
 

@@ -96,6 +96,10 @@ struct Options {
     /// Settings of a second device in TOML, which becomes the passive peer
     #[arg(long, value_name = "FILE")]
     peer: Option<PathBuf>,
+
+    /// Settings of a firewall in TOML that this Panorama manages; repeatable
+    #[arg(long, value_name = "FILE")]
+    manage: Vec<PathBuf>,
 }
 
 fn pair(text: &str) -> std::result::Result<(String, String), String> {
@@ -122,6 +126,8 @@ struct Ready {
     certificate_sha256: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<Box<Ready>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    managed: Vec<Ready>,
 }
 
 /// Runs the program; 0 when it was told to stop, 1 when it could not run, 2 for wrong options.
@@ -139,6 +145,7 @@ pub fn main() -> ExitCode {
 
 fn run(options: Options) -> Result<()> {
     let peer = options.peer.as_deref().map(read).transpose()?;
+    let managed = options.manage.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
     let certificate_file = options.write_cert.clone();
     let settings = settings(options)?;
     let hostname = settings.hostname.clone();
@@ -150,6 +157,13 @@ fn run(options: Options) -> Result<()> {
             (first, Some((name, second)))
         }
     };
+    let mut firewalls = Vec::new();
+    for settings in managed {
+        let name = settings.hostname.clone();
+        let firewall = Simulator::start(settings)?;
+        device.manage(&firewall);
+        firewalls.push((name, firewall));
+    }
     if let Some(path) = certificate_file {
         std::fs::write(&path, device.certificate_pem()).map_err(file_error(&path))?;
     }
@@ -157,6 +171,7 @@ fn run(options: Options) -> Result<()> {
     let stop = StopSignal::new()?;
     let mut ready = ready(hostname, &device);
     ready.peer = peer.as_ref().map(|(name, peer)| Box::new(self::ready(name.clone(), peer)));
+    ready.managed = firewalls.iter().map(|(name, firewall)| self::ready(name.clone(), firewall)).collect();
     let line = serde_json::to_string(&ready).unwrap_or_default();
     let mut out = std::io::stdout();
     writeln!(out, "{line}").and_then(|()| out.flush()).map_err(file_error(Path::new("standard output")))?;
@@ -171,6 +186,7 @@ fn ready(hostname: String, device: &Simulator) -> Ready {
         service_address: device.service_address(),
         certificate_sha256: device.certificate_fingerprint(),
         peer: None,
+        managed: Vec::new(),
     }
 }
 

@@ -82,6 +82,21 @@ pub enum Credential {
     Password,
 }
 
+/// A file with a private key as it was uploaded: what a test looks for where it should not be.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UploadRecord {
+    /// The passphrase that came with it.
+    pub passphrase: String,
+    /// The file.
+    pub file: Vec<u8>,
+}
+
+impl std::fmt::Debug for UploadRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "UploadRecord({} bytes)", self.file.len())
+    }
+}
+
 /// One TCP connection to the API port.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -56,6 +56,14 @@ impl Refusal {
         Self { http_status: 400, ..Self::new(Some(400), vec![text.into()], Shape::Spaced) }
     }
 
+    /// HTTP 400: a parameter has a value that it cannot have. That the legal ones are told is measured, the words are ours.
+    pub(crate) fn illegal(parameter: &str, legal: &[&str]) -> Self {
+        Self::bad_request(format!(
+            "Illegal value for parameter {parameter}. Legal values: {}",
+            legal.join(", ")
+        ))
+    }
+
     /// HTTP 403: not this caller.
     pub(crate) fn forbidden(text: impl Into<String>) -> Self {
         Self { http_status: 403, ..Self::new(Some(403), vec![text.into()], Shape::Spaced) }
@@ -74,6 +82,17 @@ impl Refusal {
     /// The role does not reach that far.
     pub(crate) fn unauthorized() -> Self {
         Self { status: "unauth", ..Self::code(16, "Unauthorized request") }
+    }
+
+    /// Whatever a test wants said.
+    pub(crate) fn told(http_status: u16, code: Option<u16>, text: &str) -> Self {
+        let shape = if [400, 403].contains(&http_status) { Shape::Spaced } else { Shape::Lines };
+        Self { http_status, ..Self::new(code, vec![text.to_owned()], shape) }
+    }
+
+    /// What only a superuser may do; the text comes without a code, as others have published it.
+    pub(crate) fn superuser() -> Self {
+        Self::line("You need superuser privileges to do that")
     }
 
     pub(crate) fn http_status(&self) -> u16 {

@@ -10,10 +10,11 @@ use std::{
 use tokio::sync::oneshot;
 
 use crate::{
-    ConnectionRecord, Error, Fault, Listening, LockKind, RequestRecord, Result, Serving, Settings,
+    ConnectionRecord, Error, Fault, Listening, LockKind, PushOutcome, RequestRecord, Result, Serving,
+    Settings, UploadRecord,
     certificate::fingerprint,
     config::{self, Scope},
-    device::{HaPair, HaSide, Peer, Work},
+    device::{HaPair, HaSide, Managed, Peer, Work},
     net,
     refusal::Refusal,
     shared::Shared,
@@ -127,6 +128,11 @@ impl Simulator {
     /// Forgets the requests recorded so far.
     pub fn clear_requests(&self) {
         self.shared.log().clear();
+    }
+
+    /// The files with private keys that were uploaded since the start, with their passphrases, whatever became of them.
+    pub fn uploads(&self) -> Vec<UploadRecord> {
+        self.shared.device(|device, _| device.uploads.clone())
     }
 
     /// How many connections the API port has accepted.
@@ -272,6 +278,35 @@ impl Simulator {
     /// Restarts the device, as [`What::Reboot`](crate::What::Reboot) does.
     pub fn reboot(&self, outage: Duration, keeps_candidate: bool) {
         (self.shared).device(|device, now| device.reboot(now, outage, keeps_candidate));
+    }
+
+    /// A Panorama manages this firewall from now on; it is connected.
+    pub fn manage(&self, firewall: &Simulator) {
+        let serial = firewall.shared.device(|device, _| device.settings.serial.clone());
+        let shared = Arc::clone(&firewall.shared);
+        self.managed(&serial, |managed| {
+            managed.firewall = Some(shared);
+            managed.connected = true;
+        });
+    }
+
+    /// A Panorama has been told of a firewall that has never been connected.
+    pub fn manage_unseen(&self, serial: &str) {
+        self.managed(serial, |_| {});
+    }
+
+    /// Connects a managed firewall to its Panorama, or takes it from it.
+    pub fn set_connected(&self, serial: &str, connected: bool) {
+        self.managed(serial, |managed| managed.connected = connected);
+    }
+
+    /// What the next pushes to a managed firewall come to.
+    pub fn set_push_outcome(&self, serial: &str, outcome: PushOutcome) {
+        self.managed(serial, |managed| managed.outcome = outcome);
+    }
+
+    fn managed(&self, serial: &str, change: impl FnOnce(&mut Managed)) {
+        self.shared.device(|device, _| change(device.fleet.devices.entry(serial.to_owned()).or_default()));
     }
 
     /// Makes this device of a pair the active one.

@@ -1,31 +1,30 @@
-//! Leaf, chain and key, proven to belong together, to be in date and to be for the name asked for.
+//! Leaf, chain and key, proven to belong together, to be in date and to be for the name asked for. The key is not kept.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
-use openssl::pkey::{PKey, PKeyRef, Private};
 use openssl::x509::{X509, X509Ref};
-use secrecy::zeroize::Zeroizing;
 
 use super::chain::{self, Chain};
 use super::error::{BundleError, Role};
 use super::files::{self, Source};
-use super::key::{self, KeyAlgorithm};
-use super::{SecretBytes, name};
+use super::key::{self, KeyAlgorithm, PrivateKey};
+use super::{SecretBytes, name, pem};
 use crate::fingerprint::Fingerprint;
 
-/// A certificate with its private key and intermediates, ready to be installed.
+/// A certificate with its intermediates, ready to be installed, and where its private key is.
 ///
-/// There is no way to make one whose parts don't belong together. The key can be used by
-/// [`pkcs12::write`](super::pkcs12::write) and [`Bundle::to_pem_keypair`], and not printed.
+/// There is no way to make one whose parts don't belong together. It lives for as long as an installation takes, and
+/// has no secret in it: the key is read again by [`Bundle::key`] where a form for a device is made.
 pub struct Bundle {
     common_name: String,
     leaf: X509,
     leaf_der: Vec<u8>,
-    key: PKey<Private>,
+    certificate_file: PathBuf,
+    key_file: PathBuf,
     chain: Chain,
     validity: Validity,
     algorithm: KeyAlgorithm,
@@ -51,11 +50,7 @@ impl Bundle {
             let (path, wanted) = (source.certificate.clone(), common_name.to_owned());
             return Err(BundleError::WrongName { path, wanted, found: name::all(&leaf) });
         }
-        let key = key::load(&source.key)?;
-        if !key::is_pair(&key, leaf.public_key()?.as_ref())? {
-            let (certificate, key) = (source.certificate.clone(), source.key.clone());
-            return Err(BundleError::KeyMismatch { certificate, key });
-        }
+        load_key(&source.certificate, &source.key, &leaf)?;
         let chain = match &source.chain {
             Some(path) => load_chain(path, &leaf, now)?,
             None => Chain::default(),
@@ -65,7 +60,8 @@ impl Bundle {
             leaf_der: leaf.to_der()?,
             algorithm: KeyAlgorithm::of(leaf.public_key()?.as_ref()),
             leaf,
-            key,
+            certificate_file: source.certificate.clone(),
+            key_file: source.key.clone(),
             chain,
             validity,
         })
@@ -126,28 +122,26 @@ impl Bundle {
         &self.chain.notes
     }
 
+    /// The private key, read from its file now and proven to be this certificate's. Drop it as soon as it was used.
+    ///
+    /// # Errors
+    /// As [`Bundle::load`]; a key file that holds another key by now.
+    pub fn key(&self) -> Result<PrivateKey, BundleError> {
+        load_key(&self.certificate_file, &self.key_file, &self.leaf)
+    }
+
     /// The key as unencrypted PKCS#8, the leaf and the intermediates, in this order, as PEM.
-    pub fn to_pem_keypair(&self) -> Result<SecretBytes, ErrorStack> {
-        let key = Zeroizing::new(self.key.private_key_to_pem_pkcs8()?);
+    pub fn to_pem_keypair(&self, key: &PrivateKey) -> Result<SecretBytes, ErrorStack> {
+        let key = pem::block("PRIVATE KEY", key.pkcs8());
         let mut certificates = self.leaf.to_pem()?;
         for certificate in self.chain() {
             certificates.extend(certificate.to_pem()?);
         }
         // Sized exactly, so that neither growing nor the secret type's boxing leaves a copy of the key.
         let mut pem = Vec::with_capacity(key.len() + certificates.len());
-        pem.extend_from_slice(&key);
+        pem.extend_from_slice(key.as_bytes());
         pem.append(&mut certificates);
         Ok(SecretBytes::from(pem))
-    }
-
-    /// The leaf for the rest of this module.
-    pub(super) fn leaf(&self) -> &X509Ref {
-        &self.leaf
-    }
-
-    /// The key for the rest of this module.
-    pub(super) fn key(&self) -> &PKeyRef<Private> {
-        &self.key
     }
 }
 
@@ -168,6 +162,12 @@ fn read_leaf(path: &Path) -> Result<X509, BundleError> {
         return Err(BundleError::NothingThere { role: Role::Certificate, path: path.to_owned() });
     }
     X509::from_pem(&pem).map_err(|_| BundleError::Damaged { role: Role::Certificate, path: path.to_owned() })
+}
+
+fn load_key(certificate: &Path, key: &Path, leaf: &X509Ref) -> Result<PrivateKey, BundleError> {
+    let loaded = key::load(key, leaf.public_key()?.as_ref())?;
+    loaded
+        .ok_or_else(|| BundleError::KeyMismatch { certificate: certificate.to_owned(), key: key.to_owned() })
 }
 
 fn load_chain(path: &Path, leaf: &X509Ref, now: DateTime<Utc>) -> Result<Chain, BundleError> {

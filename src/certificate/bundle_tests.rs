@@ -19,6 +19,11 @@ fn folder(issued: &Issued) -> Folder {
     Folder { _folder: folder, source: Source { certificate, key, chain: None } }
 }
 
+/// With the key from its file.
+fn keypair(bundle: &Bundle) -> Result<SecretBytes, ErrorStack> {
+    bundle.to_pem_keypair(&bundle.key().unwrap())
+}
+
 fn issue(wish: &Wish) -> Issued {
     testing::root("Root", KeyKind::P256).issue(wish)
 }
@@ -157,11 +162,14 @@ fn missing_files_folders_and_fifos_are_errors_and_nothing_waits() {
 }
 
 #[test]
-fn what_may_not_be_read_ends_with_the_advice_to_use_sudo() {
+fn what_may_not_be_read_ends_with_what_helps() {
     let error = BundleError::Unreadable { role: Role::Key, path: "/etc/ssl/private/a.key".into() };
     assert_eq!(
         error.to_string(),
-        "no permission to read the private key file /etc/ssl/private/a.key; run it with sudo"
+        format!(
+            "no permission to read the private key file /etc/ssl/private/a.key; {}",
+            crate::files::instead_of_denied()
+        )
     );
 }
 
@@ -209,15 +217,27 @@ fn the_pem_keypair_is_key_leaf_and_intermediates_in_this_order() {
     testing::write(&chain, lower.certificate_pem().as_bytes(), 0o644);
     let bundle = Bundle::load(&place.source.clone().with_chain(Some(chain)), NAME).unwrap();
     let wanted = issued.key_pem() + &issued.certificate_pem() + &lower.certificate_pem();
-    assert_eq!(bundle.to_pem_keypair().unwrap().expose_secret(), wanted.as_bytes());
-    assert!(Rsa::private_key_from_pem(bundle.to_pem_keypair().unwrap().expose_secret()).is_ok());
+    assert_eq!(keypair(&bundle).unwrap().expose_secret(), wanted.as_bytes());
+    assert!(Rsa::private_key_from_pem(keypair(&bundle).unwrap().expose_secret()).is_ok());
 }
 
 #[test]
 fn debug_output_of_a_bundle_holds_no_key() {
     let issued = issue(&Wish::default());
-    let bundle = Bundle::load(&folder(&issued).source, NAME).unwrap();
-    let text = format!("{bundle:?} {:?}", bundle.to_pem_keypair().unwrap());
+    let place = folder(&issued);
+    let bundle = Bundle::load(&place.source, NAME).unwrap();
+    let text = format!("{bundle:?} {:?} {:?}", bundle.key().unwrap(), keypair(&bundle).unwrap());
     assert!(!text.contains("PRIVATE") && !text.contains(&issued.key_pem()[40..80]), "{text}");
     assert!(text.contains(&bundle.fingerprint().to_string()));
+}
+
+#[test]
+fn a_key_file_that_holds_another_key_by_now_is_found_out_where_the_key_is_used() {
+    let place = folder(&issue(&Wish::default()));
+    let bundle = Bundle::load(&place.source, NAME).unwrap();
+    assert!(bundle.key().is_ok());
+    testing::write(&place.source.key, issue(&Wish::default()).key_pem().as_bytes(), 0o600);
+    assert!(matches!(bundle.key(), Err(BundleError::KeyMismatch { .. })));
+    std::fs::remove_file(&place.source.key).unwrap();
+    assert!(matches!(bundle.key(), Err(BundleError::Missing { role: Role::Key, .. })));
 }

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use openssl::error::ErrorStack;
 
+use crate::files::instead_of_denied;
+
 /// Which of the files an error is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -41,7 +43,7 @@ pub enum BundleError {
         tried: Vec<PathBuf>,
     },
     /// The caller may not read it.
-    #[error("no permission to read the {role} file {}; run it with sudo", path.display())]
+    #[error("no permission to read the {role} file {}; {}", path.display(), instead_of_denied())]
     Unreadable {
         /// Which file.
         role: Role,

@@ -6,7 +6,7 @@ use secrecy::zeroize::Zeroizing;
 
 use super::error::{BundleError, Role};
 use super::pem::{self, Shape};
-use crate::files::{self, Trouble};
+use crate::files::{self, ReadError};
 
 /// The most that is read of any of the files: far more than a chain has, far less than memory.
 pub(super) const LIMIT: usize = 1 << 20;
@@ -73,21 +73,22 @@ fn first_present(candidates: Vec<PathBuf>, role: Role) -> Result<PathBuf, Bundle
 }
 
 fn is_absent(path: &Path) -> bool {
-    path.metadata().is_err_and(|error| matches!(Trouble::from(error), Trouble::Missing))
+    path.metadata().is_err_and(|error| matches!(ReadError::from(error), ReadError::Missing))
 }
 
 /// Reads a PEM file whole; the caller looks for what it needs in it.
 pub(super) fn read_pem(path: &Path, role: Role) -> Result<Zeroizing<Vec<u8>>, BundleError> {
     let path_buf = || path.to_path_buf();
-    let contents = files::open_theirs(path)
+    let mut contents = files::open_owned_by_other(path)
         .and_then(|(file, metadata)| files::read(file, &metadata, LIMIT))
         .map_err(|trouble| match trouble {
-            Trouble::Missing => BundleError::Missing { role, tried: vec![path_buf()] },
-            Trouble::Denied => BundleError::Unreadable { role, path: path_buf() },
-            Trouble::NotAFile(found) => BundleError::NotAFile { role, path: path_buf(), found },
-            Trouble::TooLarge => BundleError::TooLarge { role, path: path_buf(), limit: LIMIT },
-            Trouble::Io(source) => BundleError::Io { role, path: path_buf(), source },
+            ReadError::Missing => BundleError::Missing { role, tried: vec![path_buf()] },
+            ReadError::Denied => BundleError::Unreadable { role, path: path_buf() },
+            ReadError::NotAFile(found) => BundleError::NotAFile { role, path: path_buf(), found },
+            ReadError::TooLarge => BundleError::TooLarge { role, path: path_buf(), limit: LIMIT },
+            other => BundleError::Io { role, path: path_buf(), source: other.into() },
         })?;
+    files::remove_marks(&mut contents);
     if contents.trim_ascii().is_empty() {
         return Err(BundleError::Empty { role, path: path_buf() });
     }

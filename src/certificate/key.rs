@@ -1,4 +1,8 @@
-//! The private key: read without ever asking anybody for a passphrase, and proven to be the leaf's.
+//! The private key: read without ever asking anybody for a passphrase, proven to be the leaf's, and gone soon.
+//!
+//! OpenSSL's own readers of private keys leave the key in memory that they give back unwiped. So the usual kinds are
+//! read here, and OpenSSL gets nothing but numbers to calculate with, which it does wipe. Only what is not understood
+//! here is left to its readers.
 
 use std::fmt;
 use std::path::Path;
@@ -7,9 +11,12 @@ use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
 use openssl::pkey::{HasPublic, Id, PKey, PKeyRef, Private, Public};
 use openssl::sign::{Signer, Verifier};
+use secrecy::zeroize::Zeroizing;
 
 use super::error::{BundleError, Role};
 use super::files;
+use super::parts::Parts;
+use super::pem;
 
 /// A certificate's kind of key and its size in bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,15 +50,73 @@ impl fmt::Display for KeyAlgorithm {
     }
 }
 
-/// Reads a private key in any PEM form.
-pub(super) fn load(path: &Path) -> Result<PKey<Private>, BundleError> {
-    let pem = files::read_pem(path, Role::Key)?;
-    if !contains(&pem, b"PRIVATE KEY-----") {
-        return Err(BundleError::NothingThere { role: Role::Key, path: path.to_owned() });
+/// A private key that was proven to be a certificate's. It is wiped when dropped; have it for as short as possible.
+pub struct PrivateKey {
+    pkcs8: Zeroizing<Vec<u8>>,
+}
+
+impl PrivateKey {
+    /// As PKCS#8 in binary form, not encrypted.
+    pub(super) fn pkcs8(&self) -> &[u8] {
+        &self.pkcs8
     }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PrivateKey(…)")
+    }
+}
+
+/// What work with a key uses of the stack at the most, and more.
+const STACK: usize = 256 << 10;
+
+/// Does this, and overwrites what it left on the stack.
+pub(super) fn wiping_the_stack<T>(work: impl FnOnce() -> T) -> T {
+    let done = below(work);
+    overwrite();
+    done
+}
+
+/// In a frame of its own, so that all that the work uses lies where [`overwrite`] will write.
+#[inline(never)]
+fn below<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+#[inline(never)]
+fn overwrite() {
+    let mut frame = [0_u8; STACK];
+    std::hint::black_box(&mut frame);
+}
+
+/// Reads a private key in any PEM form; nothing where it is not the one that belongs to this public key.
+pub(super) fn load(path: &Path, public: &PKeyRef<Public>) -> Result<Option<PrivateKey>, BundleError> {
+    wiping_the_stack(|| {
+        let pem = files::read_pem(path, Role::Key)?;
+        if !contains(&pem, b"PRIVATE KEY-----") {
+            return Err(BundleError::NothingThere { role: Role::Key, path: path.to_owned() });
+        }
+        let owner = public.public_key_to_der()?;
+        let block = pem::first_private_key(&pem);
+        let parts = block.as_ref().and_then(|(label, der)| Parts::read(label, der, &owner));
+        let pkcs8 = match parts {
+            Some(parts) => parts.belong_to(public).then(|| parts.to_pkcs8()),
+            None => by_openssl(&pem, path, public)?,
+        };
+        Ok(pkcs8.map(|pkcs8| PrivateKey { pkcs8 }))
+    })
+}
+
+/// The same for whatever OpenSSL can read.
+fn by_openssl(
+    pem: &[u8],
+    path: &Path,
+    public: &PKeyRef<Public>,
+) -> Result<Option<Zeroizing<Vec<u8>>>, BundleError> {
     // Without a callback OpenSSL would ask for the passphrase on the terminal.
     let mut encrypted = false;
-    let key = PKey::private_key_from_pem_callback(&pem, |_| {
+    let key = PKey::private_key_from_pem_callback(pem, |_| {
         encrypted = true;
         Err(ErrorStack::get())
     });
@@ -59,7 +124,11 @@ pub(super) fn load(path: &Path) -> Result<PKey<Private>, BundleError> {
     if encrypted {
         return Err(BundleError::Encrypted { path: path.to_owned() });
     }
-    key.map_err(|_| BundleError::Damaged { role: Role::Key, path: path.to_owned() })
+    let key = key.map_err(|_| BundleError::Damaged { role: Role::Key, path: path.to_owned() })?;
+    if !is_pair(&key, public)? {
+        return Ok(None);
+    }
+    Ok(Some(Zeroizing::new(key.private_key_to_pkcs8()?)))
 }
 
 /// Whether what the private key signs is good under the public key.
@@ -89,98 +158,5 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::certificate::testing::{KeyKind, write};
-    use openssl::bn::BigNum;
-    use openssl::ec::{EcGroup, EcKey};
-    use openssl::nid::Nid;
-    use openssl::symm::Cipher;
-
-    fn loaded(pem: &[u8]) -> Result<PKey<Private>, BundleError> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.key");
-        write(&path, pem, 0o600);
-        load(&path)
-    }
-
-    fn public(key: &PKey<Private>) -> PKey<Public> {
-        PKey::public_key_from_der(&key.public_key_to_der().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn every_usual_form_of_a_key_is_read() {
-        let rsa = KeyKind::Rsa(2048).generate();
-        let ec = KeyKind::P256.generate();
-        let sec1 = ec.ec_key().unwrap().private_key_to_pem().unwrap();
-        // openssl ecparam -genkey puts the parameters, the object identifier of the curve, before the key.
-        let parameters = openssl::base64::encode_block(PRIME256V1);
-        let with_parameters = [
-            format!("-----BEGIN EC PARAMETERS-----\n{parameters}\n-----END EC PARAMETERS-----\n")
-                .into_bytes(),
-            sec1.clone(),
-        ];
-        for (pem, key) in [
-            (rsa.rsa().unwrap().private_key_to_pem().unwrap(), &rsa),
-            (rsa.private_key_to_pem_pkcs8().unwrap(), &rsa),
-            (sec1, &ec),
-            (with_parameters.concat(), &ec),
-            (ec.private_key_to_pem_pkcs8().unwrap(), &ec),
-        ] {
-            assert!(loaded(&pem).unwrap().public_eq(key), "{}", String::from_utf8_lossy(&pem[..30]));
-        }
-    }
-
-    const PRIME256V1: &[u8] = &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
-
-    #[test]
-    fn an_encrypted_key_is_an_error_and_not_a_question_on_the_terminal() {
-        let key = KeyKind::Rsa(2048).generate();
-        let pkcs8 = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"secret").unwrap();
-        let old = key.rsa().unwrap().private_key_to_pem_passphrase(Cipher::aes_128_cbc(), b"secret").unwrap();
-        let empty = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), b"").unwrap();
-        for pem in [pkcs8, old, empty] {
-            assert!(matches!(loaded(&pem), Err(BundleError::Encrypted { .. })));
-        }
-    }
-
-    #[test]
-    fn a_certificate_or_rubbish_in_place_of_the_key_is_named_as_such() {
-        let certificate = crate::certificate::testing::self_signed(&Default::default()).certificate_pem();
-        assert!(matches!(
-            loaded(certificate.as_bytes()),
-            Err(BundleError::NothingThere { role: Role::Key, .. })
-        ));
-        let damaged = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
-        assert!(matches!(loaded(damaged.as_bytes()), Err(BundleError::Damaged { role: Role::Key, .. })));
-        let der = KeyKind::P256.generate().private_key_to_der().unwrap();
-        assert!(matches!(loaded(&[0x30, 0x82, 1, 2, 3]), Err(BundleError::Der { role: Role::Key, .. })));
-        assert!(loaded(&der).is_err());
-        assert!(matches!(loaded(b"\0\x01binary"), Err(BundleError::NotPem { role: Role::Key, .. })));
-        assert!(matches!(loaded(b" \n"), Err(BundleError::Empty { role: Role::Key, .. })));
-    }
-
-    #[test]
-    fn a_key_is_a_pair_with_its_own_public_half_only() {
-        for kind in [KeyKind::Rsa(2048), KeyKind::P256, KeyKind::P384, KeyKind::Ed25519] {
-            let (key, other) = (kind.generate(), kind.generate());
-            assert!(is_pair(&key, &public(&key)).unwrap(), "{kind:?}");
-            assert!(!is_pair(&key, &public(&other)).unwrap(), "{kind:?}");
-        }
-        assert!(!is_pair(&KeyKind::P256.generate(), &public(&KeyKind::Ed25519.generate())).unwrap());
-    }
-
-    #[test]
-    fn a_key_file_that_carries_another_keys_public_half_is_found_out() {
-        let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
-        let own = KeyKind::P256.generate().ec_key().unwrap();
-        let forged =
-            EcKey::from_private_components(&group, &BigNum::from_u32(7).unwrap(), own.public_key()).unwrap();
-        let forged = PKey::from_ec_key(forged).unwrap();
-        let public = PKey::from_ec_key(own).unwrap();
-        assert!(forged.public_eq(&public));
-        let public = PKey::public_key_from_der(&public.public_key_to_der().unwrap()).unwrap();
-        assert!(!is_pair(&forged, &public).unwrap());
-    }
-}
+#[path = "key_tests.rs"]
+mod tests;

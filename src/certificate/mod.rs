@@ -1,16 +1,19 @@
 //! Key material: what certmonger or another client left in files, proven to belong together.
 //!
 //! [`Source`] finds the files, [`Bundle`] reads them and refuses whatever does not fit together, and
-//! [`pkcs12`] packs a bundle for a device. Nothing here talks to anybody, and no private key can be
-//! printed: it lives in OpenSSL's own memory or in `secrecy` types, which are wiped when dropped.
+//! [`pkcs12`] packs a bundle with its key for a device. Nothing here talks to anybody, and no private key can be
+//! printed. A bundle does not keep its key: [`Bundle::key`] reads it again where a form is made of it, and it is wiped
+//! as soon as that is done.
 
 mod bundle;
 mod chain;
+mod der;
 mod error;
 mod files;
 mod fingerprint;
 mod key;
 mod name;
+mod parts;
 mod pem;
 pub mod pkcs12;
 mod seen;
@@ -19,7 +22,7 @@ pub use bundle::Bundle;
 pub use error::{BundleError, Role};
 pub use files::Source;
 pub use fingerprint::{NoCertificate, fingerprint_of_pem};
-pub use key::KeyAlgorithm;
+pub use key::{KeyAlgorithm, PrivateKey};
 pub(crate) use name::{issuer as issuer_of, subject as subject_of};
 pub use pkcs12::{Container, Passphrase, Pkcs12Error};
 pub use seen::SeenCertificate;

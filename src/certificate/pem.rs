@@ -1,5 +1,7 @@
 //! The few things about PEM that OpenSSL's readers leave open.
 
+use secrecy::zeroize::Zeroizing;
+
 /// What a file that should hold PEM looks like.
 pub(super) enum Shape {
     /// Text with at least one PEM block.
@@ -44,6 +46,40 @@ pub(super) fn first_certificate_der(text: &str) -> Option<Vec<u8>> {
     let (body, _) = rest.split_once(END_CERTIFICATE)?;
     let base64: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     openssl::base64::decode_block(&base64).ok()
+}
+
+/// The label and the contents of the first private key in a text, where it is not encrypted.
+pub(super) fn first_private_key(bytes: &[u8]) -> Option<(String, Zeroizing<Vec<u8>>)> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let blocks = text.split(BEGIN).skip(1);
+    let mut keys = blocks.filter_map(|block| block.split_once("-----"));
+    let (label, rest) = keys.find(|(label, _)| label.ends_with("PRIVATE KEY"))?;
+    let (body, _) = rest.split_once("-----END ")?;
+    let mut base64 = Zeroizing::new(String::with_capacity(body.len()));
+    base64.extend(body.chars().filter(|character| !character.is_ascii_whitespace()));
+    // Headers, which only encrypted keys have, are no base64.
+    let der = openssl::base64::decode_block(&base64).ok()?;
+    Some((label.to_owned(), Zeroizing::new(der)))
+}
+
+/// A block of text with this label.
+pub(super) fn block(label: &str, der: &[u8]) -> Zeroizing<String> {
+    let base64 = Zeroizing::new(openssl::base64::encode_block(der));
+    let mut text = Zeroizing::new(String::with_capacity(base64.len() / 64 * 65 + 100 + 2 * label.len()));
+    text.push_str(BEGIN);
+    text.push_str(label);
+    text.push_str("-----\n");
+    let mut rest = base64.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        text.push_str(line);
+        text.push('\n');
+        rest = after;
+    }
+    text.push_str("-----END ");
+    text.push_str(label);
+    text.push_str("-----\n");
+    text
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

@@ -1,12 +1,19 @@
-//! A bundle as PKCS#12: written, read back by another implementation, compared, and only then handed out.
+//! A bundle with its key as PKCS#12: written, read back, compared, and only then handed out.
+//!
+//! OpenSSL's reader leaves the key that it reads in memory which it does not wipe. So it reads what the writer makes of
+//! a stand-in for the key, with the very same certificates and algorithms; the container with the real key is read
+//! back by the writer's own reader.
 
 use std::fmt;
 
+use openssl::ec::{EcGroup, EcKey};
 use openssl::error::ErrorStack;
+use openssl::nid::Nid;
 use openssl::pkcs12::Pkcs12;
-use openssl::x509::X509Ref;
+use openssl::pkey::PKey;
+use openssl::x509::{X509, X509Ref};
 use p12_keystore::{
-    Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey, PrivateKeyChain,
+    Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12Archive, PrivateKeyChain,
 };
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -15,6 +22,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::SecretBytes;
 use super::bundle::Bundle;
+use super::key::{PrivateKey, wiping_the_stack};
 use crate::fingerprint::Fingerprint;
 
 /// Rounds of key derivation. They slow down who guesses a passphrase a person thought of; ours is random
@@ -92,67 +100,114 @@ pub enum Pkcs12Error {
     Differs(&'static str),
 }
 
-/// Packs a bundle, with its intermediates or without.
+/// Packs a bundle and its key, with the intermediates or without.
 pub fn write(
     bundle: &Bundle,
+    key: &PrivateKey,
     container: Container,
     passphrase: &Passphrase,
     with_chain: bool,
 ) -> Result<SecretBytes, Pkcs12Error> {
     let chain = if with_chain { bundle.chain() } else { &[] };
-    let key = Zeroizing::new(bundle.key().private_key_to_pkcs8()?);
-    let mut certificates = vec![Certificate::from_der(bundle.leaf_der())?];
+    let mut certificates = vec![bundle.leaf_der().to_vec()];
     for certificate in chain {
-        certificates.push(Certificate::from_der(&certificate.to_der()?)?);
+        certificates.push(certificate.to_der()?);
     }
-    let fingerprint = bundle.fingerprint();
-    // The writer keeps its copies of the key in plain memory; they are gone from our side at the end of this
-    // function, but not wiped.
-    let entry =
-        PrivateKeyChain::new(&fingerprint.as_bytes()[..20], PrivateKey::from_der(&key)?, certificates);
-    let mut store = KeyStore::new();
-    store.add_entry(bundle.common_name(), KeyStoreEntry::PrivateKeyChain(entry));
-
-    let (encryption, mac) = match container {
-        Container::Legacy => (EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc, MacAlgorithm::HmacSha1),
-        Container::Modern => (EncryptionAlgorithm::PbeWithHmacSha256AndAes256, MacAlgorithm::HmacSha256),
-    };
-    let bytes = store
-        .writer(passphrase.0.expose_secret())
-        .encryption_algorithm(encryption)
-        .encryption_iterations(ROUNDS)
-        .mac_algorithm(mac)
-        .mac_iterations(ROUNDS)
-        .write()?;
-    check(&bytes, passphrase, &Expected { leaf: bundle.leaf(), key: &key, chain: &digests(chain)? })?;
-    Ok(SecretBytes::from(bytes))
+    let contents = Contents { name: bundle.common_name(), certificates: &certificates };
+    wiping_the_stack(|| {
+        let (stand_in, other) = (stand_in()?, Passphrase::random()?);
+        let written = contents.write(&stand_in, container, &other)?;
+        contents.read_by_openssl(&written, &stand_in, &other)?;
+        let written = contents.write(key.pkcs8(), container, passphrase)?;
+        contents.read_back(&written, key.pkcs8(), passphrase)?;
+        Ok(SecretBytes::from(written))
+    })
 }
 
-struct Expected<'a> {
-    leaf: &'a X509Ref,
-    key: &'a [u8],
-    chain: &'a [Fingerprint],
+/// A key that is nobody's.
+fn stand_in() -> Result<Vec<u8>, ErrorStack> {
+    let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+    PKey::from_ec_key(EcKey::generate(&curve)?)?.private_key_to_pkcs8()
 }
 
-/// The writer takes a key that doesn't match and a chain in any order without complaint, so nothing it
-/// made is believed before OpenSSL has read the same out of it.
-fn check(bytes: &[u8], passphrase: &Passphrase, expected: &Expected<'_>) -> Result<(), Pkcs12Error> {
-    let read = Pkcs12::from_der(bytes)?.parse2(passphrase.0.expose_secret())?;
-    let key = read.pkey.ok_or(Pkcs12Error::Differs("private key"))?;
-    if Zeroizing::new(key.private_key_to_pkcs8()?).as_slice() != expected.key {
-        return Err(Pkcs12Error::Differs("private key"));
+/// What is in a container besides the key.
+struct Contents<'a> {
+    name: &'a str,
+    /// The leaf first.
+    certificates: &'a [Vec<u8>],
+}
+
+impl Contents<'_> {
+    fn write(
+        &self,
+        key: &[u8],
+        container: Container,
+        passphrase: &Passphrase,
+    ) -> Result<Vec<u8>, Pkcs12Error> {
+        let certificates = self.certificates.iter().map(|der| Certificate::from_der(der));
+        let certificates = certificates.collect::<Result<Vec<_>, _>>()?;
+        let id = self.digests().first().map(|leaf| leaf.as_bytes()[..20].to_vec()).unwrap_or_default();
+        let entry = PrivateKeyChain::new(id, p12_keystore::PrivateKey::from_der(key)?, certificates);
+        let mut store = KeyStore::new();
+        store.add_entry(self.name, KeyStoreEntry::PrivateKeyChain(entry));
+        let (encryption, mac) = match container {
+            Container::Legacy => (EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc, MacAlgorithm::HmacSha1),
+            Container::Modern => (EncryptionAlgorithm::PbeWithHmacSha256AndAes256, MacAlgorithm::HmacSha256),
+        };
+        let writer = store
+            .writer(passphrase.0.expose_secret())
+            .encryption_algorithm(encryption)
+            .encryption_iterations(ROUNDS)
+            .mac_algorithm(mac)
+            .mac_iterations(ROUNDS);
+        Ok(writer.write()?)
     }
-    let leaf = read.cert.ok_or(Pkcs12Error::Differs("certificate"))?;
-    if leaf.to_der()? != expected.leaf.to_der()? {
-        return Err(Pkcs12Error::Differs("certificate"));
+
+    /// The writer takes a key that doesn't match and a chain in any order without complaint, so nothing it made is
+    /// believed before the same has been read out of it.
+    fn read_back(&self, written: &[u8], key: &[u8], passphrase: &Passphrase) -> Result<(), Pkcs12Error> {
+        let read = Pkcs12Archive::from_pkcs12(written, passphrase.0.expose_secret())?;
+        let [found] = read.keys.as_slice() else { return Err(Pkcs12Error::Differs("private key")) };
+        if found.key.as_der() != key {
+            return Err(Pkcs12Error::Differs("private key"));
+        }
+        // What has the key's mark is the leaf.
+        let mark = found.local_key_id.as_ref().map(AsRef::as_ref);
+        let mut leaves = read.certs.iter().filter(|found| found.local_key_id.as_deref() == mark);
+        let leaf = leaves.next().filter(|_| mark.is_some() && leaves.next().is_none());
+        if leaf.map(|leaf| leaf.cert.as_der()) != self.certificates.first().map(Vec::as_slice) {
+            return Err(Pkcs12Error::Differs("certificate"));
+        }
+        self.compare(read.certs.iter().map(|found| Fingerprint::of_der(found.cert.as_der())).collect())
     }
-    let chain: Vec<_> = read.ca.into_iter().flatten().collect();
-    let mut found = digests(&chain)?;
-    let mut wanted = expected.chain.to_vec();
-    // OpenSSL's releases disagree on the order in which they hand the certificates out.
-    found.sort_unstable();
-    wanted.sort_unstable();
-    if found == wanted { Ok(()) } else { Err(Pkcs12Error::Differs("chain")) }
+
+    /// To OpenSSL the leaf is a certificate like the others, because the stand-in is not its key.
+    fn read_by_openssl(
+        &self,
+        written: &[u8],
+        stand_in: &[u8],
+        passphrase: &Passphrase,
+    ) -> Result<(), Pkcs12Error> {
+        let read = Pkcs12::from_der(written)?.parse2(passphrase.0.expose_secret())?;
+        let key = read.pkey.ok_or(Pkcs12Error::Differs("private key"))?;
+        if key.private_key_to_pkcs8()? != stand_in {
+            return Err(Pkcs12Error::Differs("private key"));
+        }
+        let certificates: Vec<X509> = read.cert.into_iter().chain(read.ca.into_iter().flatten()).collect();
+        self.compare(digests(&certificates)?)
+    }
+
+    /// OpenSSL's releases disagree on the order in which they hand the certificates out.
+    fn compare(&self, mut found: Vec<Fingerprint>) -> Result<(), Pkcs12Error> {
+        let mut wanted = self.digests();
+        found.sort_unstable();
+        wanted.sort_unstable();
+        if found == wanted { Ok(()) } else { Err(Pkcs12Error::Differs("chain")) }
+    }
+
+    fn digests(&self) -> Vec<Fingerprint> {
+        self.certificates.iter().map(|der| Fingerprint::of_der(der)).collect()
+    }
 }
 
 fn digests<T: AsRef<X509Ref>>(certificates: &[T]) -> Result<Vec<Fingerprint>, ErrorStack> {

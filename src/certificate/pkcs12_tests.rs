@@ -4,7 +4,23 @@ use super::*;
 use crate::certificate::Source;
 use crate::certificate::testing::{self, KeyKind, Wish};
 
-fn bundle(kind: KeyKind) -> Bundle {
+const NAME: &str = "gp.example.com";
+
+/// A bundle whose files are gone, and its key.
+struct Placed {
+    bundle: Bundle,
+    key: PrivateKey,
+}
+
+impl std::ops::Deref for Placed {
+    type Target = Bundle;
+
+    fn deref(&self) -> &Bundle {
+        &self.bundle
+    }
+}
+
+fn bundle(kind: KeyKind) -> Placed {
     let root = testing::root("Root", KeyKind::P256);
     let upper = root.intermediate("Upper", KeyKind::P256);
     let lower = upper.intermediate("Lower", KeyKind::P256);
@@ -14,7 +30,17 @@ fn bundle(kind: KeyKind) -> Bundle {
     std::fs::create_dir(&live).unwrap();
     issued.write_live(&live, &[&lower, &upper]);
     let source = Source::locate("gp.example.com", &live, &live).unwrap();
-    Bundle::load(&source, "gp.example.com").unwrap()
+    let bundle = Bundle::load(&source, NAME).unwrap();
+    Placed { key: bundle.key().unwrap(), bundle }
+}
+
+fn pack(
+    placed: &Placed,
+    container: Container,
+    passphrase: &Passphrase,
+    with_chain: bool,
+) -> Result<SecretBytes, Pkcs12Error> {
+    write(&placed.bundle, &placed.key, container, passphrase, with_chain)
 }
 
 fn parsed(bytes: &SecretBytes, passphrase: &Passphrase) -> openssl::pkcs12::ParsedPkcs12_2 {
@@ -28,9 +54,9 @@ fn both_containers_carry_key_leaf_and_the_chain_only_if_wanted() {
         for container in [Container::Legacy, Container::Modern] {
             for (with_chain, intermediates) in [(false, 0), (true, 2)] {
                 let passphrase = Passphrase::random().unwrap();
-                let read = parsed(&write(&bundle, container, &passphrase, with_chain).unwrap(), &passphrase);
+                let read = parsed(&pack(&bundle, container, &passphrase, with_chain).unwrap(), &passphrase);
                 assert_eq!(read.cert.unwrap().to_der().unwrap(), bundle.leaf_der());
-                assert!(read.pkey.unwrap().public_eq(bundle.key()));
+                assert_eq!(read.pkey.unwrap().private_key_to_pkcs8().unwrap(), bundle.key.pkcs8());
                 assert_eq!(read.ca.map_or(0, |stack| stack.len()), intermediates, "{container} {kind:?}");
             }
         }
@@ -48,7 +74,7 @@ fn the_containers_use_the_algorithms_they_are_named_for() {
     let bundle = bundle(KeyKind::P256);
     let passphrase = Passphrase::random().unwrap();
     let times = |container, needle: &[u8]| {
-        let bytes = write(&bundle, container, &passphrase, false).unwrap();
+        let bytes = pack(&bundle, container, &passphrase, false).unwrap();
         bytes.expose_secret().windows(needle.len()).filter(|window| *window == needle).count()
     };
     assert_eq!(times(Container::Legacy, TRIPLE_DES), 2, "certificates and key");
@@ -63,7 +89,7 @@ fn the_containers_use_the_algorithms_they_are_named_for() {
 #[test]
 fn another_passphrase_does_not_open_it() {
     let bundle = bundle(KeyKind::P256);
-    let bytes = write(&bundle, Container::Modern, &Passphrase::random().unwrap(), false).unwrap();
+    let bytes = pack(&bundle, Container::Modern, &Passphrase::random().unwrap(), false).unwrap();
     let other = Passphrase::random().unwrap();
     assert!(Pkcs12::from_der(bytes.expose_secret()).unwrap().parse2(other.secret().expose_secret()).is_err());
 }
@@ -72,18 +98,41 @@ fn another_passphrase_does_not_open_it() {
 fn a_container_with_another_key_leaf_or_chain_is_found_out_before_it_leaves() {
     let (ours, theirs) = (bundle(KeyKind::P256), bundle(KeyKind::P256));
     let passphrase = Passphrase::random().unwrap();
-    let bytes = write(&ours, Container::Modern, &passphrase, true).unwrap();
-    let key = |bundle: &Bundle| bundle.key().private_key_to_pkcs8().unwrap();
-    let chain = |bundle: &Bundle| digests(bundle.chain()).unwrap();
-    let verdict = |leaf: &Bundle, with_key: &Bundle, with_chain: &[Fingerprint]| {
-        let expected = Expected { leaf: leaf.leaf(), key: &key(with_key), chain: with_chain };
-        check(bytes.expose_secret(), &passphrase, &expected)
+    let bytes = pack(&ours, Container::Modern, &passphrase, true).unwrap();
+    let key = |bundle: &Placed| bundle.key.pkcs8().to_vec();
+    let der = |bundle: &Placed| {
+        let chain = bundle.chain().iter().map(|link| link.to_der().unwrap());
+        std::iter::once(bundle.leaf_der().to_vec()).chain(chain).collect::<Vec<_>>()
     };
-    assert!(verdict(&ours, &ours, &chain(&ours)).is_ok());
-    assert!(matches!(verdict(&ours, &theirs, &chain(&ours)), Err(Pkcs12Error::Differs("private key"))));
-    assert!(matches!(verdict(&theirs, &ours, &chain(&ours)), Err(Pkcs12Error::Differs("certificate"))));
-    assert!(matches!(verdict(&ours, &ours, &chain(&theirs)), Err(Pkcs12Error::Differs("chain"))));
-    assert!(matches!(verdict(&ours, &ours, &chain(&ours)[..1]), Err(Pkcs12Error::Differs("chain"))));
+    let verdict = |certificates: &[Vec<u8>], with_key: &Placed| {
+        Contents { name: NAME, certificates }.read_back(bytes.expose_secret(), &key(with_key), &passphrase)
+    };
+    let (own, other) = (der(&ours), der(&theirs));
+    assert!(verdict(&own, &ours).is_ok());
+    assert!(matches!(verdict(&own, &theirs), Err(Pkcs12Error::Differs("private key"))));
+    let with = |at: usize| {
+        let mut mixed = own.clone();
+        mixed[at] = other[at].clone();
+        mixed
+    };
+    assert!(matches!(verdict(&with(0), &ours), Err(Pkcs12Error::Differs("certificate"))));
+    assert!(matches!(verdict(&with(1), &ours), Err(Pkcs12Error::Differs("chain"))));
+    assert!(matches!(verdict(&own[..2], &ours), Err(Pkcs12Error::Differs("chain"))));
+    // And by OpenSSL, of which the stand-in makes no leaf.
+    let contents = Contents { name: NAME, certificates: &own };
+    let stand_in = stand_in().unwrap();
+    let bytes = contents.write(&stand_in, Container::Legacy, &passphrase).unwrap();
+    assert!(contents.read_by_openssl(&bytes, &stand_in, &passphrase).is_ok());
+    let another = super::stand_in().unwrap();
+    assert!(matches!(
+        contents.read_by_openssl(&bytes, &another, &passphrase),
+        Err(Pkcs12Error::Differs("private key"))
+    ));
+    let contents = Contents { name: NAME, certificates: &with(1) };
+    assert!(matches!(
+        contents.read_by_openssl(&bytes, &stand_in, &passphrase),
+        Err(Pkcs12Error::Differs("chain"))
+    ));
 }
 
 #[test]
@@ -116,7 +165,7 @@ fn cpu_of_writing_and_reading_back() {
     for container in [Container::Legacy, Container::Modern] {
         let start = std::time::Instant::now();
         for _ in 0..20 {
-            write(&bundle, container, &passphrase, true).unwrap();
+            pack(&bundle, container, &passphrase, true).unwrap();
         }
         eprintln!("{container}: {:?} each", start.elapsed() / 20);
     }

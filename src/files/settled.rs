@@ -16,7 +16,7 @@ const MOST_LINKS: usize = 40;
 
 /// A place on a path where somebody else decides how it goes on.
 #[derive(Debug)]
-pub(crate) struct Unsettled {
+pub(crate) struct UnsafePath {
     place: PathBuf,
     why: Why,
 }
@@ -30,7 +30,7 @@ enum Why {
     Io(io::Error),
 }
 
-impl fmt::Display for Unsettled {
+impl fmt::Display for UnsafePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = self.place.display();
         match &self.why {
@@ -48,7 +48,7 @@ impl fmt::Display for Unsettled {
 }
 
 /// Who alone decides how the path goes on, where that is one user.
-pub(super) fn handed_over_by(unsettled: &Unsettled) -> Option<u32> {
+pub(super) fn handed_over_by(unsettled: &UnsafePath) -> Option<u32> {
     match unsettled.why {
         Why::Owner(owner) => Some(owner),
         _ => None,
@@ -60,14 +60,14 @@ pub(super) fn handed_over_by(unsettled: &Unsettled) -> Option<u32> {
 ///
 /// # Errors
 /// The first place where somebody else has a say.
-pub(crate) fn settled(path: &Path) -> Result<PathBuf, Unsettled> {
+pub(crate) fn settled(path: &Path) -> Result<PathBuf, UnsafePath> {
     let caller = rustix::process::geteuid();
     if caller.is_root() { settled_for_root(path) } else { Ok(path.to_owned()) }
 }
 
-fn settled_for_root(path: &Path) -> Result<PathBuf, Unsettled> {
+fn settled_for_root(path: &Path) -> Result<PathBuf, UnsafePath> {
     let whole = std::path::absolute(path)
-        .map_err(|error| Unsettled { place: path.to_owned(), why: Why::Io(error) })?;
+        .map_err(|error| UnsafePath { place: path.to_owned(), why: Why::Io(error) })?;
     let mut waiting: VecDeque<OsString> = parts(&whole);
     let mut here = PathBuf::from("/");
     let mut links = 0;
@@ -76,7 +76,7 @@ fn settled_for_root(path: &Path) -> Result<PathBuf, Unsettled> {
             here.pop();
             continue;
         }
-        let unsettled = |place: &Path, why: Why| Err(Unsettled { place: place.to_owned(), why });
+        let unsettled = |place: &Path, why: Why| Err(UnsafePath { place: place.to_owned(), why });
         let next = here.join(&part);
         let Ok(folder) = here.symlink_metadata() else { return Ok(rest(next, waiting)) };
         if folder.uid() != 0 {
@@ -93,7 +93,7 @@ fn settled_for_root(path: &Path) -> Result<PathBuf, Unsettled> {
             Err(_) => return Ok(rest(next, waiting)),
         };
         if folder.mode() & 0o022 != 0 {
-            ours(&found).map_err(|why| Unsettled { place: next.clone(), why })?;
+            ours(&found).map_err(|why| UnsafePath { place: next.clone(), why })?;
         }
         if !found.is_symlink() {
             here = next;
@@ -103,7 +103,7 @@ fn settled_for_root(path: &Path) -> Result<PathBuf, Unsettled> {
         if links > MOST_LINKS {
             return unsettled(&next, Why::Endless);
         }
-        let target = next.read_link().map_err(|why| Unsettled { place: next, why: Why::Io(why) })?;
+        let target = next.read_link().map_err(|why| UnsafePath { place: next, why: Why::Io(why) })?;
         if target.is_absolute() {
             here = PathBuf::from("/");
         }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use openssl::x509::X509;
 
-use super::tool::{self, NoAnswer};
-use crate::files::{self, Trouble};
+use super::command::{self, CommandError};
+use crate::files::{self, ReadError};
 use crate::fingerprint::Fingerprint;
 
 /// What `ipa-client-install` writes about the domain.
@@ -47,7 +47,7 @@ pub enum NotEnrolled {
 }
 
 fn read(path: &str) -> Result<Vec<u8>, NotEnrolled> {
-    let bad = |trouble: Trouble| NotEnrolled::File { path: path.into(), problem: trouble.to_string() };
+    let bad = |trouble: ReadError| NotEnrolled::File { path: path.into(), problem: trouble.to_string() };
     let (file, metadata) = files::open(Path::new(path)).map_err(bad)?;
     Ok(files::read(file, &metadata, LIMIT).map_err(bad)?.to_vec())
 }
@@ -81,7 +81,9 @@ impl Enrolment {
 /// A file that is not there, can't be read, or holds no certificate.
 pub fn authorities() -> Result<Vec<Fingerprint>, NotEnrolled> {
     let bad = |problem: String| NotEnrolled::File { path: AUTHORITY.into(), problem };
-    let all = X509::stack_from_pem(&read(AUTHORITY)?).map_err(|error| bad(error.to_string()))?;
+    let mut pem = read(AUTHORITY)?;
+    files::remove_marks(&mut pem);
+    let all = X509::stack_from_pem(&pem).map_err(|error| bad(error.to_string()))?;
     if all.is_empty() {
         return Err(bad("it holds no certificate".to_owned()));
     }
@@ -122,7 +124,7 @@ impl Ticket {
         let folder = tempfile::tempdir()?;
         let cache = format!("FILE:{}", folder.path().join("ticket").display());
         let principal = enrolment.principal();
-        match tool::ask("kinit", &["-k", "-t", KEYTAB, "-c", &cache, &principal], &[]).await {
+        match command::ask("kinit", &["-k", "-t", KEYTAB, "-c", &cache, &principal], &[]).await {
             Ok(said) if said.success => Ok(Self { cache, _folder: folder }),
             Ok(said)
                 if said.complaint.contains("Cannot contact")
@@ -158,9 +160,9 @@ pub enum Service {
 /// Asks the IPA server, with the machine's own ticket, for a service such as `HTTP/gp.example.com`.
 pub async fn service(ticket: &Ticket, enrolment: &Enrolment, service: &str, host: &str) -> Service {
     let cache = [("KRB5CCNAME", ticket.cache.as_str())];
-    let said = match tool::ask("ipa", &["service-show", "--all", "--raw", service], &cache).await {
+    let said = match command::ask("ipa", &["service-show", "--all", "--raw", service], &cache).await {
         Ok(said) => said,
-        Err(NoAnswer::Missing(program)) => {
+        Err(CommandError::Missing(program)) => {
             return Service::CantTell(format!("the program {program} is not installed"));
         }
         Err(error) => return Service::CantTell(error.to_string()),
@@ -173,7 +175,7 @@ pub async fn service(ticket: &Ticket, enrolment: &Enrolment, service: &str, host
     if !said.complaint.contains("service not found") {
         return Service::CantTell(said.complaint);
     }
-    let known = tool::ask("ipa", &["host-show", "--raw", host], &cache).await;
+    let known = command::ask("ipa", &["host-show", "--raw", host], &cache).await;
     Service::Missing { host_known: known.is_ok_and(|said| said.success) }
 }
 
@@ -192,7 +194,7 @@ pub enum ProfileKnown {
 pub async fn certificate_profile(name: &str) -> ProfileKnown {
     let ticket = std::env::var("KRB5CCNAME").ok().filter(|_| !rustix::process::geteuid().is_root());
     let environment: Vec<(&str, &str)> = ticket.iter().map(|cache| ("KRB5CCNAME", cache.as_str())).collect();
-    match tool::ask("ipa", &["certprofile-show", "--", name], &environment).await {
+    match command::ask("ipa", &["certprofile-show", "--", name], &environment).await {
         Ok(said) if said.success => ProfileKnown::Yes,
         Ok(said) if said.complaint.contains("not found") => ProfileKnown::No,
         Ok(said) => ProfileKnown::CantTell(said.complaint),

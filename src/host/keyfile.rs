@@ -10,13 +10,14 @@
 //! - An untagged entry without `hostname` is for every device that no other entry names.
 //! - A tagged entry without `hostname` is for none: nothing says where its key may go.
 //! - Two different keys in one entry, or for one device, are an error, as is a key that no HTTP header
-//!   can carry.
+//!   can carry, or one of more than 4096 bytes.
 //! - Ports and case of host names don't matter; IP addresses are compared as addresses.
 
 mod error;
 mod parse;
 mod write;
 
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -27,13 +28,16 @@ pub use error::KeyFileError;
 use parse::Entry;
 pub use write::NewKey;
 
-use crate::files::{self, Foreign, Trouble};
+use crate::files::{self, ReadError, UnsafeFile};
 
 /// Where the key file is when nobody says otherwise.
 pub const DEFAULT: &str = "/etc/ipa/.panrc";
 
-/// The most that is read of a key file.
-const LIMIT: usize = 64 << 10;
+/// The most that is read of a key file: room for thousands of devices.
+const LIMIT: usize = 1 << 20;
+/// The longest key, in bytes. What PAN-OS makes has some hundred, and no more than this fits into an HTTP header
+/// everywhere.
+pub const LONGEST_KEY: usize = 4096;
 
 /// The path that the option stands for.
 ///
@@ -65,7 +69,21 @@ impl KeyFile {
     }
 
     fn load_as(path: &Path, caller: u32) -> Result<Self, KeyFileError> {
+        // A run that was killed while it wrote keys may have left a draft with them.
+        if let Ok(real) = path.canonicalize() {
+            files::remove_stale_of(&real);
+        }
         let (contents, owner) = contents(path, caller)?;
+        let entries = parse::entries(path, &contents)?;
+        Ok(Self { path: path.to_path_buf(), owner, entries })
+    }
+
+    /// Reads a file that is open already as it would be read under this path.
+    fn of_opened(path: &Path, file: File) -> Result<Self, KeyFileError> {
+        let metadata =
+            file.metadata().map_err(|source| KeyFileError::Io { path: path.to_owned(), source })?;
+        let caller = rustix::process::geteuid().as_raw();
+        let (contents, owner) = contents_of(path, caller, file, &metadata)?;
         let entries = parse::entries(path, &contents)?;
         Ok(Self { path: path.to_path_buf(), owner, entries })
     }
@@ -83,6 +101,17 @@ impl KeyFile {
     /// The key that may go to this device.
     pub fn key_for(&self, host: &str) -> Result<&SecretString, KeyFileError> {
         self.entry_for(host)?.key.as_ref().ok_or_else(|| KeyFileError::NoKey { path: self.path.clone() })
+    }
+
+    /// The key that may go to this device, of which nothing is known but that another one has named it: an entry's that
+    /// names it, or the one for every device where the other gets that very key.
+    pub fn key_for_named_by(&self, host: &str, by: &str) -> Result<&SecretString, KeyFileError> {
+        let (entry, its) = (self.entry_for(host)?, self.entry_for(by));
+        if entry.is_for_any_host() && !its.is_ok_and(|its| its.same_key(entry)) {
+            let (path, host, by) = (self.path.clone(), parse::host(host), by.to_owned());
+            return Err(KeyFileError::NamedByDevice { path, host, by });
+        }
+        self.key_for(host)
     }
 
     /// The administrator whose key it is, if the entry says so.
@@ -116,20 +145,33 @@ impl KeyFile {
 
 /// What is in a key file that nobody else can read or change, and whose it is.
 fn contents(path: &Path, caller: u32) -> Result<(Zeroizing<Vec<u8>>, u32), KeyFileError> {
+    let (file, metadata) = files::open(path).map_err(|trouble| of_trouble(path, trouble))?;
+    contents_of(path, caller, file, &metadata)
+}
+
+fn of_trouble(path: &Path, trouble: ReadError) -> KeyFileError {
+    let path = path.to_owned();
+    match trouble {
+        ReadError::Missing => KeyFileError::Missing { path },
+        ReadError::Denied => KeyFileError::Unreadable { path },
+        ReadError::NotAFile(found) => KeyFileError::NotAFile { path, found },
+        ReadError::TooLarge => KeyFileError::TooLarge { path, limit: LIMIT },
+        other => KeyFileError::Io { path, source: other.into() },
+    }
+}
+
+fn contents_of(
+    path: &Path,
+    caller: u32,
+    file: File,
+    metadata: &Metadata,
+) -> Result<(Zeroizing<Vec<u8>>, u32), KeyFileError> {
     let named = || path.to_path_buf();
-    let trouble = |trouble| match trouble {
-        Trouble::Missing => KeyFileError::Missing { path: named() },
-        Trouble::Denied => KeyFileError::Unreadable { path: named() },
-        Trouble::NotAFile(found) => KeyFileError::NotAFile { path: named(), found },
-        Trouble::TooLarge => KeyFileError::TooLarge { path: named(), limit: LIMIT },
-        Trouble::Io(source) => KeyFileError::Io { path: named(), source },
-    };
-    let (file, metadata) = files::open(path).map_err(trouble)?;
-    files::only_of(&metadata, caller, files::ANYTHING).map_err(|foreign| match foreign {
-        Foreign::Owner { owner, caller } => KeyFileError::Owner { path: named(), owner, caller },
-        Foreign::Open { mode } => KeyFileError::Open { path: named(), mode },
+    files::check_owner_and_mode(metadata, caller, files::ANYTHING).map_err(|foreign| match foreign {
+        UnsafeFile::Owner { owner, caller } => KeyFileError::Owner { path: named(), owner, caller },
+        UnsafeFile::Open { mode } => KeyFileError::Open { path: named(), mode },
     })?;
-    let contents = files::read(file, &metadata, LIMIT).map_err(trouble)?;
+    let contents = files::read(file, metadata, LIMIT).map_err(|trouble| of_trouble(path, trouble))?;
     Ok((contents, metadata.uid()))
 }
 

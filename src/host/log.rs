@@ -7,13 +7,13 @@
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Local};
 use rustix::fs::OFlags;
-use rustix::process::geteuid;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
@@ -23,7 +23,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 use crate::files;
-use crate::text::is_harmless;
+use crate::text::is_printable;
 
 /// The longest line, in bytes, its end included.
 pub const LINE_LIMIT: usize = 4096;
@@ -98,21 +98,18 @@ impl Log {
         let named = path;
         let bad = |cause: io::Error| LogError::Open { path: named.to_owned(), cause };
         let path = &files::settled(path).map_err(|unsettled| bad(io::Error::other(unsettled.to_string())))?;
-        // For root the path is free of links by now; one that appears in this moment is not followed.
-        let links = if geteuid().is_root() { OFlags::NOFOLLOW } else { OFlags::empty() };
-        // The appender would make the file readable for everybody, and wait for the reader of a FIFO.
-        let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY | links).bits()).unwrap_or_default();
+        // For root the path is free of links by now; one that appears in this moment is not followed. The appender
+        // would make the file readable for everybody, and wait for the reader of a FIFO.
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY | files::unfollowed();
+        let flags = i32::try_from(flags.bits()).unwrap_or_default();
         let mut options = OpenOptions::new();
         options.append(true).mode(MODE).custom_flags(flags);
-        // The appender takes names as text: another name would be another file.
-        let (folder, name) = match (path.parent(), path.file_name()) {
-            (Some(folder), Some(name)) => {
-                let name =
-                    name.to_str().ok_or_else(|| bad(io::Error::other("its name is not UTF-8 text")))?;
-                (folder, name.to_owned())
-            }
-            _ => return Err(bad(io::Error::other("it has no name"))),
-        };
+        // Names are shown, and told to other programs, as text: another name would be another file.
+        match path.file_name().map(std::ffi::OsStr::to_str) {
+            Some(Some(_)) => {}
+            Some(None) => return Err(bad(io::Error::other("its name is not UTF-8 text"))),
+            None => return Err(bad(io::Error::other("it has no name"))),
+        }
         let presence = match options.clone().create_new(true).open(path) {
             // Whatever the umask: certmonger and systemd units bring one of their own.
             Ok(new) => new.set_permissions(Permissions::from_mode(MODE)).map(|()| new),
@@ -120,17 +117,19 @@ impl Log {
             Err(error) => Err(error),
         }
         .map_err(bad)?;
-        if !presence.metadata().map_err(bad)?.is_file() {
+        let opened = presence.metadata().map_err(bad)?;
+        if !opened.is_file() {
             return Err(bad(io::Error::other("it is not a regular file")));
         }
-        // Nor may it have got another name in that moment.
-        files::settled(path).map_err(|unsettled| bad(io::Error::other(unsettled.to_string())))?;
+        // Nor may it have got another name in that moment, or be another file than the one that has this name.
+        files::still_there(path, &opened).map_err(|trouble| bad(trouble.into()))?;
         presence.try_lock_shared().ok();
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        // The appender opens a path. This one leads to the file that was opened and looked at, whatever has become of
+        // its name since.
         let appender = RollingFileAppender::builder()
             .rotation(Rotation::NEVER)
-            .filename_prefix(name)
-            .build(folder)
+            .filename_prefix(presence.as_raw_fd().to_string())
+            .build("/proc/self/fd")
             .map_err(|error| bad(io::Error::other(error.to_string())))?;
         tracing_subscriber::registry().with(Lines { appender, verbosity }).try_init()?;
         Ok(Self { presence: Arc::new(presence), verbosity })
@@ -250,7 +249,7 @@ fn line(at: DateTime<Local>, text: &str) -> String {
     let limit = LINE_LIMIT - "…\n".len();
     for character in text.chars() {
         let before = line.len();
-        if is_harmless(character) {
+        if is_printable(character) {
             line.push(character);
         } else {
             line.extend(character.escape_default());

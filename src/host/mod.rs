@@ -1,14 +1,15 @@
 //! This machine: certmonger, the API key file, the log and its review.
 
 pub mod certmonger;
-pub mod child;
+mod command;
+pub mod core_dumps;
+pub mod environment;
 pub mod ipa;
 pub mod keyfile;
 pub mod log;
-pub mod review;
-pub mod surroundings;
-mod tool;
-pub mod unit;
+pub mod process;
+pub mod runlog;
+pub mod systemd;
 pub mod worker;
 
 pub use keyfile::{KeyFile, KeyFileError};

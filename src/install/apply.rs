@@ -1,37 +1,36 @@
 //! Applying: the plan's steps, one after the other, each undo noted before its step.
 
-use secrecy::SecretSlice;
 use tokio::time::Instant;
 
-use super::busy::while_blocked;
-use super::failure::{Doing, Failure};
+use super::blockers::retry_while_locked;
+use super::error::{Activity, InstallError};
 use super::names::ObjectName;
-use super::observe::{Observed, Situation};
-use super::patience::Patience;
+use super::phases::{Phase, Stopwatch};
 use super::plan::{Plan, Step};
-use super::request::{ContainerChoice, Upload, Wish};
-use super::stopwatch::{Phase, Stopwatch};
-use super::undo::Undo;
-use super::uses::Use;
+use super::references::Reference;
+use super::request::{ContainerChoice, InstallRequest, Upload};
+use super::retry::RetryPolicy;
+use super::rollback::Undo;
+use super::state::{CurrentInstall, DeviceState};
 use crate::certificate::Bundle;
 use crate::certificate::pkcs12::{self, Container, Passphrase};
 use crate::host::log::RunLog;
-use crate::panos::certificates::{CertificateEntry, ServiceProfile};
-use crate::panos::error::{Error, Reason, Refusal};
-use crate::panos::import::{Format, KeyPairImport};
-use crate::panos::session::Session;
-use crate::panos::xml::Element;
+use crate::panos::Element;
+use crate::panos::Session;
+use crate::panos::{CertificateEntry, ServiceProfile};
+use crate::panos::{Error, Reason, Refusal};
+use crate::panos::{ImportFormat, KeyPairImport};
 
 /// A deployment in progress: what it works with, and what it has done so far.
-pub struct Application<'a> {
+pub struct PlanRunner<'a> {
     /// The device.
     pub session: &'a Session,
     /// Where it is told.
     pub log: &'a RunLog,
     /// How long a device may be silent.
-    pub patience: &'a Patience,
+    pub patience: &'a RetryPolicy,
     /// What the device was seen to be like. The administrator's name is noted as soon as it is known.
-    pub situation: Situation,
+    pub situation: DeviceState,
     /// How to take back what was done so far.
     pub undo: Vec<Undo>,
     /// How long the device may stay locked or busy.
@@ -40,25 +39,29 @@ pub struct Application<'a> {
 
 /// One certificate's part in a deployment.
 #[derive(Debug)]
-pub struct Part<'a> {
+pub struct PlannedInstall<'a> {
     /// What is wanted.
-    pub wish: &'a Wish,
+    pub wish: &'a InstallRequest,
     /// The certificate.
     pub bundle: &'a Bundle,
     /// What the device was seen to have of it.
-    pub observed: Observed,
+    pub observed: CurrentInstall,
     /// What was decided.
     pub plan: Plan,
     /// The older objects that are gone.
     pub deleted: Vec<ObjectName>,
 }
 
-impl Application<'_> {
+impl PlanRunner<'_> {
     /// Walks the steps of one part, all but the commit.
     ///
     /// # Errors
     /// The first failure. What was done is to be put back.
-    pub async fn make(&mut self, part: &mut Part<'_>, watch: &mut Stopwatch) -> Result<(), Failure> {
+    pub async fn make(
+        &mut self,
+        part: &mut PlannedInstall<'_>,
+        watch: &mut Stopwatch,
+    ) -> Result<(), InstallError> {
         let steps = part.plan.steps.clone();
         for step in &steps {
             match step {
@@ -81,137 +84,169 @@ impl Application<'_> {
         Ok(())
     }
 
-    async fn import(&mut self, part: &Part<'_>, object: &ObjectName, replaces: bool) -> Result<(), Failure> {
+    async fn import(
+        &mut self,
+        part: &PlannedInstall<'_>,
+        object: &ObjectName,
+        replaces: bool,
+    ) -> Result<(), InstallError> {
         let at = part.observed.place.certificate(object.as_str())?;
         self.undo.push(match replaces {
             true => Undo::Restore(object.clone()),
             false => Undo::Delete { at, name: object.clone() },
         });
-        let reply = match part.wish.upload {
-            Upload::Pem => self.upload(part, object, None).await?,
-            Upload::Pkcs12(ContainerChoice::Only(container)) => {
-                self.upload(part, object, Some(container)).await?
-            }
-            Upload::Pkcs12(ContainerChoice::Auto) => {
-                match self.upload(part, object, Some(Container::Legacy)).await {
-                    Err(Failure::Device { error: Error::Refused(refusal), .. })
-                        if may_be_the_container(&refusal) =>
-                    {
-                        self.log.say(&format!(
-                            "{refusal}; trying once more with modern algorithms (PBES2, AES-256)."
-                        ));
-                        self.upload(part, object, Some(Container::Modern)).await?
-                    }
-                    other => other?,
-                }
-            }
+        let forms: &[Option<Container>] = match part.wish.upload {
+            Upload::Pem => &[None],
+            Upload::Pkcs12(ContainerChoice::Only(Container::Legacy)) => &[Some(Container::Legacy)],
+            Upload::Pkcs12(ContainerChoice::Only(Container::Modern)) => &[Some(Container::Modern)],
+            Upload::Pkcs12(ContainerChoice::Auto) => &[Some(Container::Legacy), Some(Container::Modern)],
         };
+        let reply = self.upload_in_turn(part, object, forms).await?;
         self.log.say(&format!("XML API output for keypair: {reply}"));
         self.read_back(part, object, replaces).await?;
         self.log.say(&format!("Finished uploading certificate: {object}"));
         Ok(())
     }
 
+    /// Tries one form after the other, as long as it may be the form that the device does not take. Of several
+    /// refusals all are told, the most telling one first.
+    async fn upload_in_turn(
+        &self,
+        part: &PlannedInstall<'_>,
+        object: &ObjectName,
+        forms: &[Option<Container>],
+    ) -> Result<String, InstallError> {
+        let mut refusals: Vec<(&str, Refusal)> = Vec::new();
+        for (at, form) in forms.iter().enumerate() {
+            let refusal = match self.upload(part, object, *form).await {
+                Err(InstallError::Device { error: Error::Refused(refusal), .. }) => refusal,
+                other => return other,
+            };
+            let goes_on = may_be_the_container(&refusal);
+            if let (true, Some(next)) = (goes_on, forms.get(at + 1)) {
+                self.log.say(&format!("{refusal}; trying once more {}.", form_in_words(*next)));
+            }
+            refusals.push((form_in_words(*form), refusal));
+            if !goes_on {
+                break;
+            }
+        }
+        Err(InstallError::during(Activity::Uploading)(Error::Refused(Refusal::of_several(refusals))))
+    }
+
     /// Uploads in one form; PEM where no container is named. The device's reply.
     async fn upload(
         &self,
-        part: &Part<'_>,
+        part: &PlannedInstall<'_>,
         object: &ObjectName,
         container: Option<Container>,
-    ) -> Result<String, Failure> {
+    ) -> Result<String, InstallError> {
         let passphrase = Passphrase::random()?;
         let with_chain = !part.bundle.chain().is_empty();
+        // The key is here for as long as the form is made of it.
+        let key = part.bundle.key()?;
         let (format, file) = match container {
             Some(container) => {
-                (Format::Pkcs12, pkcs12::write(part.bundle, container, &passphrase, with_chain)?)
+                let file = pkcs12::write(part.bundle, &key, container, &passphrase, with_chain)?;
+                (ImportFormat::Pkcs12, file)
             }
-            None => (Format::Pem, part.bundle.to_pem_keypair()?),
+            None => (ImportFormat::Pem, part.bundle.to_pem_keypair(&key)?),
         };
+        drop(key);
         let import = KeyPairImport {
             name: object.to_string(),
-            vsys: part.observed.place.vsys().map(str::to_owned),
+            location: part.observed.place.clone(),
             format,
-            file: SecretSlice::from(file),
+            file,
             passphrase: passphrase.secret().clone(),
             key_export: part.wish.key_export,
         };
-        let reply = self.change(Doing::Uploading, async || self.session.import(&import).await).await?;
+        let reply = self.change(Activity::Uploading, async || self.session.import(&import).await).await?;
         Ok(reply.as_xml())
     }
 
     /// The device's word is not enough: the object has to be there, with this very certificate.
     async fn read_back(
         &mut self,
-        part: &Part<'_>,
+        part: &PlannedInstall<'_>,
         object: &ObjectName,
         replaces: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), InstallError> {
         let path = part.observed.place.certificate(object.as_str())?;
-        let found = self.session.get(&path).await.map_err(Failure::while_doing(Doing::Uploading))?;
+        let found = self.session.get(&path).await.map_err(InstallError::during(Activity::Uploading))?;
         let entry = found
             .and_then(|result| CertificateEntry::read_all(&result).into_iter().next())
-            .ok_or_else(|| Failure::NotTaken(format!("has no certificate '{object}'")))?;
+            .ok_or_else(|| InstallError::ImportNotApplied(format!("has no certificate '{object}'")))?;
         let wanted = part.bundle.fingerprint();
         match entry.public_key.as_deref().map(crate::certificate::fingerprint_of_pem) {
             Some(Ok(found)) if found == wanted => {}
             Some(Ok(found)) => {
-                return Err(Failure::NotTaken(format!(
+                return Err(InstallError::ImportNotApplied(format!(
                     "holds the fingerprint {found} as '{object}', not {wanted}"
                 )));
             }
-            _ => return Err(Failure::NotTaken(format!("holds no readable certificate '{object}'"))),
+            _ => {
+                return Err(InstallError::ImportNotApplied(format!(
+                    "holds no readable certificate '{object}'"
+                )));
+            }
         }
         // The mark on an object that was there before may be an older one.
         let may_be_ours = !replaces || self.situation.asked;
         if self.situation.administrator.is_none() && may_be_ours {
-            self.situation.administrator = entry.changed_by;
+            self.situation.administrator = entry.uncommitted_admin;
         }
         Ok(())
     }
 
     async fn bind(
         &mut self,
-        part: &Part<'_>,
+        part: &PlannedInstall<'_>,
         profiles: &[(String, Option<String>)],
         to: &ObjectName,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), InstallError> {
         // Where a profile has gone since it was looked at, `set` would make a new one with nothing else in it.
         let place = &part.observed.place;
-        let now = self.session.get(&place.profiles()).await.map_err(Failure::while_doing(Doing::Binding))?;
+        let now =
+            self.session.get(&place.profiles()).await.map_err(InstallError::during(Activity::Binding))?;
         let now = now.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
         let is_gone = |name: &&String| !now.iter().any(|profile| profile.name == **name);
         if let Some(gone) = profiles.iter().map(|(name, _)| name).find(is_gone) {
-            return Err(Failure::ProfileVanished(gone.clone()));
+            return Err(InstallError::ProfileVanished(gone.clone()));
         }
         let mut entries = Vec::new();
         for (profile, now) in profiles {
             let at = place.profile(profile)?;
-            self.undo.push(Undo::BindBack { at, profile: profile.clone(), to: now.clone() });
+            self.undo.push(Undo::RestoreBinding { at, profile: profile.clone(), to: now.clone() });
             let mut entry = Element::new("entry").with(Element::new("certificate").with_text(to.as_str()));
             entry.attributes.push(("name".to_owned(), profile.clone()));
             entries.push(entry);
         }
         // One request for all profiles; `set` merges, so that nothing but the certificate is touched.
         let at = place.profiles();
-        self.change(Doing::Binding, async || self.session.set_all(&at, &entries).await).await?;
+        self.change(Activity::Binding, async || self.session.set_all(&at, &entries).await).await?;
         for (profile, _) in profiles {
             self.log.say(&format!("Successfully updated SSL/TLS Profile {profile}"));
         }
         Ok(())
     }
 
-    async fn rebind(&mut self, uses: &[Use], to: &ObjectName) -> Result<(), Failure> {
+    async fn rebind(&mut self, uses: &[Reference], to: &ObjectName) -> Result<(), InstallError> {
         for place in uses {
-            self.undo.push(Undo::GiveBack(place.clone()));
+            self.undo.push(Undo::RestoreReference(place.clone()));
             let element = Element::new(place.element).with_text(to.as_str());
-            self.change(Doing::Binding, async || self.session.set(&place.at, &element).await).await?;
+            self.change(Activity::Binding, async || self.session.set(&place.at, &element).await).await?;
             self.log.say(&format!("Successfully updated {}", place.label));
         }
         Ok(())
     }
 
     /// Deletes an older object; whether something still refers to it is for the device to say.
-    async fn delete(&mut self, part: &mut Part<'_>, object: &ObjectName) -> Result<(), Failure> {
+    async fn delete(
+        &mut self,
+        part: &mut PlannedInstall<'_>,
+        object: &ObjectName,
+    ) -> Result<(), InstallError> {
         self.undo.push(Undo::Restore(object.clone()));
         let path = part.observed.place.certificate(object.as_str())?;
         match self.session.delete(&path).await {
@@ -226,7 +261,7 @@ impl Application<'_> {
                     refusal.lines.join("; ")
                 ));
             }
-            Err(error) => return Err(Failure::while_doing(Doing::Binding)(error)),
+            Err(error) => return Err(InstallError::during(Activity::Binding)(error)),
         }
         Ok(())
     }
@@ -234,12 +269,20 @@ impl Application<'_> {
     /// A change, made as soon as no lock is in its way.
     async fn change<T>(
         &self,
-        doing: Doing,
+        doing: Activity,
         request: impl AsyncFnMut() -> Result<T, Error>,
-    ) -> Result<T, Failure> {
-        while_blocked(self.session, self.log, self.deadline, request)
+    ) -> Result<T, InstallError> {
+        retry_while_locked(self.session, self.log, self.deadline, request)
             .await
-            .map_err(Failure::while_doing(doing))
+            .map_err(InstallError::during(doing))
+    }
+}
+
+fn form_in_words(form: Option<Container>) -> &'static str {
+    match form {
+        None => "as PEM",
+        Some(Container::Legacy) => "with legacy algorithms (3DES, SHA-1)",
+        Some(Container::Modern) => "with modern algorithms (PBES2, AES-256)",
     }
 }
 

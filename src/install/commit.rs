@@ -5,80 +5,75 @@ use std::time::Duration;
 use futures_util::future::join;
 use tokio::time::Instant;
 
-use super::apply::Application;
-use super::busy::while_blocked;
-use super::failure::{Doing, Failure};
-use super::fate::{Fate, Inquiry};
-use super::record::Ledger;
+use super::apply::PlanRunner;
+use super::blockers::retry_while_locked;
+use super::commit_lookup::{CommitLookup, CommitStatus};
+use super::error::{Activity, InstallError};
+use super::journal::{Entry, Journal};
 use super::request::CommitScope;
-use super::undo::{Aftermath, may_have_taken_effect};
-use super::verify::Goal;
-use crate::panos::commit::{Commit, Enqueued, Scope};
-use crate::panos::job::Job;
-use crate::panos::wait::JobEnd;
+use super::rollback::{Rollback, may_have_taken_effect};
+use super::verify::ExpectedState;
+use crate::panos::Job;
+use crate::panos::JobOutcome;
+use crate::panos::{self, Commit, CommitReply};
 
 /// How often a commit is asked for whose request got lost on the way.
 const ATTEMPTS: u32 = 3;
 
 /// A commit that is wanted.
-pub struct Wanted<'a> {
+pub struct CommitRequest<'a> {
     /// Whose changes.
     pub scope: CommitScope,
     /// What is written beside it.
     pub description: String,
     /// What the device runs afterwards.
-    pub goals: &'a [Goal],
+    pub goals: &'a [ExpectedState],
     /// How long the job may take.
     pub time: Duration,
 }
 
-impl Application<'_> {
-    /// Commits, and waits for the job's end. The records learn the job as soon as there is one.
+impl PlanRunner<'_> {
+    /// Commits, and waits for the job's end. The journal learns the job as soon as there is one.
     ///
     /// # Errors
     /// The failure, and what it means for the candidate configuration.
     pub async fn commit(
         &mut self,
-        wanted: &Wanted<'_>,
-        ledger: &mut Ledger<'_>,
-    ) -> Result<(), (Failure, Aftermath)> {
+        wanted: &CommitRequest<'_>,
+        journal: &mut dyn Journal,
+    ) -> Result<(), (InstallError, Rollback)> {
         let scope = match wanted.scope {
             CommitScope::OwnChanges => {
-                self.situation.learn_name(self.session).await.map_err(put_back)?;
+                self.situation.fetch_administrator(self.session).await.map_err(restore_candidate)?;
                 let name = self.situation.administrator.clone();
-                Scope::Administrator(name.ok_or_else(|| put_back(Failure::AdministratorUnknown))?)
+                panos::CommitScope::Administrator(
+                    name.ok_or_else(|| restore_candidate(InstallError::AdministratorUnknown))?,
+                )
             }
-            CommitScope::Everybody | CommitScope::Nothing => Scope::Everybody,
+            CommitScope::Everybody | CommitScope::Nothing => panos::CommitScope::Full,
         };
-        let commit = Commit { scope, description: wanted.description.clone() };
+        let commit = Commit { scope, locations: Vec::new(), description: wanted.description.clone() };
         self.log.say("Starting commit, please be patient.");
-        let inquiry = Inquiry {
+        let inquiry = CommitLookup {
             session: self.session,
             goals: wanted.goals,
             patience: self.patience,
             time: wanted.time,
         };
-        // Should the management interface be bound to this object, its web server restarts with the new
-        // certificate in the middle of the commit: a certificate that is ours, so nobody else can show it.
-        for goal in wanted.goals {
-            if let Goal::Runs { wanted, .. } = goal {
-                self.session.also_accept(*wanted);
-            }
-        }
         let begun = Instant::now();
         let deadline = begun + wanted.time;
         match self.enqueue(&commit, &inquiry, deadline).await? {
-            Enqueued::NothingToDo(words) => {
+            CommitReply::NoChanges(words) => {
                 self.log.say(&format!("commit: nothing to commit: \"{words}\""));
                 // Because it runs already, because a job does it just now, or because the change is lost.
                 inquiry.conclude(deadline).await?;
             }
-            Enqueued::Job(id) => {
-                // Should this process die while it waits, the records say which job to ask about.
-                ledger.each(|record| record.job = Some(id.clone()));
+            CommitReply::Job(id) => {
+                // Should this process die while it waits, the journal says which job to ask about.
+                journal.note(Entry::CommitStarted(id.clone()));
                 let (noted, ended) =
-                    join(ledger.save(), self.follow(&id, &inquiry, (wanted.time, deadline))).await;
-                // The commit goes on all the same; the records are written once more at the end.
+                    join(journal.sync(), self.follow(&id, &inquiry, (wanted.time, deadline))).await;
+                // The commit goes on all the same; it is written once more at the end.
                 if let Err(error) = noted {
                     self.log.error(&error.to_string());
                 }
@@ -93,27 +88,31 @@ impl Application<'_> {
     async fn enqueue(
         &self,
         commit: &Commit,
-        inquiry: &Inquiry<'_>,
+        inquiry: &CommitLookup<'_>,
         deadline: Instant,
-    ) -> Result<Enqueued, (Failure, Aftermath)> {
+    ) -> Result<CommitReply, (InstallError, Rollback)> {
         let mut attempt = 0;
         loop {
             attempt += 1;
             let ask = async || self.session.commit(commit).await;
-            let error = match while_blocked(self.session, self.log, self.deadline, ask).await {
+            let error = match retry_while_locked(self.session, self.log, self.deadline, ask).await {
                 Ok(enqueued) => return Ok(enqueued),
                 Err(error) if may_have_taken_effect(&error) => error,
-                Err(error) => return Err(put_back(Failure::while_doing(Doing::Committing)(error))),
+                Err(error) => {
+                    return Err(restore_candidate(InstallError::during(Activity::Committing)(error)));
+                }
             };
             self.log.say(&format!("{error}; looking up whether the commit was begun."));
             match inquiry.fate(commit, deadline).await {
-                Ok(Fate::Job(id)) => return Ok(Enqueued::Job(id)),
-                Ok(Fate::Running) => return Ok(Enqueued::NothingToDo("it runs already".to_owned())),
-                Ok(Fate::Nothing(_)) if attempt < ATTEMPTS => {}
-                Ok(Fate::Nothing(lack)) => return Err(put_back(Failure::NotCommitted(lack))),
+                Ok(CommitStatus::Job(id)) => return Ok(CommitReply::Job(id)),
+                Ok(CommitStatus::Running) => return Ok(CommitReply::NoChanges("it runs already".to_owned())),
+                Ok(CommitStatus::Nothing(_)) if attempt < ATTEMPTS => {}
+                Ok(CommitStatus::Nothing(lack)) => {
+                    return Err(restore_candidate(InstallError::NotCommitted(lack)));
+                }
                 Err(failure) => {
-                    let unknown = Failure::CommitUnknown { lost: error, since: Box::new(failure) };
-                    return Err((unknown, Aftermath::LeaveAlone));
+                    let unknown = InstallError::CommitUnknown { lost: error, since: Box::new(failure) };
+                    return Err((unknown, Rollback::Unsafe));
                 }
             }
         }
@@ -122,9 +121,9 @@ impl Application<'_> {
     async fn follow(
         &self,
         id: &str,
-        inquiry: &Inquiry<'_>,
+        inquiry: &CommitLookup<'_>,
         (time, deadline): (Duration, Instant),
-    ) -> Result<(), (Failure, Aftermath)> {
+    ) -> Result<(), (InstallError, Rollback)> {
         let mut told = None;
         let end = self
             .session
@@ -136,32 +135,32 @@ impl Application<'_> {
             })
             .await;
         match end {
-            JobEnd::Done(job) => {
-                self.tell_success(&job);
+            JobOutcome::Done(job) => {
+                self.log_success(&job);
                 Ok(())
             }
-            JobEnd::Failed(job) => {
+            JobOutcome::Failed(job) => {
                 let lines = job.details.clone();
                 self.log.say(&format!("commit: failure: \"{}\"", lines.join("; ")));
-                Err(put_back(Failure::CommitFailed { job: id.to_owned(), lines }))
+                Err(restore_candidate(InstallError::CommitFailed { job: id.to_owned(), lines }))
             }
-            JobEnd::Forgotten => {
+            JobOutcome::NotFound => {
                 self.log.say(&format!(
                     "The device does not know job {id} any more; its running configuration decides."
                 ));
                 inquiry.conclude(deadline).await
             }
-            JobEnd::StillOpen(error) => {
+            JobOutcome::TimedOut(error) => {
                 let seconds = time.as_secs();
-                Err((Failure::CommitOpen { job: id.to_owned(), seconds, error }, Aftermath::LeaveAlone))
+                Err((InstallError::CommitTimedOut { job: id.to_owned(), seconds, error }, Rollback::Unsafe))
             }
-            JobEnd::Barred(error) => {
-                Err((Failure::while_doing(Doing::Committing)(error), Aftermath::LeaveAlone))
+            JobOutcome::Unavailable(error) => {
+                Err((InstallError::during(Activity::Committing)(error), Rollback::Unsafe))
             }
         }
     }
 
-    fn tell_success(&self, job: &Job) {
+    fn log_success(&self, job: &Job) {
         const USUAL: &str = "Configuration committed successfully";
         let words = match job.details.iter().find(|line| line.as_str() == USUAL) {
             Some(line) => line.clone(),
@@ -174,6 +173,6 @@ impl Application<'_> {
     }
 }
 
-fn put_back(failure: Failure) -> (Failure, Aftermath) {
-    (failure, Aftermath::PutBack)
+fn restore_candidate(failure: InstallError) -> (InstallError, Rollback) {
+    (failure, Rollback::Needed)
 }

@@ -1,20 +1,21 @@
 //! The way to a device: its key, whom to trust there, and which member of a pair it is that takes the
 //! configuration.
 
-use super::failure::{Doing, Failure};
-use super::pair::{self, Member};
-use super::patience::Patience;
-use super::request::{Target, Wish};
-use crate::fingerprint::Fingerprint;
+use super::error::{Activity, InstallError};
+use super::ha::{self, HaMember};
+use super::known_devices::KnownDevices;
+use super::request::{InstallRequest, Target};
+use super::retry::RetryPolicy;
 use crate::host::keyfile::KeyFile;
-use crate::panos::error::Error;
-use crate::panos::ha::HaState;
-use crate::panos::session::Session;
-use crate::panos::system::SystemInfo;
-use crate::panos::trust::Trust;
+use crate::panos::Error;
+use crate::panos::HaState;
+use crate::panos::NextIdentity;
+use crate::panos::Session;
+use crate::panos::SystemInfo;
+use crate::panos::Trust;
 
 /// A device that answers.
-pub struct Reached {
+pub struct Connection {
     /// Which one.
     pub target: Target,
     /// The open session.
@@ -24,16 +25,16 @@ pub struct Reached {
     /// What the device is.
     pub system: SystemInfo,
     /// Its part in a pair.
-    pub role: Role,
+    pub role: HaRole,
     /// What a person should know about the choice.
     pub notes: Vec<String>,
 }
 
 /// A device's part in a pair.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Role {
+pub enum HaRole {
     /// It has no peer, or is spoken to for itself.
-    Alone,
+    Standalone,
     /// It takes the configuration for both.
     Active {
         /// The other member, where it is known.
@@ -43,30 +44,31 @@ pub enum Role {
 
 /// A device that has answered, and its state.
 struct Answer {
-    reached: Reached,
+    reached: Connection,
     state: HaState,
 }
 
-/// The device of a wish, or of a pair the active member. Nothing is changed.
+/// The device of a wish, or of a pair the active member. Nothing is changed. Besides its trust, what a run that died has
+/// decided for a device is accepted there.
 ///
 /// # Errors
 /// No key; a trust that can't be set up; a device that can't be reached, is not trusted or refuses; a pair without
 /// an active member.
-pub async fn reach(wish: &Wish, wanted: &[Fingerprint]) -> Result<Reached, Failure> {
-    reach_active(&wish.target, wish.peer.as_ref(), &wish.patience, wanted).await
+pub async fn reach(wish: &InstallRequest, next: &[NextIdentity]) -> Result<Connection, InstallError> {
+    connect_active(&wish.target, wish.peer.as_ref(), &wish.patience, next).await
 }
 
 /// A device, or of the pair that it belongs to the active member. Nothing is changed.
 ///
 /// # Errors
 /// As [`reach`].
-pub async fn reach_active(
+pub async fn connect_active(
     target: &Target,
     peer: Option<&Target>,
-    patience: &Patience,
-    wanted: &[Fingerprint],
-) -> Result<Reached, Failure> {
-    let first = knock(target, patience, wanted).await;
+    patience: &RetryPolicy,
+    next: &[NextIdentity],
+) -> Result<Connection, InstallError> {
+    let first = connect_and_read_ha(target, patience, next).await;
     let other = match &first {
         Ok(Answer { state, .. }) if !state.enabled => {
             let mut reached = first?.reached;
@@ -79,89 +81,105 @@ pub async fn reach_active(
             }));
             return Ok(reached);
         }
-        Ok(Answer { state, .. }) => peer.cloned().or_else(|| found_peer(target, state)),
-        Err(failure) if is_absence(failure) && peer.is_some() => peer.cloned(),
+        Ok(Answer { state, .. }) => match peer {
+            Some(peer) => Some(peer.clone()),
+            None => peer_from_ha_state(target, state)?,
+        },
+        Err(failure) if is_unreachable(failure) && peer.is_some() => peer.cloned(),
         Err(_) => return first.map(|answer| answer.reached),
     };
     let mut answers = vec![(target.clone(), first)];
     if let (false, Some(other)) = (is_active(&answers[0].1), other.clone()) {
-        let second = knock(&other, patience, wanted).await;
+        let second = connect_and_read_ha(&other, patience, next).await;
         answers.push((other, second));
     }
-    let members: Vec<Member> = answers.iter().map(|(target, answer)| member(target, answer)).collect();
-    let chosen = pair::choose(&members)?.index();
+    let members: Vec<HaMember> = answers.iter().map(|(target, answer)| member(target, answer)).collect();
+    let chosen = ha::choose(&members)?.index();
     let mut reached = answers.swap_remove(chosen).1?.reached;
     let rest = answers.pop().map(|(target, _)| target);
     if let Some(passed_over) = members[..chosen].last() {
         let device = &reached.target.device;
         reached.notes.push(format!("{passed_over}; {device} is active and takes the configuration."));
     }
-    reached.role = Role::Active { other: rest.or(other) };
+    reached.role = HaRole::Active { other: rest.or(other) };
     Ok(reached)
 }
 
-fn is_active(answer: &Result<Answer, Failure>) -> bool {
-    answer.as_ref().is_ok_and(|answer| pair::is_active(&answer.state))
+fn is_active(answer: &Result<Answer, InstallError>) -> bool {
+    answer.as_ref().is_ok_and(|answer| ha::is_active(&answer.state))
 }
 
 /// One device for itself, whatever part it has in a pair.
 ///
 /// # Errors
 /// As [`reach`].
-pub async fn reach_alone(
+pub async fn connect_single(
     target: &Target,
-    patience: &Patience,
-    wanted: &[Fingerprint],
-) -> Result<Reached, Failure> {
-    let session_and_user = connect(target, patience, wanted)?;
-    greet(target, session_and_user).await
+    patience: &RetryPolicy,
+    next: &[NextIdentity],
+) -> Result<Connection, InstallError> {
+    let (session, user) = session(target, patience)?;
+    next.iter().for_each(|next| session.add_pin(next));
+    hello(target, (session, user)).await
 }
 
-async fn knock(target: &Target, patience: &Patience, wanted: &[Fingerprint]) -> Result<Answer, Failure> {
-    let reached = reach_alone(target, patience, wanted).await?;
+async fn connect_and_read_ha(
+    target: &Target,
+    patience: &RetryPolicy,
+    next: &[NextIdentity],
+) -> Result<Answer, InstallError> {
+    let reached = connect_single(target, patience, next).await?;
     let state =
-        pair::known(reached.session.ha_state().await).map_err(Failure::while_doing(Doing::Looking))?;
+        ha::known(reached.session.ha_state().await).map_err(InstallError::during(Activity::Looking))?;
     Ok(Answer { reached, state })
 }
 
-fn connect(
+/// A session that accepts nothing besides its trust, and the administrator's name, where the key file has it. Nothing is
+/// sent yet.
+pub(super) fn session(
     target: &Target,
-    patience: &Patience,
-    wanted: &[Fingerprint],
-) -> Result<(Session, Option<String>), Failure> {
+    patience: &RetryPolicy,
+) -> Result<(Session, Option<String>), InstallError> {
     let host = target.device.host().to_string();
     let keys = KeyFile::load(&target.key_file)?;
-    let key = keys.key_for(&host)?;
+    let key = match &target.named_by {
+        None => keys.key_for(&host)?,
+        Some(by) => keys.key_for_named_by(&host, &by.host().to_string())?,
+    };
     let session = Session::new(&target.device, &target.trust, key, patience.limits)
-        .map_err(Failure::while_doing(Doing::Looking))?;
-    if let Trust::Pinned(_) = target.trust {
-        // A run that died may have given it to the management interface; nobody else has its key.
-        wanted.iter().for_each(|certificate| session.also_accept(*certificate));
-    }
+        .map_err(InstallError::during(Activity::Looking))?;
     Ok((session, keys.username_for(&host).map(str::to_owned)))
 }
 
-async fn greet(target: &Target, (session, user): (Session, Option<String>)) -> Result<Reached, Failure> {
-    let system = session.system_info().await.map_err(Failure::while_doing(Doing::Looking))?;
-    let (target, role) = (target.clone(), Role::Alone);
-    Ok(Reached { target, session, user, system, role, notes: Vec::new() })
+async fn hello(
+    target: &Target,
+    (session, user): (Session, Option<String>),
+) -> Result<Connection, InstallError> {
+    let system = session.system_info().await.map_err(InstallError::during(Activity::Looking))?;
+    let (target, role) = (target.clone(), HaRole::Standalone);
+    Ok(Connection { target, session, user, system, role, notes: Vec::new() })
 }
 
-/// The peer as the device itself names it, reached in the same way. A pin is of no use there.
-fn found_peer(target: &Target, state: &HaState) -> Option<Target> {
-    let device = Member { device: target.device.clone(), state: Ok(state.clone()) }.peer()?;
-    Some(Target { device, ..target.clone() })
+/// The peer as the device itself names it. A device that was broken into can name any address, so this one is trusted
+/// by its own line in `known_devices` or by authorities, never by what the device is recognised by.
+fn peer_from_ha_state(target: &Target, state: &HaState) -> Result<Option<Target>, InstallError> {
+    let member = HaMember { device: target.device.clone(), state: Ok(state.clone()) };
+    let Some(device) = member.peer() else { return Ok(None) };
+    let own = KnownDevices::load(&target.peer_from_ha_state.state_dir)?.pins_of(&device);
+    let trust =
+        if own.is_empty() { target.peer_from_ha_state.authorities.clone() } else { Trust::Pinned(own) };
+    Ok(Some(Target { device, trust, named_by: Some(target.device.clone()), ..target.clone() }))
 }
 
 /// Whether a device may be away, and its peer active. One that answers, and refuses, is for a person to look at.
-fn is_absence(failure: &Failure) -> bool {
-    matches!(failure, Failure::Device { error, .. } if error.is_passing() && !matches!(error, Error::Refused(_)))
+fn is_unreachable(failure: &InstallError) -> bool {
+    matches!(failure, InstallError::Device { error, .. } if error.is_transient() && !matches!(error, Error::Refused(_)))
 }
 
-fn member(target: &Target, answer: &Result<Answer, Failure>) -> Member {
+fn member(target: &Target, answer: &Result<Answer, InstallError>) -> HaMember {
     let state = match answer {
         Ok(answer) => Ok(answer.state.clone()),
         Err(failure) => Err(failure.to_string()),
     };
-    Member { device: target.device.clone(), state }
+    HaMember { device: target.device.clone(), state }
 }

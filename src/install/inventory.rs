@@ -1,13 +1,13 @@
 //! Everything that a device holds: which certificates there are in its running configuration, and which SSL/TLS
 //! service profiles present them.
 
-use super::failure::{Doing, Failure};
-use super::uses::virtual_systems;
+use super::error::{Activity, InstallError};
+use super::references::virtual_systems;
 use crate::certificate::SeenCertificate;
-use crate::panos::certificates::{CertificateEntry, ServiceProfile};
-use crate::panos::session::Session;
-use crate::panos::system::SystemInfo;
-use crate::panos::xpath::XPath;
+use crate::panos::Session;
+use crate::panos::SystemInfo;
+use crate::panos::XPath;
+use crate::panos::{CertificateEntry, ServiceProfile};
 
 /// A certificate object of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub struct Item {
 ///
 /// # Errors
 /// A device that fails or refuses.
-pub async fn list(session: &Session, system: &SystemInfo) -> Result<Vec<Item>, Failure> {
+pub async fn list(session: &Session, system: &SystemInfo) -> Result<Vec<Item>, InstallError> {
     let own = if system.is_panorama() { "Panorama" } else { "shared" };
-    let mut places = vec![(system.own_place().base(), own.to_owned())];
+    let mut places = vec![(system.default_location().base(), own.to_owned())];
     if !system.is_panorama() {
         places.extend(virtual_systems(session).await?);
     }
@@ -41,8 +41,8 @@ pub async fn list(session: &Session, system: &SystemInfo) -> Result<Vec<Item>, F
     Ok(items)
 }
 
-async fn of_place(session: &Session, base: &XPath, label: &str) -> Result<Vec<Item>, Failure> {
-    let look = Failure::while_doing(Doing::Looking);
+async fn of_place(session: &Session, base: &XPath, label: &str) -> Result<Vec<Item>, InstallError> {
+    let look = InstallError::during(Activity::Looking);
     let found = session.show(&base.clone().step("certificate")).await.map_err(look)?;
     let entries = found.map(|result| CertificateEntry::read_all(&result)).unwrap_or_default();
     if entries.is_empty() {

@@ -1,16 +1,19 @@
 //! The devices known from before: by which HTTPS certificate each is recognised.
 //!
-//! `STATE/known_devices` has a line `FQDN[:PORT] SHA256` for each device; empty lines and lines starting
-//! with `#` are kept as they are. Any other line is an error: a pin that is overlooked protects nobody.
+//! `STATE/known_devices` has a line `FQDN[:PORT] SHA256` for each device. Where this program has remembered a new
+//! certificate of the management interface, `before=SHA256` stands behind it: what the device was recognised by until
+//! then, and is again where it shows that again. Empty lines and lines starting with `#` are kept as they are. Any
+//! other line is an error: a pin that is overlooked protects nobody.
 
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use crate::files::{self, Foreign, Trouble};
+use crate::files::{self, ReadError, UnsafeFile};
 use crate::fingerprint::Fingerprint;
-use crate::panos::address::Address;
-use crate::text::harmless;
+use crate::panos::Address;
+use crate::text::escape_control;
 
 /// The file's name in the state folder.
 pub const NAME: &str = "known_devices";
@@ -87,8 +90,19 @@ pub struct KnownDevices {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
     text: String,
-    pin: Option<(Address, Fingerprint)>,
+    pin: Option<Pin>,
 }
+
+/// By which certificates a device is recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pin {
+    device: Address,
+    certificate: Fingerprint,
+    before: Option<Fingerprint>,
+}
+
+/// What stands before the fingerprint from before.
+const BEFORE: &str = "before=";
 
 impl KnownDevices {
     /// Reads `known_devices` in this state folder; none is known where there is no such file.
@@ -101,20 +115,20 @@ impl KnownDevices {
 
     fn load_as(state_dir: &Path, caller: u32) -> Result<Self, KnownDevicesError> {
         let path = state_dir.join(NAME);
-        let trouble = |trouble: Trouble| KnownDevicesError::File {
+        let trouble = |trouble: ReadError| KnownDevicesError::File {
             action: "read",
             path: path.clone(),
             problem: trouble.to_string(),
         };
         let (file, metadata) = match files::open(&path) {
-            Err(Trouble::Missing) => return Ok(Self { path, lines: Vec::new() }),
+            Err(ReadError::Missing) => return Ok(Self { path, lines: Vec::new() }),
             other => other.map_err(trouble)?,
         };
-        files::only_of(&metadata, caller, files::WRITE).map_err(|foreign| match foreign {
-            Foreign::Owner { owner, caller } => {
+        files::check_owner_and_mode(&metadata, caller, files::WRITE).map_err(|foreign| match foreign {
+            UnsafeFile::Owner { owner, caller } => {
                 KnownDevicesError::Owner { path: path.clone(), owner, caller }
             }
-            Foreign::Open { mode } => KnownDevicesError::Open { path: path.clone(), mode },
+            UnsafeFile::Open { mode } => KnownDevicesError::Open { path: path.clone(), mode },
         })?;
         let contents = files::read(file, &metadata, LIMIT).map_err(trouble)?;
         let lines = read_lines(&contents).map_err(|(line, reason)| KnownDevicesError::Line {
@@ -134,61 +148,115 @@ impl KnownDevices {
     /// The certificate by which this device is recognised.
     #[must_use]
     pub fn pin_of(&self, device: &Address) -> Option<Fingerprint> {
-        self.lines
-            .iter()
-            .filter_map(|line| line.pin.as_ref())
-            .find(|(known, _)| known == device)
-            .map(|pin| pin.1)
+        self.pin(device).map(|pin| pin.certificate)
     }
 
-    /// From now on recognises this device by this certificate, in the file as well. What other processes
-    /// have written there since it was read is kept, and known here afterwards.
+    /// All certificates by which this device is recognised: the latest one, and the one from before.
+    #[must_use]
+    pub fn pins_of(&self, device: &Address) -> Vec<Fingerprint> {
+        self.pin(device)
+            .map(|pin| std::iter::once(pin.certificate).chain(pin.before).collect())
+            .unwrap_or_default()
+    }
+
+    /// The devices that are recognised by this certificate.
+    pub fn all_with(&self, certificate: Fingerprint) -> impl Iterator<Item = &Address> {
+        let pins = self.lines.iter().filter_map(|line| line.pin.as_ref());
+        pins.filter(move |pin| pin.certificate == certificate).map(|pin| &pin.device)
+    }
+
+    fn pin(&self, device: &Address) -> Option<&Pin> {
+        self.lines.iter().filter_map(|line| line.pin.as_ref()).find(|pin| pin.device == *device)
+    }
+
+    /// From now on recognises this device by this certificate, in the file as well, and by the one from before, where
+    /// there is one. What other processes have written there since it was read is kept, and known here afterwards.
     ///
     /// # Errors
     /// As [`KnownDevices::load`]; a folder or file that can't be written: then the file is as it was.
-    pub fn remember(&mut self, device: &Address, certificate: Fingerprint) -> Result<(), KnownDevicesError> {
+    pub fn remember(
+        &mut self,
+        device: &Address,
+        certificate: Fingerprint,
+        before: Option<Fingerprint>,
+    ) -> Result<(), KnownDevicesError> {
+        let before = before.filter(|before| *before != certificate);
+        let pin = Pin { device: device.clone(), certificate, before };
+        self.change(device, move |now| (now != Some(&pin)).then_some(pin)).map(drop)
+    }
+
+    /// Where the device shows the certificate from before again, it is recognised by that one alone. Whether it does.
+    ///
+    /// # Errors
+    /// As [`KnownDevices::remember`].
+    pub fn fall_back(&mut self, device: &Address, shown: Fingerprint) -> Result<bool, KnownDevicesError> {
+        let back = |now: Option<&Pin>| {
+            let now = now.filter(|now| now.before == Some(shown))?;
+            Some(Pin { device: now.device.clone(), certificate: shown, before: None })
+        };
+        // Usually there is nothing to write.
+        if back(self.pin(device)).is_none() { Ok(false) } else { self.change(device, back) }
+    }
+
+    /// Changes what is known of one device; whether anything was written.
+    fn change(
+        &mut self,
+        device: &Address,
+        change: impl FnOnce(Option<&Pin>) -> Option<Pin>,
+    ) -> Result<bool, KnownDevicesError> {
         let path = self.path.clone();
-        let bad = |error: std::io::Error| KnownDevicesError::File {
+        let bad = |error: io::Error| KnownDevicesError::File {
             action: "write",
             path: path.clone(),
-            problem: Trouble::from(error).to_string(),
+            problem: ReadError::from(error).to_string(),
         };
         let folder = path.parent().unwrap_or(Path::new("."));
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(bad)?;
+        files::make_directory(folder).map_err(bad)?;
         // Of two processes, each of which reads, changes and replaces the file, one would undo the other.
         let alone = lock(folder).map_err(bad)?;
         *self = Self::load(folder)?;
-        if self.pin_of(device) != Some(certificate) {
-            let line = Line::pinning(device, certificate);
+        let pin = change(self.pin(device));
+        let changed = pin.is_some();
+        if let Some(pin) = pin {
+            let line = Line::pinning(pin);
             let mut lines = self.lines.clone();
-            match lines.iter_mut().find(|line| line.pin.as_ref().is_some_and(|(known, _)| known == device)) {
+            match lines.iter_mut().find(|line| line.pin.as_ref().is_some_and(|pin| pin.device == *device)) {
                 Some(old) => *old = line,
                 None => lines.push(line),
             }
             let text: String = lines.iter().map(|line| format!("{}\n", line.text)).collect();
+            if text.len() > LIMIT {
+                // It would not be read again, and no device would be recognised.
+                return Err(bad(io::Error::other(format!("it would have more than {} KiB", LIMIT / 1024))));
+            }
             files::replace(&path, text.as_bytes()).map_err(bad)?;
             self.lines = lines;
         }
         drop(alone);
-        Ok(())
+        Ok(changed)
     }
 }
 
 impl Line {
-    fn pinning(device: &Address, certificate: Fingerprint) -> Self {
-        Self { text: format!("{device} {certificate}"), pin: Some((device.clone(), certificate)) }
+    fn pinning(pin: Pin) -> Self {
+        let before = pin.before.map(|before| format!(" {BEFORE}{before}")).unwrap_or_default();
+        Self { text: format!("{} {}{before}", pin.device, pin.certificate), pin: Some(pin) }
     }
 
     fn read(text: &str) -> Result<Self, String> {
         let text = text.trim_end_matches('\r');
         let mut words = text.split_whitespace();
-        let pin = match (words.next(), words.next(), words.next()) {
+        let print = |word: &str| word.parse::<Fingerprint>().map_err(|error| error.to_string());
+        let pin = match (words.next(), words.next(), words.next(), words.next()) {
             (None, ..) => None,
             (Some(word), ..) if word.starts_with('#') => None,
-            (Some(device), Some(certificate), None) => {
+            (Some(device), Some(certificate), third, None)
+                if third.is_none_or(|third| third.starts_with(BEFORE)) =>
+            {
                 let device = device.parse::<Address>().map_err(|error| error.to_string())?;
-                let certificate = certificate.parse::<Fingerprint>().map_err(|error| error.to_string())?;
-                Some((device, certificate))
+                let certificate = print(certificate)?;
+                let before = third.and_then(|third| third.strip_prefix(BEFORE)).map(print).transpose()?;
+                Some(Pin { device, certificate, before })
             }
             _ => return Err(format!("'{}' is not 'FQDN[:PORT] SHA256'", shortened(text))),
         };
@@ -197,7 +265,7 @@ impl Line {
 }
 
 fn shortened(text: &str) -> String {
-    harmless(&text.chars().take(100).collect::<String>())
+    escape_control(&text.chars().take(100).collect::<String>())
 }
 
 /// All lines, or the number of the first bad one and what is wrong with it.
@@ -210,8 +278,8 @@ fn read_lines(contents: &[u8]) -> Result<Vec<Line>, (usize, String)> {
     for (number, bytes) in whole.split(|byte| *byte == b'\n').enumerate() {
         let text = std::str::from_utf8(bytes).map_err(|_| (number + 1, "it is not UTF-8 text".to_owned()))?;
         let line = Line::read(text).map_err(|reason| (number + 1, reason))?;
-        if let Some((device, _)) = &line.pin {
-            let names_it = |other: &Line| other.pin.as_ref().is_some_and(|(known, _)| known == device);
+        if let Some(Pin { device, .. }) = &line.pin {
+            let names_it = |other: &Line| other.pin.as_ref().is_some_and(|known| known.device == *device);
             if let Some(before) = lines.iter().position(names_it) {
                 return Err((number + 1, format!("line {} names {device} as well", before + 1)));
             }
@@ -221,13 +289,30 @@ fn read_lines(contents: &[u8]) -> Result<Vec<Line>, (usize, String)> {
     Ok(lines)
 }
 
-/// A lock that is given back when it is dropped. The file it is on stays: a lock on one that is replaced or
-/// deleted would keep nobody out.
-fn lock(folder: &Path) -> std::io::Result<File> {
+/// How long another process is waited for. It only reads, changes and replaces one small file.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+/// How often it is looked: a wait for a lock itself has no end.
+const LOCK_LOOK: Duration = Duration::from_millis(20);
+
+/// A lock that is given back when it is dropped.
+fn lock(folder: &Path) -> io::Result<File> {
     let path = folder.join(format!("{NAME}.lock"));
-    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-    file.lock()?;
-    Ok(file)
+    let file = files::open_lock(&path)?;
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAIT => std::thread::sleep(LOCK_LOOK),
+            Err(TryLockError::WouldBlock) => {
+                let path = path.display();
+                return Err(io::Error::other(format!(
+                    "another process has held the lock on {path} for {} seconds; which one says: fuser {path}",
+                    LOCK_WAIT.as_secs()
+                )));
+            }
+        }
+    }
 }
 
 #[cfg(test)]

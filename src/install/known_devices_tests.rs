@@ -47,7 +47,7 @@ fn where_there_is_no_file_nobody_is_known_and_the_first_one_is_remembered() {
     let state = folder.path().join("state");
     let mut known = KnownDevices::load(&state).unwrap();
     assert_eq!(known.pin_of(&device("fw1")), None);
-    known.remember(&device("fw1:8443"), print(1)).unwrap();
+    known.remember(&device("fw1:8443"), print(1), None).unwrap();
     assert_eq!(known.pin_of(&device("fw1:8443")), Some(print(1)));
     let again = KnownDevices::load(&state).unwrap();
     assert_eq!(again.pin_of(&device("fw1:8443")), Some(print(1)));
@@ -60,17 +60,46 @@ fn remembering_changes_the_devices_line_and_no_other_one() {
     let (one, two, new) = (print(1), print(2), print(3));
     let folder = folder(&format!("# a\n  # b\n\nFW1 {}\n\nfw2  {two}", one.colons()));
     let mut known = KnownDevices::load(folder.path()).unwrap();
-    known.remember(&device("fw1"), new).unwrap();
-    known.remember(&device("fw3"), one).unwrap();
+    known.remember(&device("fw1"), new, None).unwrap();
+    known.remember(&device("fw3"), one, None).unwrap();
     assert_eq!(text(&folder), format!("# a\n  # b\n\nfw1 {new}\n\nfw2  {two}\nfw3 {one}\n"));
     assert_eq!(known.pin_of(&device("fw1")), Some(new));
+}
+
+#[test]
+fn what_was_before_stays_beside_it_until_the_device_shows_it_again() {
+    let (old, new, newer) = (print(1), print(2), print(3));
+    let folder = folder(&format!("fw1 {old}\nfw2 {old}\n"));
+    let mut known = KnownDevices::load(folder.path()).unwrap();
+    let fw1 = device("fw1");
+    known.remember(&fw1, new, Some(old)).unwrap();
+    assert_eq!(text(&folder), format!("fw1 {new} before={old}\nfw2 {old}\n"));
+    let mut known = KnownDevices::load(folder.path()).unwrap();
+    assert_eq!((known.pin_of(&fw1), known.pins_of(&fw1)), (Some(new), vec![new, old]));
+    assert_eq!(known.pins_of(&device("fw2")), [old]);
+    // What it shows now, or nobody has ever heard of, is no way back.
+    for shown in [new, newer] {
+        assert!(!known.fall_back(&fw1, shown).unwrap());
+    }
+    assert!(known.fall_back(&fw1, old).unwrap());
+    assert_eq!(text(&folder), format!("fw1 {old}\nfw2 {old}\n"));
+    assert_eq!(known.pins_of(&fw1), [old]);
+    // The one before that is forgotten, and so is all by a person's word.
+    known.remember(&fw1, new, Some(old)).unwrap();
+    known.remember(&fw1, newer, Some(new)).unwrap();
+    assert_eq!(known.pins_of(&fw1), [newer, new]);
+    known.remember(&fw1, newer, None).unwrap();
+    assert_eq!(text(&folder), format!("fw1 {newer}\nfw2 {old}\n"));
+    known.remember(&fw1, newer, Some(newer)).unwrap();
+    assert_eq!(known.pins_of(&fw1), [newer]);
+    assert_eq!(known.all_with(old).collect::<Vec<_>>(), [&device("fw2")]);
 }
 
 #[test]
 fn what_is_known_already_is_not_written_again() {
     let folder = folder(&format!("fw1 {}", print(1).colons()));
     let before = text(&folder);
-    KnownDevices::load(folder.path()).unwrap().remember(&device("fw1"), print(1)).unwrap();
+    KnownDevices::load(folder.path()).unwrap().remember(&device("fw1"), print(1), None).unwrap();
     assert_eq!(text(&folder), before);
 }
 
@@ -84,7 +113,7 @@ fn what_others_have_written_since_is_kept_even_when_many_write_at_once() {
                 let mut known = KnownDevices::load(folder).unwrap();
                 for number in 0..8 {
                     let name = device(&format!("fw{writer}-{number}.example.com"));
-                    known.remember(&name, print(writer)).unwrap();
+                    known.remember(&name, print(writer), None).unwrap();
                 }
             });
         }
@@ -105,6 +134,9 @@ fn a_bad_line_is_named_with_its_number_and_nothing_is_written() {
     for (line, words) in [
         ("fw1".to_owned(), "is not 'FQDN[:PORT] SHA256'"),
         (format!("fw1 {pin} twice"), "is not 'FQDN[:PORT] SHA256'"),
+        (format!("fw1 {pin} before={pin} twice"), "is not 'FQDN[:PORT] SHA256'"),
+        (format!("fw1 {pin} before="), "is not a SHA-256 fingerprint"),
+        (format!("fw1 {pin} before={pin}0"), "is not a SHA-256 fingerprint"),
         (format!("fw 1 {pin}"), "is not 'FQDN[:PORT] SHA256'"),
         (format!("fw1:0 {pin}"), "is not a valid device name"),
         ("fw1 abcd".to_owned(), "is not a SHA-256 fingerprint"),
@@ -117,7 +149,7 @@ fn a_bad_line_is_named_with_its_number_and_nothing_is_written() {
         assert!(error.starts_with("line 3 of ") && error.contains(words), "{line}: {error}");
         assert!(!error.contains('\u{1b}'));
         let mut before = KnownDevices { path: folder.path().join(NAME), lines: Vec::new() };
-        assert!(before.remember(&device("fw9"), pin).is_err(), "{line}");
+        assert!(before.remember(&device("fw9"), pin, None).is_err(), "{line}");
         assert_eq!(text(&folder), whole);
     }
     let folder = tempfile::tempdir().unwrap();

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::panos::address::check_dns_name;
-use crate::panos::system::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT};
+use crate::panos::check_dns_name;
+use crate::panos::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT};
 
 /// A word that is not valid, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -127,6 +127,9 @@ impl ObjectName {
     /// # Errors
     /// A serial number that is no hexadecimal text.
     pub fn with_serial(&self, serial: &str) -> Result<Self, BadName> {
+        if serial.is_empty() || !serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(bad("serial number", serial, "it is no hexadecimal number"));
+        }
         let digits = serial.to_ascii_lowercase();
         let tail = &digits[digits.len().saturating_sub(SERIAL_DIGITS)..];
         let room = PANORAMA_NAME_LIMIT - 1 - tail.len();
@@ -209,6 +212,9 @@ mod tests {
         assert!(one.as_str().len() <= 31);
         assert_ne!(one, name.with_serial("00A1B2C3D4E5F60719").unwrap());
         assert_eq!("gp".parse::<ObjectName>().unwrap().with_serial("1F").unwrap().as_str(), "gp_1f");
+        for text in ["", "-1", "1 F", "é0123456789a", "漢字漢字漢"] {
+            assert!(name.with_serial(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! Deciding: the device's state and the wish become a list of steps, without asking anybody.
 
-use super::failure::Failure;
+use super::error::InstallError;
 use super::names::ObjectName;
-use super::observe::{self, Holdings, Observed, Situation};
-use super::record::Made;
-use super::request::{CommitScope, Existing, Rebind, Wish};
-use super::uses::Use;
+use super::references::Reference;
+use super::request::{CommitScope, Existing, InstallRequest, Rebind};
+use super::result::CreatedObject;
+use super::state::{self, ConfigView, CurrentInstall, DeviceState};
 use crate::certificate::KeyAlgorithm;
 use crate::fingerprint::Fingerprint;
-use crate::panos::certificates::ServiceProfile;
-use crate::panos::xpath::{Place, Unquotable};
+use crate::panos::ServiceProfile;
+use crate::panos::{Location, UnquotableName};
 
 /// How many pending changes of others are told one by one.
 const FOREIGN_TOLD: usize = 10;
@@ -34,7 +34,7 @@ pub enum Step {
     /// Give the new certificate to other places that used the one before.
     Rebind {
         /// The places.
-        uses: Vec<Use>,
+        uses: Vec<Reference>,
         /// The object.
         to: ObjectName,
     },
@@ -46,7 +46,7 @@ pub enum Step {
 
 /// The certificate that is to be installed, as far as a decision needs to know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Offer {
+pub struct NewCertificate {
     /// Its fingerprint.
     pub fingerprint: Fingerprint,
     /// The kind of its key.
@@ -68,16 +68,18 @@ pub struct Plan {
 /// # Errors
 /// A state that could not be put back after a failure. Nothing was changed.
 pub fn plan(
-    wish: &Wish,
-    offer: Offer,
-    situation: &Situation,
-    observed: &Observed,
-    made: &[Made],
+    wish: &InstallRequest,
+    offer: NewCertificate,
+    situation: &DeviceState,
+    observed: &CurrentInstall,
+    made: &[CreatedObject],
     places: &[String],
-) -> Result<Plan, Failure> {
+) -> Result<Plan, InstallError> {
     let candidate = &observed.candidate;
-    let runs_it =
-        observed.running.as_ref().is_some_and(|running| running.lacks(wish, offer.fingerprint).is_none());
+    let runs_it = observed
+        .running
+        .as_ref()
+        .is_some_and(|running| running.first_difference(wish, offer.fingerprint).is_none());
     let all_rebound = to_bind(wish, candidate, made).is_empty() && observed.uses.rebindable.is_empty();
     if runs_it && all_rebound && wish.existing == Existing::Keep {
         return Ok(Plan { steps: Vec::new(), notes: Vec::new() });
@@ -99,7 +101,7 @@ pub fn plan(
     let mut notes = notes(observed);
     let outdated = outdated(wish, made, &presented(&steps));
     let can_be_undone = situation.administrator.is_some() && situation.changes.is_some();
-    if !outdated.is_empty() && can_be_undone && situation.own_changes_beside(places).is_empty() {
+    if !outdated.is_empty() && can_be_undone && situation.own_changes_elsewhere(places).is_empty() {
         steps.extend(outdated.into_iter().map(Step::Delete));
     } else if !outdated.is_empty() {
         notes.push(
@@ -110,7 +112,7 @@ pub fn plan(
     let names_itself = steps.iter().any(|step| matches!(step, Step::Import { .. }));
     match wish.commit {
         CommitScope::OwnChanges if situation.asked && situation.administrator.is_none() && !names_itself => {
-            return Err(Failure::AdministratorUnknown);
+            return Err(InstallError::AdministratorUnknown);
         }
         CommitScope::OwnChanges | CommitScope::Everybody => steps.push(Step::Commit(wish.commit)),
         CommitScope::Nothing => {}
@@ -119,10 +121,14 @@ pub fn plan(
 }
 
 /// The named profiles that present something else, and beside them those that present what is being replaced.
-fn to_bind(wish: &Wish, candidate: &Holdings, made: &[Made]) -> Vec<(String, Option<String>)> {
+fn to_bind(
+    wish: &InstallRequest,
+    candidate: &ConfigView,
+    made: &[CreatedObject],
+) -> Vec<(String, Option<String>)> {
     let replaced = match wish.rebind {
         Rebind::Named => Vec::new(),
-        Rebind::WhereUsed => observe::replaced(wish, candidate, made),
+        Rebind::WhereUsed => state::replaced(wish, candidate, made),
     };
     let unbound = candidate.unbound(&wish.profiles, &wish.object);
     let is_meant = |profile: &&ServiceProfile| {
@@ -145,7 +151,7 @@ fn presented(steps: &[Step]) -> Vec<String> {
 
 /// Older objects that may go. The latest one always stays, and what is presented now, which is not the latest where
 /// that was not served: they are the way back until the new one is proven.
-fn outdated(wish: &Wish, made: &[Made], presented: &[String]) -> Vec<ObjectName> {
+fn outdated(wish: &InstallRequest, made: &[CreatedObject], presented: &[String]) -> Vec<ObjectName> {
     let Some(keep) = wish.keep else { return Vec::new() };
     let older = made.iter().rev().map(|made| &made.object).filter(|object| **object != wish.object);
     let may_go =
@@ -154,7 +160,11 @@ fn outdated(wish: &Wish, made: &[Made], presented: &[String]) -> Vec<ObjectName>
 }
 
 /// Under the same name, a service that is bound to it would change the kind of its key unasked.
-fn refuse_another_kind_of_key(wish: &Wish, offer: Offer, candidate: &Holdings) -> Result<(), Failure> {
+fn refuse_another_kind_of_key(
+    wish: &InstallRequest,
+    offer: NewCertificate,
+    candidate: &ConfigView,
+) -> Result<(), InstallError> {
     let Some(before) = candidate.object.as_ref().and_then(|object| object.algorithm.as_deref()) else {
         return Ok(());
     };
@@ -171,7 +181,7 @@ fn refuse_another_kind_of_key(wish: &Wish, offer: Offer, candidate: &Holdings) -
     {
         return Ok(());
     }
-    Err(Failure::OtherKindOfKey {
+    Err(InstallError::KeyTypeChanged {
         object: wish.object.clone(),
         before: before.to_owned(),
         after: after.to_owned(),
@@ -180,25 +190,25 @@ fn refuse_another_kind_of_key(wish: &Wish, offer: Offer, candidate: &Holdings) -
 
 /// An overwritten object comes back only by reverting all of the administrator's changes.
 fn refuse_what_could_not_be_undone(
-    situation: &Situation,
+    situation: &DeviceState,
     places: &[String],
     replaces: bool,
-) -> Result<(), Failure> {
+) -> Result<(), InstallError> {
     let administrator = match (&situation.administrator, &situation.changes) {
         _ if !replaces => return Ok(()),
-        (_, None) => return Err(Failure::NoWayBack("the device keeps no journal of changes")),
+        (_, None) => return Err(InstallError::RollbackImpossible("the device keeps no journal of changes")),
         (None, Some(changes)) if changes.is_empty() => return Ok(()),
         (None, Some(_)) => {
-            return Err(Failure::NoWayBack(
+            return Err(InstallError::RollbackImpossible(
                 "the device does not tell which of the uncommitted changes are ours",
             ));
         }
         (Some(administrator), Some(_)) => administrator,
     };
-    let own = situation.own_changes_beside(places);
+    let own = situation.own_changes_elsewhere(places);
     match own.first() {
         None => Ok(()),
-        Some(first) => Err(Failure::OwnChangesPending {
+        Some(first) => Err(InstallError::OwnChangesPending {
             administrator: administrator.clone(),
             count: own.len(),
             first: first.xpath.clone(),
@@ -207,7 +217,7 @@ fn refuse_what_could_not_be_undone(
 }
 
 /// What a person should know beside a wish's steps.
-fn notes(observed: &Observed) -> Vec<String> {
+fn notes(observed: &CurrentInstall) -> Vec<String> {
     let others = observed.uses.others.iter();
     others
         .map(|place| format!("WARNING: the certificate before is used at {place}, which is left as it is"))
@@ -216,15 +226,15 @@ fn notes(observed: &Observed) -> Vec<String> {
 
 /// What a person should know about the changes that are pending on the device.
 #[must_use]
-pub fn pending_notes(commit: CommitScope, situation: &Situation, places: &[String]) -> Vec<String> {
+pub fn pending_notes(commit: CommitScope, situation: &DeviceState, places: &[String]) -> Vec<String> {
     let mut notes = Vec::new();
-    let own = situation.own_changes_beside(places).len();
+    let own = situation.own_changes_elsewhere(places).len();
     if own > 0 && commit == CommitScope::OwnChanges {
         notes.push(format!(
             "WARNING: {own} earlier uncommitted changes of this administrator are committed as well."
         ));
     }
-    let foreign = situation.foreign_changes();
+    let foreign = situation.others_changes();
     let fate = match commit {
         CommitScope::Everybody => "WARNING: committed as well",
         CommitScope::OwnChanges | CommitScope::Nothing => "left uncommitted",
@@ -262,7 +272,7 @@ impl Plan {
     ///
     /// # Errors
     /// A name with both kinds of quotes.
-    pub fn touches(&self, place: &Place) -> Result<Vec<String>, Unquotable> {
+    pub fn touches(&self, place: &Location) -> Result<Vec<String>, UnquotableName> {
         let mut paths = Vec::new();
         for step in &self.steps {
             match step {

@@ -1,19 +1,21 @@
-//! A failure in words: what a person is told, and what a record keeps.
+//! A failure in words: what is told, and what a record keeps.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Exit;
 
-/// Who can mend a failure.
+/// Whether and when a failure is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mender {
-    /// Trying again may help.
-    Time,
-    /// Somebody has to do something.
-    Person,
-    /// What was ordered can't be: nothing is owed.
-    Nobody,
+pub enum RetryClass {
+    /// It may pass: tried again, waiting longer each time.
+    Transient,
+    /// The time is wrong, the certificate's or this machine's: it passes when the time comes, or the clock is right.
+    Clock,
+    /// Somebody has to do something: tried again seldom.
+    NeedsOperator,
+    /// What was asked for can't be: not tried again.
+    Permanent,
 }
 
 /// A failure in words, as it is told and recorded.
@@ -23,9 +25,11 @@ pub struct Problem {
     /// The exit code.
     pub exit: Exit,
     /// What happened.
+    #[serde(rename = "message")]
     pub what: String,
     /// What to do next, where there is something to say.
+    #[serde(rename = "hint")]
     pub advice: Option<String>,
-    /// Who can mend it.
-    pub mended_by: Mender,
+    /// Whether and when it is tried again.
+    pub retry_class: RetryClass,
 }

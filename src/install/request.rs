@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::names::{CommonName, ObjectName, ProfileName};
-use super::patience::Patience;
+use super::retry::RetryPolicy;
 use crate::certificate::pkcs12::Container;
-use crate::panos::address::Address;
-use crate::panos::import::KeyExport;
-use crate::panos::trust::Trust;
-use crate::panos::xpath::VsysName;
+use crate::panos::Address;
+use crate::panos::KeyExport;
+use crate::panos::Trust;
+use crate::panos::VsysName;
 
-/// Everything that is wanted of one device. Made of checked values only.
+/// Everything that is wanted of one device. CreatedObject of checked values only.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct InstallRequest {
     /// The certificate's common name.
     pub common_name: CommonName,
     /// The name that was asked for: the record is kept under it.
@@ -43,16 +43,16 @@ pub struct Wish {
     /// How many older objects of this name stay; nothing means all.
     pub keep: Option<usize>,
     /// How long a device may be silent.
-    pub patience: Patience,
+    pub patience: RetryPolicy,
     /// Where the new certificate has to be seen after the commit.
     pub served: Vec<Address>,
 }
 
-impl Wish {
+impl InstallRequest {
     /// Whether both can be fulfilled by one commit: the same device, reached in the same way, with the same
     /// changes being committed.
     #[must_use]
-    pub fn goes_with(&self, other: &Self) -> bool {
+    pub fn can_share_commit(&self, other: &Self) -> bool {
         let way = |wish: &Self| (wish.target.clone(), wish.peer.clone(), wish.commit);
         way(self) == way(other)
     }
@@ -67,6 +67,19 @@ pub struct Target {
     pub trust: Trust,
     /// The file with the API key.
     pub key_file: PathBuf,
+    /// How another device is trusted that only this one names, as its HA peer.
+    pub peer_from_ha_state: FoundPeer,
+    /// The device that has named this one, where no person did: it gets no key then that the other does not have.
+    pub named_by: Option<Address>,
+}
+
+/// How a device is trusted that no person has named: by its own line of `known_devices`, or by authorities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundPeer {
+    /// The folder with `known_devices`.
+    pub state_dir: PathBuf,
+    /// The authorities.
+    pub authorities: Trust,
 }
 
 /// The form of the upload.

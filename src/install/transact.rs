@@ -3,102 +3,111 @@
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::affair::{Affair, Delivery, Done};
-use super::apply::{Application, Part};
-use super::commit::Wanted;
-use super::connect::{Reached, Role, reach, reach_alone};
-use super::failure::{Doing, Failure, Stop};
-use super::look::{Looked, look};
-use super::observe::Situation;
-use super::pair::{self, Member};
+use super::apply::{PlanRunner, PlannedInstall};
+use super::assess::{Assessment, look};
+use super::commit::CommitRequest;
+use super::connect::{Connection, HaRole, connect_active, connect_single};
+use super::endpoints;
+use super::error::{Activity, BatchError, InstallError};
+use super::ha::{self, HaMember};
+use super::identity;
+use super::journal::{Entry, Journal};
+use super::phases::{Phase, Stopwatch};
 use super::plan;
 use super::problem::Problem;
-use super::proof;
-use super::record::{End, Left, Made, Record, Records};
+use super::recover::settle;
 use super::request::{CommitScope, Target};
-use super::settle::{Leftovers, settle};
-use super::stopwatch::{Phase, Stopwatch};
-use super::undo::{Aftermath, Before, Undo};
-use super::verify::Goal;
+use super::result::{LastRun, Outcome};
+use super::rollback::{Rollback, RollbackPoint, Undo};
+use super::state::DeviceState;
+use super::transaction::{DeviceResult, Transaction, TransactionInput};
+use super::verify::ExpectedState;
 use crate::host::log::RunLog;
-use crate::panos::trust::Trust;
+use crate::panos::Trust;
 
 /// Fulfils all wishes in one commit, or none. How each ended, in the same order.
 ///
 /// # Errors
 /// What failed before the commit was over. The device is as it was found, as far as that could be had.
-pub(super) async fn transact(
-    members: Vec<&mut Delivery>,
-    before: &[&Record],
-    records: &Records,
+pub async fn transact(
+    input: TransactionInput<'_>,
+    journal: &mut dyn Journal,
     log: &RunLog,
     watch: &mut Stopwatch,
-) -> Result<Vec<Result<End, Failure>>, Stop> {
-    let mut affair = Affair::new(members, before, records, log);
-    let (wish, wanted) = (affair.wish(), affair.fingerprints());
-    if wish.target.trust == Trust::AnyCertificate {
+) -> Result<Vec<Result<Outcome, InstallError>>, BatchError> {
+    let mut transaction = Transaction::new(input, journal, log);
+    let wish = transaction.wish();
+    if wish.target.trust == Trust::DangerousAcceptAny {
         log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
     }
     // On the disk before anybody is talked to.
-    affair.ledger.save().await.map_err(Failure::from)?;
+    transaction.journal.sync().await.map_err(InstallError::from)?;
     watch.begin(Phase::Connect);
-    let ask = async || reach(wish, &wanted).await;
-    let reached = match affair.was_interrupted() {
+    let target = identity::refreshed(&wish.target, &transaction);
+    let peer = wish.peer.as_ref().map(|peer| identity::refreshed(peer, &transaction));
+    transaction.next = identity::recorded(&*transaction.journal, &target, peer.as_ref());
+    let ask = async || connect_active(&target, peer.as_ref(), &wish.patience, &transaction.next).await;
+    let mut reached = match transaction.was_interrupted() {
         // Its commit may be restarting the management port just now.
-        true => affair.patience().insist(ask).await?,
+        true => transaction.patience().retry(ask).await?,
         false => ask().await?,
     };
     reached.notes.iter().for_each(|note| log.say(note));
-    let mut done = work(&reached, &mut affair, watch).await?;
-    if let Role::Active { other } = &reached.role {
+    let mut done = work(&mut reached, &mut transaction, watch).await?;
+    if let HaRole::Active { other } = &reached.role {
         if done.committed {
-            let synchronised = pair::await_sync(&reached.session, wish.patience.sync).await;
+            let synchronised = ha::wait_until_in_sync(&reached.session, wish.patience.sync).await;
             log.say(&format!("HA: {synchronised}."));
             // A failover during the commit leaves the certificate on a member that serves nobody.
-            if let Err(Failure::NoActivePeer(why)) = still_active(&reached).await {
+            if let Err(InstallError::NoActivePeer(why)) = check_still_active(&reached).await {
                 for unproven in done.unproven.iter_mut().filter(|unproven| unproven.is_none()) {
                     let what = format!("the pair has changed its roles during the commit: {why}");
-                    *unproven = Some(Failure::NotRunning(what));
+                    *unproven = Some(InstallError::NotRunning(what));
                 }
             }
         }
         if let Some(other) = other
-            && proof::management_presents(&reached, &done, log).await
+            && identity::management_uses_it(&reached, &done, log).await
         {
             log.say(&format!(
                 "The management interface presents it; that of the HA peer {} is looked after for itself.",
                 other.device
             ));
-            work_on_peer(other, &mut affair, &mut done, watch).await;
+            run_on_peer(other, &mut transaction, &mut done, watch).await;
         }
     }
-    proof::served_everywhere(&reached, &mut done, &mut affair).await;
-    let Done { parts, unproven, .. } = done;
+    endpoints::probe_all(&reached, &mut done, &mut transaction).await;
+    let DeviceResult { parts, unproven, .. } = done;
     Ok(parts.iter().zip(unproven).map(|(part, failure)| failure.map_or_else(|| Ok(end(part)), Err)).collect())
 }
 
-fn end(part: &Part<'_>) -> End {
+fn end(part: &PlannedInstall<'_>) -> Outcome {
     if part.plan.steps.is_empty() {
-        return End::Installed { object: part.wish.object.clone(), unchanged: true };
+        return Outcome::Installed { object: part.wish.object.clone(), unchanged: true };
     }
     match part.plan.commit() {
-        Some(_) => End::Installed { object: part.wish.object.clone(), unchanged: false },
-        None => End::LeftToCommit,
+        Some(_) => Outcome::Installed { object: part.wish.object.clone(), unchanged: false },
+        None => Outcome::AwaitingCommit,
     }
 }
 
 /// The other member of a pair, for itself: what its management interface presents is not synchronised.
-async fn work_on_peer(other: &Target, affair: &mut Affair<'_>, done: &mut Done<'_>, watch: &mut Stopwatch) {
-    let blame = |problem| Failure::Peer { device: other.device.to_string(), problem };
-    let wanted = affair.fingerprints();
-    let worked = match reach_alone(other, affair.patience(), &wanted).await {
-        Ok(reached) => work(&reached, affair, watch).await,
+async fn run_on_peer(
+    other: &Target,
+    transaction: &mut Transaction<'_>,
+    done: &mut DeviceResult<'_>,
+    watch: &mut Stopwatch,
+) {
+    let blame = |problem| InstallError::Peer { device: other.device.to_string(), problem };
+    let other = &identity::refreshed(other, transaction);
+    let worked = match connect_single(other, transaction.patience(), &transaction.next).await {
+        Ok(mut reached) => work(&mut reached, transaction, watch).await,
         Err(failure) => Err(failure.into()),
     };
     let problems: Vec<Option<Problem>> = match worked {
         Ok(theirs) => theirs.unproven.iter().map(|unproven| unproven.as_ref().map(Problem::from)).collect(),
         // Whichever is to blame, nothing was done there for any of them.
-        Err(Stop { failure, .. }) => vec![Some((&failure).into()); done.unproven.len()],
+        Err(BatchError { failure, .. }) => vec![Some((&failure).into()); done.unproven.len()],
     };
     for (ours, theirs) in done.unproven.iter_mut().zip(problems) {
         *ours = ours.take().or_else(|| theirs.map(blame));
@@ -107,19 +116,24 @@ async fn work_on_peer(other: &Target, affair: &mut Affair<'_>, done: &mut Done<'
 
 /// Looks, decides, applies, commits and verifies on one device.
 async fn work<'a>(
-    reached: &Reached,
-    affair: &mut Affair<'a>,
+    reached: &mut Connection,
+    transaction: &mut Transaction<'a>,
     watch: &mut Stopwatch,
-) -> Result<Done<'a>, Stop> {
-    let (log, patience, wish) = (affair.log, affair.patience(), affair.wish());
+) -> Result<DeviceResult<'a>, BatchError> {
+    let (log, patience, wish) = (transaction.log, transaction.patience(), transaction.wish());
     watch.begin(Phase::Check);
-    settle_leftovers(reached, affair).await?;
-    let Looked { situation, parts, places } = match affair.was_interrupted() {
-        true => patience.insist(async || look(reached, &affair.wants).await).await?,
-        false => look(reached, &affair.wants).await?,
+    let told = log.clone();
+    let until = Instant::now() + wish.commit_timeout;
+    reached.session.wait_while_busy(until, move |refusal| told.say(&format!("Waiting: {refusal}")));
+    settle_leftovers(reached, transaction).await?;
+    identity::settle(reached, transaction).await?;
+    identity::fall_back(reached, transaction);
+    let Assessment { situation, parts, places } = match transaction.was_interrupted() {
+        true => patience.retry(async || look(reached, &transaction.wants).await).await?,
+        false => look(reached, &transaction.wants).await?,
     };
     let unproven = parts.iter().map(|_| None).collect();
-    let mut done = Done {
+    let mut done = DeviceResult {
         parts,
         situation,
         committed: false,
@@ -132,29 +146,30 @@ async fn work<'a>(
     }
     if done.parts.iter().all(|part| part.plan.steps.is_empty()) {
         log.say("The device runs this very certificate already, nothing to do.");
-        proof::remember(reached, &done, affair).await;
+        identity::forget(reached, transaction);
         return Ok(done);
     }
     plan::pending_notes(wish.commit, &done.situation, &places).iter().for_each(|note| log.say(note));
-    done.answering = proof::answering(&done.parts).await;
-    affair.note_touches(&done.parts).await?;
-    let mut application = Application {
+    done.answering = endpoints::answering(&done.parts).await;
+    transaction.note_uncommitted(&done.parts).await?;
+    let mut application = PlanRunner {
         session: &reached.session,
         log,
         patience,
         situation: done.situation.clone(),
-        undo: inherited(&done.situation, &places, &affair.lefts).into_iter().collect(),
+        undo: inherited(&done.situation, &places, &transaction.lefts).into_iter().collect(),
         deadline: Instant::now() + wish.commit_timeout,
     };
-    let walked = walk(&mut application, &mut done, reached, affair, watch).await;
+    let walked = apply_and_commit(&mut application, &mut done, reached, transaction, watch).await;
     if let Err((stop, aftermath)) = walked {
-        let before = Before {
+        let before = RollbackPoint {
             situation: &application.situation,
             seen: done.parts.iter().map(|part| (part.wish, &part.observed)).collect(),
             places: &places,
             patience,
+            time: wish.commit_timeout,
         };
-        return Err(take_back(stop, aftermath, &before, &application, affair).await);
+        return Err(roll_back(stop, aftermath, &before, &application, reached, transaction).await);
     }
     done.situation = application.situation;
     if !done.committed {
@@ -163,96 +178,100 @@ async fn work<'a>(
         return Ok(done);
     }
     watch.begin(Phase::Verify);
-    verify(reached, affair, &mut done).await;
-    proof::remember(reached, &done, affair).await;
+    verify(reached, transaction, &mut done).await;
+    identity::remember(reached, &done, transaction).await;
     Ok(done)
 }
 
-async fn settle_leftovers(reached: &Reached, affair: &Affair<'_>) -> Result<(), Failure> {
-    let Some(first) = affair.leftovers.first() else { return Ok(()) };
-    let touches: Vec<String> = affair.leftovers.iter().flat_map(|record| record.touches.clone()).collect();
-    let left = Leftovers { touches: &touches, job: first.job.as_deref(), run: &first.run };
-    let (patience, time, user) = (affair.patience(), affair.wish().commit_timeout, reached.user.as_deref());
-    let settling = async || settle(&reached.session, user, &left, (patience, time), affair.log).await;
-    patience.insist(settling).await
+async fn settle_leftovers(reached: &Connection, transaction: &Transaction<'_>) -> Result<(), InstallError> {
+    let Some(left) = &transaction.interrupted else { return Ok(()) };
+    let (patience, time, user) =
+        (transaction.patience(), transaction.wish().commit_timeout, reached.user.as_deref());
+    let settling = async || settle(&reached.session, user, left, (patience, time), transaction.log).await;
+    patience.retry(settling).await
 }
 
 /// What a run that died has left pending in the places of this one is no state to come back to.
-fn inherited(situation: &Situation, places: &[String], lefts: &[Left]) -> Option<Undo> {
-    let ours = situation.own_changes().len() > situation.own_changes_beside(places).len();
-    (ours && !lefts.contains(&Left::ForAPerson)).then_some(Undo::Inherited)
+fn inherited(situation: &DeviceState, places: &[String], lefts: &[LastRun]) -> Option<Undo> {
+    let ours = situation.own_changes().len() > situation.own_changes_elsewhere(places).len();
+    (ours && !lefts.contains(&LastRun::AwaitingCommit)).then_some(Undo::DiscardInterrupted)
 }
 
-async fn walk(
-    application: &mut Application<'_>,
-    done: &mut Done<'_>,
-    reached: &Reached,
-    affair: &mut Affair<'_>,
+async fn apply_and_commit(
+    application: &mut PlanRunner<'_>,
+    done: &mut DeviceResult<'_>,
+    reached: &Connection,
+    transaction: &mut Transaction<'_>,
     watch: &mut Stopwatch,
-) -> Result<(), (Stop, Aftermath)> {
+) -> Result<(), (BatchError, Rollback)> {
+    let scope = done.parts.iter().find_map(|part| part.plan.commit());
+    // Nothing was changed yet.
+    let decided = identity::decide(reached, done, transaction, scope.unwrap_or(CommitScope::Nothing)).await;
+    let decided = decided.map_err(|failure| (failure.into(), Rollback::Needed))?;
     for (at, part) in done.parts.iter_mut().enumerate() {
         let made = application.make(part, watch).await;
-        made.map_err(|failure| (Stop::of(at)(failure), Aftermath::PutBack))?;
+        made.map_err(|failure| (BatchError::of(at)(failure), Rollback::Needed))?;
     }
-    let Some(scope) = done.parts.iter().find_map(|part| part.plan.commit()) else { return Ok(()) };
-    still_active(reached).await.map_err(|failure| (failure.into(), Aftermath::PutBack))?;
+    let Some(scope) = scope else { return Ok(()) };
+    check_still_active(reached).await.map_err(|failure| (failure.into(), Rollback::Needed))?;
     watch.begin(Phase::Commit);
-    let goals: Vec<Goal> = done.parts.iter().map(goal).collect();
-    let description = affair.description();
-    let wanted = Wanted { scope, description, goals: &goals, time: affair.wish().commit_timeout };
-    let committed = application.commit(&wanted, &mut affair.ledger).await;
+    let accepted = identity::accept(reached, transaction, decided).await;
+    accepted.map_err(|failure| (failure.into(), Rollback::Needed))?;
+    let goals: Vec<ExpectedState> = done.parts.iter().map(goal).collect();
+    let description = transaction.description();
+    let wanted = CommitRequest { scope, description, goals: &goals, time: transaction.wish().commit_timeout };
+    let committed = application.commit(&wanted, &mut *transaction.journal).await;
     committed.map_err(|(failure, aftermath)| (failure.into(), aftermath))?;
     done.committed = true;
     Ok(())
 }
 
 /// A pair may have changed its roles since it was looked at.
-async fn still_active(reached: &Reached) -> Result<(), Failure> {
-    if reached.role == Role::Alone {
+async fn check_still_active(reached: &Connection) -> Result<(), InstallError> {
+    if reached.role == HaRole::Standalone {
         return Ok(());
     }
-    let state = reached.session.ha_state().await.map_err(Failure::while_doing(Doing::Committing))?;
-    pair::choose(&[Member { device: reached.target.device.clone(), state: Ok(state) }])?;
+    let state = reached.session.ha_state().await.map_err(InstallError::during(Activity::Committing))?;
+    ha::choose(&[HaMember { device: reached.target.device.clone(), state: Ok(state) }])?;
     Ok(())
 }
 
-fn goal(part: &Part<'_>) -> Goal {
+fn goal(part: &PlannedInstall<'_>) -> ExpectedState {
     let (wish, place) = (Box::new(part.wish.clone()), part.observed.place.clone());
-    Goal::Runs { wish, place, wanted: part.bundle.fingerprint() }
+    ExpectedState::Runs { wish, place, wanted: part.bundle.fingerprint() }
 }
 
 /// After a failure: the candidate configuration as it was found, where that can be had.
-async fn take_back(
-    stop: Stop,
-    aftermath: Aftermath,
-    before: &Before<'_>,
-    application: &Application<'_>,
-    affair: &mut Affair<'_>,
-) -> Stop {
-    if aftermath == Aftermath::LeaveAlone {
-        affair.log.error(
+async fn roll_back(
+    stop: BatchError,
+    aftermath: Rollback,
+    before: &RollbackPoint<'_>,
+    application: &PlanRunner<'_>,
+    reached: &Connection,
+    transaction: &mut Transaction<'_>,
+) -> BatchError {
+    if aftermath == Rollback::Unsafe {
+        transaction.log.error(
             "the commit may still come to its end, so nothing was put back: see the device's task manager",
         );
-    } else if before.put_back(application.session, &application.undo, affair.log).await {
-        affair.ledger.each(|record| record.touches.clear());
+    } else if before.restore_candidate(application.session, &application.undo, transaction.log).await {
+        transaction.journal.note(Entry::RolledBack);
+        identity::forget(reached, transaction);
         return stop;
     }
     // Nobody goes on from a candidate configuration that is half changed.
-    Stop { at: None, ..stop }
+    BatchError { at: None, ..stop }
 }
 
-async fn verify(reached: &Reached, affair: &mut Affair<'_>, done: &mut Done<'_>) {
-    let at = affair.ledger.records().now();
-    for (number, part) in done.parts.iter().enumerate() {
-        let verified = goal(part).verify(&reached.session, affair.patience()).await;
-        if let (Ok(()), Some(record)) = (&verified, affair.ledger.entry(number)) {
-            record.touches.clear();
-            record.made.retain(|made| !part.deleted.contains(&made.object));
-            if !part.plan.steps.is_empty() {
-                let fingerprint = part.bundle.fingerprint();
-                record.note_made(Made { object: part.wish.object.clone(), fingerprint, at });
-            }
+async fn verify(reached: &Connection, transaction: &mut Transaction<'_>, done: &mut DeviceResult<'_>) {
+    for (item, part) in done.parts.iter().enumerate() {
+        let verified = goal(part).verify(&reached.session, transaction.patience()).await;
+        if verified.is_ok() {
+            let is_new = !part.plan.steps.is_empty();
+            let created = is_new.then(|| (part.wish.object.clone(), part.bundle.fingerprint()));
+            let deleted = part.deleted.clone();
+            transaction.journal.note(Entry::Verified { item, created, deleted });
         }
-        done.unproven[number] = verified.err();
+        done.unproven[item] = verified.err();
     }
 }

@@ -1,48 +1,48 @@
 //! Proving: what the device runs, compared with what was wanted.
 
-use super::failure::{Doing, Failure};
-use super::observe;
-use super::patience::Patience;
-use super::request::Wish;
+use super::error::{Activity, InstallError};
+use super::request::InstallRequest;
+use super::retry::RetryPolicy;
+use super::state;
 use crate::fingerprint::Fingerprint;
-use crate::panos::certificates::ServiceProfile;
-use crate::panos::session::Session;
-use crate::panos::xpath::Place;
+use crate::panos::Location;
+use crate::panos::ServiceProfile;
+use crate::panos::Session;
 
 /// What a device's running configuration is to be like.
 #[derive(Debug, Clone)]
-pub enum Goal {
+pub enum ExpectedState {
     /// It holds this very certificate, bound to all profiles of the wish.
     Runs {
         /// The wish.
-        wish: Box<Wish>,
+        wish: Box<InstallRequest>,
         /// Where its certificate and profiles live.
-        place: Place,
+        place: Location,
         /// The certificate.
         wanted: Fingerprint,
     },
     /// These profiles are bound to these objects.
     Bound {
         /// Where the profiles live.
-        place: Place,
+        place: Location,
         /// The profiles with their objects.
         profiles: Vec<(String, Option<String>)>,
     },
 }
 
-impl Goal {
+impl ExpectedState {
     /// What is missing from it, in words; nothing where all is as it should be.
     ///
     /// # Errors
     /// A device that fails or refuses.
-    pub async fn lack(&self, session: &Session) -> Result<Option<String>, Failure> {
+    pub async fn lack(&self, session: &Session) -> Result<Option<String>, InstallError> {
         match self {
             Self::Runs { wish, place, wanted } => {
-                Ok(observe::running(session, place, wish).await?.lacks(wish, *wanted))
+                Ok(state::running(session, place, wish).await?.first_difference(wish, *wanted))
             }
             Self::Bound { place, profiles } => {
                 let shown =
-                    session.show(&place.profiles()).await.map_err(Failure::while_doing(Doing::Proving))?;
+                    session.show(&place.profiles()).await.map_err(InstallError::during(Activity::Proving))?;
                 let now = shown.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
                 let is_bound = |(name, to): &&(String, Option<String>)| {
                     now.iter().any(|profile| profile.name == *name && profile.certificate == *to)
@@ -59,10 +59,10 @@ impl Goal {
     /// Looks whether the running configuration is like that.
     ///
     /// # Errors
-    /// [`Failure::NotRunning`] with what was seen instead; a device that fails.
-    pub async fn verify(&self, session: &Session, patience: &Patience) -> Result<(), Failure> {
+    /// [`InstallError::NotRunning`] with what was seen instead; a device that fails.
+    pub async fn verify(&self, session: &Session, patience: &RetryPolicy) -> Result<(), InstallError> {
         // The management plane may be restarting, with the new certificate.
-        let lack = patience.insist(async || self.lack(session).await).await?;
-        lack.map_or(Ok(()), |lack| Err(Failure::NotRunning(lack)))
+        let lack = patience.retry(async || self.lack(session).await).await?;
+        lack.map_or(Ok(()), |lack| Err(InstallError::NotRunning(lack)))
     }
 }

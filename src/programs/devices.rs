@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-use super::arguments::BadArguments;
-use super::config::Config;
-use super::wishes;
-use crate::panos::address::Address;
-use crate::text::harmless;
+use super::arguments::UsageError;
+use crate::panos::Address;
+use crate::settings::config::Config;
+use crate::settings::resolve;
+use crate::text::escape_control;
 
 /// Devices by name and by group.
 #[derive(Debug, Clone, Default, Args)]
@@ -25,8 +25,8 @@ impl DeviceList {
     ///
     /// # Errors
     /// A name that is not valid; a group that the configuration file does not have.
-    pub fn all(&self, config: &Config) -> Result<Vec<Address>, BadArguments> {
-        let mut devices = wishes::devices(&self.devices)?;
+    pub fn all(&self, config: &Config) -> Result<Vec<Address>, UsageError> {
+        let mut devices = resolve::devices(&self.devices)?;
         for name in &self.group {
             let members = config.group(name).ok_or_else(|| unknown(name, config))?;
             let new: Vec<Address> =
@@ -40,16 +40,16 @@ impl DeviceList {
     ///
     /// # Errors
     /// A name that is not valid.
-    pub fn words(&self) -> Result<Vec<String>, BadArguments> {
+    pub fn words(&self) -> Result<Vec<String>, UsageError> {
         let groups = self.group.iter().map(|name| format!("--group={name}"));
-        let devices = wishes::devices(&self.devices)?;
+        let devices = resolve::devices(&self.devices)?;
         Ok(groups.chain(devices.iter().map(Address::to_string)).collect())
     }
 }
 
-fn unknown(name: &str, config: &Config) -> BadArguments {
+fn unknown(name: &str, config: &Config) -> UsageError {
     let known: Vec<&str> = config.groups().collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    let name = harmless(name);
-    BadArguments::Other(format!("--group: the configuration file has no group '{name}', but {known}"))
+    let name = escape_control(name);
+    UsageError::Other(format!("--group: the configuration file has no group '{name}', but {known}"))
 }

@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use clap::Args;
 
-use super::arguments::BadArguments;
+use super::arguments::UsageError;
 use crate::host::certmonger::KeyType;
 use crate::install::names::CommonName;
-use crate::panos::address::check_dns_name;
+use crate::panos::check_dns_name;
 
 /// The longest common name in a certificate's subject (RFC 5280, `ub-common-name`), in characters.
 const SUBJECT_LIMIT: usize = 64;
@@ -72,30 +72,29 @@ impl EnrolmentArguments {
     ///
     /// # Errors
     /// The first value that is not valid.
-    pub fn check(&self, common_name: &CommonName) -> Result<Enrolment, BadArguments> {
+    pub fn check(&self, common_name: &CommonName) -> Result<Enrolment, UsageError> {
         if common_name.as_str().len() > SUBJECT_LIMIT {
-            return Err(BadArguments::Other(format!(
+            return Err(UsageError::Other(format!(
                 "'{common_name}' has more than {SUBJECT_LIMIT} characters, no certificate can carry it as its subject"
             )));
         }
         let service = self.service.as_deref().or((self.ca == "IPA").then_some("HTTP"));
         if let Some(service) = service.filter(|service| !is_word(service, "._-")) {
-            return Err(BadArguments::Other(format!("'{}' is not a valid service", service.escape_debug())));
+            return Err(UsageError::Other(format!("'{}' is not a valid service", service.escape_debug())));
         }
         if !is_word(&self.ca, "._- ") {
-            return Err(BadArguments::Other(format!("'{}' is not the name of a CA", self.ca.escape_debug())));
+            return Err(UsageError::Other(format!("'{}' is not the name of a CA", self.ca.escape_debug())));
         }
         if let Some(profile) = self.cert_profile.as_deref().filter(|profile| !is_word(profile, "_-.")) {
             let shown = profile.escape_debug();
-            return Err(BadArguments::KeyType(format!("'{shown}' is not a valid IPA certificate profile")));
+            return Err(UsageError::KeyType(format!("'{shown}' is not a valid IPA certificate profile")));
         }
         let key_type = self.key_type.as_deref().map(key_type).transpose()?;
         let key_bits = self.key_bits.as_deref().map(|bits| key_bits(bits, key_type)).transpose()?;
         let mut names = vec![common_name.to_string()];
         for name in &self.names {
-            check_dns_name(name).map_err(|reason| {
-                BadArguments::Other(format!("--san '{}': {reason}", name.escape_debug()))
-            })?;
+            check_dns_name(name)
+                .map_err(|reason| UsageError::Other(format!("--san '{}': {reason}", name.escape_debug())))?;
             let name = name.to_ascii_lowercase();
             if !names.contains(&name) {
                 names.push(name);
@@ -103,7 +102,7 @@ impl EnrolmentArguments {
         }
         let address = |text: &String| {
             text.parse().map_err(|_| {
-                BadArguments::Other(format!("--ip '{}' is not an IP address", text.escape_debug()))
+                UsageError::Other(format!("--ip '{}' is not an IP address", text.escape_debug()))
             })
         };
         Ok(Enrolment {
@@ -125,12 +124,12 @@ fn is_word(text: &str, marks: &str) -> bool {
         && text.chars().all(|character| character.is_ascii_alphanumeric() || marks.contains(character))
 }
 
-fn key_type(text: &str) -> Result<KeyType, BadArguments> {
+fn key_type(text: &str) -> Result<KeyType, UsageError> {
     match text.to_ascii_lowercase().as_str() {
         "rsa" => Ok(KeyType::Rsa),
         "dsa" => Ok(KeyType::Dsa),
         "ec" | "ecdsa" => Ok(KeyType::Ec),
-        _ => Err(BadArguments::KeyType(format!(
+        _ => Err(UsageError::KeyType(format!(
             "'{}' is not a key type: RSA, DSA, EC or ECDSA",
             text.escape_debug()
         ))),
@@ -138,8 +137,8 @@ fn key_type(text: &str) -> Result<KeyType, BadArguments> {
 }
 
 /// certmonger makes RSA keys unless told otherwise.
-fn key_bits(text: &str, key_type: Option<KeyType>) -> Result<u32, BadArguments> {
-    let bad = |rule: &str| BadArguments::KeyType(format!("a key of '{}' bits: {rule}", text.escape_debug()));
+fn key_bits(text: &str, key_type: Option<KeyType>) -> Result<u32, UsageError> {
+    let bad = |rule: &str| UsageError::KeyType(format!("a key of '{}' bits: {rule}", text.escape_debug()));
     let bits: u32 = text.parse().map_err(|_| bad("that is not a number"))?;
     match key_type.unwrap_or(KeyType::Rsa) {
         KeyType::Ec if [256, 384, 521].contains(&bits) => Ok(bits),

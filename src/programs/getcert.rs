@@ -4,33 +4,36 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
 
-use chrono::Utc;
 use clap::Parser;
 use tokio::time::Instant;
 
-use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
-use super::config::Config;
-use super::delegation;
+use super::arguments::{self, PlaceArguments, UsageError};
 use super::devices::DeviceList;
+use super::dropped;
 use super::enrolment::{Enrolment, EnrolmentArguments};
-use super::follow::{self, Follower, Live, NotIssued};
 use super::installer;
-use super::options::{self, DeviceOptions};
+use super::issuance::{self, IssuanceWatcher, IssueError, StatusLine};
 use super::report;
-use super::verdict::{self, FollowError, Following, Hook, Standing};
-use super::wishes::{self, Named};
+use super::sandbox;
 use crate::certificate::{BundleError, Role};
+use crate::delivery::watch::{self, Awaited, FollowError, Following, Hook, Standing};
+use crate::delivery::{Installation, InstallationKey, Queue, new_id};
 use crate::error::Exit;
-use crate::host::certmonger::{Changes, Getcert, GetcertError, NewRequest, post_save_command};
-use crate::host::child;
+use crate::host::certmonger::{Changes, Getcert, GetcertError, NewRequest, Phase, post_save_command};
 use crate::host::ipa::{self, ProfileKnown};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
+use crate::host::process;
 use crate::host::worker;
+use crate::install::location;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
-use crate::install::record::Record;
-use crate::panos::address::Address;
-use crate::panos::trust::BadAuthority;
+use crate::panos::Address;
+use crate::panos::CaFileError;
+use crate::settings::certificate::CertificateArguments;
+use crate::settings::config::Config;
+use crate::settings::delegation;
+use crate::settings::options::{self, DeviceOptions};
+use crate::settings::resolve::{self, Named};
 
 const NAME: &str = "pan_getcert";
 const INSTALLER: &str = "pan_instcert";
@@ -73,6 +76,8 @@ struct Request {
     enrolment: Enrolment,
     profiles: Vec<ProfileName>,
     devices: Vec<Address>,
+    /// What each device has to run in the end.
+    awaited: Vec<Awaited>,
     certificate: PathBuf,
     key: PathBuf,
     installer: PathBuf,
@@ -93,7 +98,7 @@ enum Trouble {
     #[error(transparent)]
     Certmonger(#[from] GetcertError),
     #[error(transparent)]
-    NotIssued(#[from] NotIssued),
+    IssueError(#[from] IssueError),
     #[error("{INSTALLER} can't be run: {0}")]
     Installer(std::io::Error),
     #[error(transparent)]
@@ -119,11 +124,11 @@ impl Trouble {
         match self {
             Self::NotEnrolled => Some("Enrol it with ipa-client-install, or name another CA with --ca.".to_owned()),
             Self::NoSuchProfile(_) => Some("See which there are: ipa certprofile-find".to_owned()),
-            Self::Certmonger(error) | Self::NotIssued(NotIssued::Getcert(error)) => error.advice(),
-            Self::NotIssued(NotIssued::TimedOut { .. }) => {
+            Self::Certmonger(error) | Self::IssueError(IssueError::Getcert(error)) => error.advice(),
+            Self::IssueError(IssueError::TimedOut { .. }) => {
                 Some("certmonger goes on by itself, and installs the certificate when it comes; see 'getcert list'.".to_owned())
             }
-            Self::Following(FollowError::Record(_)) => Some("Run it with sudo.".to_owned()),
+            Self::Following(FollowError::Installation(_)) => Some("Run it with sudo.".to_owned()),
             Self::Following(FollowError::Certmonger(error)) => error.advice(),
             Self::NotInstalled { problem, .. } => problem.advice.clone(),
             Self::NotOurs(_) => Some(format!("An administrator can take it over with {NAME}, without --delegated.")),
@@ -137,7 +142,7 @@ impl Trouble {
 pub fn main() -> ExitCode {
     let arguments: Arguments = match arguments::parse(std::env::args_os()) {
         Ok(arguments) => arguments,
-        Err(exit) => return exit,
+        Err(not_read) => return not_read.into(),
     };
     let request = match check(&arguments) {
         Ok(request) => request,
@@ -147,7 +152,7 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return arguments::refuse(NAME, &error),
     };
-    let live = Live::new();
+    let live = StatusLine::new();
     let ended = runtime.block_on(run(&arguments, &request, &live));
     live.clear();
     match ended {
@@ -160,7 +165,7 @@ pub fn main() -> ExitCode {
 }
 
 /// Checks every word before anything is done.
-fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
+fn check(arguments: &Arguments) -> Result<Request, UsageError> {
     let named = Named::of(&arguments.certificate)?;
     let enrolment = arguments.enrolment.check(&named.common_name)?;
     let config = Config::load(arguments.place.config.as_deref())?;
@@ -171,25 +176,33 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
         let asked = delegation::Asked { named: &named, devices: &devices, typed: &arguments.device, further };
         asked.check(&config)?;
     }
+    let mut awaited = Vec::new();
     for device in &devices {
-        let options = wishes::options_for(&arguments.device, &config, device);
+        let options = resolve::options_for(&arguments.device, &config, device);
         named.object(options.suffix, None)?;
         check_device(&options, device)?;
+        if is_queued(arguments) {
+            sandbox::check(&arguments.certificate, &options, arguments.place.config.as_deref())?;
+        }
+        let location = location::of_vsys(resolve::vsys(&options)?.as_ref());
+        let key = InstallationKey { device: device.clone(), location, name: named.base_name.clone() };
+        awaited.push(Awaited { key, profiles: resolve::profiles(&options)? });
     }
     check_log(&arguments.place.log_file)?;
-    let installer = installer()?;
+    let installer = installer::beside(NAME)?;
     let installer_arguments = installer_arguments(arguments)?;
     let post_save = post_save_command(&installer, &installer_arguments)
-        .map_err(|error| BadArguments::Other(error.to_string()))?;
-    let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(BadArguments::Other);
+        .map_err(|error| UsageError::Other(error.to_string()))?;
+    let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(UsageError::Other);
     Ok(Request {
-        profiles: wishes::profiles(&arguments.device)?,
+        profiles: resolve::profiles(&arguments.device)?,
         certificate: absolute(&arguments.certificate.cert_dir.join(format!("{}.crt", named.common_name)))?,
         key: absolute(&arguments.certificate.key_dir.join(format!("{}.key", named.common_name)))?,
         shown_name: named.object(arguments.device.suffix, None)?,
         named,
         enrolment,
         devices,
+        awaited,
         installer,
         installer_arguments,
         post_save,
@@ -199,13 +212,13 @@ fn check(arguments: &Arguments) -> Result<Request, BadArguments> {
 }
 
 /// What the post-save command will need is looked at now, when a person is there to mend it.
-fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), BadArguments> {
-    wishes::profiles(options)?;
-    wishes::vsys(options)?;
-    wishes::served(options)?;
-    wishes::ha_peer(options, device)?;
-    let trust = wishes::trust(options)?;
-    trust.check(device.host()).map_err(|error: BadAuthority| BadArguments::Other(error.to_string()))?;
+fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), UsageError> {
+    resolve::profiles(options)?;
+    resolve::vsys(options)?;
+    resolve::served(options)?;
+    resolve::ha_peer(options, device)?;
+    let trust = resolve::trust(options)?;
+    trust.check(device.host()).map_err(|error: CaFileError| UsageError::Other(error.to_string()))?;
     if let Some(chain) = options.chain.as_ref().filter(|chain| !chain.is_file()) {
         return Err(BundleError::Missing { role: Role::Chain, tried: vec![chain.clone()] }.into());
     }
@@ -215,15 +228,15 @@ fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), BadArgu
         Ok(()) => Ok(()),
         // The post-save command runs as root, who can.
         Err(KeyFileError::Unreadable { .. }) if !is_root() => Ok(()),
-        Err(error) => Err(BadArguments::Key(error)),
+        Err(error) => Err(UsageError::Key(error)),
     }
 }
 
 /// Without its folder the installation could not even say why it failed.
-fn check_log(file: &Path) -> Result<(), BadArguments> {
+fn check_log(file: &Path) -> Result<(), UsageError> {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(BadArguments::Other(format!(
+            Err(UsageError::Other(format!(
                 "the folder of the log file {} is not there; make it, or name another file with --log-file",
                 file.display()
             )))
@@ -232,38 +245,38 @@ fn check_log(file: &Path) -> Result<(), BadArguments> {
     }
 }
 
-async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<(), Trouble> {
+async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Result<(), Trouble> {
     check_profile(&request.enrolment).await?;
     if request.enrolment.ca == "IPA" && !Path::new(ipa::CONFIGURATION).is_file() {
         return Err(Trouble::NotEnrolled);
     }
     tell_request(request);
-    let begun = (Instant::now(), Utc::now());
+    let begun = Instant::now();
     let patience = Duration::from_secs(arguments.timeout);
     let getcert = Getcert::for_ca(&request.enrolment.ca, request.through_sudo)
         .on_session_bus(arguments.certificate.session_bus);
-    let follower = Follower {
+    let follower = IssuanceWatcher {
         getcert: &getcert,
         certificate: &request.certificate,
-        before: follow::fingerprint_in(&request.certificate),
-        deadline: begun.0 + patience,
+        before: issuance::fingerprint_in(&request.certificate),
+        deadline: begun + patience,
         patience,
         live,
     };
     let mut following = Following {
         state_dir: &arguments.place.state_dir,
-        devices: &request.devices,
-        name: &request.named.base_name,
-        since: begun.1,
+        awaited: &request.awaited,
+        common_name: &request.named.common_name,
+        after: Queue::below(&arguments.place.state_dir).last_number(),
         wanted: follower.before,
-        deadline: begun.0 + patience,
-        live,
+        deadline: begun + patience,
+        show: &|text: &str| live.show(text),
     };
     let standings = match ask(arguments, request, &getcert).await? {
         Asked::New => {
             let issued = follower.issued().await?;
             live.clear();
-            let seconds = begun.0.elapsed().as_secs();
+            let seconds = begun.elapsed().as_secs();
             report::line(&format!(
                 "Certificate issue took {seconds} seconds, waiting for the post-save process to finish."
             ));
@@ -291,15 +304,6 @@ async fn run(arguments: &Arguments, request: &Request, live: &Live) -> Result<()
     judge(request, standings)
 }
 
-/// Whoever leaves a device out may not mean it.
-fn tell_dropped(before: &[String], now: &[String]) {
-    let dropped: Vec<&str> = before.iter().filter(|word| !now.contains(word)).map(String::as_str).collect();
-    if !dropped.is_empty() {
-        let what = format!("WARNING: not installed at renewals any more on: {}", dropped.join(" "));
-        report::problem(NAME, &what, Some("Name them again, beside the others, if that was not meant."));
-    }
-}
-
 /// How the request stands with certmonger.
 enum Asked {
     /// A new certificate is on its way.
@@ -316,7 +320,11 @@ async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Res
         return Err(Trouble::NotOurs(request.certificate.clone()));
     }
     let before = tracked.as_ref().and_then(|tracked| tracked.post_save.as_deref());
-    tell_dropped(&before.map(installer::devices_in).unwrap_or_default(), &request.installer_arguments);
+    dropped::tell_profiles(&request.awaited, &arguments.place.state_dir);
+    dropped::tell_devices(
+        &before.map(installer::devices_in).unwrap_or_default(),
+        &request.installer_arguments,
+    );
     let asked = match tracked {
         None => {
             let id = getcert.request(&new_request(request)).await?;
@@ -341,8 +349,8 @@ async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Res
                 tracked.id
             ));
             match tracked.phase() {
-                // The first certificate is still to come.
-                crate::host::certmonger::Phase::Done => Asked::Updated,
+                // It is issued: the command of before may still be running. Else the first certificate is to come.
+                Phase::Done | Phase::Saving => Asked::Updated,
                 _ => Asked::New,
             }
         }
@@ -380,10 +388,10 @@ async fn install_now(request: &Request, session_bus: bool) -> Result<(), Trouble
     }
     words.extend(request.installer_arguments.iter().map(Into::into));
     let mut words = words.into_iter();
-    let mut command = child::command(words.next().unwrap_or_default());
+    let mut command = process::command(words.next().unwrap_or_default());
     // Who asked stands in the record.
-    child::keep(&mut command, &["SUDO_USER"]);
-    child::keep_bus(&mut command, session_bus);
+    process::keep(&mut command, &["SUDO_USER"]);
+    process::keep_bus(&mut command, session_bus);
     // How it ended, the record tells.
     command.args(words).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().await.map(drop).map_err(Trouble::Installer)
@@ -399,7 +407,7 @@ fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> Result<(), T
                 troubles.push(Trouble::NotInstalled { device: device.to_string(), problem })
             }
             Standing::Open(doing) => {
-                let problem = verdict::not_installed(&format!(
+                let problem = watch::not_installed(&format!(
                     "the installation is not over ({doing}), or its process was ended"
                 ));
                 troubles.push(Trouble::NotInstalled { device: device.to_string(), problem });
@@ -418,17 +426,17 @@ fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> Result<(), T
             each.resize(all, Exit::Done);
             let what = format!("{failed} of {all} devices don't run the new certificate");
             let exit = Exit::of_all(&each);
-            let problem = Problem { exit, advice: None, ..verdict::not_installed(&what) };
+            let problem = Problem { exit, advice: None, ..watch::not_installed(&what) };
             Err(Trouble::NotInstalled { device: request.named.common_name.to_string(), problem })
         }
     }
 }
 
-fn finished(record: &Record) -> String {
-    let object = record.proven.as_ref().map_or(&record.order.name, |proven| &proven.object);
-    let until = record.proven.as_ref().map(|proven| proven.certificate.not_after.format(" until %Y-%m-%d"));
+fn finished(record: &Installation) -> String {
+    let object = record.verified.as_ref().map_or(&record.spec.name, |proven| &proven.object);
+    let until = record.verified.as_ref().map(|proven| proven.certificate.not_after.format(" until %Y-%m-%d"));
     let until = until.map(|until| until.to_string()).unwrap_or_default();
-    let (device, name) = (&record.order.device, record.common_name());
+    let (device, name) = (&record.spec.device, record.common_name());
     format!("FINISHED: {device} runs the certificate '{object}' for {name}, valid{until}.")
 }
 
@@ -449,7 +457,7 @@ async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
 fn tell_request(request: &Request) {
     report::line(&format!("Certificate Common Name: {}", request.named.common_name));
     report::line(&format!("CERT_NAME: {}", request.shown_name));
-    report::line(&format!("PAN_FQDN: {}", in_a_row(&request.devices)));
+    report::line(&format!("PAN_FQDN: {}", joined(&request.devices)));
     let kinds = ["Primary", "Secondary"];
     for (kind, profile) in kinds.iter().zip(&request.profiles) {
         report::line(&format!("{kind} SSL/TLS Profile name: {profile}"));
@@ -459,25 +467,13 @@ fn tell_request(request: &Request) {
 fn tell_duration(request: &Request, since: Instant) {
     report::line(&format!(
         "Certificate install and commit by the post-save process on: {} took {} seconds.",
-        in_a_row(&request.devices),
+        joined(&request.devices),
         since.elapsed().as_secs()
     ));
 }
 
-fn in_a_row(devices: &[Address]) -> String {
+fn joined(devices: &[Address]) -> String {
     devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
-/// The installer that lies beside this program.
-fn installer() -> Result<PathBuf, BadArguments> {
-    let unknown =
-        |error: std::io::Error| BadArguments::Other(format!("where this program lies is not known: {error}"));
-    let beside = std::env::current_exe().map_err(unknown)?.with_file_name(INSTALLER);
-    if beside.is_file() {
-        Ok(beside)
-    } else {
-        Err(BadArguments::Other(format!("{} is missing: it has to lie beside {NAME}", beside.display())))
-    }
 }
 
 /// With the worker enabled, certmonger is not held up by a delivery, and a restart of it can't end one.
@@ -485,13 +481,14 @@ fn is_queued(arguments: &Arguments) -> bool {
     !arguments.certificate.session_bus && worker::is_enabled(&arguments.place.state_dir)
 }
 
-fn installer_arguments(arguments: &Arguments) -> Result<Vec<String>, BadArguments> {
-    let absolute = |path| options::absolute(path).map_err(BadArguments::Other);
+fn installer_arguments(arguments: &Arguments) -> Result<Vec<String>, UsageError> {
+    let absolute = |path| options::absolute(path).map_err(UsageError::Other);
     let config = arguments.place.config.as_ref();
     let mut words =
-        installer::words(&arguments.certificate, &arguments.device, config).map_err(BadArguments::Other)?;
+        installer::words(&arguments.certificate, &arguments.device, config).map_err(UsageError::Other)?;
     words.push(format!("--log-file={}", absolute(&arguments.place.log_file)?));
     words.push(format!("--state-dir={}", absolute(&arguments.place.state_dir)?));
+    words.push(format!("--profile-list={}", new_id()));
     words.extend(is_queued(arguments).then(|| "--queue".to_owned()));
     words.extend(arguments.list.words()?);
     Ok(words)

@@ -2,15 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::Utc;
 use clap::Parser;
 
-use super::arguments::{self, BadArguments, CertificateArguments, PlaceArguments};
-use super::config::Config;
+use super::arguments::{self, PlaceArguments, UsageError};
 use super::devices::DeviceList;
-use super::options::{DeviceOptions, absolute};
-use super::wishes::{self, CertmongerBus, Named, Prepared};
-use crate::install::request::Existing;
-use crate::panos::address::Address;
+use crate::delivery::{InstallSpec, Requester, new_id};
+use crate::install::location;
+use crate::install::result::CertificateFacts;
+use crate::panos::Address;
+use crate::settings::SettingsError;
+use crate::settings::certificate::CertificateArguments;
+use crate::settings::config::Config;
+use crate::settings::delegation::Asked;
+use crate::settings::options::{DeviceOptions, absolute};
+use crate::settings::request::InstallOptions;
+use crate::settings::resolve::{self, Named, Prepared};
 
 /// The program's name.
 pub const NAME: &str = "pan_instcert";
@@ -39,6 +46,11 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["dry_run", "concurrency"])]
     pub queue: bool,
 
+    /// The profiles are the whole list of this name: when another list is named, profiles that are not in it are
+    /// dropped. pan_getcert writes it
+    #[arg(long, value_name = "NAME", value_parser = list_name)]
+    pub profile_list: Option<String>,
+
     /// Import and commit although the device has this certificate already
     #[arg(long)]
     force: bool,
@@ -61,7 +73,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the words of a record again.
+    /// Reads the words of a post-save command.
     ///
     /// # Errors
     /// Words that are not understood.
@@ -70,45 +82,71 @@ impl Arguments {
         Self::try_parse_from(all).map_err(|error| error.to_string())
     }
 
-    /// Everything that is wanted of one device, with the configuration of this moment.
+    /// What is asked for, besides names and devices, as typed in a directory (an empty path is the current one).
     ///
     /// # Errors
-    /// An option that is not valid, typed or in the configuration file.
-    pub fn prepare_for(&self, device: &Address, state_dir: &Path) -> Result<Prepared, BadArguments> {
-        let config = Config::load(self.place.config.as_deref())?;
-        self.prepare(&Named::of(&self.certificate)?, &config, device, state_dir)
-    }
-
-    /// The same, with names and configuration that were read before.
-    ///
-    /// # Errors
-    /// As [`Arguments::prepare_for`].
-    pub fn prepare(
-        &self,
-        named: &Named,
-        config: &Config,
-        device: &Address,
-        state_dir: &Path,
-    ) -> Result<Prepared, BadArguments> {
-        let existing = if self.force { Existing::Replace } else { Existing::Keep };
-        let prepared =
-            wishes::prepare(named, &self.certificate, &self.device, config, existing, device, state_dir)?;
-        let bus = if self.certificate.session_bus { CertmongerBus::Session } else { CertmongerBus::System };
-        Ok(Prepared { certmonger: (!self.blind).then_some(bus), ..prepared })
-    }
-
-    /// The words that have the same effect again for one device.
-    ///
-    /// # Errors
-    /// A path that can't be written down.
-    pub fn words_for(&self, device: &Address) -> Result<Vec<String>, BadArguments> {
+    /// A path that can't be made absolute or is no text.
+    pub fn options(&self, from: &Path) -> Result<InstallOptions, SettingsError> {
         let config = self.place.config.as_ref();
-        let mut words = words(&self.certificate, &self.device, config).map_err(BadArguments::Other)?;
-        words.extend(self.blind.then(|| "--blind".to_owned()));
-        words.extend(self.force.then(|| "--force".to_owned()));
-        words.push(device.to_string());
-        Ok(words)
+        let options = InstallOptions::of(&self.certificate, &self.device, config, from)?;
+        Ok(InstallOptions { blind: self.blind, force: self.force, ..options })
     }
+
+    /// Everything that is wanted, checked for every device before anything is done for the first one.
+    ///
+    /// # Errors
+    /// A name, a setting or a path that can't be used; more than is delegated.
+    pub fn requests(
+        &self,
+        state_dir: &Path,
+        from: &Path,
+        attended: bool,
+    ) -> Result<Vec<(InstallSpec, Prepared)>, UsageError> {
+        let named = Named::of(&self.certificate)?;
+        let options = self.options(from)?;
+        let config = Config::load(options.config.as_deref())?;
+        let devices = self.list.all(&config)?;
+        if self.certificate.delegated {
+            let asked = Asked { named: &named, devices: &devices, typed: &self.device, further: Vec::new() };
+            asked.check(&config)?;
+        }
+        let request = |device: &Address| {
+            let prepared = resolve::prepare(&named, &options, &config, device, state_dir)?;
+            let spec = self.spec(&options, &prepared, attended);
+            Ok((spec, prepared))
+        };
+        devices.iter().map(request).collect()
+    }
+
+    /// What is written before anything else is done.
+    fn spec(&self, options: &InstallOptions, prepared: &Prepared, attended: bool) -> InstallSpec {
+        let Prepared { wish, bundle, files, .. } = prepared;
+        InstallSpec {
+            id: new_id(),
+            sequence: 0,
+            requested_at: Utc::now(),
+            requested_by: Requester::current(),
+            attended,
+            list: self.profile_list.clone(),
+            common_name: wish.common_name.clone(),
+            name: wish.base_name.clone(),
+            device: wish.target.device.clone(),
+            location: location::of_vsys(wish.vsys.as_ref()),
+            peer: wish.peer.as_ref().map(|peer| peer.device.clone()),
+            profiles: wish.profiles.clone(),
+            profiles_configured: options.device.profile.is_none() && !wish.profiles.is_empty(),
+            certificate: bundle.as_ref().ok().and_then(|bundle| CertificateFacts::of(bundle).ok()),
+            served: wish.served.clone(),
+            files: files.clone(),
+            options: options.clone(),
+        }
+    }
+}
+
+/// A short word.
+fn list_name(text: &str) -> Result<String, String> {
+    let is_word = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_word { Ok(text.to_owned()) } else { Err("it is made of letters and digits".to_owned()) }
 }
 
 /// The devices and groups that a post-save command of ours names, as its words; none in any other command.
@@ -142,4 +180,19 @@ pub fn words(
         words.push(format!("--config={}", absolute(config)?));
     }
     Ok(words)
+}
+
+/// The installer that lies beside another program of ours, which runs.
+///
+/// # Errors
+/// It is not there.
+pub fn beside(program: &str) -> Result<PathBuf, UsageError> {
+    let unknown =
+        |error: std::io::Error| UsageError::Other(format!("where this program lies is not known: {error}"));
+    let beside = std::env::current_exe().map_err(unknown)?.with_file_name(NAME);
+    if beside.is_file() {
+        Ok(beside)
+    } else {
+        Err(UsageError::Other(format!("{} is missing: it has to lie beside {program}", beside.display())))
+    }
 }

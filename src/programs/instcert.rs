@@ -1,97 +1,110 @@
 //! `pan_instcert`: put an issued certificate on devices.
 
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use chrono::Utc;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::arguments::{self, BadArguments};
-use super::config::Config;
-use super::delegation::Asked;
-use super::delivery::{self, Courier, Which};
-use super::incident::Teller;
+use super::arguments::{self, UsageError};
 use super::installer::{Arguments, NAME};
-use super::wishes::{Named, Prepared};
-use super::{rehearsal, report};
+use super::{dry_run, report, sandbox, unresolved};
+use crate::delivery::DeliveryError;
+use crate::delivery::engine::{DeliveryEngine, Selection, run_id};
+use crate::delivery::notifier::Notifier;
+use crate::delivery::{InstallSpec, InstallationStore, Queue, not_over};
 use crate::error::Exit;
 use crate::host::log::Log;
 use crate::host::worker;
-use crate::install::Failure;
-use crate::install::deliver::{self, Outcome};
 use crate::install::problem::Problem;
-use crate::install::record::{Asker, End, Order, Queue, Records};
-use crate::panos::address::Address;
+use crate::install::result::{Outcome, RunResult};
+use crate::settings::config::{Config, Notify};
+use crate::settings::resolve::Prepared;
 use report::Told;
 
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    arguments::run(NAME, run)
+    let argv: Vec<OsString> = std::env::args_os().collect();
+    let arguments: Arguments = match arguments::parse(argv.clone()) {
+        Ok(arguments) => arguments,
+        Err(not_read) => {
+            if let arguments::NotRead::Refused(exit, what) = &not_read {
+                unresolved::record(&argv, *exit, what);
+            }
+            return not_read.into();
+        }
+    };
+    let attended = unresolved::is_attended() && !arguments.queue;
+    let requests = match arguments.requests(&arguments.place.state_dir, Path::new(""), attended) {
+        Ok(requests) => requests,
+        Err(error) => {
+            let exit = arguments::refuse(NAME, &error);
+            unresolved::record(&argv, error.exit(), &error.to_string());
+            return exit;
+        }
+    };
+    match run(&arguments, requests) {
+        Ok(exit) => exit.into(),
+        Err(error) => arguments::refuse(NAME, &error),
+    }
 }
 
-fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
-    let named = Named::of(&arguments.certificate)?;
+fn run(arguments: &Arguments, requests: Vec<(InstallSpec, Prepared)>) -> Result<Exit, UsageError> {
     let state_dir = &arguments.place.state_dir;
-    let config = Config::load(arguments.place.config.as_deref())?;
-    let devices = arguments.list.all(&config)?;
-    if arguments.certificate.delegated {
-        let asked = Asked { named: &named, devices: &devices, typed: &arguments.device, further: Vec::new() };
-        asked.check(&config)?;
-    }
-    // Every device's wish is checked before the first one is begun.
-    let prepare = |device: &Address| arguments.prepare(&named, &config, device, state_dir);
-    let prepared: Vec<Prepared> = devices.iter().map(prepare).collect::<Result<_, _>>()?;
+    let (mut specs, prepared): (Vec<InstallSpec>, Vec<Prepared>) = requests.into_iter().unzip();
     let runtime = arguments::event_loop()?;
     if arguments.dry_run {
-        let records = Records::below(state_dir);
-        return Ok(runtime.block_on(rehearse(arguments, prepared, &records)));
+        let records = InstallationStore::below(state_dir);
+        return Ok(runtime.block_on(dry_run(arguments, prepared, &records)));
     }
-    let orders: Vec<Order> =
-        prepared.iter().map(|prepared| order(arguments, prepared)).collect::<Result<_, _>>()?;
-    let put = orders.iter().try_for_each(|order| Queue::below(state_dir).put(order));
-    put.map_err(|error| BadArguments::Begin(Box::new(error.into())))?;
+    check_worker(arguments, &specs, &prepared)?;
+    let put = Queue::below(state_dir).put(&mut specs);
+    put.map_err(|error| UsageError::State(Box::new(error.into())))?;
     if arguments.queue {
-        return Ok(tell_queued(arguments, &orders));
+        return Ok(tell_queued(arguments, &specs));
     }
+    let config = Config::load(arguments.place.config.as_deref())?;
     let log = arguments.place.open_log()?;
-    let told = runtime.block_on(install(arguments, orders.into_iter().zip(prepared), &config, &log));
+    let told = runtime.block_on(install(arguments, specs.into_iter().zip(prepared), &config, &log));
     let each: Vec<Exit> = told.iter().map(Told::exit).collect();
     let exit = Exit::of_all(&each);
     if arguments.json {
-        report::Json::of(named.common_name.as_str(), exit.code(), &told).print();
+        report::Json::of(&arguments.certificate.common_name.to_ascii_lowercase(), exit.code(), &told).print();
     }
     Ok(exit)
 }
 
-/// What is written before anything else is done.
-fn order(
+/// What the worker could not deliver is refused where somebody can change it, and only told where nobody is there:
+/// what certmonger hands over is recorded.
+fn check_worker(
     arguments: &Arguments,
-    Prepared { wish, bundle, files, .. }: &Prepared,
-) -> Result<Order, BadArguments> {
-    Ok(Order {
-        id: format!("{:016x}", rand::random::<u64>()),
-        at: Utc::now(),
-        by: Asker {
-            uid: rustix::process::getuid().as_raw(),
-            sudo_user: std::env::var("SUDO_USER").ok().map(|user| user.chars().take(64).collect()),
-        },
-        common_name: wish.common_name.clone(),
-        name: wish.base_name.clone(),
-        device: wish.target.device.clone(),
-        peer: wish.peer.as_ref().map(|peer| peer.device.clone()),
-        profiles: wish.profiles.clone(),
-        certificate: bundle.as_ref().ok().and_then(|bundle| deliver::facts(bundle).ok()),
-        served: wish.served.clone(),
-        files: files.clone(),
-        words: arguments.words_for(&wish.target.device)?,
-    })
+    specs: &[InstallSpec],
+    prepared: &[Prepared],
+) -> Result<(), UsageError> {
+    if !worker::is_enabled(&arguments.place.state_dir) {
+        return Ok(());
+    }
+    let config = Config::load(arguments.place.config.as_deref())?;
+    let mut each = specs.iter().zip(prepared);
+    let Some(what) = each.find_map(|(spec, prepared)| sandbox::closed(spec, prepared, &config)) else {
+        return Ok(());
+    };
+    let refused = sandbox::refused(&what);
+    if arguments.queue && unresolved::is_attended() {
+        return Err(refused);
+    }
+    report::problem(NAME, &format!("WARNING: {refused}"), refused.advice().as_deref());
+    if let Ok(log) = arguments.place.open_log() {
+        log.run(&run_id(), true).error(&format!("{refused}. {}", refused.advice().unwrap_or_default()));
+    }
+    Ok(())
 }
 
-fn tell_queued(arguments: &Arguments, orders: &[Order]) -> Exit {
-    let told: Vec<Told> = orders.iter().map(Told::queued).collect();
+fn tell_queued(arguments: &Arguments, specs: &[InstallSpec]) -> Exit {
+    let told: Vec<Told> = specs.iter().map(Told::queued).collect();
     if arguments.json {
         report::Json::of(&arguments.certificate.common_name, Exit::Done.code(), &told).print();
     } else {
@@ -102,26 +115,27 @@ fn tell_queued(arguments: &Arguments, orders: &[Order]) -> Exit {
 
 /// Where no worker tries again, the first failure is the last one before the next renewal. A person who watches
 /// is not told twice.
-fn teller(config: &Config, state_dir: &Path) -> Teller {
+fn notifier(config: &Config, state_dir: &Path) -> Notifier {
     let watched = std::io::stderr().is_terminal();
-    let command = if watched { Vec::new() } else { config.teller().command.clone() };
-    let patience = if worker::is_enabled(state_dir) { config.teller().patience } else { 1 };
-    Teller { command, patience }
+    let command = if watched { Vec::new() } else { config.notify().command.clone() };
+    let patience = if worker::is_enabled(state_dir) { config.notify().patience } else { 1 };
+    Notifier { settings: Notify { command, patience } }
 }
 
 async fn install(
     arguments: &Arguments,
-    wanted: impl ExactSizeIterator<Item = (Order, Prepared)>,
+    wanted: impl ExactSizeIterator<Item = (InstallSpec, Prepared)>,
     config: &Config,
     log: &Log,
 ) -> Vec<Told> {
     let state_dir = arguments.place.state_dir.as_path();
-    let mut courier = Courier::new(log, state_dir, wanted.len() > 1);
-    courier.teller = teller(config, state_dir);
-    let courier = &courier;
-    let runs = wanted.map(|(order, prepared)| async move {
-        courier.keep(&order, prepared).await;
-        let told = served(courier, &order, state_dir).await;
+    let mut engine = DeliveryEngine::new(log, state_dir, wanted.len() > 1);
+    engine.notifier = notifier(config, state_dir);
+    engine.lock_wait = config.lock_wait();
+    let engine = &engine;
+    let runs = wanted.map(|(spec, prepared)| async move {
+        engine.keep(&spec, prepared).await;
+        let told = served(engine, &spec).await;
         if !arguments.json {
             report::outcome(NAME, &told);
         }
@@ -130,31 +144,60 @@ async fn install(
     stream::iter(runs).buffered(usize::from(arguments.concurrency)).collect().await
 }
 
-/// Delivers to the order's device, or finds that somebody else has done it meanwhile.
-async fn served(courier: &Courier<'_>, order: &Order, state_dir: &Path) -> Told {
-    let own = |other: &Order| other.name == order.name;
-    let outcome = match courier.serve(&order.device, Which::Owed).await {
-        Ok(reports) => match reports.into_iter().find(|report| own(&report.record.order)) {
-            Some(report) => report.outcome,
-            None => match Records::below(state_dir).read(&order.device, &order.name) {
-                Ok(Some(record)) => Outcome { end: delivery::told_by(&record), phases: Vec::new() },
-                Ok(None) => lost(&Failure::NoRecord),
-                Err(error) => lost(&error.into()),
-            },
-        },
-        Err(failure) => lost(&failure),
+/// Delivers what the device is owed; how this very request ended, whoever delivered it.
+async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
+    let reports = match engine.serve(&spec.device, Selection::DueOrTransient).await {
+        Ok(reports) => reports,
+        Err(failure) => return Told::of(spec, lost(&failure)),
     };
-    Told::of(order, outcome)
+    let own = reports.into_iter().find(|report| report.record.key() == spec.key());
+    let (record, phases) = match own {
+        Some(report) => (Some(report.record), report.result.phases),
+        None => match engine.records.read(&spec.key()) {
+            Ok(record) => (record, Vec::new()),
+            Err(error) => return Told::of(spec, lost(&error.into())),
+        },
+    };
+    match record.as_ref().and_then(|record| Some((record, record.request(&spec.id)?))) {
+        Some((record, request)) => {
+            let result = RunResult { outcome: request.outcome(), phases, missing_profiles: Vec::new() };
+            Told::of(spec, result).pending(record.is_pending())
+        }
+        // It waits in the queue, for instance because its record is one of a later version.
+        None => match Queue::below(engine.state_dir).for_device(&spec.device) {
+            Ok(listing) if listing.specs.iter().any(|queued| queued.spec.id == spec.id) => {
+                let problem = waiting(engine.state_dir, spec);
+                let run = engine.log.run(&run_id(), engine.several);
+                run.error(&format!("{}: {problem}", spec.device));
+                let outcome = Outcome::Failed(problem);
+                Told::of(spec, RunResult { outcome, phases, missing_profiles: Vec::new() }).pending(true)
+            }
+            _ => Told::of(spec, lost(&DeliveryError::NoRecord)),
+        },
+    }
 }
 
-fn lost(failure: &Failure) -> Outcome {
-    Outcome { end: End::Failed(Problem::from(failure)), phases: Vec::new() }
+/// Why a request stays in the queue.
+fn waiting(state_dir: &Path, spec: &InstallSpec) -> Problem {
+    let why = InstallationStore::below(state_dir).read(&spec.key()).err();
+    match why {
+        Some(error) => Problem::from(&DeliveryError::from(error)),
+        None => not_over(),
+    }
+}
+
+fn lost(failure: &DeliveryError) -> RunResult {
+    RunResult {
+        outcome: Outcome::Failed(Problem::from(failure)),
+        phases: Vec::new(),
+        missing_profiles: Vec::new(),
+    }
 }
 
 /// Looks and decides, for each device, and tells what would be done.
-async fn rehearse(arguments: &Arguments, prepared: Vec<Prepared>, records: &Records) -> Exit {
+async fn dry_run(arguments: &Arguments, prepared: Vec<Prepared>, records: &InstallationStore) -> Exit {
     let looks = prepared.iter().map(|prepared| async move {
-        let looked = rehearsal::look(prepared, records).await;
+        let looked = dry_run::look(prepared, records).await;
         (&prepared.wish, looked)
     });
     let looked: Vec<_> = stream::iter(looks).buffered(usize::from(arguments.concurrency)).collect().await;
@@ -162,9 +205,9 @@ async fn rehearse(arguments: &Arguments, prepared: Vec<Prepared>, records: &Reco
         looked.iter().map(|(_, looked)| looked.as_ref().err().map_or(Exit::Done, |problem| problem.exit));
     let exit = Exit::of_all(&exits.collect::<Vec<_>>());
     if arguments.json {
-        rehearsal::json(exit, &looked);
+        dry_run::json(exit, &looked);
     } else {
-        looked.iter().for_each(|(wish, looked)| rehearsal::tell(NAME, wish, looked.as_ref()));
+        looked.iter().for_each(|(wish, looked)| dry_run::tell(NAME, wish, looked.as_ref()));
     }
     exit
 }

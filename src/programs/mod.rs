@@ -2,19 +2,16 @@
 
 pub mod arguments;
 pub mod certctl;
-pub mod config;
-pub mod delegation;
-pub mod delivery;
+pub mod delegated;
 pub mod devices;
+pub mod dropped;
+pub mod dry_run;
 pub mod enrolment;
-pub mod follow;
 pub mod getcert;
-pub mod incident;
 pub mod installer;
 pub mod instcert;
-pub mod options;
-pub mod rehearsal;
+pub mod issuance;
+pub mod post_save;
 pub mod report;
-pub mod rivals;
-pub mod verdict;
-pub mod wishes;
+pub mod sandbox;
+pub mod unresolved;

@@ -5,12 +5,13 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
+use crate::delivery::InstallSpec;
 use crate::error::Exit;
-use crate::install::deliver::Outcome;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
-use crate::install::record::{End, Order};
-use crate::text::{harmless, is_harmless};
+use crate::install::result::{Outcome, RunResult};
+use crate::panos::Location;
+use crate::text::{escape_control, is_printable};
 
 /// A problem, and on a line of its own what to do about it.
 pub fn problem(program: &str, what: &str, advice: Option<&str>) {
@@ -20,29 +21,29 @@ pub fn problem(program: &str, what: &str, advice: Option<&str>) {
 /// The same, for a problem that is told in several lines.
 pub fn problem_in_lines(program: &str, what: &[&str], advice: Option<&str>) {
     let mut stderr = io::stderr().lock();
-    let lines: Vec<String> = what.iter().map(|line| harmless(line)).collect();
+    let lines: Vec<String> = what.iter().map(|line| escape_control(line)).collect();
     // Whether standard error is gone is nothing that could be told anywhere.
     let _ = writeln!(stderr, "{program}: {}", lines.join("\n  "));
     if let Some(advice) = advice {
-        let _ = writeln!(stderr, "  {}", harmless(advice));
+        let _ = writeln!(stderr, "  {}", escape_control(advice));
     }
 }
 
 /// A line on standard output.
 pub fn line(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{}", harmless(text));
+    let _ = writeln!(io::stdout().lock(), "{}", escape_control(text));
 }
 
 /// A line on standard error that is no problem.
 pub fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
+    let _ = writeln!(io::stderr().lock(), "{}", escape_control(text));
 }
 
 /// JSON with everything escaped, in JSON's way, that could steer a terminal: it stands only inside strings.
 fn harmless_json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if is_harmless(character) {
+        if is_printable(character) {
             shown.push(character);
         } else {
             let mut units = [0; 2];
@@ -88,11 +89,11 @@ pub fn journal(priority: Priority, told: &Told) {
         Some(problem) => {
             let advice = problem.advice.as_ref().map(|advice| format!(" {advice}")).unwrap_or_default();
             let what = problem.what.trim_end_matches('.');
-            format!("{}: {}: {what}.{advice}", told.order.device, told.order.common_name)
+            format!("{}: {}: {what}.{advice}", told.spec.place(), told.spec.common_name)
         }
         None => told.sentence(),
     };
-    let _ = writeln!(io::stderr().lock(), "<{number}>{}", harmless(&text));
+    let _ = writeln!(io::stderr().lock(), "<{number}>{}", escape_control(&text));
 }
 
 /// Several certificates on several devices, as one JSON object.
@@ -100,7 +101,7 @@ pub fn installations(program: &str, exit: Exit, told: &[Told]) {
     let each: Vec<JsonInstallation<'_>> = told
         .iter()
         .map(|told| JsonInstallation {
-            common_name: told.order.common_name.as_str(),
+            common_name: told.spec.common_name.as_str(),
             installation: JsonDevice::of(told),
         })
         .collect();
@@ -117,21 +118,29 @@ struct JsonInstallation<'a> {
 /// How an installation on one device ended, or that it was put into the queue.
 #[derive(Debug, Clone)]
 pub struct Told {
-    order: Order,
-    outcome: Option<Outcome>,
+    spec: InstallSpec,
+    result: Option<RunResult>,
+    /// Whether it is tried again by itself, where it failed.
+    is_pending: Option<bool>,
 }
 
 impl Told {
     /// It ended like this.
     #[must_use]
-    pub fn of(order: &Order, outcome: Outcome) -> Self {
-        Self { order: order.clone(), outcome: Some(outcome) }
+    pub fn of(spec: &InstallSpec, result: RunResult) -> Self {
+        Self { spec: spec.clone(), result: Some(result), is_pending: None }
+    }
+
+    /// The same, and whether it is tried again by itself.
+    #[must_use]
+    pub fn pending(self, is_pending: bool) -> Self {
+        Self { is_pending: Some(is_pending), ..self }
     }
 
     /// Nothing was done yet.
     #[must_use]
-    pub fn queued(order: &Order) -> Self {
-        Self { order: order.clone(), outcome: None }
+    pub fn queued(spec: &InstallSpec) -> Self {
+        Self { spec: spec.clone(), result: None, is_pending: None }
     }
 
     /// The exit code.
@@ -142,31 +151,31 @@ impl Told {
 
     /// What is told of it, where it did not fail.
     fn sentence(&self) -> String {
-        let (device, bound) = (&self.order.device, bound(&self.order));
-        let Some(outcome) = &self.outcome else {
-            return format!("{device}: the certificate '{}'{bound} is in the queue.", self.order.name);
+        let (device, bound) = (self.spec.place(), bound(&self.spec));
+        let Some(result) = &self.result else {
+            return format!("{device}: the certificate '{}'{bound} is in the queue.", self.spec.name);
         };
-        match &outcome.end {
-            End::Installed { object, unchanged: false } => {
-                let seconds = outcome.phases.last().map_or(0.0, |(_, seconds)| *seconds);
+        match &result.outcome {
+            Outcome::Installed { object, unchanged: false } => {
+                let seconds = result.phases.last().map_or(0.0, |(_, seconds)| *seconds);
                 format!("{device}: runs the certificate '{object}'{bound} now ({seconds:.0} s).")
             }
-            End::Installed { object, unchanged: true } => {
+            Outcome::Installed { object, unchanged: true } => {
                 format!("{device}: runs this very certificate '{object}'{bound} already, nothing to do.")
             }
-            End::LeftToCommit => {
-                let object = &self.order.name;
+            Outcome::AwaitingCommit => {
+                let object = &self.spec.name;
                 format!(
                     "{device}: has the certificate '{object}'{bound} as a candidate; commit it on the device."
                 )
             }
-            End::Failed(problem) => format!("{device}: {problem}"),
+            Outcome::Failed(problem) => format!("{device}: {problem}"),
         }
     }
 
     fn problem(&self) -> Option<&Problem> {
-        match &self.outcome {
-            Some(Outcome { end: End::Failed(problem), .. }) => Some(problem),
+        match &self.result {
+            Some(RunResult { outcome: Outcome::Failed(problem), .. }) => Some(problem),
             _ => None,
         }
     }
@@ -177,13 +186,16 @@ pub fn outcome(program: &str, told: &Told) {
     match told.problem() {
         None => line(&told.sentence()),
         Some(found) => {
-            problem(program, &format!("{}: {found}", told.order.device), found.advice.as_deref());
+            problem(program, &format!("{}: {found}", told.spec.place()), found.advice.as_deref());
+            if told.is_pending == Some(false) {
+                note("  It is not recorded as pending: once that is fixed, run it again.");
+            }
         }
     }
 }
 
-fn bound(order: &Order) -> String {
-    let names: Vec<String> = order.profiles.iter().map(|name| format!("'{name}'")).collect();
+fn bound(spec: &InstallSpec) -> String {
+    let names: Vec<String> = spec.profiles.iter().map(|name| format!("'{name}'")).collect();
     if names.is_empty() { String::new() } else { format!(" in {}", names.join(" and ")) }
 }
 
@@ -198,12 +210,14 @@ pub struct Json<'a> {
 #[derive(Debug, Serialize)]
 struct JsonDevice<'a> {
     device: String,
+    location: &'a Location,
     result: &'static str,
     exit: u8,
     object: Option<&'a ObjectName>,
     profiles: &'a [ProfileName],
     problem: Option<&'a str>,
     advice: Option<&'a str>,
+    pending: Option<bool>,
     seconds: BTreeMap<&'static str, f64>,
 }
 
@@ -222,23 +236,25 @@ impl<'a> Json<'a> {
 
 impl<'a> JsonDevice<'a> {
     fn of(told: &'a Told) -> Self {
-        let (result, object) = match told.outcome.as_ref().map(|outcome| &outcome.end) {
+        let (result, object) = match told.result.as_ref().map(|result| &result.outcome) {
             None => ("queued", None),
-            Some(End::Installed { object, unchanged: false }) => ("installed", Some(object)),
-            Some(End::Installed { object, unchanged: true }) => ("unchanged", Some(object)),
-            Some(End::LeftToCommit) => ("left-to-commit", Some(&told.order.name)),
-            Some(End::Failed(_)) => ("failed", None),
+            Some(Outcome::Installed { object, unchanged: false }) => ("installed", Some(object)),
+            Some(Outcome::Installed { object, unchanged: true }) => ("unchanged", Some(object)),
+            Some(Outcome::AwaitingCommit) => ("left-to-commit", Some(&told.spec.name)),
+            Some(Outcome::Failed(_)) => ("failed", None),
         };
         let problem = told.problem();
         Self {
-            device: told.order.device.to_string(),
+            device: told.spec.device.to_string(),
+            location: &told.spec.location,
             result,
             exit: told.exit().code(),
             object,
-            profiles: &told.order.profiles,
+            profiles: &told.spec.profiles,
             problem: problem.map(|problem| problem.what.as_str()),
             advice: problem.and_then(|problem| problem.advice.as_deref()),
-            seconds: told.outcome.iter().flat_map(|outcome| outcome.phases.iter().copied()).collect(),
+            pending: told.is_pending,
+            seconds: told.result.iter().flat_map(|result| result.phases.iter().copied()).collect(),
         }
     }
 }

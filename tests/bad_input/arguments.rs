@@ -42,7 +42,7 @@ fn an_upper_case_common_name_is_lower_cased() {
     let quiet = Quiet::new();
     quiet.line(Instcert).with("-c", "GP.Example.COM").plus(&["-p", PORTAL]).run().exits(0);
     assert!(quiet.world.served().is_some());
-    assert_eq!(quiet.world.record()["common_name"], NAME);
+    assert_eq!(quiet.world.record()["spec"]["common_name"], NAME);
     let asked = quiet.line(Getcert).with("-c", "GP.Example.COM").run().exits(10);
     assert!(asked.stdout.contains(&format!("Certificate Common Name: {NAME}\n")), "{asked:#?}");
     assert!(quiet.asked().unwrap().contains(&format!("/{NAME}.crt")));

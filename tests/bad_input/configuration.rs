@@ -162,3 +162,22 @@ fn what_is_typed_wins_over_the_configuration_file() {
     line.clone().plus(&["-p", PORTAL, "--commit", "partial"]).run().exits(0);
     assert!(quiet.world.served().is_some());
 }
+
+#[test]
+fn windows_line_ends_and_whatever_is_unclosed_are_told_with_their_line() {
+    let quiet = Quiet::new();
+    for (text, line) in [
+        ("drift = 'deliver\r\n", "line 1"),
+        ("# a\r\ndrift = \"deliver\r\ntell_after = 4\r\n", "line 2"),
+        ("on_failure = ['a',\r\n'b\r\n\r\n", "line 2"),
+        ("drift = \"\"\"\r\n\r\n", "line "),
+        ("[device.\"fw1\r\n", "line 1"),
+        ("drift =\r\n", "line 1"),
+        ("a\r", "line 1"),
+        ("\u{feff}drift = '\u{e4}\r\n", "line 1"),
+        ("drift = 'deliver'\r\nno-such-key = 1\r\n", "line 2"),
+    ] {
+        let path = quiet.file("crlf.toml", text);
+        quiet.line(Instcert).with("--config", &path).refused(1, &["crlf.toml", line, "column"]);
+    }
+}

@@ -33,8 +33,10 @@ fn a_key_file_without_a_key_is_refused() {
         let path = quiet.file("bad", format!("# comment\napi_key={value}\n"));
         refuse(&quiet, &path, &["line 2", "that is not an API key"]);
     }
+    let long = quiet.file("long", format!("api_key={}\n", "x".repeat(4097)));
+    refuse(&quiet, &long, &["line 1", "at most 4096"]);
     refuse(&quiet, &quiet.file("two", format!("api_key={SECRET}\napi_key=b\n")), &["line 2", "another key"]);
-    refuse(&quiet, &quiet.file("large", vec![b'#'; 10 << 20]), &["holds more than 64 KiB"]);
+    refuse(&quiet, &quiet.file("large", vec![b'#'; 10 << 20]), &["holds more than 1024 KiB"]);
 }
 
 #[test]

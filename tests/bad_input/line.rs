@@ -213,8 +213,8 @@ impl Line<'_> {
             assert!(ended.stderr.contains(word), "no '{word}' in {told:#?}");
         }
         assert_eq!(ended.stdout, "", "{told:#?}");
-        let harmless = |text: &str| text.chars().all(|c| c == '\n' || !c.is_control());
-        assert!(harmless(&ended.stderr), "control characters: {told:#?}");
+        let escape_control = |text: &str| text.chars().all(|c| c == '\n' || !c.is_control());
+        assert!(escape_control(&ended.stderr), "control characters: {told:#?}");
         assert!(!ended.stderr.contains("panicked"), "{told:#?}");
         self.quiet.assert_unchanged(&told);
         ended

@@ -50,7 +50,7 @@ fn a_new_log_is_for_its_owner_and_group_and_an_old_one_is_appended_to() {
 
 #[test]
 fn modes_of_new_files_do_not_depend_on_the_callers_umask() {
-    for umask in ["000", "027", "077"] {
+    for umask in ["000", "027", "077", "0277", "0777"] {
         let quiet = Quiet::new();
         let program = Instcert.path().display();
         let words = ["sh", "-c", &format!("umask {umask}; exec '{program}' \"$@\""), "sh"].map(str::to_owned);
@@ -59,9 +59,15 @@ fn modes_of_new_files_do_not_depend_on_the_callers_umask() {
         assert_eq!(mode(&quiet.path("log")), 0o640, "umask {umask}");
         let installations = quiet.path("state/installations");
         let device = installations.join(quiet.world.target());
+        for folder in ["state", "state/locks", "state/queue"] {
+            assert_eq!(mode(&quiet.path(folder)), 0o700, "{folder}, umask {umask}");
+        }
+        let lock = quiet.path("state/locks").join(quiet.world.target());
+        assert_eq!(mode(&lock), 0o600, "umask {umask}");
         assert_eq!(mode(&installations), 0o700, "umask {umask}");
         assert_eq!(mode(&device), 0o700, "umask {umask}");
-        assert_eq!(mode(&device.join(format!("{NAME}.json"))), 0o600, "umask {umask}");
+        assert_eq!(mode(&device.join("shared")), 0o700, "umask {umask}");
+        assert_eq!(mode(&device.join("shared").join(format!("{NAME}.json"))), 0o600, "umask {umask}");
     }
 }
 

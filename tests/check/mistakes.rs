@@ -306,3 +306,60 @@ fn a_key_that_will_end_and_a_role_that_may_do_anything() {
     assert!(troubles[0].starts_with("warning rights: the role is 'superuser'"), "{troubles:?}");
     assert!(troubles[1].contains("expire 30 days after"), "{troubles:?}");
 }
+
+/// A second device on this machine, and its name.
+fn second(management: &panos_sim::ManagementCertificate, ca: &pki::Issued) -> (Simulator, String) {
+    let settings = Settings {
+        listen: "127.0.0.2:0".parse().unwrap(),
+        management_certificate: management.clone(),
+        ..settings(ca)
+    };
+    let device = Simulator::start(settings).unwrap();
+    let name = format!("fw2.example.com:{}", device.address().port());
+    (device, name)
+}
+
+#[test]
+fn management_interfaces_with_one_key_pair() {
+    let own = pki::self_signed(&pki::Wish::named("one"));
+    let again =
+        pki::root("Another CA", KeyKind::P256).issue_for_key(&pki::Wish::named("two"), own.key.clone());
+    let given = |issued: &pki::Issued| panos_sim::ManagementCertificate::Given {
+        certificate: issued.certificate_pem(),
+        key: issued.key_pem(),
+    };
+    let desk = Desk::with(|settings| settings.management_certificate = given(&own));
+    desk.write("etc/hosts", "127.0.0.1 localhost fw1.example.com\n127.0.0.2 fw2.example.com\n", 0o644);
+    desk.write(
+        "etc/ipa/.panrc",
+        &format!("api_key={KEY}\nhostname=fw1.example.com\nhostname=fw2.example.com\napi_username={USER}\n"),
+        0o600,
+    );
+    let first = desk.target();
+    let known = |name: &str, pin: &str| {
+        let text = format!("{first} {}\n{name} {pin}\n", desk.device.certificate_fingerprint());
+        desk.write("lib/pan_getcert/known_devices", &text, 0o600);
+    };
+    let says = |found: &Found, other: &str| {
+        let troubles = found.troubles();
+        let text = format!(
+            "warning management key: its management interface has the same key pair as that of {other}:"
+        );
+        troubles.iter().filter(|trouble| trouble.starts_with(&text)).count()
+    };
+    // The same certificate, or another one of the same key pair: seen where both are looked at, or one is the peer.
+    for issued in [&own, &again] {
+        let (device, name) = second(&given(issued), &desk.ca);
+        known(&name, &device.certificate_fingerprint());
+        let found = desk.check(&["-p", PORTAL, &first, &name]);
+        assert_eq!((says(&found, &name), says(&found, &first), found.code), (1, 1, 0), "{found:#?}");
+        let found = desk.check(&["-p", PORTAL, "--ha-peer", &name, &first]);
+        assert_eq!((says(&found, &name), found.code), (1, 0), "{found:#?}");
+        // One that is not looked at is known by its fingerprint only.
+        let found = desk.check(&["-p", PORTAL, &first]);
+        assert_eq!(says(&found, &name), usize::from(issued.certificate == own.certificate), "{found:#?}");
+    }
+    let (device, name) = second(&panos_sim::ManagementCertificate::SelfSigned, &desk.ca);
+    known(&name, &device.certificate_fingerprint());
+    is_well(&desk.check(&["-p", PORTAL, &first, &name]));
+}

@@ -3,26 +3,26 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use chrono::Utc;
+use pancert::delivery::engine::{DeliveryEngine, Selection};
+use pancert::delivery::{InstallSpec, Queue};
 use pancert::host::log::{Log, Verbosity};
-use pancert::install::deliver::Outcome;
-use pancert::install::patience::Patience;
-use pancert::install::record::{Asker, Order, Queue};
-use pancert::panos::transport::Limits;
-use pancert::programs::delivery::{Courier, Which};
+use pancert::install::result::RunResult;
+use pancert::install::retry::RetryPolicy;
+use pancert::panos::ClientOptions;
+use pancert::programs::installer::Arguments;
 
 use super::world::{NAME, World};
 
 /// A device that is given up after a second or two.
-pub fn short_patience() -> Patience {
+pub fn short_patience() -> RetryPolicy {
     let milliseconds = Duration::from_millis;
-    let limits = Limits {
-        connect: milliseconds(1500),
-        pause: milliseconds(1500),
-        total: milliseconds(3000),
-        ..Limits::default()
+    let limits = ClientOptions {
+        connect_timeout: milliseconds(1500),
+        idle_timeout: milliseconds(1500),
+        request_timeout: milliseconds(3000),
+        ..ClientOptions::default()
     };
-    Patience {
+    RetryPolicy {
         limits,
         pauses: [20, 50, 100, 200].map(milliseconds).to_vec(),
         served: milliseconds(500),
@@ -31,42 +31,38 @@ pub fn short_patience() -> Patience {
 }
 
 /// Orders and delivers with these further arguments; how it ended, and the log's lines.
-pub fn deliver(world: &World, run: &str, arguments: &[&str]) -> (Outcome, Vec<String>) {
-    let order = order(world, run, arguments);
+pub fn deliver(world: &World, arguments: &[&str]) -> (RunResult, Vec<String>) {
+    let mut specs = [order(world, arguments)];
     let state = world.path("state");
-    Queue::below(&state).put(&order).unwrap();
+    Queue::below(&state).put(&mut specs).unwrap();
+    let [spec] = specs;
     let (log, file) = shared_log();
-    let mut courier = Courier::new(log, &state, true);
-    courier.patience = short_patience();
+    let mut engine = DeliveryEngine::new(log, &state, true);
+    engine.patience = short_patience();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let reports = runtime.block_on(courier.serve(&order.device, Which::Owed)).unwrap();
-    let report = reports.into_iter().find(|report| report.record.order.name == order.name).unwrap();
-    let tag = format!("[{}]: ", report.record.run);
+    let reports = runtime.block_on(engine.serve(&spec.device, Selection::DueOrTransient)).unwrap();
+    let report = reports.into_iter().find(|report| report.record.key() == spec.key()).unwrap();
+    let tag = format!("[{}]: ", report.record.run_id);
     let text = std::fs::read_to_string(file).unwrap();
     let lines = text.lines().filter_map(|line| line.split_once(&tag)).map(|(_, text)| text.to_owned());
-    (report.outcome, lines.collect())
+    (report.result, lines.collect())
 }
 
-/// An order for [`NAME`] with these further arguments.
-pub fn order(world: &World, run: &str, arguments: &[&str]) -> Order {
+/// A request for [`NAME`] with these further arguments.
+pub fn order(world: &World, arguments: &[&str]) -> InstallSpec {
     let (folder, key) = (world.folder.path().to_str().unwrap(), world.path(".panrc"));
     let words = ["-b", "-c", NAME, "-C", folder, "-K", folder, "-k", key.to_str().unwrap()];
-    let device = world.target();
-    let words = words.iter().chain(arguments).map(|word| (*word).to_owned()).chain([device.clone()]);
-    Order {
-        id: run.to_owned(),
-        at: Utc::now(),
-        by: Asker { uid: 0, sudo_user: None },
-        common_name: NAME.parse().unwrap(),
-        name: NAME.parse().unwrap(),
-        device: device.parse().unwrap(),
-        peer: None,
-        served: Vec::new(),
-        files: None,
-        profiles: Vec::new(),
-        certificate: None,
-        words: words.collect(),
-    }
+    let words: Vec<&str> = words.iter().chain(arguments).copied().collect();
+    request(&world.path("state"), &words, &world.target())
+}
+
+/// What the program makes of these words for one device.
+pub fn request(state: &std::path::Path, words: &[&str], device: &str) -> InstallSpec {
+    let words: Vec<String> = words.iter().chain([&device]).map(|word| (*word).to_owned()).collect();
+    let arguments = Arguments::of_words(&words).unwrap();
+    let mut requests = arguments.requests(state, std::path::Path::new(""), false).unwrap();
+    assert_eq!(requests.len(), 1);
+    requests.remove(0).0
 }
 
 /// A process has one log; here all threads write to it.

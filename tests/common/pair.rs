@@ -63,6 +63,17 @@ impl Pair {
             .map(|device| format!("{} {}", device.address(), device.certificate_fingerprint()))
     }
 
+    /// The same where each was recognised by these before.
+    pub fn known_after(&self, before: &[String; 2]) -> [String; 2] {
+        let [first, second] = self.known();
+        [format!("{first} before={}", before[0]), format!("{second} before={}", before[1])]
+    }
+
+    /// What each member's management interface shows now.
+    pub fn shown(&self) -> [String; 2] {
+        [&self.world.device, &self.second].map(Simulator::certificate_fingerprint)
+    }
+
     /// What stands in `known_devices`.
     pub fn known_devices(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.world.path("state/known_devices")).unwrap_or_default();

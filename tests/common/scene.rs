@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use pancert::install::record::{Made, Record, Records};
+use pancert::delivery::{Installation, InstallationStore};
+use pancert::install::result::CreatedObject;
 use panos_sim::{Administrator, ManagementCertificate, PreloadedCertificate, Profile, Settings, Simulator};
 
 use super::inside::order;
@@ -134,12 +135,12 @@ impl Certificates {
 impl Certificates {
     /// The record says that the older objects were made by this program.
     fn note_older(&self, world: &World) {
-        let order = order(world, "earlier", &[]);
-        let mut record = Record::of(order, None);
+        let order = order(world, &[]);
+        let mut record = Installation::ingest(order, None, Utc::now());
         let fingerprint = print(&self.old.certificate).parse().unwrap();
-        let made = |name: &str| Made { object: name.parse().unwrap(), fingerprint, at: Utc::now() };
-        record.made = OLDER.map(made).to_vec();
-        Records::below(&world.path("state")).write(&record).unwrap();
+        let made = |name: &str| CreatedObject { object: name.parse().unwrap(), fingerprint, at: Utc::now() };
+        record.created_objects = OLDER.map(made).to_vec();
+        InstallationStore::below(&world.path("state")).write(&record).unwrap();
     }
 }
 

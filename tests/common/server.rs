@@ -127,6 +127,14 @@ impl Server {
         Self::start_accepting(Arc::new(move |_| acceptor.clone()), Arc::new(script))
     }
 
+    /// Each connection is accepted by this.
+    pub fn start_behind(
+        acceptor: SslAcceptor,
+        script: impl Fn(&Request) -> Vec<Step> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start_accepting(Arc::new(move |_| acceptor.clone()), Arc::new(script))
+    }
+
     /// `handshake` says what each connection is shown.
     pub fn start_with(
         handshake: impl Fn(usize) -> (Identity, Tls) + Send + Sync + 'static,

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use pancert::install::record::End;
+use pancert::install::result::Outcome;
 use panos_sim::{Fault, Simulator, What, When};
 
 use super::inside;
@@ -125,13 +125,13 @@ pub struct Told {
 }
 
 /// Runs a deployment that meets this trouble at its n-th request.
-pub fn meet(world: &World, shape: Shape, trouble: Trouble, request: u64, run: &str) -> Result<Told, String> {
+pub fn meet(world: &World, shape: Shape, trouble: Trouble, request: u64) -> Result<Told, String> {
     world.device.inject(trouble.fault(request));
     let told = if trouble.kills() {
         kill_at(world, shape, request)?;
         Told { code: None, words: String::new(), log: world.log() }
     } else if trouble.takes_long() {
-        inside(world, shape, run)
+        inside(world, shape)
     } else {
         outside(world, shape)
     };
@@ -149,13 +149,13 @@ pub fn outside(world: &World, shape: Shape) -> Told {
     Told { code, words: stdout + &stderr, log: world.log().split_off(before) }
 }
 
-fn inside(world: &World, shape: Shape, run: &str) -> Told {
+fn inside(world: &World, shape: Shape) -> Told {
     let own = scene::arguments(world, shape);
     let own: Vec<&str> = own.iter().map(String::as_str).collect();
     let arguments = [&["--insecure", "--commit-timeout", "2"], own.as_slice()].concat();
-    let (outcome, log) = inside::deliver(world, run, &arguments);
-    let (code, words) = match &outcome.end {
-        End::Failed(problem) => (i32::from(problem.exit.code()), problem.to_string()),
+    let (outcome, log) = inside::deliver(world, &arguments);
+    let (code, words) = match &outcome.outcome {
+        Outcome::Failed(problem) => (i32::from(problem.exit.code()), problem.to_string()),
         end => (0, format!("{end:?}")),
     };
     Told { code: Some(code), words, log }

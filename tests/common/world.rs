@@ -114,7 +114,12 @@ impl World {
 
     /// The record of [`NAME`] on the device.
     pub fn record(&self) -> serde_json::Value {
-        let path = self.path("state").join("installations").join(self.target()).join(format!("{NAME}.json"));
+        let path = self
+            .path("state")
+            .join("installations")
+            .join(self.target())
+            .join("shared")
+            .join(format!("{NAME}.json"));
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     }
 

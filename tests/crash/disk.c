@@ -5,6 +5,7 @@
  * CRASH_KEEP    a folder for the journal (steps) and for the contents of files at the moment they were synced
  * CRASH_AT      the step, from 1; 0 for none
  * CRASH_HOW     kill, or full
+ * CRASH_NAMED   if set, the file system knows no files without a name
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -98,6 +99,19 @@ static int step(int needs_room)
 static int open_as(const char *name, int (*real)(const char *, int, ...), const char *path, int flags, mode_t mode)
 {
 	(void)name;
+	if ((flags & O_TMPFILE) == O_TMPFILE && ours(path)) {
+		/* Gone with its process, so there is nothing to write down yet. */
+		int unnamed = -1;
+		if (getenv("CRASH_NAMED")) {
+			errno = EOPNOTSUPP;
+			return -1;
+		}
+		pthread_mutex_lock(&alone);
+		if (step(1) == 0)
+			unnamed = real(path, flags, mode);
+		pthread_mutex_unlock(&alone);
+		return unnamed;
+	}
 	if (!(flags & O_CREAT) || !ours(path))
 		return real(path, flags, mode);
 	pthread_mutex_lock(&alone);
@@ -149,13 +163,15 @@ int fsync(int fd)
 	pthread_mutex_lock(&alone);
 	int done = step(0) == 0 ? REAL(fsync)(fd) : -1;
 	if (done == 0) {
-		char number[32];
+		char number[32], open_file[64];
 		struct stat found;
 		snprintf(number, sizeof number, "%ld", steps);
 		if (fstat(fd, &found) == 0 && S_ISDIR(found.st_mode)) {
 			note("sync-folder", path, NULL);
 		} else {
-			keep(path, steps);
+			/* Not by its path: it may have none. */
+			snprintf(open_file, sizeof open_file, "/proc/self/fd/%d", fd);
+			keep(open_file, steps);
 			note("sync", path, number);
 		}
 	}
@@ -171,6 +187,22 @@ int rename(const char *from, const char *to)
 	int done = step(0) == 0 ? REAL(rename)(from, to) : -1;
 	if (done == 0)
 		note("rename", from, to);
+	pthread_mutex_unlock(&alone);
+	return done;
+}
+
+int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags)
+{
+	char path[PATH_MAX];
+	ssize_t length;
+	if (!ours(to))
+		return REAL(linkat)(from_folder, from, to_folder, to, flags);
+	length = readlink(from, path, PATH_MAX - 1);
+	path[length < 0 ? 0 : length] = 0;
+	pthread_mutex_lock(&alone);
+	int done = step(1) == 0 ? REAL(linkat)(from_folder, from, to_folder, to, flags) : -1;
+	if (done == 0)
+		note("link", path, to);
 	pthread_mutex_unlock(&alone);
 	return done;
 }

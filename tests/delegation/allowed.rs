@@ -22,6 +22,11 @@ fn a_request_is_made_and_its_post_save_command_says_what_was_typed_and_nothing_e
     sandbox.delegated(GETCERT, &["-p", PORTAL, "-v", &device]).exits(0).says("FINISHED: ");
     let asked = sandbox.asked().unwrap();
     let command = asked.lines().find(|line| line.contains("pan_instcert")).unwrap();
+    // The list has a new name each time.
+    let (before, rest) = command.split_once(" --profile-list=").unwrap();
+    let (list, after) = rest.split_once(' ').unwrap();
+    assert!(list.len() == 16 && list.bytes().all(|byte| byte.is_ascii_hexdigit()), "{command}");
+    let command = format!("{before} {after}");
     let wanted = format!(
         "{INSTCERT} -c {NAME} --cert-dir=/etc/ssl/certs --key-dir=/etc/ssl/private '--profile={PORTAL}' \
          --log-file=/var/log/pan_instcert.log --state-dir=/var/lib/pan_getcert {device}"

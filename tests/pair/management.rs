@@ -1,10 +1,11 @@
 //! The management interfaces of a pair: each is its own member's, and each is recognised at the next renewal.
 
-use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, What, When};
+use panos_sim::{Fault, Listening, Matcher, PreloadedCertificate, Profile, What, When};
 
 use crate::common::inside;
 use crate::common::pair::{Pair, count};
 use crate::common::pki;
+use crate::common::trouble::wait_until;
 use crate::common::world::{Ended, GATEWAY, PORTAL, print};
 
 /// Both management interfaces use the profile that is renewed, and both are known.
@@ -42,12 +43,13 @@ fn both_show_the_new_certificate_and_both_are_recognised_at_every_renewal() {
         if round == 2 {
             pair.second.make_active();
         }
-        let issued = pair.world.renew();
+        let (issued, before) = (pair.world.renew(), pair.shown());
         install(&pair).exits(0);
         for device in [&pair.world.device, &pair.second] {
             assert_eq!(device.certificate_fingerprint(), print(&issued.certificate), "round {round}");
         }
-        assert_eq!(pair.known_devices(), pair.known(), "round {round}: {:#?}", pair.world.log());
+        let known = pair.known_after(&before);
+        assert_eq!(pair.known_devices(), known, "round {round}: {:#?}", pair.world.log());
     }
     assert_eq!((count(&pair.world.device, "commit"), count(&pair.second, "commit")), (2, 2));
     pair.logged(&format!("that of the HA peer {} is looked after for itself", pair.second.address()));
@@ -61,44 +63,83 @@ fn a_member_that_does_not_get_the_configuration_gets_the_certificate_all_the_sam
     let what = What::Body { content_type: "application/xml".into(), body: refusal.into() };
     let sync = Matcher::typed("op").cmd("<sync-to-remote>");
     pair.world.device.inject(Fault::new(When::request(sync), what).times(u32::MAX));
-    let issued = pair.world.renew();
+    let (issued, before) = (pair.world.renew(), pair.shown());
     let peer = pair.second.address().to_string();
-    let (outcome, log) = inside::deliver(&pair.world, "abcdef", &["-p", PORTAL, "--ha-peer", &peer]);
-    assert!(matches!(outcome.end, pancert::install::record::End::Installed { .. }), "{outcome:?} {log:#?}");
+    let (outcome, log) = inside::deliver(&pair.world, &["-p", PORTAL, "--ha-peer", &peer]);
+    assert!(
+        matches!(outcome.outcome, pancert::install::result::Outcome::Installed { .. }),
+        "{outcome:?} {log:#?}"
+    );
     assert_eq!((count(&pair.world.device, "commit"), count(&pair.second, "commit")), (1, 1), "{log:#?}");
     assert_eq!(pair.second.certificate_fingerprint(), print(&issued.certificate));
-    assert_eq!(pair.known_devices(), pair.known());
+    assert_eq!(pair.known_devices(), pair.known_after(&before));
     assert_eq!((pair.world.device.pending_changes(), pair.second.pending_changes()), (vec![], vec![]));
 }
 
+/// The same, while the second member goes away as soon as the first one commits.
+fn install_while_it_goes_away(pair: &Pair) -> Ended {
+    pair.world.device.set_commit_duration(std::time::Duration::from_secs(2));
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| install(pair));
+        assert!(wait_until(|| count(&pair.world.device, "commit") == 1));
+        pair.second.set_listening(Listening::Refused);
+        running.join().unwrap()
+    })
+}
+
 #[test]
-fn a_member_that_is_away_meanwhile_is_owed_and_done_by_the_next_run() {
+fn a_member_that_goes_away_meanwhile_is_owed_and_done_by_the_next_run() {
     let pair = managed(|_| {});
-    pair.second.set_listening(panos_sim::Listening::Refused);
-    let issued = pair.world.renew();
-    install(&pair).exits(4).says(&pair.second.address().to_string());
+    let (issued, before) = (pair.world.renew(), pair.shown());
+    install_while_it_goes_away(&pair).exits(4).says(&pair.second.address().to_string());
     assert_eq!(pair.world.device.certificate_fingerprint(), print(&issued.certificate));
     assert_eq!(pair.world.record()["state"]["exit"], 4);
-    pair.second.set_listening(panos_sim::Listening::Normal);
+    // Before the commit it has said that it is going to show this one.
+    let next = &pair.world.record()["next_identities"];
+    assert_eq!(next[0]["device"], pair.second.address().to_string(), "{next}");
+    assert_eq!(next[0]["certificate"], print(&issued.certificate), "{next}");
+    pair.second.set_listening(Listening::Normal);
     install(&pair).exits(0);
     assert_eq!(count(&pair.world.device, "commit"), 1);
     assert_eq!(pair.second.certificate_fingerprint(), print(&issued.certificate));
-    assert_eq!(pair.known_devices(), pair.known());
+    assert_eq!(pair.known_devices(), pair.known_after(&before));
+    assert!(pair.world.record().get("next_identities").is_none());
+}
+
+#[test]
+fn a_member_that_was_away_before_the_commit_is_not_recognised_by_what_it_shows_after_it() {
+    let pair = managed(|_| {});
+    let (_, before) = (pair.world.renew(), pair.shown());
+    pair.second.set_listening(Listening::Refused);
+    install(&pair).exits(4).says(&pair.second.address().to_string());
+    pair.logged("can't be looked at before the commit");
+    pair.second.set_listening(Listening::Normal);
+    // It got the configuration from the first one, and nobody has asked it which profile it uses.
+    assert_ne!(pair.second.certificate_fingerprint(), before[1]);
+    let requests = pair.second.requests().len();
+    install(&pair).exits(16).says(&pair.second.address().to_string());
+    assert_eq!(pair.second.requests().len(), requests);
+    // A person says that it is the one.
+    let [first, second] = [&pair.known_after(&before)[0], &pair.known()[1]].map(String::clone);
+    let text = format!("{first}\n{second}\n");
+    pki::write(&pair.world.path("state/known_devices"), text.as_bytes(), 0o600);
+    install(&pair).exits(0);
+    assert_eq!(count(&pair.world.device, "commit"), 1);
+    assert_eq!(pair.known_devices(), [first, second]);
 }
 
 #[test]
 fn where_a_member_is_away_nothing_that_was_committed_together_is_called_done() {
     let pair = managed(|settings| settings.profiles.push(Profile::unbound(GATEWAY)));
-    let peer = pair.second.address().to_string();
+    let (peer, before) = (pair.second.address().to_string(), pair.shown());
     let mut other = pair.bare_command();
     other.args(["-n", "alpha", "-p", GATEWAY, "--ha-peer", &peer, "--queue"]);
     Ended::of(other.arg(pair.world.target())).exits(0);
-    pair.second.set_listening(panos_sim::Listening::Refused);
     // The management interface presents the second of the two.
-    install(&pair).exits(4);
+    install_while_it_goes_away(&pair).exits(4);
     assert_eq!(pair.world.record()["state"]["exit"], 4);
-    pair.second.set_listening(panos_sim::Listening::Normal);
+    pair.second.set_listening(Listening::Normal);
     install(&pair).exits(0);
     assert_eq!(count(&pair.world.device, "commit"), 1, "both in one");
-    assert_eq!(pair.known_devices(), pair.known());
+    assert_eq!(pair.known_devices(), pair.known_after(&before));
 }

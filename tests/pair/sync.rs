@@ -5,15 +5,15 @@ use panos_sim::{Fault, Matcher, What, When};
 use crate::common::inside;
 use crate::common::pair::Pair;
 use crate::common::world::{PORTAL, served};
-use pancert::install::record::End;
+use pancert::install::result::Outcome;
 
 /// Through the library: with less patience than the program has.
 fn deliver(pair: &Pair) -> Vec<String> {
     let config = pair.world.path("config.toml");
     let peer = pair.second.address().to_string();
     let arguments = ["-p", PORTAL, "--ha-peer", &peer, "--config", config.to_str().unwrap()];
-    let (outcome, log) = inside::deliver(&pair.world, "abcdef", &arguments);
-    assert!(matches!(outcome.end, End::Installed { unchanged: false, .. }), "{outcome:?} {log:#?}");
+    let (outcome, log) = inside::deliver(&pair.world, &arguments);
+    assert!(matches!(outcome.outcome, Outcome::Installed { unchanged: false, .. }), "{outcome:?} {log:#?}");
     log
 }
 

@@ -38,5 +38,5 @@ async fn the_automatic_commit_after_a_restart_is_called_by_its_name() {
         assert!(Instant::now() < deadline, "{error}");
     }
     let reason = reason(&world);
-    assert!(reason.contains("(the automatic commit after the start, job 1, is not over"), "{reason}");
+    assert!(reason.contains("(the automatic commit after the start, job 2, is not over"), "{reason}");
 }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use pancert::fingerprint::Fingerprint;
-use pancert::panos::commit::{Commit, Enqueued, Scope};
-use pancert::panos::import::{Format, KeyExport, KeyPairImport};
-use pancert::panos::transport::Limits;
-use pancert::panos::xml::Element;
-use pancert::panos::{Address, Session, Trust};
+use pancert::panos::ClientOptions;
+use pancert::panos::Element;
+use pancert::panos::{Address, Location, Session, Trust};
+use pancert::panos::{Commit, CommitReply};
+use pancert::panos::{ImportFormat, KeyExport, KeyPairImport};
 use panos_sim::{PreloadedCertificate, Settings, Simulator};
 use secrecy::{SecretSlice, SecretString};
 
@@ -36,9 +36,14 @@ pub fn session_trusting(device: &Simulator, trust: &Trust) -> Session {
     Session::new(&address(device), trust, &SecretString::from(KEY), limits()).unwrap()
 }
 
-pub fn limits() -> Limits {
+pub fn limits() -> ClientOptions {
     let most = Duration::from_secs(20);
-    Limits { connect: most, pause: most, total: most, ..Limits::default() }
+    ClientOptions {
+        connect_timeout: most,
+        idle_timeout: most,
+        request_timeout: most,
+        ..ClientOptions::default()
+    }
 }
 
 /// The certificate the device's management port shows now.
@@ -65,9 +70,9 @@ pub fn preloaded(name: &str, issued: &Issued, chain: &[&Issued]) -> PreloadedCer
 pub fn upload(name: &str, issued: &Issued) -> KeyPairImport {
     let pem = issued.key_pem() + &issued.certificate_pem();
     KeyPairImport {
-        vsys: None,
+        location: Location::Shared,
         name: name.into(),
-        format: Format::Pem,
+        format: ImportFormat::Pem,
         file: SecretSlice::from(pem.into_bytes()),
         passphrase: SecretString::from("none"),
         key_export: KeyExport::Blocked,
@@ -83,9 +88,9 @@ pub fn binding(profile: &str, object: &str) -> Element {
 
 /// Commits everything; the job's number.
 pub async fn commit(session: &Session) -> String {
-    let commit = Commit { scope: Scope::Everybody, description: "a test".into() };
+    let commit = Commit::full().described("a test");
     match session.commit(&commit).await.unwrap() {
-        Enqueued::Job(id) => id,
+        CommitReply::Job(id) => id,
         nothing => panic!("{nothing:?}"),
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pancert::fingerprint::Fingerprint;
-use pancert::panos::wait::JobEnd;
-use pancert::panos::{Error, Place, Rejection, Session, Trust};
+use pancert::panos::JobOutcome;
+use pancert::panos::{Error, IdentityError, Location, Session, Trust};
 use panos_sim::{Fault, Profile, Simulator, What, When};
 use secrecy::SecretString;
 use tokio::time::Instant;
@@ -31,18 +31,18 @@ fn firewall() -> (Simulator, Issued) {
 async fn rebind(session: &Session) -> (Fingerprint, String) {
     let new = pki::self_signed(&pki::Wish::named("new.example.com"));
     session.import(&upload("new", &new)).await.unwrap();
-    session.set_all(&Place::Shared.profiles(), &[binding(MANAGEMENT, "new")]).await.unwrap();
+    session.set_all(&Location::Shared.profiles(), &[binding(MANAGEMENT, "new")]).await.unwrap();
     (print(&new), commit(session).await)
 }
 
-async fn wait(session: &Session, job: &str) -> JobEnd {
+async fn wait(session: &Session, job: &str) -> JobOutcome {
     session.wait_for_job(job, Instant::now() + Duration::from_secs(30), |_| {}).await
 }
 
 #[track_caller]
-fn refused(end: JobEnd) -> Fingerprint {
+fn refused(end: JobOutcome) -> Fingerprint {
     match end {
-        JobEnd::Barred(Error::Identity(Rejection::OtherThanPinned { seen, .. })) => seen,
+        JobOutcome::Unavailable(Error::Identity(IdentityError::PinMismatch { seen, .. })) => seen,
         other => panic!("{other:?}"),
     }
 }
@@ -51,13 +51,15 @@ fn refused(end: JobEnd) -> Fingerprint {
 async fn the_wait_survives_the_restart_of_the_port_with_the_very_certificate_that_was_committed() {
     let (device, old) = firewall();
     let session = session(&device);
-    assert_eq!(session.seen(), None);
+    assert_eq!(session.peer_fingerprint(), None);
+    let binding = session.management_binding().await.unwrap();
     let (new, job) = rebind(&session).await;
-    assert_eq!(session.seen(), Some(print(&old)));
-    session.also_accept(new);
+    assert_eq!(session.peer_fingerprint(), Some(print(&old)));
+    assert_eq!(binding.next(new).before(), print(&old));
+    session.add_pin(&binding.next(new));
     let end = wait(&session, &job).await;
-    assert!(matches!(end, JobEnd::Done(_)), "{end:?}");
-    assert_eq!(session.seen(), Some(new));
+    assert!(matches!(end, JobOutcome::Done(_)), "{end:?}");
+    assert_eq!(session.peer_fingerprint(), Some(new));
     assert_eq!(shown(&device), new);
     assert!(device.connections() > 1, "the port was never restarted");
 }
@@ -68,52 +70,89 @@ async fn the_new_certificate_is_refused_where_nobody_said_that_it_comes() {
     let session = session(&device);
     let (new, job) = rebind(&session).await;
     assert_eq!(refused(wait(&session, &job).await), new);
-    assert_eq!(session.seen(), Some(print(&old)), "a handshake that was refused counts as seen");
+    assert_eq!(session.peer_fingerprint(), Some(print(&old)), "a handshake that was refused counts as seen");
 }
 
 #[tokio::test]
 async fn a_third_certificate_is_refused_all_the_same() {
     let (device, old) = firewall();
     let session = session(&device);
+    let binding = session.management_binding().await.unwrap();
     let (new, job) = rebind(&session).await;
-    session.also_accept(new);
-    assert!(matches!(wait(&session, &job).await, JobEnd::Done(_)));
+    session.add_pin(&binding.next(new));
+    assert!(matches!(wait(&session, &job).await, JobOutcome::Done(_)));
     device.inject(Fault::new(When::Always, What::SwapCertificate));
     session.job(&job).await.unwrap();
     let third = refused(wait(&session, &job).await);
     assert!(third != new && third != print(&old));
 }
 
-/// A server that shows one certificate after the other, each for one request.
+/// A server that shows one certificate after the other, each for one request, and uses no profile.
 fn showing(identities: Vec<Identity>) -> Server {
-    let system =
-        "<response status='success'><result><system><hostname>fw</hostname></system></result></response>";
     let show = move |number: usize| (identities[number % identities.len()].clone(), Tls::Any);
-    Server::start_with(show, move |_| [reply("200 OK", system), vec![Step::Close]].concat())
+    Server::start_with(show, move |request| {
+        let result = match request.text().contains("type=config") {
+            true => String::new(),
+            false => "<system><hostname>fw</hostname></system>".to_owned(),
+        };
+        let text = format!("<response status='success'><result>{result}</result></response>");
+        [reply("200 OK", text), vec![Step::Close]].concat()
+    })
+}
+
+fn open(server: &Server, trust: &Trust) -> Session {
+    Session::new(&server.address(), trust, &SecretString::from(KEY), limits()).unwrap()
 }
 
 #[tokio::test]
-async fn whatever_the_trust_one_more_certificate_can_be_accepted_and_no_other_one() {
+async fn besides_a_pin_the_certificate_that_was_decided_on_is_accepted_and_no_other_one() {
+    let old = Plan::named("fw").self_signed();
+    let (new, stranger) = (Plan::named("new").v1().self_signed(), Plan::named("stranger").self_signed());
+    let server =
+        showing(vec![old.clone(), old.clone(), new.clone(), new.clone(), old.clone(), stranger.clone()]);
+    let session = open(&server, &Trust::Pinned(vec![old.pin()]));
+    let ask = async || session.system_info().await.map(drop);
+    let next = session.management_binding().await.unwrap().next(new.pin());
+    assert!(matches!(ask().await, Err(Error::Identity(_))));
+    assert_eq!(session.peer_fingerprint(), Some(old.pin()));
+    session.add_pin(&next);
+    ask().await.unwrap();
+    assert_eq!(session.peer_fingerprint(), Some(new.pin()));
+    ask().await.unwrap();
+    assert_eq!(session.peer_fingerprint(), Some(old.pin()));
+    assert!(matches!(ask().await, Err(Error::Identity(_))));
+    let server = showing(vec![stranger.clone()]);
+    let other = open(&server, &Trust::Pinned(vec![old.pin()]));
+    other.add_pin(&next);
+    assert!(!other.accepts_more(), "what was decided for one device is accepted for another one");
+    let Err(Error::Identity(refusal)) = other.system_info().await else { panic!() };
+    assert!(refusal.to_string().contains(&stranger.pin().colons()), "{refusal}");
+}
+
+#[tokio::test]
+async fn whoever_accepts_more_than_its_trust_can_decide_nothing_more() {
+    let (old, new) = (Plan::named("fw").self_signed(), Plan::named("new").self_signed());
+    let server = showing(vec![old.clone()]);
+    let session = open(&server, &Trust::Pinned(vec![old.pin()]));
+    let next = session.management_binding().await.unwrap().next(new.pin());
+    session.management_binding().await.unwrap();
+    session.add_pin(&next);
+    assert!(matches!(session.management_binding().await, Err(Error::Setup(_))));
+}
+
+#[tokio::test]
+async fn where_an_authority_is_trusted_nothing_is_accepted_besides() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Plan::named("Invented CA").ca().self_signed();
     let file = folder.path().join("ca.pem");
     std::fs::write(&file, authority.pem()).unwrap();
     let trusted = Plan::named("fw").ip("127.0.0.1").issued_by(&authority);
-    let (new, stranger) = (Plan::named("new").v1().self_signed(), Plan::named("stranger").self_signed());
-    let modes = [Trust::Authorities { files: vec![file] }, Trust::Pinned(vec![trusted.pin()])];
-    for trust in &modes {
-        let server = showing(vec![new.clone(), new.clone(), trusted.clone(), stranger.clone()]);
-        let key = SecretString::from(KEY);
-        let session = Session::new(&server.address(), trust, &key, limits()).unwrap();
-        let ask = async || session.system_info().await.map(drop);
-        assert!(matches!(ask().await, Err(Error::Identity(_))), "{trust:?}");
-        assert_eq!(session.seen(), None);
-        session.also_accept(new.pin());
-        ask().await.unwrap_or_else(|error| panic!("{trust:?}: {error}"));
-        assert_eq!(session.seen(), Some(new.pin()));
-        ask().await.unwrap_or_else(|error| panic!("{trust:?}: {error}"));
-        assert_eq!(session.seen(), Some(trusted.pin()));
-        let Err(Error::Identity(refusal)) = ask().await else { panic!("{trust:?}") };
-        assert!(refusal.to_string().contains(&stranger.pin().colons()), "{refusal}");
-    }
+    let new = Plan::named("new").self_signed();
+    let server = showing(vec![trusted.clone(), trusted.clone(), new.clone()]);
+    let session = open(&server, &Trust::Ca { files: vec![file.into()] });
+    let next = session.management_binding().await.unwrap().next(new.pin());
+    session.add_pin(&next);
+    assert!(!session.accepts_more());
+    assert!(matches!(session.system_info().await, Err(Error::Identity(_))));
+    assert_eq!(session.peer_fingerprint(), Some(trusted.pin()));
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use pancert::install::pair::{Choice, Member, SyncOutcome, await_sync, choose};
-use pancert::panos::{Place, Session};
+use pancert::install::ha::{Choice, HaMember, HaSyncOutcome, choose, wait_until_in_sync};
+use pancert::panos::{Location, Session};
 use panos_sim::{Fault, Matcher, Settings, Simulator, What, When};
 
 use crate::common::pki;
@@ -19,10 +19,10 @@ fn pair(change: impl Fn(&mut Settings)) -> (Simulator, Simulator) {
     Simulator::pair(member("fw-a"), member("fw-b")).unwrap()
 }
 
-async fn members(pair: &[&Simulator]) -> Vec<Member> {
+async fn members(pair: &[&Simulator]) -> Vec<HaMember> {
     let mut members = Vec::new();
     for device in pair {
-        members.push(Member::new(&address(device), session(device).ha_state().await));
+        members.push(HaMember::new(&address(device), session(device).ha_state().await));
     }
     members
 }
@@ -32,7 +32,7 @@ async fn renew(device: &Simulator) -> Session {
     let session = session(device);
     let new = pki::self_signed(&pki::Wish::named("new.example.com"));
     session.import(&upload("new", &new)).await.unwrap();
-    session.set_all(&Place::Shared.profiles(), &[binding(PORTAL, "new")]).await.unwrap();
+    session.set_all(&Location::Shared.profiles(), &[binding(PORTAL, "new")]).await.unwrap();
     commit(&session).await;
     assert!(device.wait_idle(Duration::from_secs(20)));
     session
@@ -69,7 +69,7 @@ async fn when_the_first_is_away_its_peer_takes_over_and_is_chosen() {
     let gone = session(&first);
     let at = address(&first);
     drop(first);
-    let all = [Member::new(&at, gone.ha_state().await), members(&[&second]).await.remove(0)];
+    let all = [HaMember::new(&at, gone.ha_state().await), members(&[&second]).await.remove(0)];
     assert_eq!(choose(&all), Ok(Choice::Active(1)), "{all:?}");
 }
 
@@ -77,7 +77,7 @@ async fn when_the_first_is_away_its_peer_takes_over_and_is_chosen() {
 async fn a_firewall_without_a_peer_is_plain() {
     let device = start(settings());
     assert_eq!(choose(&members(&[&device]).await), Ok(Choice::Plain(0)));
-    assert_eq!(await_sync(&session(&device), Duration::from_secs(30)).await, SyncOutcome::Off);
+    assert_eq!(wait_until_in_sync(&session(&device), Duration::from_secs(30)).await, HaSyncOutcome::Off);
 }
 
 #[tokio::test]
@@ -87,8 +87,8 @@ async fn the_peer_is_waited_for_and_nothing_is_asked_where_it_comes_by_itself() 
     // Trouble that passes is no answer.
     let polls = || When::request(Matcher::typed("op").cmd("<high-availability>"));
     first.inject(Fault::new(polls(), What::Status(502)));
-    let outcome = await_sync(&session, Duration::from_secs(60)).await;
-    assert_eq!(outcome, SyncOutcome::Synchronized { asked: false });
+    let outcome = wait_until_in_sync(&session, Duration::from_secs(60)).await;
+    assert_eq!(outcome, HaSyncOutcome::Synchronized { asked: false });
     assert_eq!(asked(&first), 0);
     assert!(second.running_xml().contains("<certificate>new<"));
     assert_eq!(outcome.to_string(), "the HA peer has the same configuration");
@@ -98,8 +98,8 @@ async fn the_peer_is_waited_for_and_nothing_is_asked_where_it_comes_by_itself() 
 async fn where_nothing_comes_it_is_asked_for_once() {
     let (first, second) = pair(|settings| settings.ha_automatic_sync = false);
     let session = renew(&first).await;
-    let outcome = await_sync(&session, Duration::from_secs(12)).await;
-    assert_eq!(outcome, SyncOutcome::Synchronized { asked: true });
+    let outcome = wait_until_in_sync(&session, Duration::from_secs(12)).await;
+    assert_eq!(outcome, HaSyncOutcome::Synchronized { asked: true });
     assert_eq!(asked(&first), 1);
     assert!(second.running_xml().contains("<certificate>new<"));
 }
@@ -113,7 +113,7 @@ async fn a_right_that_is_missing_is_told_and_the_wait_is_bounded() {
     let what = What::Body { content_type: "application/xml".into(), body: refusal.into() };
     first.inject(Fault::new(When::request(Matcher::typed("op").cmd("<sync-to-remote>")), what));
     let (begun, patience) = (Instant::now(), Duration::from_secs(2));
-    let outcome = await_sync(&session, patience).await;
+    let outcome = wait_until_in_sync(&session, patience).await;
     assert!((patience..patience * 5).contains(&begun.elapsed()));
     assert_eq!(asked(&first), 1);
     let told = outcome.to_string();
@@ -126,7 +126,7 @@ async fn a_peer_that_is_away_is_not_waited_for_to_the_end() {
     let session = renew(&first).await;
     drop(second);
     let (begun, patience) = (Instant::now(), Duration::from_secs(20));
-    let outcome = await_sync(&session, patience).await;
+    let outcome = wait_until_in_sync(&session, patience).await;
     assert!(begun.elapsed() < patience / 2);
     let told = outcome.to_string();
     assert!(told.ends_with("not synchronized; the connection to the peer is down"), "{told}");
@@ -138,9 +138,9 @@ async fn a_key_that_is_refused_meanwhile_ends_the_wait_at_once() {
     let session = renew(&first).await;
     first.inject(Fault::new(When::Always, What::Forbidden).times(u32::MAX));
     let begun = Instant::now();
-    let outcome = await_sync(&session, Duration::from_secs(60)).await;
+    let outcome = wait_until_in_sync(&session, Duration::from_secs(60)).await;
     assert!(
-        matches!(&outcome, SyncOutcome::Open { last, .. } if last.contains("Invalid Credential")),
+        matches!(&outcome, HaSyncOutcome::Open { last, .. } if last.contains("Invalid Credential")),
         "{outcome}"
     );
     assert!(begun.elapsed() < Duration::from_secs(20));

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use openssl::ssl::{NameType, SslAcceptor, SslMethod};
 use pancert::fingerprint::Fingerprint;
-use pancert::install::served::{NotServed, Seen, served};
-use pancert::panos::{Address, Place};
+use pancert::install::probe::{ProbeMismatch, Seen, served};
+use pancert::panos::{Address, Location};
 use panos_sim::{Profile, Simulator};
 
 use crate::common::pki::{self, Issued, KeyKind};
@@ -30,11 +30,11 @@ async fn look(
     wanted: Fingerprint,
     chain: &[Fingerprint],
     patience: Duration,
-) -> Result<(), NotServed> {
+) -> Result<(), ProbeMismatch> {
     served(endpoint, &NAME.parse().unwrap(), wanted, chain, patience).await
 }
 
-async fn glance(endpoint: &Address, wanted: Fingerprint) -> Result<(), NotServed> {
+async fn glance(endpoint: &Address, wanted: Fingerprint) -> Result<(), ProbeMismatch> {
     look(endpoint, wanted, &[], Duration::ZERO).await
 }
 
@@ -85,7 +85,7 @@ async fn it_is_looked_again_until_the_certificate_is_there() {
     let renewal = async {
         let session = session(&device);
         session.import(&upload("new", &new)).await.unwrap();
-        session.set_all(&Place::Shared.profiles(), &[binding(PORTAL, "new")]).await.unwrap();
+        session.set_all(&Location::Shared.profiles(), &[binding(PORTAL, "new")]).await.unwrap();
         commit(&session).await;
     };
     let begun = Instant::now();

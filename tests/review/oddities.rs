@@ -70,6 +70,7 @@ fn the_logs_of_the_older_scripts_tell_as_much_as_they_know() {
         "05:00:00 START of pan_instcert.",
         "05:00:00 Certificate Common Name: a.example.com",
         "05:00:01 XML API output for keypair: <response status=\"success\"/>",
+        "05:00:32 commit: success: \"Configuration committed successfully\"",
         "05:00:32 The commit took 31 seconds to complete.",
         "05:00:37 END - Finished certificate installation to: fw1.example.com",
         "05:59:59 ERROR: /var/lib/pan_getcert/x.json: broken; it is set aside",
@@ -101,6 +102,7 @@ fn one_line_for_many_failures_is_one_row_with_their_number() {
         "05:30:00 START of pan_instcert.",
         &again("06:00:00", "64th"),
         "06:30:00 END - Finished certificate installation to: fw2",
+        "06:30:00 Phase times: total 0.500 s",
     ]));
     let runs = shelf.runs(&[]);
     assert_eq!(shelf.in_short(&[]), [" fw2 ok", " fw1:8443 failed"], "where its last run stands");

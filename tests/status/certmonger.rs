@@ -87,6 +87,25 @@ fn what_certmonger_or_the_ca_complains_of_is_a_further_line() {
             "\\tstuck: yes\\n",
             "NEED_KEY_GEN_PERMS: certmonger is not permitted to write",
         ),
+        (
+            11,
+            "CA_UNREACHABLE",
+            "\\tca-error: Server at https://ipa failed request, will retry: 4001 (The host x does not exist).\\n",
+            "CA_UNREACHABLE: the CA can't be reached: Server at",
+        ),
+        (11, "NEED_CSR", "\\tstuck: no\\n", "NEED_CSR: certmonger can't make its request to the CA"),
+        (
+            11,
+            "NEED_KEY_PAIR",
+            "\\tstuck: no\\n",
+            "NEED_KEY_PAIR: certmonger can't make its request to the CA",
+        ),
+        (
+            11,
+            "MONITORING",
+            "\\tkey pair storage: type=FILE,location='\"'\"'/nonexistent/a.key'\"'\"'\\n",
+            "MONITORING: the private key file /nonexistent/a.key is gone: it can't be renewed",
+        ),
         // It is tried again without anybody.
         (0, "CA_UNREACHABLE", "", "CA_UNREACHABLE: the CA can't be reached"),
         (
@@ -126,16 +145,27 @@ fn certmonger_is_asked_only_where_that_makes_sense() {
     let is_root = rustix::process::geteuid().is_root();
     ask(&desk, &[]).exits(if is_root { 11 } else { 0 });
     assert_eq!(asked(), is_root);
-    ask(&desk, &["-c", "z.example.com", "--session-bus"]).exits(0);
-    assert!(!asked(), "for nothing");
+    // It may be renewed without a record, so certmonger is asked.
+    ask(&desk, &["-c", "z.example.com", "--session-bus"]).exits(1);
+    assert!(asked(), "a name that no record has");
     // A certificate that is not certmonger's.
     let mut record = desk.installed(NAME, "fw1.example.com", 90);
-    record.order.words.insert(0, "--blind".to_owned());
+    record.spec.options.blind = true;
     desk.write(&record);
     ask(&desk, &["--session-bus"]).exits(0).says("device: installed.");
-    assert!(!asked(), "blind");
+    assert!(asked(), "whether there are certificates without a record");
+    fs::rename(desk.path("bin/getcert"), desk.path("bin/away")).unwrap();
+    let mut without = Command::new(PROGRAM);
+    without
+        .args(["status", "--session-bus", "--state-dir"])
+        .arg(desk.state())
+        .env_clear()
+        .env("PATH", "/nonexistent");
+    let without = without.output().unwrap();
+    assert!(without.stderr.is_empty(), "a machine without certmonger: {without:?}");
+    fs::rename(desk.path("bin/away"), desk.path("bin/getcert")).unwrap();
     let mut other = desk.installed("b.example.com", "fw1.example.com", 90);
-    other.order.words[2] = "--cert-dir=/elsewhere".to_owned();
+    other.spec.options.cert_dir = "/elsewhere".into();
     desk.write(&other);
     ask(&desk, &["--session-bus"])
         .exits(11)

@@ -4,10 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use pancert::delivery::{InstallSpec, Installation, InstallationStore, Queue, Requester};
 use pancert::error::Exit;
 use pancert::fingerprint::Fingerprint;
-use pancert::install::problem::{Mender, Problem};
-use pancert::install::record::{Asker, CertificateFacts, End, Order, Queue, Record, Records};
+use pancert::install::names::ProfileName;
+use pancert::install::problem::{Problem, RetryClass};
+use pancert::install::result::{CertificateFacts, Outcome};
+use pancert::panos::Location;
+use pancert::settings::options::DeviceOptions;
+use pancert::settings::request::InstallOptions;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -34,37 +39,55 @@ pub fn told(state: &Path, arguments: &[&str]) -> Value {
 }
 
 /// An order for a certificate that lasts so many days from now on.
-pub fn order(name: &str, device: &str, at: DateTime<Utc>, days: i64) -> Order {
-    Order {
+pub fn order(name: &str, device: &str, at: DateTime<Utc>, days: i64) -> InstallSpec {
+    InstallSpec {
         id: format!("{:x}", at.timestamp_micros()),
-        at,
-        by: Asker { uid: 0, sudo_user: None },
+        sequence: 0,
+        requested_at: at,
+        attended: false,
+        list: None,
+        location: Location::Shared,
+        profiles_configured: false,
+        requested_by: Requester { uid: 0, sudo_user: None },
         common_name: name.parse().unwrap(),
         name: name.parse().unwrap(),
         device: device.parse().unwrap(),
         peer: None,
         served: Vec::new(),
         files: None,
-        profiles: vec!["GP portal".parse().unwrap()],
+        profiles: vec![profile(name)],
         certificate: Some(CertificateFacts {
             fingerprint: Fingerprint::of_der(format!("{name} {at}").as_bytes()),
             serial: "1f".to_owned(),
+            not_before: Some(at),
             // Somewhat more, so that the days are whole however long the test takes.
             not_after: Utc::now() + TimeDelta::days(days) + TimeDelta::minutes(30),
         }),
-        words: ["-c", name, "--cert-dir=/etc/ssl/certs", "--key-dir=/etc/ssl/private", device]
-            .map(str::to_owned)
-            .to_vec(),
+        options: InstallOptions {
+            cert_dir: "/etc/ssl/certs".into(),
+            key_dir: "/etc/ssl/private".into(),
+            year: false,
+            session_bus: false,
+            blind: false,
+            force: false,
+            config: None,
+            device: DeviceOptions { profile: Some(profile(name).to_string()), ..DeviceOptions::default() },
+        },
     }
 }
 
-pub fn problem(exit: Exit, what: &str) -> End {
-    let advice = Some("Do something about it.".to_owned());
-    End::Failed(Problem { exit, what: what.to_owned(), advice, mended_by: Mender::Time })
+/// Each certificate has a profile of its own.
+pub fn profile(name: &str) -> ProfileName {
+    format!("GP {}", name.split('.').next().unwrap()).parse().unwrap()
 }
 
-pub fn installed(name: &str) -> End {
-    End::Installed { object: name.parse().unwrap(), unchanged: false }
+pub fn problem(exit: Exit, what: &str) -> Outcome {
+    let advice = Some("Do something about it.".to_owned());
+    Outcome::Failed(Problem { exit, what: what.to_owned(), advice, retry_class: RetryClass::Transient })
+}
+
+pub fn installed(name: &str) -> Outcome {
+    Outcome::Installed { object: name.parse().unwrap(), unchanged: false }
 }
 
 pub fn ago(hours: i64) -> DateTime<Utc> {
@@ -89,31 +112,31 @@ impl Desk {
         self.folder.path().join(name)
     }
 
-    pub fn write(&self, record: &Record) -> PathBuf {
-        let records = Records::below(&self.state());
+    pub fn write(&self, record: &Installation) -> PathBuf {
+        let records = InstallationStore::below(&self.state());
         records.write(record).unwrap();
-        records.path(&record.order.device, &record.order.name)
+        records.path(&record.key())
     }
 
-    pub fn queue(&self, order: &Order) {
-        Queue::below(&self.state()).put(order).unwrap();
+    pub fn queue(&self, order: &InstallSpec) {
+        Queue::below(&self.state()).put(&mut [order.clone()]).unwrap();
     }
 
     /// A certificate that lasts so many days more on its device.
-    pub fn installed(&self, name: &str, device: &str, days: i64) -> Record {
-        let mut record = Record::of(order(name, device, ago(48), days), None);
+    pub fn installed(&self, name: &str, device: &str, days: i64) -> Installation {
+        let mut record = Installation::ingest(order(name, device, ago(48), days), None, ago(48));
         record.begin("00000a", ago(48));
-        record.finish(&installed(name), &[("connect", 0.012), ("total", 1.5)], ago(48));
+        record.finish(&installed(name), &[profile(name)], &[("connect", 0.012), ("total", 1.5)], 1, ago(48));
         self.write(&record);
         record
     }
 
     /// A certificate that a device is owed for so many hours, as often tried in vain.
-    pub fn owed(&self, name: &str, device: &str, hours: i64, tries: u32, end: &End) -> Record {
-        let mut record = Record::of(order(name, device, ago(hours), 90), None);
+    pub fn owed(&self, name: &str, device: &str, hours: i64, tries: u32, end: &Outcome) -> Installation {
+        let mut record = Installation::ingest(order(name, device, ago(hours), 90), None, ago(hours));
         for _ in 0..tries {
             record.begin("00000b", Utc::now());
-            record.finish(end, &[("connect", 0.5)], Utc::now());
+            record.finish(end, &[], &[("connect", 0.5)], 1, Utc::now());
         }
         self.write(&record);
         record

@@ -5,11 +5,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use chrono::{TimeDelta, Utc};
+use pancert::delivery::Installation;
 use pancert::error::Exit;
-use pancert::install::record::{End, Record};
+use pancert::install::result::Outcome;
 
 use crate::common::world::Ended;
-use crate::desk::{Desk, PROGRAM, ago, installed, order, problem};
+use crate::desk::{Desk, PROGRAM, ago, installed, order, problem, profile};
 
 #[test]
 fn what_is_owed_for_too_long_ends_with_the_code_of_its_last_problem() {
@@ -38,10 +39,10 @@ fn an_order_that_is_anew_is_owed_since_the_first_one_and_keeps_the_reason() {
     let told = desk.told(&[]);
     let since: chrono::DateTime<Utc> =
         told["installations"][0]["owed_since"].as_str().unwrap().parse().unwrap();
-    assert!((since - before.owed_since.unwrap()).abs() < TimeDelta::seconds(2), "{told}");
+    assert!((since - before.pending_since.unwrap()).abs() < TimeDelta::seconds(2), "{told}");
     // One that was taken over already counts no more.
     let done = desk.installed("b.example.com", "fw1", 90);
-    desk.queue(&done.order);
+    desk.queue(&done.spec);
     assert_eq!(desk.told(&["-c", "b.example.com"])["summary"]["installed"], 1);
 }
 
@@ -67,8 +68,8 @@ fn what_needs_attention_comes_first() {
     desk.owed("e.example.com", "fw1", 5, 1, &busy);
     desk.installed("f.example.com", "fw1", -1);
     desk.owed("g.example.com", "fw1", 90, 1, &busy);
-    let mut left = Record::of(order("h.example.com", "fw1", ago(1), 90), None);
-    left.finish(&End::LeftToCommit, &[], ago(1));
+    let mut left = Installation::ingest(order("h.example.com", "fw1", ago(1), 90), None, ago(1));
+    left.finish(&Outcome::AwaitingCommit, &[profile("h.example.com")], &[], 1, ago(1));
     desk.write(&left);
     let first_letters: String = desk.names(&[]).iter().map(|name| &name[..1]).collect();
     assert_eq!(first_letters, "gfedchba");
@@ -77,16 +78,17 @@ fn what_needs_attention_comes_first() {
 #[test]
 fn runs_that_were_interrupted_and_failures_that_nobody_owes_are_shown_as_such() {
     let desk = Desk::new();
-    let mut record = Record::of(order("a.example.com", "fw1", ago(3), 90), None);
+    let mut record = Installation::ingest(order("a.example.com", "fw1", ago(3), 90), None, ago(3));
     record.begin("00000c", ago(3));
     desk.write(&record);
     desk.exits(0, &[]).says("a run began 3h ago, and goes on or was interrupted");
-    let mut given_up = Record::of(order("b.example.com", "fw1", ago(3), 90), None);
+    let mut given_up = Installation::ingest(order("b.example.com", "fw1", ago(3), 90), None, ago(3));
     given_up.begin("00000d", ago(3));
-    given_up.finish(&problem(Exit::Rebind, "no such profile"), &[], ago(3));
-    (given_up.owed_since, given_up.next_try) = (None, None);
+    given_up.finish(&problem(Exit::Rebind, "no such profile"), &[profile("b.example.com")], &[], 1, ago(3));
+    (given_up.pending_since, given_up.next_attempt) = (None, None);
     desk.write(&given_up);
-    desk.exits(0, &[]).says("1 owed; 1 failed.").says("failed: no such profile");
+    // Nobody tries it again, so somebody has to know.
+    desk.exits(13, &[]).says("1 owed; 1 failed.").says("failed: no such profile");
     assert_eq!(desk.told(&["-c", "b.example.com"])["installations"][0]["state"], "failed");
 }
 
@@ -99,11 +101,16 @@ fn filters_leave_what_they_say() {
     let count = |arguments: &[&str]| desk.names(arguments).len();
     assert_eq!(count(&[]), 4);
     assert_eq!(count(&["-c", "A.example.com"]), 2);
-    assert_eq!(count(&["--cert", "example.com"]), 0);
+    // A filter that leaves nothing is misspelt: an error, and what there is.
+    desk.exits(1, &["--cert", "example.com"]).says("there is: a.example.com on fw1");
     assert_eq!(count(&["--device", "FW2"]), 2, "on any port");
     assert_eq!(count(&["--device", "fw2:8443"]), 1);
     assert_eq!(count(&["--device", "fw2", "-c", "b.example.com"]), 1);
-    desk.exits(0, &["-c", "z.example.com"]).says("No such certificates are found.");
+    let ended = desk.exits(1, &["-c", "z.example.com", "--json"]);
+    assert_eq!(ended.stdout, "");
+    ended.says("nothing matches --cert z.example.com; there is: a.example.com on fw1, ");
+    desk.exits(1, &["--device", "fw9"]).says("nothing matches --device fw9; there is: ");
+    desk.exits(1, &["--device", "fw1", "-c", "b.example.com"]).says("nothing matches");
     desk.exits(4, &["--device", "fw 1"]).says("not a valid device name");
 }
 
@@ -130,7 +137,7 @@ fn a_file_that_cannot_be_read_is_an_alarm_until_somebody_has_looked_at_it() {
     desk.exits(20, &["--expires-in", "1y"]);
     desk.exits(1, &["-c", "z.example.com"]).says("No such certificates are found; 2 files");
     let folder = desk.state().join("installations/fw1");
-    let left = [folder.clone(), desk.state().join("queue")];
+    let left = [folder.join("shared"), desk.state().join("queue")];
     for entry in left.iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
         let path = entry.unwrap().path();
         if path.to_str().unwrap().contains("unreadable") {
@@ -155,7 +162,10 @@ fn a_folder_that_is_missing_or_empty_has_nothing_in_it_and_is_not_made() {
 fn a_folder_that_cannot_be_read_is_an_error_with_what_to_do() {
     let desk = Desk::new();
     fs::write(desk.state(), "a file").unwrap();
-    let ended = desk.exits(1, &[]).says("Run it with sudo");
+    // Root is not told to become root.
+    let advice =
+        if rustix::process::geteuid().is_root() { "mode and file system" } else { "Run it with sudo" };
+    let ended = desk.exits(1, &[]).says(advice);
     assert_eq!(ended.stdout, "");
     fs::remove_file(desk.state()).unwrap();
 
@@ -201,8 +211,8 @@ fn what_a_device_said_steers_no_terminal() {
     let desk = Desk::new();
     let nasty = "\u{1b}[2J\u{9b}31m\u{202e}\nEND";
     desk.owed("a.example.com", "fw1", 1, 1, &problem(Exit::Upload, nasty));
-    let mut other = Record::of(order("b.example.com", "fw1", ago(1), 90), None);
-    other.finish(&installed("b_1"), &[], ago(1));
+    let mut other = Installation::ingest(order("b.example.com", "fw1", ago(1), 90), None, ago(1));
+    other.finish(&installed("b_1"), &[profile("b.example.com")], &[], 1, ago(1));
     desk.write(&other);
     for arguments in [&[][..], &["--json"]] {
         let shown = desk.exits(0, arguments).stdout;

@@ -102,7 +102,8 @@ fn metrics_of_real_installations_say_what_json_says() {
     };
     let (owed, there) = (&all["installations"][0], &all["installations"][1]);
     let device = world.target();
-    let of = |name: &str, device: &str| metrics.get(&format!("{name} {NAME} {device} {NAME}")).copied();
+    let of =
+        |name: &str, device: &str| metrics.get(&format!("{name} {NAME} {device} shared {NAME}")).copied();
     assert_eq!(of("installed_not_after_seconds", &device), Some(unix(&there["installed_until"])));
     assert_eq!((of("owed", &device), of("owed", down)), (Some(0.0), Some(1.0)));
     assert_eq!((of("runs_ordered", &device), of("runs_ordered", down)), (Some(1.0), None));
@@ -113,10 +114,10 @@ fn metrics_of_real_installations_say_what_json_says() {
     assert_eq!((of("last_exit_code", &device), of("last_exit_code", down)), (Some(0.0), Some(4.0)));
     assert_eq!(of("last_attempt_seconds", &device), Some(unix(&there["last_attempt"]["begun"])));
     for (phase, seconds) in there["last_attempt"]["seconds"].as_object().unwrap() {
-        let found = metrics[&format!("phase_seconds {NAME} {device} {NAME} {phase}")];
+        let found = metrics[&format!("phase_seconds {NAME} {device} shared {NAME} {phase}")];
         assert!((found - seconds.as_f64().unwrap()).abs() < 1e-9, "{phase}");
     }
-    assert!(metrics[&format!("phase_seconds {NAME} {device} {NAME} commit")] > 0.0);
+    assert!(metrics[&format!("phase_seconds {NAME} {device} shared {NAME} commit")] > 0.0);
     assert_eq!(metrics["records_unreadable"], 0.0);
     assert!((Utc::now().timestamp() as f64 - metrics["status_written_seconds"]).abs() < 60.0);
     assert!(!metrics.keys().any(|name| name.starts_with("certmonger_trouble")), "it was not asked");
@@ -139,7 +140,7 @@ fn the_file_is_replaced_whole_and_everybody_may_read_it() {
     Ended::of(Command::new("sh").args(["-c", &line])).exits(0);
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o644);
     assert_eq!(fs::read_dir(desk.path("metrics")).unwrap().count(), 1, "no draft is left");
-    assert_eq!(parsed(&fs::read_to_string(&file).unwrap()).len(), 10);
+    assert_eq!(parsed(&fs::read_to_string(&file).unwrap()).len(), 15);
     // Whoever has the old one open reads it to its end.
     assert_eq!(std::io::read_to_string(reader).unwrap().len(), 40_000);
 }
@@ -152,7 +153,7 @@ fn labels_are_escaped() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("\"connect\"", r#""a\"b\\c\nd{},""#)).unwrap();
     let metrics = metrics(&desk.state(), &desk.path("x"), 0);
-    let name = "phase_seconds a.example.com [2001:db8::1]:8443 a.example.com a\"b\\c\nd{},";
+    let name = "phase_seconds a.example.com [2001:db8::1]:8443 shared a.example.com a\"b\\c\nd{},";
     assert_eq!(metrics.get(name), Some(&0.012), "{metrics:#?}");
 }
 
@@ -160,12 +161,16 @@ fn labels_are_escaped() {
 fn metrics_are_written_with_the_same_exit_code_and_also_where_nothing_is_installed() {
     let desk = Desk::new();
     let file = desk.path("x.prom");
-    assert_eq!(metrics(&desk.state(), &file, 0).len(), 2);
+    // Of the state directory as a whole.
+    assert_eq!(metrics(&desk.state(), &file, 0).len(), 4);
     desk.owed("a.example.com", "fw1", 30, 1, &problem(Exit::Busy, "busy"));
     desk.queue(&order("b.example.com", "fw1", Utc::now(), 90));
     let found = metrics(&desk.state(), &file, 18);
     assert_eq!(
-        (found["owed a.example.com fw1 a.example.com"], found["owed b.example.com fw1 b.example.com"]),
+        (
+            found["owed a.example.com fw1 shared a.example.com"],
+            found["owed b.example.com fw1 shared b.example.com"]
+        ),
         (1.0, 1.0)
     );
     fs::write(desk.state().join("queue/x.json"), "{").unwrap();

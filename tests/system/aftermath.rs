@@ -24,7 +24,7 @@ impl Mark {
 }
 
 /// What has to be found when a scenario is over.
-pub struct Aftermath<'a> {
+pub struct Rollback<'a> {
     /// The SHA-256 that the first firewall serves; where nothing is said, that of the newest certificate.
     pub serves: Option<String>,
     /// How many commits it got.
@@ -40,7 +40,7 @@ pub struct Aftermath<'a> {
 }
 
 /// A renewal that went well.
-pub const DELIVERED: Aftermath<'_> = Aftermath {
+pub const DELIVERED: Rollback<'_> = Rollback {
     serves: None,
     commits: 1..=1,
     status: (0, &["ok"]),
@@ -62,7 +62,7 @@ const SUSPICIOUS: [&str; 6] = [
 impl Stage {
     /// Looks at the four.
     #[track_caller]
-    pub fn check(&mut self, expected: &Aftermath<'_>) {
+    pub fn check(&mut self, expected: &Rollback<'_>) {
         until("the worker is done", || !self.is_working());
         self.check_firewall(expected);
         self.check_status(expected);
@@ -71,7 +71,7 @@ impl Stage {
     }
 
     #[track_caller]
-    fn check_firewall(&mut self, expected: &Aftermath<'_>) {
+    fn check_firewall(&mut self, expected: &Rollback<'_>) {
         let firewall = &self.firewalls[0];
         let wanted = expected.serves.clone().or_else(|| self.certificate(GP));
         assert_eq!(firewall.served(), wanted, "what fw1 serves");
@@ -88,7 +88,7 @@ impl Stage {
     }
 
     #[track_caller]
-    fn check_status(&mut self, expected: &Aftermath<'_>) {
+    fn check_status(&mut self, expected: &Rollback<'_>) {
         let (code, words) = expected.status;
         let ended = self.machine.run(&["pan_certctl", "status"]).exits(code);
         words.iter().fold(ended, |ended, word| ended.says(word));
@@ -106,7 +106,7 @@ impl Stage {
     }
 
     #[track_caller]
-    fn check_log(&mut self, expected: &Aftermath<'_>) {
+    fn check_log(&mut self, expected: &Rollback<'_>) {
         let log = self.logged();
         for word in expected.log {
             assert!(log.contains(word), "no '{word}' in the log:\n{log}");
@@ -124,7 +124,7 @@ impl Stage {
     }
 
     #[track_caller]
-    fn check_journal(&mut self, expected: &Aftermath<'_>) {
+    fn check_journal(&mut self, expected: &Rollback<'_>) {
         let journal = self.journal();
         let ours: Vec<&str> = journal.lines().filter(|line| line.contains("pan_")).collect();
         for word in expected.journal {

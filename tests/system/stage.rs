@@ -82,15 +82,15 @@ impl Stage {
 
     /// The record of a certificate on a device.
     pub fn installation(&self, name: &str, device: &str) -> serde_json::Value {
-        let path = format!("/var/lib/pan_getcert/installations/{device}/{name}.json");
+        let path = format!("/var/lib/pan_getcert/installations/{device}/shared/{name}.json");
         serde_json::from_str(&self.machine.read(&path)).unwrap_or_default()
     }
 
     /// Whether the newest certificate of this name is proven on the device, and nobody works on it any more.
     pub fn is_delivered(&self, name: &str, device: &str) -> bool {
         let (record, newest) = (self.installation(name, device), self.certificate(name));
-        let proven = record["proven"]["fingerprint"].as_str().map(str::to_owned);
-        newest.is_some() && proven == newest && record["owed_since"].is_null() && !self.is_working()
+        let proven = record["verified"]["certificate"]["fingerprint"].as_str().map(str::to_owned);
+        newest.is_some() && proven == newest && record["pending_since"].is_null() && !self.is_working()
     }
 
     /// Whether the worker runs.

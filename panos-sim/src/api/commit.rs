@@ -14,6 +14,9 @@ use crate::{
 pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refusal> {
     let cmd = call.request.required("cmd", "committing")?;
     let cmd = parse(cmd).map_err(|broken| Refusal::code(18, broken.to_string()))?;
+    if cmd.name == "commit-all" {
+        return super::commit_all::answer(device, call, &cmd);
+    }
     if cmd.name != "commit" {
         return Err(Refusal::code(17, format!(" {} is not supported by this simulated device", cmd.name)));
     }
@@ -41,7 +44,7 @@ pub(super) fn validating(id: u64) -> Reply {
 }
 
 /// The reply that names a job.
-fn enqueued(text: &str, id: u64) -> Reply {
+pub(super) fn enqueued(text: &str, id: u64) -> Reply {
     let result = Element::new("result")
         .child(Element::new("msg").child(Element::leaf("line", text)))
         .child(Element::leaf("job", id.to_string()));
@@ -79,6 +82,14 @@ pub(super) fn scope(partial: &Element) -> Result<Scope, Refusal> {
             "admin" => scope.administrators = Some(members()),
             "vsys" => scope.vsys = Some(members()),
             "no-vsys" => scope.vsys = Some(Vec::new()),
+            "template" => scope.templates = Some(members()),
+            "no-template" => scope.templates = Some(Vec::new()),
+            "template-stack" => scope.stacks = Some(members()),
+            "no-template-stack" => scope.stacks = Some(Vec::new()),
+            // There is nothing of the kind here.
+            "device-group" | "no-device-group" | "log-collector" | "no-log-collector" | "log-collector-group"
+            | "no-log-collector-group" | "wildfire-appliance" | "no-wildfire-appliance"
+            | "wildfire-appliance-cluster" | "no-wildfire-appliance-cluster" => {}
             "device-and-network" | "shared-object" | "policy-and-objects"
                 // pan-os-python sends the element without the word.
                 if ["", "excluded"].contains(&part.text.trim()) =>

@@ -9,7 +9,7 @@ pub(super) fn answer(device: &Device, call: &Call<'_>) -> Result<Reply, Refusal>
     let doing = "exporting certificate";
     let request = call.request;
     if request.required("category", doing)? != "certificate" {
-        return Err(Refusal::bad_request("Illegal value for parameter category"));
+        return Err(Refusal::illegal("category", &["certificate"]));
     }
     let name = request.required("certificate-name", doing)?;
     let format = request.required("format", doing)?;
@@ -59,7 +59,7 @@ pub(super) fn answer(device: &Device, call: &Call<'_>) -> Result<Reply, Refusal>
             let der = builder.build2(passphrase).and_then(|made| made.to_der());
             (der.map_err(|_| failed())?, "p12")
         }
-        _ => return Err(Refusal::bad_request("Illegal value for parameter format")),
+        _ => return Err(Refusal::illegal("format", &["pem", "pkcs10", "pkcs12"])),
     };
     Ok(Reply::File { name: format!("cert_{name}.{extension}"), content })
 }

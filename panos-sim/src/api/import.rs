@@ -8,6 +8,7 @@ use openssl::{
 
 use super::{call::Call, reply::Reply};
 use crate::{
+    ImportAnswer, UploadRecord,
     certificate::{Contents, Pkcs12Error, certificate_entry, open},
     device::Device,
     refusal::Refusal,
@@ -29,24 +30,33 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         "certificate" => (Category::Certificate, "importing certificate"),
         "private-key" => (Category::PrivateKey, "importing private-key"),
         "keypair" => (Category::KeyPair, "importing keypair"),
-        _ => return Err(Refusal::bad_request("Illegal value for parameter category")),
+        _ => return Err(Refusal::illegal("category", &["certificate", "private-key", "keypair"])),
     };
     let name = request.required("certificate-name", doing)?;
     let pkcs12 = match request.required("format", doing)? {
         "pem" => false,
         "pkcs12" => true,
-        _ => return Err(Refusal::bad_request("Illegal value for parameter format")),
+        _ => return Err(Refusal::illegal("format", &["pem", "pkcs12"])),
     };
     let passphrase = match category {
         Category::Certificate if !pkcs12 => request.param("passphrase").unwrap_or_default(),
         _ => request.required("passphrase", doing)?,
     };
+    if request.param("block-private-key").is_some() && !device.settings.is_at_least(10, 1) {
+        return Err(Refusal::bad_request("Illegal parameter [block-private-key]"));
+    }
     let file = request.file.as_deref().ok_or_else(|| Refusal::missing("file", doing))?;
+    if category != Category::Certificate {
+        device.uploads.push(UploadRecord { passphrase: passphrase.to_owned(), file: file.to_vec() });
+    }
     check_name(name, word, device.settings.longest_name())?;
     let path = place(device, call)?
         .then(Step::Named("certificate".into()))
         .then(Step::Entry("entry".into(), name.to_owned()));
     device.locks.allow_edit(&call.session.administrator, &path)?;
+    if let Some(refusal) = told_to_refuse(device, word, pkcs12, name) {
+        return Err(refusal);
+    }
 
     let contents = if pkcs12 {
         open(file, passphrase, device.settings.legacy_only).map_err(|why| match why {
@@ -66,12 +76,32 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         block_private_key: request.param("block-private-key") == Some("yes"),
     };
     let entry = upload.entry(device, &path, contents)?;
-    (device.config).change(&call.session.administrator, |tree| {
+    (device.config).change_own(&call.session.administrator, "import", |tree| {
         let place = path.ensure(tree).ok_or_else(|| Refusal::code(6, "Bad xpath"))?;
         *place = entry;
         Ok(())
     })?;
+    device.config.mark_imported(&path);
     Ok(Reply::text(format!("Successfully imported {name} into candidate configuration")))
+}
+
+/// What the settings say that this device does not take.
+fn told_to_refuse(device: &Device, category: &str, pkcs12: bool, name: &str) -> Option<Refusal> {
+    let format = if pkcs12 { "pkcs12" } else { "pem" };
+    let fits = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
+    let mut refusals = device.settings.import_refusals.iter();
+    let told = refusals.find(|one| fits(&one.category, category) && fits(&one.format, format))?;
+    Some(match told.answer {
+        ImportAnswer::NoKeyForCsr if category == "certificate" => {
+            Refusal::line(format!("Import of {name} failed. private key doesn't exist for csr"))
+        }
+        ImportAnswer::NoKeyForCsr => Refusal::line(format!(
+            "Import of certificate and private-key {name} failed. private key doesn't exist for csr"
+        )),
+        ImportAnswer::NotXml => Refusal::bad_request("Request is not a valid XML"),
+        ImportAnswer::NoCertificate => no_certificate(name),
+        ImportAnswer::Superuser => Refusal::superuser(),
+    })
 }
 
 fn no_certificate(name: &str) -> Refusal {
@@ -94,23 +124,33 @@ fn check_name(name: &str, category: &str, longest: usize) -> Result<(), Refusal>
 /// Where it goes: shared, a virtual system, or a template.
 fn place(device: &Device, call: &Call<'_>) -> Result<Path, Refusal> {
     let request = call.request;
-    let unknown = |kind: &str, name: &str| {
-        Refusal::code(17, format!(" upload -> {kind} '{name}' is not a valid reference"))
-    };
-    if let Some(template) = request.param("target-tpl").filter(|name| !name.is_empty()) {
-        if !device.settings.templates.iter().any(|known| known == template) {
-            return Err(unknown("target-tpl", template));
-        }
-        // target-tpl-vsys is ignored, as real devices do up to 11.x (PAN-257229).
-        return Ok(["template"]
-            .into_iter()
-            .fold(crate::config::device_entry(), |path, step| path.then(Step::Named(step.into())))
-            .then(Step::Entry("entry".into(), template.to_owned()))
-            .then(Step::Named("config".into()))
-            .then(Step::Named("shared".into())));
+    if let Some(name) =
+        request.param("target-tpl").filter(|name| device.settings.is_panorama() && !name.is_empty())
+    {
+        let list = |kind: &str| {
+            crate::config::device_entry()
+                .then(Step::Named(kind.into()))
+                .then(Step::Entry("entry".into(), name.to_owned()))
+        };
+        // A stack can be named like a template; a name that is neither becomes a template, without a word.
+        let stack = list("template-stack");
+        let known = stack.first(device.config.candidate()).is_some();
+        let config = if known { stack } else { list("template") }.then(Step::Named("config".into()));
+        // Ignored before 12.1 (PAN-257229): the object lands in the template's shared part.
+        let vsys = request.param("target-tpl-vsys").filter(|vsys| !vsys.is_empty() && *vsys != "shared");
+        return Ok(match vsys.filter(|_| device.settings.is_at_least(12, 1)) {
+            Some(vsys) => {
+                ["devices", "localhost.localdomain", "vsys", vsys].chunks(2).fold(config, |path, pair| {
+                    path.then(Step::Named(pair[0].into())).then(Step::Entry("entry".into(), pair[1].into()))
+                })
+            }
+            None => config.then(Step::Named("shared".into())),
+        });
     }
     match request.param("vsys").filter(|v| !v.is_empty() && *v != "shared") {
-        Some(vsys) if !device.settings.vsys.iter().any(|known| known == vsys) => Err(unknown("vsys", vsys)),
+        Some(vsys) if !device.settings.vsys.iter().any(|known| known == vsys) => {
+            Err(Refusal::code(17, format!("{vsys} is invalid vsys")))
+        }
         vsys => Ok(device.base(vsys)),
     }
 }

@@ -2,6 +2,7 @@
 
 mod call;
 mod commit;
+mod commit_all;
 mod config;
 mod export;
 mod import;
@@ -23,6 +24,10 @@ use crate::{
 use call::Call;
 use reply::Reply;
 
+/// What `type` may be, as documented.
+const TYPES: [&str; 10] =
+    ["keygen", "config", "commit", "op", "report", "log", "import", "export", "user-id", "version"];
+
 /// A reply and who it is for.
 #[derive(Debug)]
 pub(crate) struct Answered {
@@ -36,7 +41,7 @@ pub(crate) fn answer(device: &mut Device, request: &ApiRequest, now: Instant) ->
     let mut administrator = None;
     let reply = dispatch(device, request, now, &mut administrator);
     device.advance(now);
-    Answered { answer: Answer::from(reply), administrator }
+    Answered { answer: Answer::from(reply).encoded(device.settings.encoding), administrator }
 }
 
 fn dispatch(
@@ -54,11 +59,6 @@ fn dispatch(
     }
     let session = authenticate(device, request, now)?;
     *administrator = Some(session.administrator.clone());
-    if let Some(target) = request.param("target")
-        && target != device.settings.serial
-    {
-        return Err(Refusal::line(format!("{target} not connected")));
-    }
     let right = match kind {
         "version" => None,
         "config" => Some(Right::Config),
@@ -66,20 +66,59 @@ fn dispatch(
         "commit" => Some(Right::Commit),
         "import" => Some(Right::Import),
         "export" => Some(Right::Export),
-        _ => return Err(Refusal::bad_request("Illegal value for parameter type")),
+        known if TYPES.contains(&known) => {
+            return Err(Refusal::code(17, format!(" {known} is not supported by this simulated device")));
+        }
+        _ => return Err(Refusal::illegal("type", &TYPES)),
     };
     if let Some(right) = right {
         session.needs(right)?;
     }
-    let call = Call { session: &session, request, now };
+    // An empty one counts for nothing, and these two types ignore it.
+    let target =
+        request.param("target").filter(|target| !target.is_empty() && !["version", "log"].contains(&kind));
+    match target {
+        Some(target) if target != device.settings.serial => forward(device, &session, request, kind, target),
+        _ => carry_out(device, &Call { session: &session, request, now }, kind),
+    }
+}
+
+fn carry_out(device: &mut Device, call: &Call<'_>, kind: &str) -> Result<Reply, Refusal> {
     match kind {
-        "config" => config::answer(device, &call),
-        "op" => op::answer(device, &call),
-        "commit" => commit::answer(device, &call),
-        "import" => import::answer(device, &call),
-        "export" => export::answer(device, &call),
+        "config" => config::answer(device, call),
+        "op" => op::answer(device, call),
+        "commit" => commit::answer(device, call),
+        "import" => import::answer(device, call),
+        "export" => export::answer(device, call),
         _ => Ok(version(device)),
     }
+}
+
+/// Lets a firewall answer in a Panorama's place. Which name it records for that nobody has published: it is the
+/// Panorama's administrator here.
+fn forward(
+    device: &Device,
+    session: &Session,
+    request: &ApiRequest,
+    kind: &str,
+    target: &str,
+) -> Result<Reply, Refusal> {
+    let managed = device.fleet.devices.get(target).filter(|managed| managed.connected);
+    let Some(firewall) = managed.and_then(|managed| managed.firewall.clone()) else {
+        return Err(Refusal::code(13, format!("{target} not connected")));
+    };
+    if kind == "import" {
+        return Err(Refusal::bad_request("Illegal parameter [target]"));
+    }
+    let rehearsal = device.fleet.rehearsal;
+    firewall.device(|firewall, now| {
+        let call = Call { session, request, now };
+        if rehearsal {
+            carry_out(&mut firewall.without_effect(), &call, kind)
+        } else {
+            carry_out(firewall, &call, kind)
+        }
+    })
 }
 
 fn authenticate(device: &Device, request: &ApiRequest, now: Instant) -> Result<Session, Refusal> {
@@ -110,7 +149,7 @@ fn keygen(device: &mut Device, request: &ApiRequest, now: Instant) -> Result<Rep
 fn version(device: &Device) -> Reply {
     let settings = &device.settings;
     let multi_vsys = if settings.multi_vsys { "on" } else { "off" };
-    Reply::Spaced(
+    Reply::DoublySpaced(
         Element::new("response").attribute("status", "success").child(
             Element::new("result")
                 .child(Element::leaf("sw-version", &settings.sw_version))

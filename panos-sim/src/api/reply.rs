@@ -1,6 +1,7 @@
 //! Replies: as the API makes them, and as they go out.
 
 use crate::{
+    Encoding,
     refusal::Refusal,
     xml::{Element, Style, document},
 };
@@ -12,6 +13,8 @@ pub(super) enum Reply {
     Xml(Element),
     /// An envelope in the style of key generation: `status = 'success'`.
     Spaced(Element),
+    /// An envelope in the style of the version: `status = "success"`.
+    DoublySpaced(Element),
     /// A file, not XML.
     File { name: String, content: Vec<u8> },
 }
@@ -76,6 +79,29 @@ impl Answer {
             code: envelope.get("code").map(str::to_owned),
         }
     }
+
+    /// The same in other bytes; files stay as they are.
+    pub(super) fn encoded(mut self, encoding: Encoding) -> Self {
+        if self.file_name.is_some() {
+            return self;
+        }
+        match encoding {
+            Encoding::Utf8 => {}
+            Encoding::Utf8WithMark => self.body.splice(..0, *b"\xEF\xBB\xBF").for_each(drop),
+            Encoding::Latin1 => {
+                let text = String::from_utf8_lossy(&self.body).into_owned();
+                let mut buffer = [0; 4];
+                self.body.clear();
+                for character in text.chars() {
+                    match u8::try_from(character) {
+                        Ok(byte) => self.body.push(byte),
+                        Err(_) => self.body.extend(character.encode_utf8(&mut buffer).bytes()),
+                    }
+                }
+            }
+        }
+        self
+    }
 }
 
 impl From<Refusal> for Answer {
@@ -92,6 +118,7 @@ impl From<Result<Reply, Refusal>> for Answer {
         match reply {
             Ok(Reply::Xml(envelope)) => Self::xml(200, &envelope, Style::Usual),
             Ok(Reply::Spaced(envelope)) => Self::xml(200, &envelope, Style::Spaced),
+            Ok(Reply::DoublySpaced(envelope)) => Self::xml(200, &envelope, Style::DoublySpaced),
             Ok(Reply::File { name, content }) => Self {
                 http_status: 200,
                 reason: None,

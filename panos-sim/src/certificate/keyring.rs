@@ -17,8 +17,12 @@ impl Keyring {
     /// Keeps a key; returns its blob. The same key has the same blob every time.
     pub(crate) fn keep(&mut self, key: PKey<Private>) -> String {
         let der = key.private_key_to_der().unwrap_or_default();
-        let outer = base64::encode_block(&sha::sha1(&der));
-        let inner = base64::encode_block(&sha::sha512(&[b"panos-sim".as_slice(), &der].concat()));
+        let pem = key.private_key_to_pem_pkcs8().unwrap_or_default();
+        let outer = base64::encode_block(&sha::sha1(&pem));
+        // All begin alike, as all texts do that were encrypted, with the same key and the same start.
+        let start = sha::sha256(b"panos-sim");
+        let rest = sha::sha512(&[b"panos-sim".as_slice(), &der].concat());
+        let inner = base64::encode_block(&[start.as_slice(), &rest].concat());
         let blob = format!("-AQ=={outer}{inner}");
         self.0.insert(blob.clone(), key);
         blob

@@ -88,6 +88,48 @@ pub(crate) fn rename(tree: &mut Element, path: &Path, name: &str) -> Result<(), 
     Ok(())
 }
 
+/// `action=clone`: copies an entry into the list at `path` under another name.
+pub(crate) fn duplicate(tree: &mut Element, path: &Path, from: &Path, name: &str) -> Result<(), Refusal> {
+    let mut copy = from.first(tree).cloned().ok_or_else(|| Refusal::code(7, "Object doesn't exist"))?;
+    if copy.name != "entry" {
+        return Err(Refusal::code(17, "only an entry can be cloned"));
+    }
+    let target = path.then(Step::Entry("entry".into(), name.to_owned()));
+    if target.first(tree).is_some() {
+        return Err(Refusal::code(8, format!("{name} already exists")));
+    }
+    for (attribute, value) in &mut copy.attributes {
+        if attribute == "name" {
+            name.clone_into(value);
+        }
+    }
+    *reach(tree, &target)? = copy;
+    Ok(())
+}
+
+/// `action=move`: gives an entry another place in its list.
+pub(crate) fn shift(tree: &mut Element, path: &Path, place: &str, dst: Option<&str>) -> Result<(), Refusal> {
+    let missing = || Refusal::code(7, "Object doesn't exist");
+    let Some((last, above)) = path.steps.split_last() else {
+        return Err(missing());
+    };
+    let list = Path::of(above.to_vec()).first_mut(tree).ok_or_else(missing)?;
+    let at = list.children.iter().position(|child| Step::to(child) == *last).ok_or_else(missing)?;
+    let moved = list.children.remove(at);
+    let beside = dst.unwrap_or_default();
+    let neighbour = list.children.iter().position(|child| child.get("name") == Some(beside));
+    let to = match (place, neighbour) {
+        ("top", _) => 0,
+        ("bottom", _) => list.children.len(),
+        ("before", Some(at)) => at,
+        ("after", Some(at)) => at + 1,
+        ("before" | "after", None) => return Err(missing()),
+        _ => return Err(Refusal::illegal("where", &["after", "before", "top", "bottom"])),
+    };
+    list.children.insert(to, moved);
+    Ok(())
+}
+
 fn reach<'a>(tree: &'a mut Element, path: &Path) -> Result<&'a mut Element, Refusal> {
     inside_config(path)?;
     path.ensure(tree).ok_or_else(|| Refusal::code(6, format!("Bad xpath {path}")))

@@ -1,6 +1,9 @@
 //! Changes that are in the candidate and not yet in the running configuration.
 
-use crate::xml::{Path, Step};
+use crate::{
+    JournalShape,
+    xml::{Path, Step},
+};
 
 /// What happened to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub(crate) struct Change {
     pub(crate) serial: u64,
     /// Device time of the change, as written in the `time` attribute.
     pub(crate) time: String,
+    /// Whether all of it was uploaded.
+    pub(crate) imported: bool,
 }
 
 impl Change {
@@ -51,16 +56,88 @@ impl Change {
         match names.get(1..) {
             Some(["shared", ..]) => "shared-object",
             Some(["devices", _, "vsys", ..]) => "policy-and-objects",
+            // Templates are left out by lists of their own.
+            Some(["devices", _, "template" | "template-stack", ..]) => "template",
             _ => "device-and-network",
         }
     }
 
-    /// The virtual system the object belongs to.
-    fn vsys(&self) -> Option<&str> {
+    /// The path that the list of pending changes shows for it, and the action.
+    fn shown(&self, shape: JournalShape) -> (Path, Action) {
         let steps = &self.path.steps;
-        let at = steps.iter().position(|step| *step == Step::Named("vsys".into()))?;
+        let object = object(steps);
+        let length = match (shape, object) {
+            (JournalShape::Leaf, _) => steps.len(),
+            (JournalShape::Container, Some(at)) => at,
+            (JournalShape::Entry, Some(at)) => at + 1,
+            // Settings stand in no list; nobody has published what is shown for them.
+            (_, None) => steps.len().saturating_sub(1).max(2).min(steps.len()),
+        };
+        let action = if length == steps.len() { self.action } else { Action::Edit };
+        (Path::of(steps[..length].to_vec()), action)
+    }
+
+    /// The virtual system, template or the like that the object belongs to.
+    fn part(&self, kind: &str) -> Option<&str> {
+        let steps = &self.path.steps;
+        let at = steps.iter().position(|step| matches!(step, Step::Named(name) if name == kind))?;
         steps.get(at + 1).map(Step::word)
     }
+}
+
+/// Where the entry of the outermost object stands among the steps; devices, virtual systems, templates and their
+/// like are no objects.
+fn object(steps: &[Step]) -> Option<usize> {
+    const STRUCTURE: [&str; 5] = ["devices", "vsys", "template", "template-stack", "device-group"];
+    (1..steps.len()).find(|&at| {
+        let in_list = matches!(steps[at], Step::Entry(..));
+        in_list && !STRUCTURE.contains(&steps[at - 1].word())
+    })
+}
+
+/// A line of the list of pending changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) path: Path,
+    pub(crate) owner: String,
+    pub(crate) action: Action,
+    pub(crate) history: Vec<String>,
+}
+
+impl Shown {
+    /// The word that real devices have been seen to use, for virtual systems and templates; the others are ours.
+    pub(crate) fn component_type(&self) -> &'static str {
+        let names: Vec<&str> = self.path.steps.iter().map(Step::word).collect();
+        match names.get(1..) {
+            Some(["shared", ..]) => "shared-object",
+            Some(["devices", _, "vsys", ..]) => "vsys",
+            Some(["devices", _, "template" | "template-stack", ..]) => "template",
+            _ => "device-and-network",
+        }
+    }
+}
+
+/// The changes as the list of pending changes shows them: one line for each path and owner.
+pub(crate) fn shown<'a>(changes: impl Iterator<Item = &'a Change>, shape: JournalShape) -> Vec<Shown> {
+    let mut lines: Vec<Shown> = Vec::new();
+    for change in changes {
+        let (path, action) = change.shown(shape);
+        let same = |line: &&mut Shown| line.path == path && line.owner == change.owner;
+        match lines.iter_mut().find(same) {
+            Some(line) => {
+                let news = change.history.iter().filter(|name| !line.history.contains(name));
+                let news: Vec<String> = news.cloned().collect();
+                line.history.extend(news);
+            }
+            None => lines.push(Shown {
+                path,
+                owner: change.owner.clone(),
+                action,
+                history: change.history.clone(),
+            }),
+        }
+    }
+    lines
 }
 
 /// Which changes a commit or a revert is about; the default is all of them.
@@ -72,6 +149,10 @@ pub(crate) struct Scope {
     pub(crate) excluded: Vec<String>,
     /// Of changes inside virtual systems, only those in these.
     pub(crate) vsys: Option<Vec<String>>,
+    /// Of changes inside templates, only those in these.
+    pub(crate) templates: Option<Vec<String>>,
+    /// The same for template stacks.
+    pub(crate) stacks: Option<Vec<String>>,
 }
 
 impl Scope {
@@ -88,11 +169,13 @@ impl Scope {
 
     pub(crate) fn covers(&self, change: &Change) -> bool {
         let by_admin = (self.administrators.as_ref()).is_none_or(|admins| admins.contains(&change.owner));
-        let by_vsys = match (&self.vsys, change.vsys()) {
-            (Some(listed), Some(vsys)) => listed.iter().any(|name| name == vsys),
+        // A list leaves out what is in the other parts of its kind, and nothing else.
+        let lists = [("vsys", &self.vsys), ("template", &self.templates), ("template-stack", &self.stacks)];
+        let listed = lists.into_iter().all(|(kind, listed)| match (listed, change.part(kind)) {
+            (Some(listed), Some(part)) => listed.iter().any(|name| name == part),
             _ => true,
-        };
-        by_admin && by_vsys && !self.excluded.iter().any(|part| part == change.component())
+        });
+        by_admin && listed && !self.excluded.iter().any(|part| part == change.component())
     }
 }
 
@@ -112,12 +195,14 @@ pub(super) fn add(
             known.history.push(owner.to_owned());
             known.serial = serial;
             known.time = time.to_owned();
+            known.imported = false;
             continue;
         }
         let above = (journal.iter_mut()).find(|change| change.owner == owner && change.path.contains(&path));
         if let Some(above) = above {
             above.serial = serial;
             above.time = time.to_owned();
+            above.imported = false;
             continue;
         }
         journal.retain(|change| change.owner != owner || !path.contains(&change.path));
@@ -128,6 +213,7 @@ pub(super) fn add(
             action,
             serial,
             time: time.to_owned(),
+            imported: false,
         });
     }
 }

@@ -27,7 +27,7 @@ impl Place {
 }
 
 /// Leaves that hold a certificate's name, wherever they stand.
-const LEAVES: [&str; 8] = [
+const LEAVES: [&str; 11] = [
     "certificate",
     "local-certificate",
     "client-certificate",
@@ -36,14 +36,21 @@ const LEAVES: [&str; 8] = [
     "ssl-inbound-inspection",
     "ocsp-verify-cert",
     "signing-certificate",
+    "request-signing-certificate",
+    "cookie-encrypt-decrypt-cert",
+    "issuing-certificate",
 ];
 
+/// Leaves that hold one only below this parent.
+const BELOW: [(&str, &str); 2] = [("local-certificate", "name"), ("client-certificate", "local")];
+
 /// Lists of names, and the two-way choices between an RSA and an ECDSA certificate.
-const PARENTS: [&str; 6] = [
+const PARENTS: [&str; 7] = [
     "trusted-root-CA",
     "ssl-exclude-cert",
     "certificates",
     "CA",
+    "root-ca",
     "forward-trust-certificate",
     "forward-untrust-certificate",
 ];
@@ -54,8 +61,12 @@ pub(crate) fn refer_to_certificate(tree: &Element) -> Vec<Place> {
         let text = element.text.trim();
         let is_leaf = element.children.is_empty() && !text.is_empty();
         match element.get("name") {
-            Some(name) => (parent == "CA").then(|| name.to_owned()),
-            None if is_leaf && (LEAVES.contains(&element.name.as_str()) || PARENTS.contains(&parent)) => {
+            Some(name) => ["CA", "root-ca", "ssl-exclude-cert"].contains(&parent).then(|| name.to_owned()),
+            None if is_leaf
+                && (LEAVES.contains(&element.name.as_str())
+                    || PARENTS.contains(&parent)
+                    || BELOW.contains(&(parent, element.name.as_str()))) =>
+            {
                 Some(text.to_owned())
             }
             None => None,

@@ -47,7 +47,7 @@ pub(crate) fn skeleton(settings: &Settings) -> Element {
             .templates
             .iter()
             .map(|name| Element::entry(name).child(Element::new("config").child(Element::new("shared"))));
-        device = device.child(Element::new("template").with(templates));
+        device = device.child(Element::new("template").with(templates)).with(groups(settings));
     } else {
         let vsys = settings
             .vsys
@@ -61,6 +61,25 @@ pub(crate) fn skeleton(settings: &Settings) -> Element {
         .child(Element::new("mgt-config").child(Element::new("users").with(users)))
         .child(Element::new(own).child(log).with(roles(settings)))
         .child(Element::new("devices").child(device))
+}
+
+/// A Panorama's stacks and device groups.
+fn groups(settings: &Settings) -> Vec<Element> {
+    let member = |name: &String| Element::leaf("member", name.as_str());
+    let devices = |serials: &[String]| {
+        Element::new("devices").with(serials.iter().map(|serial| Element::entry(serial)))
+    };
+    let stacks = settings.stacks.iter().map(|stack| {
+        Element::entry(&stack.name)
+            .child(Element::new("templates").with(stack.templates.iter().map(member)))
+            .child(devices(&stack.devices))
+    });
+    let groups = settings.device_groups.iter().map(|group| {
+        Element::entry(&group.name)
+            .child(devices(&group.devices))
+            .child(Element::new("reference-templates").with(group.reference_templates.iter().map(member)))
+    });
+    vec![Element::new("template-stack").with(stacks), Element::new("device-group").with(groups)]
 }
 
 /// An administrator's entry: only the role, no password.

@@ -6,6 +6,9 @@ use crate::xml::{Element, Step};
 /// Marks the changed objects, what is in them, and what is above them up to the level below
 /// `/config/shared` or the device entry.
 pub(super) fn stamp(candidate: &mut Element, journal: &[Change]) {
+    // What is above several changes carries the mark of the latest.
+    let mut journal: Vec<&Change> = journal.iter().collect();
+    journal.sort_by_key(|change| change.serial);
     for change in journal {
         follow(candidate, &change.path.steps, 0, change);
     }

@@ -3,10 +3,12 @@
 use super::{
     diff::differences,
     journal::{self, Change, Scope},
+    overlay::Overlay,
     stamp,
 };
 use crate::{
     clock,
+    refusal::Refusal,
     xml::{Element, Path},
 };
 
@@ -17,6 +19,10 @@ pub(crate) struct Configuration {
     running: Element,
     journal: Vec<Change>,
     serial: u64,
+    pushed: Option<Overlay>,
+    predefined: Element,
+    /// Whether an object that was changed back by hand stays in the journal.
+    keeps_settled: bool,
 }
 
 /// What a commit took when it was enqueued; later edits are not part of it.
@@ -38,6 +44,11 @@ impl Snapshot {
         self.partial
     }
 
+    /// The changes it holds.
+    pub(crate) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
     /// Whose changes it holds, in alphabetical order.
     pub(crate) fn owners(&self) -> Vec<String> {
         let mut owners: Vec<String> = self.changes.iter().map(|c| c.owner.clone()).collect();
@@ -50,7 +61,24 @@ impl Snapshot {
 impl Configuration {
     /// A configuration without pending changes.
     pub(crate) fn new(running: Element) -> Self {
-        Self { candidate: running.clone(), running, journal: Vec::new(), serial: 0 }
+        Self {
+            candidate: running.clone(),
+            running,
+            journal: Vec::new(),
+            serial: 0,
+            pushed: None,
+            predefined: Element::new("predefined"),
+            keeps_settled: false,
+        }
+    }
+
+    /// With what a Panorama has pushed, and what every device of this kind has.
+    #[must_use]
+    pub(crate) fn with(mut self, pushed: Option<Overlay>, predefined: Element, keeps_settled: bool) -> Self {
+        self.pushed = pushed;
+        self.predefined = predefined;
+        self.keeps_settled = keeps_settled;
+        self
     }
 
     pub(crate) fn candidate(&self) -> &Element {
@@ -61,11 +89,77 @@ impl Configuration {
         &self.running
     }
 
-    /// The candidate as clients see it, with its marks.
-    pub(crate) fn marked_candidate(&self) -> Element {
+    /// The candidate with the marks of what is uncommitted.
+    pub(crate) fn stamped_candidate(&self) -> Element {
         let mut tree = self.candidate.clone();
         stamp::stamp(&mut tree, &self.journal);
         tree
+    }
+
+    /// The candidate as `action=get` shows it: with those marks, and with what a Panorama has pushed.
+    pub(crate) fn marked_candidate(&self) -> Element {
+        let mut tree = self.stamped_candidate();
+        if let Some(pushed) = &self.pushed {
+            pushed.lay_over(&mut tree, true);
+        }
+        tree
+    }
+
+    /// What a Panorama has pushed.
+    pub(crate) fn pushed(&self) -> Option<&Overlay> {
+        self.pushed.as_ref()
+    }
+
+    /// Takes what a Panorama pushes now, in place of what it pushed before; `force` takes local objects away that it
+    /// has too.
+    pub(crate) fn receive(&mut self, pushed: Overlay, force: bool) {
+        if force {
+            pushed.drop_from(&mut self.candidate);
+            pushed.drop_from(&mut self.running);
+        }
+        self.pushed = Some(pushed);
+    }
+
+    /// `/config` with nothing but what is predefined.
+    pub(crate) fn predefined(&self) -> Element {
+        Element::new("config").child(self.predefined.clone())
+    }
+
+    /// What a local configuration comes to with what was pushed and what is predefined.
+    pub(crate) fn effective(&self, local: &Element) -> Element {
+        let mut tree = local.clone();
+        if let Some(pushed) = &self.pushed {
+            pushed.lay_over(&mut tree, false);
+        }
+        tree.children.retain(|child| child.name != "predefined");
+        tree.child(self.predefined.clone())
+    }
+
+    /// As [`change`](Self::change), for what comes over the API: what a Panorama supplies stays as it is.
+    pub(crate) fn change_own<T>(
+        &mut self,
+        owner: &str,
+        action: &str,
+        edit: impl FnOnce(&mut Element) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let Some(pushed) = self.pushed.clone() else {
+            return self.change(owner, edit);
+        };
+        let before = self.candidate.clone();
+        self.change(owner, |tree| {
+            let answer = edit(tree)?;
+            for (path, _) in differences(&before, tree) {
+                pushed.refuse_if_owned(&before, &path, action)?;
+            }
+            Ok(answer)
+        })
+    }
+
+    /// Notes that what was changed last, at this path, was an upload.
+    pub(crate) fn mark_imported(&mut self, path: &Path) {
+        let serial = self.serial;
+        let last = |change: &&mut Change| change.serial == serial && path.contains(&change.path);
+        self.journal.iter_mut().filter(last).for_each(|change| change.imported = true);
     }
 
     pub(crate) fn journal(&self) -> &[Change] {
@@ -95,7 +189,9 @@ impl Configuration {
             journal::add(&mut self.journal, owner, differences, &clock::stamp(), self.serial);
         }
         self.candidate = after;
-        self.forget_settled();
+        if !self.keeps_settled {
+            self.forget_settled();
+        }
         Ok(answer)
     }
 
@@ -161,7 +257,7 @@ impl Configuration {
 }
 
 /// Makes the object at `path` in `to` what it is in `from`, absent included.
-fn transfer(path: &Path, from: &Element, to: &mut Element) {
+pub(crate) fn transfer(path: &Path, from: &Element, to: &mut Element) {
     match path.first(from) {
         Some(object) => {
             if let Some(place) = path.ensure(to) {

@@ -63,10 +63,15 @@ fn resolves(tree: &Element, from: &Path, list: &str, name: &str) -> bool {
     let named = |base: Path| {
         base.then(Step::Named(list.to_owned())).then(Step::Entry("entry".into(), name.to_owned()))
     };
-    let shared = [base(false, None), base(true, None)];
+    let shared = [base(false, None), base(true, None), predefined()];
     let above = (3..from.steps.len()).map(|n| Path::of(from.steps[..n].to_vec()));
     let template = template_shared(from);
     shared.into_iter().chain(above).chain(template).any(|base| named(base).first(tree).is_some())
+}
+
+/// What every device of this kind has.
+fn predefined() -> Path {
+    Path::of(["config", "predefined"].map(|step| Step::Named(step.into())).into())
 }
 
 /// The shared part of the template a place lies in.

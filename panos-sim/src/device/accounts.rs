@@ -63,6 +63,8 @@ pub(crate) struct Accounts {
     keys: HashMap<String, Key>,
     lifetime: Option<Duration>,
     generated: u64,
+    /// How often all keys became invalid.
+    generation: u64,
     refused_until: Option<Instant>,
 }
 
@@ -81,6 +83,7 @@ impl Accounts {
             keys: keys.collect(),
             lifetime: settings.api_key_lifetime,
             generated: 0,
+            generation: 0,
             refused_until: None,
         }
     }
@@ -88,6 +91,12 @@ impl Accounts {
     /// Refuses everybody until then, as while the authentication service still starts.
     pub(crate) fn refuse_until(&mut self, until: Instant) {
         self.refused_until = Some(until);
+    }
+
+    /// No key is valid any longer, and those that are made from now on are others.
+    pub(crate) fn expire_all(&mut self) {
+        self.keys.clear();
+        self.generation += 1;
     }
 
     /// Makes a key. Without a lifetime the same account gets the same key from every device.
@@ -98,6 +107,7 @@ impl Accounts {
                 self.generated += 1;
                 self.generated.to_string()
             }
+            None if self.generation > 0 => format!("certificate {}", self.generation),
             None => String::new(),
         };
         let key = make_key(user, password, &salt);

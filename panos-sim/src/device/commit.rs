@@ -8,7 +8,7 @@ use super::{
     state::Device,
 };
 use crate::{
-    WhenBusy,
+    WhenBooting, WhenBusy,
     config::{Scope, complaints},
     refusal::Refusal,
 };
@@ -41,7 +41,10 @@ impl Device {
         now: Instant,
     ) -> Result<CommitAnswer, Refusal> {
         if self.is_booting() {
-            return Err(Refusal::line("A commit is in progress."));
+            return Err(Refusal::line(match self.settings.when_booting {
+                WhenBooting::InProgress => "A commit is in progress.",
+                WhenBooting::NotQueued => "Commit job was not queued since auto-commit not yet finished",
+            }));
         }
         self.locks.allow_commit(&session.administrator)?;
         if self.settings.when_busy == WhenBusy::Refuse && self.jobs.open().next().is_some() {
@@ -107,8 +110,8 @@ impl Device {
                     if now < job.effect_due(since) {
                         return;
                     }
-                    let work = job.work.clone();
-                    let result = self.carry_out(work, now);
+                    let (id, work) = (job.id, job.work.clone());
+                    let result = self.carry_out(id, work, now);
                     let warnings = self.settings.commit_warnings.clone();
                     if let Some(job) = self.jobs.head_mut() {
                         job.outcome = Some(result.is_ok());
@@ -138,12 +141,12 @@ impl Device {
     }
 
     /// The effect of a job; the lines that its end shows, of success or of failure.
-    fn carry_out(&mut self, work: Work, now: Instant) -> Result<Vec<String>, Vec<String>> {
+    fn carry_out(&mut self, job: u64, work: Work, now: Instant) -> Result<Vec<String>, Vec<String>> {
         let done = "Configuration committed successfully".to_owned();
         match work {
             Work::Commit { snapshot, fails } => {
                 let outcome = self.config.outcome(&snapshot);
-                refuse(fails.unwrap_or_else(|| complaints(&outcome)))?;
+                refuse(fails.unwrap_or_else(|| complaints(&self.config.effective(&outcome))))?;
                 let mut lines = Vec::new();
                 if snapshot.is_partial() {
                     lines.push(format!(
@@ -152,14 +155,25 @@ impl Device {
                     ));
                 }
                 lines.push(done);
+                let before = self.api_key_certificate();
                 self.config.install(outcome);
+                self.fleet.committed(snapshot.changes());
+                if self.api_key_certificate() != before {
+                    self.accounts.expire_all();
+                }
                 self.reload_management();
                 self.start_sync(now);
                 Ok(lines)
             }
             Work::Validate { snapshot } => {
-                refuse(complaints(&self.config.outcome(&snapshot)))?;
+                refuse(complaints(&self.config.effective(&self.config.outcome(&snapshot))))?;
                 Ok(vec!["Configuration is valid".to_owned()])
+            }
+            Work::Push(order) => {
+                let entries = self.push(job, &order, now);
+                let failed = entries.iter().any(|entry| entry.result == "FAIL" && !entry.quiet);
+                entries.into_iter().for_each(|entry| self.jobs.tell_of(job, entry));
+                if failed { Err(Vec::new()) } else { Ok(Vec::new()) }
             }
             Work::Nothing => Ok(vec![done]),
         }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::fleet::{PushEntry, PushOrder};
 use crate::{clock, config::Snapshot, seconds::LONGEST, xml::Element};
 
 /// How far a job has come.
@@ -23,6 +24,8 @@ pub(crate) enum Work {
     },
     /// Only looks for what a commit would complain about.
     Validate { snapshot: Snapshot },
+    /// Pushes from a Panorama to its firewalls.
+    Push(Box<PushOrder>),
     /// Takes its time; `AutoCom` and `HA-Sync`.
     Nothing,
 }
@@ -39,6 +42,8 @@ pub(crate) struct Job {
     pub(crate) state: JobState,
     pub(crate) details: Vec<String>,
     pub(crate) warnings: Vec<String>,
+    /// What a push came to on each firewall.
+    pub(crate) devices: Vec<PushEntry>,
     /// Whether it went well; known when it has had its effect, shortly before its end.
     pub(crate) outcome: Option<bool>,
     /// Not before this moment does it start.
@@ -90,7 +95,7 @@ impl Job {
             let lines = if self.is_finished() { lines } else { &[] };
             Element::new(name).with(lines.iter().map(|line| Element::leaf("line", line)))
         };
-        Element::new("job").with([
+        let job = Element::new("job").with([
             Element::leaf("tenq", &self.enqueued),
             Element::leaf("tdeq", self.started.get(11..).unwrap_or_default()),
             Element::leaf("id", self.id.to_string()),
@@ -106,7 +111,24 @@ impl Job {
             Element::leaf("progress", progress.to_string()),
             lines("details", &self.details),
             lines("warnings", &self.warnings),
-        ])
+        ]);
+        match &self.work {
+            Work::Push(order) => job.with(self.describe_push(order)),
+            _ => job,
+        }
+    }
+
+    /// What only a push has; while it runs, nothing is told of the firewalls.
+    fn describe_push(&self, order: &PushOrder) -> Vec<Element> {
+        let mut parts = vec![Element::leaf("push_type", order.kind)];
+        if order.kind == "shared-policy" {
+            parts.push(Element::leaf("dgname", &order.name));
+        }
+        if self.is_finished() {
+            let entries = self.devices.iter().map(|entry| entry.describe(self.id));
+            parts.push(Element::new("devices").with(entries));
+        }
+        parts
     }
 }
 
@@ -138,6 +160,7 @@ impl Jobs {
             state: JobState::Pending,
             details: Vec::new(),
             warnings: Vec::new(),
+            devices: Vec::new(),
             outcome: None,
             not_before,
             // Whatever a test asks for, the end is a moment that can be computed.
@@ -149,8 +172,29 @@ impl Jobs {
         self.last_id
     }
 
+    /// The automatic commit of a device that has been up for a while.
+    pub(crate) fn begin(&mut self) {
+        self.enqueue("", "AutoCom", "", Work::Nothing, Instant::now(), Duration::ZERO);
+        if let Some(job) = self.head_mut() {
+            job.start(job.not_before);
+            job.outcome = Some(true);
+            job.details = vec!["Configuration committed successfully".to_owned()];
+            job.finish();
+        }
+    }
+
     pub(crate) fn find(&self, id: u64) -> Option<&Job> {
         self.list.iter().find(|job| job.id == id)
+    }
+
+    /// Notes what a push came to on one firewall, in place of what was known of it.
+    pub(crate) fn tell_of(&mut self, id: u64, entry: PushEntry) {
+        if let Some(job) = self.list.iter_mut().find(|job| job.id == id) {
+            match job.devices.iter_mut().find(|known| known.serial == entry.serial) {
+                Some(known) => *known = entry,
+                None => job.devices.push(entry),
+            }
+        }
     }
 
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &Job> {

@@ -31,6 +31,16 @@ pub(crate) struct Lock {
 #[error("{0}")]
 pub(crate) struct LockError(String);
 
+impl LockError {
+    /// The same about another scope.
+    pub(crate) fn about(self, scope: &str, other: &str) -> Self {
+        match self.0.strip_suffix(scope) {
+            Some(text) => Self(format!("{text}{other}")),
+            None => self,
+        }
+    }
+}
+
 /// All locks of a device.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Locks(Vec<Lock>);

@@ -6,6 +6,7 @@
 mod accounts;
 mod boot;
 mod commit;
+mod fleet;
 mod ha;
 mod initial;
 mod jobs;
@@ -15,6 +16,7 @@ mod sync;
 
 pub(crate) use accounts::{Right, Session};
 pub(crate) use commit::{Commission, CommitAnswer};
+pub(crate) use fleet::{Managed, PushOrder};
 pub(crate) use ha::{HaPair, HaSide, Peer, Sync};
 pub(crate) use jobs::{Job, Work};
 pub(crate) use locks::LockError;

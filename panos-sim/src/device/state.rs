@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{accounts::Accounts, ha::HaSide, initial, jobs::Jobs, locks::Locks};
+use super::{accounts::Accounts, fleet::Fleet, ha::HaSide, initial, jobs::Jobs, locks::Locks};
 use crate::{
-    Result, Serving, Settings,
+    Result, Serving, Settings, UploadRecord,
     certificate::{Identity, Keyring, fingerprint, management_identity},
     config::{Configuration, MANAGEMENT_PROFILE, base, device_entry},
     xml::{Element, Path, Step},
@@ -20,12 +20,18 @@ pub(crate) struct Device {
     pub(crate) locks: Locks,
     pub(crate) jobs: Jobs,
     pub(crate) ha: Option<HaSide>,
+    /// The firewalls a Panorama manages.
+    pub(crate) fleet: Fleet,
     /// Lines with which the next commit is to fail.
     pub(crate) next_commit_fails: Option<Vec<String>>,
     /// How many commits were ever enqueued; a restart does not forget it.
     pub(crate) commits: u64,
+    /// Every file that was uploaded with a key, whatever became of it.
+    pub(crate) uploads: Vec<UploadRecord>,
     /// When it was switched on.
     pub(crate) booted: Instant,
+    /// When it is to restart, where somebody has asked for that.
+    pub(crate) restart_due: Option<Instant>,
     /// The certificate of the management interface itself.
     own_identity: Identity,
     /// What the running configuration makes the management port show.
@@ -53,16 +59,24 @@ impl Device {
         let own_identity = management_identity(&settings.management_certificate, &settings.hostname)?;
         let mut keyring = Keyring::default();
         let running = initial::configuration(&settings, &mut keyring)?;
+        let pushed = initial::pushed(&settings, &mut keyring)?;
+        let predefined = initial::predefined(&settings);
+        let config = Configuration::new(running).with(pushed, predefined, settings.keeps_settled_changes);
+        let mut jobs = Jobs::default();
+        jobs.begin();
         let mut device = Self {
             accounts: Accounts::new(&settings),
-            config: Configuration::new(running),
+            config,
             keyring,
             locks: Locks::default(),
-            jobs: Jobs::default(),
+            jobs,
             ha: None,
+            fleet: Fleet::default(),
             next_commit_fails: None,
             commits: 0,
+            uploads: Vec::new(),
             booted: now,
+            restart_due: None,
             configured: None,
             swapped: None,
             own_identity,
@@ -77,20 +91,27 @@ impl Device {
 
     /// Lets everything happen that is due.
     pub(crate) fn advance(&mut self, now: Instant) {
+        if self.restart_due.is_some_and(|due| due <= now) {
+            self.restart_due = None;
+            self.reboot(now, self.settings.restart_outage, false);
+        }
         self.receive_sync(now);
         self.run_jobs(now);
+        self.late_pushes(now);
     }
 
     /// When something is due next.
     pub(crate) fn next_event(&self) -> Option<Instant> {
         let sync = self.ha.as_ref().and_then(HaSide::next_sync);
-        self.jobs.next_event().into_iter().chain(sync).min()
+        let late = self.fleet.late.iter().map(|late| late.0).min();
+        self.jobs.next_event().into_iter().chain(sync).chain(self.restart_due).chain(late).min()
     }
 
     /// A copy to try things on.
     pub(crate) fn without_effect(&self) -> Self {
         let mut copy = self.clone();
         copy.ha = self.ha.as_ref().map(HaSide::detached);
+        copy.fleet.rehearsal = true;
         copy
     }
 
@@ -157,25 +178,49 @@ impl Device {
         self.interruption = Some(Interruption { outage });
     }
 
-    /// What the running configuration says the management port shows.
+    /// The certificate that API keys depend on: its name and what is in it.
+    pub(super) fn api_key_certificate(&self) -> Option<Element> {
+        let leaf = ["deviceconfig", "setting", "management", "api", "key", "certificate"]
+            .iter()
+            .fold(device_entry(), |path, name| path.then(Step::Named((*name).into())));
+        let running = self.config.running();
+        let name = leaf.first(running)?.text.trim().to_owned();
+        let entry =
+            self.base(None).then(Step::Named("certificate".into())).then(Step::Entry("entry".into(), name));
+        entry.first(running).cloned()
+    }
+
+    /// What the running configuration says the management port shows. A predefined profile names no certificate; one
+    /// of the same name that somebody made counts for nothing, nor does one in a virtual system.
     fn management_identity(&self) -> Option<Identity> {
         let bound = MANAGEMENT_PROFILE
             .iter()
             .fold(device_entry(), |path, name| path.then(Step::Named((*name).into())));
-        let name =
-            bound.first(self.config.running()).map(|leaf| leaf.text.trim()).filter(|name| !name.is_empty());
+        let effective = self.config.effective(self.config.running());
+        let name = bound.first(&effective).map(|leaf| leaf.text.trim()).filter(|name| !name.is_empty());
         match name {
-            Some(name) => self.profile_identity(name),
-            None => Some(self.own_identity.clone()),
+            Some(name) if !self.is_predefined(name) => self.identity_in(&effective, name, &[self.base(None)]),
+            _ => Some(self.own_identity.clone()),
         }
     }
 
-    /// Certificate, chain and key of a profile in the running configuration; a profile of this
-    /// name in a virtual system counts when there is no shared one.
+    fn is_predefined(&self, name: &str) -> bool {
+        self.settings.predefined().iter().any(|known| known == name)
+    }
+
+    /// Certificate, chain and key of a profile that runs; one of this name in a virtual system counts when there is
+    /// no shared one.
     fn profile_identity(&self, name: &str) -> Option<Identity> {
-        let running = self.config.running();
+        if self.is_predefined(name) {
+            return None;
+        }
         let vsys = self.settings.vsys.iter().map(|name| Some(name.as_str()));
         let places: Vec<Path> = [None].into_iter().chain(vsys).map(|v| self.base(v)).collect();
+        self.identity_in(&self.config.effective(self.config.running()), name, &places)
+    }
+
+    /// The same, in these places of a tree; the first is the shared one.
+    fn identity_in(&self, running: &Element, name: &str, places: &[Path]) -> Option<Identity> {
         let at = |base: &Path, list: &str, name: &str| -> Option<&Element> {
             base.then(Step::Named(list.into())).then(Step::Entry("entry".into(), name.into())).first(running)
         };

@@ -155,6 +155,13 @@ pub enum What {
         /// The body's bytes.
         body: Vec<u8>,
     },
+    /// This HTTP status with an XML body.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// The body's bytes.
+        body: Vec<u8>,
+    },
     /// Bytes that are no HTTP at all.
     Garbage,
     /// HTTP 200 with an HTML page.
@@ -177,6 +184,16 @@ pub enum What {
         status: u16,
         /// `Location` header.
         location: String,
+    },
+    /// A refusal of the device's own kind, with this text, which may be one that it says only in a situation that this
+    /// device does not get into: `Timed out while getting config lock. Please try again.`
+    Refused {
+        /// HTTP status; 400 and 403 come in the style of credentials, all else in lines.
+        status: u16,
+        /// `code` of the envelope.
+        code: Option<u16>,
+        /// The text.
+        text: String,
     },
     /// `Session timed out`, code 22.
     SessionTimedOut,
@@ -224,4 +241,21 @@ pub enum Listening {
     Refused,
     /// Accepts TCP and never says a word of TLS; open ones are dropped.
     Silent,
+}
+
+/// What a push from a Panorama comes to on one of its firewalls.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PushOutcome {
+    /// What the firewall makes of it.
+    #[default]
+    Normal,
+    /// It fails there with these lines, and the job with it.
+    Fails(Vec<String>),
+    /// The same, while the job as a whole is called a success.
+    FailsQuietly(Vec<String>),
+    /// The job is over, and this firewall's part still pending (`config sent to device`), for ever.
+    StaysPending,
+    /// The same, and so long after the job it arrives.
+    Late(Duration),
 }

@@ -3,5 +3,5 @@
 mod kinds;
 mod queue;
 
-pub use kinds::{Effect, Fault, Listening, Matcher, Serving, What, When};
+pub use kinds::{Effect, Fault, Listening, Matcher, PushOutcome, Serving, What, When};
 pub(crate) use queue::Faults;

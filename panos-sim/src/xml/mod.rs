@@ -6,6 +6,6 @@ mod read;
 mod write;
 
 pub(crate) use element::Element;
-pub(crate) use path::{Path, Step};
+pub(crate) use path::{BadPath, Path, Step};
 pub(crate) use read::{parse, parse_fragment};
 pub(crate) use write::{Style, document};

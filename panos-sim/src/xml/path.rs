@@ -85,16 +85,48 @@ pub(crate) struct Path {
     pub(crate) names_only: bool,
 }
 
-/// The text is outside the subset.
+/// The text is no path of the subset.
 #[derive(Debug, thiserror::Error)]
-#[error("bad XPath {0:?}")]
-pub(crate) struct BadPath(String);
+pub(crate) enum BadPath {
+    /// It is no XPath at all.
+    #[error("bad XPath {0:?}")]
+    Malformed(String),
+    /// A real device may know what it means; this one does not.
+    #[error("panos-sim does not understand the XPath {0:?}")]
+    Beyond(String),
+}
+
+/// Whether a text outside the subset may be an XPath all the same: brackets and quotes come in pairs, and nothing
+/// stands outside of them that never does.
+fn may_be_xpath(text: &str) -> bool {
+    let mut open = Vec::new();
+    let mut quote = None;
+    for character in text.chars() {
+        match (quote, character) {
+            (Some(end), _) if character == end => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '[') => open.push(']'),
+            (None, '(') => open.push(')'),
+            (None, ']' | ')') if open.pop() != Some(character) => return false,
+            (None, _) if !open.is_empty() => {}
+            (None, '/' | '*' | '@' | ':' | '|' | '-' | '_' | '.' | ']' | ')') => {}
+            (None, _) if character.is_alphanumeric() => {}
+            (None, _) if character.is_whitespace() && text.contains('|') => {}
+            _ => return false,
+        }
+    }
+    open.is_empty() && quote.is_none() && text.contains(['[', '(', '|', '@', ':', '.', '/'])
+}
 
 impl FromStr for Path {
     type Err = BadPath;
 
     fn from_str(text: &str) -> Result<Self, BadPath> {
-        let bad = || BadPath(text.to_owned());
+        let bad = || match may_be_xpath(text) && !text.trim_matches('/').is_empty() {
+            true => BadPath::Beyond(text.to_owned()),
+            false => BadPath::Malformed(text.to_owned()),
+        };
         let mut rest = text.trim().strip_suffix('/').unwrap_or(text.trim());
         let mut path = Self { steps: Vec::new(), names_only: false };
         while !rest.is_empty() {
@@ -171,6 +203,11 @@ impl Path {
         let mut steps = self.steps.clone();
         steps.push(step);
         Self::of(steps)
+    }
+
+    /// Whether it leads below `/config/predefined`.
+    pub(crate) fn is_predefined(&self) -> bool {
+        matches!(self.steps.as_slice(), [Step::Named(root), Step::Named(part), ..] if root == "config" && part == "predefined")
     }
 
     /// Whether `other` is this path or below it.
@@ -278,6 +315,27 @@ mod tests {
     fn refuses_what_is_outside_the_subset() {
         for text in ["", "/", "config", "//a", "/a[1]", "/a[@name='x'", "/a/@name/b", "/a b"] {
             assert!(text.parse::<Path>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn tells_what_it_does_not_understand_from_what_nobody_does() {
+        for text in [
+            "//a",
+            "/a//b",
+            "/a[1]",
+            "/a[@b='c' or @b='d']",
+            "/a[contains(@name, 'x')]",
+            "/a/text()",
+            "/a | /b",
+            "/a/..",
+            "/a[last()]",
+            "/a[@name=\"it's\"][2]",
+        ] {
+            assert!(matches!(text.parse::<Path>(), Err(BadPath::Beyond(_))), "{text}");
+        }
+        for text in ["", "/", "config[", "/a[@name='x'", "/a b", "/a]", "/a['", "/a(]"] {
+            assert!(matches!(text.parse::<Path>(), Err(BadPath::Malformed(_))), "{text}");
         }
     }
 

@@ -15,6 +15,8 @@ pub(crate) enum Style {
     Usual,
     /// `status = 'error'`, as the part of a device that checks credentials writes it.
     Spaced,
+    /// `status = "success"`, as the version is told.
+    DoublySpaced,
 }
 
 /// The document with this root.
@@ -28,13 +30,14 @@ pub(crate) fn document(root: &Element, style: Style) -> String {
 fn write(writer: &mut Writer<Vec<u8>>, element: &Element, style: Style) -> std::io::Result<()> {
     let (start, text) = match style {
         Style::Usual => (usual_start(element), partial_escape(element.text.as_str())),
-        Style::Spaced => (spaced_start(element), escape(element.text.as_str())),
+        Style::Spaced => (spaced_start(element, '\''), escape(element.text.as_str())),
+        Style::DoublySpaced => (spaced_start(element, '"'), escape(element.text.as_str())),
     };
     if element.children.is_empty() && element.text.is_empty() {
         return writer.write_event(Event::Empty(start));
     }
     writer.write_event(Event::Start(start))?;
-    if !element.text.is_empty() && element.children.is_empty() {
+    if !element.text.is_empty() {
         if element.cdata {
             for part in BytesCData::escaped(&element.text) {
                 writer.write_event(Event::CData(part))?;
@@ -55,11 +58,11 @@ fn usual_start(element: &Element) -> BytesStart<'_> {
 }
 
 /// quick-xml always writes `a="b"`; these two attributes hold plain words and numbers.
-fn spaced_start(element: &Element) -> BytesStart<'_> {
+fn spaced_start(element: &Element, quote: char) -> BytesStart<'_> {
     let mut content = element.name.clone();
     for (name, value) in &element.attributes {
         let value = escape(value.as_str());
-        content.push_str(&format!(" {name} = '{value}'"));
+        content.push_str(&format!(" {name} = {quote}{value}{quote}"));
     }
     BytesStart::from_content(content, element.name.len())
 }

@@ -128,12 +128,15 @@ fn config_actions_answer_with_the_codes_of_the_reference() {
     let device = start();
     config(&device, "get", PORTAL, "").has("code=\"19\"").has("count=\"1\"");
     config(&device, "get", "/config/shared/nothing", "").has("code=\"7\"").has("<result/>");
-    config(&device, "get", "config[", "").has("code=\"7\"");
+    config(&device, "get", "/config/shared[", "").has("code=\"7\"").has("<result/>");
+    config(&device, "get", "", "").has("code=\"7\"").has("<result/>");
+    config(&device, "get", "config[", "").has("status=\"unauth\" code=\"16\"");
+    config(&device, "get", "/other/place", "").has("status=\"unauth\" code=\"16\"");
     config(&device, "show", "/config/shared/nothing", "").has("<line>No such node</line>");
     config(&device, "set", PORTAL, "<certificate>x</certificate>").has("code=\"20\"");
     config(&device, "set", PORTAL, "<certificate>x").has("code=\"18\"");
     config(&device, "set", PORTAL, "<wrong>x</wrong>").has("code=\"12\"").has("unexpected here");
-    config(&device, "set", "no[", "<a/>").has("code=\"6\"");
+    config(&device, "set", "/config/no[", "<a/>").has("code=\"6\"");
     config(&device, "set", "/other/place", "<a/>").has("status=\"unauth\" code=\"16\"");
     config(&device, "edit", PORTAL, "<entry name=\"other\"/>").has("code=\"12\"");
     config(&device, "delete", "/config/shared/nothing", "").has("code=\"7\"");

@@ -23,7 +23,7 @@ fn a_commit_of_ones_own_leaves_the_others_pending() {
     let made = bind(&device, "vpn");
     let before = device.running_xml();
     let reply = commit(&device, MINE);
-    reply.has("Commit job enqueued with jobid 1");
+    reply.has("Commit job enqueued with jobid 2");
     assert_eq!(device.running_xml(), before, "nothing runs before the job");
     assert!(device.wait_idle(Duration::from_secs(5)));
     show_job(&device, reply.job())
@@ -59,9 +59,9 @@ fn nothing_to_commit_has_two_answers_and_no_job() {
     commit(&device, "<commit/>").has("code=\"19\"").has("There are no changes to commit.");
     commit(&device, MINE).has("code=\"13\"").has("would be the same as the previous commit");
     bind(&device, "vpn");
-    commit(&device, MINE).has("<job>1</job>");
+    commit(&device, MINE).has("<job>2</job>");
     commit(&device, MINE).has("code=\"13\"");
-    commit(&device, "<commit><force/></commit>").has("<job>2</job>");
+    commit(&device, "<commit><force/></commit>").has("<job>3</job>");
 }
 
 #[test]
@@ -104,9 +104,9 @@ fn jobs_wait_in_a_queue_or_are_refused() {
     bind(&device, "vpn");
     let job = commit(&device, MINE).job();
     show_job(&device, job).has("<status>PEND</status>").has("<result>PEND</result>");
-    show_job(&device, 1).has("<status>ACT</status>").has("<tfin>Still Active</tfin>");
+    show_job(&device, 2).has("<status>ACT</status>").has("<tfin>Still Active</tfin>");
     show_job(&device, 99).has("code=\"7\"").has("job 99 not found");
-    op(&device, "<show><jobs><pending/></jobs></show>").has("<id>1</id>").has("<id>2</id>");
+    op(&device, "<show><jobs><pending/></jobs></show>").has("<id>2</id>").has("<id>3</id>");
 
     let mut settings = settings();
     settings.when_busy = WhenBusy::Refuse;

@@ -4,9 +4,12 @@
 mod client;
 mod pki;
 
+mod answers;
 mod api;
 mod commit;
+mod evidence;
 mod faults;
 mod import;
 mod management;
 mod pair;
+mod panorama;

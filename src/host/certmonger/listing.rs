@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 use super::state::{Phase, State};
 
+/// The most characters that are kept of a CA's complaint.
+const TEXT: usize = 2000;
+
 /// The requests that certmonger told of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
@@ -205,7 +208,7 @@ impl Draft {
             "auto-renew" => keep(&mut tracked.auto_renew, yes_or_no(value)?),
             "key pair storage" => keep(&mut tracked.key, storage(value)?),
             "certificate" => keep(&mut tracked.certificate, storage(value)?),
-            "ca-error" => keep(&mut tracked.ca_error, value.to_owned()),
+            "ca-error" => keep(&mut tracked.ca_error, value.chars().take(TEXT).collect()),
             "CA" => keep(&mut tracked.ca, value.to_owned()),
             "issuer" => keep(&mut tracked.issuer, value.to_owned()),
             "subject" => keep(&mut tracked.subject, value.to_owned()),

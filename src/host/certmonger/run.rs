@@ -6,7 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::error::GetcertError;
-use crate::host::child::{self, Trouble};
+use crate::host::process::{self, Trouble};
 
 /// What a command printed and how it ended.
 pub(super) struct Ran {
@@ -27,9 +27,9 @@ pub(super) async fn run(
         return Err(GetcertError::ProgramMissing { program: String::new() });
     };
     let name = name_of(words);
-    let mut command = child::command(program);
+    let mut command = process::command(program);
     command.args(rest).args(arguments);
-    child::keep_bus(&mut command, session_bus);
+    process::keep_bus(&mut command, session_bus);
     // Its words are compared with the untranslated ones.
     command.env("LC_ALL", "C");
     command.stdin(Stdio::inherit()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -39,10 +39,10 @@ pub(super) async fn run(
         }
         _ => GetcertError::Start { program: name.clone(), source },
     })?;
-    let ended = tokio::time::timeout(patience, child::collect(&mut running)).await;
+    let ended = tokio::time::timeout(patience, process::collect(&mut running)).await;
     match ended {
         Err(_) => Err(GetcertError::TimedOut { program: name, after: patience }),
-        Ok(Err(Trouble::TooMuch)) => Err(GetcertError::TooMuch { program: name, limit: child::LIMIT }),
+        Ok(Err(Trouble::TooMuch)) => Err(GetcertError::TooMuch { program: name, limit: process::LIMIT }),
         Ok(Err(Trouble::Io(source))) => Err(GetcertError::Read { program: name, source }),
         Ok(Ok((stdout, stderr, status))) => Ok(Ran { program: name, stdout, stderr, status }),
     }

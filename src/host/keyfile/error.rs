@@ -3,6 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::LONGEST_KEY;
+use crate::files::instead_of_denied;
+
 /// Why there is no API key to use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -14,7 +17,7 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// The caller may not read it.
-    #[error("no permission to read the API key file {}; run it with sudo", path.display())]
+    #[error("no permission to read the API key file {}; {}", path.display(), instead_of_denied())]
     Unreadable {
         /// The key file.
         path: PathBuf,
@@ -66,12 +69,22 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// The line's key is empty or has characters that no key has.
-    #[error("line {line} of the API key file {}: that is not an API key", path.display())]
+    #[error("line {line} of the API key file {}: that is not an API key of at most {LONGEST_KEY} printable characters", path.display())]
     BadKey {
         /// The key file.
         path: PathBuf,
         /// Which line.
         line: usize,
+    },
+    /// What a device gave as its key is none that could be used.
+    #[error("the API key that {host} made {problem}")]
+    Unusable {
+        /// The key file.
+        path: PathBuf,
+        /// The device.
+        host: String,
+        /// What is wrong with it.
+        problem: String,
     },
     /// One entry, two keys.
     #[error("line {line} of the API key file {} has another key than an earlier line for the same entry", path.display())]
@@ -90,6 +103,16 @@ pub enum KeyFileError {
         host: String,
         /// The devices it names.
         named: Option<String>,
+    },
+    /// Nothing but another device's word says that the key is for this one.
+    #[error("the API key file {} has no entry for {host}, which only {by} names, and its key for all devices is not the one of {by}", path.display())]
+    NamedByDevice {
+        /// The key file.
+        path: PathBuf,
+        /// The device.
+        host: String,
+        /// The one that has named it.
+        by: String,
     },
     /// Two entries name the device, with different keys.
     #[error("the API key file {} has several keys for {host}", path.display())]
@@ -131,8 +154,10 @@ impl KeyFileError {
             | Self::Empty { path }
             | Self::NoKey { path }
             | Self::BadKey { path, .. }
+            | Self::Unusable { path, .. }
             | Self::TwoKeys { path, .. }
             | Self::NotForHost { path, .. }
+            | Self::NamedByDevice { path, .. }
             | Self::Ambiguous { path, .. }
             | Self::Unwritable { path, .. }
             | Self::Io { path, .. } => path,
@@ -157,10 +182,17 @@ impl KeyFileError {
             Self::NotForHost { host, .. } => Some(format!(
                 "add a hostname={host} line to the key's entry, if the key is meant for that device"
             )),
+            Self::NamedByDevice { host, .. } => Some(format!(
+                "name the peer with --ha-peer {host}, or add a hostname={host} line to the key's entry, if the key is meant for that device"
+            )),
             Self::Unwritable { path, .. } => Some(match path.parent() {
                 Some(folder) if !folder.is_dir() => format!("mkdir -m 755 {}", folder.display()),
-                _ => "run it with sudo".to_owned(),
+                _ => instead_of_denied().to_owned(),
             }),
+            Self::Unusable { path, .. } => Some(format!(
+                "{} is as it was. Check that this is the management address of a PAN-OS device",
+                path.display()
+            )),
             Self::Ambiguous { host, .. } => Some(format!("leave hostname={host} in one entry only")),
             _ => None,
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::LONGEST_KEY;
 use super::error::KeyFileError;
 
 /// What the lines with one tag say together.
@@ -137,7 +138,7 @@ impl WrongKey {
 fn add_key(entry: &mut Entry, value: &[u8]) -> Result<(), WrongKey> {
     let text = std::str::from_utf8(value).map_err(|_| WrongKey::Impossible)?;
     // What else there were could end the HTTP header that carries it, or be a sentence instead of a key.
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if text.is_empty() || text.len() > LONGEST_KEY || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(WrongKey::Impossible);
     }
     match &entry.key {

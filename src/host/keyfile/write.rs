@@ -7,8 +7,8 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::error::KeyFileError;
-use super::parse::{self, Line, Name};
-use super::{KeyFile, contents};
+use super::parse::{self, Entry, Line, Name};
+use super::{KeyFile, LIMIT, LONGEST_KEY, contents};
 use crate::files;
 
 /// Whose key it is, and for which device.
@@ -38,18 +38,67 @@ impl KeyFile {
     /// in the file stays as it is. The file is for its owner only afterwards, and either the old one or the new one.
     ///
     /// # Errors
-    /// A file that is there and can't be loaded; a folder or file that can't be written: then nothing has changed.
+    /// A key that is longer than any, or would not be read as it is; a file that is there and can't be loaded, or would
+    /// not be read as before for any other device; a folder or file that can't be written. Then nothing has changed.
     pub fn store(path: &Path, new: &NewKey<'_>) -> Result<(), KeyFileError> {
         let io = |source: io::Error| KeyFileError::Unwritable { path: path.to_owned(), source };
+        let unusable = |problem: String| KeyFileError::Unusable {
+            path: path.to_owned(),
+            host: parse::host(new.host),
+            problem,
+        };
+        let length = new.key.expose_secret().len();
+        if length > LONGEST_KEY {
+            return Err(unusable(format!("has {length} bytes, at most {LONGEST_KEY} are taken")));
+        }
         let (real, old) = as_it_is(path)?;
         let text = with_key(path, &old, new)?;
         // A key that would be read as another one, or as none, must not take the place of one that is good.
-        let owner = rustix::process::geteuid().as_raw();
-        let to_be = Self { path: path.to_owned(), owner, entries: parse::entries(path, &text)? };
-        if to_be.key_for(new.host)?.expose_secret() != new.key.expose_secret() {
-            return Err(io(io::Error::other("it would not be read as it was made")));
+        if text.len() > LIMIT {
+            return Err(KeyFileError::TooLarge { path: path.to_owned(), limit: LIMIT });
         }
-        files::replace(&real, &text).map_err(io)
+        let before = Self {
+            path: path.to_owned(),
+            owner: rustix::process::geteuid().as_raw(),
+            entries: known_entries(path, &old)?,
+        };
+        let wrong = std::cell::RefCell::new(None);
+        let written = files::replace_checked(&real, &text, &|draft| {
+            let refuse = |error: KeyFileError| {
+                *wrong.borrow_mut() = Some(error);
+                io::Error::other("it would not be read as it was made")
+            };
+            let to_be = Self::of_opened(path, draft).map_err(refuse)?;
+            let same_key =
+                to_be.key_for(new.host).is_ok_and(|key| key.expose_secret() == new.key.expose_secret());
+            if !same_key || to_be.username_for(new.host) != Some(new.username) {
+                return Err(refuse(unusable("would not be read from the file as it is".to_owned())));
+            }
+            match to_be.differs_for(&before, new.host) {
+                Some(other) => Err(refuse(unusable(format!("would change the key for {other}")))),
+                None => Ok(()),
+            }
+        });
+        match (written, wrong.into_inner()) {
+            (Ok(()), _) => Ok(()),
+            (Err(_), Some(wrong)) => Err(wrong),
+            (Err(error), None) => Err(io(error)),
+        }
+    }
+
+    /// A device, other than the one for which a key was made, for which this file has another answer than the one before.
+    fn differs_for(&self, before: &Self, made_for: &str) -> Option<String> {
+        let made_for = parse::host(made_for);
+        // One that no entry names stands for all of them.
+        let nobody = "a device that is not named in it";
+        let named = before.entries.iter().chain(&self.entries).flat_map(|entry| &entry.hosts);
+        let all = named.map(String::as_str).filter(|host| *host != made_for).chain([nobody]);
+        let answer = |file: &Self, host: &str| {
+            let key = file.key_for(host).ok().map(|key| Zeroizing::new(key.expose_secret().to_owned()));
+            (key, file.username_for(host).map(str::to_owned))
+        };
+        let mut differing = all.filter(|host| answer(before, host) != answer(self, host));
+        differing.next().map(str::to_owned)
     }
 }
 
@@ -64,14 +113,18 @@ fn as_it_is(path: &Path) -> Result<(PathBuf, Zeroizing<Vec<u8>>), KeyFileError> 
     }
 }
 
+/// The entries of a file that need not have any.
+fn known_entries(path: &Path, old: &[u8]) -> Result<Vec<Entry>, KeyFileError> {
+    match parse::entries(path, old) {
+        Err(KeyFileError::Empty { .. } | KeyFileError::NoKey { .. }) => Ok(Vec::new()),
+        entries => entries,
+    }
+}
+
 /// The file's text with the key in it.
 fn with_key(path: &Path, old: &[u8], new: &NewKey<'_>) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let wanted = parse::host(new.host);
-    let entries = match parse::entries(path, old) {
-        Ok(entries) => entries,
-        Err(KeyFileError::Empty { .. } | KeyFileError::NoKey { .. }) => Vec::new(),
-        Err(error) => return Err(error),
-    };
+    let entries = known_entries(path, old)?;
     let names_it =
         |tag: &Option<String>| entries.iter().any(|entry| entry.tag == *tag && entry.hosts.contains(&wanted));
     let names_others = |tag: &Option<String>| {
@@ -188,6 +241,44 @@ mod tests {
             let new = NewKey { host: "fw1", username: "x", key: &key };
             assert!(KeyFile::store(&path, &new).is_err());
             assert_eq!(std::fs::read_to_string(&path).unwrap(), "api_key=OLD\nhostname=fw1\n");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_longer_than_any_or_a_file_that_would_be_leaves_all_others_readable() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".panrc");
+        let store = |length: usize| {
+            let key = SecretString::from("k".repeat(length));
+            KeyFile::store(&path, &NewKey { host: "fw1", username: "x", key: &key })
+        };
+        let old = "api_key%b=B\nhostname%b=fw2\n";
+        files::replace(&path, old.as_bytes()).unwrap();
+        for length in [LONGEST_KEY + 1, 60_000, LIMIT] {
+            let said = store(length).unwrap_err();
+            assert!(said.to_string().contains("at most 4096"), "{said}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), old);
+        }
+        store(LONGEST_KEY).unwrap();
+        assert_eq!(key(&KeyFile::load(&path).unwrap(), "fw2"), "B");
+        // A file that is as large as any may be.
+        let full = format!("{old}{}\n", "#".repeat(LIMIT - old.len() - 1));
+        files::replace(&path, full.as_bytes()).unwrap();
+        assert!(matches!(store(100), Err(KeyFileError::TooLarge { .. })));
+        assert_eq!(key(&KeyFile::load(&path).unwrap(), "fw2"), "B");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn what_would_be_read_as_another_administrator_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".panrc");
+        let key = SecretString::from("NEW==");
+        for username in ["'quoted'", "line\napi_key%b=MINE"] {
+            files::replace(&path, b"api_key%b=B\nhostname%b=fw2\n").unwrap();
+            let new = NewKey { host: "fw1", username, key: &key };
+            assert!(KeyFile::store(&path, &new).is_err(), "{username}");
+            assert_eq!(std::fs::read(&path).unwrap(), b"api_key%b=B\nhostname%b=fw2\n");
         }
     }
 

@@ -8,20 +8,21 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::reach::ReachOptions;
-use super::screen::{self, Columns, Line, Mood};
+use super::terminal::{self, Columns, Line, Severity};
 use super::{NAME, when};
+use crate::delivery::{DeliveryError, Installation, InstallationStore};
 use crate::error::Exit;
-use crate::install::Failure;
-use crate::install::connect::reach_alone;
+use crate::install::InstallError;
+use crate::install::connect::connect_single;
 use crate::install::inventory::{self, Item};
-use crate::install::patience::Patience;
-use crate::install::record::{Record, Records};
 use crate::install::request::Target;
-use crate::panos::address::Address;
-use crate::programs::arguments::{self, BadArguments, PlaceArguments};
-use crate::programs::config::Config;
+use crate::install::retry::RetryPolicy;
+use crate::panos::Address;
+use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::devices::DeviceList;
-use crate::programs::{report, wishes};
+use crate::programs::report;
+use crate::settings::config::Config;
+use crate::settings::resolve;
 
 /// What is told of a subject at most, in columns.
 const SUBJECT: usize = 60;
@@ -72,27 +73,29 @@ struct Row {
 ///
 /// # Errors
 /// A device name that is not valid; a configuration or state folder that can't be used.
-pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
+pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
-    let found = Records::below(&place.state_dir).all();
-    let records = found.map_err(|error| BadArguments::Begin(Box::new(error.into())))?.records;
+    let found = InstallationStore::below(&place.state_dir).all();
+    let records = found.map_err(|error| UsageError::State(Box::new(DeliveryError::from(error))))?.records;
     let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
     let mut devices = list.all(&config)?;
     if devices.is_empty() {
-        let installed = records.iter().map(|record| &record.order.device);
+        let installed = records.iter().map(|record| &record.spec.device);
         devices = config.devices().chain(installed).cloned().collect();
         devices.sort();
         devices.dedup();
     }
     let target = |device: &Address| {
-        let options = wishes::options_for(&(&arguments.reach).into(), &config, device);
-        wishes::target(&options, device, &place.state_dir)
+        let options = resolve::options_for(&(&arguments.reach).into(), &config, device);
+        resolve::target(&options, device, &place.state_dir)
     };
     let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;
     let asked = stream::iter(&targets).map(ask).buffered(usize::from(arguments.concurrency));
-    let answers: Vec<Result<Vec<Item>, Failure>> = arguments::event_loop()?.block_on(asked.collect());
-    let each: Vec<Exit> =
-        answers.iter().map(|answer| answer.as_ref().map_or_else(Failure::exit, |_| Exit::Done)).collect();
+    let answers: Vec<Result<Vec<Item>, InstallError>> = arguments::event_loop()?.block_on(asked.collect());
+    let each: Vec<Exit> = answers
+        .iter()
+        .map(|answer| answer.as_ref().map_or_else(InstallError::exit, |_| Exit::Done))
+        .collect();
     let mut rows = Vec::new();
     let mut troubles = Vec::new();
     for (device, answer) in devices.iter().zip(answers) {
@@ -115,24 +118,25 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     } else if devices.is_empty() {
         report::line("No device is known: name one, or list them in the configuration file.");
     } else {
-        screen::print(&table(&rows));
+        terminal::print(&table(&rows));
     }
     Ok(exit)
 }
 
-async fn ask(target: &Target) -> Result<Vec<Item>, Failure> {
-    let reached = reach_alone(target, &Patience { pauses: Vec::new(), ..Patience::default() }, &[]).await?;
+async fn ask(target: &Target) -> Result<Vec<Item>, InstallError> {
+    let reached =
+        connect_single(target, &RetryPolicy { pauses: Vec::new(), ..RetryPolicy::default() }, &[]).await?;
     inventory::list(&reached.session, &reached.system).await
 }
 
 impl Row {
-    fn of(device: &Address, item: Item, records: &[Record]) -> Self {
+    fn of(device: &Address, item: Item, records: &[Installation]) -> Self {
         let certificate = item.certificate.as_ref();
         let sha256 = certificate.map(|certificate| certificate.fingerprint);
         let until = certificate.map(|certificate| certificate.not_after);
-        let is_proven = |record: &Record| {
-            let proven = record.proven.as_ref();
-            record.order.device == *device
+        let is_proven = |record: &Installation| {
+            let proven = record.verified.as_ref();
+            record.spec.device == *device
                 && proven.is_some_and(|proven| Some(proven.certificate.fingerprint) == sha256)
         };
         Self {
@@ -150,11 +154,11 @@ impl Row {
         }
     }
 
-    fn mood(&self, now: DateTime<Utc>) -> Mood {
+    fn mood(&self, now: DateTime<Utc>) -> Severity {
         match self.until {
-            Some(until) if until <= now => Mood::Bad,
-            Some(until) if (until - now).num_days() < 7 => Mood::Odd,
-            _ => Mood::Plain,
+            Some(until) if until <= now => Severity::Bad,
+            Some(until) if (until - now).num_days() < 7 => Severity::Odd,
+            _ => Severity::Plain,
         }
     }
 }
@@ -176,7 +180,7 @@ fn table(rows: &[Row]) -> Vec<Line> {
             None => "unreadable".to_owned(),
         };
         let yes = |is: bool| if is { "yes" } else { "-" }.to_owned();
-        let subject = screen::shortened(row.subject.as_deref().unwrap_or("-"), SUBJECT);
+        let subject = terminal::shortened(row.subject.as_deref().unwrap_or("-"), SUBJECT);
         let (device, place, object) = (row.device.to_string(), row.place.clone(), row.object.clone());
         let cells = [until, device, place, object, subject, yes(row.private_key), yes(row.ours)];
         columns.push(&cells, row.profiles.join(", "), row.mood(now));

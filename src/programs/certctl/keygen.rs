@@ -12,14 +12,15 @@ use super::NAME;
 use super::reach::ReachOptions;
 use crate::error::Exit;
 use crate::host::keyfile::{KeyFile, NewKey};
-use crate::install::failure::{Doing, Failure};
-use crate::panos::address::Address;
-use crate::panos::error::{Error, Reason};
-use crate::panos::session::Session;
-use crate::panos::transport::Limits;
-use crate::programs::arguments::{self, BadArguments, PlaceArguments};
-use crate::programs::config::Config;
-use crate::programs::{report, wishes};
+use crate::install::error::{Activity, InstallError};
+use crate::install::retry;
+use crate::panos::Address;
+use crate::panos::Session;
+use crate::panos::{Error, Reason};
+use crate::programs::arguments::{self, PlaceArguments, UsageError};
+use crate::programs::report;
+use crate::settings::config::Config;
+use crate::settings::resolve;
 use crate::text::spoken;
 
 /// The longest password, in bytes.
@@ -49,22 +50,22 @@ pub struct KeygenArguments {
 ///
 /// # Errors
 /// A device or user that is not valid; no password; a key file that can't be used.
-pub fn run(arguments: &KeygenArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
+pub fn run(arguments: &KeygenArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let device: Address = arguments.device.parse()?;
     let user = arguments.login.as_str();
     if user.is_empty() || user.len() > 255 || user.chars().any(|c| c.is_control() || c.is_whitespace()) {
         let shown = user.escape_debug();
-        return Err(BadArguments::Other(format!("'{shown}' is not the name of an administrator")));
+        return Err(UsageError::Other(format!("'{shown}' is not the name of an administrator")));
     }
     let config = Config::load(place.config.as_deref())?;
-    let options = wishes::options_for(&(&arguments.reach).into(), &config, &device);
-    let target = wishes::target(&options, &device, &place.state_dir)?;
+    let options = resolve::options_for(&(&arguments.reach).into(), &config, &device);
+    let target = resolve::target(&options, &device, &place.state_dir)?;
     // What stands in the way of writing it is better known before a password is asked for.
     KeyFile::can_store(&target.key_file)?;
     let password = password(user, &device)?;
     let host = device.host().to_string();
     let made = arguments::event_loop()?.block_on(async {
-        let limits = Limits::default();
+        let limits = retry::limits();
         let key = Session::generate_key(&device, &target.trust, user, &password, limits).await?;
         drop(password);
         let session = Session::new(&device, &target.trust, &key, limits)?;
@@ -147,15 +148,15 @@ fn tell(device: &Address, user: &str, error: Error) -> Exit {
         }
         _ => None,
     };
-    let failure = Failure::while_doing(Doing::Looking)(error);
+    let failure = InstallError::during(Activity::Looking)(error);
     let advice = advice.or_else(|| failure.advice());
     report::problem(NAME, &format!("{device}: {failure}. No key was written"), advice.as_deref());
     failure.exit()
 }
 
 /// The password, typed without echo, or the first line of standard input.
-fn password(user: &str, device: &Address) -> Result<SecretString, BadArguments> {
-    let bad = |error: &dyn std::fmt::Display| BadArguments::Other(format!("no password: {error}"));
+fn password(user: &str, device: &Address) -> Result<SecretString, UsageError> {
+    let bad = |error: &dyn std::fmt::Display| UsageError::Other(format!("no password: {error}"));
     let text = if io::stdin().is_terminal() {
         let terminal = console::Term::stderr();
         let asked = format!("Password of '{user}' on {device}: ");

@@ -1,15 +1,16 @@
 //! `pan_certctl`: look after what was installed.
 
 pub mod check;
+pub mod forget;
 pub mod inventory;
 pub mod keygen;
 pub mod log;
 pub mod pin;
 pub mod reach;
 pub mod retry;
-pub mod screen;
 pub mod selection;
 pub mod status;
+pub mod terminal;
 pub mod verify;
 pub mod when;
 
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::arguments::{self, BadArguments, PlaceArguments};
+use super::arguments::{self, PlaceArguments, UsageError};
 use crate::error::Exit;
 
 const NAME: &str = "pan_certctl";
@@ -74,6 +75,10 @@ pub enum Verb {
     /// Compare what devices run and show with the records and the certificate files
     #[command(after_help = arguments::exit_code_help())]
     Verify(verify::VerifyArguments),
+
+    /// Look after an installation, or one of its profiles, no more; what is on the device stays as it is
+    #[command(after_help = arguments::exit_code_help())]
+    Forget(forget::ForgetArguments),
 }
 
 /// The program.
@@ -82,7 +87,7 @@ pub fn main() -> ExitCode {
     arguments::run(NAME, run)
 }
 
-fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
+fn run(arguments: &Arguments) -> Result<Exit, UsageError> {
     match &arguments.verb {
         Verb::Check(check) => check::run(check, &arguments.place),
         Verb::Inventory(inventory) => inventory::run(inventory, &arguments.place),
@@ -92,5 +97,6 @@ fn run(arguments: &Arguments) -> Result<Exit, BadArguments> {
         Verb::Status(status) => status::run(status, &arguments.place),
         Verb::Retry(retry) => retry::run(retry, &arguments.place),
         Verb::Verify(verify) => verify::run(verify, &arguments.place),
+        Verb::Forget(forget) => forget::run(forget, &arguments.place),
     }
 }

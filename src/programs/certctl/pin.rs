@@ -8,14 +8,14 @@ use serde_json::json;
 
 use super::NAME;
 use crate::error::Exit;
-use crate::install::failure::{Doing, Failure};
+use crate::install::error::{Activity, InstallError};
 use crate::install::known_devices::KnownDevices;
-use crate::install::served::{Shown, shown};
+use crate::install::probe::{PeerCertificate, shown};
+use crate::install::retry;
+use crate::panos::Address;
 use crate::panos::Trust;
-use crate::panos::address::Address;
-use crate::panos::greeting::greet;
-use crate::panos::transport::Limits;
-use crate::programs::arguments::{self, BadArguments, PlaceArguments};
+use crate::panos::hello;
+use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::report;
 
 /// How long the device may take to show its certificate.
@@ -38,7 +38,7 @@ pub struct PinArguments {
 ///
 /// # Errors
 /// A device name that is not valid; a file of known devices that can't be used.
-pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
+pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let device: Address = arguments.device.parse()?;
     let mut known = KnownDevices::load(&place.state_dir)?;
     let runtime = arguments::event_loop()?;
@@ -53,8 +53,8 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Bad
     };
     // A certificate that the device can't sign with, or that belongs to no PAN-OS, is not worth a question.
     let trust = Trust::Pinned(vec![seen.fingerprint]);
-    if let Err(error) = runtime.block_on(greet(&device, &trust, Limits::default())) {
-        let failure = Failure::while_doing(Doing::Looking)(error);
+    if let Err(error) = runtime.block_on(hello(&device, &trust, retry::limits())) {
+        let failure = InstallError::during(Activity::Looking)(error);
         report::problem(NAME, &format!("{device}: {failure}"), failure.advice().as_deref());
         return Ok(failure.exit());
     }
@@ -80,7 +80,7 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Bad
         end(false);
         return Ok(Exit::Identity);
     }
-    known.remember(&device, seen.fingerprint)?;
+    known.remember(&device, seen.fingerprint, None)?;
     let path = known.path().display();
     note(arguments.json, &format!("{device}: is trusted by this certificate from now on ({path})."));
     end(true);
@@ -92,8 +92,8 @@ fn note(json: bool, text: &str) {
     if json { report::note(text) } else { report::line(text) }
 }
 
-fn tell(device: &Address, seen: &Shown, json: bool) {
-    let Shown { subject, issuer, not_before, not_after, fingerprint } = seen;
+fn tell(device: &Address, seen: &PeerCertificate, json: bool) {
+    let PeerCertificate { subject, issuer, not_before, not_after, fingerprint } = seen;
     note(json, &format!("{device} shows this certificate:"));
     for (name, value) in [
         ("subject", subject.clone()),
@@ -106,7 +106,7 @@ fn tell(device: &Address, seen: &Shown, json: bool) {
 }
 
 /// Whether somebody says yes. The question goes to standard error, so that what is piped stays clean.
-fn agreed() -> Result<bool, BadArguments> {
+fn agreed() -> Result<bool, UsageError> {
     let mut stderr = io::stderr().lock();
     if io::stdin().is_terminal() {
         let _ = write!(
@@ -116,6 +116,6 @@ fn agreed() -> Result<bool, BadArguments> {
     }
     let mut answer = String::new();
     let read = io::stdin().lock().take(64).read_line(&mut answer);
-    read.map_err(|error| BadArguments::Other(format!("no answer: {error}")))?;
+    read.map_err(|error| UsageError::Other(format!("no answer: {error}")))?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::programs::options::DeviceOptions;
+use crate::settings::options::DeviceOptions;
 
 /// The key, and how the device is trusted.
 #[derive(Debug, Clone, Default, Args)]

@@ -1,26 +1,23 @@
 //! `pan_certctl retry`: deliver what is owed. The worker that systemd starts is this, and nothing else.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::path::Path;
 
 use clap::Args;
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 
 use super::NAME;
 use super::selection::Selection;
+use crate::delivery::DeliveryError;
+use crate::delivery::engine::{self, DeliveryEngine, Report, run_id};
+use crate::delivery::notifier::{News, Notifier};
+use crate::delivery::worker::Worker;
+use crate::delivery::{InstallSpec, InstallationStore, Queue, StoreError};
 use crate::error::Exit;
-use crate::install::Failure;
-use crate::install::record::{End, Found, Queue};
-use crate::panos::address::Address;
-use crate::programs::arguments::{self, BadArguments, PlaceArguments};
-use crate::programs::config::Config;
-use crate::programs::delivery::{Courier, Report, Which, run_id};
-use crate::programs::incident::News;
+use crate::install::result::Outcome;
+use crate::panos::Address;
+use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::report::{self, Told};
-
-/// How often it is looked for new orders while devices are being worked on: one slow device holds up no other.
-const LOOK: Duration = Duration::from_secs(1);
+use crate::programs::unresolved;
+use crate::settings::config::Config;
 
 /// What is delivered.
 #[derive(Debug, Clone, Args)]
@@ -38,41 +35,65 @@ pub struct RetryArguments {
 ///
 /// # Errors
 /// A device name that is not valid; a configuration, log or state folder that can't be used.
-pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
-    let only = arguments.selection.devices()?;
+pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
+    let only = match arguments.selection.is_narrowed() {
+        true => arguments.selection.among(&known(&place.state_dir)?)?,
+        false => Vec::new(),
+    };
     let config = Config::load(place.config.as_deref())?;
     let log = place.open_log()?;
-    let mut courier = Courier::new(&log, &place.state_dir, true);
-    courier.teller = config.teller().clone();
-    let which = if arguments.now { Which::Everything } else { Which::Due };
-    let worker = Worker { courier: &courier, which, only, concurrency: arguments.selection.at_once() };
+    let mut engine = DeliveryEngine::new(&log, &place.state_dir, true);
+    engine.notifier = Notifier { settings: config.notify().clone() };
+    engine.lock_wait = config.lock_wait();
+    let which = if arguments.now { engine::Selection::All } else { engine::Selection::Due };
+    let unread = unresolved::resolve(&place.state_dir, &log.run(&run_id(), true));
+    let worker = Worker { engine: &engine, which, only, concurrency: arguments.selection.at_once() };
     let json = arguments.selection.json;
-    let (reports, troubles) = arguments::event_loop()?.block_on(worker.work(|report| {
+    let (reports, mut troubles) = arguments::event_loop()?.block_on(worker.work(|report| {
         if !json {
             tell(report);
         }
     }));
+    troubles.extend(unread.err().map(|error: StoreError| DeliveryError::from(error)));
     for failure in &troubles {
         report::problem(NAME, &failure.to_string(), failure.advice().as_deref());
     }
+    let unresolved =
+        Queue::below(&place.state_dir).all().map(|listing| listing.unresolved).unwrap_or_default();
+    for spec in unresolved.iter().map(|queued| &queued.spec).filter(|_| !report::is_journal()) {
+        let what = format!("can't be carried out: pan_instcert {}: {}", spec.argv.join(" "), spec.problem);
+        report::problem(NAME, &what, spec.problem.advice.as_deref());
+    }
     let told: Vec<Told> = reports.iter().map(told).collect();
-    let each: Vec<Exit> = told.iter().map(Told::exit).chain(troubles.iter().map(Failure::exit)).collect();
+    let each = told.iter().map(Told::exit).chain(troubles.iter().map(DeliveryError::exit));
+    let each: Vec<Exit> = each.chain(unresolved.iter().map(|queued| queued.spec.problem.exit)).collect();
     let exit = Exit::of_all(&each);
     if json {
         report::installations(NAME, exit, &told);
-    } else if told.is_empty() && troubles.is_empty() && !report::is_journal() {
+    } else if told.is_empty() && troubles.is_empty() && unresolved.is_empty() && !report::is_journal() {
         report::line(if arguments.now { "Nothing is owed." } else { "Nothing is due." });
     }
     Ok(exit)
 }
 
+/// The devices that something is recorded or ordered for.
+fn known(state_dir: &Path) -> Result<Vec<Address>, UsageError> {
+    let bad = |error: StoreError| UsageError::State(Box::new(error.into()));
+    let queued = Queue::below(state_dir).all().map_err(bad)?.specs;
+    let records = InstallationStore::below(state_dir).all().map_err(bad)?.records;
+    let asked = queued.into_iter().map(|queued| queued.spec.device);
+    Ok(asked.chain(records.into_iter().map(|record| record.spec.device)).collect())
+}
+
 fn told(report: &Report) -> Told {
-    Told::of(&report.record.order, report.outcome.clone())
+    // All that was asked for, not only what was asked for last.
+    let spec = InstallSpec { profiles: report.record.profiles(), ..report.record.spec.clone() };
+    Told::of(&spec, report.result.clone())
 }
 
 /// In the journal a failure that lasts is told once, and its end once.
 fn tell(report: &Report) {
-    let failed = matches!(report.outcome.end, End::Failed(_));
+    let failed = matches!(report.result.outcome, Outcome::Failed(_));
     match report.news {
         _ if !report::is_journal() => report::outcome(NAME, &told(report)),
         Some(News::Failure) => report::journal(report::Priority::Error, &told(report)),
@@ -80,93 +101,4 @@ fn tell(report: &Report) {
         None if !failed => report::journal(report::Priority::Info, &told(report)),
         None => {}
     }
-}
-
-/// Somebody who works on many devices at once.
-pub struct Worker<'a> {
-    /// How one of them is served.
-    pub courier: &'a Courier<'a>,
-    /// What is delivered.
-    pub which: Which,
-    /// Only to these devices, if any are named.
-    pub only: Vec<Address>,
-    /// How many at once.
-    pub concurrency: usize,
-}
-
-impl Worker<'_> {
-    /// Delivers until nothing more is to be done now. What comes into the queue meanwhile is taken along.
-    pub async fn work(&self, mut tell: impl FnMut(&Report)) -> (Vec<Report>, Vec<Failure>) {
-        let (mut reports, mut troubles) = (Vec::new(), Vec::new());
-        let (mut active, mut begun) = (BTreeSet::new(), Begun::default());
-        let mut serving = FuturesUnordered::new();
-        loop {
-            let waiting = self.waiting(&begun, &mut troubles).unwrap_or_else(|failure| {
-                troubles.push(failure);
-                BTreeMap::new()
-            });
-            for (device, orders) in waiting {
-                if serving.len() < self.concurrency && active.insert(device.clone()) {
-                    begun.devices.insert(device.clone());
-                    begun.orders.extend(orders);
-                    serving.push(async move {
-                        let served = self.courier.serve(&device, self.which).await;
-                        (device, served)
-                    });
-                }
-            }
-            if serving.is_empty() {
-                return (reports, troubles);
-            }
-            let Ok(Some((device, served))) = tokio::time::timeout(LOOK, serving.next()).await else {
-                continue;
-            };
-            active.remove(&device);
-            match served {
-                Ok(each) => {
-                    each.iter().for_each(&mut tell);
-                    reports.extend(each);
-                }
-                Err(failure) => troubles.push(failure),
-            }
-        }
-    }
-
-    /// The devices that something is to be delivered to, with the new orders for each. A device that was served
-    /// waits only if there is a new order for it.
-    fn waiting(
-        &self,
-        begun: &Begun,
-        troubles: &mut Vec<Failure>,
-    ) -> Result<BTreeMap<Address, Vec<String>>, Failure> {
-        let now = self.courier.records.now();
-        let wanted = |device: &Address| self.only.is_empty() || self.only.contains(device);
-        let mut waiting: BTreeMap<Address, Vec<String>> = BTreeMap::new();
-        let (queued, unreadable) = Queue::below(self.courier.state_dir).all()?;
-        let Found { records, troubles: more } = self.courier.records.all()?;
-        for trouble in unreadable.into_iter().chain(more) {
-            self.courier.log.run(&run_id(), true).error(&trouble.to_string());
-            troubles.push(trouble.into());
-        }
-        for order in queued.into_iter().map(|queued| queued.order) {
-            if wanted(&order.device) && !begun.orders.contains(&order.id) {
-                waiting.entry(order.device).or_default().push(order.id);
-            }
-        }
-        for record in records {
-            let due = self.which.wants(&record, now);
-            let device = record.order.device;
-            if due && wanted(&device) && !begun.devices.contains(&device) {
-                waiting.entry(device).or_default();
-            }
-        }
-        Ok(waiting)
-    }
-}
-
-/// What was begun in this process.
-#[derive(Debug, Default)]
-struct Begun {
-    devices: BTreeSet<Address>,
-    orders: BTreeSet<String>,
 }

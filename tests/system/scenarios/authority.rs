@@ -1,7 +1,7 @@
 //! IPA says no, or nothing.
 
 use super::A_TICK_OR_TWO;
-use crate::aftermath::{Aftermath, DELIVERED};
+use crate::aftermath::{DELIVERED, Rollback};
 use crate::firewall::THIRD;
 use crate::stage::{GP, Stage};
 
@@ -15,7 +15,7 @@ pub fn denied(stage: &mut Stage) {
     assert_eq!(stage.certificate(GP), old);
     let words = ["pan_getcert", "-c", "new.ipa.test", "-p", THIRD, "fw1.ipa.test"];
     stage.machine.run(&words).exits(10).says("2100").says(WORDS);
-    stage.check(&Aftermath {
+    stage.check(&Rollback {
         serves: old.clone(),
         commits: 0..=0,
         // What the device has is good for months, but nobody else would mend it.
@@ -37,7 +37,7 @@ pub fn ipa_unreachable(stage: &mut Stage) {
     stage.machine.run(&["systemctl", "stop", "apache2", "krb5-kdc"]).exits(0);
     let waiting = stage.pan_getcert(&["--resubmit", "--timeout", "8"]).exits(10);
     stage.see(waiting.stderr.lines().next().unwrap_or_default());
-    stage.check(&Aftermath {
+    stage.check(&Rollback {
         serves: old.clone(),
         commits: 0..=0,
         status: (0, &["the CA can't be reached", "certmonger has trouble with 1"]),

@@ -1,7 +1,7 @@
 //! dpkg comes in the middle of it.
 
 use super::A_TICK_OR_TWO;
-use crate::aftermath::{Aftermath, DELIVERED};
+use crate::aftermath::{DELIVERED, Rollback};
 use crate::machine::until;
 use crate::package;
 use crate::stage::{GP, LOG, Stage};
@@ -37,7 +37,7 @@ pub fn removed_and_purged(stage: &mut Stage) {
     }
     stage.machine.sh("command -v pan_certctl pan_getcert pan_instcert").exits(127);
     assert!(stage.machine.read(LOG).contains("Starting commit"), "the log stays");
-    assert!(!stage.installation(GP, "fw1.ipa.test")["owed_since"].is_null(), "and what is owed");
+    assert!(!stage.installation(GP, "fw1.ipa.test")["pending_since"].is_null(), "and what is owed");
     // Back again: what was owed is delivered.
     for command in package::install(stage) {
         stage.machine.sh(&command).exits(0);
@@ -45,7 +45,7 @@ pub fn removed_and_purged(stage: &mut Stage) {
     stage.renewed(GP, &before, A_TICK_OR_TWO);
     // The firewall went on alone: to look and to note it was all that was left.
     let journal = ["fw1.ipa.test: runs"];
-    stage.check(&Aftermath { journal: &journal, ..DELIVERED });
+    stage.check(&Rollback { journal: &journal, ..DELIVERED });
 
     let served = stage.firewalls[0].served();
     stage.machine.run(&["dpkg", "-P", "pan-getcert"]).exits(0);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use panos_sim::Listening;
 
 use super::A_TICK_OR_TWO;
-use crate::aftermath::{Aftermath, DELIVERED};
+use crate::aftermath::{DELIVERED, Rollback};
 use crate::machine::{until, until_within};
 use crate::stage::{GP, Stage};
 
@@ -41,7 +41,7 @@ pub fn firewall_away(stage: &mut Stage) {
     stage.renewed(GP, &before, A_TICK_OR_TWO);
     stage.see(format!("at {:.0} s", begun.elapsed().as_secs_f64()));
     let log = ["Connection refused", "END - Finished"];
-    stage.check(&Aftermath { commits: 2..=2, troubled: true, log: &log, ..DELIVERED });
+    stage.check(&Rollback { commits: 2..=2, troubled: true, log: &log, ..DELIVERED });
 }
 
 pub fn daemons_restarted(stage: &mut Stage) {
@@ -67,5 +67,5 @@ pub fn power_cut(stage: &mut Stage) {
     stage.renewed(GP, &before, A_TICK_OR_TWO);
     stage.see(format!("settled {:.1} s after the boot", booted.elapsed().as_secs_f64()));
     let told = ["An earlier run did not see the end of its commit"];
-    stage.check(&Aftermath { commits: 1..=2, log: &told, journal: &["fw1.ipa.test: runs"], ..DELIVERED });
+    stage.check(&Rollback { commits: 1..=2, log: &told, journal: &["fw1.ipa.test: runs"], ..DELIVERED });
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::A_TICK_OR_TWO;
-use crate::aftermath::{Aftermath, DELIVERED};
+use crate::aftermath::{DELIVERED, Rollback};
 use crate::firewall::GATEWAY;
 use crate::machine::until;
 use crate::stage::{GP, Stage};
@@ -32,7 +32,7 @@ pub fn renewal(stage: &mut Stage) {
         stage.machine.run(&["ipa-getcert", verb, "-f", &file]).exits(0);
         stage.renewed(GP, &before, A_TICK_OR_TWO);
     }
-    stage.check(&Aftermath { commits: 2..=2, ..DELIVERED });
+    stage.check(&Rollback { commits: 2..=2, ..DELIVERED });
 }
 
 pub fn renewed_by_itself(stage: &mut Stage) {
@@ -49,5 +49,5 @@ pub fn renewed_by_itself(stage: &mut Stage) {
     until("it is old", || issued.elapsed() > Duration::from_secs(3));
     stage.machine.run(&["systemctl", "restart", "certmonger"]).exits(0);
     stage.renewed(GP, &short, A_TICK_OR_TWO);
-    stage.check(&Aftermath { commits: 2..=2, ..DELIVERED });
+    stage.check(&Rollback { commits: 2..=2, ..DELIVERED });
 }

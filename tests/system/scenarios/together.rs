@@ -1,7 +1,7 @@
 //! Several at the same time.
 
 use super::A_TICK_OR_TWO;
-use crate::aftermath::{Aftermath, DELIVERED};
+use crate::aftermath::{DELIVERED, Rollback};
 use crate::firewall::THIRD;
 use crate::stage::{GP, Stage, VPN};
 
@@ -19,7 +19,7 @@ pub fn two_at_once(stage: &mut Stage) {
     stage.renewed(GP, &before[0], A_TICK_OR_TWO);
     stage.renewed(VPN, &before[1], A_TICK_OR_TWO);
     assert_eq!(stage.firewalls[0].bound(THIRD).as_deref(), Some(VPN));
-    stage.check(&Aftermath { commits: 2..=3, status: (0, &["2 certificates on 1 device"]), ..DELIVERED });
+    stage.check(&Rollback { commits: 2..=3, status: (0, &["2 certificates on 1 device"]), ..DELIVERED });
 }
 
 pub fn log_rotated(stage: &mut Stage) {
@@ -36,5 +36,5 @@ pub fn log_rotated(stage: &mut Stage) {
     let new = stage.machine.read(LOG);
     assert!(new.contains("START of pan_instcert.") && new.contains("Phase times: "), "{new}");
     stage.machine.run(&["stat", "-c", "%a %U %G", LOG]).exits(0).says("640 root adm");
-    stage.check(&Aftermath { commits: 2..=2, ..DELIVERED });
+    stage.check(&Rollback { commits: 2..=2, ..DELIVERED });
 }

@@ -1,11 +1,12 @@
 //! Pending changes: whether, which, and back.
 
 use crate::{
+    ImportJournal, NothingToRevert,
     api::{call::Call, commit::scope, reply::Reply},
-    config::{Change, Scope},
+    config::{Scope, Shown, shown},
     device::Device,
     refusal::Refusal,
-    xml::{Element, Path, Step},
+    xml::{BadPath, Element, Path, Step},
 };
 
 pub(super) fn pending(device: &Device) -> Reply {
@@ -23,20 +24,22 @@ fn scope_below(element: Option<&Element>) -> Result<Scope, Refusal> {
 
 pub(super) fn list(device: &Device, cmd: &Element) -> Result<Reply, Refusal> {
     let scope = scope_below(cmd.descend(&["config", "list", "changes"]))?;
-    let mut entries = device.config.pending(&scope).map(entry).peekable();
-    if entries.peek().is_none() {
+    let hidden = device.settings.import_journal == ImportJournal::Nothing;
+    let told = device.config.pending(&scope).filter(|change| !(hidden && change.imported));
+    let lines = shown(told, device.settings.journal);
+    if lines.is_empty() {
         return Ok(Reply::text(""));
     }
-    Ok(Reply::result([Element::new("journal").with(entries)]))
+    Ok(Reply::result([Element::new("journal").with(lines.iter().map(entry))]))
 }
 
-fn entry(change: &Change) -> Element {
+fn entry(change: &Shown) -> Element {
     Element::new("entry")
         .child(Element::leaf("xpath", change.path.to_string()))
         .child(Element::leaf("owner", &change.owner))
         .child(Element::leaf("action", change.action.word()))
         .child(Element::leaf("admin-history", change.history.join(",")))
-        .child(Element::leaf("component-type", change.component()))
+        .child(Element::leaf("component-type", change.component_type()))
 }
 
 /// Who has pending changes.
@@ -50,11 +53,51 @@ pub(super) fn summary(device: &Device, cmd: &Element) -> Result<Reply, Refusal> 
     Ok(Reply::result([Element::new("summary").child(admins)]))
 }
 
-pub(super) fn show(device: &Device, which: &str) -> Reply {
-    Reply::result([match which {
-        "running" => device.config.running().clone(),
-        _ => device.config.marked_candidate(),
-    }])
+/// Whole configurations. The running one holds nothing that a Panorama pushed.
+pub(super) fn show(device: &Device, call: &Call<'_>, cmd: &Element, which: &str) -> Result<Reply, Refusal> {
+    let config = &device.config;
+    // A part of it, by a path that may leave out where it begins.
+    if let Some(xpath) = cmd.descend(&["config", which, "xpath"]).map(|xpath| xpath.text.trim()) {
+        let whole = if xpath.starts_with('/') { xpath.to_owned() } else { format!("/config/{xpath}") };
+        let path: Path = whole.parse().map_err(|bad: BadPath| Refusal::code(17, bad.to_string()))?;
+        let tree = if which == "running" { config.running().clone() } else { config.stamped_candidate() };
+        return Ok(Reply::result(path.select(&tree).into_iter().cloned()));
+    }
+    Ok(match which {
+        "running" => Reply::result([config.running().clone()]),
+        "candidate" => Reply::result([config.stamped_candidate()]),
+        "merged" => {
+            let mut merged = config.candidate().clone();
+            if let Some(pushed) = config.pushed() {
+                pushed.lay_over(&mut merged, false);
+            }
+            Reply::result([merged])
+        }
+        "pushed-template" => match config.pushed() {
+            Some(pushed) => Reply::result([pushed.told()]),
+            None => Reply::text(""),
+        },
+        _ if !call.session.is_superuser() => {
+            return Err(Refusal::superuser());
+        }
+        // Everything but what is predefined, as measured.
+        _ => {
+            let mut effective = config.effective(config.running());
+            effective.children.retain(|child| child.name != "predefined");
+            Reply::result([effective])
+        }
+    })
+}
+
+/// No Panorama pushes policies here, which is told in a plain text; a virtual system that is not there is an error.
+pub(super) fn pushed_policy(device: &Device, cmd: &Element) -> Result<Reply, Refusal> {
+    let vsys = cmd.descend(&["config", "pushed-shared-policy", "vsys"]).map(|vsys| vsys.text.trim());
+    match vsys {
+        Some(name) if !device.settings.vsys.iter().any(|known| known == name) => {
+            Err(Refusal::code(17, format!("{name} is invalid vsys")))
+        }
+        _ => Ok(Reply::text("No shared policy pushed to device")),
+    }
 }
 
 pub(super) fn revert(device: &mut Device, call: &Call<'_>, cmd: &Element) -> Result<Reply, Refusal> {
@@ -77,6 +120,14 @@ fn back(device: &mut Device, call: &Call<'_>, scope: &Scope) -> Result<Reply, Re
     (device.locks)
         .allow_edit(&call.session.administrator, &everything)
         .map_err(|_| Refusal::in_result("Failed to revert configuration."))?;
+    if device.config.pending(scope).next().is_none() {
+        let text = "There are no changes to revert";
+        match device.settings.nothing_to_revert {
+            NothingToRevert::Done => {}
+            NothingToRevert::Told => return Ok(Reply::message(text)),
+            NothingToRevert::Refused => return Err(Refusal::line(text)),
+        }
+    }
     device.config.revert(scope);
     Ok(Reply::message("All changes were reverted from configuration"))
 }

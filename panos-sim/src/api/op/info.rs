@@ -1,12 +1,13 @@
 //! What the device says about itself and its administrators.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{
     api::{call::Call, reply::Reply},
     certificate::certificates_in,
     clock,
     device::Device,
+    refusal::Refusal,
     xml::{Element, Step},
 };
 
@@ -14,8 +15,7 @@ pub(super) fn system(device: &Device, now: Instant) -> Reply {
     let settings = &device.settings;
     let hostname = hostname(device);
     let family = settings.model.trim_start_matches("PA-");
-    let up = now.saturating_duration_since(device.booted).as_secs();
-    let uptime = format!("{} days, {}:{:02}:{:02}", up / 86_400, up / 3600 % 24, up / 60 % 60, up % 60);
+    let uptime = uptime(device, now);
     let mut system = Element::new("system").with([
         Element::leaf("hostname", &hostname),
         Element::leaf("ip-address", "192.0.2.11"),
@@ -35,14 +35,20 @@ pub(super) fn system(device: &Device, now: Instant) -> Reply {
         Element::leaf("app-version", "8800-8500"),
     ]);
     let multi_vsys = if settings.multi_vsys { "on" } else { "off" };
-    system = if settings.is_panorama() {
-        system.child(Element::leaf("system-mode", "panorama"))
-    } else {
-        system.child(Element::leaf("multi-vsys", multi_vsys))
-    };
+    let usual = settings.is_panorama().then_some("panorama");
+    let mode = settings.system_mode.as_deref().or(usual);
+    system = system.with(mode.map(|mode| Element::leaf("system-mode", mode)));
+    if !settings.is_panorama() {
+        system = system.child(Element::leaf("multi-vsys", multi_vsys));
+    }
     Reply::result([system
         .child(Element::leaf("operational-mode", "normal"))
         .child(Element::leaf("device-certificate-status", "None"))])
+}
+
+pub(super) fn uptime(device: &Device, now: Instant) -> String {
+    let up = now.saturating_duration_since(device.booted).as_secs();
+    format!("{} days, {}:{:02}:{:02}", up / 86_400, up / 3600 % 24, up / 60 % 60, up % 60)
 }
 
 /// The host name of the running configuration.
@@ -54,7 +60,27 @@ fn hostname(device: &Device) -> String {
 }
 
 pub(super) fn clock(device: &Device) -> Reply {
-    Reply::text(clock::long(device.settings.clock_ahead) + "\n")
+    // The blank at the end is the device's.
+    Reply::text(clock::zoned(device.settings.clock_ahead) + " ")
+}
+
+/// Restarts in a moment, when the reply is out. Success has the look of an error here; clients know that.
+pub(super) fn restart(device: &mut Device, now: Instant) -> Refusal {
+    device.restart_due = Some(now + RESTART_DELAY);
+    Refusal::line("Command succeeded with no output")
+}
+
+/// How long it takes from the command to the end of the connections.
+const RESTART_DELAY: Duration = Duration::from_millis(50);
+
+/// The Panorama that manages this firewall, in a text; nothing where there is none.
+pub(super) fn panorama_status(device: &Device) -> Reply {
+    Reply::text(match device.config.pushed() {
+        Some(_) => {
+            "\n    Panorama Server 1 : 192.0.2.20\n        Connected     : yes\n        HA state      : disconnected\n"
+        }
+        None => "",
+    })
 }
 
 pub(super) fn chassis_ready(device: &Device) -> Reply {

@@ -39,15 +39,18 @@ pub(super) fn change(
     action: &str,
 ) -> Result<Reply, Refusal> {
     let me = &call.session.administrator;
-    let scope = (call.request.param("vsys")).filter(|scope| !scope.is_empty()).unwrap_or("shared");
+    let named = (call.request.param("vsys")).filter(|scope| !scope.is_empty());
+    let scope = named.unwrap_or("shared");
     let detail = cmd.descend(&[word, action]);
     let refused = |error: crate::device::LockError| Refusal::line(error.to_string());
     if action == "add" {
-        let comment = detail.and_then(|add| add.text_of("comment")).unwrap_or_default();
+        let what = if kind(word) == LockKind::Config { "modify" } else { "commit" };
+        let comment = detail.and_then(|add| add.text_of("comment")).filter(|text| !text.is_empty());
+        let comment = comment.unwrap_or("(null)");
         (device.locks).take(kind(word), scope, me, comment).map_err(refused)?;
         return Ok(Reply::text(format!(
-            "Successfully acquired lock. Other administrators will not be able to modify \
-             configuration until lock is released by {me}"
+            "Successfully acquired lock. Other administrators will not be able to {what} configuration until lock is \
+             released by {me}."
         )));
     }
     let owner =
@@ -56,7 +59,13 @@ pub(super) fn change(
     if owner != me && !superuser {
         return Err(Refusal::code(15, "only the owner or a superuser can release a lock"));
     }
-    let owner = (device.locks).release(kind(word), scope, owner, superuser).map_err(refused)?;
+    // Measured on 12.1.5: the refusal names a virtual system although none was asked for.
+    let told = match device.settings.vsys.first() {
+        Some(first) if named.is_none() && device.settings.is_at_least(12, 1) => first.as_str(),
+        _ => scope,
+    };
+    let released = (device.locks).release(kind(word), scope, owner, superuser);
+    let owner = released.map_err(|error| refused(error.about(scope, told)))?;
     Ok(Reply::text(match kind(word) {
         LockKind::Config => format!("Config lock released for {owner}"),
         LockKind::Commit => format!("Commit lock released for {owner}"),

@@ -1,22 +1,22 @@
 //! What a device is and has: its release, its part in a pair, names, profiles, authorities, locks.
 
-use super::Subject;
-use super::finding::Finding;
+use super::CheckTarget;
+use super::finding::CheckResult;
 use super::rights::Seen;
 use crate::certificate::fingerprint_of_pem;
 use crate::error::Exit;
 use crate::host::ipa;
-use crate::install::connect::{Role, reach_active};
+use crate::install::connect::{HaRole, connect_active};
+use crate::install::ha::is_active;
 use crate::install::names::ProfileName;
-use crate::install::pair::is_active;
-use crate::install::patience::Patience;
-use crate::install::uses::places_with_profile;
-use crate::panos::certificates::{CertificateEntry, ServiceProfile};
-use crate::panos::error::Error;
-use crate::panos::ha::HaState;
-use crate::panos::session::Session;
-use crate::panos::system::{PANORAMA_NAME_LIMIT, SystemInfo};
-use crate::panos::xpath::Place;
+use crate::install::references::places_with_profile;
+use crate::install::retry::RetryPolicy;
+use crate::panos::Error;
+use crate::panos::HaState;
+use crate::panos::Location;
+use crate::panos::Session;
+use crate::panos::{CertificateEntry, ServiceProfile};
+use crate::panos::{PANORAMA_NAME_LIMIT, SystemInfo};
 
 /// The first release that keeps an imported private key to itself, and all that this program asks for.
 const WANTED: (u16, u16) = (10, 1);
@@ -24,10 +24,10 @@ const WANTED: (u16, u16) = (10, 1);
 /// Looks at all of it, as far as the rights reach.
 pub(super) async fn look(
     session: &Session,
-    subject: &Subject,
+    subject: &CheckTarget,
     seen: &Seen,
     ipa: bool,
-    findings: &mut Vec<Finding>,
+    findings: &mut Vec<CheckResult>,
 ) {
     let place = place(subject, seen.system.as_ref());
     if let Some(system) = &seen.system {
@@ -44,104 +44,108 @@ pub(super) async fn look(
     }
 }
 
-fn place(subject: &Subject, system: Option<&SystemInfo>) -> Place {
-    let own = || system.map_or(Place::Shared, SystemInfo::own_place);
-    subject.vsys.clone().map_or_else(own, Place::Vsys)
+fn place(subject: &CheckTarget, system: Option<&SystemInfo>) -> Location {
+    let own = || system.map_or(Location::Shared, SystemInfo::default_location);
+    subject.vsys.clone().map_or_else(own, Location::Vsys)
 }
 
-fn release(system: &SystemInfo) -> Finding {
+fn release(system: &SystemInfo) -> CheckResult {
     const CHECK: &str = "release";
     let model = system.model.as_deref().unwrap_or("a device that does not tell its model");
     let version = system.sw_version.as_deref().unwrap_or("that it does not tell");
     let text = format!("PAN-OS {version} on {model}");
-    match system.release() {
-        Some(release) if release < WANTED => Finding::warning(
+    match system.version() {
+        Some(release) if release < WANTED => CheckResult::warning(
             CHECK,
             format!(
                 "{text}: before 10.1 a device gives imported private keys out again, and no longer gets fixes"
             ),
         ),
-        _ => Finding::ok(CHECK, text),
+        _ => CheckResult::ok(CHECK, text),
     }
 }
 
 /// Whether the device takes the object's name.
-fn object(subject: &Subject, system: &SystemInfo) -> Option<Finding> {
+fn object(subject: &CheckTarget, system: &SystemInfo) -> Option<CheckResult> {
     const CHECK: &str = "object name";
     let name = subject.object.as_ref()?.as_str();
     let (length, limit) = (name.len(), system.name_limit());
     if length <= limit {
-        return Some(Finding::ok(CHECK, format!("'{name}' has {length} characters of at most {limit}")));
+        return Some(CheckResult::ok(CHECK, format!("'{name}' has {length} characters of at most {limit}")));
     }
     let text = format!("'{name}' has {length} characters, this device takes {limit}");
-    let finding = Finding::failed(CHECK, Exit::Usage, text);
+    let finding = CheckResult::failed(CHECK, Exit::Usage, text);
     Some(finding.advise(format!(
         "Give a shorter name with -n, or use --suffix serial, which makes one of at most {PANORAMA_NAME_LIMIT}."
     )))
 }
 
 /// The device's part in a pair, and whether the other member can be spoken to.
-async fn availability(session: &Session, subject: &Subject) -> Option<Finding> {
+async fn availability(session: &Session, subject: &CheckTarget) -> Option<CheckResult> {
     const CHECK: &str = "high availability";
     let device = &subject.target.device;
     let state: HaState = session.ha_state().await.ok()?;
     if !state.enabled {
         return Some(match &subject.peer {
-            None => Finding::ok(CHECK, "off"),
+            None => CheckResult::ok(CHECK, "off"),
             Some(peer) => {
-                Finding::warning(CHECK, format!("{} is named as HA peer, but it is off", peer.device))
+                CheckResult::warning(CHECK, format!("{} is named as HA peer, but it is off", peer.device))
             }
         });
     }
     let local = state.local.as_deref().unwrap_or("in a state that it does not tell");
-    let patience = Patience { pauses: Vec::new(), ..Patience::default() };
-    Some(match reach_active(&subject.target, subject.peer.as_ref(), &patience, &[]).await {
+    let patience = RetryPolicy { pauses: Vec::new(), ..RetryPolicy::default() };
+    Some(match connect_active(&subject.target, subject.peer.as_ref(), &patience, &[]).await {
         Ok(reached) if is_active(&state) => match (&subject.peer, &reached.role) {
-            (None, Role::Active { other: Some(other) }) => {
-                Finding::warning(CHECK, format!("{local}; nothing is known of its peer {}", other.device))
+            (None, HaRole::Active { other: Some(other) }) => {
+                CheckResult::warning(CHECK, format!("{local}; nothing is known of its peer {}", other.device))
                     .advise(format!(
                         "Name it with --ha-peer {}, so that whichever is active is found.",
                         other.device
                     ))
             }
-            _ => Finding::ok(CHECK, format!("{local}: it takes the configuration for the pair")),
+            _ => CheckResult::ok(CHECK, format!("{local}: it takes the configuration for the pair")),
         },
         Ok(reached) => {
             let active = &reached.target.device;
             let text = format!("{device} is {local}; {active} is active and takes the configuration");
             match subject.peer {
-                Some(_) => Finding::ok(CHECK, text),
-                None => Finding::warning(CHECK, text).advise(format!(
+                Some(_) => CheckResult::ok(CHECK, text),
+                None => CheckResult::warning(CHECK, text).advise(format!(
                     "Name the pair by {active} with --ha-peer {device}, or the other way round."
                 )),
             }
         }
         Err(failure) => {
-            let finding = Finding::failed(CHECK, failure.exit(), format!("{device} is {local}; {failure}"));
-            failure.advice().into_iter().fold(finding, Finding::advise)
+            let finding =
+                CheckResult::failed(CHECK, failure.exit(), format!("{device} is {local}; {failure}"));
+            failure.advice().into_iter().fold(finding, CheckResult::advise)
         }
     })
 }
 
 /// Locks of others, which an installation would have to wait for.
-async fn locks(session: &Session) -> Vec<Finding> {
+async fn locks(session: &Session) -> Vec<CheckResult> {
     let mut held = Vec::new();
     for locks in [session.config_locks().await, session.commit_locks().await] {
         held.extend(locks.unwrap_or_default());
     }
-    let finding = |lock: crate::panos::locks::Lock| {
-        Finding::warning("locks", format!("{} holds a lock: an installation would wait for it", lock.owner))
+    let finding = |lock: crate::panos::Lock| {
+        CheckResult::warning(
+            "locks",
+            format!("{} holds a lock: an installation would wait for it", lock.owner),
+        )
     };
     held.into_iter().map(finding).collect()
 }
 
 /// Whether the named profiles are where they are looked for.
-async fn profiles(session: &Session, subject: &Subject, place: &Place) -> Vec<Finding> {
+async fn profiles(session: &Session, subject: &CheckTarget, place: &Location) -> Vec<CheckResult> {
     const CHECK: &str = "profiles";
-    let unread = |error: Error| vec![Finding::failed(CHECK, Exit::Device, error.to_string())];
+    let unread = |error: Error| vec![CheckResult::failed(CHECK, Exit::Device, error.to_string())];
     if subject.profiles.is_empty() {
         return vec![
-            Finding::warning(
+            CheckResult::warning(
                 CHECK,
                 "none is named: the certificate would be uploaded, and nothing would use it",
             )
@@ -159,11 +163,11 @@ async fn profiles(session: &Session, subject: &Subject, place: &Place) -> Vec<Fi
     let there = there.into_iter().map(|name| {
         let profile = known.iter().find(|profile| profile.name == name.as_str());
         match profile.and_then(|profile| profile.certificate.as_deref()) {
-            Some(bound) => Finding::ok(CHECK, format!("'{name}' presents '{bound}' now")),
-            None => Finding::ok(CHECK, format!("'{name}' is there, bound to nothing yet")),
+            Some(bound) => CheckResult::ok(CHECK, format!("'{name}' presents '{bound}' now")),
+            None => CheckResult::ok(CHECK, format!("'{name}' is there, bound to nothing yet")),
         }
     });
-    let mut findings: Vec<Finding> = there.collect();
+    let mut findings: Vec<CheckResult> = there.collect();
     for name in missing {
         let elsewhere = places_with_profile(session, place, std::slice::from_ref(name)).await;
         findings.push(absent(name, &known, &elsewhere.unwrap_or_default()));
@@ -171,11 +175,11 @@ async fn profiles(session: &Session, subject: &Subject, place: &Place) -> Vec<Fi
     findings
 }
 
-fn absent(name: &ProfileName, known: &[ServiceProfile], elsewhere: &[String]) -> Finding {
+fn absent(name: &ProfileName, known: &[ServiceProfile], elsewhere: &[String]) -> CheckResult {
     let names: Vec<String> = known.iter().map(|profile| format!("'{}'", profile.name)).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     let text = format!("there is no SSL/TLS service profile '{name}' here, but {names}");
-    let finding = Finding::failed("profiles", Exit::Rebind, text);
+    let finding = CheckResult::failed("profiles", Exit::Rebind, text);
     if let [place, ..] = elsewhere {
         return finding
             .advise(format!("{place}: name that place with --vsys, or leave --vsys out for shared."));
@@ -186,12 +190,12 @@ fn absent(name: &ProfileName, known: &[ServiceProfile], elsewhere: &[String]) ->
 }
 
 /// Whether the device has the authority that issues the certificates.
-async fn authority(session: &Session, place: &Place) -> Option<Finding> {
+async fn authority(session: &Session, place: &Location) -> Option<CheckResult> {
     const CHECK: &str = "authority";
     let wanted = ipa::authorities().ok()?;
     let mut places = vec![place.clone()];
-    if matches!(place, Place::Vsys(_)) {
-        places.push(Place::Shared);
+    if matches!(place, Location::Vsys(_)) {
+        places.push(Location::Shared);
     }
     for place in places {
         let Ok(found) = session.get(&place.base().step("certificate")).await else { continue };
@@ -201,11 +205,11 @@ async fn authority(session: &Session, place: &Place) -> Option<Finding> {
             print.is_some_and(|print| wanted.contains(&print))
         };
         if let Some(entry) = entries.iter().find(|entry| has(entry)) {
-            return Some(Finding::ok(CHECK, format!("the device has FreeIPA's, as '{}'", entry.name)));
+            return Some(CheckResult::ok(CHECK, format!("the device has FreeIPA's, as '{}'", entry.name)));
         }
     }
     let text = format!("the device does not have FreeIPA's ({})", ipa::AUTHORITY);
-    Some(Finding::warning(CHECK, text).advise(format!(
+    Some(CheckResult::warning(CHECK, text).advise(format!(
         "Import {} (Device > Certificate Management > Certificates > Import), where clients or other devices are to be verified by it.",
         ipa::AUTHORITY
     )))

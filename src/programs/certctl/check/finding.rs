@@ -5,14 +5,14 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use crate::error::Exit;
-use crate::panos::address::Address;
-use crate::programs::certctl::screen::{self, Line, Mood};
-use crate::text::harmless;
+use crate::panos::Address;
+use crate::programs::certctl::terminal::{self, Line, Severity};
+use crate::text::escape_control;
 
 /// How something was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Verdict {
+pub(super) enum CheckStatus {
     /// As it should be.
     Ok,
     /// It will do, but somebody should know.
@@ -35,10 +35,10 @@ pub(super) enum Fix {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Finding {
+pub(super) struct CheckResult {
     /// A word for it that stays the same.
     check: &'static str,
-    verdict: Verdict,
+    verdict: CheckStatus,
     text: String,
     fixes: Vec<Fix>,
     /// The exit code that an installation would have; 0 unless it would fail.
@@ -47,20 +47,20 @@ pub(super) struct Finding {
     fails: Exit,
 }
 
-impl Finding {
+impl CheckResult {
     pub(super) fn ok(check: &'static str, text: impl Into<String>) -> Self {
-        Self::of(check, Verdict::Ok, Exit::Done, text.into())
+        Self::of(check, CheckStatus::Ok, Exit::Done, text.into())
     }
 
     pub(super) fn warning(check: &'static str, text: impl Into<String>) -> Self {
-        Self::of(check, Verdict::Warning, Exit::Done, text.into())
+        Self::of(check, CheckStatus::Warning, Exit::Done, text.into())
     }
 
     pub(super) fn failed(check: &'static str, exit: Exit, text: impl Into<String>) -> Self {
-        Self::of(check, Verdict::Failed, exit, text.into())
+        Self::of(check, CheckStatus::Failed, exit, text.into())
     }
 
-    fn of(check: &'static str, verdict: Verdict, fails: Exit, text: String) -> Self {
+    fn of(check: &'static str, verdict: CheckStatus, fails: Exit, text: String) -> Self {
         Self { check, verdict, text, fixes: Vec::new(), exit: fails.code(), fails }
     }
 
@@ -82,7 +82,7 @@ impl Finding {
         self
     }
 
-    fn is(&self, verdict: Verdict) -> bool {
+    fn is(&self, verdict: CheckStatus) -> bool {
         self.verdict == verdict
     }
 }
@@ -92,36 +92,36 @@ impl Finding {
 pub(super) struct Section {
     /// The device; nothing for this machine.
     device: Option<Address>,
-    findings: Vec<Finding>,
+    findings: Vec<CheckResult>,
 }
 
 impl Section {
-    pub(super) fn machine(findings: Vec<Finding>) -> Self {
+    pub(super) fn machine(findings: Vec<CheckResult>) -> Self {
         Self { device: None, findings }
     }
 
-    pub(super) fn device(device: &Address, findings: Vec<Finding>) -> Self {
+    pub(super) fn device(device: &Address, findings: Vec<CheckResult>) -> Self {
         Self { device: Some(device.clone()), findings }
     }
 
     /// The code of the first failure: what is looked at first is what the rest depends on.
     pub(super) fn exit(&self) -> Exit {
-        let failed = self.findings.iter().find(|finding| finding.is(Verdict::Failed));
+        let failed = self.findings.iter().find(|finding| finding.is(CheckStatus::Failed));
         failed.map_or(Exit::Done, |finding| finding.fails)
     }
 
-    fn count(&self, verdict: Verdict) -> usize {
+    fn count(&self, verdict: CheckStatus) -> usize {
         self.findings.iter().filter(|finding| finding.is(verdict)).count()
     }
 
     fn lines(&self, width: usize) -> Vec<Line> {
         let title = self.device.as_ref().map_or("this machine".to_owned(), Address::to_string);
-        let mut lines = vec![Line { text: title, mood: Mood::Heading }];
+        let mut lines = vec![Line { text: title, mood: Severity::Heading }];
         for finding in &self.findings {
             let (word, mood) = match finding.verdict {
-                Verdict::Ok => ("ok", Mood::Plain),
-                Verdict::Warning => ("warning", Mood::Odd),
-                Verdict::Failed => ("FAILED", Mood::Bad),
+                CheckStatus::Ok => ("ok", Severity::Plain),
+                CheckStatus::Warning => ("warning", Severity::Odd),
+                CheckStatus::Failed => ("FAILED", Severity::Bad),
             };
             let text = format!("{}: {}", finding.check, finding.text);
             lines.extend(hanging(&format!("  {word:<8} "), &text, width, mood));
@@ -129,7 +129,10 @@ impl Section {
                 // A command is copied from the screen: it stays in one piece.
                 match fix {
                     Fix::Run(command) | Fix::Template(command) => {
-                        lines.push(Line { text: format!("           run: {}", harmless(command)), mood });
+                        lines.push(Line {
+                            text: format!("           run: {}", escape_control(command)),
+                            mood,
+                        });
                     }
                     Fix::Do(advice) => lines.extend(hanging("           do:  ", advice, width, mood)),
                 }
@@ -140,10 +143,10 @@ impl Section {
 }
 
 /// A text in lines, each of which begins where the first one's text does.
-fn hanging(beginning: &str, text: &str, width: usize, mood: Mood) -> Vec<Line> {
+fn hanging(beginning: &str, text: &str, width: usize, mood: Severity) -> Vec<Line> {
     let indent = " ".repeat(beginning.len());
     let room = width.saturating_sub(beginning.len()).max(20);
-    let lines = screen::wrapped(text, room).into_iter().enumerate();
+    let lines = terminal::wrapped(text, room).into_iter().enumerate();
     lines
         .map(|(at, line)| Line { text: format!("{}{line}", if at == 0 { beginning } else { &indent }), mood })
         .collect()
@@ -151,18 +154,19 @@ fn hanging(beginning: &str, text: &str, width: usize, mood: Mood) -> Vec<Line> {
 
 /// Shows all sections, and a line that counts.
 pub(super) fn show(sections: &[Section]) {
-    let width = screen::width().unwrap_or(usize::from(u16::MAX));
+    let width = terminal::width().unwrap_or(usize::from(u16::MAX));
     let mut lines: Vec<Line> = sections.iter().flat_map(|section| section.lines(width)).collect();
     let count = |verdict| sections.iter().map(|section| section.count(verdict)).sum::<usize>();
-    let (failed, warnings, good) = (count(Verdict::Failed), count(Verdict::Warning), count(Verdict::Ok));
+    let (failed, warnings, good) =
+        (count(CheckStatus::Failed), count(CheckStatus::Warning), count(CheckStatus::Ok));
     let plural = if warnings == 1 { "" } else { "s" };
     let mood = match (failed, warnings) {
-        (0, 0) => Mood::Plain,
-        (0, _) => Mood::Odd,
-        _ => Mood::Bad,
+        (0, 0) => Severity::Plain,
+        (0, _) => Severity::Odd,
+        _ => Severity::Bad,
     };
     lines.push(Line { text: format!("{failed} failed, {warnings} warning{plural}, {good} ok."), mood });
-    screen::print_whole(&lines);
+    terminal::print_whole(&lines);
 }
 
 /// A word of a command line, quoted where a shell would take it for more than one.

@@ -5,10 +5,10 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 
 use super::CheckArguments;
-use super::finding::{Finding, quoted};
+use super::finding::{CheckResult, quoted};
 use crate::certificate::{Bundle, BundleError, Role, Source};
 use crate::error::Exit;
-use crate::files::{self, Foreign};
+use crate::files::{self, UnsafeFile};
 use crate::host::worker;
 use crate::install::names::CommonName;
 use crate::programs::arguments::PlaceArguments;
@@ -18,8 +18,8 @@ pub(super) fn look(
     arguments: &CheckArguments,
     place: &PlaceArguments,
     common_name: Option<&CommonName>,
-) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = not_root().into_iter().collect();
+) -> Vec<CheckResult> {
+    let mut findings: Vec<CheckResult> = not_root().into_iter().collect();
     findings.extend([state_dir(&place.state_dir), log_file(&place.log_file), delivers(place)]);
     match common_name {
         Some(name) => findings.extend(certificate(arguments, name)),
@@ -29,52 +29,53 @@ pub(super) fn look(
 }
 
 /// What follows is judged with this user's eyes, and the installation will have others.
-fn not_root() -> Option<Finding> {
+fn not_root() -> Option<CheckResult> {
     let text = "this is not root: files that only root can read look like mistakes";
-    let finding = Finding::warning("user", text).advise("Run it with sudo, as the installation will be run.");
+    let finding =
+        CheckResult::warning("user", text).advise("Run it with sudo, as the installation will be run.");
     (!rustix::process::geteuid().is_root()).then_some(finding)
 }
 
-fn state_dir(folder: &Path) -> Finding {
+fn state_dir(folder: &Path) -> CheckResult {
     const CHECK: &str = "state folder";
     let shown = folder.display();
     let name = folder.to_string_lossy();
     match folder.metadata() {
         Ok(metadata) if !metadata.is_dir() => {
-            Finding::failed(CHECK, Exit::Usage, format!("{shown} is there, and no folder"))
+            CheckResult::failed(CHECK, Exit::Usage, format!("{shown} is there, and no folder"))
                 .advise("Name another one with --state-dir, or remove what is there.")
         }
-        Ok(metadata) => match files::only_ours(&metadata) {
-            Err(Foreign::Open { mode }) => {
+        Ok(metadata) => match files::check_owner(&metadata) {
+            Err(UnsafeFile::Open { mode }) => {
                 let text = format!("other users can write into {shown} (mode {mode:04o})");
-                Finding::failed(CHECK, Exit::Usage, text).run(format!("chmod 700 {}", quoted(&name)))
+                CheckResult::failed(CHECK, Exit::Usage, text).run(format!("chmod 700 {}", quoted(&name)))
             }
-            Err(Foreign::Owner { owner, .. }) => {
+            Err(UnsafeFile::Owner { owner, .. }) => {
                 let text = format!("{shown} belongs to user id {owner}");
-                Finding::failed(CHECK, Exit::Usage, text).run(format!("chown root: {}", quoted(&name)))
+                CheckResult::failed(CHECK, Exit::Usage, text).run(format!("chown root: {}", quoted(&name)))
             }
             Ok(()) if access(folder, Access::WRITE_OK).is_err() => unwritable(CHECK, folder),
-            Ok(()) => Finding::ok(CHECK, format!("{shown}")),
+            Ok(()) => CheckResult::ok(CHECK, format!("{shown}")),
         },
         Err(_) => match parent_takes_files(folder) {
-            true => Finding::ok(CHECK, format!("{shown} is not there yet, and can be made")),
+            true => CheckResult::ok(CHECK, format!("{shown} is not there yet, and can be made")),
             false => unwritable(CHECK, folder),
         },
     }
 }
 
-fn log_file(file: &Path) -> Finding {
+fn log_file(file: &Path) -> CheckResult {
     const CHECK: &str = "log";
     let shown = file.display();
     match file.metadata() {
         Ok(metadata) if !metadata.is_file() => {
-            Finding::failed(CHECK, Exit::Usage, format!("{shown} is there, and no file"))
+            CheckResult::failed(CHECK, Exit::Usage, format!("{shown} is there, and no file"))
                 .advise("Name another one with --log-file.")
         }
         Ok(_) if access(file, Access::WRITE_OK).is_err() => unwritable(CHECK, file),
-        Ok(_) => Finding::ok(CHECK, format!("{shown}")),
+        Ok(_) => CheckResult::ok(CHECK, format!("{shown}")),
         Err(_) if parent_takes_files(file) => {
-            Finding::ok(CHECK, format!("{shown} is not there yet, and can be made"))
+            CheckResult::ok(CHECK, format!("{shown} is not there yet, and can be made"))
         }
         Err(_) => unwritable(CHECK, file),
     }
@@ -86,24 +87,24 @@ fn parent_takes_files(path: &Path) -> bool {
     nearest.is_some_and(|folder| folder.is_dir() && access(folder, Access::WRITE_OK).is_ok())
 }
 
-fn unwritable(check: &'static str, path: &Path) -> Finding {
-    Finding::failed(check, Exit::Usage, format!("{} can't be written by this user", path.display()))
+fn unwritable(check: &'static str, path: &Path) -> CheckResult {
+    CheckResult::failed(check, Exit::Usage, format!("{} can't be written by this user", path.display()))
         .advise("Run it with sudo, as the installation will be run.")
 }
 
-fn delivers(place: &PlaceArguments) -> Finding {
+fn delivers(place: &PlaceArguments) -> CheckResult {
     const CHECK: &str = "worker";
     const UNITS: &str = "pan_certctl-retry.timer pan_certctl-retry.path pan_certctl-verify.timer";
     if worker::is_enabled(&place.state_dir) {
-        return Finding::ok(CHECK, "enabled: it delivers what is owed");
+        return CheckResult::ok(CHECK, "enabled: it delivers what is owed");
     }
     if place.state_dir != Path::new(worker::STATE_DIR) {
-        return Finding::warning(CHECK, "it looks after another state folder").advise(format!(
+        return CheckResult::warning(CHECK, "it looks after another state folder").advise(format!(
             "Have 'pan_certctl retry --state-dir={}' run by cron.",
             place.state_dir.display()
         ));
     }
-    let finding = Finding::warning(
+    let finding = CheckResult::warning(
         CHECK,
         "not enabled: what a device does not take at once is not tried again before the next renewal",
     );
@@ -113,35 +114,35 @@ fn delivers(place: &PlaceArguments) -> Finding {
     }
 }
 
-fn is_folder(folder: &Path) -> Finding {
+fn is_folder(folder: &Path) -> CheckResult {
     const CHECK: &str = "folder";
     let shown = folder.display();
     if folder.is_dir() {
-        return Finding::ok(CHECK, format!("{shown}"));
+        return CheckResult::ok(CHECK, format!("{shown}"));
     }
-    Finding::failed(CHECK, Exit::Certificate, format!("{shown} is no folder"))
+    CheckResult::failed(CHECK, Exit::Certificate, format!("{shown} is no folder"))
         .run(format!("mkdir -p {}", quoted(&folder.to_string_lossy())))
 }
 
 /// The certificate, where there is one already; else whether there is room for it.
-fn certificate(arguments: &CheckArguments, name: &CommonName) -> Vec<Finding> {
+fn certificate(arguments: &CheckArguments, name: &CommonName) -> Vec<CheckResult> {
     const CHECK: &str = "certificate";
     let failed = |error: BundleError| {
-        let finding = Finding::failed(CHECK, Exit::Certificate, error.to_string());
-        error.advice().into_iter().fold(finding, Finding::advise)
+        let finding = CheckResult::failed(CHECK, Exit::Certificate, error.to_string());
+        error.advice().into_iter().fold(finding, CheckResult::advise)
     };
     match Source::locate(name.as_str(), &arguments.cert_dir, &arguments.key_dir) {
         Ok(source) => vec![match Bundle::load(&source, name.as_str()) {
             Ok(bundle) => {
                 let until = bundle.not_after().format("%Y-%m-%d");
-                Finding::ok(CHECK, format!("{}, valid until {until}", source.certificate.display()))
+                CheckResult::ok(CHECK, format!("{}, valid until {until}", source.certificate.display()))
             }
             Err(error) => failed(error),
         }],
         Err(BundleError::Missing { role: Role::Certificate, .. }) if !arguments.blind => {
-            let mut findings: Vec<Finding> =
+            let mut findings: Vec<CheckResult> =
                 [&arguments.cert_dir, &arguments.key_dir].map(|folder| is_folder(folder)).into();
-            findings.push(Finding::ok(CHECK, format!("none yet for {name}: pan_getcert asks for it")));
+            findings.push(CheckResult::ok(CHECK, format!("none yet for {name}: pan_getcert asks for it")));
             findings
         }
         Err(error) => vec![failed(error)],

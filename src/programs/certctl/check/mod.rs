@@ -7,6 +7,7 @@ mod enrolment;
 mod finding;
 mod machine;
 mod rights;
+mod sharing;
 
 use std::path::PathBuf;
 
@@ -16,17 +17,18 @@ use serde_json::json;
 
 use super::NAME;
 use crate::error::Exit;
+use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::request::Target;
-use crate::panos::address::Address;
-use crate::panos::xpath::VsysName;
-use crate::programs::arguments::{self, BadArguments, PlaceArguments};
-use crate::programs::config::{self, Config};
+use crate::panos::Address;
+use crate::panos::VsysName;
+use crate::programs::arguments::{self, PlaceArguments, UsageError};
 use crate::programs::devices::DeviceList;
-use crate::programs::options::DeviceOptions;
 use crate::programs::report;
-use crate::programs::wishes::{self, Named};
-use finding::{Finding, Section};
+use crate::settings::config::{self, Config};
+use crate::settings::options::DeviceOptions;
+use crate::settings::resolve::{self, Named};
+use finding::{CheckResult, Section};
 
 /// What is to be installed where.
 #[derive(Debug, Clone, Args)]
@@ -85,7 +87,7 @@ pub struct CheckArguments {
 }
 
 /// A device, and what is wanted there, as far as it is known before there is a certificate.
-struct Subject {
+struct CheckTarget {
     target: Target,
     peer: Option<Target>,
     vsys: Option<VsysName>,
@@ -100,17 +102,21 @@ struct Subject {
 ///
 /// # Errors
 /// An option that is not valid; a configuration file that can't be used.
-pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
+pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
     let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
     let devices = list.all(&config)?;
     let named = arguments.named()?;
     let subject = |device: &Address| arguments.subject(device, named.as_ref(), &config, place);
-    let subjects: Vec<Subject> = devices.iter().map(subject).collect::<Result<_, _>>()?;
+    let subjects: Vec<CheckTarget> = devices.iter().map(subject).collect::<Result<_, _>>()?;
     let common_name = named.as_ref().map(|named| &named.common_name);
     let sections = match subjects.as_slice() {
         [] => vec![Section::machine(vec![configuration_file(place), listed(&config)])],
-        subjects => arguments::event_loop()?.block_on(examine(arguments, place, common_name, subjects)),
+        subjects => {
+            let known = KnownDevices::load(&place.state_dir)?;
+            let examined = examine(arguments, place, common_name, subjects, &known);
+            arguments::event_loop()?.block_on(examined)
+        }
     };
     let each: Vec<Exit> = sections.iter().map(Section::exit).collect();
     let exit = worst(&each);
@@ -131,7 +137,8 @@ async fn examine(
     arguments: &CheckArguments,
     place: &PlaceArguments,
     common_name: Option<&CommonName>,
-    subjects: &[Subject],
+    subjects: &[CheckTarget],
+    known: &KnownDevices,
 ) -> Vec<Section> {
     let machine = async {
         let mut findings = vec![configuration_file(place)];
@@ -145,28 +152,33 @@ async fn examine(
         findings
     };
     let devices = subjects.iter().map(|subject| device::look(subject, place, arguments.ca == "IPA"));
-    let (machine, devices) = tokio::join!(machine, join_all(devices));
-    let named = subjects.iter().zip(devices);
+    let (machine, devices, peers) = tokio::join!(machine, join_all(devices), sharing::peers(subjects));
+    let (mut findings, shown): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
+    let all: Vec<_> = shown.into_iter().flatten().chain(peers).collect();
+    for (subject, findings) in subjects.iter().zip(&mut findings) {
+        findings.extend(sharing::finding(&subject.target.device, &all, known));
+    }
+    let named = subjects.iter().zip(findings);
     let devices = named.map(|(subject, findings)| Section::device(&subject.target.device, findings));
     std::iter::once(Section::machine(machine)).chain(devices).collect()
 }
 
 /// It was read, or this would not be reached.
-fn configuration_file(place: &PlaceArguments) -> Finding {
+fn configuration_file(place: &PlaceArguments) -> CheckResult {
     let path = place.config.clone().unwrap_or_else(|| config::DEFAULT.into());
     let there = if path.exists() { "is valid" } else { "is not there, and need not be" };
-    Finding::ok("configuration", format!("{} {there}", path.display()))
+    CheckResult::ok("configuration", format!("{} {there}", path.display()))
 }
 
 /// Which devices the configuration file has settings for.
-fn listed(config: &Config) -> Finding {
+fn listed(config: &Config) -> CheckResult {
     let names: Vec<String> = config.devices().map(Address::to_string).collect();
     let text = if names.is_empty() { "none is listed".to_owned() } else { names.join(", ") };
-    Finding::ok("devices", text)
+    CheckResult::ok("devices", text)
 }
 
 impl CheckArguments {
-    fn named(&self) -> Result<Option<Named>, BadArguments> {
+    fn named(&self) -> Result<Option<Named>, UsageError> {
         let Some(common_name) = &self.common_name else { return Ok(None) };
         let base_name = self.cert_name.as_deref().unwrap_or(common_name).to_ascii_lowercase();
         let base_name = self.cert_name.clone().unwrap_or(base_name).parse()?;
@@ -179,16 +191,16 @@ impl CheckArguments {
         named: Option<&Named>,
         config: &Config,
         place: &PlaceArguments,
-    ) -> Result<Subject, BadArguments> {
-        let options = wishes::options_for(&self.device, config, device);
+    ) -> Result<CheckTarget, UsageError> {
+        let options = resolve::options_for(&self.device, config, device);
         let state_dir = &place.state_dir;
         // Any serial number will do: what counts is the length of the name.
         let object = named.map(|named| named.object(options.suffix, Some("0123456789abcdef")));
-        Ok(Subject {
-            target: wishes::target(&options, device, state_dir)?,
-            peer: wishes::peer(&options, &self.device, config, device, state_dir)?,
-            vsys: wishes::vsys(&options)?,
-            profiles: wishes::profiles(&options)?,
+        Ok(CheckTarget {
+            target: resolve::target(&options, device, state_dir)?,
+            peer: resolve::peer(&options, &self.device, config, device, state_dir)?,
+            vsys: resolve::vsys(&options)?,
+            profiles: resolve::profiles(&options)?,
             object: object.transpose()?,
             options,
         })

@@ -2,13 +2,13 @@
 
 use chrono::TimeDelta;
 
-use super::finding::Finding;
+use super::finding::CheckResult;
 use crate::error::Exit;
-use crate::panos::administrators::Role;
-use crate::panos::error::{Error, Reason, Right};
-use crate::panos::session::Session;
-use crate::panos::system::SystemInfo;
-use crate::panos::xpath::Place;
+use crate::panos::AdminRole;
+use crate::panos::Location;
+use crate::panos::Session;
+use crate::panos::SystemInfo;
+use crate::panos::{Error, Reason, Right};
 use crate::text::spoken;
 
 /// The four rights that an installation needs.
@@ -27,8 +27,8 @@ pub(super) struct Seen {
 pub(super) async fn look(
     session: &Session,
     user: Option<String>,
-    refused: impl Fn(Option<&str>, &Reason) -> Finding,
-    findings: &mut Vec<Finding>,
+    refused: impl Fn(Option<&str>, &Reason) -> CheckResult,
+    findings: &mut Vec<CheckResult>,
 ) -> Option<Seen> {
     let system = match session.system_info().await {
         Ok(system) => Some(system),
@@ -41,31 +41,31 @@ pub(super) async fn look(
                     {
                         refused(user.as_deref(), &refusal.reason)
                     }
-                    _ => Finding::failed("key", Exit::Device, error.to_string()),
+                    _ => CheckResult::failed("key", Exit::Device, error.to_string()),
                 });
                 return None;
             }
         },
     };
-    let place = system.as_ref().map_or(Place::Shared, SystemInfo::own_place);
+    let place = system.as_ref().map_or(Location::Shared, SystemInfo::default_location);
     let configuration = match session.get(&place.profiles()).await {
         Ok(_) => true,
         Err(error) if missing(&error).is_some() => false,
         Err(error) => {
-            findings.push(Finding::failed("key", Exit::Device, error.to_string()));
+            findings.push(CheckResult::failed("key", Exit::Device, error.to_string()));
             return None;
         }
     };
     let administrator = match &system {
-        Some(_) => session.own_name().await.ok().flatten().or(user),
+        Some(_) => session.current_administrator().await.ok().flatten().or(user),
         None => user,
     };
     let role = match (&administrator, configuration) {
-        (Some(name), true) => session.role_of(name).await.ok().flatten(),
+        (Some(name), true) => session.admin_role(name).await.ok().flatten(),
         _ => None,
     };
     let whose = administrator.as_deref().map(|name| format!(" of '{name}'")).unwrap_or_default();
-    findings.push(Finding::ok("key", format!("the device accepts the API key{whose}")));
+    findings.push(CheckResult::ok("key", format!("the device accepts the API key{whose}")));
     let tried = |right: Right| match right {
         Right::Configuration => Some(configuration),
         Right::OperationalRequests => Some(system.is_some()),
@@ -88,11 +88,11 @@ fn missing(error: &Error) -> Option<()> {
 
 fn judge(
     tried: impl Fn(Right) -> Option<bool>,
-    role: Option<&Role>,
+    role: Option<&AdminRole>,
     administrator: Option<&str>,
-) -> Vec<Finding> {
+) -> Vec<CheckResult> {
     const CHECK: &str = "rights";
-    let granted = |right: Right| tried(right).or_else(|| role.map(|role| role.has(right)));
+    let granted = |right: Right| tried(right).or_else(|| role.map(|role| role.allows(right)));
     let of = |wanted: Option<bool>| NEEDED.into_iter().filter(move |right| granted(*right) == wanted);
     let names = |rights: &[Right]| rights.iter().map(Right::to_string).collect::<Vec<_>>().join(", ");
     let mut findings = Vec::new();
@@ -102,7 +102,7 @@ fn judge(
             Some(role) => format!("{} (role '{}')", names(&present), role.name()),
             None => names(&present),
         };
-        findings.push(Finding::ok(CHECK, text));
+        findings.push(CheckResult::ok(CHECK, text));
     }
     findings.extend(of(Some(false)).map(|right| lacking(right, role)));
     let unknown: Vec<Right> = of(None).collect();
@@ -114,19 +114,20 @@ fn judge(
             Some(name) => format!("'{name}' has no role in the device's configuration that could be read"),
         };
         let text = format!("whether it has {} can't be told without trying: {why}", names(&unknown));
-        findings.push(Finding::warning(CHECK, text));
+        findings.push(CheckResult::warning(CHECK, text));
     }
-    if let Some(Role::Everything { role }) = role {
+    if let Some(AdminRole::Everything { role }) = role {
         let text = format!("the role is '{role}', which may do far more than an installation needs");
-        findings.push(Finding::warning(CHECK, text).advise(
+        findings.push(CheckResult::warning(CHECK, text).advise(
             "Give the administrator a custom role with these four XML API rights and nothing else (Device > Admin Roles).",
         ));
     }
     findings
 }
 
-fn lacking(right: Right, role: Option<&Role>) -> Finding {
-    let finding = Finding::failed("rights", Exit::Refused, format!("the XML API right '{right}' is missing"));
+fn lacking(right: Right, role: Option<&AdminRole>) -> CheckResult {
+    let finding =
+        CheckResult::failed("rights", Exit::Refused, format!("the XML API right '{right}' is missing"));
     let advice = format!(
         "Enable '{right}' on the XML API tab of the administrator's role (Device > Admin Roles), and commit."
     );
@@ -139,7 +140,7 @@ fn lacking(right: Right, role: Option<&Role>) -> Finding {
         Right::Export => "export",
     };
     match role {
-        Some(Role::Features { role, .. }) => finding.advise(format!(
+        Some(AdminRole::Custom { role, .. }) => finding.advise(format!(
             "On the device's command line: set shared admin-role \"{role}\" role device xmlapi {word} enable"
         )),
         _ => finding,
@@ -147,11 +148,11 @@ fn lacking(right: Right, role: Option<&Role>) -> Finding {
 }
 
 /// Keys that end are not renewed by anybody.
-async fn lifetime(session: &Session) -> Option<Finding> {
+async fn lifetime(session: &Session) -> Option<CheckResult> {
     let minutes = session.key_lifetime().await.ok()??;
     let length = spoken(TimeDelta::try_minutes(i64::try_from(minutes).ok()?)?);
     Some(
-        Finding::warning("key", format!("the device lets its API keys expire {length} after they were made"))
+        CheckResult::warning("key", format!("the device lets its API keys expire {length} after they were made"))
             .advise("Run 'pan_certctl keygen' again before that, or have no lifetime (Device > Setup > Management > Authentication Settings)."),
     )
 }

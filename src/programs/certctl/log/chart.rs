@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, DurationRound as _, Local, TimeDelta};
 
 use super::table;
-use crate::host::review::Run;
-use crate::programs::certctl::screen::{Columns, Line, Mood};
+use crate::host::runlog::Run;
+use crate::programs::certctl::terminal::{Columns, Line, Severity};
 
 /// How wide a chart is where no terminal says it.
 pub(super) const WIDTH: usize = 80;
@@ -22,7 +22,7 @@ const BAD: &str = "░";
 struct Bar {
     cells: Vec<String>,
     seconds: Option<f64>,
-    mood: Mood,
+    mood: Severity,
 }
 
 /// The lines for this width.
@@ -47,7 +47,7 @@ fn drawn(headings: &[&str], bars: &[Bar], width: usize) -> Vec<Line> {
     let mut columns = Columns::new(headings, 1, &format!("{BAR} done  {BAD} failed"));
     for bar in bars {
         let length = bar.seconds.map_or(0, |seconds| length(seconds, longest, room));
-        let made_of = if bar.mood == Mood::Bad { BAD } else { BAR };
+        let made_of = if bar.mood == Severity::Bad { BAD } else { BAR };
         columns.push(&bar.cells, made_of.repeat(length), bar.mood);
     }
     columns.lines()
@@ -97,7 +97,7 @@ fn together(from: DateTime<Local>, runs: &[&Run]) -> Bar {
         runs.iter().filter(|run| wanted(run)).map(|run| run.times).sum()
     };
     let (all, failed) = (count(&|_| true), count(&Run::failed));
-    let mood = if failed == all { Mood::Bad } else { Mood::Plain };
+    let mood = if failed == all { Severity::Bad } else { Severity::Plain };
     let from = from.format("%Y-%m-%d %H:%M").to_string();
     Bar { cells: vec![from, all.to_string(), failed.to_string(), known(mean)], seconds: mean, mood }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::NAME;
-use crate::host::review::{Ending, PHASES, Run};
+use crate::host::runlog::{PHASES, Run, RunOutcome};
 use crate::programs::report;
 
 #[derive(Serialize)]
@@ -32,15 +32,16 @@ pub(super) fn print(runs: &[Run]) {
 impl<'a> JsonRun<'a> {
     fn of(run: &'a Run) -> Self {
         let (result, problem) = match &run.ending {
-            Ending::Done => ("ok", None),
-            Ending::Failed(problem) => ("failed", Some(problem.as_str())),
-            Ending::LeftToCommit => ("left-to-commit", None),
-            Ending::NotEnded => ("not-ended", None),
+            RunOutcome::Done => ("ok", None),
+            RunOutcome::Failed(problem) => ("failed", Some(problem.as_str())),
+            RunOutcome::LeftToCommit => ("left-to-commit", None),
+            RunOutcome::NotEnded => ("not-ended", None),
+            RunOutcome::Unknown => ("unknown", None),
         };
         let known = PHASES.iter().zip(run.seconds);
         Self {
             begun: run.begun.to_rfc3339(),
-            ended: (run.ending != Ending::NotEnded).then(|| run.ended.to_rfc3339()),
+            ended: (run.ending != RunOutcome::NotEnded).then(|| run.ended.to_rfc3339()),
             id: run.id.as_deref(),
             certificates: &run.certificates,
             device: run.device.as_deref(),

@@ -7,11 +7,12 @@ mod table;
 use chrono::{DateTime, Utc};
 use clap::Args;
 
-use super::{NAME, screen, when};
+use super::selection::nothing_matches;
+use super::{NAME, terminal, when};
 use crate::error::Exit;
-use crate::host::review::{self, Filter, Review, ReviewError};
-use crate::panos::address::Address;
-use crate::programs::arguments::{BadArguments, PlaceArguments};
+use crate::host::runlog::{self, Filter, Review, ReviewError};
+use crate::panos::Address;
+use crate::programs::arguments::{PlaceArguments, UsageError};
 use crate::programs::report;
 
 /// How many runs are shown unless somebody says otherwise.
@@ -60,11 +61,11 @@ pub struct LogArguments {
 ///
 /// # Errors
 /// A device that is none, times in the wrong order, a log that can't be read.
-pub fn run(arguments: &LogArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
+pub fn run(arguments: &LogArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     if let (Some(since), Some(until)) = (arguments.since, arguments.until)
         && since > until
     {
-        return Err(BadArguments::Other("--since is later than --until: nothing is between them".to_owned()));
+        return Err(UsageError::Other("--since is later than --until: nothing is between them".to_owned()));
     }
     let device = arguments.device.as_deref().map(str::parse::<Address>).transpose()?;
     let filter = Filter {
@@ -76,10 +77,13 @@ pub fn run(arguments: &LogArguments, place: &PlaceArguments) -> Result<Exit, Bad
     };
     let usual = if arguments.chart { USUAL_IN_CHART } else { USUAL };
     let most = usize::from(arguments.last.unwrap_or(usual));
-    let review = match review::review(&place.log_file, &filter, most) {
+    let review = match runlog::review(&place.log_file, &filter, most) {
         Ok(review) => review,
         Err(error) => return Ok(unreadable(&error)),
     };
+    if review.runs.is_empty() {
+        look_for_the_names(&filter, place)?;
+    }
     for missed in &review.missed {
         report::problem(NAME, missed, None);
     }
@@ -90,6 +94,28 @@ pub fn run(arguments: &LogArguments, place: &PlaceArguments) -> Result<Exit, Bad
     }
     show(arguments, &review);
     Ok(Exit::Done)
+}
+
+/// Names that stand in no run at all are misspelt. That nothing failed, or not in this time, is no error.
+fn look_for_the_names(filter: &Filter, place: &PlaceArguments) -> Result<(), UsageError> {
+    let named = Filter {
+        certificate: filter.certificate.clone(),
+        device: filter.device.clone(),
+        ..Filter::default()
+    };
+    let cert = named.certificate.as_ref().map(|name| format!("--cert {name}"));
+    let device = named.device.as_ref().map(|device| format!("--device {device}"));
+    let wanted: Vec<String> = cert.into_iter().chain(device).collect();
+    let runs = |filter: &Filter, most| runlog::review(&place.log_file, filter, most).map(|found| found.runs);
+    if wanted.is_empty() || runs(&named, 1).is_ok_and(|runs| !runs.is_empty()) {
+        return Ok(());
+    }
+    let all = runs(&Filter::default(), usize::from(u16::MAX)).unwrap_or_default();
+    let there = all.iter().flat_map(|run| {
+        let on = run.device.as_ref().map(|device| format!(" on {device}")).unwrap_or_default();
+        run.certificates.iter().map(move |name| format!("{name}{on}"))
+    });
+    Err(nothing_matches(&wanted.join(" "), there))
 }
 
 fn unreadable(error: &ReviewError) -> Exit {
@@ -104,8 +130,8 @@ fn show(arguments: &LogArguments, review: &Review) {
         let shown = review.read.first().map(|path| path.display().to_string()).unwrap_or_default();
         report::line(&format!("No such runs are found in {shown}."));
     } else if arguments.chart {
-        screen::print(&chart::lines(&review.runs, screen::width().unwrap_or(chart::WIDTH)));
+        terminal::print(&chart::lines(&review.runs, terminal::width().unwrap_or(chart::WIDTH)));
     } else {
-        screen::print(&table::lines(&review.runs, screen::width()));
+        terminal::print(&table::lines(&review.runs, terminal::width()));
     }
 }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, FixedOffset, Local};
 
-use crate::host::review::{Ending, PHASES, Run};
-use crate::programs::certctl::screen::{self, Columns, Line, Mood};
+use crate::host::runlog::{PHASES, Run, RunOutcome};
+use crate::programs::certctl::terminal::{self, Columns, Line, Severity};
 
 /// The most that is shown of a problem, in columns: JSON has all of it.
 const PROBLEM: usize = 100;
@@ -40,9 +40,9 @@ fn card(run: &Run, width: usize) -> Vec<Line> {
         known.filter_map(|(name, seconds)| Some(format!("{name}\u{a0}{}", in_short(seconds?)))).collect();
     let first = format!("{} {} for {}", time(run.begun), certificates(run), device(run));
     let indent = if width > NARROW { INDENT } else { "" };
-    let mut lines = screen::wrapped(&first, width);
+    let mut lines = terminal::wrapped(&first, width);
     for part in [result(run), known.join(", ")].iter().filter(|part| !part.is_empty()) {
-        let wrapped = screen::wrapped(part, width - indent.len());
+        let wrapped = terminal::wrapped(part, width - indent.len());
         lines.extend(wrapped.iter().map(|line| format!("{indent}{line}")));
     }
     let mood = mood(run);
@@ -59,11 +59,11 @@ pub(super) fn in_short(seconds: f64) -> String {
     if seconds < 100.0 { format!("{seconds:.3}") } else { format!("{seconds:.0}") }
 }
 
-pub(super) fn mood(run: &Run) -> Mood {
+pub(super) fn mood(run: &Run) -> Severity {
     match run.ending {
-        Ending::Done => Mood::Plain,
-        Ending::Failed(_) => Mood::Bad,
-        Ending::LeftToCommit | Ending::NotEnded => Mood::Odd,
+        RunOutcome::Done => Severity::Plain,
+        RunOutcome::Failed(_) => Severity::Bad,
+        RunOutcome::LeftToCommit | RunOutcome::NotEnded | RunOutcome::Unknown => Severity::Odd,
     }
 }
 
@@ -71,25 +71,26 @@ fn certificates(run: &Run) -> String {
     if run.certificates.is_empty() {
         return "-".to_owned();
     }
-    screen::shortened(&run.certificates.join(", "), NAMES)
+    terminal::shortened(&run.certificates.join(", "), NAMES)
 }
 
 fn device(run: &Run) -> String {
-    run.device.as_ref().map_or("-".to_owned(), |device| screen::shortened(device, NAMES))
+    run.device.as_ref().map_or("-".to_owned(), |device| terminal::shortened(device, NAMES))
 }
 
 fn result(run: &Run) -> String {
     match &run.ending {
-        Ending::Done => "ok".to_owned(),
-        Ending::Failed(problem) => {
-            let problem = screen::shortened(problem, PROBLEM);
+        RunOutcome::Done => "ok".to_owned(),
+        RunOutcome::Failed(problem) => {
+            let problem = terminal::shortened(problem, PROBLEM);
             if run.times > 1 {
                 format!("failed {} times, the last time {}: {problem}", run.times, time(run.ended))
             } else {
                 format!("failed: {problem}")
             }
         }
-        Ending::LeftToCommit => "left to a person to commit".to_owned(),
-        Ending::NotEnded => "not ended".to_owned(),
+        RunOutcome::LeftToCommit => "left to a person to commit".to_owned(),
+        RunOutcome::NotEnded => "not ended".to_owned(),
+        RunOutcome::Unknown => "unknown: the log does not tell what the device said".to_owned(),
     }
 }

@@ -1,11 +1,14 @@
-//! Records and orders, put together as they would be when the orders are taken over.
+//! Records and requests, put together as they would be when the requests are taken in.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::installation::Installation;
-use crate::install::record::{Order, Queue, Record, RecordError, Records};
-use crate::panos::address::{Address, HTTPS};
+use super::installation::Row;
+use chrono::Utc;
+
+use crate::delivery::{InstallSpec, Installation, InstallationStore, Queue, StoreError, UnresolvedSpec};
+use crate::panos::Address;
+use crate::programs::certctl::selection::is_meant;
 
 /// In the names of files that were set aside.
 const ASIDE: &str = ".json.unreadable-";
@@ -14,7 +17,9 @@ const ASIDE: &str = ".json.unreadable-";
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Each object on each device.
-    pub(super) installations: Vec<Installation>,
+    pub(super) installations: Vec<Row>,
+    /// What was asked for and can't be read as a request yet.
+    pub(super) unresolved: Vec<UnresolvedSpec>,
     /// What could not be read, now or before, in words.
     pub(super) troubles: Vec<String>,
 }
@@ -29,13 +34,13 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    pub(super) fn wants(&self, order: &Order) -> bool {
-        let is_there = |device: &Address| {
-            device.host() == order.device.host()
-                && (device.port() == HTTPS || device.port() == order.device.port())
-        };
-        self.certificate.as_ref().is_none_or(|name| order.common_name.as_str().eq_ignore_ascii_case(name))
-            && self.device.as_ref().is_none_or(is_there)
+    pub(super) fn wants(&self, order: &InstallSpec) -> bool {
+        self.wants_named(order.common_name.as_str(), &order.device)
+    }
+
+    pub(super) fn wants_named(&self, common_name: &str, on: &Address) -> bool {
+        self.certificate.as_ref().is_none_or(|name| common_name.eq_ignore_ascii_case(name))
+            && self.device.as_ref().is_none_or(|device| is_meant(device, on))
     }
 }
 
@@ -43,7 +48,7 @@ impl Filter {
 ///
 /// # Errors
 /// Folders that can't be read.
-pub(super) fn below(state_dir: &Path) -> Result<Found, RecordError> {
+pub(super) fn below(state_dir: &Path) -> Result<Found, StoreError> {
     // Before anything is read: what is set aside now is told with its reason.
     let mut troubles: Vec<String> = set_aside(state_dir)
         .iter()
@@ -52,28 +57,29 @@ pub(super) fn below(state_dir: &Path) -> Result<Found, RecordError> {
             format!("{path} could not be read and was set aside; look at it, then delete it")
         })
         .collect();
-    // The queue first: an order that is taken over meanwhile is seen twice rather than not at all.
-    let (queued, unread) = Queue::below(state_dir).all()?;
-    let records = Records::below(state_dir).all()?;
-    troubles.extend(unread.iter().chain(&records.troubles).map(ToString::to_string));
-    let mut installations: Vec<Installation> =
-        records.records.into_iter().map(|record| Installation::of(record, false)).collect();
-    for queued in queued {
-        enter(queued.order, &mut installations);
+    // The queue first: a request that is taken in meanwhile is seen twice rather than not at all.
+    let queued = Queue::below(state_dir).all()?;
+    let records = InstallationStore::below(state_dir).all()?;
+    troubles.extend(queued.errors.iter().chain(&records.errors).map(ToString::to_string));
+    let mut installations: Vec<Row> =
+        records.records.into_iter().map(|record| Row::of(record, false)).collect();
+    for queued in queued.specs {
+        enter(queued.spec, &mut installations);
     }
-    Ok(Found { installations, troubles })
+    let unresolved = queued.unresolved.into_iter().map(|queued| queued.spec).collect();
+    Ok(Found { installations, unresolved, troubles })
 }
 
-fn enter(order: Order, installations: &mut Vec<Installation>) {
-    let same = |other: &Order| other.device == order.device && other.name == order.name;
-    match installations.iter_mut().find(|installation| same(&installation.record.order)) {
-        // Taken over already, or overtaken by a later one.
-        Some(installation) if installation.record.order.at >= order.at => {}
-        Some(installation) => {
-            let before = installation.record.clone();
-            *installation = Installation::of(Record::of(order, Some(before)), true);
+fn enter(spec: InstallSpec, installations: &mut Vec<Row>) {
+    let (key, now) = (spec.key(), Utc::now());
+    match installations.iter_mut().find(|row| row.record.key() == key) {
+        // Taken in already.
+        Some(row) if row.record.request(&spec.id).is_some() => {}
+        Some(row) => {
+            let before = row.record.clone();
+            *row = Row::of(Installation::ingest(spec, Some(before), now), true);
         }
-        None => installations.push(Installation::of(Record::of(order, None), true)),
+        None => installations.push(Row::of(Installation::ingest(spec, None, now), true)),
     }
 }
 
@@ -85,7 +91,8 @@ fn set_aside(state_dir: &Path) -> Vec<PathBuf> {
         listing.filter_map(|entry| Some(entry.ok()?.path())).collect()
     };
     let devices = entries(&state_dir.join("installations"));
-    let folders = devices.into_iter().chain([state_dir.join("queue")]);
+    let locations: Vec<PathBuf> = devices.iter().flat_map(|device| entries(device)).collect();
+    let folders = devices.into_iter().chain(locations).chain([state_dir.join("queue")]);
     let mut found: Vec<PathBuf> = folders.flat_map(|folder| entries(&folder)).collect();
     found.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(ASIDE)));
     found.sort();

@@ -5,19 +5,23 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use super::NAME;
 use super::certmonger::Standing;
-use super::installation::{How, Installation, Limits};
+use super::installation::{InstallState, Limits, Row};
 use super::summary::Summary;
+use super::{Beside, NAME};
 use crate::fingerprint::Fingerprint;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::Problem;
-use crate::panos::address::Address;
+use crate::panos::Address;
+use crate::panos::Location;
 use crate::programs::report;
 
 #[derive(Serialize)]
 struct Status<'a> {
     installations: Vec<JsonInstallation<'a>>,
+    unresolved: Vec<JsonUnresolved<'a>>,
+    unrecorded: Vec<JsonUnrecorded<'a>>,
+    unreadable: &'a [String],
     summary: &'a Summary,
 }
 
@@ -27,7 +31,8 @@ struct JsonInstallation<'a> {
     object: &'a ObjectName,
     device: &'a Address,
     ha_peer: Option<&'a Address>,
-    profiles: &'a [ProfileName],
+    location: &'a Location,
+    profiles: Vec<ProfileName>,
     state: &'static str,
     queued: bool,
     under_way_since: Option<String>,
@@ -44,6 +49,30 @@ struct JsonInstallation<'a> {
     job: Option<&'a str>,
     last_attempt: Option<JsonAttempt<'a>>,
     certmonger: Option<JsonCertmonger<'a>>,
+    faults: Vec<JsonFault>,
+}
+
+/// What is wrong, in a word and in words.
+#[derive(Serialize)]
+struct JsonFault {
+    word: &'static str,
+    what: String,
+}
+
+/// What certmonger renews for a device, and of which there is no record.
+#[derive(Serialize)]
+struct JsonUnrecorded<'a> {
+    certificate: &'a str,
+    device: &'a Address,
+    request: &'a str,
+}
+
+/// What was asked for and can't be read as a request yet.
+#[derive(Serialize)]
+struct JsonUnresolved<'a> {
+    requested: String,
+    argv: &'a [String],
+    problem: JsonProblem<'a>,
 }
 
 #[derive(Serialize)]
@@ -66,13 +95,28 @@ struct JsonCertmonger<'a> {
     state: Option<&'a str>,
     stuck: Option<bool>,
     ca_error: Option<&'a str>,
+    word: Option<&'static str>,
     trouble: Option<String>,
 }
 
-/// Prints one object with an array of installations and the summary.
-pub(super) fn print(all: &[Installation], summary: &Summary, limits: &Limits) {
+/// Prints one object with an array of installations, what is found beside them, and the summary.
+pub(super) fn print(all: &[Row], beside: &Beside, summary: &Summary, limits: &Limits) {
     let installations = all.iter().map(|one| JsonInstallation::of(one, limits)).collect();
-    report::json(NAME, &Status { installations, summary });
+    let unresolved = beside.unresolved.iter().map(|spec| JsonUnresolved {
+        requested: time(spec.requested_at),
+        argv: &spec.argv,
+        problem: JsonProblem::of(&spec.problem),
+    });
+    let unrecorded = beside.unrecorded.iter().map(|one| JsonUnrecorded {
+        certificate: &one.common_name,
+        device: &one.device,
+        request: &one.request,
+    });
+    let (unresolved, unrecorded) = (unresolved.collect(), unrecorded.collect());
+    report::json(
+        NAME,
+        &Status { installations, unresolved, unrecorded, unreadable: &beside.unreadable, summary },
+    );
 }
 
 fn time(time: DateTime<Utc>) -> String {
@@ -80,36 +124,37 @@ fn time(time: DateTime<Utc>) -> String {
 }
 
 impl<'a> JsonInstallation<'a> {
-    fn of(one: &'a Installation, limits: &Limits) -> Self {
-        let (record, order) = (&one.record, &one.record.order);
+    fn of(one: &'a Row, limits: &Limits) -> Self {
+        let (record, spec) = (&one.record, &one.record.spec);
         Self {
-            certificate: &order.common_name,
+            certificate: &spec.common_name,
             object: one.object(),
-            device: &order.device,
-            ha_peer: order.peer.as_ref(),
-            profiles: &order.profiles,
+            device: &spec.device,
+            location: &spec.location,
+            ha_peer: spec.peer.as_ref(),
+            profiles: record.profiles(),
             state: match one.how() {
-                How::Installed => "installed",
-                How::Owed => "owed",
-                How::Failed => "failed",
-                How::LeftToCommit => "left-to-commit",
+                InstallState::Installed => "installed",
+                InstallState::Owed => "owed",
+                InstallState::Failed => "failed",
+                InstallState::LeftToCommit => "left-to-commit",
             },
             queued: one.queued,
             under_way_since: one.under_way().map(time),
-            ordered: time(order.at),
-            fingerprint_ordered: order.certificate.as_ref().map(|certificate| certificate.fingerprint),
-            fingerprint_proven: record.proven.as_ref().map(|proven| proven.certificate.fingerprint),
-            proven: record.proven.as_ref().map(|proven| time(proven.at)),
+            ordered: time(spec.requested_at),
+            fingerprint_ordered: spec.certificate.as_ref().map(|certificate| certificate.fingerprint),
+            fingerprint_proven: record.verified.as_ref().map(|proven| proven.certificate.fingerprint),
+            proven: record.verified.as_ref().map(|proven| time(proven.at)),
             installed_until: one.installed_until().map(time),
-            owed_since: record.owed_since.map(time),
+            owed_since: record.pending_since.map(time),
             owed_too_long: one.is_overdue(limits),
-            next_try: record.next_try.map(time),
+            next_try: record.next_attempt.map(time),
             failures: record.failures,
             problem: one.problem().map(JsonProblem::of),
             job: one.job(),
             last_attempt: one.last_attempt().map(|attempt| JsonAttempt {
-                run: &attempt.run,
-                begun: time(attempt.begun),
+                run: &attempt.run_id,
+                begun: time(attempt.started_at),
                 seconds: attempt
                     .milliseconds
                     .iter()
@@ -117,6 +162,11 @@ impl<'a> JsonInstallation<'a> {
                     .collect(),
             }),
             certmonger: one.certmonger.as_ref().map(JsonCertmonger::of),
+            faults: one
+                .faults
+                .iter()
+                .map(|fault| JsonFault { word: fault.word(), what: fault.to_string() })
+                .collect(),
         }
     }
 }
@@ -144,6 +194,7 @@ impl<'a> JsonCertmonger<'a> {
             state: tracked.map(|tracked| tracked.state.as_str()),
             stuck: tracked.and_then(|tracked| tracked.stuck),
             ca_error: tracked.and_then(|tracked| tracked.ca_error.as_deref()),
+            word: standing.word(),
             trouble: standing.trouble(),
         }
     }

@@ -12,18 +12,24 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{Local, TimeDelta, Utc};
 use clap::Args;
 
+use self::certmonger::Unrecorded;
 use self::found::{Filter, Found};
-use self::installation::{Installation, Limits};
+use self::installation::{Limits, Row};
 use self::summary::Summary;
-use super::{NAME, screen};
+use super::selection::nothing_matches;
+use super::{NAME, terminal};
+use crate::delivery::{InstallSpec, Installation, UnresolvedSpec};
 use crate::error::Exit;
 use crate::files;
-use crate::panos::address::Address;
-use crate::programs::arguments::{BadArguments, PlaceArguments};
+use crate::host::certmonger::GetcertError;
+use crate::panos::Address;
+use crate::programs::arguments::{PlaceArguments, UsageError};
 use crate::programs::report;
+use crate::settings::config::Config;
+use crate::settings::resolve;
 
 /// Which installations, how they are judged, and how they are shown.
 #[derive(Debug, Clone, Args)]
@@ -87,37 +93,52 @@ impl fmt::Display for Span {
     }
 }
 
+/// What is found beside the installations.
+struct Beside {
+    /// What was asked for and can't be read as a request yet.
+    unresolved: Vec<UnresolvedSpec>,
+    /// What certmonger renews for a device, and of which there is no record.
+    unrecorded: Vec<Unrecorded>,
+    /// What can't be read, in words.
+    unreadable: Vec<String>,
+}
+
+impl Beside {
+    fn is_empty(&self) -> bool {
+        self.unresolved.is_empty() && self.unrecorded.is_empty() && self.unreadable.is_empty()
+    }
+}
+
 /// Shows what is installed and what is owed.
 ///
 /// # Errors
 /// A device that is none.
-pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, BadArguments> {
+pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let device = arguments.device.as_deref().map(str::parse::<Address>).transpose()?;
     let filter = Filter { certificate: arguments.cert.clone(), device };
-    let Found { mut installations, troubles } = match found::below(&place.state_dir) {
+    let Found { mut installations, unresolved, troubles } = match found::below(&place.state_dir) {
         Ok(found) => found,
         Err(error) => {
-            let advice = "Run it with sudo, or name another folder with --state-dir.";
-            report::problem(NAME, &error.to_string(), Some(advice));
+            report::problem(NAME, &error.to_string(), Some(files::instead_of_state_dir()));
             return Ok(Exit::Usage);
         }
     };
     troubles.iter().for_each(|trouble| report::problem(NAME, trouble, None));
-    let none_at_all = installations.is_empty() && troubles.is_empty();
-    installations.retain(|installation| filter.wants(&installation.record.order));
-    if asks_certmonger(arguments, &installations) {
-        let orders = installations.iter().map(|installation| &installation.record.order);
-        match certmonger::ask(orders, arguments.session_bus)? {
-            Ok(standings) => {
-                for (installation, standing) in installations.iter_mut().zip(standings) {
-                    installation.certmonger = standing;
-                }
-            }
-            Err(error) => {
-                let what = format!("whether certmonger renews the certificates is not known: {error}");
-                report::problem(NAME, &what, error.advice().as_deref());
-            }
-        }
+    unresolved.iter().for_each(tell_unresolved);
+    installation::find_faults(&mut installations, is_where_used);
+    let mut beside = Beside { unresolved, unrecorded: Vec::new(), unreadable: troubles };
+    let asked = ask_certmonger(arguments, place, &filter, &mut installations, &mut beside)?;
+    beside.unrecorded.iter().for_each(tell_unrecorded);
+    let none_at_all = installations.is_empty() && beside.is_empty();
+    let all: Vec<String> = installations.iter().map(|one| in_short(&one.record.spec)).collect();
+    installations.retain(|installation| filter.wants(&installation.record.spec));
+    if let (true, true, Some(wanted)) = (installations.is_empty(), beside.is_empty(), wanted(arguments)) {
+        return Err(nothing_matches(&wanted, all.into_iter()));
+    }
+    let is_certmongers = installations.iter().any(|one| !certmonger::is_blind(&one.record.spec));
+    if let (Err(error), true) = (asked, is_certmongers) {
+        let what = format!("whether certmonger renews the certificates is not known: {error}");
+        report::problem(NAME, &what, error.advice().as_deref());
     }
     let limits = Limits {
         now: Utc::now(),
@@ -125,12 +146,12 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
         expires_in: arguments.expires_in.clone(),
     };
     installations.sort_by_cached_key(|installation| installation.order_of_attention(&limits));
-    let summary = Summary::of(&installations, &limits, troubles.len());
+    let summary = Summary::of(&installations, &beside, &limits);
     if arguments.json {
-        json::print(&installations, &summary, &limits);
+        json::print(&installations, &beside, &summary, &limits);
     }
     if let Some(file) = &arguments.prometheus {
-        if let Err(error) = write(file, &prometheus::text(&installations, &limits, troubles.len())) {
+        if let Err(error) = write(file, &prometheus::text(&installations, &beside, &limits)) {
             report::problem(NAME, &error, None);
             return Ok(Exit::Usage);
         }
@@ -140,23 +161,83 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
     Ok(summary.exit)
 }
 
-/// Ordinary users would be refused, and certificates of other clients are no business of certmonger's.
-fn asks_certmonger(arguments: &StatusArguments, installations: &[Installation]) -> bool {
-    !arguments.no_certmonger
-        && (arguments.session_bus || rustix::process::geteuid().is_root())
-        && installations.iter().any(|installation| !certmonger::is_blind(&installation.record.order))
+fn in_short(spec: &InstallSpec) -> String {
+    format!("{} on {}", spec.common_name, spec.device)
 }
 
-fn show(installations: &[Installation], summary: &Summary, limits: &Limits, none_at_all: bool) {
+/// The filters as they were typed, if there are any.
+fn wanted(arguments: &StatusArguments) -> Option<String> {
+    let cert = arguments.cert.as_ref().map(|name| format!("--cert {name}"));
+    let device = arguments.device.as_ref().map(|device| format!("--device {device}"));
+    let all: Vec<String> = cert.into_iter().chain(device).collect();
+    (!all.is_empty()).then(|| all.join(" "))
+}
+
+/// What was asked for and can't be read: certmonger does not ask again before the next renewal.
+fn tell_unresolved(spec: &UnresolvedSpec) {
+    let since = spec.requested_at.with_timezone(&Local).format("%Y-%m-%d %H:%M");
+    let what =
+        format!("can't be carried out since {since}: pan_instcert {}: {}", spec.argv.join(" "), spec.problem);
+    report::problem(NAME, &what, spec.problem.advice.as_deref());
+}
+
+/// What certmonger renews and nobody has recorded: its post-save command was not run, or could record nothing.
+fn tell_unrecorded(one: &Unrecorded) {
+    let Unrecorded { common_name, device, request } = one;
+    let what = format!(
+        "{device}: {common_name}: certmonger renews it for this device (request {request}), and there is no record of it"
+    );
+    let advice = format!(
+        "Run its post-save command by hand: getcert list -i {request}. Or leave the device out: pan_getcert with the others."
+    );
+    report::problem(NAME, &what, Some(&advice));
+}
+
+/// Whether its profiles are those that use the object already.
+fn is_where_used(record: &Installation) -> bool {
+    let config = Config::load(record.spec.options.config.as_deref()).unwrap_or_default();
+    resolve::options_for(&record.spec.options.device, &config, &record.spec.device).where_used
+}
+
+/// Asks certmonger, where that is wanted: ordinary users would be refused.
+fn ask_certmonger(
+    arguments: &StatusArguments,
+    place: &PlaceArguments,
+    filter: &Filter,
+    installations: &mut [Row],
+    beside: &mut Beside,
+) -> Result<Result<(), GetcertError>, UsageError> {
+    if arguments.no_certmonger || !(arguments.session_bus || rustix::process::geteuid().is_root()) {
+        return Ok(Ok(()));
+    }
+    let listing = match certmonger::list(arguments.session_bus)? {
+        Ok(listing) => listing,
+        Err(error) => return Ok(Err(error)),
+    };
+    // Certificates of other clients are no business of certmonger's.
+    let is_certmongers = installations.iter().any(|one| !certmonger::is_blind(&one.record.spec));
+    for installation in installations.iter_mut().filter(|_| is_certmongers) {
+        installation.certmonger = certmonger::standing(&installation.record.spec, &listing);
+    }
+    let is_recorded = |common_name: &str, device: &Address| {
+        let is_it = |spec: &InstallSpec| spec.common_name.as_str() == common_name && spec.device == *device;
+        installations.iter().any(|one| is_it(&one.record.spec))
+    };
+    beside.unrecorded = certmonger::unrecorded(&listing, &place.state_dir, is_recorded);
+    beside.unrecorded.retain(|one| filter.wants_named(&one.common_name, &one.device));
+    Ok(Ok(()))
+}
+
+fn show(installations: &[Row], summary: &Summary, limits: &Limits, none_at_all: bool) {
     if none_at_all {
         report::line("Nothing is installed from here yet.");
         return;
     }
-    let width = screen::width();
+    let width = terminal::width();
     if !installations.is_empty() {
-        screen::print(&table::lines(installations, limits, width));
+        terminal::print(&table::lines(installations, limits, width));
     }
-    screen::print(&summary.lines(limits, width));
+    terminal::print(&summary.lines(limits, width));
 }
 
 /// Other users, node_exporter among them, may read the file. What is there and no ordinary file, such as

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::installation::{How, Installation, Lasts, Limits};
+use super::Beside;
+use super::installation::{Expiry, InstallState, Limits, Row};
 use crate::error::Exit;
-use crate::programs::certctl::screen::{self, Line, Mood};
+use crate::programs::certctl::terminal::{self, Line, Severity};
 
 /// The numbers, and the exit code.
 #[derive(Debug, Clone, Serialize)]
@@ -21,15 +22,22 @@ pub(super) struct Summary {
     pub(super) expire_soon: usize,
     pub(super) expired: usize,
     pub(super) certmonger_troubles: usize,
+    pub(super) profiles_claimed_twice: usize,
+    pub(super) without_profile: usize,
+    pub(super) unrecorded: usize,
+    pub(super) unresolved: usize,
     pub(super) unreadable: usize,
     pub(super) exit: Exit,
 }
 
 impl Summary {
-    pub(super) fn of(all: &[Installation], limits: &Limits, unreadable: usize) -> Self {
-        let count = |wanted: &dyn Fn(&Installation) -> bool| all.iter().filter(|one| wanted(one)).count();
-        let devices: BTreeSet<_> = all.iter().map(|one| &one.record.order.device).collect();
+    pub(super) fn of(all: &[Row], beside: &Beside, limits: &Limits) -> Self {
+        let unreadable = beside.unreadable.len();
+        let count = |wanted: &dyn Fn(&Row) -> bool| all.iter().filter(|one| wanted(one)).count();
+        let devices: BTreeSet<_> = all.iter().map(|one| &one.record.spec.device).collect();
         let exits = all.iter().flat_map(|one| one.exits(limits));
+        let exits = exits.chain(beside.unresolved.iter().map(|spec| spec.problem.exit));
+        let exits = exits.chain((!beside.unrecorded.is_empty()).then_some(Exit::Certificate));
         let exits: BTreeSet<Exit> = exits.chain((unreadable > 0).then_some(Exit::Usage)).collect();
         let exit = match (exits.len(), exits.first()) {
             (0, _) | (_, None) => Exit::Done,
@@ -39,14 +47,18 @@ impl Summary {
         Self {
             certificates: all.len(),
             devices: devices.len(),
-            installed: count(&|one| one.how() == How::Installed),
-            owed: count(&|one| one.how() == How::Owed),
+            installed: count(&|one| one.how() == InstallState::Installed),
+            owed: count(&|one| one.how() == InstallState::Owed),
             owed_too_long: count(&|one| one.is_overdue(limits)),
-            failed: count(&|one| one.how() == How::Failed),
-            left_to_commit: count(&|one| one.how() == How::LeftToCommit),
-            expire_soon: count(&|one| one.lasts(limits) == Lasts::NotLong),
-            expired: count(&|one| one.lasts(limits) == Lasts::Expired),
+            failed: count(&|one| one.how() == InstallState::Failed),
+            left_to_commit: count(&|one| one.how() == InstallState::LeftToCommit),
+            expire_soon: count(&|one| one.lasts(limits) == Expiry::NotLong),
+            expired: count(&|one| one.lasts(limits) == Expiry::Expired),
             certmonger_troubles: count(&|one| one.certmongers_trouble().is_some()),
+            profiles_claimed_twice: count(&|one| has(one, "profile-claimed-twice")),
+            without_profile: count(&|one| has(one, "no-profile")),
+            unrecorded: beside.unrecorded.len(),
+            unresolved: beside.unresolved.len(),
             unreadable,
             exit,
         }
@@ -54,9 +66,9 @@ impl Summary {
 
     /// The last line; on a terminal that is too narrow for it, several.
     pub(super) fn lines(&self, limits: &Limits, width: Option<usize>) -> Vec<Line> {
-        let mood = if self.exit == Exit::Done { Mood::Plain } else { Mood::Bad };
+        let mood = if self.exit == Exit::Done { Severity::Plain } else { Severity::Bad };
         let text = self.text(limits);
-        let lines = width.map_or_else(|| vec![text.clone()], |width| screen::wrapped(&text, width));
+        let lines = width.map_or_else(|| vec![text.clone()], |width| terminal::wrapped(&text, width));
         lines.into_iter().map(|text| Line { text, mood }).collect()
     }
 
@@ -82,6 +94,14 @@ impl Summary {
         add(self.expire_soon, format!("{soon} within {}", limits.expires_in));
         let troubled = self.certmonger_troubles;
         add(troubled, format!("certmonger has trouble with {troubled}"));
+        let claimed = self.profiles_claimed_twice;
+        add(claimed, format!("{claimed} with a profile that another one has, too"));
+        add(self.without_profile, format!("{} without a profile", self.without_profile));
+        let unrecorded =
+            one_or(self.unrecorded, "certificate of certmonger's", "certificates of certmonger's");
+        add(self.unrecorded, format!("{unrecorded} without a record"));
+        let unresolved = one_or(self.unresolved, "request", "requests");
+        add(self.unresolved, format!("{unresolved} can't be carried out"));
         let files = one_or(self.unreadable, "file", "files");
         add(self.unreadable, format!("{files} in the state folder can't be read"));
         let what = one_or(all, "certificate", "certificates");
@@ -92,4 +112,8 @@ impl Summary {
             _ => format!("{what} on {on}: {}.", parts.join("; ")),
         }
     }
+}
+
+fn has(one: &Row, word: &str) -> bool {
+    one.faults.iter().any(|fault| fault.word() == word)
 }

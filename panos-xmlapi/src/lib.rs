@@ -1,0 +1,64 @@
+#![doc = include_str!("../README.md")]
+
+mod address;
+mod administrators;
+mod busy;
+mod certificates;
+mod changes;
+mod command;
+mod commit;
+mod configuration;
+mod error;
+mod fingerprint;
+mod ha;
+mod hello;
+mod import;
+mod job;
+mod location;
+mod locks;
+mod managed_devices;
+mod operation;
+mod poll;
+mod push;
+mod redact;
+mod reply;
+mod session;
+mod system;
+mod transport;
+mod trust;
+pub mod words;
+mod xml;
+mod xpath;
+
+pub use address::{Address, HTTPS, Host, InvalidAddress, check_dns_name};
+pub use administrators::AdminRole;
+pub use certificates::{CertificateEntry, ServiceProfile};
+pub use changes::PendingChange;
+pub use commit::{Commit, CommitReply, CommitScope};
+pub use configuration::{Change, MAX_CHANGES, Position};
+pub use error::{Error, Reason, Refusal};
+pub use fingerprint::{Fingerprint, InvalidFingerprint};
+pub use ha::HaState;
+pub use hello::{Hello, hello};
+pub use import::{ImportFormat, KeyExport, KeyPairImport};
+pub use job::{Job, JobState};
+pub use location::{
+    InvalidLocation, InvalidTemplateName, InvalidVsys, Location, TEMPLATE_NAME_LIMIT, TemplateName, VsysName,
+};
+pub use locks::Lock;
+pub use managed_devices::{ManagedDevice, PushedDevice, StackDevice, TemplateStack};
+pub use operation::{Operation, Right};
+pub use poll::{JobOutcome, PollSchedule};
+pub use push::{Push, PushTarget};
+pub use reply::{Reply, ReplyError};
+/// The crate whose types hold keys, passwords and passphrases here.
+pub use secrecy;
+pub use session::Session;
+pub use system::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT, SystemInfo, own_name};
+pub use transport::ClientOptions;
+pub use trust::{
+    CaFile, CaFileError, CaFileReader, IdentityError, MAX_CA_FILE_BYTES, ManagementBinding, NextIdentity,
+    Trust,
+};
+pub use xml::{Element, MAX_ATTRIBUTES, MAX_DEPTH, MAX_ELEMENTS, Node, XmlError};
+pub use xpath::{UnquotableName, XPath};

@@ -1,0 +1,411 @@
+//! Where certificates and SSL/TLS service profiles are kept: paths, import parameters, commit scope.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::xpath::{DEVICE, UnquotableName, XPath};
+
+/// Where a certificate object and the SSL/TLS service profiles that use it are kept.
+///
+/// Written and read, also by serde, as `shared`, `vsys:vsys2`, `panorama`, `template:NAME`, `template:NAME/vsys2`
+/// and `stack:NAME`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Location {
+    /// The shared configuration of a firewall.
+    Shared,
+    /// One virtual system of a firewall.
+    Vsys(VsysName),
+    /// Panorama's own configuration.
+    Panorama,
+    /// The shared part of a template on Panorama.
+    Template(TemplateName),
+    /// One virtual system inside a template on Panorama.
+    TemplateVsys {
+        /// The template.
+        template: TemplateName,
+        /// The virtual system.
+        vsys: VsysName,
+    },
+    /// The shared part of a template stack on Panorama.
+    TemplateStack(TemplateName),
+}
+
+/// The longest name of a template or a template stack, in characters (Panorama's documentation).
+pub const TEMPLATE_NAME_LIMIT: usize = 31;
+
+/// The name of a virtual system as PAN-OS has it: `vsys` and a number of one to five digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VsysName(String);
+
+/// The name of a template or a template stack: a letter or digit, then letters, digits, `_`, `-`, `.` and inner
+/// spaces; at most [`TEMPLATE_NAME_LIMIT`] characters.
+///
+/// The documentation names letters, digits and `_`; the rest is allowed because it is seen in the field.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TemplateName(String);
+
+/// Text that is no virtual system's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{}' is not the name of a virtual system: it is 'vsys' and a number, not its display name", .0.escape_debug())]
+pub struct InvalidVsys(String);
+
+/// Text that is no location.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLocation {
+    /// None of the forms of a [`Location`].
+    #[error(
+        "'{}' is not a location: shared, vsys:NAME, panorama, template:NAME, template:NAME/VSYS or stack:NAME",
+        .0.escape_debug()
+    )]
+    Form(String),
+    /// A virtual system's name that is not valid.
+    #[error(transparent)]
+    Vsys(#[from] InvalidVsys),
+    /// The name of a template or a template stack that is not valid.
+    #[error(transparent)]
+    Template(#[from] InvalidTemplateName),
+}
+
+/// Text that is not the name of a template or a template stack.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{}' is not the name of a template: {reason}", .text.escape_debug())]
+pub struct InvalidTemplateName {
+    text: String,
+    reason: &'static str,
+}
+
+/// What an error repeats of a text that is not valid.
+fn excerpt(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+impl VsysName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for VsysName {
+    type Err = InvalidVsys;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.strip_prefix("vsys").filter(|number| (1..=5).contains(&number.len()));
+        match number {
+            Some(number) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Self(text.to_owned())),
+            _ => Err(InvalidVsys(excerpt(text))),
+        }
+    }
+}
+
+impl TemplateName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for TemplateName {
+    type Err = InvalidTemplateName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = |reason| Err(InvalidTemplateName { text: excerpt(text), reason });
+        if text.is_empty() {
+            return bad("it is empty");
+        }
+        if text.len() > TEMPLATE_NAME_LIMIT {
+            return bad("it is longer than 31 characters");
+        }
+        if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) || text.ends_with(' ') {
+            return bad("it begins with a letter or digit, and does not end with a space");
+        }
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
+        if !text.chars().all(allowed) {
+            return bad("only letters, digits, '_', '-', '.' and spaces can stand in it");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for VsysName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for TemplateName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shared => f.write_str("shared"),
+            Self::Vsys(vsys) => write!(f, "vsys:{vsys}"),
+            Self::Panorama => f.write_str("panorama"),
+            Self::Template(template) => write!(f, "template:{template}"),
+            Self::TemplateVsys { template, vsys } => write!(f, "template:{template}/{vsys}"),
+            Self::TemplateStack(stack) => write!(f, "stack:{stack}"),
+        }
+    }
+}
+
+impl FromStr for Location {
+    type Err = InvalidLocation;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text.split_once(':') {
+            None if text == "shared" => Self::Shared,
+            None if text == "panorama" => Self::Panorama,
+            Some(("vsys", name)) => Self::Vsys(name.parse()?),
+            Some(("template", name)) => match name.split_once('/') {
+                Some((template, vsys)) => {
+                    Self::TemplateVsys { template: template.parse()?, vsys: vsys.parse()? }
+                }
+                None => Self::Template(name.parse()?),
+            },
+            Some(("stack", name)) => Self::TemplateStack(name.parse()?),
+            _ => return Err(InvalidLocation::Form(excerpt(text))),
+        })
+    }
+}
+
+impl TryFrom<String> for Location {
+    type Error = InvalidLocation;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Location> for String {
+    fn from(location: Location) -> Self {
+        location.to_string()
+    }
+}
+
+impl Location {
+    /// The path below which SSL/TLS service profiles and most other objects of this location stand.
+    #[must_use]
+    pub fn base(&self) -> XPath {
+        XPath::absolute(&match self {
+            Self::Shared => "/config/shared".to_owned(),
+            Self::Panorama => "/config/panorama".to_owned(),
+            Self::Vsys(vsys) => format!("{DEVICE}/vsys/entry[@name='{vsys}']"),
+            Self::Template(template) => format!("{DEVICE}/template/entry[@name='{template}']/config/shared"),
+            Self::TemplateVsys { template, vsys } => format!(
+                "{DEVICE}/template/entry[@name='{template}']\
+                 /config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='{vsys}']"
+            ),
+            Self::TemplateStack(stack) => {
+                format!("{DEVICE}/template-stack/entry[@name='{stack}']/config/shared")
+            }
+        })
+    }
+
+    /// The location that an import for this one ends in, and where its certificate objects are therefore looked for:
+    /// this one, but for a virtual system inside a template the template's shared part. Panorama up to 11.x ignores
+    /// the parameter `target-tpl-vsys` (PAN-257229, fixed in 12.1.0), so it is not sent; an SSL/TLS service profile of
+    /// the virtual system can use a certificate of the shared part.
+    #[must_use]
+    pub fn of_certificates(&self) -> Self {
+        match self {
+            Self::TemplateVsys { template, .. } => Self::Template(template.clone()),
+            other => other.clone(),
+        }
+    }
+
+    /// All certificate objects; see [`Location::of_certificates`].
+    #[must_use]
+    pub fn certificates(&self) -> XPath {
+        self.of_certificates().base().step("certificate")
+    }
+
+    /// The certificate object of this name; see [`Location::of_certificates`].
+    ///
+    /// # Errors
+    /// A name that can't be quoted.
+    pub fn certificate(&self, name: &str) -> Result<XPath, UnquotableName> {
+        self.certificates().entry(name)
+    }
+
+    /// All SSL/TLS service profiles.
+    #[must_use]
+    pub fn profiles(&self) -> XPath {
+        self.base().step("ssl-tls-service-profile")
+    }
+
+    /// The SSL/TLS service profile of this name.
+    ///
+    /// # Errors
+    /// A name that can't be quoted.
+    pub fn profile(&self, name: &str) -> Result<XPath, UnquotableName> {
+        self.profiles().entry(name)
+    }
+
+    /// The parameter of an import that puts the object here, and its value; nothing where the device's own shared
+    /// configuration is meant. Seen in other clients: `target-tpl` takes the name of a template or of a stack, and
+    /// **makes a new template where none has this name**, so look first whether it is there.
+    #[must_use]
+    pub fn import_parameter(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Shared | Self::Panorama => None,
+            Self::Vsys(vsys) => Some(("vsys", vsys.as_str())),
+            Self::Template(name) | Self::TemplateStack(name) | Self::TemplateVsys { template: name, .. } => {
+                Some(("target-tpl", name.as_str()))
+            }
+        }
+    }
+
+    /// The virtual system of a firewall, where it is one.
+    #[must_use]
+    pub fn vsys(&self) -> Option<&str> {
+        match self {
+            Self::Vsys(name) => Some(name.as_str()),
+            _ => None,
+        }
+    }
+
+    /// The entry of the template or the template stack itself, whose presence tells whether it exists; nothing for
+    /// locations without one.
+    #[must_use]
+    pub fn template_entry(&self) -> Option<XPath> {
+        let path = |kind: &str, name: &TemplateName| {
+            XPath::absolute(&format!("{DEVICE}/{kind}/entry[@name='{name}']"))
+        };
+        match self {
+            Self::Shared | Self::Vsys(_) | Self::Panorama => None,
+            Self::Template(name) | Self::TemplateVsys { template: name, .. } => Some(path("template", name)),
+            Self::TemplateStack(name) => Some(path("template-stack", name)),
+        }
+    }
+
+    /// Whether it is one that only Panorama has.
+    #[must_use]
+    pub fn is_on_panorama(&self) -> bool {
+        !matches!(self, Self::Shared | Self::Vsys(_))
+    }
+
+    /// The element of a partial commit that names this location as the only one to be committed, for
+    /// [`Commit::locations`](crate::Commit::locations): a template or a template stack on Panorama ("no template vsys
+    /// scope" exists: the whole template counts). Seen in use for templates; for stacks by analogy.
+    #[must_use]
+    pub fn commit_scope(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::Shared | Self::Panorama | Self::Vsys(_) => None,
+            Self::Template(name) | Self::TemplateVsys { template: name, .. } => {
+                Some(("template", name.as_str()))
+            }
+            Self::TemplateStack(name) => Some(("template-stack", name.as_str())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const FORMS: [&str; 6] = [
+        "shared",
+        "vsys:vsys2",
+        "panorama",
+        "template:Branch",
+        "template:Branch/vsys1",
+        "stack:All branches",
+    ];
+
+    fn of(text: &str) -> Location {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn every_form_is_written_as_it_is_read() {
+        for form in FORMS {
+            assert_eq!(of(form).to_string(), form);
+            assert_eq!(String::from(Location::try_from(form.to_owned()).unwrap()), form);
+        }
+    }
+
+    #[test]
+    fn refuses_other_forms_and_bad_names() {
+        let long = format!("template:{}", "a".repeat(32));
+        for bad in [
+            "",
+            "Shared",
+            "vsys",
+            "vsys:",
+            "vsys:finance",
+            "vsys:vsys",
+            "panorama:",
+            "shared:x",
+            "template:",
+            "template:/vsys1",
+            "template:T/",
+            "template:T/vsys1/x",
+            "template:T/shared",
+            "stack:",
+            "stack:a/vsys1",
+            "template:a'b",
+            "stack:a\"b",
+            "template:a]b",
+            "template: a",
+            "template:a ",
+            "stack:_a",
+            &long,
+            "device:x",
+        ] {
+            assert!(bad.parse::<Location>().is_err(), "{bad}");
+        }
+        assert!(format!("template:{}", "a".repeat(31)).parse::<Location>().is_ok());
+    }
+
+    #[test]
+    fn paths_are_those_of_the_reference() {
+        const DEV: &str = "/config/devices/entry[@name='localhost.localdomain']";
+        let certificates = [
+            "/config/shared/certificate".to_owned(),
+            format!("{DEV}/vsys/entry[@name='vsys2']/certificate"),
+            "/config/panorama/certificate".to_owned(),
+            format!("{DEV}/template/entry[@name='Branch']/config/shared/certificate"),
+            format!("{DEV}/template/entry[@name='Branch']/config/shared/certificate"),
+            format!("{DEV}/template-stack/entry[@name='All branches']/config/shared/certificate"),
+        ];
+        for (form, path) in FORMS.into_iter().zip(certificates) {
+            assert_eq!(of(form).certificate("N").unwrap().to_string(), format!("{path}/entry[@name='N']"));
+        }
+        let vsys = of("template:Branch/vsys1").profile("P").unwrap();
+        let inner = "config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='vsys1']";
+        assert_eq!(
+            vsys.as_str(),
+            format!("{DEV}/template/entry[@name='Branch']/{inner}/ssl-tls-service-profile/entry[@name='P']")
+        );
+    }
+
+    #[test]
+    fn imports_and_commits_name_what_the_location_needs() {
+        let all = FORMS.map(of);
+        let imports: Vec<_> = all.iter().map(Location::import_parameter).collect();
+        assert_eq!(
+            imports,
+            [
+                None,
+                Some(("vsys", "vsys2")),
+                None,
+                Some(("target-tpl", "Branch")),
+                Some(("target-tpl", "Branch")),
+                Some(("target-tpl", "All branches")),
+            ]
+        );
+        let commits: Vec<_> = all.iter().map(Location::commit_scope).collect();
+        let template = Some(("template", "Branch"));
+        assert_eq!(commits, [None, None, None, template, template, Some(("template-stack", "All branches"))]);
+    }
+}

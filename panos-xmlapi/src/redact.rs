@@ -1,0 +1,220 @@
+//! Secrets that a device sends back are taken out of what it said, before anybody can quote it.
+//!
+//! A web server in front of a device may show a whole request in its error page, and a device a parameter in its
+//! refusal. What was sent is known here, so it is looked for in each answer: as it stands, percent-encoded, in base64,
+//! in hexadecimal, with its special characters escaped. A part of it is enough.
+//!
+//! The secrets themselves are not kept for that, but keyed hashes of all their parts of a certain length: they tell
+//! whether a part occurs, and can't be turned back.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{PoisonError, RwLock};
+
+use secrecy::zeroize::Zeroizing;
+
+use crate::xml::{Element, Node};
+
+/// So many bytes in a row of a secret are taken out, in whatever form; of a shorter one, only the whole.
+const PART: usize = 16;
+/// What is shorter is no secret that could be told from ordinary words.
+const SHORTEST: usize = 6;
+
+/// What must not be quoted.
+#[derive(Default)]
+pub(crate) struct Redactor {
+    state: RandomState,
+    parts: RwLock<Parts>,
+}
+
+/// For each length, the hashes of the parts, and what they are parts of.
+type Parts = HashMap<usize, HashMap<u64, &'static str>>;
+
+impl Redactor {
+    /// From now on this is taken out; `name` stands in its place.
+    pub(crate) fn add(&self, name: &'static str, secret: &str) {
+        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
+        for form in forms(secret) {
+            // As much of the secret in each form. A part of a longer character would be none of text.
+            let part = (PART * form.len()).div_ceil(secret.len().max(1)).max(PART);
+            let length = if form.is_ascii() { form.len().min(part) } else { form.len() };
+            if form.len() < SHORTEST {
+                continue;
+            }
+            let hashes = parts.entry(length).or_default();
+            hashes.extend(form.windows(length).map(|part| (self.state.hash_one(part), name)));
+        }
+    }
+
+    /// Where the secrets are, and which.
+    fn found(&self, text: &[u8]) -> Vec<(usize, usize, &'static str)> {
+        let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
+        let mut found: Vec<(usize, usize, &'static str)> = Vec::new();
+        for (length, hashes) in parts.iter() {
+            for (at, part) in text.windows(*length).enumerate() {
+                if let Some(name) = hashes.get(&self.state.hash_one(part)) {
+                    found.push((at, at + length, name));
+                }
+            }
+        }
+        found.sort_unstable();
+        // What overlaps is one.
+        found.dedup_by(|next, last| {
+            let one = next.0 < last.1 || (next.0 == last.1 && next.2 == last.2);
+            if one {
+                last.1 = last.1.max(next.1);
+            }
+            one
+        });
+        found
+    }
+
+    /// The bytes without the secrets.
+    pub(crate) fn clean_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let found = self.found(&bytes);
+        if found.is_empty() {
+            return bytes;
+        }
+        let mut cleaned = Vec::with_capacity(bytes.len());
+        let mut rest = 0;
+        for (begin, end, name) in found {
+            cleaned.extend_from_slice(bytes.get(rest..begin).unwrap_or_default());
+            cleaned.extend_from_slice(format!("[{name} removed]").as_bytes());
+            rest = end;
+        }
+        cleaned.extend_from_slice(bytes.get(rest..).unwrap_or_default());
+        cleaned
+    }
+
+    /// The text without the secrets.
+    pub(crate) fn clean(&self, text: String) -> String {
+        let cleaned = self.clean_bytes(text.into_bytes());
+        String::from_utf8(cleaned)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+
+    /// The same for everything that stands in an element: what was written with references is text by now.
+    pub(crate) fn clean_element(&self, element: &mut Element) {
+        let clean = |text: &mut String| *text = self.clean(std::mem::take(text));
+        clean(&mut element.name);
+        for (name, value) in &mut element.attributes {
+            clean(name);
+            clean(value);
+        }
+        // Text that was cut in pieces, by a comment or a section, is read as one.
+        let mut content: Vec<Node> = Vec::with_capacity(element.content.len());
+        for node in element.content.drain(..) {
+            match (content.last_mut(), node) {
+                (Some(Node::Text(before)), Node::Text(text)) => before.push_str(&text),
+                (_, node) => content.push(node),
+            }
+        }
+        element.content = content;
+        for node in &mut element.content {
+            match node {
+                Node::Text(text) => clean(text),
+                Node::Element(child) => self.clean_element(child),
+            }
+        }
+    }
+}
+
+/// The forms in which a secret may come back.
+fn forms(secret: &str) -> Vec<Zeroizing<Vec<u8>>> {
+    let bytes = secret.as_bytes();
+    let each = |write: &dyn Fn(u8) -> String| -> String { bytes.iter().map(|byte| write(*byte)).collect() };
+    let plain = |byte: u8, otherwise: String| match byte {
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => otherwise,
+    };
+    let unreserved = |byte: u8, otherwise: String| match byte {
+        b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        _ => plain(byte, otherwise),
+    };
+    let mut forms = vec![
+        secret.to_owned(),
+        secret.to_lowercase(),
+        secret.to_uppercase(),
+        each(&|byte| unreserved(byte, format!("%{byte:02X}"))),
+        each(&|byte| unreserved(byte, format!("%{byte:02x}"))),
+        each(&|byte| plain(byte, format!("%{byte:02X}"))),
+        each(&|byte| plain(byte, format!("%{byte:02x}"))),
+        each(&|byte| format!("%{byte:02X}")),
+        each(&|byte| format!("%{byte:02x}")),
+        each(&|byte| plain(byte, format!("&#{byte};"))),
+        each(&|byte| plain(byte, format!("&#x{byte:x};"))),
+        each(&|byte| plain(byte, format!("&#x{byte:X};"))),
+        each(&|byte| format!("&#{byte};")),
+        each(&|byte| format!("&#x{byte:x};")),
+        each(&|byte| format!("&#x{byte:X};")),
+        each(&|byte| format!("{byte:02x}")),
+        each(&|byte| format!("{byte:02X}")),
+        each(&|byte| plain(byte, format!("\\u{byte:04x}"))),
+        secret.replace('/', "\\/"),
+        secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
+    ];
+    // Three alignments are possible; what depends on the neighbours is left out.
+    for skip in 0..3 {
+        let whole = bytes.get(skip..).unwrap_or_default();
+        let whole = whole.get(..whole.len() / 3 * 3).unwrap_or_default();
+        let base64 = openssl::base64::encode_block(whole);
+        forms.push(base64.replace('+', "-").replace('/', "_"));
+        forms.push(base64);
+    }
+    forms.into_iter().map(|form| Zeroizing::new(form.into_bytes())).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "LUFRPT1aQ2d/OHc+b2Nja3g9==";
+
+    fn cleaned(text: &str) -> String {
+        let redactor = Redactor::default();
+        redactor.add("API key", KEY);
+        redactor.clean(text.to_owned())
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_in_each_form_wherever_it_stands() {
+        for form in forms(KEY) {
+            let form = std::str::from_utf8(&form).unwrap();
+            let text = format!("X-PAN-KEY: {form}, and {form}.");
+            assert_eq!(cleaned(&text), "X-PAN-KEY: [API key removed], and [API key removed].", "{form}");
+        }
+        let basic = openssl::base64::encode_block(format!("admin:{KEY}").as_bytes());
+        assert!(cleaned(&basic).contains("[API key removed]"), "{}", cleaned(&basic));
+    }
+
+    #[test]
+    fn a_part_of_it_is_enough_and_other_text_is_left_alone() {
+        assert_eq!(cleaned(&format!("…{}…", &KEY[5..22])), "…[API key removed]…");
+        for text in ["", "é", "The job was enqueued", &KEY[..15], &"LUFRPT1=".repeat(20)] {
+            assert_eq!(cleaned(text), text);
+        }
+    }
+
+    #[test]
+    fn short_ones_are_taken_out_whole_and_words_of_two_letters_never() {
+        let redactor = Redactor::default();
+        redactor.add("password", "pässword");
+        redactor.add("password", "no");
+        assert_eq!(redactor.clean("no: pässword or passwort".into()), "no: [password removed] or passwort");
+    }
+
+    #[test]
+    fn references_and_sections_hide_nothing() {
+        let redactor = Redactor::default();
+        redactor.add("API key", KEY);
+        let referred: String = KEY.bytes().map(|byte| format!("&#{byte};")).collect();
+        let (front, back) = KEY.split_at(13);
+        let text = format!("<a b='{referred}'><c>{front}<![CDATA[{back}]]></c>{front}<!-- -->{back}</a>");
+        let mut element = Element::parse(&text).unwrap();
+        redactor.clean_element(&mut element);
+        let written = element.to_string();
+        assert_eq!(written.matches("[API key removed]").count(), 3, "{written}");
+        assert!(!written.contains(&KEY[4..]) && !written.contains(back), "{written}");
+    }
+}

@@ -1,0 +1,315 @@
+//! Whom we talk to: the device's own HTTPS certificate, judged inside the handshake.
+//!
+//! The judgement is OpenSSL's (chain, dates, name, purpose) or a comparison of fingerprints; rustls
+//! carries the connection. Because it happens in the handshake, not one byte of a request, and so no
+//! byte of an API key, reaches a server that was not accepted, on each new connection again.
+
+mod ca_file;
+mod ca_store;
+mod next;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use openssl::nid::Nid;
+use openssl::pkey::Id;
+use openssl::x509::X509;
+use openssl::x509::store::X509Store;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, PeerMisbehaved, SignatureScheme};
+
+pub use ca_file::{CaFile, CaFileReader, MAX_CA_FILE_BYTES};
+pub use ca_store::CaFileError;
+use ca_store::{store, verify};
+pub use next::{ManagementBinding, NextIdentity};
+
+use super::address::Host;
+use super::fingerprint::Fingerprint;
+use super::redact::Redactor;
+
+/// How a device's HTTPS certificate is judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// By the system's CAs and the CAs (or single certificates) in these files; the name has to match.
+    Ca {
+        /// PEM files, each with at least one certificate.
+        files: Vec<CaFile>,
+    },
+    /// Exactly the certificates with these fingerprints, whatever their name, dates and issuer.
+    Pinned(Vec<Fingerprint>),
+    /// Not at all.
+    DangerousAcceptAny,
+}
+
+impl Trust {
+    /// Looks whether everything named here can be read, without talking to anybody.
+    ///
+    /// # Errors
+    /// A file that can't be used.
+    pub fn check(&self, host: &Host) -> Result<(), CaFileError> {
+        match self {
+            Self::Ca { files } => store(files, host).map(drop),
+            Self::Pinned(_) | Self::DangerousAcceptAny => Ok(()),
+        }
+    }
+}
+
+/// Why a device was not believed to be the one we meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdentityError {
+    /// OpenSSL's verdict on the chain, the dates, the purpose or the name.
+    #[error("its HTTPS certificate (subject '{subject}', SHA-256 {}) was not accepted: {verdict}", .seen.colons())]
+    Unverified {
+        /// The subject, in one line.
+        subject: String,
+        /// The fingerprint that was seen.
+        seen: Fingerprint,
+        /// OpenSSL's words.
+        verdict: String,
+    },
+    /// Another certificate than the pinned one.
+    #[error("its HTTPS certificate has the fingerprint {}, pinned is {}", .seen.colons(), list(.pinned))]
+    PinMismatch {
+        /// The fingerprint that was seen.
+        seen: Fingerprint,
+        /// What would have been accepted.
+        pinned: Vec<Fingerprint>,
+    },
+    /// The certificate is no X.509, or the handshake was not signed with its key.
+    #[error("its HTTPS certificate is not usable: {0}")]
+    Unusable(String),
+}
+
+fn list(pins: &[Fingerprint]) -> String {
+    pins.iter().map(Fingerprint::colons).collect::<Vec<_>>().join(" or ")
+}
+
+impl IdentityError {
+    /// Without the secrets that the certificate's names may repeat.
+    pub(super) fn cleaned(self, redactor: &Redactor) -> Self {
+        match self {
+            Self::Unverified { subject, seen, verdict } => {
+                Self::Unverified { subject: redactor.clean(subject), seen, verdict: redactor.clean(verdict) }
+            }
+            Self::Unusable(why) => Self::Unusable(redactor.clean(why)),
+            other @ Self::PinMismatch { .. } => other,
+        }
+    }
+
+    /// The judgement that ended a handshake, where one did.
+    pub(super) fn behind(error: &rustls::Error) -> Option<Self> {
+        match error {
+            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => Some(
+                inner.downcast_ref::<Self>().cloned().unwrap_or_else(|| Self::Unusable(inner.to_string())),
+            ),
+            rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
+                Some(Self::Unusable("the handshake is not signed with its key".to_owned()))
+            }
+            rustls::Error::InvalidCertificate(other) => Some(Self::Unusable(other.to_string())),
+            _ => None,
+        }
+    }
+}
+
+/// The judge that rustls asks in each handshake.
+pub(super) struct CertificateVerifier {
+    trust: PreparedTrust,
+    algorithms: WebPkiSupportedAlgorithms,
+    state: Mutex<VerifierState>,
+}
+
+/// What changes during a session.
+#[derive(Default)]
+struct VerifierState {
+    /// Accepted besides the pins. Where an authority is trusted, nothing ever is.
+    extra_pins: Vec<Fingerprint>,
+    /// The leaf of the latest handshake that was accepted and signed with its key.
+    seen: Option<Seen>,
+}
+
+/// What a device has shown in a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) certificate: Fingerprint,
+    /// SHA-256 over the public key, by which a key pair is recognised in any certificate.
+    pub(super) key: Fingerprint,
+}
+
+enum PreparedTrust {
+    Ca(Box<X509Store>),
+    Pinned(Vec<Fingerprint>),
+    DangerousAcceptAny,
+}
+
+impl CertificateVerifier {
+    pub(super) fn new(
+        trust: &Trust,
+        host: &Host,
+        provider: &CryptoProvider,
+    ) -> Result<Arc<Self>, CaFileError> {
+        let trust = match trust {
+            Trust::Ca { files } => PreparedTrust::Ca(Box::new(store(files, host)?)),
+            Trust::Pinned(pins) => PreparedTrust::Pinned(pins.clone()),
+            Trust::DangerousAcceptAny => PreparedTrust::DangerousAcceptAny,
+        };
+        let algorithms = provider.signature_verification_algorithms;
+        Ok(Arc::new(Self { trust, algorithms, state: Mutex::default() }))
+    }
+
+    /// From now on this very certificate is accepted besides the pins.
+    pub(super) fn add_pin(&self, certificate: Fingerprint) {
+        let mut state = self.state();
+        if matches!(self.trust, PreparedTrust::Pinned(_)) && !state.extra_pins.contains(&certificate) {
+            state.extra_pins.push(certificate);
+        }
+    }
+
+    /// Whether anything is accepted besides the trust.
+    pub(super) fn accepts_more(&self) -> bool {
+        !self.state().extra_pins.is_empty()
+    }
+
+    /// The leaf of the latest handshake that was accepted.
+    pub(super) fn seen(&self) -> Option<Seen> {
+        self.state().seen
+    }
+
+    fn state(&self) -> MutexGuard<'_, VerifierState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The handshake is signed with the key of a certificate that was accepted before.
+    fn remember(&self, leaf: &[u8], key: &SubjectPublicKeyInfoDer<'_>) {
+        let (certificate, key) = (Fingerprint::of_der(leaf), Fingerprint::of_der(key));
+        self.state().seen = Some(Seen { certificate, key });
+    }
+
+    /// Whether a device that shows this could be accepted: by an authority, or for its key where its fingerprint can
+    /// be told.
+    pub(super) fn would_accept(
+        &self,
+        leaf: &[u8],
+        others: &[CertificateDer<'_>],
+    ) -> Result<(), IdentityError> {
+        match &self.trust {
+            PreparedTrust::Ca(_) => self.check(leaf, others),
+            PreparedTrust::Pinned(_) | PreparedTrust::DangerousAcceptAny => check_key(leaf),
+        }
+    }
+
+    fn check(&self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Result<(), IdentityError> {
+        let seen = Fingerprint::of_der(leaf);
+        let extra_pins = self.state().extra_pins.clone();
+        match &self.trust {
+            PreparedTrust::DangerousAcceptAny => {}
+            PreparedTrust::Pinned(pins) if pins.contains(&seen) || extra_pins.contains(&seen) => {}
+            PreparedTrust::Pinned(pins) => {
+                return Err(IdentityError::PinMismatch {
+                    seen,
+                    pinned: [pins.as_slice(), &extra_pins].concat(),
+                });
+            }
+            PreparedTrust::Ca(store) => verify(store, leaf, others, seen)?,
+        }
+        check_key(leaf)
+    }
+}
+
+/// PAN-OS may present an X.509 v1 certificate, which webpki does not parse: so only the public key
+/// is taken from the certificate (by OpenSSL), and webpki checks the signature against that key.
+fn public_key(leaf: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, rustls::Error> {
+    X509::from_der(leaf)
+        .and_then(|leaf| leaf.public_key())
+        .and_then(|key| key.public_key_to_der())
+        .map(SubjectPublicKeyInfoDer::from)
+        .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))
+}
+
+/// Whether the handshake's signature could be checked at all with the certificate's key; else that
+/// check would fail with words that accuse the device.
+fn check_key(leaf: &[u8]) -> Result<(), IdentityError> {
+    let unusable = |error: openssl::error::ErrorStack| IdentityError::Unusable(error.to_string());
+    let key = X509::from_der(leaf).and_then(|leaf| leaf.public_key()).map_err(unusable)?;
+    let curve = key.ec_key().ok().and_then(|key| key.group().curve_name());
+    let (fits, kind) = match key.id() {
+        Id::RSA => ((2048..=8192).contains(&key.bits()), format!("RSA of {} bits", key.bits())),
+        Id::EC => {
+            let name = curve.and_then(|nid| nid.short_name().ok()).unwrap_or("of its own");
+            let fits = matches!(curve, Some(Nid::X9_62_PRIME256V1 | Nid::SECP384R1));
+            (fits, format!("EC on the curve {name}"))
+        }
+        Id::ED25519 => (true, String::new()),
+        _ => (false, "of another kind".to_owned()),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(IdentityError::Unusable(format!(
+        "its key is {kind}; RSA of 2048 to 8192 bits, EC on P-256 or P-384 and Ed25519 are supported"
+    )))
+}
+
+impl fmt::Debug for CertificateVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CertificateVerifier")
+    }
+}
+
+impl ServerCertVerifier for CertificateVerifier {
+    fn verify_server_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.check(leaf, others).map(|()| ServerCertVerified::assertion()).map_err(|rejection| {
+            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(rejection))))
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let key = public_key(leaf)?;
+        let entity = webpki::RawPublicKeyEntity::try_from(&key)
+            .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        // In TLS 1.2 a scheme names no curve: several algorithms can stand behind it.
+        let (_, candidates) = self
+            .algorithms
+            .mapping
+            .iter()
+            .find(|(scheme, _)| *scheme == signed.scheme)
+            .ok_or(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme)?;
+        candidates
+            .iter()
+            .find(|algorithm| entity.verify_signature(**algorithm, message, signed.signature()).is_ok())
+            .map(|_| {
+                self.remember(leaf, &key);
+                HandshakeSignatureValid::assertion()
+            })
+            .ok_or(rustls::Error::InvalidCertificate(CertificateError::BadSignature))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let key = public_key(leaf)?;
+        let valid = verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms)?;
+        self.remember(leaf, &key);
+        Ok(valid)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}

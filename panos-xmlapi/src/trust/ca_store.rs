@@ -1,0 +1,119 @@
+//! OpenSSL's judgement of a chain: which CAs are believed, and what a certificate has to be.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use openssl::ssl::SslFiletype;
+use openssl::stack::Stack;
+use openssl::x509::store::{X509Lookup, X509Store, X509StoreBuilder};
+use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags, X509VerifyParam};
+use openssl::x509::{X509, X509PurposeId, X509StoreContext};
+use rustls::pki_types::CertificateDer;
+
+use super::IdentityError;
+use super::ca_file::CaFile;
+use crate::address::Host;
+use crate::fingerprint::Fingerprint;
+
+/// Folders of CA certificates in OpenSSL's hashed form: read one certificate at a time, as needed.
+const HASHED_FOLDERS: [&str; 2] = ["/etc/ssl/certs", FEDORA_FOLDER];
+const FEDORA_FOLDER: &str = "/etc/pki/ca-trust/extracted/pem/directory-hash";
+/// What Fedora and its kin had before that folder; their `/etc/ssl/certs` holds nothing hashed.
+const FEDORA_BUNDLE: &str = "/etc/pki/tls/certs/ca-bundle.crt";
+/// OpenSSL's words for "112 bits": no SHA-1, no RSA below 2048 bits in what has to be verified.
+const SECURITY_LEVEL: std::ffi::c_int = 2;
+
+/// A file of CA certificates that can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the CA file {} can't be used: {problem}", .path.display())]
+pub struct CaFileError {
+    path: PathBuf,
+    problem: String,
+}
+
+/// OpenSSL's verdict on a chain.
+pub(super) fn verify(
+    store: &X509Store,
+    leaf: &[u8],
+    others: &[CertificateDer<'_>],
+    seen: Fingerprint,
+) -> Result<(), IdentityError> {
+    let unusable = |error: openssl::error::ErrorStack| IdentityError::Unusable(error.to_string());
+    let leaf = X509::from_der(leaf).map_err(unusable)?;
+    let mut chain = Stack::new().map_err(unusable)?;
+    for other in others {
+        chain.push(X509::from_der(other).map_err(unusable)?).map_err(unusable)?;
+    }
+    let mut context = X509StoreContext::new().map_err(unusable)?;
+    let (accepted, verdict) = context
+        .init(store, &leaf, &chain, |context| Ok((context.verify_cert()?, context.error())))
+        .map_err(unusable)?;
+    if accepted {
+        return Ok(());
+    }
+    Err(IdentityError::Unverified {
+        subject: one_line(leaf.subject_name()),
+        seen,
+        verdict: verdict.to_string(),
+    })
+}
+
+/// A distinguished name as `CN=…, O=…`.
+fn one_line(name: &openssl::x509::X509NameRef) -> String {
+    let parts: Vec<String> = name
+        .entries()
+        .filter_map(|entry| {
+            let kind = entry.object().nid().short_name().ok()?;
+            let value = entry.data().to_string().ok()?;
+            Some(format!("{kind}={}", value.escape_debug()))
+        })
+        .collect();
+    parts.join(", ")
+}
+
+/// A store for one host. The environment (`SSL_CERT_FILE` and its like) has no say in it.
+pub(super) fn store(files: &[CaFile], host: &Host) -> Result<X509Store, CaFileError> {
+    let system = |error: openssl::error::ErrorStack| CaFileError {
+        path: PathBuf::from(HASHED_FOLDERS[0]),
+        problem: error.to_string(),
+    };
+    let mut builder = X509StoreBuilder::new().map_err(system)?;
+    for folder in HASHED_FOLDERS {
+        if Path::new(folder).is_dir() {
+            let lookup = builder.add_lookup(X509Lookup::hash_dir()).map_err(system)?;
+            lookup.add_dir(folder, SslFiletype::PEM).map_err(system)?;
+        }
+    }
+    if !Path::new(FEDORA_FOLDER).is_dir() && Path::new(FEDORA_BUNDLE).is_file() {
+        add_file(&mut builder, &CaFile::new(FEDORA_BUNDLE))?;
+    }
+    for file in files {
+        add_file(&mut builder, file)?;
+    }
+    let mut rules = X509VerifyParam::new().map_err(system)?;
+    rules.set_purpose(X509PurposeId::SSL_SERVER).map_err(system)?;
+    rules.set_auth_level(SECURITY_LEVEL);
+    rules.set_hostflags(X509CheckFlags::NO_PARTIAL_WILDCARDS);
+    // A device's own self-signed certificate, or one intermediate, may be what the administrator trusts.
+    rules.set_flags(X509VerifyFlags::PARTIAL_CHAIN | X509VerifyFlags::TRUSTED_FIRST).map_err(system)?;
+    match host {
+        Host::Name(name) => rules.set_host(name),
+        Host::Ip(ip) => rules.set_ip(IpAddr::clone(ip)),
+    }
+    .map_err(system)?;
+    builder.set_param(&rules).map_err(system)?;
+    Ok(builder.build())
+}
+
+fn add_file(builder: &mut X509StoreBuilder, file: &CaFile) -> Result<(), CaFileError> {
+    let bad = |problem: String| CaFileError { path: file.path().to_owned(), problem };
+    let pem = file.read().map_err(bad)?;
+    let certificates = X509::stack_from_pem(&pem).map_err(|error| bad(error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(bad("it holds no PEM certificate".to_owned()));
+    }
+    for certificate in certificates {
+        builder.add_cert(certificate).map_err(|error| bad(error.to_string()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,271 @@
+//! Delivering: all certificates that are owed to one device, in one plan and one commit, from looking to proof,
+//! with the records kept on the way.
+
+use std::collections::VecDeque;
+
+use chrono::Local;
+
+use super::failure::DeliveryError;
+use super::installation::Installation;
+use super::journal::RecordJournal;
+use super::store::InstallationStore;
+use crate::certificate::Bundle;
+use crate::host::log::RunLog;
+use crate::install::assess::Item;
+use crate::install::error::{BatchError, InstallError};
+use crate::install::names::ProfileName;
+use crate::install::phases::Stopwatch;
+use crate::install::problem::Problem;
+use crate::install::recover::InterruptedRun;
+use crate::install::request::InstallRequest;
+use crate::install::result::{Outcome, RunResult};
+use crate::install::transact::transact;
+use crate::install::transaction::TransactionInput;
+
+/// After so many failures in a row only what is new is told.
+const REPEATED: u32 = 3;
+
+/// One certificate that is to be delivered.
+pub(super) struct BatchItem {
+    /// What is wanted.
+    pub(super) wish: InstallRequest,
+    /// The certificate, or why it can't be used: that is recorded like any other failure.
+    pub(super) bundle: Result<Bundle, InstallError>,
+    /// Its record.
+    pub(super) record: Installation,
+}
+
+/// Delivers to one device, and keeps the records true. All wishes go with each other, see [`InstallRequest::can_share_commit`]. One
+/// bad certificate among them fails alone.
+///
+/// Returns how each ended, in the same order.
+/// `sequence` is the number of the run.
+pub(super) async fn deliver(
+    deliveries: &mut [BatchItem],
+    records: &InstallationStore,
+    sequence: u64,
+    log: &RunLog,
+) -> Vec<RunResult> {
+    let mut watch = Stopwatch::new();
+    let before: Vec<Installation> = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
+    if deliveries.iter().all(|delivery| delivery.record.failures >= REPEATED) {
+        log.hold();
+    }
+    log.say("START of pan_instcert.");
+    for delivery in deliveries.iter_mut() {
+        log.say(&format!("Certificate Common Name: {}", delivery.wish.common_name));
+        delivery.record.begin(log.id(), records.now());
+    }
+    let mut ends: Vec<Option<Outcome>> = deliveries.iter().map(without_a_bundle).collect();
+    let usable = (0..deliveries.len()).filter(|at| ends[*at].is_none()).collect();
+    let mut missing: Vec<Vec<ProfileName>> = vec![Vec::new(); deliveries.len()];
+    let mut groups: VecDeque<Vec<usize>> = VecDeque::from([usable]);
+    while let Some(mut group) = groups.pop_front() {
+        if group.is_empty() {
+            continue;
+        }
+        let before: Vec<&Installation> = group.iter().map(|at| &before[*at]).collect();
+        let chosen = deliveries.iter_mut().enumerate().filter(|(at, _)| group.contains(at));
+        let members = chosen.map(|(_, delivery)| delivery).collect();
+        match run(members, &before, records, log, &mut watch).await {
+            Ok(each) => {
+                for (at, end) in group.into_iter().zip(each) {
+                    ends[at] = Some(end.unwrap_or_else(|failure| Outcome::Failed((&failure).into())));
+                }
+            }
+            Err(BatchError { failure, at: Some(bad) }) if group.len() > 1 => {
+                let at = group.remove(bad);
+                log_left_out(&deliveries[at].wish, &failure, log);
+                missing[at] = missing_profiles(&failure);
+                ends[at] = Some(Outcome::Failed((&failure).into()));
+                groups.push_front(group);
+            }
+            Err(BatchError { failure, .. }) => match part(&group, deliveries, &failure) {
+                Some(parts) => {
+                    log.say("The commit failed for all together; they are tried in smaller numbers.");
+                    parts.into_iter().rev().for_each(|part| groups.push_front(part));
+                }
+                None => {
+                    let problem = Problem::from(&failure);
+                    if let [only] = group.as_slice() {
+                        missing[*only] = missing_profiles(&failure);
+                    }
+                    group.into_iter().for_each(|at| ends[at] = Some(Outcome::Failed(problem.clone())));
+                }
+            },
+        }
+    }
+    watch.stop();
+    let ends = ends
+        .into_iter()
+        .map(|end| end.unwrap_or_else(|| Outcome::Failed((&InstallError::OutcomeUnknown).into())));
+    let ends = ends.collect();
+    let mut results = conclude(deliveries, ends, (records, sequence), log, &watch).await;
+    for (result, missing) in results.iter_mut().zip(missing) {
+        result.missing_profiles = missing;
+    }
+    results
+}
+
+/// One transaction for these, with their records as its journal.
+async fn run(
+    members: Vec<&mut BatchItem>,
+    before: &[&Installation],
+    records: &InstallationStore,
+    log: &RunLog,
+    watch: &mut Stopwatch,
+) -> Result<Vec<Result<Outcome, InstallError>>, BatchError> {
+    let (mut items, mut entries) = (Vec::new(), Vec::new());
+    for BatchItem { wish, bundle, record } in members {
+        // What has no certificate has failed before.
+        if let Ok(bundle) = bundle {
+            items.push(Item { wish, bundle, made: record.created_objects.clone() });
+            entries.push(record);
+        }
+    }
+    let input = TransactionInput {
+        items,
+        last_runs: before.iter().map(|record| record.last_run()).collect(),
+        interrupted: interrupted(before),
+        state_dir: records.state_dir(),
+    };
+    transact(input, &mut RecordJournal::new(records, entries), log, watch).await
+}
+
+/// What runs that did not come to their end may have left on the device.
+fn interrupted(before: &[&Installation]) -> Option<InterruptedRun> {
+    let mut left = before.iter().filter(|record| !record.uncommitted_paths.is_empty()).peekable();
+    let first = left.peek()?;
+    let (job, run) = (first.job.clone(), first.run_id.clone());
+    Some(InterruptedRun {
+        touches: left.flat_map(|record| record.uncommitted_paths.clone()).collect(),
+        job,
+        run,
+    })
+}
+
+fn missing_profiles(failure: &InstallError) -> Vec<ProfileName> {
+    match failure {
+        InstallError::ProfilesMissing { missing, .. } => missing.clone(),
+        _ => Vec::new(),
+    }
+}
+
+fn without_a_bundle(delivery: &BatchItem) -> Option<Outcome> {
+    delivery.bundle.as_ref().err().map(|failure| Outcome::Failed(failure.into()))
+}
+
+/// A commit that fails for several certificates is tried for fewer: those that the device names for themselves,
+/// and otherwise one half after the other.
+fn part(group: &[usize], deliveries: &[BatchItem], failure: &InstallError) -> Option<Vec<Vec<usize>>> {
+    let InstallError::CommitFailed { lines, .. } = failure else { return None };
+    if group.len() < 2 {
+        return None;
+    }
+    let is_named = |at: &&usize| {
+        let wish = &deliveries[**at].wish;
+        let profiles = wish.profiles.iter().map(|profile| profile.as_str());
+        let mut names = std::iter::once(wish.object.as_str()).chain(profiles);
+        names.any(|name| lines.iter().any(|line| line.contains(name)))
+    };
+    let (named, others): (Vec<usize>, Vec<usize>) = group.iter().partition(is_named);
+    Some(match (named.is_empty(), others.is_empty()) {
+        (false, false) => vec![others, named],
+        _ => group.chunks(group.len().div_ceil(2)).map(<[usize]>::to_vec).collect(),
+    })
+}
+
+fn log_left_out(wish: &InstallRequest, failure: &InstallError, log: &RunLog) {
+    log.error(&format!("{}: {failure}; the others go on without it.", wish.common_name));
+}
+
+/// Writes the records, and tells the end.
+async fn conclude(
+    deliveries: &mut [BatchItem],
+    ends: Vec<Outcome>,
+    (records, sequence): (&InstallationStore, u64),
+    log: &RunLog,
+    watch: &Stopwatch,
+) -> Vec<RunResult> {
+    let phases = watch.phases();
+    let nothing_new = is_repeat(deliveries, &ends);
+    let unfinished: Vec<Installation> = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
+    for (delivery, end) in deliveries.iter_mut().zip(&ends) {
+        delivery.record.finish(end, &delivery.wish.profiles, &phases, sequence, records.now());
+    }
+    let texts = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
+    let written = records.write_in_background(texts).await.map_err(DeliveryError::from);
+    let mut ends = ends;
+    if let Err(failure) = &written {
+        // Nobody could find out later that it is done: it is not, for whoever asked.
+        for ((delivery, before), end) in deliveries.iter_mut().zip(unfinished).zip(&mut ends) {
+            if !matches!(end, Outcome::Failed(_)) {
+                *end = Outcome::Failed(failure.into());
+                delivery.record = before;
+                delivery.record.finish(end, &delivery.wish.profiles, &phases, sequence, records.now());
+            }
+        }
+    }
+    let outcomes: Vec<RunResult> = ends
+        .into_iter()
+        .map(|outcome| RunResult { outcome, phases: phases.clone(), missing_profiles: Vec::new() })
+        .collect();
+    if nothing_new && written.is_ok() && log.discard() {
+        deliveries.iter().for_each(|delivery| log_repeat(&delivery.record, log));
+        return outcomes;
+    }
+    log.release();
+    tell_end(deliveries, &outcomes, log);
+    let times: Vec<String> = phases.iter().map(|(name, seconds)| format!("{name} {seconds:.3} s")).collect();
+    log.say(&format!("Phase times: {}", times.join(", ")));
+    outcomes
+}
+
+/// Whether all has failed, and for the very reasons of the last time.
+fn is_repeat(deliveries: &[BatchItem], ends: &[Outcome]) -> bool {
+    deliveries.iter().zip(ends).all(|(delivery, end)| match end {
+        Outcome::Failed(problem) => {
+            let before = delivery.record.last_problem();
+            before.is_some_and(|before| {
+                before.exit == problem.exit && same_except_numbers(&before.what, &problem.what)
+            })
+        }
+        Outcome::Installed { .. } | Outcome::AwaitingCommit => false,
+    })
+}
+
+/// Whether two texts differ in numbers only, such as those of jobs.
+fn same_except_numbers(one: &str, other: &str) -> bool {
+    let words = |text: &str| text.chars().filter(|character| !character.is_ascii_digit()).collect::<String>();
+    words(one) == words(other)
+}
+
+/// One line instead of many; and fewer and fewer of them, so that the log can't fill a disk.
+fn log_repeat(record: &Installation, log: &RunLog) {
+    if let (true, Some(problem)) = (record.failures.is_power_of_two(), record.last_problem()) {
+        let since = record.pending_since.unwrap_or_default().with_timezone(&Local);
+        let (device, times) = (&record.spec.device, record.failures);
+        log.error(&format!(
+            "{device}: the same failure for the {times}th time since {}: {problem}",
+            since.format("%Y-%m-%d %H:%M:%S%:z")
+        ));
+    }
+}
+
+fn tell_end(deliveries: &[BatchItem], outcomes: &[RunResult], log: &RunLog) {
+    let Some(first) = deliveries.first() else { return };
+    let device = &first.wish.target.device;
+    let several = deliveries.len() > 1;
+    for (delivery, outcome) in deliveries.iter().zip(outcomes) {
+        let which = if several { format!("{}: ", delivery.wish.common_name) } else { String::new() };
+        if let Outcome::Failed(problem) = &outcome.outcome {
+            log.error(&format!("{device}: {which}{problem}"));
+            if let Some(advice) = &problem.advice {
+                log.error(&format!("{device}: {which}{advice}"));
+            }
+        }
+    }
+    if outcomes.iter().all(|outcome| !matches!(outcome.outcome, Outcome::Failed(_))) {
+        log.say(&format!("END - Finished certificate installation to: {device}"));
+    }
+}

@@ -1,0 +1,225 @@
+//! What devices run and show, compared with the records and the files.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::conflicts::{self, DeviceLists};
+use super::engine::{again, run_id};
+use super::failure::DeliveryError;
+use super::installation::Installation;
+use super::lock::DeviceLock;
+use super::queue::Queue;
+use super::state::State;
+use super::store::InstallationStore;
+use crate::certificate::Bundle;
+use crate::host::log::{Log, RunLog};
+use crate::install::InstallError;
+use crate::install::connect::reach;
+use crate::install::probe::served;
+use crate::install::problem::Problem;
+use crate::install::request::InstallRequest;
+use crate::install::result::CertificateFacts;
+use crate::install::state::place_of;
+use crate::install::verify::ExpectedState;
+use crate::panos::Address;
+use crate::settings::config::Drift;
+use crate::settings::resolve::Prepared;
+
+/// How long an endpoint may take to show its certificate.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What was found of one record.
+#[derive(Debug)]
+pub enum Verdict {
+    /// All is as it should be.
+    Good,
+    /// Owed: nothing new.
+    Owed,
+    /// The device runs or shows something else, or the file holds a certificate that nobody has ordered.
+    Drift {
+        /// What.
+        what: String,
+        /// Whether it is owed anew.
+        delivered: bool,
+    },
+    /// Another certificate was given its profile later.
+    Superseded {
+        /// The profile.
+        profile: String,
+        /// The other one's name.
+        by: String,
+    },
+    /// The list of devices that was stated last leaves it out, and it differs.
+    LeftOut {
+        /// What differs.
+        what: String,
+    },
+    /// Nobody can tell.
+    Unknown(Problem),
+}
+
+/// A record, and what was found of it.
+pub struct Finding {
+    /// The record.
+    pub record: Installation,
+    /// What was found.
+    pub verdict: Verdict,
+}
+
+/// Somebody who compares.
+pub struct DriftChecker {
+    /// The records.
+    pub records: InstallationStore,
+    /// What becomes of a device that differs.
+    pub drift: Drift,
+    /// The log.
+    pub log: Log,
+    /// How long another process that works on the same device is waited for.
+    pub lock_wait: Duration,
+    /// Which devices the certificates are meant for.
+    pub lists: DeviceLists,
+}
+
+impl DriftChecker {
+    /// Looks at one device, while nobody works on it.
+    ///
+    /// # Errors
+    /// A state folder that can't be used.
+    pub async fn examine(&self, device: &Address) -> Result<Vec<Finding>, DeliveryError> {
+        let state_dir = self.records.state_dir();
+        let lock = DeviceLock::acquire(state_dir, std::slice::from_ref(device), self.lock_wait).await?;
+        let log = self.log.run(&run_id(), true);
+        let mut findings = Vec::new();
+        let all = self.records.of_device(device)?.records;
+        for mut record in all.clone() {
+            let verdict = match &record.state {
+                _ if record.is_pending() => Verdict::Owed,
+                State::AwaitingCommit { .. } => self.ask_for_commit(&mut record).await?,
+                // It was a mistake, and never installed.
+                _ if record.verified.is_none() => continue,
+                _ => self.compare(&mut record).await,
+            };
+            let verdict = match verdict {
+                Verdict::Drift { what, .. } if self.lists.leave_out(&record.spec) => {
+                    Verdict::LeftOut { what }
+                }
+                Verdict::Drift { .. } => overtaken(&record, &all).unwrap_or(verdict),
+                _ => verdict,
+            };
+            if let Verdict::Drift { what, delivered } = &verdict {
+                self.note(&mut record, what, *delivered, &log).await?;
+            }
+            findings.push(Finding { record, verdict });
+        }
+        drop(lock);
+        Ok(findings)
+    }
+
+    async fn note(
+        &self,
+        record: &mut Installation,
+        what: &str,
+        delivered: bool,
+        log: &RunLog,
+    ) -> Result<(), DeliveryError> {
+        let fate = if delivered { "it is owed anew" } else { "it is left as it is" };
+        log.error(&format!("{}: {}: {what}; {fate}", record.spec.device, record.common_name()));
+        if delivered {
+            record.mark_pending(self.records.now());
+            self.records.write_in_background(vec![record.clone()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody has committed by now what was left to a person.
+    async fn ask_for_commit(&self, record: &mut Installation) -> Result<Verdict, DeliveryError> {
+        let (wish, bundle) = match again(record, self.records.state_dir()) {
+            Ok(Prepared { wish, bundle: Ok(bundle), .. }) => (wish, bundle),
+            Ok(Prepared { bundle: Err(failure), .. }) => return Ok(Verdict::Unknown((&failure).into())),
+            Err(problem) => return Ok(Verdict::Unknown(problem)),
+        };
+        let object = wish.object.clone();
+        match self.look(record, wish, &bundle).await {
+            Ok(None) => {
+                let sequence = Queue::below(self.records.state_dir()).next_number()?;
+                record.mark_verified(&object, sequence, self.records.now());
+                self.records.write_in_background(vec![record.clone()]).await?;
+                Ok(Verdict::Good)
+            }
+            Ok(Some(lack)) => {
+                let what = format!("waits for a commit by a person: {lack}");
+                Ok(Verdict::Drift { what, delivered: false })
+            }
+            Err(failure) => Ok(Verdict::Unknown((&failure).into())),
+        }
+    }
+
+    async fn compare(&self, record: &mut Installation) -> Verdict {
+        let prepared = match again(record, self.records.state_dir()) {
+            Ok(prepared) => prepared,
+            Err(problem) => return Verdict::Unknown(problem),
+        };
+        let bundle = match prepared.bundle {
+            Ok(bundle) => bundle,
+            Err(failure) => return Verdict::Unknown((&failure).into()),
+        };
+        let now = match CertificateFacts::of(&bundle).map_err(InstallError::from) {
+            Ok(facts) => facts,
+            Err(failure) => return Verdict::Unknown((&failure).into()),
+        };
+        if record.spec.certificate.as_ref() != Some(&now) {
+            let what = renewed(&now);
+            record.spec.certificate = Some(now);
+            return self.drifted(what);
+        }
+        match self.look(record, prepared.wish, &bundle).await {
+            Ok(None) => Verdict::Good,
+            Ok(Some(what)) => self.drifted(what),
+            Err(failure) => Verdict::Unknown((&failure).into()),
+        }
+    }
+
+    fn drifted(&self, what: String) -> Verdict {
+        Verdict::Drift { what, delivered: self.drift == Drift::Deliver }
+    }
+
+    /// What the device runs, and what its endpoints show, where that is something else.
+    async fn look(
+        &self,
+        record: &Installation,
+        mut wish: InstallRequest,
+        bundle: &Bundle,
+    ) -> Result<Option<String>, InstallError> {
+        let wanted = bundle.fingerprint();
+        if let Some(verified) = &record.verified {
+            wish.object = verified.object.clone();
+        }
+        let reached = reach(&wish, &record.next_identities).await?;
+        let place = place_of(&wish, &reached.system);
+        let goal = ExpectedState::Runs { wish: Box::new(wish.clone()), place, wanted };
+        if let Some(lack) = goal.lack(&reached.session).await? {
+            return Ok(Some(lack));
+        }
+        for endpoint in &wish.served {
+            if let Err(problem) = served(endpoint, &wish.common_name, wanted, &[], PATIENCE).await {
+                return Ok(Some(problem.to_string()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Delivering it would take the profile away from the other one, which would take it back, day after day.
+fn overtaken(record: &Installation, all: &[Installation]) -> Option<Verdict> {
+    let (other, profile) = conflicts::superseded_by(record, all)?;
+    Some(Verdict::Superseded { profile: profile.to_string(), by: other.spec.name.to_string() })
+}
+
+fn renewed(now: &CertificateFacts) -> String {
+    let until: DateTime<Utc> = now.not_after;
+    format!(
+        "the file holds another certificate, valid until {}, of which there is no record",
+        until.format("%Y-%m-%d")
+    )
+}

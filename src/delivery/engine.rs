@@ -1,0 +1,471 @@
+//! Delivering what is pending: requests become records, and the records of one device become one delivery.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Mutex;
+
+use super::batch::{self, BatchItem};
+use super::conflicts;
+use super::error::StoreError;
+use super::failure::DeliveryError;
+use super::ingest::{Effect, Known, ingest};
+use super::installation::Installation;
+use super::key::InstallationKey;
+use super::lock::{DeviceLock, LockError, STOPPED_WAIT, ToldOf};
+use super::notifier::{News, Notifier};
+use super::queue::{Listing, Queue};
+use super::spec::InstallSpec;
+use super::state::{Incident, State};
+use super::store::{InstallationStore, LoadedInstallations};
+use crate::host::certmonger::{Getcert, GetcertError, Phase};
+use crate::host::log::{Log, RunLog};
+use crate::install::InstallError;
+use crate::install::location;
+use crate::install::names::{ObjectName, ProfileName};
+use crate::install::problem::{Problem, RetryClass};
+use crate::install::result::{CertificateFacts, Outcome, RunResult};
+use crate::install::retry::RetryPolicy;
+use crate::panos::Address;
+use crate::settings::SettingsError;
+use crate::settings::config::{Config, LOCK_WAIT};
+use crate::settings::resolve::{self, CertmongerBus, Named, Prepared};
+
+/// For how long what was read is taken as it was.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Which of a device's records are delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    /// Those whose time has come.
+    Due,
+    /// All that is pending; what an operator has to act on, when its time has come.
+    DueOrTransient,
+    /// All that is pending, whatever was found out about it.
+    All,
+}
+
+impl Selection {
+    /// Whether a record is one of them.
+    #[must_use]
+    pub fn includes(self, record: &Installation, now: DateTime<Utc>) -> bool {
+        match self {
+            Self::Due => record.is_due(now),
+            Self::DueOrTransient => record.is_pending() && (record.is_due(now) || !needs_operator(record)),
+            Self::All => record.is_pending(),
+        }
+    }
+}
+
+/// What delivers, and what it needs to know besides the records.
+pub struct DeliveryEngine<'a> {
+    /// The log.
+    pub log: &'a Log,
+    /// The state folder.
+    pub state_dir: &'a Path,
+    /// The records in it.
+    pub records: InstallationStore,
+    /// How long devices may be silent.
+    pub patience: RetryPolicy,
+    /// Whether it works on several devices at once, so that each line has to say for which run it is.
+    pub several: bool,
+    /// Whom to tell of failures that last.
+    pub notifier: Notifier,
+    /// How long another process that works on the same device is waited for.
+    pub lock_wait: Duration,
+    /// What this process has read itself for an order, by the order's id: it need not be read again.
+    at_hand: Mutex<BTreeMap<String, (Instant, Prepared)>>,
+    /// What certmonger has said of each certificate's file.
+    confirmed: Mutex<BTreeMap<PathBuf, Result<(), NotConfirmed>>>,
+}
+
+/// Why certmonger does not confirm a certificate.
+#[derive(Debug, Clone)]
+struct NotConfirmed {
+    what: String,
+    advice: Option<String>,
+    retry_class: RetryClass,
+}
+
+/// How one record was dealt with.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The record as it stands now.
+    pub record: Installation,
+    /// How the run ended.
+    pub result: RunResult,
+    /// Whether a person should know.
+    pub news: Option<News>,
+}
+
+impl<'a> DeliveryEngine<'a> {
+    /// With nobody to notify, and the usual patience.
+    #[must_use]
+    pub fn new(log: &'a Log, state_dir: &'a Path, several: bool) -> Self {
+        let (records, patience) = (InstallationStore::below(state_dir), RetryPolicy::default());
+        let (notifier, at_hand, confirmed) = (Notifier::default(), Mutex::default(), Mutex::default());
+        let lock_wait = LOCK_WAIT;
+        Self { log, state_dir, records, patience, several, notifier, lock_wait, at_hand, confirmed }
+    }
+
+    /// Keeps what was read for an order until that is delivered.
+    pub async fn keep(&self, spec: &InstallSpec, prepared: Prepared) {
+        self.at_hand.lock().await.insert(spec.id.clone(), (Instant::now(), prepared));
+    }
+
+    /// Delivers what is pending for one device, once nobody else works on it.
+    ///
+    /// # Errors
+    /// A state folder that can't be used. Everything else is in the reports, and in the records.
+    pub async fn serve(&self, device: &Address, which: Selection) -> Result<Vec<Report>, DeliveryError> {
+        let records = self.records.clone();
+        let run = self.log.run(&run_id(), self.several);
+        let devices = self.devices(device, &run)?;
+        let told = ToldOf::device(self.state_dir, device);
+        let lock = self.reserve(device, &devices, which, &told, &run).await?;
+        let mut all = self.take_in(device, &records, &run)?;
+        if let Some(what) = told.any() {
+            // A person was told then, and is told when it is over, as of any other failure.
+            heed(&mut all, &what, &records)?;
+            told.forget();
+        }
+        let now = records.now();
+        let mut reports = Vec::new();
+        let mut groups: Vec<Vec<BatchItem>> = Vec::new();
+        for record in all.iter().filter(|record| which.includes(record, now)) {
+            match self.prepare(record.clone()).await {
+                Ok(delivery) => {
+                    match groups.iter_mut().find(|group| group[0].wish.can_share_commit(&delivery.wish)) {
+                        Some(group) => group.push(delivery),
+                        None => groups.push(vec![delivery]),
+                    }
+                }
+                Err(failed) => reports.push(fail_without_run(*failed, &records, &run)),
+            }
+        }
+        for (number, mut group) in groups.into_iter().enumerate() {
+            // Each commit is a run of its own.
+            let run = if number == 0 { run.clone() } else { self.log.run(&run_id(), self.several) };
+            group.iter().for_each(|delivery| warn_about_conflicts(&delivery.record, &all, &run));
+            let sequence = Queue::below(self.state_dir).next_number()?;
+            let results = batch::deliver(&mut group, &records, sequence, &run).await;
+            for (mut delivery, mut result) in group.into_iter().zip(results) {
+                if leave_out(&mut delivery, &result.missing_profiles) {
+                    run.say("The other profiles are not made to wait for those that are missing.");
+                    let only = std::slice::from_mut(&mut delivery);
+                    let rest = batch::deliver(only, &records, sequence, &run).await;
+                    // What is missing is still pending; what is there may have ended.
+                    if let Some(rest) = rest.into_iter().find(|_| !delivery.record.is_pending()) {
+                        result = rest;
+                    }
+                }
+                reports.push(Report { record: delivery.record, result, news: None });
+            }
+        }
+        let mut news = Vec::new();
+        for report in &mut reports {
+            if let Some(new) = self.notifier.notice(&mut report.record, &report.result.outcome, now) {
+                report.news = Some(new);
+                news.push((new, report.record.clone()));
+            }
+        }
+        if !news.is_empty() {
+            let records_of_news = news.iter().map(|(_, record)| record.clone()).collect();
+            records.write_in_background(records_of_news).await?;
+        }
+        drop(lock);
+        for (new, record) in &news {
+            self.notifier.tell(*new, record, &run).await;
+        }
+        Ok(reports)
+    }
+
+    /// Reserves a device. That another process does not give it back is told once for each such process.
+    async fn reserve(
+        &self,
+        device: &Address,
+        places: &[Address],
+        which: Selection,
+        told: &ToldOf,
+        run: &RunLog,
+    ) -> Result<DeviceLock, DeliveryError> {
+        // What is known to be stuck must not keep other devices from being tried again.
+        let wait = if told.any().is_some() { self.lock_wait.min(STOPPED_WAIT) } else { self.lock_wait };
+        let error = match DeviceLock::acquire(self.state_dir, places, wait).await {
+            Ok(lock) => return Ok(lock),
+            Err(error) => error,
+        };
+        let LockError::Held { holder, .. } = &error else { return Err(error.into()) };
+        let is_new = told.note(holder).unwrap_or(true);
+        let failure = DeliveryError::from(error);
+        if is_new {
+            run.error(&failure.to_string());
+            for record in self.kept_waiting(device, which, &failure)? {
+                self.notifier.tell(News::Failure, &record, run).await;
+            }
+        }
+        Err(failure)
+    }
+
+    /// What can't be delivered to a device that another process works on, as it would stand after this failure. Nothing
+    /// is written: only whoever has the device may.
+    fn kept_waiting(
+        &self,
+        device: &Address,
+        which: Selection,
+        failure: &DeliveryError,
+    ) -> Result<Vec<Installation>, StoreError> {
+        let now = self.records.now();
+        let mut all: BTreeMap<InstallationKey, Installation> = BTreeMap::new();
+        let known = self.records.of_device(device)?.records;
+        let known = known.into_iter().filter(|known| which.includes(known, now));
+        all.extend(known.map(|known| (known.key(), known)));
+        for queued in Queue::below(self.state_dir).for_device(device)?.specs {
+            let key = queued.spec.key();
+            let before = all.remove(&key);
+            all.insert(key, Installation::ingest(queued.spec, before, now));
+        }
+        let outcome = Outcome::Failed(Problem::from(failure));
+        let waiting = all.into_values().map(|mut record| {
+            record.finish(&outcome, &[], &[], record.spec.sequence, now);
+            record
+        });
+        Ok(waiting.collect())
+    }
+
+    /// The device, and the other members of the pairs that it is said to be in.
+    fn devices(&self, device: &Address, run: &RunLog) -> Result<Vec<Address>, StoreError> {
+        let Listing { specs, errors, .. } = Queue::below(self.state_dir).for_device(device)?;
+        let LoadedInstallations { records: known, errors: more } = self.records.of_device(device)?;
+        errors.iter().chain(&more).for_each(|error| log_once(error, run));
+        let specs =
+            specs.into_iter().map(|queued| queued.spec).chain(known.into_iter().map(|known| known.spec));
+        let mut all: Vec<Address> = specs.filter_map(|spec| spec.peer).collect();
+        all.push(device.clone());
+        Ok(all)
+    }
+
+    /// Moves the requests for a device into its records; all its records.
+    pub(super) fn take_in(
+        &self,
+        device: &Address,
+        records: &InstallationStore,
+        run: &RunLog,
+    ) -> Result<Vec<Installation>, StoreError> {
+        let listing = Queue::below(self.state_dir).for_device(device)?;
+        listing.errors.iter().for_each(|error| log_once(error, run));
+        let specs: Vec<InstallSpec> = listing.specs.iter().map(|queued| queued.spec.clone()).collect();
+        let known = |key: &InstallationKey| match records.read(key) {
+            Ok(None) => Known::Nothing,
+            Ok(Some(record)) => Known::Record(Box::new(record)),
+            Err(error) => {
+                log_once(&error, run);
+                // What was set aside is not in the way.
+                match records.read(key) {
+                    Ok(None) => Known::Nothing,
+                    _ => Known::Unreadable,
+                }
+            }
+        };
+        let mut queued = listing.specs;
+        for effect in ingest(&specs, known, records.now()) {
+            match effect {
+                Effect::Save(record) => {
+                    log_dropped(records, &record, run);
+                    records.write(&record)?;
+                }
+                Effect::Remove(id) => {
+                    if let Some(at) = queued.iter().position(|queued| queued.spec.id == id) {
+                        queued.swap_remove(at).remove()?;
+                    }
+                }
+            }
+        }
+        let found = records.of_device(device)?;
+        found.errors.iter().for_each(|error| log_once(error, run));
+        Ok(found.records)
+    }
+
+    /// What a record asks for, from what was typed then and the configuration of today.
+    async fn prepare(&self, mut record: Installation) -> Result<BatchItem, Box<(Installation, Problem)>> {
+        let at_hand = self.at_hand.lock().await.remove(&record.spec.id);
+        // Whoever had to wait for the device looks again: meanwhile it may have got another certificate of its own.
+        let at_hand = at_hand.filter(|(since, _)| since.elapsed() < FRESH).map(|(_, prepared)| prepared);
+        let mut prepared = match at_hand.map_or_else(|| again(&record, self.state_dir), Ok) {
+            Ok(prepared) => prepared,
+            Err(problem) => return Err(Box::new((record, problem))),
+        };
+        prepared.wish.patience = self.patience.clone();
+        complete(&mut prepared, &mut record);
+        let bundle = match prepared.bundle {
+            Ok(bundle) if record.confirmed => Ok(bundle),
+            Ok(bundle) => match prepared.certmonger.zip(prepared.files.as_ref()) {
+                Some((bus, files)) => self.confirm(bus, &files.certificate).await.map(|()| bundle),
+                None => Ok(bundle),
+            },
+            Err(failure) => Err(failure),
+        };
+        record.confirmed = bundle.is_ok();
+        Ok(BatchItem { wish: prepared.wish, bundle, record })
+    }
+
+    /// Whether certmonger says that the certificate is issued. It says so while its post-save command runs, too.
+    async fn confirm(&self, bus: CertmongerBus, file: &Path) -> Result<(), InstallError> {
+        let mut said = self.confirmed.lock().await;
+        if !said.contains_key(file) {
+            let answer = ask_certmonger(bus, file).await;
+            said.insert(file.to_owned(), answer);
+        }
+        match said.get(file) {
+            Some(Err(NotConfirmed { what, advice, retry_class })) => {
+                let (what, advice, retry_class) = (what.clone(), advice.clone(), *retry_class);
+                Err(InstallError::Certmonger { what, advice, retry_class })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Notes in the records that a person was told of a process that kept the device.
+fn heed(found: &mut [Installation], what: &str, records: &InstallationStore) -> Result<(), StoreError> {
+    let now = records.now();
+    for record in found.iter_mut().filter(|record| record.is_pending() && record.incident.is_none()) {
+        record.incident = Some(Incident { since: now, reported: what.to_owned() });
+        records.write(record)?;
+    }
+    Ok(())
+}
+
+/// Goes on with what has nothing to do with the profiles that the device does not have; whether there is any.
+fn leave_out(delivery: &mut BatchItem, missing: &[ProfileName]) -> bool {
+    if missing.is_empty() {
+        return false;
+    }
+    delivery.wish.profiles = delivery.record.unaffected_by(missing);
+    !delivery.wish.profiles.is_empty() && delivery.bundle.is_ok()
+}
+
+/// Location and profiles are the record's own; the certificate is the one that the file holds now.
+fn complete(prepared: &mut Prepared, record: &mut Installation) {
+    record.configure(&prepared.configured_profiles);
+    prepared.wish.profiles = record.profiles();
+    prepared.wish.vsys = location::vsys(&record.spec.location);
+    if let Ok(bundle) = &prepared.bundle
+        && let Ok(facts) = CertificateFacts::of(bundle)
+    {
+        // Renewed since it was asked for: the newer one supersedes the older.
+        record.spec.certificate = Some(facts);
+    }
+}
+
+/// What a record asks for: what was typed then, with the configuration of this moment.
+///
+/// # Errors
+/// Settings that can't be used any more.
+pub fn again(record: &Installation, state_dir: &Path) -> Result<Prepared, Problem> {
+    let spec = &record.spec;
+    let named = Named {
+        common_name: spec.common_name.clone(),
+        base_name: spec.name.clone(),
+        year: spec.options.year,
+    };
+    let config = Config::load(spec.options.config.as_deref()).map_err(SettingsError::from);
+    let prepared =
+        config.and_then(|config| resolve::prepare(&named, &spec.options, &config, &spec.device, state_dir));
+    let mut prepared = prepared.map_err(|error| problem_of(&error))?;
+    let mut known = record.clone();
+    complete(&mut prepared, &mut known);
+    Ok(prepared)
+}
+
+/// Settings that can't be used, as a problem that is recorded.
+#[must_use]
+pub fn problem_of(error: &SettingsError) -> Problem {
+    let (exit, what, advice) = (error.exit(), error.to_string(), error.advice());
+    Problem { exit, what, advice, retry_class: RetryClass::NeedsOperator }
+}
+
+/// What lasts would be in the log every minute: `status` has it, and whoever asks for this very record.
+fn log_once(error: &StoreError, run: &RunLog) {
+    if !error.lasts() {
+        run.error(&error.to_string());
+    }
+}
+
+/// Says which profiles another list leaves out.
+fn log_dropped(records: &InstallationStore, record: &Installation, run: &RunLog) {
+    let Ok(Some(before)) = records.read(&record.key()) else { return };
+    let now = record.profiles();
+    let dropped = before.profiles().into_iter().filter(|name| !now.contains(name));
+    let dropped: Vec<String> = dropped.map(|name| format!("'{name}'")).collect();
+    if !dropped.is_empty() {
+        let (key, names) = (record.key(), dropped.join(", "));
+        run.say(&format!("WARNING: {key} is not installed in these SSL/TLS profiles any more: {names}."));
+    }
+}
+
+/// Says which profiles another certificate will take back at its next renewal.
+fn warn_about_conflicts(record: &Installation, all: &[Installation], run: &RunLog) {
+    let shared = all.iter().filter_map(|other| Some((other, conflicts::shared_profile(record, other)?)));
+    for (other, profile) in shared.filter(|(other, _)| other.verified.is_some()) {
+        let (name, other): (&ObjectName, &ObjectName) = (&record.spec.name, &other.spec.name);
+        run.say(&format!(
+            "WARNING: the SSL/TLS profile '{profile}' is claimed by '{other}' as well as by '{name}': whichever is renewed last gets it."
+        ));
+    }
+}
+
+/// A record that can't be made into a transaction fails without a run.
+fn fail_without_run(
+    (mut record, problem): (Installation, Problem),
+    records: &InstallationStore,
+    run: &RunLog,
+) -> Report {
+    run.error(&format!("{}: {}: {problem}", record.spec.device, record.common_name()));
+    let sequence = record.spec.sequence;
+    record.begin(run.id(), records.now());
+    let outcome = Outcome::Failed(problem);
+    record.finish(&outcome, &[], &[], sequence, records.now());
+    if let Err(error) = records.write(&record) {
+        run.error(&error.to_string());
+    }
+    Report {
+        record,
+        result: RunResult { outcome, phases: vec![("total", 0.0)], missing_profiles: Vec::new() },
+        news: None,
+    }
+}
+
+fn needs_operator(record: &Installation) -> bool {
+    matches!(&record.state, State::Failed { problem, .. } if problem.retry_class == RetryClass::NeedsOperator)
+}
+
+async fn ask_certmonger(bus: CertmongerBus, file: &Path) -> Result<(), NotConfirmed> {
+    const BLIND: &str = "For a certificate that is not certmonger's, or to go on all the same, use -b.";
+    let getcert = Getcert::new(["getcert"], None).on_session_bus(bus == CertmongerBus::Session);
+    let no = |what: String| NotConfirmed {
+        what,
+        advice: Some(BLIND.to_owned()),
+        retry_class: RetryClass::Permanent,
+    };
+    match getcert.status(file).await {
+        Ok(status) => match status.phase() {
+            Phase::Done | Phase::Saving => Ok(()),
+            _ => Err(no(format!("the certificate's state is {}, it is not issued", status.state))),
+        },
+        Err(GetcertError::NotTracked) => Err(no(format!("{} is not tracked", file.display()))),
+        Err(error) => {
+            let advice =
+                error.advice().map(|advice| format!("{advice}; to go on without certmonger, use -b"));
+            let advice = advice.or_else(|| Some(BLIND.to_owned()));
+            Err(NotConfirmed { what: error.to_string(), advice, retry_class: RetryClass::Transient })
+        }
+    }
+}
+
+/// Six hexadecimal digits: enough to tell the runs of a day apart.
+pub fn run_id() -> String {
+    format!("{:06x}", rand::random::<u32>() & 0x00ff_ffff)
+}

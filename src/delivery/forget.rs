@@ -1,0 +1,49 @@
+//! An installation, or one of its profiles, is looked after no more.
+
+use super::engine::{DeliveryEngine, run_id};
+use super::failure::DeliveryError;
+use super::key::InstallationKey;
+use super::lock::DeviceLock;
+use super::spec::Requester;
+use crate::install::names::ProfileName;
+
+impl DeliveryEngine<'_> {
+    /// An installation is not looked after any more, or no longer in one of its profiles; the device is left as it is.
+    /// Whether there was one.
+    ///
+    /// # Errors
+    /// A state directory that can't be used; a record that can't be read.
+    pub async fn forget(
+        &self,
+        key: &InstallationKey,
+        profile: Option<&ProfileName>,
+    ) -> Result<bool, DeliveryError> {
+        let run = self.log.run(&run_id(), self.several);
+        let lock =
+            DeviceLock::acquire(self.state_dir, std::slice::from_ref(&key.device), self.lock_wait).await?;
+        self.take_in(&key.device, &self.records, &run)?;
+        let Some(mut record) = self.records.read(key)? else { return Ok(false) };
+        let was_there = match profile {
+            Some(profile) => {
+                let was_bound = record.unbind(profile, self.records.now());
+                self.records.write(&record)?;
+                was_bound
+            }
+            None => {
+                self.records.remove(key)?;
+                true
+            }
+        };
+        drop(lock);
+        let who = Requester::current();
+        let who = who.sudo_user.unwrap_or_else(|| format!("user id {}", who.uid));
+        if was_there {
+            let part =
+                profile.map(|profile| format!("the SSL/TLS profile '{profile}' of ")).unwrap_or_default();
+            run.say(&format!(
+                "{key}: {part}the installation is forgotten, by {who}; the device is left as it is."
+            ));
+        }
+        Ok(was_there)
+    }
+}

@@ -1,0 +1,449 @@
+//! One object on one device: what is wanted of it, what is known of it, and how both change. Nothing here reads a
+//! clock or a file.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::key::InstallationKey;
+use super::request::{RequestEnd, RequestState};
+use super::schedule::gap;
+use super::spec::{InstallSpec, VERSION};
+use super::state::{Attempt, Binding, Incident, State, Verified};
+use crate::error::Exit;
+use crate::fingerprint::Fingerprint;
+use crate::install::names::{CommonName, ObjectName, ProfileName};
+use crate::install::problem::{Problem, RetryClass};
+use crate::install::result::{CreatedObject, LastRun, Outcome};
+use crate::panos::NextIdentity;
+
+/// How many past attempts a record keeps.
+pub const HISTORY: usize = 20;
+/// How many requests that have ended a record keeps.
+pub const ENDED_REQUESTS: usize = 50;
+/// How many requests that have not ended a record keeps: of further ones the oldest are not waited for any more.
+const OPEN_REQUESTS: usize = 500;
+/// How many created objects a record keeps: what is older is not deleted any more.
+pub const CREATED_OBJECTS: usize = 500;
+
+/// What is known of one certificate object at one location of one device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Installation {
+    /// The format, see [`VERSION`].
+    pub version: u32,
+    /// What is wanted, as it was asked for last.
+    pub spec: InstallSpec,
+    /// The profiles that are to present it: all that were asked for.
+    pub bindings: Vec<Binding>,
+    /// The name of the list of profiles that was stated last.
+    pub list: Option<String>,
+    /// Who asked, with what they asked for and how that ended; the latest last.
+    pub requests: Vec<RequestState>,
+    /// Since when the device has not been verified to run the certificate; nothing where it was.
+    pub pending_since: Option<DateTime<Utc>>,
+    /// When it is tried again, if it is pending.
+    pub next_attempt: Option<DateTime<Utc>>,
+    /// How many seconds were to pass until then.
+    pub gap: u64,
+    /// Whether certmonger was asked for the certificate, and confirmed it.
+    pub confirmed: bool,
+    /// How many attempts have failed in a row.
+    pub failures: u32,
+    /// The run that tried last; empty before the first one.
+    pub run_id: String,
+    /// When that run began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// Its commit job, once there is one.
+    pub job: Option<String>,
+    /// How it stands.
+    pub state: State,
+    /// What the device was verified to run at last.
+    pub verified: Option<Verified>,
+    /// The objects that were created on the device for this name, the latest last: what may be deleted again.
+    pub created_objects: Vec<CreatedObject>,
+    /// The paths on the device where something may be left that was changed and not committed.
+    pub uncommitted_paths: Vec<String>,
+    /// Whether a run has ever begun to change the device for it.
+    pub has_changed_device: bool,
+    /// By which certificates the device and its HA peer are recognised once the commit has taken effect, as it was
+    /// decided before it; empty as soon as that is known to be over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next_identities: Vec<NextIdentity>,
+    /// The problem that was reported, for as long as it lasts.
+    pub incident: Option<Incident>,
+    /// The last attempts, the latest last; [`HISTORY`] at most.
+    pub history: Vec<Attempt>,
+}
+
+impl Installation {
+    /// The installation after a request: a new one, or what is known from `before` with what is wanted now. What was
+    /// taken in before changes nothing.
+    #[must_use]
+    pub fn ingest(spec: InstallSpec, before: Option<Self>, now: DateTime<Utc>) -> Self {
+        match before {
+            None => Self::new(spec, now),
+            Some(before) if before.request(&spec.id).is_some() => before,
+            Some(before) => before.with(spec, now),
+        }
+    }
+
+    fn new(spec: InstallSpec, now: DateTime<Utc>) -> Self {
+        let request = RequestState::of(&spec);
+        Self {
+            version: VERSION,
+            bindings: bindings(&spec),
+            list: spec.list.clone(),
+            requests: vec![request],
+            pending_since: Some(spec.requested_at.min(now)),
+            next_attempt: Some(now),
+            gap: 0,
+            confirmed: false,
+            failures: 0,
+            run_id: String::new(),
+            started_at: None,
+            job: None,
+            state: State::Pending,
+            verified: None,
+            created_objects: Vec::new(),
+            uncommitted_paths: Vec::new(),
+            has_changed_device: false,
+            next_identities: Vec::new(),
+            incident: None,
+            history: Vec::new(),
+            spec,
+        }
+    }
+
+    fn with(mut self, spec: InstallSpec, now: DateTime<Utc>) -> Self {
+        // What a run that died has left is told by its state, until the next one has recovered it.
+        if self.last_run() == LastRun::Finished {
+            (self.state, self.started_at) = (State::Pending, None);
+        }
+        self.pending_since = self.pending_since.or(Some(spec.requested_at)).map(|since| since.min(now));
+        (self.next_attempt, self.gap, self.confirmed) = (Some(now), 0, false);
+        // The same again fails for the same reason: that is no news.
+        let again = spec.certificate == self.spec.certificate && spec.options == self.spec.options;
+        if !again {
+            self.failures = 0;
+        }
+        self.requests.push(RequestState::of(&spec));
+        if spec.list.is_some() && spec.list != self.list {
+            self.list.clone_from(&spec.list);
+            self.restate(&spec, now);
+        } else {
+            for binding in bindings(&spec) {
+                self.bind(binding);
+            }
+        }
+        self.spec = spec;
+        self.forget_ended();
+        self
+    }
+
+    /// Another list of profiles is stated: what is not in it is not bound any more, and nobody waits for it.
+    fn restate(&mut self, spec: &InstallSpec, now: DateTime<Utc>) {
+        self.bindings = bindings(spec);
+        self.supersede(now);
+    }
+
+    fn bind(&mut self, binding: Binding) {
+        match self.bindings.iter_mut().find(|other| other.profile == binding.profile) {
+            Some(other) => other.configured &= binding.configured,
+            None => self.bindings.push(binding),
+        }
+    }
+
+    fn supersede(&mut self, now: DateTime<Utc>) {
+        let bound: Vec<&ProfileName> = self.bindings.iter().map(|binding| &binding.profile).collect();
+        for request in self.requests.iter_mut().filter(|request| request.is_open()) {
+            if !request.profiles_configured
+                && !request.profiles.iter().all(|profile| bound.contains(&profile))
+            {
+                request.end = RequestEnd::Superseded { at: now };
+            }
+        }
+        self.forget_ended();
+    }
+
+    /// The profiles that the configuration file names today, where some request has left them to it.
+    pub fn configure(&mut self, configured: &[ProfileName]) {
+        let leaves = |request: &RequestState| request.profiles_configured;
+        if !self.spec.profiles_configured && !self.requests.iter().any(leaves) {
+            return;
+        }
+        self.bindings.retain(|binding| !binding.configured);
+        for profile in configured {
+            self.bind(Binding { profile: profile.clone(), configured: true });
+        }
+        let open =
+            self.requests.iter_mut().filter(|request| request.is_open() && request.profiles_configured);
+        open.for_each(|request| request.profiles = configured.to_vec());
+        if self.spec.profiles_configured {
+            self.spec.profiles = configured.to_vec();
+        }
+    }
+
+    /// A profile is not this installation's any more; whether it was.
+    pub fn unbind(&mut self, profile: &ProfileName, now: DateTime<Utc>) -> bool {
+        let before = self.bindings.len();
+        self.bindings.retain(|binding| binding.profile != *profile);
+        self.spec.profiles.retain(|other| other != profile);
+        self.supersede(now);
+        before != self.bindings.len()
+    }
+
+    /// The profiles that have nothing to do with these, which the device does not have: a request is done in all its
+    /// profiles or in none, and makes no other one wait.
+    #[must_use]
+    pub fn unaffected_by(&self, missing: &[ProfileName]) -> Vec<ProfileName> {
+        let is_whole = |request: &RequestState| !request.profiles.iter().any(|name| missing.contains(name));
+        let wanted = |name: &ProfileName| {
+            let verified = self.verified.as_ref().is_some_and(|verified| verified.profiles.contains(name));
+            verified
+                || self.requests.iter().any(|request| is_whole(request) && request.profiles.contains(name))
+        };
+        self.profiles().into_iter().filter(|name| !missing.contains(name) && wanted(name)).collect()
+    }
+
+    /// What identifies it.
+    #[must_use]
+    pub fn key(&self) -> InstallationKey {
+        self.spec.key()
+    }
+
+    /// The certificate's common name.
+    #[must_use]
+    pub fn common_name(&self) -> &CommonName {
+        &self.spec.common_name
+    }
+
+    /// The profiles that are to present it.
+    #[must_use]
+    pub fn profiles(&self) -> Vec<ProfileName> {
+        self.bindings.iter().map(|binding| binding.profile.clone()).collect()
+    }
+
+    /// Somebody's request, by its id.
+    #[must_use]
+    pub fn request(&self, id: &str) -> Option<&RequestState> {
+        self.requests.iter().find(|request| request.id == id)
+    }
+
+    /// Why the last attempt failed, if it did.
+    #[must_use]
+    pub fn last_problem(&self) -> Option<&Problem> {
+        self.history.last().and_then(|attempt| attempt.problem.as_ref())
+    }
+
+    /// Something has changed since the device was verified to run the certificate: it is pending again.
+    pub fn mark_pending(&mut self, now: DateTime<Utc>) {
+        self.pending_since = self.pending_since.or(Some(now));
+        (self.next_attempt, self.gap) = (Some(now), 0);
+        (self.state, self.started_at) = (State::Pending, None);
+    }
+
+    /// How the last run left the device.
+    #[must_use]
+    pub fn last_run(&self) -> LastRun {
+        match &self.state {
+            State::Pending if self.started_at.is_some() => LastRun::Interrupted,
+            State::AwaitingCommit { .. } => LastRun::AwaitingCommit,
+            _ => LastRun::Finished,
+        }
+    }
+
+    /// Whether the device has yet to be verified to run the certificate.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.pending_since.is_some()
+    }
+
+    /// Whether it is to be tried now. An attempt that is further ahead than was to pass until it was scheduled by a
+    /// clock that was ahead: it is due.
+    #[must_use]
+    pub fn is_due(&self, now: DateTime<Utc>) -> bool {
+        let gap =
+            TimeDelta::try_seconds(i64::try_from(self.gap).unwrap_or(i64::MAX)).unwrap_or(TimeDelta::MAX);
+        let has_come = |at: DateTime<Utc>| at <= now || at - now > gap;
+        self.is_pending()
+            && (self.last_run() == LastRun::Interrupted || self.next_attempt.is_none_or(has_come))
+    }
+
+    /// A run begins.
+    pub fn begin(&mut self, run: &str, now: DateTime<Utc>) {
+        run.clone_into(&mut self.run_id);
+        self.started_at = Some(now);
+        self.job = None;
+        self.state = State::Pending;
+        // Nothing is pending since the future: that was another clock.
+        self.pending_since = self.pending_since.map(|since| since.min(now));
+    }
+
+    /// These paths may hold uncommitted changes from now on.
+    pub fn note_uncommitted(&mut self, paths: impl IntoIterator<Item = String>) {
+        self.uncommitted_paths.extend(paths);
+        self.uncommitted_paths.sort();
+        self.uncommitted_paths.dedup();
+        self.has_changed_device = true;
+    }
+
+    /// A run for these profiles is over. `sequence` is its number: what is verified later has a higher one.
+    pub fn finish(
+        &mut self,
+        outcome: &Outcome,
+        profiles: &[ProfileName],
+        phases: &[(&'static str, f64)],
+        sequence: u64,
+        now: DateTime<Utc>,
+    ) {
+        let pending_since = self.pending_since;
+        // Why other profiles are left out of this run.
+        let rest = self.last_problem().cloned();
+        let problem = match outcome {
+            Outcome::Failed(problem) => Some(problem.clone()),
+            Outcome::Installed { .. } | Outcome::AwaitingCommit => None,
+        };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "no run takes that long")]
+        let milliseconds =
+            phases.iter().map(|(name, seconds)| ((*name).to_owned(), (seconds * 1000.0) as u64)).collect();
+        let (run_id, started_at) = (self.run_id.clone(), self.started_at.unwrap_or(now));
+        self.history.push(Attempt { run_id, started_at, problem, job: self.job.clone(), milliseconds });
+        let superfluous = self.history.len().saturating_sub(HISTORY);
+        self.history.drain(..superfluous);
+        match outcome {
+            Outcome::Installed { object, unchanged } => {
+                let failures = self.failures;
+                self.state = State::Installed { at: now, object: object.clone(), unchanged: *unchanged };
+                self.verify(object, profiles, sequence, now);
+                let is_whole = self.bindings.iter().all(|binding| profiles.contains(&binding.profile));
+                if let Some(problem) = rest.filter(|_| !is_whole) {
+                    (self.pending_since, self.failures) =
+                        (pending_since.or(Some(now)), failures.saturating_sub(1));
+                    self.fail(&problem, now);
+                }
+            }
+            Outcome::AwaitingCommit => {
+                self.state = State::AwaitingCommit { at: now };
+                (self.pending_since, self.next_attempt, self.failures) = (None, None, 0);
+                self.uncommitted_paths.clear();
+                self.end_requests(|_| RequestEnd::AwaitingCommit { at: now });
+            }
+            Outcome::Failed(problem) => self.fail(problem, now),
+        }
+        self.forget_ended();
+    }
+
+    fn fail(&mut self, problem: &Problem, now: DateTime<Utc>) {
+        self.state = State::Failed { at: now, problem: problem.clone() };
+        self.failures = self.failures.saturating_add(1);
+        if problem.retry_class == RetryClass::Permanent || self.is_only_a_try() {
+            self.pending_since = None;
+        }
+        if self.is_pending() {
+            let left = self.verified.as_ref().map(|verified| verified.certificate.not_after - now);
+            // Whole seconds: as many as are stored.
+            let seconds = gap(problem, self.failures, left).num_seconds();
+            let gap = TimeDelta::try_seconds(seconds).unwrap_or_default();
+            (self.next_attempt, self.gap) =
+                (Some(now.checked_add_signed(gap).unwrap_or(now)), seconds.unsigned_abs());
+            self.end_requests(|_| RequestEnd::Open { problem: Some(problem.clone()) });
+        } else {
+            self.next_attempt = None;
+            self.end_requests(|_| RequestEnd::Failed { at: now, problem: problem.clone() });
+        }
+    }
+
+    /// Whether all who wait for it see it fail at their terminals, and nothing was ever changed on the device for it.
+    fn is_only_a_try(&self) -> bool {
+        let never = self.verified.is_none() && !self.has_changed_device;
+        never && self.requests.iter().filter(|request| request.is_open()).all(|request| request.attended)
+    }
+
+    /// The device was seen to run what is wanted, as this object.
+    pub fn mark_verified(&mut self, object: &ObjectName, sequence: u64, now: DateTime<Utc>) {
+        self.verify(object, &self.profiles(), sequence, now);
+    }
+
+    fn verify(&mut self, object: &ObjectName, profiles: &[ProfileName], sequence: u64, now: DateTime<Utc>) {
+        if !matches!(self.state, State::Installed { .. }) {
+            self.state = State::Installed { at: now, object: object.clone(), unchanged: true };
+        }
+        (self.pending_since, self.next_attempt, self.failures) = (None, None, 0);
+        self.uncommitted_paths.clear();
+        let Some(certificate) = self.spec.certificate.clone() else { return };
+        let unchanged = matches!(self.state, State::Installed { unchanged: true, .. });
+        let sequence = match &self.verified {
+            // Nobody has taken anything from anybody.
+            Some(before) if unchanged && before.profiles == profiles => before.sequence,
+            _ => sequence,
+        };
+        let is_bound =
+            |request: &RequestState| request.profiles.iter().all(|profile| profiles.contains(profile));
+        self.end_requests(|request| match &request.certificate {
+            _ if !is_bound(request) => request.end.clone(),
+            Some(wanted) if !certificate.supersedes(wanted) => RequestEnd::Failed {
+                at: now,
+                problem: Problem {
+                    exit: Exit::Certificate,
+                    what: "the certificate's file holds an older certificate than was asked for".to_owned(),
+                    advice: Some(
+                        "The device runs the older one: put the newer one back into its file.".to_owned(),
+                    ),
+                    retry_class: RetryClass::NeedsOperator,
+                },
+            },
+            _ => RequestEnd::Done { at: now, object: object.clone(), unchanged },
+        });
+        self.verified = Some(Verified {
+            at: now,
+            sequence,
+            object: object.clone(),
+            profiles: profiles.to_vec(),
+            certificate,
+        });
+    }
+
+    fn end_requests(&mut self, end: impl Fn(&RequestState) -> RequestEnd) {
+        for request in self.requests.iter_mut().filter(|request| request.is_open()) {
+            request.end = end(request);
+        }
+    }
+
+    /// Open requests stay, of the others the last ones.
+    fn forget_ended(&mut self) {
+        let open = self.requests.iter().filter(|request| request.is_open()).count();
+        let mut too_many = open.saturating_sub(OPEN_REQUESTS);
+        self.requests.retain(|request| {
+            let goes = too_many > 0 && request.is_open();
+            too_many -= usize::from(goes);
+            !goes
+        });
+        let ended = self.requests.iter().filter(|request| !request.is_open()).count();
+        let mut superfluous = ended.saturating_sub(ENDED_REQUESTS);
+        self.requests.retain(|request| {
+            let goes = superfluous > 0 && !request.is_open();
+            superfluous -= usize::from(goes);
+            !goes
+        });
+    }
+
+    /// Notes an object that was created; one that was created before is the latest now.
+    pub fn note_created(&mut self, created: CreatedObject) {
+        self.created_objects.retain(|other| other.object != created.object);
+        self.created_objects.push(created);
+        let superfluous = self.created_objects.len().saturating_sub(CREATED_OBJECTS);
+        self.created_objects.drain(..superfluous);
+    }
+
+    /// Whether the device was seen to run the certificate with this fingerprint.
+    #[must_use]
+    pub fn runs(&self, fingerprint: Fingerprint) -> bool {
+        matches!(self.state, State::Installed { .. })
+            && self.verified.as_ref().is_some_and(|verified| verified.certificate.fingerprint == fingerprint)
+    }
+}
+
+fn bindings(spec: &InstallSpec) -> Vec<Binding> {
+    let configured = spec.profiles_configured;
+    spec.profiles.iter().map(|profile| Binding { profile: profile.clone(), configured }).collect()
+}

@@ -1,0 +1,81 @@
+//! The records of one delivery, as the transaction's journal: changed together, written in the background.
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+use super::installation::Installation;
+use super::store::InstallationStore;
+use crate::files::instead_of_state_dir;
+use crate::install::journal::{Entry, Journal, JournalError};
+use crate::install::result::CreatedObject;
+use crate::panos::{Address, NextIdentity};
+
+/// The records that one transaction is about.
+pub(super) struct RecordJournal<'a> {
+    records: &'a InstallationStore,
+    entries: Vec<&'a mut Installation>,
+}
+
+impl<'a> RecordJournal<'a> {
+    pub(super) fn new(records: &'a InstallationStore, entries: Vec<&'a mut Installation>) -> Self {
+        Self { records, entries }
+    }
+
+    /// Changes each record; whether any is another one now.
+    fn each(&mut self, change: impl Fn(&mut Installation)) -> bool {
+        let mut is_new = false;
+        for record in &mut self.entries {
+            let before = record.clone();
+            change(record);
+            is_new |= **record != before;
+        }
+        is_new
+    }
+
+    fn one(&mut self, item: usize, change: impl FnOnce(&mut Installation)) -> bool {
+        self.entries.get_mut(item).is_some_and(|record| {
+            change(record);
+            true
+        })
+    }
+}
+
+impl Journal for RecordJournal<'_> {
+    fn note(&mut self, entry: Entry) -> bool {
+        let at = self.records.now();
+        match entry {
+            Entry::Uncommitted { item, paths } => self.one(item, |record| record.note_uncommitted(paths)),
+            Entry::RolledBack => self.each(|record| record.uncommitted_paths.clear()),
+            Entry::NextIdentities(next) => self.each(|record| record.next_identities.clone_from(&next)),
+            Entry::IdentityKept(kept) => {
+                self.each(|record| record.next_identities.retain(|next| *next != kept))
+            }
+            Entry::IdentitiesVoid(device) => {
+                self.each(|record| record.next_identities.retain(|next| *next.device() != device))
+            }
+            Entry::CommitStarted(job) => self.each(|record| record.job = Some(job.clone())),
+            Entry::Verified { item, created, deleted } => self.one(item, |record| {
+                record.uncommitted_paths.clear();
+                record.created_objects.retain(|created| !deleted.contains(&created.object));
+                if let Some((object, fingerprint)) = created {
+                    record.note_created(CreatedObject { object, fingerprint, at });
+                }
+            }),
+        }
+    }
+
+    fn sync(&self) -> BoxFuture<'_, Result<(), JournalError>> {
+        let records: Vec<Installation> = self.entries.iter().map(|record| (**record).clone()).collect();
+        async move {
+            self.records.write_in_background(records).await.map_err(|error| JournalError {
+                what: error.to_string(),
+                advice: Some(instead_of_state_dir().to_owned()),
+            })
+        }
+        .boxed()
+    }
+
+    fn next_identities(&self, devices: &[&Address]) -> Vec<NextIdentity> {
+        self.records.next_identities(devices)
+    }
+}

@@ -1,0 +1,47 @@
+//! What is pending, and seeing that it is done.
+//!
+//! `STATE/queue/` takes the requests: what somebody wants, written before anything else is done. Whoever holds the
+//! device's lock (`STATE/locks/`) moves them into the records,
+//! `STATE/installations/DEVICE/LOCATION/NAME.json`, and delivers. So a request never waits for a delivery that is
+//! under way, and no delivery overwrites a request. Nothing in these files is a secret; directories and files are for
+//! their owner only, and each file is written whole or not at all.
+
+mod batch;
+mod clock;
+pub mod conflicts;
+pub mod drift;
+pub mod engine;
+mod error;
+mod failure;
+mod files;
+mod forget;
+mod format1;
+pub mod ingest;
+mod installation;
+mod journal;
+mod key;
+mod lock;
+pub mod notifier;
+mod queue;
+mod request;
+mod schedule;
+mod sequence;
+mod spec;
+mod state;
+mod store;
+#[cfg(test)]
+mod tests;
+pub mod watch;
+pub mod worker;
+
+pub use clock::Clock;
+pub use error::StoreError;
+pub use failure::DeliveryError;
+pub use installation::{CREATED_OBJECTS, ENDED_REQUESTS, HISTORY, Installation};
+pub use key::InstallationKey;
+pub use lock::{DeviceLock, Holder, LockError, STOPPED_WAIT, ToldOf};
+pub use queue::{Listing, Queue, Queued};
+pub use request::{RequestEnd, RequestState, not_over};
+pub use spec::{InstallSpec, Requester, UnresolvedSpec, VERSION, new_id};
+pub use state::{Attempt, Binding, Incident, State, Verified};
+pub use store::{InstallationStore, LoadedInstallations};

@@ -1,0 +1,90 @@
+//! When what is pending is tried again.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use chrono::TimeDelta;
+
+use crate::error::Exit;
+use crate::install::problem::{Problem, RetryClass};
+
+/// The first gap, and the shortest one.
+const SHORTEST: Duration = Duration::from_secs(60);
+/// The longest gap.
+const LONGEST: Duration = Duration::from_secs(6 * 3600);
+/// The gap where an operator has to act. Operators don't always say that they have.
+const OPERATOR_INTERVAL: Duration = Duration::from_secs(12 * 3600);
+/// The longest gap where it is for this machine alone: its files, its settings, its clock. It costs nothing to look.
+const LOCAL_INTERVAL: Duration = Duration::from_secs(3600);
+/// So many attempts, at least, fit into the time that the old certificate has left.
+const MIN_ATTEMPTS_BEFORE_EXPIRY: i32 = 20;
+
+/// How long to wait after a failure. The gaps double from a minute to six hours, with some jitter so that a fleet does
+/// not come at once; they are shorter when the certificate on the device comes to its end, and where only this machine
+/// has to be looked at.
+#[must_use]
+pub(super) fn gap(problem: &Problem, failures: u32, left: Option<TimeDelta>) -> TimeDelta {
+    let is_local = matches!(problem.exit, Exit::Usage | Exit::ProfileName | Exit::Key | Exit::Certificate);
+    let gap = match problem.retry_class {
+        RetryClass::Clock => backoff(failures.max(1)).min(LOCAL_INTERVAL),
+        RetryClass::Transient => backoff(failures.max(1)),
+        RetryClass::NeedsOperator if is_local => LOCAL_INTERVAL,
+        RetryClass::NeedsOperator | RetryClass::Permanent => OPERATOR_INTERVAL,
+    };
+    let gap = TimeDelta::from_std(gap).unwrap_or(TimeDelta::MAX);
+    let shortest = TimeDelta::from_std(SHORTEST).unwrap_or_default();
+    match left {
+        Some(left) => gap.min((left / MIN_ATTEMPTS_BEFORE_EXPIRY).max(shortest)),
+        None => gap,
+    }
+}
+
+/// The gap after this many failures.
+fn backoff(failures: u32) -> Duration {
+    let gaps = ExponentialBuilder::default()
+        .with_min_delay(SHORTEST)
+        .with_max_delay(LONGEST)
+        .with_factor(2.0)
+        .without_max_times()
+        .with_jitter();
+    // After so many doublings there is only the longest one.
+    let number = usize::try_from(failures.min(16)).unwrap_or(16) - 1;
+    gaps.build().nth(number).unwrap_or(LONGEST).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(exit: Exit, retry_class: RetryClass) -> Problem {
+        Problem { exit, what: String::new(), advice: None, retry_class }
+    }
+
+    #[test]
+    fn gaps_grow_from_a_minute_to_six_hours() {
+        let minutes = |failures| backoff(failures).as_secs() / 60;
+        assert!((1..=2).contains(&minutes(1)), "{}", minutes(1));
+        assert!((2..=4).contains(&minutes(2)), "{}", minutes(2));
+        assert!((8..=17).contains(&minutes(4)), "{}", minutes(4));
+        for failures in [10, 100, u32::MAX] {
+            assert_eq!(backoff(failures), LONGEST, "{failures}");
+        }
+    }
+
+    #[test]
+    fn as_the_old_certificates_end_comes_near_it_is_tried_more_often() {
+        let minutes = |class, left| gap(&problem(Exit::Commit, class), 30, Some(left)).num_minutes();
+        assert_eq!(minutes(RetryClass::Transient, TimeDelta::days(90)), 360);
+        assert_eq!(minutes(RetryClass::NeedsOperator, TimeDelta::days(90)), 720);
+        assert_eq!(minutes(RetryClass::NeedsOperator, TimeDelta::hours(20)), 60);
+        assert_eq!(minutes(RetryClass::Transient, TimeDelta::minutes(30)), 1);
+        assert_eq!(minutes(RetryClass::Transient, -TimeDelta::days(1)), 1, "what has ended is replaced soon");
+    }
+
+    #[test]
+    fn what_is_wrong_on_this_machine_is_looked_at_every_hour() {
+        for class in [RetryClass::Clock, RetryClass::NeedsOperator] {
+            assert_eq!(gap(&problem(Exit::Certificate, class), 30, None), TimeDelta::hours(1), "{class:?}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What somebody wants installed, as it is stored.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::key::InstallationKey;
+use crate::install::names::{CommonName, ObjectName, ProfileName};
+use crate::install::problem::Problem;
+use crate::install::result::CertificateFacts;
+use crate::panos::Address;
+use crate::panos::Location;
+use crate::settings::certificate::Files;
+use crate::settings::request::InstallOptions;
+
+/// The format this program writes. A file of a later one is left alone, not guessed at.
+pub const VERSION: u32 = 2;
+
+/// A certificate that somebody wants on a device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstallSpec {
+    /// Its own name, by which whoever asked finds its end.
+    pub id: String,
+    /// What came later has a higher number.
+    pub sequence: u64,
+    /// When it was asked for.
+    pub requested_at: DateTime<Utc>,
+    /// Who asked.
+    pub requested_by: Requester,
+    /// Whether it was typed at a terminal, by somebody who sees how it ends.
+    pub attended: bool,
+    /// The list of profiles that it states as the whole one, by the list's own name: once another list is stated, what
+    /// is not in it is not presented by this installation any more. Without a name its profiles are added.
+    pub list: Option<String>,
+    /// The certificate's common name.
+    pub common_name: CommonName,
+    /// The object's name as it was asked for.
+    pub name: ObjectName,
+    /// The device, as typed.
+    pub device: Address,
+    /// Where the object lies on it: decided when it was asked for.
+    pub location: Location,
+    /// The other member of its HA pair, where somebody said which that is.
+    pub peer: Option<Address>,
+    /// The profiles that are to present it.
+    pub profiles: Vec<ProfileName>,
+    /// Whether these come from the configuration file: then they are those of the delivery's own day.
+    pub profiles_configured: bool,
+    /// The certificate; unknown where its file could not be read.
+    pub certificate: Option<CertificateFacts>,
+    /// The endpoints that have to present it.
+    pub served: Vec<Address>,
+    /// The files it comes from; unknown where they were not found.
+    pub files: Option<Files>,
+    /// What was typed: with the configuration file of its own day it says how the certificate is installed.
+    pub options: InstallOptions,
+}
+
+/// Who asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Requester {
+    /// The user id of the process.
+    pub uid: u32,
+    /// Who stands behind it, as sudo says.
+    pub sudo_user: Option<String>,
+}
+
+impl Requester {
+    /// Whoever runs this process.
+    #[must_use]
+    pub fn current() -> Self {
+        Self {
+            uid: rustix::process::getuid().as_raw(),
+            sudo_user: std::env::var("SUDO_USER").ok().map(|user| user.chars().take(64).collect()),
+        }
+    }
+}
+
+/// What was asked for and can't be read as an installation yet: the words are not understood, or the configuration
+/// file is broken. It is kept as it was typed, and read again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnresolvedSpec {
+    /// Its own name.
+    pub id: String,
+    /// What came later has a higher number.
+    pub sequence: u64,
+    /// When it was asked for.
+    pub requested_at: DateTime<Utc>,
+    /// Who asked.
+    pub requested_by: Requester,
+    /// What `pan_instcert` was called with.
+    pub argv: Vec<String>,
+    /// The directory that it was called in.
+    pub directory: PathBuf,
+    /// Why it can't be read.
+    pub problem: Problem,
+}
+
+impl InstallSpec {
+    /// The device, and the location on it unless it is the device as a whole.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.location {
+            Location::Shared => self.device.to_string(),
+            location => format!("{} {location}", self.device),
+        }
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn key(&self) -> InstallationKey {
+        InstallationKey {
+            device: self.device.clone(),
+            location: self.location.clone(),
+            name: self.name.clone(),
+        }
+    }
+}
+
+/// A name for a request: random, so that no two processes choose the same.
+#[must_use]
+pub fn new_id() -> String {
+    format!("{:016x}", rand::random::<u64>())
+}

@@ -1,0 +1,226 @@
+//! Lines of several runs, told apart.
+//!
+//! A run bears its id only while it is not alone, so it may begin without one and show it later, and the other
+//! way round.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, FixedOffset};
+
+use super::lines::{Event, Line};
+use super::outcome::Outcome;
+use super::{PHASES, Run, RunOutcome};
+
+/// The most runs that are taken for alive at once; of more, the one unheard of for longest has ended.
+const OPEN: usize = 256;
+/// The most certificates that are kept of a run.
+const CERTIFICATES: usize = 100;
+const COMMIT: usize = 4;
+const TOTAL: usize = PHASES.len() - 1;
+
+/// The runs whose end was not read yet.
+#[derive(Default)]
+pub(super) struct RunAssembler {
+    tagged: HashMap<u32, Open>,
+    /// The one that began without an id and has not shown it yet.
+    untagged: Option<Open>,
+    /// How many lines were taken: the clock by which runs are heard of.
+    count: u64,
+}
+
+struct Open {
+    run: Run,
+    heard: u64,
+    end: bool,
+    left_to_commit: bool,
+    /// It has told the times of its phases, as it does at its very end.
+    told_times: bool,
+    /// What the device has said on the way.
+    outcome: Outcome,
+    /// The problem, and whether its line named the device: then it is the one the run ended with.
+    problem: Option<(String, bool)>,
+}
+
+impl RunAssembler {
+    /// Takes a line; runs that have ended by it are handed on.
+    pub(super) fn take(&mut self, line: &Line<'_>, done: &mut impl FnMut(Run)) {
+        self.count += 1;
+        let told = line.event().and_then(|event| Some((event, line.time()?)));
+        match told {
+            Some((Event::Again { device, times, since, problem }, time)) => {
+                done(series(device, times, since, problem, time));
+            }
+            Some((Event::Start, time)) => self.start(line.tag, time, done),
+            told => {
+                let count = self.count;
+                let Some(open) = self.whose(line.tag) else { return };
+                open.heard = count;
+                open.outcome.is_over();
+                let Some((event, time)) = told else { return };
+                let is_over = matches!(event, Event::Phases(_));
+                open.take(event, time);
+                if is_over {
+                    self.close(line.tag, count, done);
+                }
+            }
+        }
+    }
+
+    /// A line without a time: more of what a device said, if the line before was such a one.
+    pub(super) fn more(&mut self, text: &[u8]) {
+        if let Some(open) = self.untagged.as_mut().filter(|open| open.heard == self.count) {
+            open.outcome.more(&String::from_utf8_lossy(text));
+        }
+    }
+
+    /// There are no more lines.
+    pub(super) fn finish(self, done: &mut impl FnMut(Run)) {
+        self.tagged.into_values().chain(self.untagged).map(Open::into_run).for_each(done);
+    }
+
+    fn start(&mut self, tag: Option<u32>, time: DateTime<FixedOffset>, done: &mut impl FnMut(Run)) {
+        let new = Open::begun(tag, time, self.count);
+        let before = match tag {
+            Some(tag) => self.tagged.insert(tag, new),
+            None => self.untagged.replace(new),
+        };
+        before.map(Open::into_run).into_iter().for_each(&mut *done);
+        if self.tagged.len() > OPEN {
+            let silent = self.tagged.iter().min_by_key(|(_, open)| open.heard).map(|(tag, _)| *tag);
+            silent.and_then(|tag| self.tagged.remove(&tag)).map(Open::into_run).into_iter().for_each(done);
+        }
+    }
+
+    fn whose(&mut self, tag: Option<u32>) -> Option<&mut Open> {
+        match tag {
+            Some(tag) => {
+                // An id never seen before is that of the run that began alone and is not alone any more.
+                if !self.tagged.contains_key(&tag)
+                    && let Some(mut open) = self.untagged.take()
+                {
+                    open.run.id = Some(id(tag));
+                    self.tagged.insert(tag, open);
+                }
+                self.tagged.get_mut(&tag)
+            }
+            // Whoever writes without an id is alone: the last one heard of.
+            None => match &mut self.untagged {
+                Some(open) => Some(open),
+                None => self.tagged.values_mut().max_by_key(|open| open.heard),
+            },
+        }
+    }
+
+    /// Closes the run that was heard of just now.
+    fn close(&mut self, tag: Option<u32>, count: u64, done: &mut impl FnMut(Run)) {
+        let tag = tag.or_else(|| {
+            let mut tagged = self.tagged.iter();
+            tagged.find(|(_, open)| open.heard == count).map(|(tag, _)| *tag)
+        });
+        let closed = match tag {
+            Some(tag) => self.tagged.remove(&tag),
+            None => self.untagged.take(),
+        };
+        closed.map(Open::into_run).into_iter().for_each(done);
+    }
+}
+
+impl Open {
+    fn begun(tag: Option<u32>, time: DateTime<FixedOffset>, heard: u64) -> Self {
+        let run = Run {
+            id: tag.map(id),
+            begun: time,
+            ended: time,
+            certificates: Vec::new(),
+            device: None,
+            ending: RunOutcome::NotEnded,
+            seconds: [None; PHASES.len()],
+            times: 1,
+            line: heard,
+        };
+        Self {
+            run,
+            heard,
+            end: false,
+            left_to_commit: false,
+            told_times: false,
+            outcome: Outcome::default(),
+            problem: None,
+        }
+    }
+
+    fn take(&mut self, event: Event, time: DateTime<FixedOffset>) {
+        // After its end only its times are its own; without them the next run's first words may follow.
+        if self.end && !matches!(event, Event::Phases(_)) {
+            return;
+        }
+        self.run.ended = time;
+        match event {
+            Event::Certificate(name) => {
+                if self.run.certificates.len() < CERTIFICATES {
+                    self.run.certificates.push(name);
+                }
+            }
+            Event::CommitTook(seconds) => self.run.seconds[COMMIT] = Some(seconds),
+            Event::LeftToCommit => self.left_to_commit = true,
+            Event::End(device) => {
+                self.run.device = Some(device);
+                self.end = true;
+            }
+            Event::Error(device, problem) => {
+                let names_device = device.is_some();
+                self.run.device = self.run.device.take().or(device);
+                // The first line that names the device is the failure; the second one is the advice.
+                if self.problem.as_ref().is_none_or(|(_, final_one)| names_device && !final_one) {
+                    self.problem = Some((problem, names_device));
+                }
+            }
+            Event::Phases(seconds) => {
+                self.run.seconds = seconds;
+                self.told_times = true;
+            }
+            Event::Upload(said) => self.outcome.upload(said),
+            Event::Commit(said) => self.outcome.commit(said),
+            Event::Start | Event::Again { .. } => {}
+        }
+    }
+
+    fn into_run(self) -> Run {
+        let mut run = self.run;
+        let problem = self.problem.map(|(problem, _)| problem);
+        run.ending = match (self.end, self.left_to_commit, problem) {
+            (true, true, _) => RunOutcome::LeftToCommit,
+            // This program says that it ended only where all is proven.
+            (true, false, _) if self.told_times => RunOutcome::Done,
+            // The scripts that came before said so whatever had happened.
+            (true, false, problem) => self.outcome.ending(problem),
+            (false, _, Some(problem)) => RunOutcome::Failed(problem),
+            (false, _, None) => RunOutcome::NotEnded,
+        };
+        // The scripts that came before wrote no times of their own.
+        if run.ending != RunOutcome::NotEnded && run.seconds[TOTAL].is_none() {
+            let seconds = (run.ended - run.begun).to_std();
+            run.seconds[TOTAL] = seconds.ok().map(|time| time.as_secs_f64());
+        }
+        run
+    }
+}
+
+fn id(tag: u32) -> String {
+    format!("{tag:06x}")
+}
+
+fn series(
+    device: String,
+    times: u64,
+    since: DateTime<FixedOffset>,
+    problem: String,
+    time: DateTime<FixedOffset>,
+) -> Run {
+    let mut run = Open::begun(None, since, 0).run;
+    run.ended = time;
+    run.device = Some(device);
+    run.ending = RunOutcome::Failed(problem);
+    run.times = times;
+    run
+}

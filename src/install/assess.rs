@@ -1,0 +1,88 @@
+//! Looking at a device and deciding; nothing is changed.
+
+use tokio::time::Instant;
+
+use super::apply::PlannedInstall;
+use super::commit_lookup::await_commits;
+use super::connect::Connection;
+use super::error::{BatchError, InstallError};
+use super::plan::{self, NewCertificate};
+use super::request::InstallRequest;
+use super::result::CreatedObject;
+use super::state::{self, CurrentInstall, DeviceState};
+use crate::certificate::Bundle;
+use crate::panos::Session;
+
+/// A certificate that is wanted on a device.
+pub struct Item<'a> {
+    /// What is wanted.
+    pub wish: &'a InstallRequest,
+    /// The certificate.
+    pub bundle: &'a Bundle,
+    /// The objects that were made for this name before, the latest last.
+    pub made: Vec<CreatedObject>,
+}
+
+/// A device that was looked at, and what is to be done there.
+pub struct Assessment<'a> {
+    /// The device as a whole.
+    pub situation: DeviceState,
+    /// What each wish comes to.
+    pub parts: Vec<PlannedInstall<'a>>,
+    /// All places that the deployment is about, as they stand in the device's journal of changes.
+    pub places: Vec<String>,
+}
+
+/// Looks at the device, and decides.
+///
+/// # Errors
+/// A device that fails or refuses; a plan that can't be made, and whose that is.
+pub async fn look<'a>(reached: &Connection, wants: &[Item<'a>]) -> Result<Assessment<'a>, BatchError> {
+    let (mut situation, mut observed) = see(reached, wants).await?;
+    // A commit's changes are pending until it is over. A run that died may have left one, and what it will change
+    // must not be looked at before.
+    if !situation.own_changes().is_empty() {
+        let wish = wants[0].wish;
+        let time = wish.commit_timeout;
+        let deadline = Instant::now() + time;
+        let own = |job: &crate::panos::Job| job.user == situation.administrator;
+        if await_commits(&reached.session, &wish.patience, (time, deadline), own).await? {
+            (situation, observed) = see(reached, wants).await?;
+        }
+    }
+    let mut places = Vec::new();
+    for (at, want) in wants.iter().enumerate() {
+        let own = state::places_of(want.wish, &reached.system).map_err(InstallError::from);
+        places.extend(own.map_err(BatchError::of(at))?);
+    }
+    let mut parts = Vec::new();
+    for (at, (want, observed)) in wants.iter().zip(observed).enumerate() {
+        let Item { wish, bundle, made } = want;
+        let offer = NewCertificate { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
+        let plan =
+            plan::plan(wish, offer, &situation, &observed, made, &places).map_err(BatchError::of(at))?;
+        parts.push(PlannedInstall { wish, bundle, observed, plan, deleted: Vec::new() });
+    }
+    Ok(Assessment { situation, parts, places })
+}
+
+async fn see(
+    reached: &Connection,
+    wants: &[Item<'_>],
+) -> Result<(DeviceState, Vec<CurrentInstall>), BatchError> {
+    let session: &Session = &reached.session;
+    let mut situation = DeviceState::look(session, reached.user.clone()).await?;
+    let mut observed = Vec::new();
+    for (at, want) in wants.iter().enumerate() {
+        let wanted = want.bundle.fingerprint();
+        let seen = state::observe(session, want.wish, &reached.system, wanted, &want.made).await;
+        observed.push(seen.map_err(BatchError::of(at))?);
+    }
+    // With nothing pending, and nothing to overwrite or delete, the mark on the new object will tell the name.
+    let nothing_pending = situation.changes.as_ref().is_some_and(Vec::is_empty);
+    let only_new = observed.iter().all(|observed| observed.candidate.object.is_none());
+    if !(nothing_pending && only_new && wants.iter().all(|want| want.wish.keep.is_none())) {
+        situation.fetch_administrator(session).await?;
+    }
+    Ok((situation, observed))
+}

@@ -1,0 +1,209 @@
+//! Proof from outside, and what follows from it: what is shown at the endpoints.
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::apply::{PlanRunner, PlannedInstall};
+use super::commit::CommitRequest;
+use super::connect::Connection;
+use super::error::InstallError;
+use super::plan::Step;
+use super::probe::{self, ProbeMismatch, served};
+use super::references::Reference;
+use super::request::{InstallRequest, Upload};
+use super::rollback::{Rollback, RollbackPoint, Undo, undo_in_reverse};
+use super::state::{self, CurrentInstall, DeviceState};
+use super::transaction::{DeviceResult, Transaction};
+use super::verify::ExpectedState;
+use crate::certificate::Bundle;
+use crate::fingerprint::Fingerprint;
+
+/// For each part, whether its endpoints shake hands before anything is changed: only then their silence afterwards
+/// says something about the new certificate. Asked only where the old one can be given back.
+pub(super) async fn answering(parts: &[PlannedInstall<'_>]) -> Vec<Vec<bool>> {
+    let looks = parts.iter().map(|part| async move {
+        if rollback_steps(part).is_empty() {
+            return vec![false; part.wish.served.len()];
+        }
+        join_all(part.wish.served.iter().map(|endpoint| probe::answers(endpoint, &part.wish.common_name)))
+            .await
+    });
+    join_all(looks).await
+}
+
+/// How the profiles are given back what they presented before: only where that is an object of its own, and still
+/// there.
+fn rollback_steps(part: &PlannedInstall<'_>) -> Vec<Undo> {
+    if !part.plan.makes_an_object() {
+        return Vec::new();
+    }
+    let place = &part.observed.place;
+    let steps = part.plan.steps.iter().flat_map(|step| match step {
+        Step::Bind { profiles, .. } => {
+            let back = profiles.iter().filter_map(|(profile, to)| {
+                let at = place.profile(profile).ok()?;
+                Some(Undo::RestoreBinding { at, profile: profile.clone(), to: to.clone() })
+            });
+            back.collect()
+        }
+        Step::Rebind { uses, .. } => uses.iter().cloned().map(Undo::RestoreReference).collect(),
+        _ => Vec::new(),
+    });
+    let steps: Vec<Undo> = steps.collect();
+    let had_something = |step: &Undo| !matches!(step, Undo::RestoreBinding { to: None, .. });
+    if steps.iter().any(had_something) { steps } else { Vec::new() }
+}
+
+/// Looks at every endpoint at once until each shows its certificate. Where one that answered before does not, the
+/// profiles are given back what they presented before, and that is committed.
+pub(super) async fn probe_all(
+    reached: &Connection,
+    done: &mut DeviceResult<'_>,
+    transaction: &mut Transaction<'_>,
+) {
+    let looks = done.parts.iter().zip(&done.unproven).map(|(part, failure)| async move {
+        // What the device does not run, or what nobody has committed, is not shown either.
+        let nothing_to_see =
+            failure.is_some() || !(part.plan.steps.is_empty() || part.plan.commit().is_some());
+        if nothing_to_see { Vec::new() } else { look_at_endpoints(part.wish, part.bundle).await }
+    });
+    let seen = join_all(looks).await;
+    let mut back = Vec::new();
+    for (at, endpoints) in seen.into_iter().enumerate() {
+        let mut problem = None;
+        for (number, endpoint) in endpoints.into_iter().enumerate() {
+            match endpoint {
+                Ok(shown) => transaction.log.say(&format!("Served: {shown} shows the new certificate.")),
+                Err(not_served) => {
+                    let answered = done.answering.get(at).and_then(|each| each.get(number)).copied();
+                    if answered == Some(true) && !back.contains(&at) {
+                        back.push(at);
+                    }
+                    problem.get_or_insert(not_served);
+                }
+            }
+        }
+        done.unproven[at] = done.unproven[at]
+            .take()
+            .or_else(|| problem.map(|problem| InstallError::ProbeMismatch(Box::new(problem))));
+    }
+    if back.is_empty() {
+        return;
+    }
+    match restore_bindings(reached, done, transaction, &back).await {
+        Ok(()) => {
+            transaction
+                .log
+                .say("The profiles were bound back to what they presented before, and that was committed.");
+            for at in back {
+                let turned = |failure| match failure {
+                    InstallError::ProbeMismatch(problem) => InstallError::RolledBack(problem),
+                    other => other,
+                };
+                done.unproven[at] = done.unproven[at].take().map(turned);
+            }
+        }
+        Err(failure) => transaction
+            .log
+            .error(&format!("the profiles could not be bound back to what they presented before: {failure}")),
+    }
+}
+
+async fn look_at_endpoints(
+    wish: &InstallRequest,
+    bundle: &Bundle,
+) -> Vec<Result<crate::panos::Address, ProbeMismatch>> {
+    let chain: Vec<Fingerprint> = match wish.upload {
+        Upload::Pem => bundle
+            .chain()
+            .iter()
+            .filter_map(|link| link.to_der().ok().map(|der| Fingerprint::of_der(&der)))
+            .collect(),
+        // PAN-OS may drop what a container holds besides the leaf.
+        Upload::Pkcs12(_) => Vec::new(),
+    };
+    let chain = &chain;
+    let looks = wish.served.iter().map(|endpoint| async move {
+        let patience = wish.patience.served;
+        served(endpoint, &wish.common_name, bundle.fingerprint(), chain, patience)
+            .await
+            .map(|()| endpoint.clone())
+    });
+    join_all(looks).await
+}
+
+async fn restore_bindings(
+    reached: &Connection,
+    done: &DeviceResult<'_>,
+    transaction: &mut Transaction<'_>,
+    which: &[usize],
+) -> Result<(), InstallError> {
+    let parts: Vec<&PlannedInstall<'_>> = which.iter().map(|at| &done.parts[*at]).collect();
+    let (session, wish) = (&reached.session, transaction.wish());
+    transaction.log.say("The new certificate is not served; the profiles are bound back.");
+    // As it is now, with the new certificate committed: should this fail too, that is what is come back to.
+    let look = DeviceState::look(session, reached.user.clone()).await?;
+    let mut situation = DeviceState { changes: look.changes, ..done.situation.clone() };
+    situation.fetch_administrator(session).await?;
+    let (mut places, mut seen) = (Vec::new(), Vec::new());
+    for part in &parts {
+        places.extend(state::places_of(part.wish, &reached.system)?);
+        let candidate = state::candidate(session, &part.observed.place, part.wish).await?;
+        seen.push((part.wish, CurrentInstall { candidate, ..part.observed.clone() }));
+    }
+    let steps: Vec<Undo> = parts.iter().flat_map(|part| rollback_steps(part)).collect();
+    let goals: Vec<ExpectedState> = parts.iter().map(|part| goal_before(part)).collect();
+    let mut application = PlanRunner {
+        session,
+        log: transaction.log,
+        patience: &wish.patience,
+        situation,
+        undo: parts.iter().flat_map(|part| reapply_steps(part)).collect(),
+        deadline: Instant::now() + wish.commit_timeout,
+    };
+    let description = format!("{}, taken back", transaction.description());
+    let wanted = CommitRequest { scope: wish.commit, description, goals: &goals, time: wish.commit_timeout };
+    let committed = match undo_in_reverse(session, &steps).await {
+        Ok(()) => application.commit(&wanted, &mut *transaction.journal).await,
+        Err(failure) => Err((failure, Rollback::Needed)),
+    };
+    if let Err((failure, aftermath)) = committed {
+        if aftermath == Rollback::Needed {
+            let before = RollbackPoint {
+                situation: &application.situation,
+                seen: seen.iter().map(|(wish, observed)| (*wish, observed)).collect(),
+                places: &places,
+                patience: &wish.patience,
+                time: wish.commit_timeout,
+            };
+            before.restore_candidate(session, &application.undo, transaction.log).await;
+        }
+        return Err(failure);
+    }
+    for goal in &goals {
+        goal.verify(session, &wish.patience).await?;
+    }
+    Ok(())
+}
+
+/// What a part's profiles were bound to before.
+fn goal_before(part: &PlannedInstall<'_>) -> ExpectedState {
+    let bound = part.plan.steps.iter().flat_map(|step| match step {
+        Step::Bind { profiles, .. } => profiles.clone(),
+        _ => Vec::new(),
+    });
+    ExpectedState::Bound { place: part.observed.place.clone(), profiles: bound.collect() }
+}
+
+/// The way back, taken back: everything presents the new object again.
+fn reapply_steps(part: &PlannedInstall<'_>) -> Vec<Undo> {
+    let object = part.wish.object.to_string();
+    let again = |step| match step {
+        Undo::RestoreBinding { at, profile, .. } => {
+            Undo::RestoreBinding { at, profile, to: Some(object.clone()) }
+        }
+        Undo::RestoreReference(place) => Undo::RestoreReference(Reference { from: object.clone(), ..place }),
+        other => other,
+    };
+    rollback_steps(part).into_iter().map(again).collect()
+}

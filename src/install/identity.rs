@@ -1,0 +1,358 @@
+//! By which certificate a device is recognised once a commit has given its management interface another one.
+//!
+//! The certificate that is installed is no proof of anybody's identity: its key may lie on other devices too, and a
+//! renewal may keep it. So it is accepted only where the device itself, still recognised as before, has said before
+//! the commit that its management interface uses a profile that gets it. That is written into the journal, and only
+//! then accepted: by this session from the commit on, and by a later run where this one did not come to its end.
+//! Where a device is recognised by an authority, nothing is accepted besides; a certificate that would not be
+//! accepted then is refused beforehand.
+
+use futures_util::future::join_all;
+
+use super::apply::PlannedInstall;
+use super::connect::{self, Connection, HaRole, connect_single};
+use super::error::{Activity, InstallError};
+use super::journal::{Entry, Journal};
+use super::known_devices::{KnownDevices, KnownDevicesError};
+use super::plan::Step;
+use super::probe::served;
+use super::request::{CommitScope, Target};
+use super::retry::RetryPolicy;
+use super::state::DeviceState;
+use super::transaction::{DeviceResult, Transaction};
+use crate::certificate::{Bundle, fingerprint_of_pem};
+use crate::fingerprint::Fingerprint;
+use crate::host::log::RunLog;
+use crate::panos::{Address, CertificateEntry, ServiceProfile};
+use crate::panos::{Error, IdentityError, Trust};
+use crate::panos::{Location, XPath};
+use crate::panos::{ManagementBinding, NextIdentity};
+use crate::panos::{Session, SystemInfo};
+
+/// What runs that did not come to their end have decided for a device and its HA peer, as they have noted.
+#[must_use]
+pub fn recorded(journal: &dyn Journal, target: &Target, peer: Option<&Target>) -> Vec<NextIdentity> {
+    let devices: Vec<&Address> = std::iter::once(target).chain(peer).map(|one| &one.device).collect();
+    journal.next_identities(&devices)
+}
+
+/// A target with what is known of it by now: another delivery of the same process may have changed it.
+pub(super) fn refreshed(target: &Target, transaction: &Transaction<'_>) -> Target {
+    let Trust::Pinned(mut pins) = target.trust.clone() else { return target.clone() };
+    match known(transaction).map(|known| known.pins_of(&target.device)) {
+        Ok(mut remembered) => {
+            remembered.retain(|pin| !pins.contains(pin));
+            pins.append(&mut remembered);
+        }
+        Err(error) => transaction.log.error(&error.to_string()),
+    }
+    Target { trust: Trust::Pinned(pins), ..target.clone() }
+}
+
+fn known(transaction: &Transaction<'_>) -> Result<KnownDevices, KnownDevicesError> {
+    KnownDevices::load(transaction.state_dir)
+}
+
+/// Where a device shows the certificate again by which it was recognised before the one that is remembered, somebody
+/// has taken a commit back, or it never took effect: then the other one is forgotten.
+pub(super) fn fall_back(reached: &Connection, transaction: &Transaction<'_>) {
+    let (device, log) = (&reached.target.device, transaction.log);
+    let (Trust::Pinned(_), Some(shown)) = (&reached.target.trust, reached.session.peer_fingerprint()) else {
+        return;
+    };
+    match known(transaction).and_then(|mut known| known.fall_back(device, shown)) {
+        Ok(false) => {}
+        Ok(true) => log.say(&format!(
+            "WARNING: the management interface shows the certificate from before again; it is remembered as {shown}."
+        )),
+        Err(error) => log.error(&format!("the device's fingerprint is not remembered: {error}")),
+    }
+}
+
+/// Ends what a run that died has left open. From here on this session accepts nothing besides its trust: the device
+/// shows what it showed before, or what the journal says, and then its running configuration has to say so too.
+///
+/// # Errors
+/// A device that is not recognised, fails or refuses.
+pub(super) async fn settle(
+    reached: &mut Connection,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), InstallError> {
+    if !reached.session.accepts_more() {
+        return Ok(());
+    }
+    let (patience, looking) = (transaction.patience(), InstallError::during(Activity::Looking));
+    let (fresh, _) = connect::session(&reached.target, patience)?;
+    let refusal = match patience.retry(async || fresh.system_info().await.map_err(looking)).await {
+        Ok(_) => {
+            reached.session = fresh;
+            return Ok(());
+        }
+        Err(refusal) => refusal,
+    };
+    let InstallError::Device { error: Error::Identity(IdentityError::PinMismatch { seen, .. }), .. } =
+        &refusal
+    else {
+        return Err(refusal);
+    };
+    let device = reached.target.device.clone();
+    let is_it = |next: &&NextIdentity| *next.device() == device && next.certificate() == *seen;
+    let Some(next) = transaction.next.iter().find(is_it).cloned() else { return Err(refusal) };
+    let presented = patience.retry(async || presented(&reached.session, &reached.system).await).await?;
+    if presented != Some(next.certificate()) {
+        return Err(refusal);
+    }
+    if let Trust::Pinned(pins) = &mut reached.target.trust {
+        pins.push(next.certificate());
+    }
+    keep(&next, transaction);
+    reached.session = connect::session(&reached.target, patience)?.0;
+    Ok(())
+}
+
+/// The certificate that the management interface presents by the running configuration.
+async fn presented(session: &Session, system: &SystemInfo) -> Result<Option<Fingerprint>, InstallError> {
+    let prove = InstallError::during(Activity::Proving);
+    let place = system.default_location();
+    let Some(profile) = session.management_profile().await.map_err(prove)? else { return Ok(None) };
+    let result = session.show(&place.profile(&profile)?).await.map_err(prove)?;
+    let profiles = result.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
+    let Some(object) = profiles.into_iter().find_map(|profile| profile.certificate) else { return Ok(None) };
+    let result = session.show(&place.certificate(&object)?).await.map_err(prove)?;
+    let entries = result.map(|result| CertificateEntry::read_all(&result)).unwrap_or_default();
+    let pem = entries.into_iter().find_map(|entry| entry.public_key);
+    Ok(pem.and_then(|pem| fingerprint_of_pem(&pem).ok()))
+}
+
+/// A profile that is going to present one of the certificates.
+struct Receiving<'p> {
+    profile: &'p str,
+    bundle: &'p Bundle,
+}
+
+/// The profiles that get one of the certificates and could be the management interface's: one that presents nothing
+/// now is not, and one of a virtual system is never looked for.
+fn receiving<'p>(parts: &'p [PlannedInstall<'_>]) -> Vec<Receiving<'p>> {
+    let of_part = |part: &'p PlannedInstall<'_>| {
+        let bound = part.plan.steps.iter().flat_map(|step| match step {
+            Step::Bind { profiles, .. } => profiles.as_slice(),
+            _ => &[],
+        });
+        let bound: Vec<&str> = bound.map(|(name, _)| name.as_str()).collect();
+        let gets = part.observed.candidate.profiles.iter().filter(move |profile| {
+            let now = profile.certificate.as_deref();
+            now == Some(part.wish.object.as_str())
+                || (now.is_some() && bound.contains(&profile.name.as_str()))
+        });
+        gets.map(|profile| Receiving { profile: &profile.name, bundle: part.bundle })
+    };
+    let is_own =
+        |part: &&PlannedInstall<'_>| matches!(part.observed.place, Location::Shared | Location::Panorama);
+    parts.iter().filter(is_own).flat_map(of_part).collect()
+}
+
+/// Whether the management interface uses one of the profiles that present a certificate of ours now. Where that
+/// can't be learnt it is said, and taken for a no.
+pub(super) async fn management_uses_it(reached: &Connection, done: &DeviceResult<'_>, log: &RunLog) -> bool {
+    *done.managements.get_or_init(|| ask_for_management(reached, done, log)).await
+}
+
+async fn ask_for_management(reached: &Connection, done: &DeviceResult<'_>, log: &RunLog) -> bool {
+    let receiving = receiving(&done.parts);
+    if receiving.is_empty() {
+        return false;
+    }
+    match reached.session.management_profile().await {
+        Ok(name) => receiving.iter().any(|receiving| Some(receiving.profile) == name.as_deref()),
+        Err(error) => {
+            log.error(&format!("which profile the management interface uses can't be read: {error}"));
+            false
+        }
+    }
+}
+
+/// What the commit to come makes management interfaces show: this device's, and that of its HA peer, which gets the
+/// configuration too. Nothing is accepted yet.
+///
+/// # Errors
+/// A device that fails or refuses; a certificate that would lock us out.
+pub(super) async fn decide(
+    reached: &Connection,
+    done: &DeviceResult<'_>,
+    transaction: &Transaction<'_>,
+    scope: CommitScope,
+) -> Result<Vec<NextIdentity>, InstallError> {
+    let receiving = receiving(&done.parts);
+    if receiving.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (patience, log) = (transaction.patience(), transaction.log);
+    let binding = binding(&reached.session, patience).await?;
+    let profile = after_commit(&binding, &done.situation, scope);
+    let own = received(&reached.session, profile, &receiving, patience).await?;
+    // Asked once: for the other member of a pair, too.
+    let _ = done.managements.set(own.is_some());
+    let Some(own) = own else { return Ok(Vec::new()) };
+    would_get_in(&reached.session, own)?;
+    let pinned = matches!(reached.target.trust, Trust::Pinned(_));
+    let mut decided: Vec<NextIdentity> =
+        pinned.then(|| binding.next(own.bundle.fingerprint())).into_iter().collect();
+    if let (HaRole::Active { other: Some(other) }, true) = (&reached.role, scope != CommitScope::Nothing) {
+        let other = &refreshed(other, transaction);
+        match of_peer(other, &receiving, patience).await {
+            Ok(next) => decided.extend(next),
+            Err(failure @ InstallError::WouldLockOut { .. }) => return Err(failure),
+            Err(failure) => log.say(&format!(
+                "WARNING: the HA peer {} can't be looked at before the commit, so a new certificate of its management interface will not be recognised: {failure}",
+                other.device
+            )),
+        }
+    }
+    if scope == CommitScope::Nothing && pinned {
+        log.say(&format!(
+            "WARNING: the management interface shows the new certificate once a person has committed: run 'pan_certctl pin {}' then.",
+            reached.target.device
+        ));
+    }
+    Ok(decided)
+}
+
+async fn binding(session: &Session, patience: &RetryPolicy) -> Result<ManagementBinding, InstallError> {
+    let looking = InstallError::during(Activity::Looking);
+    patience.retry(async || session.management_binding().await.map_err(looking)).await
+}
+
+/// The peer keeps the choice of its profile, and gets what the profile is bound to.
+async fn of_peer(
+    other: &Target,
+    receiving: &[Receiving<'_>],
+    patience: &RetryPolicy,
+) -> Result<Option<NextIdentity>, InstallError> {
+    let reached = connect_single(other, patience, &[]).await?;
+    let binding = binding(&reached.session, patience).await?;
+    let gets = received(&reached.session, binding.running.as_deref(), receiving, patience).await?;
+    let Some(gets) = gets else { return Ok(None) };
+    would_get_in(&reached.session, gets)?;
+    let pinned = matches!(other.trust, Trust::Pinned(_));
+    Ok(pinned.then(|| binding.next(gets.bundle.fingerprint())))
+}
+
+/// The management interface's profile as the commit leaves it. A change of it that is pending counts where it is
+/// committed too.
+fn after_commit<'b>(
+    binding: &'b ManagementBinding,
+    situation: &DeviceState,
+    scope: CommitScope,
+) -> Option<&'b str> {
+    let path = XPath::management_profile().to_string();
+    let touches = |xpath: &str| path.starts_with(xpath) || xpath.starts_with(&path);
+    let is_committed = match scope {
+        CommitScope::OwnChanges => situation.own_changes().iter().any(|change| touches(&change.xpath)),
+        CommitScope::Everybody | CommitScope::Nothing => true,
+    };
+    if is_committed { binding.candidate.as_deref() } else { binding.running.as_deref() }
+}
+
+/// What the management interface gets by this profile. A predefined profile hides one of the same name, with its
+/// certificate.
+async fn received<'r, 'p>(
+    session: &Session,
+    profile: Option<&str>,
+    receiving: &'r [Receiving<'p>],
+    patience: &RetryPolicy,
+) -> Result<Option<&'r Receiving<'p>>, InstallError> {
+    let found = receiving.iter().rev().find(|receiving| Some(receiving.profile) == profile);
+    let Some(found) = found else { return Ok(None) };
+    let path = XPath::predefined_profiles().entry(found.profile)?;
+    let looking = InstallError::during(Activity::Looking);
+    let predefined = patience.retry(async || session.get(&path).await.map_err(looking)).await;
+    match predefined {
+        // Devices that know no such place refuse the path.
+        Ok(None) | Err(InstallError::Device { error: Error::Refused(_), .. }) => Ok(Some(found)),
+        Ok(Some(_)) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Whether the next connection is accepted, once the device shows this certificate.
+fn would_get_in(session: &Session, gets: &Receiving<'_>) -> Result<(), InstallError> {
+    let leaf = gets.bundle.leaf_der();
+    let others: Vec<Vec<u8>> =
+        gets.bundle.chain().iter().map(|link| link.to_der()).collect::<Result<_, _>>()?;
+    let profile = gets.profile.to_owned();
+    session.would_accept(leaf, others).map_err(|why| InstallError::WouldLockOut { profile, why })
+}
+
+/// Notes what was decided, and accepts it from now on. To be called right before the commit.
+///
+/// # Errors
+/// A journal that can't be written: then nothing is accepted, and nothing may be committed.
+pub(super) async fn accept(
+    reached: &Connection,
+    transaction: &mut Transaction<'_>,
+    decided: Vec<NextIdentity>,
+) -> Result<(), InstallError> {
+    let device = &reached.target.device;
+    let is_decided = |of: &NextIdentity| decided.iter().any(|next| next.device() == of.device());
+    transaction.next.retain(|next| next.device() != device && !is_decided(next));
+    transaction.next.extend(decided);
+    let next = transaction.next.clone();
+    if transaction.journal.note(Entry::NextIdentities(next.clone())) {
+        transaction.journal.sync().await?;
+    }
+    next.iter().for_each(|next| reached.session.add_pin(next));
+    Ok(())
+}
+
+/// Forgets what was decided for this device: its commit did not take place, or all is as it was.
+pub(super) fn forget(reached: &Connection, transaction: &mut Transaction<'_>) {
+    let device = &reached.target.device;
+    transaction.next.retain(|next| next.device() != device);
+    transaction.journal.note(Entry::IdentitiesVoid(device.clone()));
+}
+
+/// Where the management interface shows a new certificate from now on: once that was seen, and the running
+/// configuration was read, the next run has to know. Until then the journal does.
+pub(super) async fn remember(
+    reached: &Connection,
+    done: &DeviceResult<'_>,
+    transaction: &mut Transaction<'_>,
+) {
+    let device = &reached.target.device;
+    let own = transaction.next.iter().filter(|next| next.device() == device).cloned();
+    let looks = own.filter_map(|next| {
+        let parts = done.parts.iter().zip(&done.unproven);
+        let proven = parts.filter(|(_, unproven)| unproven.is_none()).map(|(part, _)| part);
+        let mut proven = proven.filter(|part| part.bundle.fingerprint() == next.certificate());
+        let (name, patience) =
+            proven.next().map(|part| (&part.wish.common_name, part.wish.patience.served))?;
+        let wanted = next.certificate();
+        Some(async move { served(device, name, wanted, &[], patience).await.map(|()| next) })
+    });
+    for look in join_all(looks.collect::<Vec<_>>()).await {
+        match look {
+            Ok(next) => keep(&next, transaction),
+            Err(problem) => {
+                transaction.log.error(&format!("the device's new fingerprint is not remembered: {problem}"));
+            }
+        }
+    }
+}
+
+/// Into the file of known devices, and out of the journal.
+fn keep(next: &NextIdentity, transaction: &mut Transaction<'_>) {
+    let certificate = next.certificate();
+    let before = Some(next.before());
+    match known(transaction).and_then(|mut known| known.remember(next.device(), certificate, before)) {
+        Ok(()) => {
+            transaction.log.say(&format!(
+                "The management interface shows the new certificate; it is remembered as {certificate}."
+            ));
+            transaction.next.retain(|other| other != next);
+            transaction.journal.note(Entry::IdentityKept(next.clone()));
+        }
+        Err(error) => {
+            transaction.log.error(&format!("the device's new fingerprint is not remembered: {error}"))
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What has to be on the disk before a step: asked for by the transaction, kept by whoever runs it.
+
+use futures_util::future::BoxFuture;
+
+use super::names::ObjectName;
+use crate::fingerprint::Fingerprint;
+use crate::panos::{Address, NextIdentity};
+
+/// Something that the next run has to know if this one does not come to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// These paths may hold uncommitted changes for one of the certificates from now on.
+    Uncommitted {
+        /// Which certificate.
+        item: usize,
+        /// The paths.
+        paths: Vec<String>,
+    },
+    /// Nothing is left uncommitted: the candidate configuration is as it was found.
+    RolledBack,
+    /// By which certificates devices are recognised from the commit on. This is the whole list.
+    NextIdentities(Vec<NextIdentity>),
+    /// What was decided about one of them is in the file of known devices.
+    IdentityKept(NextIdentity),
+    /// What was decided for a device is void: its commit did not take place.
+    IdentitiesVoid(Address),
+    /// The commit is this job.
+    CommitStarted(String),
+    /// The device was seen to run one of the certificates.
+    Verified {
+        /// Which certificate.
+        item: usize,
+        /// The object that was created or overwritten for it.
+        created: Option<(ObjectName, Fingerprint)>,
+        /// Older objects that were deleted.
+        deleted: Vec<ObjectName>,
+    },
+}
+
+/// What was noted can't be kept.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct JournalError {
+    /// What happened.
+    pub what: String,
+    /// What to do next, where there is something to say.
+    pub advice: Option<String>,
+}
+
+/// Keeps what a transaction notes.
+pub trait Journal {
+    /// Notes an entry in memory; whether that is anything new.
+    fn note(&mut self, entry: Entry) -> bool;
+
+    /// Returns when all that was noted is on the disk.
+    fn sync(&self) -> BoxFuture<'_, Result<(), JournalError>>;
+
+    /// By which certificates these devices are recognised, as runs that did not come to their end have noted.
+    fn next_identities(&self, devices: &[&Address]) -> Vec<NextIdentity>;
+}

@@ -1,0 +1,246 @@
+//! Proof from outside: what an endpoint shows to whoever connects to it.
+//!
+//! A TLS handshake is the only proof that certificate and key fit and that the service took them. Any
+//! certificate is accepted for looking, and not one byte is sent besides the handshake.
+
+use std::fmt;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::time::{Duration, Instant};
+
+use openssl::ssl::{ErrorCode, HandshakeError, SslConnector, SslMethod, SslRef, SslVerifyMode, SslVersion};
+
+use super::names::CommonName;
+use crate::certificate::{issuer_of, subject_of};
+use crate::fingerprint::Fingerprint;
+use crate::panos::{Address, Host};
+
+mod timed;
+
+use timed::DeadlineStream;
+
+/// How long one look may take where there is time.
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
+/// How long one look may take at least, however little time is left.
+const SHORTEST_LOOK: Duration = Duration::from_secs(1);
+/// The pause after the first look; each pause is half as long again as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// An endpoint does not show the certificate it should.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{endpoint} {seen}")]
+pub struct ProbeMismatch {
+    /// Where.
+    pub endpoint: Address,
+    /// What was seen there at last.
+    pub seen: Seen,
+}
+
+/// What was seen instead of the wanted certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// No handshake came to its end.
+    Nothing {
+        /// Why, in the system's words.
+        cause: String,
+        /// The certificate that was shown before it failed.
+        shown: Option<Box<PeerCertificate>>,
+    },
+    /// Another certificate.
+    Other(Box<PeerCertificate>),
+    /// The right certificate, but without these intermediates, which clients need to believe it.
+    Incomplete {
+        /// Those that were not sent.
+        missing: Vec<Fingerprint>,
+        /// How many were sent, needed or not.
+        sent: usize,
+    },
+}
+
+/// A certificate, as far as a person needs to recognise it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerCertificate {
+    /// SHA-256 over its DER form.
+    pub fingerprint: Fingerprint,
+    /// `CN=…, O=…`, safe to print.
+    pub subject: String,
+    /// Who has issued it, written in the same way.
+    pub issuer: String,
+    /// Its beginning, as OpenSSL writes it.
+    pub not_before: String,
+    /// Its end, as OpenSSL writes it: `May  9 19:24:08 2025 GMT`.
+    pub not_after: String,
+}
+
+impl fmt::Display for PeerCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "'{}', valid until {}, SHA-256 {}", self.subject, self.not_after, self.fingerprint)
+    }
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing { cause, shown: None } => write!(f, "shows no certificate: {cause}"),
+            Self::Nothing { cause, shown: Some(shown) } => {
+                write!(f, "shows the certificate {shown}, but then {cause}")
+            }
+            Self::Other(shown) => write!(f, "shows another certificate: {shown}"),
+            Self::Incomplete { missing, sent } => {
+                let missing: Vec<String> = missing.iter().map(Fingerprint::to_string).collect();
+                write!(
+                    f,
+                    "shows the new certificate, but not the intermediates with SHA-256 {} ({sent} are sent besides the leaf)",
+                    missing.join(" and ")
+                )
+            }
+        }
+    }
+}
+
+/// Looks at an endpoint until it shows this certificate: at once, and then with growing pauses until
+/// `patience` is over. Where `chain` names intermediates, all of them have to be sent as well.
+///
+/// # Errors
+/// What was seen at the last look.
+pub async fn served(
+    endpoint: &Address,
+    sni: &CommonName,
+    wanted: Fingerprint,
+    chain: &[Fingerprint],
+    patience: Duration,
+) -> Result<(), ProbeMismatch> {
+    let deadline = Instant::now() + patience;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let until = Instant::now() + left.clamp(SHORTEST_LOOK, LONGEST_LOOK);
+        let (place, name) = (endpoint.clone(), sni.clone());
+        let looked = tokio::task::spawn_blocking(move || look(&place, name.as_str(), until)).await;
+        let looked = looked.unwrap_or_else(|error| Err(nothing(error)));
+        let seen = match looked.map(|shown| shown.compare(wanted, chain)) {
+            Ok(None) => return Ok(()),
+            Ok(Some(seen)) | Err(seen) => seen,
+        };
+        let now = Instant::now();
+        if now >= deadline {
+            return Err(ProbeMismatch { endpoint: endpoint.clone(), seen });
+        }
+        tracing::debug!("{endpoint} {seen}");
+        tokio::time::sleep(pause.min(deadline - now)).await;
+        pause = pause.mul_f64(1.5).min(LONGEST_PAUSE);
+    }
+}
+
+/// Whether an endpoint finishes a handshake, whatever it shows. One look.
+pub async fn answers(endpoint: &Address, sni: &CommonName) -> bool {
+    let (place, name, until) = (endpoint.clone(), sni.clone(), Instant::now() + LONGEST_LOOK);
+    tokio::task::spawn_blocking(move || look(&place, name.as_str(), until).is_ok()).await.unwrap_or(false)
+}
+
+/// What an endpoint shows, whatever that is. One look.
+///
+/// # Errors
+/// No handshake came to its end.
+pub async fn shown(endpoint: &Address, patience: Duration) -> Result<PeerCertificate, ProbeMismatch> {
+    let (place, until) = (endpoint.clone(), Instant::now() + patience);
+    let looked = tokio::task::spawn_blocking(move || look(&place, &place.host().to_string(), until)).await;
+    let looked = looked.unwrap_or_else(|error| Err(nothing(error)));
+    looked.map(|handshake| handshake.leaf).map_err(|seen| ProbeMismatch { endpoint: endpoint.clone(), seen })
+}
+
+/// What a handshake showed.
+struct Handshake {
+    leaf: PeerCertificate,
+    others: Vec<Fingerprint>,
+}
+
+impl Handshake {
+    /// What is not as it should be.
+    fn compare(self, wanted: Fingerprint, chain: &[Fingerprint]) -> Option<Seen> {
+        if self.leaf.fingerprint != wanted {
+            return Some(Seen::Other(Box::new(self.leaf)));
+        }
+        let missing: Vec<Fingerprint> =
+            chain.iter().filter(|wanted| !self.others.contains(wanted)).copied().collect();
+        (!missing.is_empty()).then_some(Seen::Incomplete { missing, sent: self.others.len() })
+    }
+}
+
+fn nothing(cause: impl ToString) -> Seen {
+    Seen::Nothing { cause: cause.to_string(), shown: None }
+}
+
+/// One handshake, over at `until` at the latest.
+fn look(endpoint: &Address, sni: &str, until: Instant) -> Result<Handshake, Seen> {
+    let stream = DeadlineStream::new(connect(endpoint, until)?, until);
+    let mut builder = SslConnector::builder(SslMethod::tls_client()).map_err(nothing)?;
+    builder.set_verify(SslVerifyMode::NONE);
+    // For looking, old protocols and small keys are good enough: nothing is sent.
+    builder.set_min_proto_version(Some(SslVersion::TLS1)).map_err(nothing)?;
+    builder.set_cipher_list("DEFAULT:@SECLEVEL=0").map_err(nothing)?;
+    let mut configuration = builder.build().configure().map_err(nothing)?;
+    configuration.set_verify_hostname(false);
+    match configuration.connect(sni, stream) {
+        Ok(stream) => seen_in(stream.ssl()).ok_or_else(|| nothing("the server sent no certificate")),
+        Err(HandshakeError::SetupFailure(error)) => Err(nothing(error)),
+        Err(HandshakeError::Failure(broken) | HandshakeError::WouldBlock(broken)) => Err(Seen::Nothing {
+            cause: explain(broken.error(), until),
+            shown: seen_in(broken.ssl()).map(|handshake| Box::new(handshake.leaf)),
+        }),
+    }
+}
+
+fn explain(error: &openssl::ssl::Error, until: Instant) -> String {
+    let late = error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
+    if late || Instant::now() >= until {
+        return "it does not finish the TLS handshake".to_owned();
+    }
+    match error.io_error() {
+        Some(error) => error.to_string(),
+        None if matches!(error.code(), ErrorCode::SYSCALL | ErrorCode::ZERO_RETURN) => {
+            "it closed the connection during the TLS handshake".to_owned()
+        }
+        None => {
+            let reason = error.ssl_error().and_then(|stack| stack.errors().last()?.reason());
+            format!("the TLS handshake fails: {}", reason.unwrap_or("for an unknown reason"))
+        }
+    }
+}
+
+fn seen_in(ssl: &SslRef) -> Option<Handshake> {
+    let leaf = ssl.peer_certificate()?;
+    let print =
+        |certificate: &openssl::x509::X509Ref| certificate.to_der().ok().map(|der| Fingerprint::of_der(&der));
+    let others = ssl.peer_cert_chain().into_iter().flatten().skip(1).filter_map(print).collect();
+    let leaf = PeerCertificate {
+        fingerprint: print(&leaf)?,
+        subject: subject_of(&leaf),
+        issuer: issuer_of(&leaf),
+        not_before: leaf.not_before().to_string(),
+        not_after: leaf.not_after().to_string(),
+    };
+    Some(Handshake { leaf, others })
+}
+
+/// A connection to the first of the endpoint's addresses that takes one.
+fn connect(endpoint: &Address, until: Instant) -> Result<TcpStream, Seen> {
+    let host = match endpoint.host() {
+        Host::Name(name) => name.clone(),
+        Host::Ip(ip) => ip.to_string(),
+    };
+    let mut last = nothing("the name has no address");
+    for address in (host.as_str(), endpoint.port()).to_socket_addrs().map_err(nothing)? {
+        let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        match TcpStream::connect_timeout(&address, left) {
+            Ok(stream) => return Ok(stream),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                last = nothing("it does not answer at all");
+            }
+            Err(error) => last = nothing(error),
+        }
+    }
+    Err(last)
+}

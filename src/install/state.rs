@@ -1,0 +1,274 @@
+//! Looking: the device's state, read into one value before anything is decided.
+
+use super::error::{Activity, InstallError};
+use super::names::{ObjectName, ProfileName};
+use super::references::{self, References};
+use super::request::{InstallRequest, Rebind};
+use super::result::CreatedObject;
+use crate::fingerprint::Fingerprint;
+use crate::panos::Element;
+use crate::panos::Location;
+use crate::panos::PendingChange;
+use crate::panos::Session;
+use crate::panos::SystemInfo;
+use crate::panos::UnquotableName;
+use crate::panos::{CertificateEntry, ServiceProfile};
+use crate::panos::{Error, Reason};
+
+/// What matters about a device as a whole.
+#[derive(Debug, Clone)]
+pub struct DeviceState {
+    /// The API administrator's name, where it is known.
+    pub administrator: Option<String>,
+    /// Whether the device was asked for that name.
+    pub asked: bool,
+    /// The name that stands in the key file. It may be wrong, so the device's own word is better.
+    pub user: Option<String>,
+    /// Everybody's pending changes; nothing where the device keeps no journal.
+    pub changes: Option<Vec<PendingChange>>,
+}
+
+/// What a device was seen to have and to run of one wish.
+#[derive(Debug, Clone)]
+pub struct CurrentInstall {
+    /// Where its certificates and profiles live.
+    pub place: Location,
+    /// The candidate configuration.
+    pub candidate: ConfigView,
+    /// The running configuration: read only where the candidate has all that is wanted.
+    pub running: Option<ConfigView>,
+    /// Where the object that is being replaced is used besides: looked for only where that is wanted.
+    pub uses: References,
+}
+
+/// The part of a configuration that matters to one wish.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConfigView {
+    /// The certificate object of the wanted name.
+    pub object: Option<CertificateEntry>,
+    /// All SSL/TLS service profiles.
+    pub profiles: Vec<ServiceProfile>,
+}
+
+impl ConfigView {
+    /// The fingerprint of the object's certificate, if there is one and it can be read.
+    #[must_use]
+    pub fn fingerprint(&self) -> Option<Fingerprint> {
+        let pem = self.object.as_ref()?.public_key.as_deref()?;
+        crate::certificate::fingerprint_of_pem(pem).ok()
+    }
+
+    /// The profile of this name.
+    #[must_use]
+    pub fn profile(&self, name: &ProfileName) -> Option<&ServiceProfile> {
+        self.profiles.iter().find(|profile| profile.name == name.as_str())
+    }
+
+    /// What is missing from the wish, in words; nothing where all is there.
+    #[must_use]
+    pub fn first_difference(&self, wish: &InstallRequest, wanted: Fingerprint) -> Option<String> {
+        match (&self.object, self.fingerprint()) {
+            (None, _) => return Some(format!("it has no certificate '{}'", wish.object)),
+            (Some(_), None) => return Some(format!("the certificate '{}' can't be read back", wish.object)),
+            (Some(_), Some(found)) if found != wanted => {
+                return Some(format!(
+                    "the certificate '{}' has the fingerprint {found}, not {wanted}",
+                    wish.object
+                ));
+            }
+            (Some(_), Some(_)) => {}
+        }
+        self.unbound(&wish.profiles, &wish.object).first().map(|name| match self.profile(name) {
+            None => format!("it has no SSL/TLS profile '{name}'"),
+            Some(profile) => {
+                let bound = profile.certificate.as_deref().unwrap_or("nothing");
+                format!("the SSL/TLS profile '{name}' is bound to '{bound}', not to '{}'", wish.object)
+            }
+        })
+    }
+
+    /// Those of these profiles that are not bound to this object.
+    #[must_use]
+    pub fn unbound<'a>(&self, profiles: &'a [ProfileName], object: &ObjectName) -> Vec<&'a ProfileName> {
+        let bound = |name: &ProfileName| {
+            self.profile(name).and_then(|profile| profile.certificate.as_deref()) == Some(object.as_str())
+        };
+        profiles.iter().filter(|name| !bound(name)).collect()
+    }
+}
+
+impl DeviceState {
+    /// The pending changes, whoever made them.
+    ///
+    /// # Errors
+    /// A device that fails or refuses.
+    pub async fn look(session: &Session, user: Option<String>) -> Result<Self, InstallError> {
+        let look = InstallError::during(Activity::Looking);
+        let changes = none_if_unsupported(session.pending_changes().await).map_err(look)?;
+        Ok(Self { administrator: None, asked: false, user, changes })
+    }
+
+    /// Asks for the administrator's name, unless that was done before.
+    ///
+    /// # Errors
+    /// A device that fails or refuses.
+    pub async fn fetch_administrator(&mut self, session: &Session) -> Result<(), InstallError> {
+        if !self.asked && self.administrator.is_none() {
+            let look = InstallError::during(Activity::Looking);
+            let told = none_if_unsupported(session.current_administrator().await).map_err(look)?.flatten();
+            self.administrator = told.or_else(|| self.user.clone());
+            self.asked = true;
+        }
+        Ok(())
+    }
+
+    /// The API administrator's own pending changes.
+    #[must_use]
+    pub fn own_changes(&self) -> Vec<&PendingChange> {
+        let Some(administrator) = &self.administrator else { return Vec::new() };
+        self.changes.iter().flatten().filter(|change| change.owner == *administrator).collect()
+    }
+
+    /// The same without those in these places, which a deployment is about: what a run that died has left.
+    #[must_use]
+    pub fn own_changes_elsewhere(&self, places: &[String]) -> Vec<&PendingChange> {
+        let beside = |change: &&PendingChange| !places.iter().any(|place| change.xpath.starts_with(place));
+        self.own_changes().into_iter().filter(beside).collect()
+    }
+
+    /// The pending changes of others.
+    #[must_use]
+    pub fn others_changes(&self) -> Vec<&PendingChange> {
+        let own = self.administrator.as_deref();
+        self.changes.iter().flatten().filter(|change| Some(change.owner.as_str()) != own).collect()
+    }
+}
+
+/// Where a wish's certificate and profiles live on this device.
+#[must_use]
+pub fn place_of(wish: &InstallRequest, system: &SystemInfo) -> Location {
+    wish.vsys.clone().map_or_else(|| system.default_location(), Location::Vsys)
+}
+
+/// The places that a wish is about, as they stand in a device's journal of changes.
+///
+/// # Errors
+/// A name with both kinds of quotes.
+pub fn places_of(wish: &InstallRequest, system: &SystemInfo) -> Result<Vec<String>, UnquotableName> {
+    let place = place_of(wish, system);
+    let object = place.certificate(wish.object.as_str());
+    let profiles = wish.profiles.iter().map(|name| place.profile(name.as_str()));
+    std::iter::once(object).chain(profiles).map(|path| path.map(|path| path.to_string())).collect()
+}
+
+/// What the device has and runs of a wish.
+///
+/// # Errors
+/// A name the device could not take; a profile that is not there; a device that fails or refuses.
+pub async fn observe(
+    session: &Session,
+    wish: &InstallRequest,
+    system: &SystemInfo,
+    wanted: Fingerprint,
+    made: &[CreatedObject],
+) -> Result<CurrentInstall, InstallError> {
+    let limit = system.name_limit();
+    if wish.object.as_str().len() > limit {
+        return Err(InstallError::NameTooLong { name: wish.object.clone(), limit });
+    }
+    let place = place_of(wish, system);
+    let candidate = candidate(session, &place, wish).await?;
+    let running = match candidate.first_difference(wish, wanted) {
+        None => Some(running(session, &place, wish).await?),
+        Some(_) => None,
+    };
+    if wish.profiles.iter().any(|name| candidate.profile(name).is_none()) {
+        return Err(elsewhere(session, wish, &place, &candidate).await);
+    }
+    let uses = match wish.rebind {
+        Rebind::Named => References::default(),
+        Rebind::WhereUsed => {
+            references::find(session, &place, &replaced(wish, &candidate, made), &wish.object).await?
+        }
+    };
+    Ok(CurrentInstall { place, candidate, running, uses })
+}
+
+/// A missing profile is often one of a virtual system, or of the device as a whole: then it is said where it is.
+async fn elsewhere(
+    session: &Session,
+    wish: &InstallRequest,
+    place: &Location,
+    candidate: &ConfigView,
+) -> InstallError {
+    let missing: Vec<ProfileName> =
+        wish.profiles.iter().filter(|name| candidate.profile(name).is_none()).cloned().collect();
+    let known = candidate.profiles.iter().map(|profile| profile.name.clone()).collect();
+    let found = references::places_with_profile(session, place, &missing).await.unwrap_or_default();
+    InstallError::ProfilesMissing { missing, known, elsewhere: found }
+}
+
+/// The names of the objects that are being replaced: what the named profiles present now, and what this
+/// program installed last.
+#[must_use]
+pub fn replaced(wish: &InstallRequest, candidate: &ConfigView, made: &[CreatedObject]) -> Vec<String> {
+    let bound = wish.profiles.iter().filter_map(|name| candidate.profile(name)?.certificate.clone());
+    let last = made.last().map(|made| made.object.to_string());
+    let mut names: Vec<String> = bound.chain(last).filter(|name| name != wish.object.as_str()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Commands that old releases don't have are answered with codes 1, 12 or 17.
+pub(super) fn none_if_unsupported<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Refused(refusal))
+            if matches!(refusal.reason, Reason::UnknownCommand | Reason::Invalid) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The candidate configuration, as far as it matters.
+///
+/// # Errors
+/// A device that fails or refuses.
+pub async fn candidate(
+    session: &Session,
+    place: &Location,
+    wish: &InstallRequest,
+) -> Result<ConfigView, InstallError> {
+    let look = InstallError::during(Activity::Looking);
+    let object = session.get(&place.certificate(wish.object.as_str())?).await.map_err(look)?;
+    let profiles = session.get(&place.profiles()).await.map_err(look)?;
+    Ok(holdings(object, profiles))
+}
+
+/// The running configuration, as far as it matters.
+///
+/// # Errors
+/// A device that fails or refuses.
+pub async fn running(
+    session: &Session,
+    place: &Location,
+    wish: &InstallRequest,
+) -> Result<ConfigView, InstallError> {
+    let prove = InstallError::during(Activity::Proving);
+    let object = session.show(&place.certificate(wish.object.as_str())?).await.map_err(prove)?;
+    let profiles = match wish.profiles.is_empty() {
+        true => None,
+        false => session.show(&place.profiles()).await.map_err(prove)?,
+    };
+    Ok(holdings(object, profiles))
+}
+
+fn holdings(object: Option<Element>, profiles: Option<Element>) -> ConfigView {
+    ConfigView {
+        object: object.and_then(|result| CertificateEntry::read_all(&result).into_iter().next()),
+        profiles: profiles.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default(),
+    }
+}

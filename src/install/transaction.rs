@@ -1,0 +1,106 @@
+//! What a deployment is about, and what was done.
+
+use std::path::Path;
+
+use tokio::sync::OnceCell;
+
+use super::apply::PlannedInstall;
+use super::assess::Item;
+use super::error::InstallError;
+use super::journal::{Entry, Journal};
+use super::recover::InterruptedRun;
+use super::request::InstallRequest;
+use super::result::LastRun;
+use super::retry::RetryPolicy;
+use super::state::DeviceState;
+use crate::host::log::RunLog;
+use crate::panos::NextIdentity;
+
+/// What a transaction is about, and how the runs before have left the device.
+pub struct TransactionInput<'a> {
+    /// The requests with their certificates: all can share a commit.
+    pub items: Vec<Item<'a>>,
+    /// How the last run left each of them.
+    pub last_runs: Vec<LastRun>,
+    /// What runs that did not come to their end may have left uncommitted.
+    pub interrupted: Option<InterruptedRun>,
+    /// The directory of the file of known devices.
+    pub state_dir: &'a Path,
+}
+
+/// What a transaction is about.
+pub(super) struct Transaction<'a> {
+    /// The requests with their certificates.
+    pub(super) wants: Vec<Item<'a>>,
+    /// What has to be on the disk before a step.
+    pub(super) journal: &'a mut dyn Journal,
+    /// How the last run left each of them.
+    pub(super) lefts: Vec<LastRun>,
+    /// What runs that did not come to their end may have left uncommitted.
+    pub(super) interrupted: Option<InterruptedRun>,
+    /// The directory of the file of known devices.
+    pub(super) state_dir: &'a Path,
+    /// By which certificates devices are recognised from the commit on, as it was decided before it, and as runs that
+    /// died have decided.
+    pub(super) next: Vec<NextIdentity>,
+    /// Where it is told.
+    pub(super) log: &'a RunLog,
+}
+
+/// What was done on one device.
+pub(super) struct DeviceResult<'a> {
+    /// Each certificate's part in it.
+    pub(super) parts: Vec<PlannedInstall<'a>>,
+    /// What the device was seen to be like before.
+    pub(super) situation: DeviceState,
+    /// Whether anything was committed.
+    pub(super) committed: bool,
+    /// Why a part is not as it should be after the commit.
+    pub(super) unproven: Vec<Option<InstallError>>,
+    /// Whether the management interface presents one of the certificates: asked once.
+    pub(super) managements: OnceCell<bool>,
+    /// For each part, whether its endpoints answered before anything was changed.
+    pub(super) answering: Vec<Vec<bool>>,
+}
+
+impl<'a> Transaction<'a> {
+    pub(super) fn new(input: TransactionInput<'a>, journal: &'a mut dyn Journal, log: &'a RunLog) -> Self {
+        let TransactionInput { items: wants, last_runs: lefts, interrupted, state_dir } = input;
+        Self { wants, journal, lefts, interrupted, state_dir, next: Vec::new(), log }
+    }
+
+    /// The first wish speaks for all where they are the same.
+    pub(super) fn wish(&self) -> &'a InstallRequest {
+        self.wants[0].wish
+    }
+
+    pub(super) fn patience(&self) -> &'a RetryPolicy {
+        &self.wish().patience
+    }
+
+    pub(super) fn was_interrupted(&self) -> bool {
+        self.lefts.contains(&LastRun::Interrupted)
+    }
+
+    /// What stands beside the commit on the device.
+    pub(super) fn description(&self) -> String {
+        let more = match self.wants.len() {
+            1 => String::new(),
+            several => format!(" and {} more", several - 1),
+        };
+        let wish = self.wish();
+        format!("pan_getcert: {} as {}{more} (run {})", wish.common_name, wish.object, self.log.id())
+    }
+
+    /// What stands in the journal of changes now may be ours.
+    pub(super) async fn note_uncommitted(
+        &mut self,
+        parts: &[PlannedInstall<'_>],
+    ) -> Result<(), InstallError> {
+        for (item, part) in parts.iter().enumerate() {
+            let paths = part.plan.touches(&part.observed.place)?;
+            self.journal.note(Entry::Uncommitted { item, paths });
+        }
+        Ok(self.journal.sync().await?)
+    }
+}

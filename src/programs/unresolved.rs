@@ -1,0 +1,111 @@
+//! What was asked for and can't be read as a request is recorded as it was typed, and read again later.
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use chrono::Utc;
+use clap::Parser as _;
+
+use super::arguments::UsageError;
+use super::installer::{Arguments, NAME};
+use super::report;
+use crate::delivery::{InstallSpec, Queue, Requester, StoreError, UnresolvedSpec, new_id};
+use crate::error::Exit;
+use crate::files;
+use crate::host::log::{Log, RunLog, Verbosity};
+use crate::install::problem::{Problem, RetryClass};
+
+/// The most words, and the most bytes of them, that are recorded.
+const LONGEST: (usize, usize) = (500, 100_000);
+
+/// Whether somebody sees how it ends: certmonger and cron have no terminal.
+#[must_use]
+pub fn is_attended() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Records what can't be read, unless somebody sees that it was refused. What is more than was delegated is refused
+/// for good, and a rehearsal is nothing to be done later.
+pub fn record(argv: &[OsString], exit: Exit, what: &str) {
+    let words: Option<Vec<String>> =
+        argv.iter().skip(1).map(|word| word.to_str().map(str::to_owned)).collect();
+    let Some(words) = words else { return };
+    let has = |option: &str| words.iter().any(|word| word == option);
+    // However it is stretched: what comes through sudo is refused or done, and not kept.
+    let is_delegated = words.iter().any(|word| word.starts_with("--delegated"));
+    let size: usize = words.iter().map(String::len).sum();
+    let is_seen = is_attended() && !has("--queue");
+    if is_seen || is_delegated || has("--dry-run") || words.len() > LONGEST.0 || size > LONGEST.1 {
+        return;
+    }
+    let place = |option: &str, usual: &str| {
+        let path = PathBuf::from(value_of(&words, option).unwrap_or(usual));
+        files::settled(&path).is_ok().then_some(path)
+    };
+    let state_dir = place("--state-dir", "/var/lib/pan_getcert");
+    let log_file = place("--log-file", "/var/log/pan_instcert.log");
+    let mut spec = UnresolvedSpec {
+        id: new_id(),
+        sequence: 0,
+        requested_at: Utc::now(),
+        requested_by: Requester::current(),
+        problem: problem(exit, what),
+        directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+        argv: words,
+    };
+    let recorded = state_dir.map(|state_dir| Queue::below(&state_dir).put_unresolved(&mut spec));
+    let fate = match &recorded {
+        Some(Ok(true)) => "it is recorded, and read again before each run of the worker".to_owned(),
+        Some(Ok(false)) => "too much like this is recorded already: it is lost".to_owned(),
+        Some(Err(error)) => format!("it is lost: {error}"),
+        None => "it is lost: its state directory can't be relied on".to_owned(),
+    };
+    report::note(&format!("  {}; see 'pan_certctl status'.", capitalised(&fate)));
+    if let Some(log) = log_file.and_then(|file| Log::open(&file, Verbosity::Quiet).ok()) {
+        let run = log.run(&crate::delivery::engine::run_id(), true);
+        run.error(&format!("{NAME} was called with what can't be carried out: {what}; {fate}"));
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn problem(exit: Exit, what: &str) -> Problem {
+    let what = what.lines().next().unwrap_or_default().chars().take(1000).collect();
+    let advice = Some("Fix it, or run pan_instcert again with the right words.".to_owned());
+    Problem { exit, what, advice, retry_class: RetryClass::NeedsOperator }
+}
+
+/// What stands behind an option, wherever it stands.
+fn value_of<'w>(words: &'w [String], option: &str) -> Option<&'w str> {
+    words.iter().enumerate().find_map(|(at, word)| match word.strip_prefix(option)? {
+        "" => words.get(at + 1).map(String::as_str),
+        rest => rest.strip_prefix('='),
+    })
+}
+
+/// Reads everything again that could not be read before: what can be now is put into the queue.
+///
+/// # Errors
+/// A state directory that can't be used.
+pub fn resolve(state_dir: &Path, log: &RunLog) -> Result<(), StoreError> {
+    let queue = Queue::below(state_dir);
+    for earlier in queue.all()?.unresolved {
+        if let Ok(mut specs) = read(&earlier.spec, state_dir) {
+            let words = earlier.spec.argv.join(" ");
+            queue.resolve(earlier, &mut specs)?;
+            log.say(&format!("What could not be read before is read now: {words}"));
+        }
+    }
+    Ok(())
+}
+
+fn read(earlier: &UnresolvedSpec, state_dir: &Path) -> Result<Vec<InstallSpec>, UsageError> {
+    let words = std::iter::once(NAME).chain(earlier.argv.iter().map(String::as_str));
+    let arguments = Arguments::try_parse_from(words).map_err(|error| UsageError::Other(error.to_string()))?;
+    let requests = arguments.requests(state_dir, &earlier.directory, false)?;
+    Ok(requests.into_iter().map(|(spec, _)| spec).collect())
+}

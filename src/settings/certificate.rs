@@ -1,0 +1,49 @@
+//! Which certificate is meant, as it is typed, and where it is found.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+/// Which certificate, under which name.
+#[derive(Debug, Clone, Args)]
+pub struct CertificateArguments {
+    /// Certificate common name: a DNS name; becomes the file names and, unless -n is given, the object's name
+    #[arg(short = 'c', long, value_name = "CERT_CN")]
+    pub common_name: String,
+
+    /// Name of the certificate object on the device [default: CERT_CN]
+    #[arg(short = 'n', long, value_name = "CERT_NAME")]
+    pub cert_name: Option<String>,
+
+    /// Append _YYYY, the year of the day of installation, to the name
+    #[arg(short = 'Y', long)]
+    pub year: bool,
+
+    /// Certificate folder
+    #[arg(short = 'C', long, value_name = "DIR", default_value = "/etc/ssl/certs")]
+    pub cert_dir: PathBuf,
+
+    /// Key folder
+    #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
+    pub key_dir: PathBuf,
+
+    /// Talk to a certmonger on the session bus
+    #[arg(long)]
+    pub session_bus: bool,
+
+    /// Refuse whatever a certificate manager may not ask for: for sudo rules, as the first word
+    #[arg(long)]
+    pub delegated: bool,
+}
+
+/// The files of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    /// The certificate.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The intermediate certificates, if any are installed with it.
+    pub chain: Option<PathBuf>,
+}

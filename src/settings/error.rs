@@ -1,0 +1,64 @@
+//! Settings that can't be used, wherever they were written.
+
+use super::config::ConfigError;
+use crate::error::Exit;
+use crate::fingerprint::InvalidFingerprint;
+use crate::install::known_devices::KnownDevicesError;
+use crate::install::names::BadName;
+use crate::panos::InvalidAddress;
+
+/// A setting that can't be used, typed or in the configuration file. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A certificate or object name.
+    #[error(transparent)]
+    Name(#[from] BadName),
+    /// The name of an SSL/TLS service profile.
+    #[error(transparent)]
+    Profile(BadName),
+    /// A device.
+    #[error(transparent)]
+    Device(#[from] InvalidAddress),
+    /// A fingerprint.
+    #[error("--pin: {0}")]
+    Pin(#[from] InvalidFingerprint),
+    /// The configuration file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The devices known from before.
+    #[error(transparent)]
+    KnownDevices(#[from] KnownDevicesError),
+    /// More than is delegated to whoever asks.
+    #[error("--delegated: {0}")]
+    NotDelegated(String),
+    /// Any other value, or a contradiction.
+    #[error("{0}")]
+    Value(String),
+}
+
+impl SettingsError {
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Profile(_) => Exit::ProfileName,
+            Self::Device(_) => Exit::Device,
+            Self::Config(error) => error.exit(),
+            Self::Name(_) | Self::Pin(_) | Self::KnownDevices(_) => Exit::Usage,
+            Self::NotDelegated(_) | Self::Value(_) => Exit::Usage,
+        }
+    }
+
+    /// What to do about it, where that can be said.
+    #[must_use]
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.advice(),
+            Self::KnownDevices(error) => error.advice(),
+            Self::NotDelegated(_) => Some(
+                "An administrator of this machine can do it, or delegate it: docs/delegation.md".to_owned(),
+            ),
+            _ => None,
+        }
+    }
+}

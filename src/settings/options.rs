@@ -1,0 +1,359 @@
+//! The options that say how a certificate gets onto a device. They can be typed, written into the
+//! configuration file for one device, and passed on in a post-save command: one definition for all three.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// How a certificate gets onto a device. Nothing here is set unless somebody set it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct DeviceOptions {
+    /// API key file; a folder means DIR/.panrc, a word without '/' means /etc/ipa/.panrc.EXT
+    /// [default: /etc/ipa/.panrc]
+    #[arg(short = 'k', long, value_name = "FILE|DIR|EXT")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub key_file: Option<String>,
+
+    /// Primary SSL/TLS service profile to rebind
+    #[arg(short = 'p', long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub profile: Option<String>,
+
+    /// Secondary SSL/TLS service profile to rebind; needs -p
+    #[arg(short = 's', long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub secondary_profile: Option<String>,
+
+    /// Form of the upload [default: pkcs12, and pem when a chain is given]
+    #[arg(long, value_name = "FORM")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub format: Option<FormatOption>,
+
+    /// Algorithms of a PKCS#12: 3DES with HMAC-SHA1, or AES-256 with HMAC-SHA-256; auto tries the first,
+    /// then the second [default: auto]
+    #[arg(long, value_name = "ALGORITHMS")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub pkcs12: Option<Pkcs12Option>,
+
+    /// Intermediate certificates, in any order [default: leaf only; chain.pem in a live folder]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub chain: Option<PathBuf>,
+
+    /// Let PAN-OS export the private key later [default: not exportable]
+    #[arg(long)]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub exportable: bool,
+
+    /// Trust this CA for the device's own HTTPS; repeatable [default: the system's CAs and /etc/ipa/ca.crt]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub ca_file: Vec<PathBuf>,
+
+    /// Trust exactly the device certificate with this fingerprint [default: the device's line in
+    /// known_devices in the state folder, if any]
+    #[arg(long, value_name = "SHA256", conflicts_with = "ca_file")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub pin: Option<String>,
+
+    /// Do NOT verify the device: whoever answers gets the API key and the private key
+    #[arg(long, conflicts_with_all = ["ca_file", "pin"])]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub insecure: bool,
+
+    /// Commit the API administrator's own changes, everybody's, or leave it to a person [default: partial]
+    #[arg(long, value_name = "WHAT")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub commit: Option<CommitOption>,
+
+    /// How long a commit job may take [default: 1800]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(COMMIT_TIMEOUTS))]
+    #[serde(deserialize_with = "commit_timeout", skip_serializing_if = "is_unset")]
+    pub commit_timeout: Option<u64>,
+
+    /// Name of the object: as given, with _YYYY (as -Y), or shortened and with the certificate's serial
+    /// number, so that each certificate is an object of its own [default: none]
+    #[arg(long, value_name = "WHAT")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub suffix: Option<SuffixOption>,
+
+    /// Delete unreferenced older objects that this tool made for the same name, keeping N; the one before
+    /// the new one always stays [default: keep all]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub keep: Option<usize>,
+
+    /// Profiles and certificate of one virtual system (vsys1, vsys2, ...) [default: shared]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub vsys: Option<String>,
+
+    /// The other firewall of an HA pair: whichever of the two is active is configured
+    #[arg(long, value_name = "FQDN")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub ha_peer: Option<String>,
+
+    /// After the commit, connect there and see the new certificate; repeatable
+    #[arg(long, value_name = "HOST:PORT")]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub served: Vec<String>,
+
+    /// Rebind everything that uses the object that is being replaced, not only -p and -s
+    #[arg(long)]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub where_used: bool,
+}
+
+/// Whether nobody has set it: then it is not stored either.
+fn is_unset<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// `--suffix`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SuffixOption {
+    /// The name as given: an existing object is overwritten.
+    None,
+    /// The year of the day of installation.
+    Year,
+    /// The certificate's serial number.
+    Serial,
+}
+
+/// A second to a week; what is above would be a clock's overflow sooner than anybody's wish.
+const COMMIT_TIMEOUTS: RangeInclusive<u64> = 1..=604_800;
+
+fn commit_timeout<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error> {
+    let seconds = u64::deserialize(input)?;
+    if COMMIT_TIMEOUTS.contains(&seconds) {
+        return Ok(Some(seconds));
+    }
+    let (least, most) = COMMIT_TIMEOUTS.into_inner();
+    Err(D::Error::custom(format!("{seconds} is not {least} to {most} seconds")))
+}
+
+/// `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FormatOption {
+    /// One binary container.
+    Pkcs12,
+    /// Key, certificate and intermediates: the vendor's documented way to a served chain.
+    Pem,
+}
+
+/// `--pkcs12`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pkcs12Option {
+    /// Legacy, and if the device can't read it, modern once.
+    Auto,
+    /// 3DES with HMAC-SHA1.
+    Legacy,
+    /// PBES2/AES-256 with HMAC-SHA-256.
+    Modern,
+}
+
+/// `--commit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommitOption {
+    /// Only the API administrator's own changes.
+    Partial,
+    /// Everybody's changes.
+    Full,
+    /// Nothing.
+    None,
+}
+
+impl DeviceOptions {
+    /// These options where they are set, and `below` where they are not. How a device is trusted is one
+    /// choice made of three options, so it is taken from one place as a whole.
+    #[must_use]
+    pub fn over(self, below: Self) -> Self {
+        let trust = if self.trust_choices() > 0 { &self } else { &below };
+        let (ca_file, pin, insecure) = (trust.ca_file.clone(), trust.pin.clone(), trust.insecure);
+        Self {
+            key_file: self.key_file.or(below.key_file),
+            profile: self.profile.or(below.profile),
+            secondary_profile: self.secondary_profile.or(below.secondary_profile),
+            format: self.format.or(below.format),
+            pkcs12: self.pkcs12.or(below.pkcs12),
+            chain: self.chain.or(below.chain),
+            exportable: self.exportable || below.exportable,
+            ca_file,
+            pin,
+            insecure,
+            commit: self.commit.or(below.commit),
+            commit_timeout: self.commit_timeout.or(below.commit_timeout),
+            suffix: self.suffix.or(below.suffix),
+            keep: self.keep.or(below.keep),
+            vsys: self.vsys.or(below.vsys),
+            ha_peer: self.ha_peer.or(below.ha_peer),
+            served: if self.served.is_empty() { below.served } else { self.served },
+            where_used: self.where_used || below.where_used,
+        }
+    }
+
+    /// The same with absolute paths, seen from a directory (an empty path is the current one): they mean the same from
+    /// every other.
+    ///
+    /// # Errors
+    /// A path that can't be made absolute or is no text.
+    pub fn absolute(&self, from: &Path) -> Result<Self, String> {
+        let path = |path: &PathBuf| absolute(&from.join(path)).map(PathBuf::from);
+        let key_file = |option: &str| match option.contains('/') {
+            true => absolute(&from.join(option)),
+            false => Ok(option.to_owned()),
+        };
+        Ok(Self {
+            key_file: self.key_file.as_deref().map(key_file).transpose()?,
+            chain: self.chain.as_ref().map(path).transpose()?,
+            ca_file: self.ca_file.iter().map(path).collect::<Result<_, _>>()?,
+            ..self.clone()
+        })
+    }
+
+    /// How many of the three ways to trust a device are chosen; more than one is a contradiction.
+    #[must_use]
+    pub fn trust_choices(&self) -> usize {
+        let chosen = [self.insecure, self.pin.is_some(), !self.ca_file.is_empty()];
+        chosen.into_iter().filter(|chosen| *chosen).count()
+    }
+
+    /// The same options as words of a command line, each `--name=value` so that no value can be taken for
+    /// an option. Paths are made absolute: the command runs in another folder.
+    ///
+    /// # Errors
+    /// A path that can't be made absolute or is no text.
+    pub fn to_arguments(&self) -> Result<Vec<String>, String> {
+        let mut words = Vec::new();
+        let mut add =
+            |name: &str, value: Option<String>| words.extend(value.map(|value| format!("--{name}={value}")));
+        add("key-file", self.key_file.as_deref().map(absolute_key_file).transpose()?);
+        add("profile", self.profile.clone());
+        add("secondary-profile", self.secondary_profile.clone());
+        add("format", self.format.map(word));
+        add("pkcs12", self.pkcs12.map(word));
+        add("chain", self.chain.as_ref().map(absolute).transpose()?);
+        for file in &self.ca_file {
+            add("ca-file", Some(absolute(file)?));
+        }
+        add("pin", self.pin.clone());
+        add("commit", self.commit.map(word));
+        add("commit-timeout", self.commit_timeout.map(|seconds| seconds.to_string()));
+        add("suffix", self.suffix.map(word));
+        add("keep", self.keep.map(|keep| keep.to_string()));
+        for endpoint in &self.served {
+            add("served", Some(endpoint.clone()));
+        }
+        add("vsys", self.vsys.clone());
+        add("ha-peer", self.ha_peer.clone());
+        words.extend(self.exportable.then(|| "--exportable".to_owned()));
+        words.extend(self.where_used.then(|| "--where-used".to_owned()));
+        words.extend(self.insecure.then(|| "--insecure".to_owned()));
+        Ok(words)
+    }
+}
+
+fn word<T: ValueEnum>(value: T) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+/// A word without `/` is an ending, not a path.
+fn absolute_key_file(option: &str) -> Result<String, String> {
+    if option.contains('/') { absolute(&PathBuf::from(option)) } else { Ok(option.to_owned()) }
+}
+
+/// A path as text that means the same from every folder.
+///
+/// # Errors
+/// A path that can't be made absolute or is no text.
+pub fn absolute(path: &PathBuf) -> Result<String, String> {
+    let bad = |reason: &str| format!("'{}' {reason}", path.display());
+    let whole = std::path::absolute(path).map_err(|error| bad(&error.to_string()))?;
+    whole.into_os_string().into_string().map_err(|_| bad("is not UTF-8 text"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        device: DeviceOptions,
+    }
+
+    fn full() -> DeviceOptions {
+        // Every field by name: a new option does not compile until it is passed on and tested here.
+        DeviceOptions {
+            key_file: Some("/etc/x y/.panrc".into()),
+            profile: Some("--insecure".into()),
+            secondary_profile: Some("a 'b\" \\ $x;".into()),
+            format: Some(FormatOption::Pem),
+            pkcs12: Some(Pkcs12Option::Modern),
+            chain: Some("/c d".into()),
+            exportable: true,
+            ca_file: vec!["/a".into(), "/b,c".into()],
+            pin: None,
+            insecure: false,
+            commit: Some(CommitOption::Full),
+            commit_timeout: Some(77),
+            suffix: Some(SuffixOption::Serial),
+            keep: Some(2),
+            vsys: Some("vsys2".into()),
+            ha_peer: Some("fw2.example.com".into()),
+            served: vec!["a:1".into(), "b:2".into()],
+            where_used: true,
+        }
+    }
+
+    #[test]
+    fn what_is_passed_on_means_the_same() {
+        let pinned = DeviceOptions { pin: Some("ab".into()), ca_file: Vec::new(), ..full() };
+        let insecure = DeviceOptions { insecure: true, ca_file: Vec::new(), ..full() };
+        for options in [full(), pinned, insecure, DeviceOptions::default()] {
+            let words = options.to_arguments().unwrap();
+            let line = Line::try_parse_from(std::iter::once("x".to_owned()).chain(words)).unwrap();
+            assert_eq!(line.device, options);
+            let stored = serde_json::to_string(&options).unwrap();
+            assert_eq!(serde_json::from_str::<DeviceOptions>(&stored).unwrap(), options, "{stored}");
+        }
+    }
+
+    #[test]
+    fn what_is_typed_wins_and_trust_is_chosen_as_a_whole() {
+        let typed = DeviceOptions {
+            profile: Some("typed".into()),
+            pin: Some("ab".into()),
+            ..DeviceOptions::default()
+        };
+        let laid = typed.over(full());
+        assert_eq!(laid.profile.as_deref(), Some("typed"));
+        assert_eq!(laid.secondary_profile, full().secondary_profile);
+        assert!(laid.ca_file.is_empty() && laid.pin.is_some());
+        let laid = DeviceOptions::default().over(full());
+        assert_eq!(laid, full());
+    }
+
+    #[test]
+    fn relative_paths_are_made_absolute_but_an_ending_stays_a_word() {
+        let options = DeviceOptions {
+            key_file: Some("fw1".into()),
+            chain: Some("c.pem".into()),
+            ..DeviceOptions::default()
+        };
+        let words = options.to_arguments().unwrap();
+        assert!(words.contains(&"--key-file=fw1".to_owned()));
+        assert!(words.iter().any(|word| word.starts_with("--chain=/") && word.ends_with("/c.pem")));
+    }
+}

@@ -1,0 +1,61 @@
+//! What the installer was asked for, besides names and devices: it is stored, and means the same later on.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::certificate::CertificateArguments;
+use super::error::SettingsError;
+use super::options::{DeviceOptions, absolute};
+
+/// Everything that is asked for, besides the certificate's names and the device. Paths are absolute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstallOptions {
+    /// The directory of the certificate's file.
+    pub cert_dir: PathBuf,
+    /// The directory of the key's file.
+    pub key_dir: PathBuf,
+    /// Whether the object's name gets the year of the day of installation.
+    #[serde(default)]
+    pub year: bool,
+    /// Whether the certmonger that is asked is on the session bus.
+    #[serde(default)]
+    pub session_bus: bool,
+    /// Whether certmonger is not asked for the certificate's status.
+    #[serde(default)]
+    pub blind: bool,
+    /// Whether it is imported and committed although the device has this certificate already.
+    #[serde(default)]
+    pub force: bool,
+    /// The configuration file that was named.
+    pub config: Option<PathBuf>,
+    /// How it gets onto the device, as far as it was typed.
+    pub device: DeviceOptions,
+}
+
+impl InstallOptions {
+    /// What was typed in a directory (an empty path is the current one), to be completed by the caller.
+    ///
+    /// # Errors
+    /// A path that can't be made absolute or is no text.
+    pub fn of(
+        certificate: &CertificateArguments,
+        device: &DeviceOptions,
+        config: Option<&PathBuf>,
+        from: &Path,
+    ) -> Result<Self, SettingsError> {
+        let path =
+            |path: &PathBuf| absolute(&from.join(path)).map(PathBuf::from).map_err(SettingsError::Value);
+        Ok(Self {
+            cert_dir: path(&certificate.cert_dir)?,
+            key_dir: path(&certificate.key_dir)?,
+            year: certificate.year,
+            session_bus: certificate.session_bus,
+            blind: false,
+            force: false,
+            config: config.map(path).transpose()?,
+            device: device.absolute(from).map_err(SettingsError::Value)?,
+        })
+    }
+}

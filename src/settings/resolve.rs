@@ -1,0 +1,317 @@
+//! From options to wishes: arguments and configuration become checked values, for each device one.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{Datelike as _, Local};
+
+use super::certificate::{CertificateArguments, Files};
+use super::config::Config;
+use super::error::SettingsError;
+use super::options::{CommitOption, DeviceOptions, FormatOption, Pkcs12Option, SuffixOption};
+use super::request::InstallOptions;
+use crate::certificate::{Bundle, Container, Source};
+use crate::files;
+use crate::host::{ipa, keyfile};
+use crate::install::InstallError;
+use crate::install::known_devices::KnownDevices;
+use crate::install::names::{CommonName, ObjectName, ProfileName};
+use crate::install::request::{
+    CommitScope, ContainerChoice, Existing, FoundPeer, InstallRequest, Rebind, Target, Upload,
+};
+use crate::install::retry::RetryPolicy;
+use crate::panos::Address;
+use crate::panos::CaFile;
+use crate::panos::KeyExport;
+use crate::panos::Trust;
+use crate::panos::{InvalidVsys, VsysName};
+
+/// Seconds a commit job may take unless somebody says otherwise.
+const COMMIT_TIMEOUT: u64 = 1800;
+
+/// A certificate as it was asked for: its names are valid.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// The common name.
+    pub common_name: CommonName,
+    /// The object's name as it was asked for.
+    pub base_name: ObjectName,
+    /// Whether `-Y` was given: `--suffix year`.
+    pub year: bool,
+}
+
+impl Named {
+    /// Checks the names.
+    ///
+    /// # Errors
+    /// A name that is not valid.
+    pub fn of(arguments: &CertificateArguments) -> Result<Self, SettingsError> {
+        let common_name: CommonName = arguments.common_name.parse()?;
+        let base_name: ObjectName = arguments.cert_name.as_deref().unwrap_or(common_name.as_str()).parse()?;
+        Ok(Self { common_name, base_name, year: arguments.year })
+    }
+
+    /// The object's name today, for this certificate.
+    ///
+    /// # Errors
+    /// A name that becomes too long; `-Y` beside another suffix.
+    pub fn object(
+        &self,
+        suffix: Option<SuffixOption>,
+        serial: Option<&str>,
+    ) -> Result<ObjectName, SettingsError> {
+        let suffix = match (self.year, suffix) {
+            (true, None | Some(SuffixOption::Year)) => SuffixOption::Year,
+            (true, Some(_)) => {
+                return Err(SettingsError::Value("-Y is --suffix year: give one of them".to_owned()));
+            }
+            (false, suffix) => suffix.unwrap_or(SuffixOption::None),
+        };
+        Ok(match (suffix, serial) {
+            (SuffixOption::Year, _) => self.base_name.with_year(Local::now().year())?,
+            (SuffixOption::Serial, Some(serial)) => self.base_name.with_serial(serial)?,
+            (SuffixOption::None, _) | (SuffixOption::Serial, None) => self.base_name.clone(),
+        })
+    }
+}
+
+/// Checks the device names; the same device twice is one.
+///
+/// # Errors
+/// A name that is not valid.
+pub fn devices(typed: &[String]) -> Result<Vec<Address>, SettingsError> {
+    let mut devices: Vec<Address> = Vec::new();
+    for text in typed {
+        let device = text.parse()?;
+        if !devices.contains(&device) {
+            devices.push(device);
+        }
+    }
+    Ok(devices)
+}
+
+/// Everything that is wanted of one device, and what became of reading the files.
+pub struct Prepared {
+    /// The wish.
+    pub wish: InstallRequest,
+    /// The files, absolute as certmonger knows them, if they were found.
+    pub files: Option<Files>,
+    /// The profiles that the configuration file names for the device, whatever was typed.
+    pub configured_profiles: Vec<ProfileName>,
+    /// The certificate, or why it can't be used.
+    pub bundle: Result<Bundle, InstallError>,
+    /// Where to find the certmonger that is asked for the certificate's state; nothing where none is.
+    pub certmonger: Option<CertmongerBus>,
+}
+
+/// Which message bus a certmonger is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertmongerBus {
+    /// The system's.
+    System,
+    /// The session's.
+    Session,
+}
+
+/// Makes one device's wish.
+///
+/// # Errors
+/// An option that is not valid, typed or in the configuration file.
+pub fn prepare(
+    named: &Named,
+    asked: &InstallOptions,
+    config: &Config,
+    device: &Address,
+    state_dir: &Path,
+) -> Result<Prepared, SettingsError> {
+    let typed = &asked.device;
+    let options = &options_for(typed, config, device);
+    let source = Source::locate(named.common_name.as_str(), &asked.cert_dir, &asked.key_dir)
+        .map(|source| source.with_chain(options.chain.clone()));
+    let has_chain = match &source {
+        Ok(source) => source.chain.is_some(),
+        Err(_) => options.chain.is_some(),
+    };
+    let files = source.as_ref().ok().and_then(files_of);
+    let bundle = source
+        .and_then(|source| Bundle::load(&source, named.common_name.as_str()))
+        .map_err(InstallError::from);
+    let serial = bundle.as_ref().ok().and_then(|bundle| bundle.serial_hex().ok());
+    let wish = InstallRequest {
+        common_name: named.common_name.clone(),
+        base_name: named.base_name.clone(),
+        object: named.object(options.suffix, serial.as_deref())?,
+        target: target(options, device, state_dir)?,
+        peer: peer(options, typed, config, device, state_dir)?,
+        vsys: vsys(options)?,
+        profiles: profiles(options)?,
+        upload: upload(options, has_chain),
+        key_export: if options.exportable { KeyExport::Allowed } else { KeyExport::Blocked },
+        commit: match options.commit.unwrap_or(CommitOption::Partial) {
+            CommitOption::Partial => CommitScope::OwnChanges,
+            CommitOption::Full => CommitScope::Everybody,
+            CommitOption::None => CommitScope::Nothing,
+        },
+        commit_timeout: Duration::from_secs(options.commit_timeout.unwrap_or(COMMIT_TIMEOUT)),
+        existing: if asked.force { Existing::Replace } else { Existing::Keep },
+        keep: options.keep,
+        rebind: if options.where_used { Rebind::WhereUsed } else { Rebind::Named },
+        patience: RetryPolicy::default(),
+        served: served(options)?,
+    };
+    let bus = if asked.session_bus { CertmongerBus::Session } else { CertmongerBus::System };
+    let configured_profiles = profiles(&config.device(device))?;
+    let certmonger = (!asked.blind).then_some(bus);
+    Ok(Prepared { wish, files, configured_profiles, bundle, certmonger })
+}
+
+fn files_of(source: &Source) -> Option<Files> {
+    let absolute = |path: &PathBuf| std::path::absolute(path).ok();
+    Some(Files {
+        certificate: absolute(&source.certificate)?,
+        key: absolute(&source.key)?,
+        chain: source.chain.as_ref().and_then(absolute),
+    })
+}
+
+/// The options for one device: typed ones over those of the configuration file.
+#[must_use]
+pub fn options_for(typed: &DeviceOptions, config: &Config, device: &Address) -> DeviceOptions {
+    typed.clone().over(config.device(device))
+}
+
+/// Checks the profile names.
+///
+/// # Errors
+/// A name that is not valid; a second one without a first.
+pub fn profiles(options: &DeviceOptions) -> Result<Vec<ProfileName>, SettingsError> {
+    if options.secondary_profile.is_some() && options.profile.is_none() {
+        return Err(SettingsError::Value(
+            "-s needs -p: there is no second profile without a first".to_owned(),
+        ));
+    }
+    let mut names: Vec<ProfileName> = Vec::new();
+    for text in [&options.profile, &options.secondary_profile].into_iter().flatten() {
+        let name = text.parse().map_err(SettingsError::Profile)?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Checks the name of the virtual system.
+///
+/// # Errors
+/// A name that is not valid.
+pub fn vsys(options: &DeviceOptions) -> Result<Option<VsysName>, SettingsError> {
+    let parsed = options.vsys.as_deref().map(str::parse).transpose();
+    parsed.map_err(|error: InvalidVsys| SettingsError::Value(format!("--vsys: {error}")))
+}
+
+/// Checks where the certificate is to be seen.
+///
+/// # Errors
+/// An endpoint that is not valid.
+pub fn served(options: &DeviceOptions) -> Result<Vec<Address>, SettingsError> {
+    let endpoint =
+        |text: &String| text.parse().map_err(|error| SettingsError::Value(format!("--served: {error}")));
+    options.served.iter().map(endpoint).collect()
+}
+
+/// How a device is reached.
+///
+/// # Errors
+/// A pin that is no fingerprint; a memory of known devices that can't be read.
+pub fn target(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Result<Target, SettingsError> {
+    let trust = trust_of(options, device, state_dir)?;
+    let key_file = keyfile::resolve(options.key_file.as_deref());
+    let peer_from_ha_state = FoundPeer { state_dir: state_dir.to_owned(), authorities: authorities(options) };
+    Ok(Target { device: device.clone(), trust, key_file, peer_from_ha_state, named_by: None })
+}
+
+/// The other member of the pair, with a key and a trust of its own: what is typed counts for both.
+///
+/// # Errors
+/// A name that is not valid, or the device itself; as for the device.
+pub fn peer(
+    options: &DeviceOptions,
+    typed: &DeviceOptions,
+    config: &Config,
+    device: &Address,
+    state_dir: &Path,
+) -> Result<Option<Target>, SettingsError> {
+    let Some(peer) = ha_peer(options, device)? else { return Ok(None) };
+    // What is set in the file for the first member is that one's own.
+    target(&options_for(typed, config, &peer), &peer, state_dir).map(Some)
+}
+
+/// Checks the name of the other member of a pair.
+///
+/// # Errors
+/// A name that is not valid, or the device itself.
+pub fn ha_peer(options: &DeviceOptions, device: &Address) -> Result<Option<Address>, SettingsError> {
+    let Some(text) = &options.ha_peer else { return Ok(None) };
+    let peer: Address = text.parse().map_err(|error| SettingsError::Value(format!("--ha-peer: {error}")))?;
+    if peer == *device {
+        return Err(SettingsError::Value(format!("--ha-peer: {device} can't be its own peer")));
+    }
+    Ok(Some(peer))
+}
+
+/// How the device is trusted: as said, else as this program remembers it, else by authorities. Where a pin was
+/// given, and this program has renewed the management certificate since, that is remembered, and trusted too.
+///
+/// # Errors
+/// A pin that is no fingerprint; a memory that can't be read.
+pub fn trust_of(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Result<Trust, SettingsError> {
+    let said = trust(options)?;
+    if options.trust_choices() > 0 && !matches!(said, Trust::Pinned(_)) {
+        return Ok(said);
+    }
+    let mut remembered = KnownDevices::load(state_dir)?.pins_of(device);
+    Ok(match said {
+        Trust::Pinned(mut pins) => {
+            remembered.retain(|pin| !pins.contains(pin));
+            pins.append(&mut remembered);
+            Trust::Pinned(pins)
+        }
+        _ if !remembered.is_empty() => Trust::Pinned(remembered),
+        said => said,
+    })
+}
+
+/// How the device is said to be trusted.
+///
+/// # Errors
+/// A pin that is no fingerprint.
+pub fn trust(options: &DeviceOptions) -> Result<Trust, SettingsError> {
+    if options.insecure {
+        return Ok(Trust::DangerousAcceptAny);
+    }
+    if let Some(pin) = &options.pin {
+        return Ok(Trust::Pinned(vec![pin.parse()?]));
+    }
+    Ok(authorities(options))
+}
+
+fn authorities(options: &DeviceOptions) -> Trust {
+    // It may be missing where the host is not enrolled.
+    let ipa = Path::new(ipa::AUTHORITY).is_file().then(|| PathBuf::from(ipa::AUTHORITY));
+    let files = options.ca_file.iter().cloned().chain(ipa);
+    Trust::Ca { files: files.map(|path| CaFile::read_with(path, files::read_ca_file)).collect() }
+}
+
+fn upload(options: &DeviceOptions, has_chain: bool) -> Upload {
+    let usual = if has_chain { FormatOption::Pem } else { FormatOption::Pkcs12 };
+    match (options.format.unwrap_or(usual), options.pkcs12.unwrap_or(Pkcs12Option::Auto)) {
+        (FormatOption::Pem, _) => Upload::Pem,
+        (FormatOption::Pkcs12, Pkcs12Option::Auto) => Upload::Pkcs12(ContainerChoice::Auto),
+        (FormatOption::Pkcs12, Pkcs12Option::Legacy) => {
+            Upload::Pkcs12(ContainerChoice::Only(Container::Legacy))
+        }
+        (FormatOption::Pkcs12, Pkcs12Option::Modern) => {
+            Upload::Pkcs12(ContainerChoice::Only(Container::Modern))
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Filters that match nothing are errors that say what there is, and `verify` ends as its page says.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod common;
+
+use std::process::Command;
+use std::time::Duration;
+
+use common::world::{Ended, GATEWAY, PORTAL, World, settings};
+use panos_sim::{Fault, What, When};
+
+fn certctl(world: &World, arguments: &[&str]) -> Ended {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+    command.arg("--log-file").arg(world.path("log")).arg("--state-dir").arg(world.path("state"));
+    command.arg("--config").arg(world.path("config.toml"));
+    Ended::of(command.args(arguments).env_clear().env("TZ", "UTC"))
+}
+
+/// A device with two certificates of another origin, one of which can be bound in place of ours.
+fn world() -> World {
+    let other = common::pki::self_signed(&common::pki::Wish::named("other.example.com"));
+    let mut settings = settings();
+    settings.certificates = vec![panos_sim::PreloadedCertificate {
+        name: "other".to_owned(),
+        certificate: other.certificate_pem(),
+        key: Some(other.key_pem()),
+        vsys: None,
+    }];
+    let world = World::with(settings);
+    common::pki::write(&world.path("config.toml"), b"[group.vpn]\ndevices = ['fw1.example.com']\n", 0o600);
+    world
+}
+
+fn rebind(world: &World, profile: &str) {
+    let entry = format!("/config/shared/ssl-tls-service-profile/entry[@name='{profile}']");
+    world.device.add_pending_change("jane", &entry, "<certificate>other</certificate>").unwrap();
+    world.device.commit_as("jane");
+    assert!(world.device.wait_idle(Duration::from_secs(10)));
+}
+
+#[test]
+fn a_device_that_nothing_is_known_of_is_an_error_that_says_what_there_is() {
+    let world = world();
+    world.install(&["-p", PORTAL]).exits(0);
+    let target = world.target();
+    for verb in [
+        &["status", "--no-certmonger"][..],
+        &["verify"],
+        &["verify", "--json"],
+        &["retry"],
+        &["retry", "--now", "--json"],
+        &["log"],
+    ] {
+        let ended = certctl(&world, &[verb, &["--device", "fw9.example.com"]].concat()).exits(1);
+        assert_eq!(ended.stdout, "", "{verb:?}");
+        ended.says("nothing matches --device fw9.example.com").says(&target);
+        certctl(&world, &[verb, &["--device", &target]].concat()).exits(0);
+        // Without a port, on any port.
+        certctl(&world, &[verb, &["--device", "127.0.0.1"]].concat()).exits(0);
+    }
+    for verb in ["verify", "retry"] {
+        let both = [verb, "--device", &target, "--device", "fw9.example.com"];
+        certctl(&world, &both).exits(1).says("nothing matches --device fw9.example.com");
+    }
+    certctl(&world, &["inventory", "--group", "vnp"]).exits(1).says("no group 'vnp', but vpn");
+}
+
+#[test]
+fn what_is_only_ordered_can_be_chosen_too() {
+    let world = world();
+    world.install(&["-p", PORTAL, "--queue"]).exits(0);
+    certctl(&world, &["retry", "--device", "fw9.example.com"]).exits(1).says(&world.target());
+    certctl(&world, &["retry", "--device", "127.0.0.1"]).exits(0).says("runs the certificate");
+}
+
+#[test]
+fn where_there_is_nothing_a_filter_matches_nothing_and_no_filter_is_no_error() {
+    let world = world();
+    for verb in [&["status", "--no-certmonger"][..], &["verify"], &["retry"]] {
+        certctl(&world, verb).exits(0);
+        let filtered = [verb, &["--device", "fw1.example.com"]].concat();
+        certctl(&world, &filtered).exits(1).says("there is: nothing at all");
+    }
+}
+
+#[test]
+fn verify_ends_as_its_page_says() {
+    let world = world();
+    world.install(&["-p", PORTAL, "-n", "one"]).exits(0);
+    world.install(&["-p", GATEWAY, "-n", "two"]).exits(0);
+    certctl(&world, &["verify"]).exits(0);
+    // One of two has drifted.
+    rebind(&world, GATEWAY);
+    let told = certctl(&world, &["verify", "--drift", "warn", "--json"]).exits(15).stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told["exit"], told["installations"].as_array().unwrap().len()), (&15.into(), 2));
+    // Both have.
+    rebind(&world, PORTAL);
+    certctl(&world, &["verify", "--drift", "warn"]).exits(15);
+    // A record that can't be read is a problem of its own.
+    let folder = world.path("state/installations").join(world.target());
+    std::fs::write(folder.join("broken.json"), "{").unwrap();
+    certctl(&world, &["verify", "--drift", "warn"]).exits(20);
+    // What drifted is owed from now on, and no news any more.
+    certctl(&world, &["verify", "--drift", "deliver"]);
+    certctl(&world, &["verify"]).says("is owed");
+    certctl(&world, &["retry", "--now"]);
+    certctl(&world, &["verify"]).says("the device runs it");
+}
+
+#[test]
+fn verify_says_where_it_could_not_look() {
+    let world = world();
+    world.install(&["-p", PORTAL]).exits(0);
+    world.device.inject(Fault::new(When::Always, What::Close).times(u32::MAX));
+    certctl(&world, &["verify"]).exits(4);
+    world.device.clear_faults();
+    world.install(&["-p", GATEWAY, "-n", "two", "--commit", "none"]).exits(0);
+    certctl(&world, &["verify"]).exits(15).says("waits for a commit by a person");
+    std::fs::remove_file(world.path("gp.example.com.key")).unwrap();
+    certctl(&world, &["verify"]).exits(10);
+}

@@ -1,0 +1,110 @@
+//! What is wrong and no attempt mends: each has its own word, and a code that is not 0.
+
+use std::fs;
+
+use crate::common::pki;
+use crate::common::world::{Ended, NAME};
+use crate::desk::{Desk, ago, command, installed, order, profile};
+use pancert::delivery::Installation;
+
+fn words(desk: &Desk, name: &str) -> Vec<String> {
+    let told = desk.told(&["-c", name]);
+    let faults = told["installations"][0]["faults"].as_array().unwrap().iter();
+    faults.map(|fault| fault["word"].as_str().unwrap().to_owned()).collect()
+}
+
+fn metrics(desk: &Desk) -> String {
+    let file = desk.path("x.prom");
+    let _ = Ended::of(desk.command(&["--prometheus"]).arg(&file));
+    fs::read_to_string(file).unwrap()
+}
+
+#[test]
+fn a_profile_that_two_installations_claim() {
+    let desk = Desk::new();
+    let mut one = desk.installed("a.example.com", "fw1", 90);
+    desk.installed("b.example.com", "fw1", 90);
+    desk.exits(0, &[]).says("2 certificates on 1 device: all installed.");
+    one.bindings[0].profile = profile("b.example.com");
+    desk.write(&one);
+    let shown = desk.exits(13, &[]).says("2 with a profile that another one has, too").stdout;
+    let line = "\n  the SSL/TLS profile 'GP b' is claimed by 'b.example.com' as well: forget one of the two";
+    assert!(shown.contains(line), "{shown}");
+    // Also where only one of the two is looked at.
+    for name in ["a.example.com", "b.example.com"] {
+        assert_eq!(words(&desk, name), ["profile-claimed-twice"], "{name}");
+    }
+    let text = metrics(&desk);
+    let lines = text.lines().filter(|line| line.starts_with("pan_getcert_profile_claimed_twice{"));
+    assert!(lines.clone().count() == 2 && lines.clone().all(|line| line.ends_with("} 1")), "{text}");
+    // Another device, or another place, has profiles of its own.
+    one.spec.location = "vsys:vsys2".parse().unwrap();
+    fs::remove_dir_all(desk.state()).unwrap();
+    desk.write(&one);
+    desk.installed("b.example.com", "fw1", 90);
+    let mut third = desk.installed("c.example.com", "fw2", 90);
+    third.bindings[0].profile = profile("b.example.com");
+    desk.write(&third);
+    desk.exits(0, &[]).says("all installed.");
+}
+
+#[test]
+fn an_installation_that_nothing_presents() {
+    let desk = Desk::new();
+    let mut wanted = order("a.example.com", "fw1", ago(3), 90);
+    wanted.profiles.clear();
+    wanted.options.device.profile = None;
+    let mut record = Installation::ingest(wanted, None, ago(3));
+    record.finish(&installed("a.example.com"), &[], &[], 1, ago(3));
+    desk.write(&record);
+    desk.exits(13, &[]).says("1 without a profile").says("\n  no SSL/TLS profile presents it");
+    assert_eq!(words(&desk, "a.example.com"), ["no-profile"]);
+    assert!(metrics(&desk).contains("pan_getcert_without_profile{"));
+    // What uses the object is found on the device.
+    record.spec.options.device.where_used = true;
+    desk.write(&record);
+    desk.exits(0, &[]).says("installed.");
+}
+
+#[test]
+fn a_certificate_that_certmonger_renews_and_nobody_has_recorded() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("bin")).unwrap();
+    let list = |status: &str, state: &str| {
+        let script = format!(
+            "#!/bin/sh\ncat <<'END'\nNumber of certificates and requests being tracked: 1.\nRequest ID '7':\n\
+             \tstatus: {status}\n\tstuck: no\n\tcertificate: type=FILE,location='/etc/ssl/certs/{NAME}.crt'\n\
+             \tpost-save command: /usr/bin/pan_instcert -c {NAME} -p 'GP portal' --state-dir={state} fw1 fw2\nEND\n"
+        );
+        let _ = fs::remove_file(desk.path("bin/getcert"));
+        pki::write(&desk.path("bin/getcert"), script.as_bytes(), 0o755);
+    };
+    let ask = |arguments: &[&str]| {
+        let mut command = command(&desk.state());
+        command.env("PATH", format!("{}:/usr/bin:/bin", desk.path("bin").display())).arg("--session-bus");
+        Ended::of(command.args(arguments))
+    };
+    let state = desk.state().display().to_string();
+    list("MONITORING", &state);
+    let ended = ask(&[]).exits(10).says("2 certificates of certmonger's without a record");
+    assert_eq!(ended.stderr.matches("there is no record of it").count(), 2, "{ended:#?}");
+    desk.installed(NAME, "fw1", 90);
+    let ended = ask(&["--json"]).exits(10);
+    let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(told["unrecorded"][0]["device"], "fw2");
+    assert_eq!(told["unrecorded"].as_array().unwrap().len(), 1);
+    ask(&["--device", "fw1"]).exits(0);
+    ask(&["--device", "fw2"]).exits(10);
+    let file = desk.path("x.prom");
+    ask(&["--prometheus", file.to_str().unwrap()]).exits(10);
+    assert!(fs::read_to_string(file).unwrap().contains("\npan_getcert_unrecorded 1\n"));
+    // An order that is in the queue is a record to be; a first certificate is still to come; a state directory of
+    // somebody else's is not looked after here.
+    desk.queue(&order(NAME, "fw2", ago(0), 90));
+    ask(&[]).exits(0);
+    fs::remove_dir_all(desk.state()).unwrap();
+    list("SUBMITTING", &state);
+    ask(&[]).exits(0);
+    list("MONITORING", "/elsewhere");
+    ask(&[]).exits(0);
+}
