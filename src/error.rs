@@ -35,7 +35,8 @@ pub enum Exit {
     Identity = 16,
     /// The device refused the key.
     Refused = 17,
-    /// The device stayed busy or locked for the whole time allowed.
+    /// The device stayed busy or locked, or somebody had an uncommitted change in the same place, for the whole time
+    /// allowed.
     Busy = 18,
     /// An HA pair without an active peer.
     NoActivePeer = 19,
@@ -65,7 +66,10 @@ pub const TABLE: [(Exit, &str); 17] = [
     (Exit::Unproven, "the commit succeeded, but the device does not run or serve the new certificate"),
     (Exit::Identity, "the device's identity was not trusted (CA, pin, name)"),
     (Exit::Refused, "the device refused the key (invalid, expired, permission missing)"),
-    (Exit::Busy, "the device stayed busy or locked for the whole time allowed"),
+    (
+        Exit::Busy,
+        "the device stayed busy or locked, or somebody had an uncommitted change in the same place, for the whole time allowed",
+    ),
     (Exit::NoActivePeer, "an HA pair without an active peer"),
     (Exit::Partly, "several devices: some done, some not (each is listed)"),
 ];

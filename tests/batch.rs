@@ -313,6 +313,8 @@ fn a_slow_device_keeps_no_other_one_waiting() {
     let mut both = command_for(&slow, &name(0), &profile(0));
     both.arg("--insecure").args([slow.target(), fast.target()]).stdout(Stdio::null()).stderr(Stdio::null());
     fast.device.add_pending_change(ADMINISTRATOR, PROFILES, &entry(&profile(0))).unwrap();
+    fast.device.commit_as(ADMINISTRATOR);
+    assert!(fast.device.wait_idle(Duration::from_secs(10)));
     let mut both = both.spawn().unwrap();
     assert!(wait_until(|| count(&slow.device, "commit") == 1 && enqueued(&fast) == 1));
     assert!(wait_until(|| fast.device.running_xml().contains(&name(0))));

@@ -406,7 +406,7 @@ fn what_a_dead_run_left_of_another_certificate_is_taken_back() {
 }
 
 #[test]
-fn what_a_dead_run_left_stays_where_a_revert_would_take_more() {
+fn what_a_dead_run_left_is_taken_back_one_by_one_where_a_revert_would_take_more() {
     let shape = Shape::Fresh;
     let world = scene(shape);
     world.device.inject(at(Matcher::typed("commit"), What::Silence));
@@ -417,7 +417,9 @@ fn what_a_dead_run_left_stays_where_a_revert_would_take_more() {
     world.device.clear_faults();
     world.device.add_pending_change(ADMINISTRATOR, OWN, "<fqdn>own.example</fqdn>").unwrap();
     install(&world, shape).exits(0);
-    assert!(world.log().iter().any(|line| line.contains("they stay, because 'cert-deploy' has others")));
+    assert!(world.log().iter().any(|line| {
+        line.contains("were taken back one by one, because a revert would take other changes as well")
+    }));
     assert!(world.device.running_xml().contains("own.example"));
 }
 

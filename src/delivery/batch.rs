@@ -1,7 +1,7 @@
 //! Delivering: all certificates that are owed to one device, in one plan and one commit, from looking to proof,
 //! with the records kept on the way.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use chrono::Local;
 
@@ -137,11 +137,12 @@ fn interrupted(before: &[&Installation]) -> Option<InterruptedRun> {
     let mut left = before.iter().filter(|record| !record.uncommitted_paths.is_empty()).peekable();
     let first = left.peek()?;
     let (job, run) = (first.job.clone(), first.run_id.clone());
-    Some(InterruptedRun {
-        touches: left.flat_map(|record| record.uncommitted_paths.clone()).collect(),
-        job,
-        run,
-    })
+    let (mut touches, mut changes) = (Vec::new(), BTreeMap::new());
+    for record in left {
+        touches.extend(record.uncommitted_paths.clone());
+        changes.extend(record.uncommitted_changes.clone());
+    }
+    Some(InterruptedRun { touches, changes, job, run })
 }
 
 fn missing_profiles(failure: &InstallError) -> Vec<ProfileName> {

@@ -269,6 +269,7 @@ impl Record {
             verified,
             created_objects: self.made.into_iter().map(created).collect(),
             uncommitted_paths: self.touches,
+            uncommitted_changes: BTreeMap::new(),
             next_identities: Vec::new(),
             has_changed_device: true,
             incident: self.incident.map(|old| Incident { since: old.since, reported: old.told }),

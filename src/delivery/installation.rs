@@ -1,6 +1,8 @@
 //! One object on one device: what is wanted of it, what is known of it, and how both change. Nothing here reads a
 //! clock or a file.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,7 @@ use super::spec::{InstallSpec, VERSION};
 use super::state::{Attempt, Binding, Incident, State, Verified};
 use crate::error::Exit;
 use crate::fingerprint::Fingerprint;
+use crate::install::change::Change;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::{CreatedObject, LastRun, Outcome};
@@ -63,6 +66,9 @@ pub struct Installation {
     pub created_objects: Vec<CreatedObject>,
     /// The paths on the device where something may be left that was changed and not committed.
     pub uncommitted_paths: Vec<String>,
+    /// What runs were about to make of those paths, as far as they have noted it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub uncommitted_changes: BTreeMap<String, Change>,
     /// Whether a run has ever begun to change the device for it.
     pub has_changed_device: bool,
     /// By which certificates the device and its HA peer are recognised once the commit has taken effect, as it was
@@ -106,6 +112,7 @@ impl Installation {
             verified: None,
             created_objects: Vec::new(),
             uncommitted_paths: Vec::new(),
+            uncommitted_changes: BTreeMap::new(),
             has_changed_device: false,
             next_identities: Vec::new(),
             incident: None,
@@ -279,6 +286,18 @@ impl Installation {
         self.pending_since = self.pending_since.map(|since| since.min(now));
     }
 
+    /// What is about to be made of these paths, which may hold uncommitted changes from now on.
+    pub fn note_changes(&mut self, changes: Vec<(String, Change)>) {
+        self.note_uncommitted(changes.iter().map(|(path, _)| path.clone()));
+        self.uncommitted_changes.extend(changes);
+    }
+
+    /// Nothing is left uncommitted.
+    pub fn forget_uncommitted(&mut self) {
+        self.uncommitted_paths.clear();
+        self.uncommitted_changes.clear();
+    }
+
     /// These paths may hold uncommitted changes from now on.
     pub fn note_uncommitted(&mut self, paths: impl IntoIterator<Item = String>) {
         self.uncommitted_paths.extend(paths);
@@ -325,7 +344,7 @@ impl Installation {
             Outcome::AwaitingCommit => {
                 self.state = State::AwaitingCommit { at: now };
                 (self.pending_since, self.next_attempt, self.failures) = (None, None, 0);
-                self.uncommitted_paths.clear();
+                self.forget_uncommitted();
                 self.end_requests(|_| RequestEnd::AwaitingCommit { at: now });
             }
             Outcome::Failed(problem) => self.fail(problem, now),
@@ -369,7 +388,7 @@ impl Installation {
             self.state = State::Installed { at: now, object: object.clone(), unchanged: true };
         }
         (self.pending_since, self.next_attempt, self.failures) = (None, None, 0);
-        self.uncommitted_paths.clear();
+        self.forget_uncommitted();
         let Some(certificate) = self.spec.certificate.clone() else { return };
         let unchanged = matches!(self.state, State::Installed { unchanged: true, .. });
         let sequence = match &self.verified {

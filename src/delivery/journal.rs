@@ -44,8 +44,8 @@ impl Journal for RecordJournal<'_> {
     fn note(&mut self, entry: Entry) -> bool {
         let at = self.records.now();
         match entry {
-            Entry::Uncommitted { item, paths } => self.one(item, |record| record.note_uncommitted(paths)),
-            Entry::RolledBack => self.each(|record| record.uncommitted_paths.clear()),
+            Entry::Uncommitted { item, changes } => self.one(item, |record| record.note_changes(changes)),
+            Entry::RolledBack => self.each(|record| record.forget_uncommitted()),
             Entry::NextIdentities(next) => self.each(|record| record.next_identities.clone_from(&next)),
             Entry::IdentityKept(kept) => {
                 self.each(|record| record.next_identities.retain(|next| *next != kept))
@@ -55,7 +55,7 @@ impl Journal for RecordJournal<'_> {
             }
             Entry::CommitStarted(job) => self.each(|record| record.job = Some(job.clone())),
             Entry::Verified { item, created, deleted } => self.one(item, |record| {
-                record.uncommitted_paths.clear();
+                record.forget_uncommitted();
                 record.created_objects.retain(|created| !deleted.contains(&created.object));
                 if let Some((object, fingerprint)) = created {
                     record.note_created(CreatedObject { object, fingerprint, at });

@@ -6,6 +6,7 @@ use super::blockers::retry_while_locked;
 use super::error::{Activity, InstallError};
 use super::names::ObjectName;
 use super::phases::{Phase, Stopwatch};
+use super::places::{Sight, Spot};
 use super::plan::{Plan, Step};
 use super::references::Reference;
 use super::request::{ContainerChoice, InstallRequest, Upload};
@@ -15,9 +16,10 @@ use super::state::{CurrentInstall, DeviceState};
 use crate::certificate::Bundle;
 use crate::certificate::pkcs12::{self, Container, Passphrase};
 use crate::host::log::RunLog;
+use crate::panos::CertificateEntry;
 use crate::panos::Element;
 use crate::panos::Session;
-use crate::panos::{CertificateEntry, ServiceProfile};
+use crate::panos::XPath;
 use crate::panos::{Error, Reason, Refusal};
 use crate::panos::{ImportFormat, KeyPairImport};
 
@@ -48,6 +50,8 @@ pub struct PlannedInstall<'a> {
     pub observed: CurrentInstall,
     /// What was decided.
     pub plan: Plan,
+    /// The places of it as they were found; none where nothing is to be done.
+    pub spots: Vec<Spot>,
     /// The older objects that are gone.
     pub deleted: Vec<ObjectName>,
 }
@@ -93,7 +97,7 @@ impl PlanRunner<'_> {
         let at = part.observed.place.certificate(object.as_str())?;
         self.undo.push(match replaces {
             true => Undo::Restore(object.clone()),
-            false => Undo::Delete { at, name: object.clone() },
+            false => Undo::Delete { at, name: object.clone(), certificate: part.bundle.fingerprint() },
         });
         let forms: &[Option<Container>] = match part.wish.upload {
             Upload::Pem => &[None],
@@ -209,15 +213,24 @@ impl PlanRunner<'_> {
         let place = &part.observed.place;
         let now =
             self.session.get(&place.profiles()).await.map_err(InstallError::during(Activity::Binding))?;
-        let now = now.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
-        let is_gone = |name: &&String| !now.iter().any(|profile| profile.name == **name);
-        if let Some(gone) = profiles.iter().map(|(name, _)| name).find(is_gone) {
-            return Err(InstallError::ProfileVanished(gone.clone()));
+        for (name, _) in profiles {
+            let (at, sight) = (place.profile(name)?, Sight::of_entry(now.as_ref(), name));
+            if !sight.is_there() {
+                return Err(InstallError::ProfileVanished(name.clone()));
+            }
+            // Somebody works on it just now: what was decided was decided for another state.
+            let before = part.spots.iter().find(|spot| spot.at == at);
+            if before.is_some_and(|spot| spot.before.content != sight.content) && !self.has_bound(&at, &sight)
+            {
+                let who = sight.marks.first().map(|mark| mark.administrator.clone());
+                return Err(InstallError::ChangedMeanwhile { at: at.to_string(), who });
+            }
         }
         let mut entries = Vec::new();
         for (profile, now) in profiles {
             let at = place.profile(profile)?;
-            self.undo.push(Undo::RestoreBinding { at, profile: profile.clone(), to: now.clone() });
+            let made = Some(to.to_string());
+            self.undo.push(Undo::RestoreBinding { at, profile: profile.clone(), to: now.clone(), made });
             let mut entry = Element::new("entry").with(Element::new("certificate").with_text(to.as_str()));
             entry.attributes.push(("name".to_owned(), profile.clone()));
             entries.push(entry);
@@ -231,9 +244,17 @@ impl PlanRunner<'_> {
         Ok(())
     }
 
+    /// Whether this run has bound the profile already, for another certificate that claims it too.
+    fn has_bound(&self, profile: &XPath, now: &Sight) -> bool {
+        self.undo.iter().any(|undo| {
+            matches!(undo, Undo::RestoreBinding { at, made: Some(made), .. }
+                if at == profile && now.text("certificate") == Some(made))
+        })
+    }
+
     async fn rebind(&mut self, uses: &[Reference], to: &ObjectName) -> Result<(), InstallError> {
         for place in uses {
-            self.undo.push(Undo::RestoreReference(place.clone()));
+            self.undo.push(Undo::RestoreReference { place: place.clone(), made: to.to_string() });
             let element = Element::new(place.element).with_text(to.as_str());
             self.change(Activity::Binding, async || self.session.set(&place.at, &element).await).await?;
             self.log.say(&format!("Successfully updated {}", place.label));

@@ -3,15 +3,18 @@
 use tokio::time::Instant;
 
 use super::apply::PlannedInstall;
+use super::change::Contested;
 use super::commit_lookup::await_commits;
 use super::connect::Connection;
+use super::contest::{Known, contested};
 use super::error::{BatchError, InstallError};
-use super::plan::{self, NewCertificate};
+use super::places::{self, Spot};
+use super::plan::{self, NewCertificate, Plan};
 use super::request::InstallRequest;
 use super::result::CreatedObject;
 use super::state::{self, CurrentInstall, DeviceState};
 use crate::certificate::Bundle;
-use crate::panos::Session;
+use crate::panos::{Session, XPath};
 
 /// A certificate that is wanted on a device.
 pub struct Item<'a> {
@@ -31,13 +34,19 @@ pub struct Assessment<'a> {
     pub parts: Vec<PlannedInstall<'a>>,
     /// All places that the deployment is about, as they stand in the device's journal of changes.
     pub places: Vec<String>,
+    /// The first part that can't be begun, because of a pending change of somebody's in one of its places.
+    pub contested: Option<(usize, Contested)>,
 }
 
 /// Looks at the device, and decides.
 ///
 /// # Errors
 /// A device that fails or refuses; a plan that can't be made, and whose that is.
-pub async fn look<'a>(reached: &Connection, wants: &[Item<'a>]) -> Result<Assessment<'a>, BatchError> {
+pub async fn look<'a>(
+    reached: &Connection,
+    wants: &[Item<'a>],
+    known: &Known,
+) -> Result<Assessment<'a>, BatchError> {
     let (mut situation, mut observed) = see(reached, wants).await?;
     // A commit's changes are pending until it is over. A run that died may have left one, and what it will change
     // must not be looked at before.
@@ -55,15 +64,59 @@ pub async fn look<'a>(reached: &Connection, wants: &[Item<'a>]) -> Result<Assess
         let own = state::places_of(want.wish, &reached.system).map_err(InstallError::from);
         places.extend(own.map_err(BatchError::of(at))?);
     }
+    situation.look_into_lists(&reached.session, &places).await?;
     let mut parts = Vec::new();
     for (at, (want, observed)) in wants.iter().zip(observed).enumerate() {
         let Item { wish, bundle, made } = want;
         let offer = NewCertificate { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
         let plan =
             plan::plan(wish, offer, &situation, &observed, made, &places).map_err(BatchError::of(at))?;
-        parts.push(PlannedInstall { wish, bundle, observed, plan, deleted: Vec::new() });
+        let own = state::places_of(wish, &reached.system)
+            .map_err(InstallError::from)
+            .map_err(BatchError::of(at))?;
+        let spots =
+            spots(&reached.session, &plan, &observed, offer, &own).await.map_err(BatchError::of(at))?;
+        parts.push(PlannedInstall { wish, bundle, observed, plan, spots, deleted: Vec::new() });
     }
-    Ok(Assessment { situation, parts, places })
+    let spots = parts.iter().enumerate().flat_map(|(at, part)| {
+        let is_done =
+            part.observed.candidate.first_difference(part.wish, part.bundle.fingerprint()).is_none();
+        part.spots.iter().map(move |spot| (at, spot, is_done))
+    });
+    let contested = contested(&reached.session, &mut situation, spots, known).await?;
+    Ok(Assessment { situation, parts, places, contested })
+}
+
+/// All places of one plan as they were found, those that none of its steps changes included. None where nothing is to
+/// be done.
+async fn spots(
+    session: &Session,
+    plan: &Plan,
+    observed: &CurrentInstall,
+    offer: NewCertificate,
+    own: &[String],
+) -> Result<Vec<Spot>, InstallError> {
+    let mut spots = Vec::new();
+    if plan.steps.is_empty() {
+        return Ok(spots);
+    }
+    for (at, change) in plan.changes(&observed.place, offer.fingerprint)? {
+        let before = match observed.candidate.sights.get(at.as_str()) {
+            Some(sight) => sight.clone(),
+            None => places::candidate(session, &at).await?,
+        };
+        spots.push(Spot { at, before, change: Some(change) });
+    }
+    for place in own
+        .iter()
+        .filter(|place| !spots.iter().any(|spot: &Spot| spot.at.as_str() == **place))
+        .cloned()
+        .collect::<Vec<_>>()
+    {
+        let before = observed.candidate.sights.get(&place).cloned().unwrap_or_default();
+        spots.push(Spot { at: XPath::absolute(&place), before, change: None });
+    }
+    Ok(spots)
 }
 
 async fn see(

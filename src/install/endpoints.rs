@@ -4,9 +4,12 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::apply::{PlanRunner, PlannedInstall};
+use super::change::Change;
 use super::commit::CommitRequest;
 use super::connect::Connection;
+use super::contest;
 use super::error::InstallError;
+use super::places::{self, Spot};
 use super::plan::Step;
 use super::probe::{self, ProbeMismatch, served};
 use super::references::Reference;
@@ -17,6 +20,7 @@ use super::transaction::{DeviceResult, Transaction};
 use super::verify::ExpectedState;
 use crate::certificate::Bundle;
 use crate::fingerprint::Fingerprint;
+use crate::panos::Session;
 
 /// For each part, whether its endpoints shake hands before anything is changed: only then their silence afterwards
 /// says something about the new certificate. Asked only where the old one can be given back.
@@ -37,16 +41,21 @@ fn rollback_steps(part: &PlannedInstall<'_>) -> Vec<Undo> {
     if !part.plan.makes_an_object() {
         return Vec::new();
     }
-    let place = &part.observed.place;
+    let (place, object) = (&part.observed.place, part.wish.object.to_string());
     let steps = part.plan.steps.iter().flat_map(|step| match step {
         Step::Bind { profiles, .. } => {
             let back = profiles.iter().filter_map(|(profile, to)| {
                 let at = place.profile(profile).ok()?;
-                Some(Undo::RestoreBinding { at, profile: profile.clone(), to: to.clone() })
+                let made = Some(object.clone());
+                Some(Undo::RestoreBinding { at, profile: profile.clone(), to: to.clone(), made })
             });
             back.collect()
         }
-        Step::Rebind { uses, .. } => uses.iter().cloned().map(Undo::RestoreReference).collect(),
+        Step::Rebind { uses, .. } => {
+            let back =
+                |place: &Reference| Undo::RestoreReference { place: place.clone(), made: object.clone() };
+            uses.iter().map(back).collect()
+        }
         _ => Vec::new(),
     });
     let steps: Vec<Undo> = steps.collect();
@@ -145,13 +154,18 @@ async fn restore_bindings(
     let look = DeviceState::look(session, reached.user.clone()).await?;
     let mut situation = DeviceState { changes: look.changes, ..done.situation.clone() };
     situation.fetch_administrator(session).await?;
-    let (mut places, mut seen) = (Vec::new(), Vec::new());
+    let mut seen = Vec::new();
     for part in &parts {
-        places.extend(state::places_of(part.wish, &reached.system)?);
         let candidate = state::candidate(session, &part.observed.place, part.wish).await?;
         seen.push((part.wish, CurrentInstall { candidate, ..part.observed.clone() }));
     }
     let steps: Vec<Undo> = parts.iter().flat_map(|part| rollback_steps(part)).collect();
+    let spots = spots_of(session, &steps).await?;
+    for spot in &spots {
+        if let Some(found) = contest::at(session, &mut situation, spot).await? {
+            return Err(InstallError::Contested(Box::new(found)));
+        }
+    }
     let goals: Vec<ExpectedState> = parts.iter().map(|part| goal_before(part)).collect();
     let mut application = PlanRunner {
         session,
@@ -164,7 +178,11 @@ async fn restore_bindings(
     let description = format!("{}, taken back", transaction.description());
     let wanted = CommitRequest { scope: wish.commit, description, goals: &goals, time: wish.commit_timeout };
     let committed = match undo_in_reverse(session, &steps).await {
-        Ok(()) => application.commit(&wanted, &mut *transaction.journal).await,
+        Ok(others) if others.is_empty() => application.commit(&wanted, &mut *transaction.journal).await,
+        Ok(others) => {
+            let at = others.first().map(ToString::to_string).unwrap_or_default();
+            Err((InstallError::ChangedMeanwhile { at, who: None }, Rollback::Needed))
+        }
         Err(failure) => Err((failure, Rollback::Needed)),
     };
     if let Err((failure, aftermath)) = committed {
@@ -172,7 +190,7 @@ async fn restore_bindings(
             let before = RollbackPoint {
                 situation: &application.situation,
                 seen: seen.iter().map(|(wish, observed)| (*wish, observed)).collect(),
-                places: &places,
+                spots,
                 patience: &wish.patience,
                 time: wish.commit_timeout,
             };
@@ -184,6 +202,25 @@ async fn restore_bindings(
         goal.verify(session, &wish.patience).await?;
     }
     Ok(())
+}
+
+/// The places of these steps as they are now.
+async fn spots_of(session: &Session, steps: &[Undo]) -> Result<Vec<Spot>, InstallError> {
+    let mut spots = Vec::new();
+    for step in steps {
+        let names = |element: &str, object: &str| Change::Names {
+            element: element.to_owned(),
+            object: object.to_owned(),
+        };
+        let (at, change) = match step {
+            Undo::RestoreBinding { at, to: Some(to), .. } => (at, names("certificate", to)),
+            Undo::RestoreReference { place, .. } => (&place.at, names(place.element, &place.from)),
+            _ => continue,
+        };
+        let before = places::candidate(session, at).await?;
+        spots.push(Spot { at: at.clone(), before, change: Some(change) });
+    }
+    Ok(spots)
 }
 
 /// What a part's profiles were bound to before.
@@ -199,10 +236,13 @@ fn goal_before(part: &PlannedInstall<'_>) -> ExpectedState {
 fn reapply_steps(part: &PlannedInstall<'_>) -> Vec<Undo> {
     let object = part.wish.object.to_string();
     let again = |step| match step {
-        Undo::RestoreBinding { at, profile, .. } => {
-            Undo::RestoreBinding { at, profile, to: Some(object.clone()) }
+        Undo::RestoreBinding { at, profile, to, .. } => {
+            Undo::RestoreBinding { at, profile, to: Some(object.clone()), made: to }
         }
-        Undo::RestoreReference(place) => Undo::RestoreReference(Reference { from: object.clone(), ..place }),
+        Undo::RestoreReference { place, .. } => {
+            let made = place.from.clone();
+            Undo::RestoreReference { place: Reference { from: object.clone(), ..place }, made }
+        }
         other => other,
     };
     rollback_steps(part).into_iter().map(again).collect()

@@ -1,13 +1,16 @@
 //! Why an installation did not end well: each with its exit code, what happened, and what to do next.
 
+mod advice;
 mod words;
 
 use std::borrow::Borrow;
 
+use self::advice::advice_for;
 use self::words::{last, reasons, there, those_known, those_missing};
 use crate::certificate::{BundleError, Pkcs12Error};
 use crate::error::Exit;
 use crate::host::keyfile::KeyFileError;
+use crate::install::change::Contested;
 use crate::install::ha::NoActivePeer;
 use crate::install::journal::JournalError;
 use crate::install::known_devices::KnownDevicesError;
@@ -146,6 +149,17 @@ pub enum InstallError {
         /// The first one's path.
         first: String,
     },
+    /// Somebody's pending change lies in a place of the deployment, and has not gone in the time allowed.
+    #[error("{0}: with the new certificate it would be lost or committed. Nothing was changed")]
+    Contested(Box<Contested>),
+    /// Somebody has changed a place of the deployment after it was looked at.
+    #[error("{} was changed meanwhile{}", .at, .who.as_ref().map(|who| format!(" by {who}")).unwrap_or_default())]
+    ChangedMeanwhile {
+        /// Where.
+        at: String,
+        /// By whom, where that is known.
+        who: Option<String>,
+    },
     /// The management interface gets the certificate, and would not be recognised by it. Nothing was changed.
     #[error(
         "the management interface uses the SSL/TLS profile '{profile}', and with the new certificate it would not be recognised any more: {why}. Nothing was changed"
@@ -272,6 +286,7 @@ impl InstallError {
             Self::Device { doing, error } => of_device(*doing, error),
             Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => Exit::Rebind,
             Self::OwnChangesPending { .. } | Self::CommitTimedOut { .. } => Exit::Busy,
+            Self::Contested(_) | Self::ChangedMeanwhile { .. } => Exit::Busy,
             Self::ImportNotApplied(_) | Self::KeyTypeChanged { .. } | Self::RollbackImpossible(_) => {
                 Exit::Upload
             }
@@ -305,6 +320,9 @@ impl InstallError {
             }
             Self::AdministratorUnknown => {
                 "Put the administrator's name into the API key file (api_username=NAME), or allow --commit full."
+            }
+            Self::Contested(_) | Self::ChangedMeanwhile { .. } => {
+                "Let it be committed or reverted on the device; it is tried again by itself."
             }
             Self::OwnChangesPending { .. } => "Commit or revert them, or use -Y for an object of its own.",
             Self::RollbackImpossible(_) => {
@@ -371,7 +389,7 @@ impl InstallError {
             Self::Bundle(_) | Self::Pkcs12(_) | Self::Pem(_) | Self::ImportNotApplied(_) => true,
             Self::UnquotableName(_) | Self::NameTooLong { .. } | Self::KeyTypeChanged { .. } => true,
             Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => true,
-            Self::RollbackImpossible(_) | Self::OwnChangesPending { .. } => true,
+            Self::RollbackImpossible(_) | Self::OwnChangesPending { .. } | Self::Contested(_) => true,
             Self::Device {
                 doing: Activity::Uploading | Activity::Binding,
                 error: Error::Refused(refusal),
@@ -415,59 +433,4 @@ fn of_device(doing: Activity, error: &Error) -> Exit {
         Error::Status { status: 429, .. } => Exit::Busy,
         _ => Exit::Device,
     }
-}
-
-fn advice_for(error: &Error) -> Option<String> {
-    use crate::panos::IdentityError;
-    let text = match error {
-        Error::Unreachable { .. } => {
-            "Check the name, the port, and that the management interface allows HTTPS from here."
-        }
-        Error::Identity(IdentityError::PinMismatch { .. }) => {
-            "If the device's certificate was replaced on purpose, give the new fingerprint with --pin."
-        }
-        Error::Identity(_) => {
-            "Trust the issuing CA with --ca-file FILE, or exactly this certificate with --pin SHA256 after comparing the fingerprint."
-        }
-        Error::Refused(refusal) => match &refusal.reason {
-            Reason::InvalidKey => {
-                "The API key is not valid on this device, or its administrator has no XML API rights: make a new key."
-            }
-            Reason::KeyExpired => "Make a new API key; the device limits the lifetime of its keys.",
-            Reason::PermissionMissing(_) if refusal.says("superuser") => {
-                "Give the administrator the role Superuser, or a custom role with this right."
-            }
-            Reason::PermissionMissing(Some(right)) => {
-                return Some(format!("Enable '{right}' on the XML API tab of the administrator's role."));
-            }
-            Reason::Locked(Some(holder)) => return Some(format!("Ask {holder} to release the lock.")),
-            Reason::Locked(None) => "Ask the administrator who holds the lock to release it.",
-            Reason::Busy => {
-                "Wait until the device is less busy, then run it again; or wait longer with --commit-timeout."
-            }
-            Reason::SessionTimedOut => "Run it again.",
-            Reason::FullCommitNeeded => {
-                "The device commits only all changes together now, as after a configuration was loaded: commit on the device, or run it again with --commit full, which commits everybody's changes."
-            }
-            Reason::TemplateOwned => {
-                "It comes from a template: make the change on Panorama, with --template."
-            }
-            Reason::NotConnected => "Connect the firewall to Panorama, then run it again.",
-            _ => return None,
-        },
-        Error::ClientCertificate => {
-            "The device's management interface lets only administrators in who have a client certificate: take the certificate profile off it (Device > Setup > Management > Authentication Settings), or name the address of an interface without one."
-        }
-        Error::Status { status: 429 | 502..=504, .. } => {
-            "The device is busy or its management plane is restarting: wait until its web interface answers, then run it again."
-        }
-        Error::Interrupted { .. } | Error::TimedOut { .. } => {
-            "See whether the device is restarting or overloaded, then run it again."
-        }
-        Error::InvalidReply { .. } | Error::Status { .. } | Error::TooLarge { .. } => {
-            "Check that this is the management address of a PAN-OS device."
-        }
-        _ => return None,
-    };
-    Some(text.to_owned())
 }

@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
+use super::change::Change;
 use super::names::ObjectName;
 use crate::fingerprint::Fingerprint;
 use crate::panos::{Address, NextIdentity};
@@ -13,8 +14,8 @@ pub enum Entry {
     Uncommitted {
         /// Which certificate.
         item: usize,
-        /// The paths.
-        paths: Vec<String>,
+        /// The paths, and what is about to be made of them.
+        changes: Vec<(String, Change)>,
     },
     /// Nothing is left uncommitted: the candidate configuration is as it was found.
     RolledBack,

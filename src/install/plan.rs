@@ -1,5 +1,6 @@
 //! Deciding: the device's state and the wish become a list of steps, without asking anybody.
 
+use super::change::Change;
 use super::error::InstallError;
 use super::names::ObjectName;
 use super::references::Reference;
@@ -9,7 +10,7 @@ use super::state::{self, ConfigView, CurrentInstall, DeviceState};
 use crate::certificate::KeyAlgorithm;
 use crate::fingerprint::Fingerprint;
 use crate::panos::ServiceProfile;
-use crate::panos::{Location, UnquotableName};
+use crate::panos::{Location, UnquotableName, XPath};
 
 /// How many pending changes of others are told one by one.
 const FOREIGN_TOLD: usize = 10;
@@ -268,26 +269,37 @@ impl Plan {
         self.steps.iter().any(|step| matches!(step, Step::Import { replaces: false, .. }))
     }
 
-    /// Everything that the steps change, as it stands in a device's journal of changes.
+    /// Everything that the steps change, and what they make of it. `certificate` is the one that is uploaded.
     ///
     /// # Errors
     /// A name with both kinds of quotes.
-    pub fn touches(&self, place: &Location) -> Result<Vec<String>, UnquotableName> {
-        let mut paths = Vec::new();
+    pub fn changes(
+        &self,
+        place: &Location,
+        certificate: Fingerprint,
+    ) -> Result<Vec<(XPath, Change)>, UnquotableName> {
+        let mut changes = Vec::new();
+        let names = |element: &str, object: &ObjectName| Change::Names {
+            element: element.to_owned(),
+            object: object.to_string(),
+        };
         for step in &self.steps {
             match step {
-                Step::Import { object, .. } | Step::Delete(object) => {
-                    paths.push(place.certificate(object.as_str())?);
+                Step::Import { object, .. } => {
+                    changes.push((place.certificate(object.as_str())?, Change::Holds(certificate)));
                 }
-                Step::Bind { profiles, .. } => {
+                Step::Delete(object) => changes.push((place.certificate(object.as_str())?, Change::Gone)),
+                Step::Bind { profiles, to } => {
                     for (profile, _) in profiles {
-                        paths.push(place.profile(profile)?);
+                        changes.push((place.profile(profile)?, names("certificate", to)));
                     }
                 }
-                Step::Rebind { uses, .. } => paths.extend(uses.iter().map(|place| place.at.clone())),
+                Step::Rebind { uses, to } => {
+                    changes.extend(uses.iter().map(|place| (place.at.clone(), names(place.element, to))));
+                }
                 Step::Commit(_) => {}
             }
         }
-        Ok(paths.iter().map(ToString::to_string).collect())
+        Ok(changes)
     }
 }

@@ -1,16 +1,20 @@
 //! Settling: what a run that died has left pending on the device is taken back before anything else is done.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::change::Change;
 use super::commit_lookup::await_commits;
 use super::error::{Activity, InstallError};
+use super::places::{self, Mark, Sight, more_of};
 use super::retry::RetryPolicy;
 use super::state::none_if_unsupported;
 use crate::host::log::RunLog;
-use crate::panos::PendingChange;
 use crate::panos::Session;
+use crate::panos::{Element, XPath};
+use crate::panos::{Error, Reason};
 use crate::panos::{Job, JobState};
 
 /// What a run that died has left.
@@ -18,17 +22,27 @@ use crate::panos::{Job, JobState};
 pub struct InterruptedRun {
     /// The places that it was about to change.
     pub touches: Vec<String>,
+    /// What it was about to make of them, as far as it has noted that.
+    pub changes: BTreeMap<String, Change>,
     /// Its commit job, if it came that far.
     pub job: Option<String>,
     /// Its run id, which stands in the job's description.
     pub run: String,
 }
 
+/// A place in which something of a run that died is pending.
+struct Dirty<'a> {
+    at: XPath,
+    change: Option<&'a Change>,
+    running: Sight,
+}
+
 /// Takes back what an earlier run has changed in these places and not committed; first its commit, if it had
 /// begun one, comes to its end. It was one whole that this run may not want: with another certificate, say, or
 /// with other profiles.
 ///
-/// Where the administrator has other changes pending, nothing is done: a revert would take those as well.
+/// What is pending is found by comparing the places themselves. Where the administrator has other changes pending, a
+/// revert would take those as well: then each place is put back for itself, as far as that can be done.
 ///
 /// # Errors
 /// A device that fails or refuses.
@@ -41,30 +55,113 @@ pub(super) async fn settle(
 ) -> Result<(), InstallError> {
     let look = InstallError::during(Activity::Looking);
     let told = none_if_unsupported(session.current_administrator().await).map_err(look)?.flatten();
-    let Some(administrator) = told.or_else(|| user.map(str::to_owned)) else { return Ok(()) };
+    let administrator = told.or_else(|| user.map(str::to_owned));
     let deadline = Instant::now() + time;
-    let own_job = |job: &Job| job.user.as_ref() == Some(&administrator);
+    let own_job = |job: &Job| administrator.is_none() || job.user == administrator;
     await_commits(session, patience, (time, deadline), own_job).await?;
     if let Some(id) = &left.job {
         tell_job(session, id, &left.run, log).await;
     }
-    let changes = none_if_unsupported(session.pending_changes().await).map_err(look)?.unwrap_or_default();
-    let own: Vec<&PendingChange> = changes.iter().filter(|change| change.owner == administrator).collect();
-    let is_left = |change: &&&PendingChange| left.touches.iter().any(|path| change.xpath.starts_with(path));
-    let ours = own.iter().filter(is_left).count();
-    if ours == 0 {
+    let Pending { ours, others } = pending(session, administrator.as_deref(), left).await?;
+    if ours.is_empty() {
         return Ok(());
     }
-    if ours < own.len() {
-        log.say(&format!(
-            "WARNING: an earlier run has left {ours} uncommitted changes; they stay, because '{administrator}' has others as well."
-        ));
-        return Ok(());
+    let changes = none_if_unsupported(session.pending_changes().await).map_err(look)?;
+    let places: Vec<&str> = left.touches.iter().map(String::as_str).collect();
+    let beside = match (&administrator, &changes) {
+        (Some(own), Some(changes)) => others || more_of(session, changes, own, &places).await?,
+        _ => true,
+    };
+    let count = ours.len();
+    match administrator.filter(|_| !beside) {
+        Some(administrator) => {
+            session.revert_changes_of(&administrator).await.map_err(look)?;
+            log.say(&format!(
+                "An earlier run did not come to its end: its {count} uncommitted changes were taken back."
+            ));
+        }
+        None => {
+            // An object can't be deleted before nothing refers to it.
+            let (objects, references): (Vec<&Dirty<'_>>, Vec<&Dirty<'_>>) =
+                ours.iter().partition(|dirty| matches!(dirty.change, Some(Change::Holds(_))));
+            for dirty in references.into_iter().chain(objects) {
+                restore_candidate(session, dirty).await?;
+            }
+            log.say(&format!(
+                "An earlier run did not come to its end: its {count} uncommitted changes were taken back one by one, because a revert would take other changes as well."
+            ));
+        }
     }
-    session.revert_changes_of(&administrator).await.map_err(look)?;
-    log.say(&format!(
-        "An earlier run did not come to its end: its {ours} uncommitted changes were taken back."
-    ));
+    for dirty in &ours {
+        if places::candidate(session, &dirty.at).await?.content != dirty.running.content {
+            log.say(&format!(
+                "WARNING: an earlier run has left an uncommitted change at {}, which only Config > Revert Changes takes back; it stays, and is committed with ours.",
+                dirty.at
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What is pending in the places of runs that died.
+struct Pending<'a> {
+    /// What they have left.
+    ours: Vec<Dirty<'a>>,
+    /// Whether the administrator has changed one of the places from elsewhere since.
+    others: bool,
+}
+
+async fn pending<'a>(
+    session: &Session,
+    administrator: Option<&str>,
+    left: &'a InterruptedRun,
+) -> Result<Pending<'a>, InstallError> {
+    let mut pending = Pending { ours: Vec::new(), others: false };
+    for place in &left.touches {
+        let at = XPath::absolute(place);
+        let (now, running) = (places::candidate(session, &at).await?, places::running(session, &at).await?);
+        if now.content == running.content {
+            continue;
+        }
+        let change = left.changes.get(place);
+        // Another administrator's, or made from elsewhere since: not ours to take back.
+        let is_ours = match change {
+            Some(change) => now.is(change),
+            None => true,
+        };
+        let is_own = |mark: &Mark| administrator.is_none_or(|own| mark.administrator == own);
+        let is_anothers = !now.marks.is_empty() && !now.marks.iter().any(is_own);
+        match is_ours && !is_anothers {
+            true => pending.ours.push(Dirty { at, change, running }),
+            false => pending.others |= !is_anothers,
+        }
+    }
+    Ok(pending)
+}
+
+/// Puts one place back to what runs, where that can be done by itself.
+async fn restore_candidate(session: &Session, dirty: &Dirty<'_>) -> Result<(), InstallError> {
+    let undoing = InstallError::during(Activity::Binding);
+    match dirty.change {
+        Some(Change::Holds(_)) if !dirty.running.is_there() => {
+            match session.delete(&dirty.at).await {
+                // Somebody else has bound it: it stays, which is told.
+                Err(Error::Refused(refusal)) if refusal.reason == Reason::InUse => {}
+                outcome => drop(outcome.map_err(undoing)?),
+            }
+        }
+        Some(Change::Names { element, .. }) => match dirty.running.text(element) {
+            Some(text) => {
+                let before = Element::new(element).with_text(text);
+                session.set(&dirty.at, &before).await.map_err(undoing)?;
+            }
+            None => {
+                session.delete(&dirty.at.clone().step(element)).await.map_err(undoing)?;
+            }
+        },
+        // An object that was overwritten or deleted comes back by a revert only.
+        _ => {}
+    }
     Ok(())
 }
 

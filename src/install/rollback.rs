@@ -5,12 +5,15 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::blockers::is_blocked;
+use super::change::Change;
 use super::error::{Activity, InstallError};
-use super::names::{ObjectName, ProfileName};
+use super::names::ObjectName;
+use super::places::{self, Mark, Spot, more_of};
 use super::references::Reference;
 use super::request::InstallRequest;
 use super::retry::RetryPolicy;
-use super::state::{self, ConfigView, CurrentInstall, DeviceState};
+use super::state::{self, CurrentInstall, DeviceState};
+use crate::fingerprint::Fingerprint;
 use crate::host::log::RunLog;
 use crate::panos::Element;
 use crate::panos::Error;
@@ -38,6 +41,8 @@ pub enum Undo {
         at: XPath,
         /// Its name.
         name: ObjectName,
+        /// The certificate that was put into it.
+        certificate: Fingerprint,
     },
     /// Bring back the object that was overwritten or deleted: only a revert can.
     Restore(ObjectName),
@@ -49,9 +54,16 @@ pub enum Undo {
         profile: String,
         /// What it was bound to.
         to: Option<String>,
+        /// What it was bound to instead.
+        made: Option<String>,
     },
     /// Give another place what it had.
-    RestoreReference(Reference),
+    RestoreReference {
+        /// The place, and what it had.
+        place: Reference,
+        /// What it was given.
+        made: String,
+    },
     /// Take back what a run that died had left: only a revert can.
     DiscardInterrupted,
 }
@@ -62,8 +74,8 @@ pub struct RollbackPoint<'a> {
     pub situation: &'a DeviceState,
     /// Each wish, and what there was of it.
     pub seen: Vec<(&'a InstallRequest, &'a CurrentInstall)>,
-    /// All places that the deployment is about.
-    pub places: &'a [String],
+    /// All places that the deployment is about, as they were found.
+    pub spots: Vec<Spot>,
     /// How long to insist.
     pub patience: &'a RetryPolicy,
     /// How long the device may stay locked or busy.
@@ -80,8 +92,11 @@ impl RollbackPoint<'_> {
         }
         let attempt = async || self.patience.retry(async || self.attempt(session, undo).await).await;
         let trouble = match until_free(Instant::now() + self.time, attempt).await {
-            Ok(()) => {
+            Ok(others) => {
                 log.say("The candidate configuration was put back to what it was.");
+                for other in others {
+                    log.say(&format!("Left as it is: what was changed meanwhile at {other}."));
+                }
                 return true;
             }
             Err(failure) => failure,
@@ -97,31 +112,53 @@ impl RollbackPoint<'_> {
         false
     }
 
-    async fn attempt(&self, session: &Session, undo: &[Undo]) -> Result<(), InstallError> {
+    /// Where others have changed something meanwhile, in words: that is left.
+    async fn attempt(&self, session: &Session, undo: &[Undo]) -> Result<Vec<String>, InstallError> {
         let undoing = InstallError::during(Activity::Binding);
-        match self.administrator(session).await? {
-            Some(administrator) if self.reverting_is_safe() => {
-                session.revert_changes_of(&administrator).await.map_err(undoing)?;
+        let administrator = self.administrator(session).await?;
+        match &administrator {
+            Some(administrator) if self.reverting_is_safe(session, administrator).await? => {
+                session.revert_changes_of(administrator).await.map_err(undoing)?;
                 // All of it, what a run that died before had left included.
                 let changes = session.pending_changes().await.map_err(undoing)?;
-                match changes.iter().find(|change| change.owner == administrator) {
-                    None => Ok(()),
-                    Some(left) => {
-                        Err(InstallError::RollbackIncomplete(format!("has a change at {}", left.xpath)))
-                    }
+                if let Some(left) = changes.iter().find(|change| change.owner == *administrator) {
+                    return Err(InstallError::RollbackIncomplete(format!("has a change at {}", left.xpath)));
                 }
             }
             _ => {
                 undo_in_reverse(session, undo).await?;
-                for (wish, observed) in &self.seen {
-                    let now = state::candidate(session, &observed.place, wish).await?;
-                    if let Some(left) = difference(&observed.candidate, &now, wish) {
-                        return Err(InstallError::RollbackIncomplete(left));
-                    }
-                }
-                Ok(())
             }
         }
+        self.compare(session, administrator.as_deref(), undo.contains(&Undo::DiscardInterrupted)).await
+    }
+
+    /// Whether each place is what it was before, or, where a run that died had left something in it, what runs. What
+    /// another administrator has made of it meanwhile is his.
+    async fn compare(
+        &self,
+        session: &Session,
+        administrator: Option<&str>,
+        has_inherited: bool,
+    ) -> Result<Vec<String>, InstallError> {
+        let mut others = Vec::new();
+        for spot in &self.spots {
+            let Some(change) = &spot.change else { continue };
+            let now = places::candidate(session, &spot.at).await?;
+            let is_as_before = now.content == spot.before.content;
+            if is_as_before
+                || (has_inherited && now.content == places::running(session, &spot.at).await?.content)
+            {
+                continue;
+            }
+            let is_own = |mark: &Mark| Some(mark.administrator.as_str()) == administrator;
+            if now.is(change) || now.marks.iter().any(is_own) {
+                return Err(InstallError::RollbackIncomplete(format!("is not what it was at {}", spot.at)));
+            }
+            // What is deleted has no mark.
+            let who = now.marks.first().map_or("somebody else", |mark| mark.administrator.as_str());
+            others.push(format!("{} by {who}", spot.at));
+        }
+        Ok(others)
     }
 
     /// An old release tells the administrator's name only in the marks of a change.
@@ -137,17 +174,35 @@ impl RollbackPoint<'_> {
         Ok(situation.administrator)
     }
 
-    /// A revert takes back everything of this administrator: only where all of it is ours.
-    fn reverting_is_safe(&self) -> bool {
-        self.situation.changes.is_some() && self.situation.own_changes_elsewhere(self.places).is_empty()
+    /// A revert takes back everything of this administrator: only where all of it is ours. What has come from elsewhere
+    /// since the device was looked at counts, so it is asked again.
+    async fn reverting_is_safe(&self, session: &Session, administrator: &str) -> Result<bool, InstallError> {
+        if self.situation.changes.is_none() {
+            return Ok(false);
+        }
+        let changes = session.pending_changes().await.map_err(InstallError::during(Activity::Binding))?;
+        let places: Vec<&str> = self.spots.iter().map(|spot| spot.at.as_str()).collect();
+        if more_of(session, &changes, administrator, &places).await? {
+            return Ok(false);
+        }
+        for spot in &self.spots {
+            let now = places::candidate(session, &spot.at).await?;
+            let is_known = now.content == spot.before.content
+                || spot.change.as_ref().is_some_and(|change| now.is(change));
+            let is_own = now.marks.iter().any(|mark| mark.administrator == administrator);
+            if is_own && !is_known {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
 /// Tries again for as long as the device is locked or busy.
-async fn until_free(
+async fn until_free<T>(
     deadline: Instant,
-    mut attempt: impl AsyncFnMut() -> Result<(), InstallError>,
-) -> Result<(), InstallError> {
+    mut attempt: impl AsyncFnMut() -> Result<T, InstallError>,
+) -> Result<T, InstallError> {
     loop {
         match attempt().await {
             Err(InstallError::Device { error, .. }) if is_blocked(&error) && Instant::now() < deadline => {
@@ -158,50 +213,55 @@ async fn until_free(
     }
 }
 
-/// Takes each step back for itself, the last one first.
+/// Takes each step back for itself, the last one first. What is not there, or was changed by somebody else since, is
+/// left; where that is.
 ///
 /// # Errors
 /// A device that fails or refuses; a step that only a revert takes back.
-pub async fn undo_in_reverse(session: &Session, undo: &[Undo]) -> Result<(), InstallError> {
+pub async fn undo_in_reverse(session: &Session, undo: &[Undo]) -> Result<Vec<XPath>, InstallError> {
     let undoing = InstallError::during(Activity::Binding);
+    let (mut left, mut trouble) = (Vec::new(), None);
     for step in undo.iter().rev() {
         match step {
-            Undo::RestoreBinding { at, to: Some(name), .. } => {
-                let element = Element::new("certificate").with_text(name);
-                session.set(at, &element).await.map_err(undoing)?;
+            Undo::RestoreBinding { at, to, made, .. } => {
+                let now = places::candidate(session, at).await?;
+                match (now.text("certificate"), to) {
+                    (now, to) if now == to.as_deref() => {}
+                    (now, _) if now != made.as_deref() => left.push(at.clone()),
+                    (_, Some(name)) => {
+                        let element = Element::new("certificate").with_text(name);
+                        session.set(at, &element).await.map_err(undoing)?;
+                    }
+                    (_, None) => {
+                        session.delete(&at.clone().step("certificate")).await.map_err(undoing)?;
+                    }
+                }
             }
-            Undo::RestoreBinding { at, to: None, .. } => {
-                session.delete(&at.clone().step("certificate")).await.map_err(undoing)?;
+            Undo::RestoreReference { place, made } => {
+                let now = places::candidate(session, &place.at).await?;
+                match now.text(place.element) {
+                    Some(now) if now == made => {
+                        let element = Element::new(place.element).with_text(&place.from);
+                        session.set(&place.at, &element).await.map_err(undoing)?;
+                    }
+                    Some(now) if now == place.from => {}
+                    _ => left.push(place.at.clone()),
+                }
             }
-            Undo::RestoreReference(place) => {
-                let element = Element::new(place.element).with_text(&place.from);
-                session.set(&place.at, &element).await.map_err(undoing)?;
+            Undo::Delete { at, certificate, .. } => {
+                let now = places::candidate(session, at).await?;
+                // One that can't be read is what the device has made of ours.
+                if now.is(&Change::Holds(*certificate)) || !now.has_certificate() {
+                    session.delete(at).await.map_err(undoing)?;
+                } else {
+                    left.push(at.clone());
+                }
             }
-            Undo::Delete { at, .. } => {
-                session.delete(at).await.map_err(undoing)?;
-            }
-            Undo::Restore(name) => {
-                return Err(InstallError::RollbackIncomplete(format!(
-                    "holds an overwritten certificate '{name}'"
-                )));
-            }
-            Undo::DiscardInterrupted => {
-                return Err(InstallError::RollbackIncomplete("holds changes of an earlier run".to_owned()));
-            }
+            Undo::Restore(name) => trouble = Some(format!("holds an overwritten certificate '{name}'")),
+            Undo::DiscardInterrupted => trouble = Some("holds changes of an earlier run".to_owned()),
         }
     }
-    Ok(())
-}
-
-fn difference(before: &ConfigView, now: &ConfigView, wish: &InstallRequest) -> Option<String> {
-    if before.fingerprint() != now.fingerprint() || before.object.is_some() != now.object.is_some() {
-        return Some(format!("holds another certificate '{}' than before", wish.object));
-    }
-    let binding = |holdings: &ConfigView, name: &ProfileName| {
-        holdings.profile(name).and_then(|profile| profile.certificate.clone())
-    };
-    let changed = wish.profiles.iter().find(|name| binding(before, name) != binding(now, name))?;
-    Some(format!("binds the SSL/TLS profile '{changed}' to something else than before"))
+    trouble.map_or(Ok(left), |trouble| Err(InstallError::RollbackIncomplete(trouble)))
 }
 
 fn left(step: &Undo) -> String {
@@ -211,7 +271,9 @@ fn left(step: &Undo) -> String {
         Undo::DiscardInterrupted => {
             "changes of an earlier run to the same certificate and profiles".to_owned()
         }
-        Undo::RestoreReference(place) => format!("{}, which used '{}' before", place.label, place.from),
+        Undo::RestoreReference { place, .. } => {
+            format!("{}, which used '{}' before", place.label, place.from)
+        }
         Undo::RestoreBinding { profile, to, .. } => {
             format!(
                 "the SSL/TLS profile '{profile}', bound before to '{}'",

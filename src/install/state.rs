@@ -1,7 +1,10 @@
 //! Looking: the device's state, read into one value before anything is decided.
 
+use std::collections::BTreeMap;
+
 use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
+use super::places::{self, Relation, Sight, relation_to};
 use super::references::{self, References};
 use super::request::{InstallRequest, Rebind};
 use super::result::CreatedObject;
@@ -26,6 +29,8 @@ pub struct DeviceState {
     pub user: Option<String>,
     /// Everybody's pending changes; nothing where the device keeps no journal.
     pub changes: Option<Vec<PendingChange>>,
+    /// Lists of which the administrator's own changes are known to be in places of the deployment only.
+    pub own_lists: Vec<String>,
 }
 
 /// What a device was seen to have and to run of one wish.
@@ -48,6 +53,8 @@ pub struct ConfigView {
     pub object: Option<CertificateEntry>,
     /// All SSL/TLS service profiles.
     pub profiles: Vec<ServiceProfile>,
+    /// What stands at the object and at each profile, by their paths.
+    pub sights: BTreeMap<String, Sight>,
 }
 
 impl ConfigView {
@@ -105,7 +112,7 @@ impl DeviceState {
     pub async fn look(session: &Session, user: Option<String>) -> Result<Self, InstallError> {
         let look = InstallError::during(Activity::Looking);
         let changes = none_if_unsupported(session.pending_changes().await).map_err(look)?;
-        Ok(Self { administrator: None, asked: false, user, changes })
+        Ok(Self { administrator: None, asked: false, user, changes, own_lists: Vec::new() })
     }
 
     /// Asks for the administrator's name, unless that was done before.
@@ -132,8 +139,41 @@ impl DeviceState {
     /// The same without those in these places, which a deployment is about: what a run that died has left.
     #[must_use]
     pub fn own_changes_elsewhere(&self, places: &[String]) -> Vec<&PendingChange> {
-        let beside = |change: &&PendingChange| !places.iter().any(|place| change.xpath.starts_with(place));
+        let beside =
+            |change: &&PendingChange| match relation_to(&change.xpath, places.iter().map(String::as_str)) {
+                Relation::Within => false,
+                Relation::Around => !self.own_lists.contains(&change.xpath),
+                Relation::Apart => true,
+            };
         self.own_changes().into_iter().filter(beside).collect()
+    }
+
+    /// Looks into those lists that hold places of the deployment and stand in the journal as a whole: whether they hold
+    /// other changes of the administrator's as well.
+    ///
+    /// # Errors
+    /// A device that fails or refuses.
+    pub async fn look_into_lists(
+        &mut self,
+        session: &Session,
+        places: &[String],
+    ) -> Result<(), InstallError> {
+        let Some(administrator) = self.administrator.clone() else { return Ok(()) };
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        let changes = self.changes.clone().unwrap_or_default();
+        let around = |change: &&PendingChange| {
+            change.owner == administrator
+                && relation_to(&change.xpath, places.iter().copied()) == Relation::Around
+        };
+        for change in changes.iter().filter(around) {
+            let one = std::slice::from_ref(change);
+            let others = changes.iter().filter(|other| other.owner != administrator).cloned();
+            let listed: Vec<PendingChange> = one.iter().cloned().chain(others).collect();
+            if places::beside(session, &listed, &administrator, &places).await?.is_empty() {
+                self.own_lists.push(change.xpath.clone());
+            }
+        }
+        Ok(())
     }
 
     /// The pending changes of others.
@@ -245,7 +285,16 @@ pub async fn candidate(
     let look = InstallError::during(Activity::Looking);
     let object = session.get(&place.certificate(wish.object.as_str())?).await.map_err(look)?;
     let profiles = session.get(&place.profiles()).await.map_err(look)?;
-    Ok(holdings(object, profiles))
+    let mut sights = BTreeMap::new();
+    sights.insert(place.certificate(wish.object.as_str())?.to_string(), Sight::of(object.as_ref()));
+    let mut holdings = holdings(object, profiles.as_ref());
+    for profile in &holdings.profiles {
+        let sight = Sight::of_entry(profiles.as_ref(), &profile.name);
+        // A profile of an unspeakable name is none that could be bound.
+        sights.extend(place.profile(&profile.name).ok().map(|at| (at.to_string(), sight)));
+    }
+    holdings.sights = sights;
+    Ok(holdings)
 }
 
 /// The running configuration, as far as it matters.
@@ -263,12 +312,13 @@ pub async fn running(
         true => None,
         false => session.show(&place.profiles()).await.map_err(prove)?,
     };
-    Ok(holdings(object, profiles))
+    Ok(holdings(object, profiles.as_ref()))
 }
 
-fn holdings(object: Option<Element>, profiles: Option<Element>) -> ConfigView {
+fn holdings(object: Option<Element>, profiles: Option<&Element>) -> ConfigView {
     ConfigView {
         object: object.and_then(|result| CertificateEntry::read_all(&result).into_iter().next()),
-        profiles: profiles.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default(),
+        profiles: profiles.map(ServiceProfile::read_all).unwrap_or_default(),
+        sights: BTreeMap::new(),
     }
 }

@@ -1,5 +1,7 @@
 //! The transaction: looked at, decided, done, committed, proven; or put back.
 
+use std::time::Duration;
+
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -7,6 +9,7 @@ use super::apply::{PlanRunner, PlannedInstall};
 use super::assess::{Assessment, look};
 use super::commit::CommitRequest;
 use super::connect::{Connection, HaRole, connect_active, connect_single};
+use super::contest::Known;
 use super::endpoints;
 use super::error::{Activity, BatchError, InstallError};
 use super::ha::{self, HaMember};
@@ -24,6 +27,10 @@ use super::transaction::{DeviceResult, Transaction, TransactionInput};
 use super::verify::ExpectedState;
 use crate::host::log::RunLog;
 use crate::panos::Trust;
+
+/// The first pause between two looks at a place that somebody works on, and the longest one.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Fulfils all wishes in one commit, or none. How each ended, in the same order.
 ///
@@ -128,10 +135,7 @@ async fn work<'a>(
     settle_leftovers(reached, transaction).await?;
     identity::settle(reached, transaction).await?;
     identity::fall_back(reached, transaction);
-    let Assessment { situation, parts, places } = match transaction.was_interrupted() {
-        true => patience.retry(async || look(reached, &transaction.wants).await).await?,
-        false => look(reached, &transaction.wants).await?,
-    };
+    let Assessment { situation, parts, places, .. } = look_until_free(reached, transaction, until).await?;
     let unproven = parts.iter().map(|_| None).collect();
     let mut done = DeviceResult {
         parts,
@@ -165,7 +169,7 @@ async fn work<'a>(
         let before = RollbackPoint {
             situation: &application.situation,
             seen: done.parts.iter().map(|part| (part.wish, &part.observed)).collect(),
-            places: &places,
+            spots: done.parts.iter().flat_map(|part| part.spots.iter().cloned()).collect(),
             patience,
             time: wish.commit_timeout,
         };
@@ -181,6 +185,39 @@ async fn work<'a>(
     verify(reached, transaction, &mut done).await;
     identity::remember(reached, &done, transaction).await;
     Ok(done)
+}
+
+/// Looks for as long as somebody has a pending change in a place of the deployment.
+async fn look_until_free<'a>(
+    reached: &Connection,
+    transaction: &Transaction<'a>,
+    deadline: Instant,
+) -> Result<Assessment<'a>, BatchError> {
+    let known = Known {
+        awaiting_commit: transaction.lefts.contains(&LastRun::AwaitingCommit),
+        changes: transaction.interrupted.as_ref().map(|left| left.changes.clone()).unwrap_or_default(),
+    };
+    let (mut pause, mut told) = (FIRST_PAUSE, None);
+    loop {
+        let looked = match transaction.was_interrupted() {
+            true => {
+                transaction.patience().retry(async || look(reached, &transaction.wants, &known).await).await?
+            }
+            false => look(reached, &transaction.wants, &known).await?,
+        };
+        let Some((at, found)) = looked.contested else { return Ok(looked) };
+        if Instant::now() >= deadline {
+            return Err(BatchError::of(at)(InstallError::Contested(Box::new(found))));
+        }
+        if told.as_ref() != Some(&found) {
+            transaction
+                .log
+                .say(&format!("Waiting: {found}; nothing is begun before it is committed or reverted."));
+            told = Some(found);
+        }
+        tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
 }
 
 async fn settle_leftovers(reached: &Connection, transaction: &Transaction<'_>) -> Result<(), InstallError> {

@@ -98,8 +98,9 @@ impl<'a> Transaction<'a> {
         parts: &[PlannedInstall<'_>],
     ) -> Result<(), InstallError> {
         for (item, part) in parts.iter().enumerate() {
-            let paths = part.plan.touches(&part.observed.place)?;
-            self.journal.note(Entry::Uncommitted { item, paths });
+            let changes = part.plan.changes(&part.observed.place, part.bundle.fingerprint())?;
+            let changes = changes.into_iter().map(|(at, change)| (at.to_string(), change)).collect();
+            self.journal.note(Entry::Uncommitted { item, changes });
         }
         Ok(self.journal.sync().await?)
     }

@@ -3,16 +3,18 @@
 use serde_json::{Value, json};
 
 use super::report;
-use crate::delivery::{DeliveryError, InstallationKey, InstallationStore};
+use crate::delivery::{DeliveryError, Installation, InstallationKey, InstallationStore};
 use crate::error::Exit;
 use crate::install::apply::PlannedInstall;
 use crate::install::assess::{self, Assessment, Item};
 use crate::install::connect::reach;
+use crate::install::contest::Known;
 use crate::install::error::BatchError;
 use crate::install::location;
 use crate::install::plan::{Plan, Step, pending_notes};
 use crate::install::problem::Problem;
 use crate::install::request::{CommitScope, InstallRequest};
+use crate::install::result::LastRun;
 use crate::install::state::{CurrentInstall, DeviceState};
 use crate::panos::{Address, NextIdentity, SystemInfo};
 use crate::settings::resolve::Prepared;
@@ -35,23 +37,34 @@ pub async fn look(prepared: &Prepared, records: &InstallationStore) -> Result<Dr
     let bundle = prepared.bundle.as_ref().map_err(Problem::from)?;
     let wish = &prepared.wish;
     let record = records.read(&key_of(wish)).map_err(|error| Problem::from(&DeliveryError::from(error)))?;
+    let known = record.as_ref().map(known_of).unwrap_or_default();
     let made = record.map(|record| record.created_objects).unwrap_or_default();
     let devices: Vec<&Address> =
         std::iter::once(&wish.target).chain(&wish.peer).map(|one| &one.device).collect();
     let next = records.next_identities(&devices);
-    dry_run(Item { wish, bundle, made }, &next).await.map_err(|stop| Problem::from(&stop.failure))
+    dry_run(Item { wish, bundle, made }, &known, &next).await.map_err(|stop| Problem::from(&stop.failure))
 }
 
-async fn dry_run(item: Item<'_>, next: &[NextIdentity]) -> Result<DryRun, BatchError> {
+/// The pending changes that an installation goes on from.
+fn known_of(record: &Installation) -> Known {
+    Known {
+        awaiting_commit: record.last_run() == LastRun::AwaitingCommit,
+        changes: record.uncommitted_changes.clone(),
+    }
+}
+
+async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result<DryRun, BatchError> {
     let wish = item.wish;
     let reached = reach(wish, next).await?;
     let wants = [item];
-    let Assessment { mut situation, mut parts, places } = assess::look(&reached, &wants).await?;
+    let Assessment { mut situation, mut parts, places, contested } =
+        assess::look(&reached, &wants, known).await?;
     situation.fetch_administrator(&reached.session).await?;
     let PlannedInstall { observed, plan, .. } = parts.remove(0);
     let mut notes = [reached.notes, plan.notes.clone()].concat();
     if !plan.steps.is_empty() {
         notes.extend(pending_notes(wish.commit, &situation, &places));
+        notes.extend(contested.map(|(_, found)| format!("WARNING: {found}: it would be waited for")));
     }
     Ok(DryRun { device: reached.target.device, system: reached.system, situation, observed, plan, notes })
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use chrono::Utc;
 use pancert::delivery::{Installation, InstallationStore};
 use pancert::install::result::CreatedObject;
-use panos_sim::{Administrator, ManagementCertificate, PreloadedCertificate, Profile, Settings, Simulator};
+use panos_sim::{
+    Administrator, JournalShape, ManagementCertificate, PreloadedCertificate, Profile, Settings, Simulator,
+};
 
 use super::inside::order;
 use super::pki::{self, Issued, KeyKind};
@@ -16,6 +18,9 @@ use super::world::{ADMINISTRATOR, Ended, GATEWAY, NAME, PORTAL, World, print, se
 pub const JANE: &str = "jane";
 /// Two older objects of this program's, the latest last.
 const OLDER: [&str; 2] = ["gp.example.com_1", "gp.example.com_2"];
+/// Her change in a place of the deployment.
+pub const HERS: &str = "<protocol-settings><min-version>tls1-1</min-version></protocol-settings>";
+const PROFILE: &str = "/config/shared/ssl-tls-service-profile/entry[@name='GP portal']";
 const PRINTER: &str = "/config/shared/address/entry[@name='printer']";
 
 /// In which state a deployment finds the device.
@@ -33,11 +38,23 @@ pub enum Shape {
     Tidy,
     /// As `Overwrite`, on the active member of a pair.
     Pair,
+    /// As `Overwrite`, on a device that lists pending changes by the lists that hold them.
+    Container,
+    /// As `Container`, and Jane has a pending change in the profile: nothing is begun.
+    Contested,
 }
 
 impl Shape {
-    pub const ALL: [Self; 6] =
-        [Self::Fresh, Self::Overwrite, Self::Management, Self::RefusedCommit, Self::Tidy, Self::Pair];
+    pub const ALL: [Self; 8] = [
+        Self::Fresh,
+        Self::Overwrite,
+        Self::Management,
+        Self::RefusedCommit,
+        Self::Tidy,
+        Self::Pair,
+        Self::Container,
+        Self::Contested,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -47,6 +64,8 @@ impl Shape {
             Self::RefusedCommit => "refused commit",
             Self::Tidy => "older object deleted",
             Self::Pair => "active of a pair",
+            Self::Container => "changes listed by container",
+            Self::Contested => "a colleague's pending change in the same place",
         }
     }
 
@@ -97,6 +116,11 @@ impl Certificates {
                 settings.certificates = vec![old(NAME)];
                 settings.profiles = vec![Profile::bound(PORTAL, NAME)];
             }
+            Shape::Container | Shape::Contested => {
+                settings.certificates = vec![old(NAME)];
+                settings.profiles = vec![Profile::bound(PORTAL, NAME)];
+                settings.journal = JournalShape::Container;
+            }
             Shape::Tidy => {
                 settings.certificates = OLDER.map(old).to_vec();
                 settings.profiles = vec![Profile::bound(PORTAL, OLDER[1])];
@@ -125,6 +149,9 @@ impl Certificates {
         }
         self.new.write(world.folder.path(), NAME);
         world.device.add_pending_change(JANE, PRINTER, "<ip-netmask>192.0.2.7</ip-netmask>").unwrap();
+        if shape == Shape::Contested {
+            world.device.add_pending_change(JANE, PROFILE, HERS).unwrap();
+        }
         if shape == Shape::RefusedCommit {
             world.device.fail_next_commit(&["Validation Error:", " ssl-tls-service-profile is invalid"]);
         }
@@ -157,11 +184,18 @@ pub fn install(world: &World, shape: Shape) -> Ended {
 
 /// The program, ready to run in a scene. It trusts whatever answers, because a deployment may change that.
 pub fn command(world: &World, shape: Shape) -> std::process::Command {
+    // What is waited for in vain there comes to an end.
+    let seconds = if shape == Shape::Contested { "1" } else { "5" };
+    waiting(world, shape, seconds)
+}
+
+/// The same with this many seconds for a commit, a lock, or somebody's pending change.
+pub fn waiting(world: &World, shape: Shape, seconds: &str) -> std::process::Command {
     let mut command = world.bare_command();
     command
         .arg("-k")
         .arg(world.path(".panrc"))
-        .args(["--insecure", "--commit-timeout", "5"])
+        .args(["--insecure", "--commit-timeout", seconds])
         .args(arguments(world, shape))
         .arg(world.target());
     command

@@ -131,21 +131,26 @@ impl World {
 
 /// The SHA-256 of what a device's service port shows, or nothing.
 pub fn served(device: &Simulator) -> Option<String> {
-    shake_hands(device)?.ssl().peer_certificate().map(|leaf| print(&leaf))
+    shake_hands(device.service_address())?.ssl().peer_certificate().map(|leaf| print(&leaf))
+}
+
+/// The fingerprint that a device's management interface shows to whoever connects; nothing while it restarts.
+pub fn shown(device: &Simulator) -> Option<String> {
+    shake_hands(device.address())?.ssl().peer_certificate().map(|leaf| print(&leaf))
 }
 
 /// How many certificates a device's service port sends.
 pub fn served_chain(device: &Simulator) -> usize {
-    shake_hands(device).unwrap().ssl().peer_cert_chain().unwrap().len()
+    shake_hands(device.service_address()).unwrap().ssl().peer_cert_chain().unwrap().len()
 }
 
-fn shake_hands(device: &Simulator) -> Option<openssl::ssl::SslStream<std::net::TcpStream>> {
+fn shake_hands(port: std::net::SocketAddr) -> Option<openssl::ssl::SslStream<std::net::TcpStream>> {
     use openssl::ssl::{Ssl, SslContext, SslMethod};
     // A bare context: a connector would read all of the system's authorities, each time.
     let context = SslContext::builder(SslMethod::tls_client()).unwrap().build();
     let mut tls = Ssl::new(&context).unwrap();
     tls.set_hostname(NAME).unwrap();
-    let stream = std::net::TcpStream::connect(device.service_address()).unwrap();
+    let stream = std::net::TcpStream::connect(port).ok()?;
     tls.connect(stream).ok()
 }
 

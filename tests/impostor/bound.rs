@@ -10,7 +10,7 @@ use super::moments::{Moment, Scene, Shown, Way};
 use crate::common::pair::count;
 use crate::common::pki::{self, Issued, KeyKind};
 use crate::common::trouble::wait_until;
-use crate::common::world::{Ended, NAME, PORTAL, print, settings};
+use crate::common::world::{Ended, NAME, PORTAL, print, settings, shown};
 
 /// A device whose management interface uses the profile that is renewed, which presents this until then.
 fn managed(own: &Issued) -> Settings {
@@ -139,7 +139,7 @@ fn what_is_remembered_falls_back_to_the_one_before_when_the_device_shows_that_ag
     device.add_pending_change("admin", &profile, "<certificate>own</certificate>").unwrap();
     device.commit_as("admin");
     assert!(device.wait_idle(Duration::from_secs(10)));
-    assert!(wait_until(|| device.certificate_fingerprint() == pin));
+    assert!(wait_until(|| shown(device).as_ref() == Some(&pin)));
     device.fail_next_commit(&["Invented reason"]);
     run().exits(14);
     assert_eq!(scene.known(), format!("{} {pin}\n", scene.target()));

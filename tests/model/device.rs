@@ -206,7 +206,13 @@ impl Device {
             component_type: None,
         });
         let changes = Some(changes.collect());
-        DeviceState { administrator: Some("us".to_owned()), asked: true, user: None, changes }
+        DeviceState {
+            administrator: Some("us".to_owned()),
+            asked: true,
+            user: None,
+            changes,
+            own_lists: Vec::new(),
+        }
     }
 
     /// What a client sees of one object.
@@ -237,5 +243,5 @@ fn holdings(values: &Values, vsys: bool, name: usize) -> ConfigView {
             object => Some(NAMES[usize::from(object) - 1].to_owned()),
         },
     };
-    ConfigView { object, profiles: (0..2).map(profile).collect() }
+    ConfigView { object, profiles: (0..2).map(profile).collect(), sights: std::collections::BTreeMap::new() }
 }

@@ -73,7 +73,9 @@ impl Stepper<'_> {
             let delivery = &mut self.run.deliveries[at];
             let (plan, observed) = (delivery.plan.as_ref().unwrap(), delivery.observed.as_ref().unwrap());
             let mut record = (*delivery.record.value).clone();
-            record.note_uncommitted(plan.touches(&observed.place).unwrap());
+            let certificate = usize::from(*delivery.certificate.as_ref().unwrap());
+            let changes = plan.changes(&observed.place, CERTIFICATES[certificate - 1].1).unwrap();
+            record.note_changes(changes.into_iter().map(|(at, change)| (at.to_string(), change)).collect());
             delivery.record = Record::of(record);
         }
         At::Note(0)

@@ -173,7 +173,7 @@ impl Default for Settings {
             clock_ahead: 0,
             predefined_profiles: None,
             pushed: None,
-            journal: JournalShape::Leaf,
+            journal: JournalShape::Container,
             import_journal: ImportJournal::default(),
             keeps_settled_changes: false,
             multi_config: true,
