@@ -78,6 +78,8 @@ pub struct NewRequest {
 pub struct Changes {
     /// Another CA of certmonger's.
     pub ca: Option<String>,
+    /// Another subject, such as `CN=gp.example.com`.
+    pub subject: Option<String>,
     /// Another Kerberos principal.
     pub principal: Option<String>,
     /// All host names, where they are others than before.
@@ -107,6 +109,11 @@ impl Getcert {
         let (program, ca) = if ca == "IPA" { ("ipa-getcert", None) } else { ("getcert", Some(ca)) };
         let sudo = through_sudo.then_some("sudo");
         Self::new(sudo.into_iter().chain([program]), ca)
+    }
+
+    /// For requests that are there already. Whoever may use sudo for `ipa-getcert` alone sees IPA's; else all are seen.
+    pub fn for_tracked(ca: Option<&str>, through_sudo: bool) -> Self {
+        if through_sudo { Self::for_ca(ca.unwrap_or("IPA"), true) } else { Self::new(["getcert"], None) }
     }
 
     /// The same, talking to the certmonger on the session bus or on the system's.
@@ -173,6 +180,7 @@ impl Getcert {
         let mut line = self.line(verb);
         line.pair("-i", id);
         line.option("-c", changes.ca.as_deref());
+        line.option("-N", changes.subject.as_deref());
         line.option("-K", changes.principal.as_deref());
         changes.dns.iter().for_each(|name| line.pair("-D", name));
         changes.ip_addresses.iter().for_each(|address| line.pair("-A", address.to_string()));
