@@ -227,9 +227,9 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
             return Err(Trouble::NotEnrolled);
         }
     }
+    tell_request(request);
     let tracked = tracked?;
     let plan = look(arguments, request, tracked.as_ref())?;
-    tell_request(request);
     let begun = Instant::now();
     let patience = Duration::from_secs(arguments.timeout);
     let follower = IssuanceWatcher {

@@ -139,7 +139,7 @@ impl Authority {
             "#!/bin/sh\n[ \"$CERTMONGER_OPERATION\" = SUBMIT ] || exit 6\n\
              echo \"$CERTMONGER_CA_PROFILE|$CERTMONGER_REQ_PRINCIPAL|\"$CERTMONGER_REQ_HOSTNAME >> {here}/submitted\n\
              [ -e {here}/takes ] && sleep $(cat {here}/takes)\n\
-             [ -e {here}/exit ] && {{ cat {here}/answer; exit $(cat {here}/exit); }}\n\
+             exit=$(cat {here}/exit 2> /dev/null) && {{ cat {here}/answer; exit $exit; }}\n\
              echo \"$CERTMONGER_CSR\" > {here}/csr\n\
              openssl x509 -req -in {here}/csr -CA {here}/root.crt -CAkey {here}/root.key -days 30 -copy_extensions copy 2>> {here}/complaints\n"
         );
