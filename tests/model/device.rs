@@ -12,7 +12,7 @@ use openssl::pkey::PKey;
 use openssl::x509::X509;
 use pancert::certificate::fingerprint_of_pem;
 use pancert::install::state::{ConfigView, CurrentInstall, DeviceState};
-use pancert::panos::{CertificateEntry, Element, Fingerprint, Location, PendingChange, ServiceProfile};
+use panos_xmlapi::{CertificateEntry, Element, Fingerprint, Location, PendingChange, ServiceProfile};
 
 /// The administrator that we are.
 pub const US: u8 = 1;
@@ -222,6 +222,7 @@ impl Device {
             candidate: holdings(&self.candidate, vsys, name),
             running: Some(holdings(&self.running, vsys, name)),
             uses: pancert::install::references::References::default(),
+            notes: Vec::new(),
         }
     }
 }
@@ -242,6 +243,7 @@ fn holdings(values: &Values, vsys: bool, name: usize) -> ConfigView {
             0 => None,
             object => Some(NAMES[usize::from(object) - 1].to_owned()),
         },
+        template: None,
     };
     ConfigView { object, profiles: (0..2).map(profile).collect(), sights: std::collections::BTreeMap::new() }
 }

@@ -1,10 +1,10 @@
 //! What to do about a device's answer, or about its silence.
 
-use crate::panos::{Error, Reason};
+use panos_xmlapi::{Error, Reason};
 
 /// What to do next, where there is something to say.
 pub(super) fn advice_for(error: &Error) -> Option<String> {
-    use crate::panos::IdentityError;
+    use panos_xmlapi::IdentityError;
     let text = match error {
         Error::Unreachable { .. } => {
             "Check the name, the port, and that the management interface allows HTTPS from here."
@@ -35,9 +35,7 @@ pub(super) fn advice_for(error: &Error) -> Option<String> {
             Reason::FullCommitNeeded => {
                 "The device commits only all changes together now, as after a configuration was loaded: commit on the device, or run it again with --commit full, which commits everybody's changes."
             }
-            Reason::TemplateOwned => {
-                "It comes from a template: make the change on Panorama, with --template."
-            }
+            Reason::TemplateOwned => "It comes from a template of Panorama: make the change there.",
             Reason::NotConnected => "Connect the firewall to Panorama, then run it again.",
             _ => return None,
         },

@@ -1,0 +1,462 @@
+//! `pan_getcert`: ask FreeIPA for a certificate, have it installed now and at each renewal.
+
+mod ask;
+mod difference;
+mod trouble;
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+
+use clap::Parser;
+use panos_xmlapi::{Address, CaFileError};
+use tokio::time::Instant;
+
+use super::arguments::{self, PlaceArguments, UsageError};
+use super::devices::DeviceList;
+use super::dropped;
+use super::enrolment::{Enrolment, EnrolmentArguments, IPA};
+use super::installer;
+use super::issuance::{self, IssuanceWatcher, IssueError, StatusLine};
+use super::report;
+use super::sandbox;
+use crate::certificate::{BundleError, Role};
+use crate::delivery::watch::{self, Awaited, Following, Hook, Standing};
+use crate::delivery::{Installation, InstallationKey, Queue, new_id};
+use crate::error::Exit;
+use crate::host::certmonger::{Getcert, Tracked, Unquotable, post_save_command};
+use crate::host::ipa::{self, ProfileKnown};
+use crate::host::keyfile::{self, KeyFile, KeyFileError};
+use crate::host::process;
+use crate::host::worker;
+use crate::install::location;
+use crate::install::names::{ObjectName, ProfileName};
+use crate::install::problem::Problem;
+use crate::settings::certificate::CertificateArguments;
+use crate::settings::config::Config;
+use crate::settings::delegation;
+use crate::settings::options::{self, DeviceOptions};
+use crate::settings::resolve::{self, Named};
+use ask::Asked;
+use trouble::Trouble;
+
+const NAME: &str = "pan_getcert";
+const INSTALLER: &str = "pan_instcert";
+/// The time that an installation has, however long the CA was waited for.
+const LEAST: Duration = Duration::from_secs(60);
+
+/// Ask FreeIPA for a certificate through certmonger, and have it installed on Palo Alto Networks devices now
+/// and at each renewal.
+#[derive(Debug, Parser)]
+#[command(name = NAME, version, after_help = arguments::exit_code_help(), max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    certificate: CertificateArguments,
+    #[command(flatten)]
+    enrolment: EnrolmentArguments,
+    #[command(flatten)]
+    device: DeviceOptions,
+    #[command(flatten)]
+    place: PlaceArguments,
+
+    /// Ask for a new certificate although one is tracked already
+    #[arg(long, conflicts_with = "rekey")]
+    resubmit: bool,
+
+    /// Ask for a new certificate with a new key although one is tracked already
+    #[arg(long)]
+    rekey: bool,
+
+    /// A further command at each save, after ours and not waited for: another program's that was there before. ''
+    /// ends it [default: as it is tracked]
+    #[arg(long, value_name = "COMMAND")]
+    and_run: Option<String>,
+
+    /// How long to wait for issue and installation together
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    timeout: u64,
+
+    #[command(flatten)]
+    list: DeviceList,
+}
+
+/// Everything checked; nothing done yet.
+struct Request {
+    named: Named,
+    /// The object's name as far as it is known before the certificate is.
+    shown_name: ObjectName,
+    enrolment: Enrolment,
+    profiles: Vec<ProfileName>,
+    devices: Vec<Address>,
+    /// What each device has to run in the end.
+    awaited: Vec<Awaited>,
+    certificate: PathBuf,
+    key: PathBuf,
+    installer: PathBuf,
+    installer_arguments: Vec<String>,
+    through_sudo: bool,
+    session_bus: bool,
+    /// Whether the post-save command only puts it into the queue.
+    queued: bool,
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Arguments = match arguments::parse(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(not_read) => return not_read.into(),
+    };
+    let request = match check(&arguments) {
+        Ok(request) => request,
+        Err(error) => return arguments::refuse(NAME, &error),
+    };
+    let runtime = match arguments::event_loop() {
+        Ok(runtime) => runtime,
+        Err(error) => return arguments::refuse(NAME, &error),
+    };
+    let live = StatusLine::new();
+    let ended = runtime.block_on(run(&arguments, &request, &live));
+    live.clear();
+    match ended {
+        Ok(()) => Exit::Done.into(),
+        Err(trouble) => {
+            report::problem_with_commands(NAME, &trouble.to_string(), &trouble.advice());
+            trouble.exit().into()
+        }
+    }
+}
+
+/// Checks every word before anything is done.
+fn check(arguments: &Arguments) -> Result<Request, UsageError> {
+    let named = Named::of(&arguments.certificate)?;
+    let enrolment = arguments.enrolment.check(&named.common_name)?;
+    let config = Config::load(arguments.place.config.as_deref())?;
+    let devices = arguments.list.all(&config)?;
+    if arguments.certificate.delegated {
+        let addresses = enrolment.addresses.iter().map(ToString::to_string);
+        let further = enrolment.names.iter().cloned().chain(addresses).collect();
+        let asked = delegation::Asked { named: &named, devices: &devices, typed: &arguments.device, further };
+        asked.check(&config)?;
+    }
+    let mut awaited = Vec::new();
+    for device in &devices {
+        let options = resolve::options_for(&arguments.device, &config, device);
+        named.object(options.suffix, None)?;
+        check_device(&options, device)?;
+        if is_queued(arguments) {
+            sandbox::check(&arguments.certificate, &options, arguments.place.config.as_deref())?;
+        }
+        let location = location::of_vsys(resolve::vsys(&options)?.as_ref());
+        let key = InstallationKey { device: device.clone(), location, name: named.base_name.clone() };
+        awaited.push(Awaited { key, profiles: resolve::profiles(&options)? });
+    }
+    check_log(&arguments.place.log_file)?;
+    let installer = installer::beside(NAME)?;
+    let installer_arguments = installer_arguments(arguments)?;
+    // That it can be written is known before anybody is asked for anything.
+    let and_run = arguments.and_run.as_deref();
+    if and_run.is_some_and(|command| shlex::split(command).is_none()) {
+        return Err(UsageError::Other("--and-run: a quote is not closed".to_owned()));
+    }
+    post_save(&installer, &installer_arguments, and_run)
+        .map_err(|error| UsageError::Other(error.to_string()))?;
+    let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(UsageError::Other);
+    Ok(Request {
+        profiles: resolve::profiles(&arguments.device)?,
+        certificate: absolute(&arguments.certificate.cert_dir.join(format!("{}.crt", named.common_name)))?,
+        key: absolute(&arguments.certificate.key_dir.join(format!("{}.key", named.common_name)))?,
+        shown_name: named.object(arguments.device.suffix, None)?,
+        named,
+        enrolment,
+        devices,
+        awaited,
+        installer,
+        installer_arguments,
+        session_bus: arguments.certificate.session_bus,
+        through_sudo: !arguments.certificate.session_bus && !is_root(),
+        queued: is_queued(arguments),
+    })
+}
+
+/// What the post-save command will need is looked at now, when a person is there to mend it.
+fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), UsageError> {
+    resolve::profiles(options)?;
+    resolve::vsys(options)?;
+    resolve::served(options)?;
+    resolve::ha_peer(options, device)?;
+    let trust = resolve::trust(options)?;
+    trust.check(device.host()).map_err(|error: CaFileError| UsageError::Other(error.to_string()))?;
+    if let Some(chain) = options.chain.as_ref().filter(|chain| !chain.is_file()) {
+        return Err(BundleError::Missing { role: Role::Chain, tried: vec![chain.clone()] }.into());
+    }
+    let path = keyfile::resolve(options.key_file.as_deref());
+    let host = device.host().to_string();
+    match KeyFile::load(&path).and_then(|keys| keys.key_for(&host).map(drop)) {
+        Ok(()) => Ok(()),
+        // The post-save command runs as root, who can.
+        Err(KeyFileError::Unreadable { .. }) if !is_root() => Ok(()),
+        Err(error) => Err(UsageError::Key(error)),
+    }
+}
+
+/// Without its folder the installation could not even say why it failed.
+fn check_log(file: &Path) -> Result<(), UsageError> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(UsageError::Other(format!(
+                "the folder of the log file {} is not there; make it, or name another file with --log-file",
+                file.display()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Result<(), Trouble> {
+    let enrolment = &request.enrolment;
+    let getcert = Getcert::for_tracked(enrolment.ca.as_deref(), request.through_sudo)
+        .on_session_bus(request.session_bus);
+    let tracked = getcert.tracked(&request.certificate).await;
+    let tracked_ca = tracked.as_ref().ok().and_then(|tracked| tracked.as_ref()?.ca.as_deref());
+    let ca = enrolment.ca.as_deref().or(tracked_ca).unwrap_or(IPA);
+    if ca == IPA {
+        check_profile(enrolment).await?;
+        if !Path::new(ipa::CONFIGURATION).is_file() {
+            return Err(Trouble::NotEnrolled);
+        }
+    }
+    tell_request(request);
+    let tracked = tracked?;
+    let plan = look(arguments, request, tracked.as_ref())?;
+    let begun = Instant::now();
+    let patience = Duration::from_secs(arguments.timeout);
+    let follower = IssuanceWatcher {
+        getcert: &getcert,
+        certificate: &request.certificate,
+        before: issuance::fingerprint_in(&request.certificate),
+        deadline: begun + patience,
+        patience,
+        live,
+    };
+    let mut following = Following {
+        state_dir: &arguments.place.state_dir,
+        awaited: &request.awaited,
+        common_name: &request.named.common_name,
+        after: Queue::below(&arguments.place.state_dir).last_number(),
+        wanted: follower.before,
+        deadline: begun + patience,
+        show: &|text: &str| live.show(text),
+    };
+    let before = tracked.as_ref().and_then(|tracked| tracked.post_save.as_deref());
+    let kept = arguments.and_run.clone().or_else(|| ask::and_run_in(before));
+    let post_save = post_save(&request.installer, &request.installer_arguments, kept.as_deref())
+        .map_err(|error| Trouble::Installer(std::io::Error::other(error)))?;
+    let at_hand = match ask::carry_out(&plan, request, tracked.as_ref(), &post_save, &getcert).await? {
+        Asked::New { at_hand } => {
+            let refused = match follower.issued().await {
+                Ok(issued) => {
+                    live.clear();
+                    let seconds = begun.elapsed().as_secs();
+                    report::line(&format!(
+                        "Certificate issue took {seconds} seconds, waiting for the post-save process to finish."
+                    ));
+                    let saving = Instant::now();
+                    following.wanted = issued;
+                    let hook = Hook {
+                        getcert: &getcert,
+                        certificate: &request.certificate,
+                        delivers: !request.queued,
+                    };
+                    let standings = following.to_the_end(Some(hook)).await?;
+                    live.clear();
+                    tell_duration(request, saving);
+                    return judge(request, standings);
+                }
+                Err(error) => not_issued(request, tracked.as_ref(), error),
+            };
+            live.clear();
+            if !at_hand {
+                return Err(refused);
+            }
+            Some(refused)
+        }
+        Asked::Updated => None,
+    };
+    let installing = Instant::now();
+    // Waiting for the CA may have used up the time.
+    following.deadline = following.deadline.max(installing + LEAST);
+    install_now(request, at_hand.is_some()).await?;
+    let standings = match request.queued {
+        true => following.to_the_end(None).await?,
+        false => following.standings()?,
+    };
+    live.clear();
+    tell_duration(request, installing);
+    let installed = judge(request, standings);
+    match at_hand {
+        None => installed,
+        Some(refused) => {
+            // Both are told; the one that is returned is told by whoever called.
+            if let Err(trouble) = installed {
+                report::problem_with_commands(NAME, &trouble.to_string(), &trouble.advice());
+            }
+            Err(refused)
+        }
+    }
+}
+
+/// Looks at what is tracked, and at what an earlier request had that this one leaves out; what to do then.
+fn look(arguments: &Arguments, request: &Request, tracked: Option<&Tracked>) -> Result<ask::Plan, Trouble> {
+    let files = [&request.certificate, &request.key];
+    if arguments.certificate.delegated && !delegation::is_ours(tracked, &request.installer, files) {
+        return Err(Trouble::NotOurs(request.certificate.clone()));
+    }
+    let plan = ask::plan(arguments, request, tracked)?;
+    let before = tracked.and_then(|tracked| tracked.post_save.as_deref());
+    dropped::tell_profiles(&request.awaited, &arguments.place.state_dir);
+    dropped::tell_devices(
+        &before.map(installer::devices_in).unwrap_or_default(),
+        &request.installer_arguments,
+    );
+    ask::tell_replaced(before, arguments.and_run.as_deref());
+    Ok(plan)
+}
+
+/// Why there is no certificate, with what has to be known to say what helps.
+fn not_issued(request: &Request, tracked: Option<&Tracked>, error: IssueError) -> Trouble {
+    let tracked = tracked.and_then(|tracked| tracked.principals.first().cloned());
+    let principal = request.enrolment.principal.clone().or(tracked);
+    let service = principal.and_then(|principal| Some(principal.split_once('/')?.0.to_owned()));
+    let service = service.unwrap_or_else(|| "HTTP".to_owned());
+    Trouble::Issue { error, service, command: ask::typed_with("--rekey") }
+}
+
+/// The whole post-save command.
+fn post_save(installer: &Path, words: &[String], and_run: Option<&str>) -> Result<String, Unquotable> {
+    let and_run = and_run.filter(|command| !command.trim().is_empty());
+    let further = and_run.map(|command| format!("--and-run={command}"));
+    // Devices come last, perhaps behind a "--".
+    let words: Vec<&String> = further.iter().chain(words).collect();
+    post_save_command(installer, &words)
+}
+
+/// certmonger runs the post-save command only after an issue: here we do it ourselves.
+/// With a new certificate refused, certmonger's state says nothing about the one at hand: it is not asked then.
+async fn install_now(request: &Request, blind: bool) -> Result<(), Trouble> {
+    let mut words = vec![request.installer.clone().into_os_string()];
+    if request.through_sudo {
+        words.insert(0, "sudo".into());
+    }
+    words.extend(blind.then(|| "--blind".into()));
+    words.extend(request.installer_arguments.iter().map(Into::into));
+    let mut words = words.into_iter();
+    let mut command = process::command(words.next().unwrap_or_default());
+    // Who asked stands in the record.
+    process::keep(&mut command, &["SUDO_USER"]);
+    process::keep_bus(&mut command, request.session_bus);
+    // How it ended, the record tells.
+    command.args(words).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().await.map(drop).map_err(Trouble::Installer)
+}
+
+/// FINISHED is said only when each device was seen to run this very certificate.
+fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> Result<(), Trouble> {
+    let mut troubles = Vec::new();
+    for (device, standing) in standings {
+        match standing {
+            Standing::Runs(record) => report::line(&finished(&record)),
+            Standing::Failed(problem) => {
+                troubles.push(Trouble::NotInstalled { device: device.to_string(), problem })
+            }
+            Standing::Open(doing) => {
+                let problem = watch::not_installed(&format!(
+                    "the installation is not over ({doing}), or its process was ended"
+                ));
+                troubles.push(Trouble::NotInstalled { device: device.to_string(), problem });
+            }
+        }
+    }
+    let (failed, all) = (troubles.len(), request.devices.len());
+    match troubles.len() {
+        0 => Ok(()),
+        1 if all == 1 => Err(troubles.remove(0)),
+        _ => {
+            for trouble in &troubles {
+                report::problem_with_commands(NAME, &trouble.to_string(), &trouble.advice());
+            }
+            let mut each: Vec<Exit> = troubles.iter().map(Trouble::exit).collect();
+            each.resize(all, Exit::Done);
+            let what = format!("{failed} of {all} devices don't run the new certificate");
+            let exit = Exit::of_all(&each);
+            let problem = Problem { exit, advice: None, ..watch::not_installed(&what) };
+            Err(Trouble::NotInstalled { device: request.named.common_name.to_string(), problem })
+        }
+    }
+}
+
+fn finished(record: &Installation) -> String {
+    let object = record.verified.as_ref().map_or(&record.spec.name, |proven| &proven.object);
+    let until = record.verified.as_ref().map(|proven| proven.certificate.not_after.format(" until %Y-%m-%d"));
+    let until = until.map(|until| until.to_string()).unwrap_or_default();
+    let (device, name) = (&record.spec.device, record.common_name());
+    format!("FINISHED: {device} runs the certificate '{object}' for {name}, valid{until}.")
+}
+
+async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
+    let Some(profile) = &enrolment.profile else { return Ok(()) };
+    match ipa::certificate_profile(profile).await {
+        ProfileKnown::Yes => Ok(()),
+        ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),
+        ProfileKnown::CantTell(why) => {
+            report::line(&format!(
+                "Whether IPA has the certificate profile '{profile}' can't be checked here ({why}); IPA decides."
+            ));
+            Ok(())
+        }
+    }
+}
+
+fn tell_request(request: &Request) {
+    report::line(&format!("Certificate Common Name: {}", request.named.common_name));
+    report::line(&format!("CERT_NAME: {}", request.shown_name));
+    report::line(&format!("PAN_FQDN: {}", joined(&request.devices)));
+    let kinds = ["Primary", "Secondary"];
+    for (kind, profile) in kinds.iter().zip(&request.profiles) {
+        report::line(&format!("{kind} SSL/TLS Profile name: {profile}"));
+    }
+}
+
+fn tell_duration(request: &Request, since: Instant) {
+    report::line(&format!(
+        "Certificate install and commit by the post-save process on: {} took {} seconds.",
+        joined(&request.devices),
+        since.elapsed().as_secs()
+    ));
+}
+
+fn joined(devices: &[Address]) -> String {
+    devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// With the worker enabled, certmonger is not held up by a delivery, and a restart of it can't end one.
+fn is_queued(arguments: &Arguments) -> bool {
+    !arguments.certificate.session_bus && worker::is_enabled(&arguments.place.state_dir)
+}
+
+fn installer_arguments(arguments: &Arguments) -> Result<Vec<String>, UsageError> {
+    let absolute = |path| options::absolute(path).map_err(UsageError::Other);
+    let config = arguments.place.config.as_ref();
+    let mut words =
+        installer::words(&arguments.certificate, &arguments.device, config).map_err(UsageError::Other)?;
+    words.push(format!("--log-file={}", absolute(&arguments.place.log_file)?));
+    words.push(format!("--state-dir={}", absolute(&arguments.place.state_dir)?));
+    words.push(format!("--profile-list={}", new_id()));
+    words.extend(is_queued(arguments).then(|| "--queue".to_owned()));
+    words.extend(arguments.list.words()?);
+    Ok(words)
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
