@@ -135,10 +135,12 @@ const SHORTEST_BLOB: usize = 20;
 fn blobs(text: &[u8]) -> Vec<(usize, usize, &'static str)> {
     let mut found = Vec::new();
     let mut at = 0;
-    while let Some(next) =
-        text.get(at..).and_then(|rest| rest.windows(BLOB.len()).position(|part| part == BLOB))
-    {
-        let begin = at + next;
+    let next = |at: usize| Some(at + text.get(at..)?.iter().position(|byte| *byte == b'-')?);
+    while let Some(begin) = next(at) {
+        if !text.get(begin..).unwrap_or_default().starts_with(BLOB) {
+            at = begin + 1;
+            continue;
+        }
         let rest = text.get(begin + BLOB.len()..).unwrap_or_default();
         let is_base64 = |byte: &&u8| byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(byte);
         let length = rest.iter().take_while(is_base64).count();
