@@ -14,7 +14,7 @@ fn installs_binds_commits_and_proves() {
     assert_eq!(world.served(), None);
     let ended = world.install(&["-p", PORTAL, "-s", GATEWAY]).exits(0);
     assert!(
-        ended.stdout.contains("runs the certificate 'gp.example.com' in 'GP portal' and 'GP gateway' now"),
+        ended.stdout.contains("installed the certificate 'gp.example.com' in 'GP portal' and 'GP gateway'"),
         "{ended:?}"
     );
     assert_eq!(world.served(), Some(print(&issued.certificate)));

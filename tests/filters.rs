@@ -106,7 +106,7 @@ fn verify_ends_as_its_page_says() {
     certctl(&world, &["verify", "--drift", "deliver"]);
     certctl(&world, &["verify"]).says("is owed");
     certctl(&world, &["retry", "--now"]);
-    certctl(&world, &["verify"]).says("the device runs it");
+    certctl(&world, &["verify"]).says("the device is running this certificate");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn verify_says_where_it_could_not_look() {
     certctl(&world, &["verify"]).exits(4);
     world.device.clear_faults();
     world.install(&["-p", GATEWAY, "-n", "two", "--commit", "none"]).exits(0);
-    certctl(&world, &["verify"]).exits(15).says("waits for a commit by a person");
+    certctl(&world, &["verify"]).exits(15).says("is waiting for a manual commit");
     std::fs::remove_file(world.path("gp.example.com.key")).unwrap();
     certctl(&world, &["verify"]).exits(10);
 }

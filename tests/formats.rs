@@ -165,7 +165,7 @@ fn what_failed_is_tried_again_and_what_was_given_up_is_not() {
 
     let world = left_by_the_old_version("left-to-commit");
     assert_eq!(only(&world).last_run(), LastRun::AwaitingCommit);
-    certctl(&world, &["status", "--no-certmonger"]).exits(0).says("left to a person to commit");
+    certctl(&world, &["status", "--no-certmonger"]).exits(0).says("waiting for manual commit");
 }
 
 #[test]

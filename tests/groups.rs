@@ -84,7 +84,7 @@ async fn a_device_that_joins_the_group_gets_the_certificate_at_the_next_renewal(
     assert!(!ended.stderr.contains("WARNING"), "{ended:#?}");
     // Whoever names less than before is told what is no longer renewed.
     let first = first.address().to_string();
-    ask(&[&first], &[]).says("WARNING: not installed at renewals any more on: --group=vpn");
+    ask(&[&first], &[]).says("WARNING: renewals will no longer be installed on: --group=vpn");
     ask(&[&first], &[]).exits(0);
     let ended = ask(&[&first, &second.address().to_string()], &[]);
     assert!(!ended.stderr.contains("WARNING"), "{ended:#?}");

@@ -118,7 +118,7 @@ fn runs(world: &World, name: &str, certificate: &str) -> bool {
 /// The places that a person is told of.
 fn warned(world: &World) -> Vec<String> {
     let places = world.log().into_iter().filter_map(|line| {
-        let place = line.strip_prefix("WARNING: the certificate before is used at ")?;
+        let place = line.strip_prefix("WARNING: the previous certificate is still used by ")?;
         Some(place.strip_suffix(", which is left as it is")?.to_owned())
     });
     places.collect()

@@ -81,8 +81,7 @@ fn problem((outcome, log): &(RunResult, Vec<String>), exit: u8) -> &Problem {
     problem
 }
 
-const BOUND_BACK: &str =
-    "The profiles were bound back to what they presented before, and that was committed.";
+const BOUND_BACK: &str = "The profiles were restored to the previous certificate and committed.";
 
 #[test]
 fn a_service_that_does_not_come_up_with_the_new_one_gets_the_old_one_back() {

@@ -55,10 +55,10 @@ fn away() -> Fault {
 #[test]
 fn what_is_queued_is_delivered_by_the_worker_and_nobody_was_spoken_to_before() {
     let world = world();
-    world.install(&["-p", PORTAL, "--queue"]).exits(0).says("is in the queue");
+    world.install(&["-p", PORTAL, "--queue"]).exits(0).says("is queued");
     assert_eq!((queued(&world), world.device.connections()), (1, 0));
     assert!(!world.path("log").exists(), "nothing was begun");
-    certctl(&world, &["retry"]).exits(0).says("runs the certificate 'gp.example.com' in 'GP portal' now");
+    certctl(&world, &["retry"]).exits(0).says("installed the certificate 'gp.example.com' in 'GP portal'");
     assert_eq!(queued(&world), 0);
     assert_eq!(world.record()["state"]["is"], "installed");
     let record = world.record();
@@ -68,7 +68,7 @@ fn what_is_queued_is_delivered_by_the_worker_and_nobody_was_spoken_to_before() {
     assert_eq!(record["spec"]["requested_by"]["uid"], rustix::process::getuid().as_raw());
     assert!(world.served().is_some());
     certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
-    certctl(&world, &["retry", "--now"]).exits(0).says("Nothing is owed.");
+    certctl(&world, &["retry", "--now"]).exits(0).says("Nothing is pending.");
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn a_record_that_can_not_be_read_is_kept_loudly_and_the_others_are_delivered() {
     certctl(&world, &["retry"]).exits(20).says("format 3");
     assert!(world.served().is_some());
     let log = world.log().join("\n");
-    assert!(log.contains("broken.json") && log.contains("it is set aside as "), "{log}");
+    assert!(log.contains("broken.json") && log.contains("moved to "), "{log}");
     let names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -382,7 +382,7 @@ fn verify_finds_all_well_and_what_is_not_and_makes_it_owed() {
     let world = World::with(settings);
     configure(&world, "");
     world.install(&["-p", PORTAL]).exits(0);
-    certctl(&world, &["verify"]).exits(0).says("the device runs it");
+    certctl(&world, &["verify"]).exits(0).says("the device is running this certificate");
     // Somebody binds the old one again.
     let entry = format!("/config/shared/ssl-tls-service-profile/entry[@name='{PORTAL}']");
     world.device.add_pending_change("jane", &entry, "<certificate>other</certificate>").unwrap();
@@ -396,7 +396,7 @@ fn verify_finds_all_well_and_what_is_not_and_makes_it_owed() {
     certctl(&world, &["verify", "--json"]).exits(15).says("\"owed-anew\"");
     certctl(&world, &["verify"]).exits(0).says("is owed");
     certctl(&world, &["retry"]).exits(0);
-    certctl(&world, &["verify"]).exits(0).says("the device runs it");
+    certctl(&world, &["verify"]).exits(0).says("the device is running this certificate");
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl DriftChecker {
     /// Looks at one device, while nobody works on it.
     ///
     /// # Errors
-    /// A state folder that can't be used.
+    /// A state directory that can't be used.
     pub async fn examine(&self, device: &Address) -> Result<Vec<Finding>, DeliveryError> {
         let state_dir = self.records.state_dir();
         let lock = DeviceLock::acquire(state_dir, std::slice::from_ref(device), self.lock_wait).await?;
@@ -148,7 +148,7 @@ impl DriftChecker {
                 Ok(Verdict::Good)
             }
             Ok(Some(lack)) => {
-                let what = format!("waits for a commit by a person: {lack}");
+                let what = format!("is waiting for a manual commit: {lack}");
                 Ok(Verdict::Drift { what, delivered: false })
             }
             Err(failure) => Ok(Verdict::Unknown((&failure).into())),
@@ -219,7 +219,7 @@ fn overtaken(record: &Installation, all: &[Installation]) -> Option<Verdict> {
 fn renewed(now: &CertificateFacts) -> String {
     let until: DateTime<Utc> = now.not_after;
     format!(
-        "the file holds another certificate, valid until {}, of which there is no record",
+        "the certificate file holds a different certificate, valid until {}, with no recorded installation",
         until.format("%Y-%m-%d")
     )
 }

@@ -103,7 +103,7 @@ enum Trouble {
     Installer(std::io::Error),
     #[error(transparent)]
     Following(#[from] FollowError),
-    #[error("{} is there, and not by a request of {NAME}: it is not delegated", .0.display())]
+    #[error("{} exists and was not requested by {NAME}: not allowed with --delegated", .0.display())]
     NotOurs(PathBuf),
     #[error("{device}: {problem}")]
     NotInstalled { device: String, problem: Problem },
@@ -126,7 +126,7 @@ impl Trouble {
             Self::NoSuchProfile(_) => Some("See which there are: ipa certprofile-find".to_owned()),
             Self::Certmonger(error) | Self::IssueError(IssueError::Getcert(error)) => error.advice(),
             Self::IssueError(IssueError::TimedOut { .. }) => {
-                Some("certmonger goes on by itself, and installs the certificate when it comes; see 'getcert list'.".to_owned())
+                Some("certmonger keeps trying and will install the certificate once it is issued; see 'getcert list'.".to_owned())
             }
             Self::Following(FollowError::Installation(_)) => Some("Run it with sudo.".to_owned()),
             Self::Following(FollowError::Certmonger(error)) => error.advice(),
@@ -232,12 +232,12 @@ fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), UsageEr
     }
 }
 
-/// Without its folder the installation could not even say why it failed.
+/// Without its directory the installation could not even say why it failed.
 fn check_log(file: &Path) -> Result<(), UsageError> {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
             Err(UsageError::Other(format!(
-                "the folder of the log file {} is not there; make it, or name another file with --log-file",
+                "the directory of the log file {} does not exist; create it, or use --log-file",
                 file.display()
             )))
         }
@@ -345,7 +345,7 @@ async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Res
         Some(tracked) => {
             getcert.set_post_save(&tracked.id, post_save).await?;
             report::line(&format!(
-                "Request \"{}\" modified: it was tracked already, nothing is issued anew.",
+                "Request \"{}\" updated: certmonger already tracks it; no new certificate was requested.",
                 tracked.id
             ));
             match tracked.phase() {
@@ -420,7 +420,7 @@ fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> Result<(), T
             }
             let mut each: Vec<Exit> = troubles.iter().map(Trouble::exit).collect();
             each.resize(all, Exit::Done);
-            let what = format!("{failed} of {all} devices don't run the new certificate");
+            let what = format!("{failed} of {all} devices are not running the new certificate");
             let exit = Exit::of_all(&each);
             let problem = Problem { exit, advice: None, ..watch::not_installed(&what) };
             Err(Trouble::NotInstalled { device: request.named.common_name.to_string(), problem })
@@ -443,7 +443,7 @@ async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
         ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),
         ProfileKnown::CantTell(why) => {
             report::line(&format!(
-                "Whether IPA has the certificate profile '{profile}' can't be checked here ({why}); IPA decides."
+                "Could not check whether IPA has the certificate profile '{profile}' ({why}); the IPA server will decide."
             ));
             Ok(())
         }

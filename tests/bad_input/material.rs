@@ -208,7 +208,7 @@ fn a_key_of_another_certificate_is_refused() {
     for kind in [KeyKind::P256, KeyKind::P384, KeyKind::Rsa(2048), KeyKind::Ed25519] {
         let other = quiet.world.ca.issue(&Wish::named("other").key(kind));
         quiet.file(&key(), other.key_pem());
-        refuse(&quiet, &["does not belong to the certificate in", "compare their dates"]);
+        refuse(&quiet, &["does not match the certificate", "compare their dates"]);
     }
 }
 

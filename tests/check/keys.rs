@@ -124,7 +124,7 @@ fn a_fingerprint_is_shown_and_recorded_after_a_yes_only() {
 fn another_certificate_is_told_beside_the_old_one() {
     let desk = Desk::new();
     desk.pin(&"ab".repeat(32));
-    pin(&desk, "n\n").exits(16).says("Until now it was trusted by another one, with SHA-256 AB:AB");
+    pin(&desk, "n\n").exits(16).says("Previously trusted certificate: SHA-256 AB:AB");
     pin(&desk, "y\n").exits(0);
     assert_eq!(desk.usual().code, 0);
 }

@@ -242,7 +242,7 @@ fn a_name_that_is_too_long_for_panorama() {
     let desk = Desk::with(|settings| settings.model = "M-200".into());
     let target = desk.target();
     let long = "gateway-of-the-global-protect-vpn";
-    let expected = of_device("failed object name:", 1, "33 characters, this device takes 31", "-n");
+    let expected = of_device("failed object name:", 1, "33 characters; this device allows 31", "-n");
     is_found(&desk, &["-p", PORTAL, "-n", long, &target], &expected);
     is_well(&desk.check(&["-p", PORTAL, "-n", long, "--suffix", "serial", &target]));
 }

@@ -61,7 +61,7 @@ fn runs_without_an_end_are_told_as_such_also_where_an_id_comes_again() {
         shelf.in_short(&[]),
         ["a.example.com - not-ended", "b.example.com fw1 ok", " - not-ended", " - not-ended"]
     );
-    assert!(shelf.shows(&[]).stdout.lines().nth(1).unwrap().ends_with("  not ended"));
+    assert!(shelf.shows(&[]).stdout.lines().nth(1).unwrap().ends_with("  unfinished"));
 }
 
 #[test]

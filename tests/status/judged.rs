@@ -128,14 +128,14 @@ fn a_file_that_cannot_be_read_is_an_alarm_until_somebody_has_looked_at_it() {
         "{said:#?}"
     );
     let again = desk.exits(1, &[]).says("1 file in the state folder can't be read.");
-    assert!(again.stderr.contains("look at it, then delete it"), "{again:#?}");
+    assert!(again.stderr.contains("inspect it, then delete it"), "{again:#?}");
     assert_eq!(again.stderr.lines().count(), 1, "{again:#?}");
     // In the queue as well; and together with something else it is one of several.
     fs::create_dir(desk.state().join("queue")).unwrap();
     fs::write(desk.state().join("queue/x.json"), "").unwrap();
     desk.exits(1, &[]).says("2 files in the state folder can't be read.");
     desk.exits(20, &["--expires-in", "1y"]);
-    desk.exits(1, &["-c", "z.example.com"]).says("No such certificates are found; 2 files");
+    desk.exits(1, &["-c", "z.example.com"]).says("No matching certificates; 2 files");
     let folder = desk.state().join("installations/fw1");
     let left = [folder.join("shared"), desk.state().join("queue")];
     for entry in left.iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
@@ -150,11 +150,11 @@ fn a_file_that_cannot_be_read_is_an_alarm_until_somebody_has_looked_at_it() {
 #[test]
 fn a_folder_that_is_missing_or_empty_has_nothing_in_it_and_is_not_made() {
     let desk = Desk::new();
-    assert_eq!(desk.exits(0, &[]).stdout, "Nothing is installed from here yet.\n");
+    assert_eq!(desk.exits(0, &[]).stdout, "No installations yet.\n");
     assert!(!desk.state().exists());
     assert_eq!(desk.told(&[])["installations"], serde_json::json!([]));
     fs::create_dir(desk.state()).unwrap();
-    assert_eq!(desk.exits(0, &[]).stdout, "Nothing is installed from here yet.\n");
+    assert_eq!(desk.exits(0, &[]).stdout, "No installations yet.\n");
     assert_eq!(fs::read_dir(desk.state()).unwrap().count(), 0);
 }
 

@@ -130,7 +130,7 @@ fn what_is_left_to_a_person_is_said_so() {
     let world = World::new();
     world.install(&["-p", PORTAL, "--commit", "none"]).exits(0);
     let state = world.path("state");
-    let shown = Ended::of(&mut command(&state)).exits(0).says("1 left to a person to commit.");
-    assert!(shown.stdout.lines().nth(1).unwrap().ends_with("  left to a person to commit"), "{shown:#?}");
+    let shown = Ended::of(&mut command(&state)).exits(0).says("1 waiting for manual commit.");
+    assert!(shown.stdout.lines().nth(1).unwrap().ends_with("  waiting for manual commit"), "{shown:#?}");
     assert_eq!(told(&state, &[])["installations"][0]["state"], "left-to-commit");
 }

@@ -34,7 +34,7 @@ pub struct RetryArguments {
 /// Delivers.
 ///
 /// # Errors
-/// A device name that is not valid; a configuration, log or state folder that can't be used.
+/// A device name that is not valid; a configuration, log or state directory that can't be used.
 pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let only = match arguments.selection.is_narrowed() {
         true => arguments.selection.among(&known(&place.state_dir)?)?,
@@ -71,7 +71,7 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     if json {
         report::installations(NAME, exit, &told);
     } else if told.is_empty() && troubles.is_empty() && unresolved.is_empty() && !report::is_journal() {
-        report::line(if arguments.now { "Nothing is owed." } else { "Nothing is due." });
+        report::line(if arguments.now { "Nothing is pending." } else { "Nothing is due." });
     }
     Ok(exit)
 }

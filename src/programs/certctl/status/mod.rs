@@ -59,7 +59,7 @@ pub struct StatusArguments {
     #[arg(long, conflicts_with = "no_certmonger")]
     session_bus: bool,
 
-    /// All that is known as one JSON object on standard output
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 
@@ -230,7 +230,7 @@ fn ask_certmonger(
 
 fn show(installations: &[Row], summary: &Summary, limits: &Limits, none_at_all: bool) {
     if none_at_all {
-        report::line("Nothing is installed from here yet.");
+        report::line("No installations yet.");
         return;
     }
     let width = terminal::width();

@@ -63,7 +63,7 @@ pub(super) fn text(all: &[Row], beside: &Beside, limits: &Limits) -> String {
     let alone = |value: String| vec![Sample { labels: Vec::new(), value }];
     text.gauge(
         "records_unreadable",
-        "How many files in the state folder can't be read.",
+        "How many files in the state directory can't be read.",
         alone(beside.unreadable.len().to_string()),
     );
     text.gauge(

@@ -114,7 +114,7 @@ fn stands(one: &Row, limits: &Limits) -> String {
             Expiry::NotLong => "expires soon".to_owned(),
             Expiry::Expired => "has expired".to_owned(),
         },
-        InstallState::LeftToCommit => "left to a person to commit".to_owned(),
+        InstallState::LeftToCommit => "waiting for manual commit".to_owned(),
         InstallState::Failed => format!("failed: {}", problem.unwrap_or_default()),
         InstallState::Owed => owed(one, problem, limits.now),
     }
@@ -128,7 +128,7 @@ fn owed(one: &Row, problem: Option<String>, now: DateTime<Utc>) -> String {
     };
     let at_it = one
         .under_way()
-        .map(|since| format!("a run began {} ago, and goes on or was interrupted", in_short(now - since)));
+        .map(|since| format!("run started {} ago, still running or interrupted", in_short(now - since)));
     let queued = one.queued.then(|| "in the queue".to_owned());
     let known: Vec<String> = queued.into_iter().chain(at_it).chain(failed).collect();
     if known.is_empty() { "not tried yet".to_owned() } else { known.join("; ") }
