@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 mod common;
-#[path = "common/server.rs"]
+#[path = "../panos-xmlapi/tests/common/server.rs"]
 mod server;
 
 use std::process::Command;
 
 use common::world::{Ended, NAME, PORTAL, World, everything_below};
-use pancert::panos::{
-    ClientOptions, Error, ImportFormat, KeyExport, KeyPairImport, Location, Session, Trust,
-};
+use panos_xmlapi::{ClientOptions, Error, ImportFormat, KeyExport, KeyPairImport, Location, Session, Trust};
 use secrecy::{SecretSlice, SecretString};
 use server::identity::Plan;
 use server::{Request, Server, Step, reply};

@@ -6,11 +6,12 @@ mod common;
 
 use std::time::Duration;
 
+use panos_xmlapi::Location;
+
 use common::world::{NAME, PORTAL, World};
 use pancert::delivery::watch::{Awaited, Following, Hook, Standing};
 use pancert::delivery::{InstallationKey, Queue};
 use pancert::host::certmonger::Getcert;
-use pancert::panos::Location;
 
 /// A getcert that knows one request, in the state that stands in a file.
 fn getcert(world: &World) -> Getcert {

@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs)]
 mod common;
 
-#[path = "common/server.rs"]
+#[path = "../panos-xmlapi/tests/common/server.rs"]
 mod server;
 #[path = "common/switch.rs"]
 mod switch;

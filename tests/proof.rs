@@ -4,7 +4,7 @@
 
 mod common;
 
-#[path = "common/server.rs"]
+#[path = "../panos-xmlapi/tests/common/server.rs"]
 mod server;
 
 #[path = "proof/device.rs"]

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod common;
-#[path = "common/server.rs"]
+#[path = "../panos-xmlapi/tests/common/server.rs"]
 mod server;
 
 use common::pki;

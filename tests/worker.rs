@@ -435,7 +435,7 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
 async fn whoever_asked_follows_the_record_while_the_worker_delivers() {
     use pancert::delivery::watch::{Awaited, Following, Standing};
     use pancert::delivery::{InstallationKey, Queue};
-    use pancert::panos::Location;
+    use panos_xmlapi::Location;
     let world = world();
     let state = world.path("state");
     let after = Queue::below(&state).last_number();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-#[path = "../../tests/common/second_opinion.rs"]
+#[path = "../../panos-xmlapi/tests/common/second_opinion.rs"]
 pub mod second_opinion;
 
 /// A directory for one process, which nobody else can write to. `scripts/fuzz` puts it into memory, and removes it.

@@ -5,10 +5,9 @@ use std::str::FromStr;
 
 use fuzz::is_readable;
 use libfuzzer_sys::fuzz_target;
-use pancert::fingerprint::Fingerprint;
+use pancert::cli::certctl::when;
 use pancert::install::names::{CommonName, ObjectName, ProfileName};
-use pancert::panos::{Address, Host, Location, TemplateName, VsysName};
-use pancert::programs::certctl::when;
+use panos_xmlapi::{Address, Fingerprint, Host, Location, TemplateName, VsysName};
 
 fuzz_target!(|text: &str| {
     if let Ok(address) = Address::from_str(text) {

@@ -13,7 +13,7 @@ use libfuzzer_sys::fuzz_target;
 use openssl::pkey::PKey;
 use openssl::x509::X509;
 use pancert::certificate::{Bundle, SeenCertificate, Source, fingerprint_of_pem};
-use pancert::panos::{CaFile, Host, Trust};
+use panos_xmlapi::{CaFile, Host, Trust};
 use secrecy::ExposeSecret as _;
 
 #[path = "../../tests/common/pki.rs"]

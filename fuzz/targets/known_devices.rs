@@ -5,9 +5,8 @@ use std::cell::OnceCell;
 
 use fuzz::Place;
 use libfuzzer_sys::fuzz_target;
-use pancert::fingerprint::Fingerprint;
 use pancert::install::KnownDevices;
-use pancert::panos::Address;
+use panos_xmlapi::{Address, Fingerprint};
 
 thread_local!(static PLACE: OnceCell<Place> = const { OnceCell::new() });
 

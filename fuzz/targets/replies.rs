@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pancert::panos::{
+use panos_xmlapi::{
     CertificateEntry, HaState, Job, JobState, Lock, ManagedDevice, Operation, PendingChange, Refusal, Reply,
     ServiceProfile, SystemInfo, TemplateStack, own_name,
 };

@@ -8,7 +8,7 @@ use std::thread;
 
 use libfuzzer_sys::fuzz_target;
 use openssl::ssl::{SslAcceptor, SslMethod, SslStream};
-use pancert::panos::{
+use panos_xmlapi::{
     ClientOptions, Commit, CommitReply, Element, ImportFormat, KeyExport, KeyPairImport, Location, Session,
     Trust,
 };

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use pancert::host::certmonger::post_save_command;
-use pancert::panos::Location;
+use panos_xmlapi::Location;
 use std::path::Path;
 
 fuzz_target!(|words: Vec<&str>| {

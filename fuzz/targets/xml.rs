@@ -3,7 +3,7 @@
 
 use fuzz::second_opinion;
 use libfuzzer_sys::fuzz_target;
-use pancert::panos::{Element, MAX_ATTRIBUTES, MAX_DEPTH};
+use panos_xmlapi::{Element, MAX_ATTRIBUTES, MAX_DEPTH};
 
 fuzz_target!(|text: &str| {
     second_opinion::ask(text);

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{Command, CommandFactory as _};
 use clap_complete::{Shell, generate};
-use pancert::programs::{certctl, getcert, installer};
+use pancert::cli::{certctl, getcert, installer};
 
 /// The section of a system's manual for what an administrator runs.
 const SECTION: &str = "8";

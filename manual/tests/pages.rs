@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::CommandFactory as _;
-use pancert::programs::{certctl, getcert, installer};
+use pancert::cli::{certctl, getcert, installer};
 use tempfile::TempDir;
 
 const PROGRAMS: [&str; 3] = ["pan_getcert", "pan_instcert", "pan_certctl"];

@@ -1,5 +1,5 @@
 //! `pan_certctl`: look after what was installed.
 
 fn main() -> std::process::ExitCode {
-    pancert::programs::certctl::main()
+    pancert::cli::certctl::main()
 }

@@ -1,5 +1,5 @@
 //! `pan_getcert`: ask FreeIPA for a certificate, have it installed now and at each renewal.
 
 fn main() -> std::process::ExitCode {
-    pancert::programs::getcert::main()
+    pancert::cli::getcert::main()
 }

@@ -1,5 +1,5 @@
 //! `pan_instcert`: put an issued certificate on devices.
 
 fn main() -> std::process::ExitCode {
-    pancert::programs::instcert::main()
+    pancert::cli::instcert::main()
 }

@@ -7,13 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
 use openssl::x509::{X509, X509Ref};
+use panos_xmlapi::Fingerprint;
 
 use super::chain::{self, Chain};
 use super::error::{BundleError, Role};
 use super::files::{self, Source};
 use super::key::{self, KeyAlgorithm, PrivateKey};
 use super::{SecretBytes, name, pem};
-use crate::fingerprint::Fingerprint;
 
 /// A certificate with its intermediates, ready to be installed, and where its private key is.
 ///

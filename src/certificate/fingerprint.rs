@@ -1,9 +1,9 @@
 //! The fingerprint of a certificate in PEM, as a device gives it.
 
 use openssl::x509::X509;
+use panos_xmlapi::Fingerprint;
 
 use super::pem;
-use crate::fingerprint::Fingerprint;
 
 /// The text holds no certificate that could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

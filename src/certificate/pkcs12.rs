@@ -15,6 +15,7 @@ use openssl::x509::{X509, X509Ref};
 use p12_keystore::{
     Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, Pkcs12Archive, PrivateKeyChain,
 };
+use panos_xmlapi::Fingerprint;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use secrecy::zeroize::Zeroizing;
@@ -23,7 +24,6 @@ use secrecy::{ExposeSecret, SecretString};
 use super::SecretBytes;
 use super::bundle::Bundle;
 use super::key::{PrivateKey, wiping_the_stack};
-use crate::fingerprint::Fingerprint;
 
 /// Rounds of key derivation. They slow down who guesses a passphrase a person thought of; ours is random
 /// and lives for one upload, so more rounds would cost time, also on the device, and add nothing.

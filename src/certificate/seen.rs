@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use openssl::x509::X509;
+use panos_xmlapi::Fingerprint;
 
 use super::fingerprint::NoCertificate;
 use super::{bundle, name, pem};
-use crate::fingerprint::Fingerprint;
 
 /// What is in a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use panos_xmlapi::Address;
 
 use super::conflicts::{self, DeviceLists};
 use super::engine::{again, run_id};
@@ -22,7 +23,6 @@ use crate::install::request::InstallRequest;
 use crate::install::result::CertificateFacts;
 use crate::install::state::place_of;
 use crate::install::verify::ExpectedState;
-use crate::panos::Address;
 use crate::settings::config::Drift;
 use crate::settings::resolve::Prepared;
 

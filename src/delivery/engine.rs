@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use panos_xmlapi::Address;
 use tokio::sync::Mutex;
 
 use super::batch::{self, BatchItem};
@@ -28,7 +29,6 @@ use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::{CertificateFacts, Outcome, RunResult};
 use crate::install::retry::RetryPolicy;
-use crate::panos::Address;
 use crate::settings::SettingsError;
 use crate::settings::config::{Config, LOCK_WAIT};
 use crate::settings::resolve::{self, CertmongerBus, Named, Prepared};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use panos_xmlapi::{Address, Fingerprint};
 use serde::Deserialize;
 
 use super::installation::Installation;
@@ -12,12 +13,10 @@ use super::request::{RequestEnd, RequestState};
 use super::spec::{InstallSpec, Requester, UnresolvedSpec, VERSION};
 use super::state::{Attempt, Binding, Incident, State, Verified};
 use crate::error::Exit;
-use crate::fingerprint::Fingerprint;
 use crate::install::location;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::{CertificateFacts, CreatedObject};
-use crate::panos::Address;
 use crate::settings::SettingsError;
 use crate::settings::certificate::Files;
 use crate::settings::config::Config;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use panos_xmlapi::{Fingerprint, NextIdentity};
 use serde::{Deserialize, Serialize};
 
 use super::key::InstallationKey;
@@ -12,12 +13,10 @@ use super::schedule::gap;
 use super::spec::{InstallSpec, VERSION};
 use super::state::{Attempt, Binding, Incident, State, Verified};
 use crate::error::Exit;
-use crate::fingerprint::Fingerprint;
 use crate::install::change::Change;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::{CreatedObject, LastRun, Outcome};
-use crate::panos::NextIdentity;
 
 /// How many past attempts a record keeps.
 pub const HISTORY: usize = 20;

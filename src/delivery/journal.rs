@@ -2,13 +2,13 @@
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use panos_xmlapi::{Address, NextIdentity};
 
 use super::installation::Installation;
 use super::store::InstallationStore;
 use crate::files::instead_of_state_dir;
 use crate::install::journal::{Entry, Journal, JournalError};
 use crate::install::result::CreatedObject;
-use crate::panos::{Address, NextIdentity};
 
 /// The records that one transaction is about.
 pub(super) struct RecordJournal<'a> {

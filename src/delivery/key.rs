@@ -3,11 +3,10 @@
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 
+use panos_xmlapi::{Address, Location};
 use serde::{Deserialize, Serialize};
 
 use crate::install::names::ObjectName;
-use crate::panos::Address;
-use crate::panos::Location;
 
 /// This certificate object, at this location, on this device.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use panos_xmlapi::Address;
 use tokio::sync::oneshot;
 
 use super::files::make_folder;
 use crate::files;
-use crate::panos::Address;
 use crate::text::spoken_of;
 
 /// Where the locks lie in the state directory.

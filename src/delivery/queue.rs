@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use panos_xmlapi::Address;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
@@ -10,7 +11,6 @@ use super::format1;
 use super::sequence::{SequenceLock, last_given};
 use super::spec::{InstallSpec, UnresolvedSpec, VERSION};
 use super::store::InstallationStore;
-use crate::panos::Address;
 
 /// The most requests that wait to be read as installations; of further ones only the log knows.
 const UNRESOLVED: usize = 200;

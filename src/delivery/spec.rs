@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use panos_xmlapi::{Address, Location};
 use serde::{Deserialize, Serialize};
 
 use super::key::InstallationKey;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::Problem;
 use crate::install::result::CertificateFacts;
-use crate::panos::Address;
-use crate::panos::Location;
 use crate::settings::certificate::Files;
 use crate::settings::request::InstallOptions;
 

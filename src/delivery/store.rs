@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use panos_xmlapi::{Address, NextIdentity};
 
 use super::clock::Clock;
 use super::error::StoreError;
@@ -10,7 +11,6 @@ use super::files::{self, entries, is_stored, make_folder};
 use super::format1;
 use super::installation::Installation;
 use super::key::InstallationKey;
-use crate::panos::{Address, NextIdentity};
 
 /// The directory of all records.
 #[derive(Debug, Clone)]

@@ -5,14 +5,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use panos_xmlapi::{Fingerprint, Location};
 
 use super::ingest::{Effect, Known, ingest};
 use super::*;
 use crate::error::Exit;
-use crate::fingerprint::Fingerprint;
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::{CertificateFacts, LastRun, Outcome};
-use crate::panos::Location;
 use crate::settings::options::DeviceOptions;
 use crate::settings::request::InstallOptions;
 
@@ -463,7 +462,7 @@ fn what_can_not_be_read_keeps_its_requests_in_the_queue() {
 #[tokio::test]
 async fn one_at_a_time_works_on_a_device() {
     let folder = tempfile::tempdir().unwrap();
-    let devices: Vec<crate::panos::Address> = vec!["fw2".parse().unwrap(), "fw1".parse().unwrap()];
+    let devices: Vec<panos_xmlapi::Address> = vec!["fw2".parse().unwrap(), "fw1".parse().unwrap()];
     let wait = std::time::Duration::from_secs(30);
     let held = DeviceLock::acquire(folder.path(), &devices[..1], wait).await.unwrap();
     assert!(DeviceLock::try_acquire(folder.path(), &devices).unwrap().is_none());

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use panos_xmlapi::{Address, Fingerprint};
 use tokio::time::Instant;
 
 use super::error::StoreError;
@@ -12,12 +13,10 @@ use super::request::{RequestEnd, RequestState};
 use super::spec::InstallSpec;
 use super::store::InstallationStore;
 use crate::error::Exit;
-use crate::fingerprint::Fingerprint;
 use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::install::names::{CommonName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::Outcome;
-use crate::panos::Address;
 
 /// Between two looks at the records.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(200);

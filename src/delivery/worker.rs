@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use panos_xmlapi::Address;
 
 use super::engine::{DeliveryEngine, Report, Selection, run_id};
 use super::failure::DeliveryError;
 use super::queue::{Listing, Queue};
 use super::store::LoadedInstallations;
-use crate::panos::Address;
 
 /// How often it is looked for new orders while devices are being worked on: one slow device holds up no other.
 const LOOK: Duration = Duration::from_secs(1);

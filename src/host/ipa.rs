@@ -5,10 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use openssl::x509::X509;
+use panos_xmlapi::Fingerprint;
 
 use super::command::{self, CommandError};
 use crate::files::{self, ReadError};
-use crate::fingerprint::Fingerprint;
 
 /// What `ipa-client-install` writes about the domain.
 pub const CONFIGURATION: &str = "/etc/ipa/default.conf";

@@ -1,5 +1,8 @@
 //! Applying: the plan's steps, one after the other, each undo noted before its step.
 
+use panos_xmlapi::{
+    CertificateEntry, Element, Error, ImportFormat, KeyPairImport, Reason, Refusal, Session, XPath,
+};
 use tokio::time::Instant;
 
 use super::blockers::retry_while_locked;
@@ -16,12 +19,6 @@ use super::state::{CurrentInstall, DeviceState};
 use crate::certificate::Bundle;
 use crate::certificate::pkcs12::{self, Container, Passphrase};
 use crate::host::log::RunLog;
-use crate::panos::CertificateEntry;
-use crate::panos::Element;
-use crate::panos::Session;
-use crate::panos::XPath;
-use crate::panos::{Error, Reason, Refusal};
-use crate::panos::{ImportFormat, KeyPairImport};
 
 /// A deployment in progress: what it works with, and what it has done so far.
 pub struct PlanRunner<'a> {

@@ -1,5 +1,6 @@
 //! Looking at a device and deciding; nothing is changed.
 
+use panos_xmlapi::{Session, XPath};
 use tokio::time::Instant;
 
 use super::apply::PlannedInstall;
@@ -14,7 +15,6 @@ use super::request::InstallRequest;
 use super::result::CreatedObject;
 use super::state::{self, CurrentInstall, DeviceState};
 use crate::certificate::Bundle;
-use crate::panos::{Session, XPath};
 
 /// A certificate that is wanted on a device.
 pub struct Item<'a> {
@@ -54,7 +54,7 @@ pub async fn look<'a>(
         let wish = wants[0].wish;
         let time = wish.commit_timeout;
         let deadline = Instant::now() + time;
-        let own = |job: &crate::panos::Job| job.user == situation.administrator;
+        let own = |job: &panos_xmlapi::Job| job.user == situation.administrator;
         if await_commits(&reached.session, &wish.patience, (time, deadline), own).await? {
             (situation, observed) = see(reached, wants).await?;
         }

@@ -2,13 +2,10 @@
 
 use std::time::Duration;
 
+use panos_xmlapi::{Error, Job, JobState, Lock, Reason, Session};
 use tokio::time::Instant;
 
 use crate::host::log::RunLog;
-use crate::panos::Lock;
-use crate::panos::Session;
-use crate::panos::{Error, Reason};
-use crate::panos::{Job, JobState};
 
 /// The first pause between two attempts, and the longest one.
 const FIRST: Duration = Duration::from_millis(500);

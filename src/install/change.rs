@@ -2,9 +2,8 @@
 
 use std::fmt;
 
+use panos_xmlapi::Fingerprint;
 use serde::{Deserialize, Serialize};
-
-use crate::fingerprint::Fingerprint;
 
 /// What a step makes of a place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join;
+use panos_xmlapi::{Commit, CommitReply, Job, JobOutcome};
 use tokio::time::Instant;
 
 use super::apply::PlanRunner;
@@ -13,9 +14,6 @@ use super::journal::{Entry, Journal};
 use super::request::CommitScope;
 use super::rollback::{Rollback, may_have_taken_effect};
 use super::verify::ExpectedState;
-use crate::panos::Job;
-use crate::panos::JobOutcome;
-use crate::panos::{self, Commit, CommitReply};
 
 /// How often a commit is asked for whose request got lost on the way.
 const ATTEMPTS: u32 = 3;
@@ -46,11 +44,11 @@ impl PlanRunner<'_> {
             CommitScope::OwnChanges => {
                 self.situation.fetch_administrator(self.session).await.map_err(restore_candidate)?;
                 let name = self.situation.administrator.clone();
-                panos::CommitScope::Administrator(
+                panos_xmlapi::CommitScope::Administrator(
                     name.ok_or_else(|| restore_candidate(InstallError::AdministratorUnknown))?,
                 )
             }
-            CommitScope::Everybody | CommitScope::Nothing => panos::CommitScope::Full,
+            CommitScope::Everybody | CommitScope::Nothing => panos_xmlapi::CommitScope::Full,
         };
         let commit = Commit { scope, locations: Vec::new(), description: wanted.description.clone() };
         self.log.say("Starting commit, please be patient.");

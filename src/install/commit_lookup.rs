@@ -2,17 +2,13 @@
 
 use std::time::Duration;
 
+use panos_xmlapi::{Commit, Error, Job, JobOutcome, JobState, Session};
 use tokio::time::Instant;
 
 use super::error::{Activity, InstallError};
 use super::retry::RetryPolicy;
 use super::rollback::Rollback;
 use super::verify::ExpectedState;
-use crate::panos::Commit;
-use crate::panos::Error;
-use crate::panos::JobOutcome;
-use crate::panos::Session;
-use crate::panos::{Job, JobState};
 
 /// Between two looks at a list of jobs that contradicts a job's own answer.
 const BEHIND: Duration = Duration::from_millis(500);

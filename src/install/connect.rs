@@ -1,18 +1,14 @@
 //! The way to a device: its key, whom to trust there, and which member of a pair it is that takes the
 //! configuration.
 
+use panos_xmlapi::{Error, HaState, NextIdentity, Session, SystemInfo, Trust};
+
 use super::error::{Activity, InstallError};
 use super::ha::{self, HaMember};
 use super::known_devices::KnownDevices;
 use super::request::{InstallRequest, Target};
 use super::retry::RetryPolicy;
 use crate::host::keyfile::KeyFile;
-use crate::panos::Error;
-use crate::panos::HaState;
-use crate::panos::NextIdentity;
-use crate::panos::Session;
-use crate::panos::SystemInfo;
-use crate::panos::Trust;
 
 /// A device that answers.
 pub struct Connection {

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use panos_xmlapi::Session;
+
 use super::change::{Change, Contested};
 use super::error::{BatchError, InstallError};
 use super::places::{self, Relation, Sight, Spot, relation};
 use super::state::DeviceState;
-use crate::panos::Session;
 
 /// The pending changes of the API administrator that the deployment may go on from.
 #[derive(Debug, Clone, Default)]

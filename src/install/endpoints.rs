@@ -1,6 +1,7 @@
 //! Proof from outside, and what follows from it: what is shown at the endpoints.
 
 use futures_util::future::join_all;
+use panos_xmlapi::{Fingerprint, Session};
 use tokio::time::Instant;
 
 use super::apply::{PlanRunner, PlannedInstall};
@@ -19,8 +20,6 @@ use super::state::{self, CurrentInstall, DeviceState};
 use super::transaction::{DeviceResult, Transaction};
 use super::verify::ExpectedState;
 use crate::certificate::Bundle;
-use crate::fingerprint::Fingerprint;
-use crate::panos::Session;
 
 /// For each part, whether its endpoints shake hands before anything is changed: only then their silence afterwards
 /// says something about the new certificate. Asked only where the old one can be given back.
@@ -119,7 +118,7 @@ pub(super) async fn probe_all(
 async fn look_at_endpoints(
     wish: &InstallRequest,
     bundle: &Bundle,
-) -> Vec<Result<crate::panos::Address, ProbeMismatch>> {
+) -> Vec<Result<panos_xmlapi::Address, ProbeMismatch>> {
     let chain: Vec<Fingerprint> = match wish.upload {
         Upload::Pem => bundle
             .chain()

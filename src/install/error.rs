@@ -5,6 +5,8 @@ mod words;
 
 use std::borrow::Borrow;
 
+use panos_xmlapi::{Error, IdentityError, Reason, UnquotableName, words::cut};
+
 use self::advice::advice_for;
 use self::words::{last, reasons, there, those_known, those_missing};
 use crate::certificate::{BundleError, Pkcs12Error};
@@ -17,8 +19,6 @@ use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::probe::ProbeMismatch;
 use crate::install::problem::{Problem, RetryClass};
-use crate::panos::words::cut;
-use crate::panos::{Error, IdentityError, Reason, UnquotableName};
 
 /// The most characters of what happened, and of what to do: whatever stands in it, a record, a line of the log and
 /// the environment of a command can hold it.

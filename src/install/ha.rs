@@ -4,12 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use panos_xmlapi::{Address, Error, HaState, Host, Reason, Session};
 use tokio::time::Instant;
-
-use crate::panos::HaState;
-use crate::panos::Session;
-use crate::panos::{Address, Host};
-use crate::panos::{Error, Reason};
 
 /// A device that may be one of a pair, and what it answered to the question for its state.
 #[derive(Debug, Clone, PartialEq, Eq)]

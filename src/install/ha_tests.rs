@@ -101,7 +101,7 @@ fn nobody_is_no_pair() {
 
 #[test]
 fn a_device_that_does_not_know_the_question_has_no_high_availability() {
-    use crate::panos::{Operation, Refusal};
+    use panos_xmlapi::{Operation, Refusal};
     let refused = |reason| {
         let (operation, lines) = (Operation::Op("show high-availability state"), Vec::new());
         HaMember::new(&device("fw1"), Err(Refusal { operation, reason, code: None, lines }.into()))

@@ -8,6 +8,10 @@
 //! accepted then is refused beforehand.
 
 use futures_util::future::join_all;
+use panos_xmlapi::{
+    Address, CertificateEntry, Error, Fingerprint, IdentityError, Location, ManagementBinding, NextIdentity,
+    ServiceProfile, Session, SystemInfo, Trust, XPath,
+};
 
 use super::apply::PlannedInstall;
 use super::connect::{self, Connection, HaRole, connect_single};
@@ -21,13 +25,7 @@ use super::retry::RetryPolicy;
 use super::state::DeviceState;
 use super::transaction::{DeviceResult, Transaction};
 use crate::certificate::{Bundle, fingerprint_of_pem};
-use crate::fingerprint::Fingerprint;
 use crate::host::log::RunLog;
-use crate::panos::{Address, CertificateEntry, ServiceProfile};
-use crate::panos::{Error, IdentityError, Trust};
-use crate::panos::{Location, XPath};
-use crate::panos::{ManagementBinding, NextIdentity};
-use crate::panos::{Session, SystemInfo};
 
 /// What runs that did not come to their end have decided for a device and its HA peer, as they have noted.
 #[must_use]

@@ -1,13 +1,11 @@
 //! Everything that a device holds: which certificates there are in its running configuration, and which SSL/TLS
 //! service profiles present them.
 
+use panos_xmlapi::{CertificateEntry, ServiceProfile, Session, SystemInfo, XPath};
+
 use super::error::{Activity, InstallError};
 use super::references::virtual_systems;
 use crate::certificate::SeenCertificate;
-use crate::panos::Session;
-use crate::panos::SystemInfo;
-use crate::panos::XPath;
-use crate::panos::{CertificateEntry, ServiceProfile};
 
 /// A certificate object of a device.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,10 @@
 //! What has to be on the disk before a step: asked for by the transaction, kept by whoever runs it.
 
 use futures_util::future::BoxFuture;
+use panos_xmlapi::{Address, Fingerprint, NextIdentity};
 
 use super::change::Change;
 use super::names::ObjectName;
-use crate::fingerprint::Fingerprint;
-use crate::panos::{Address, NextIdentity};
 
 /// Something that the next run has to know if this one does not come to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]

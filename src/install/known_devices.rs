@@ -10,9 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use panos_xmlapi::{Address, Fingerprint};
+
 use crate::files::{self, ReadError, UnsafeFile};
-use crate::fingerprint::Fingerprint;
-use crate::panos::Address;
 use crate::text::escape_control;
 
 /// The file's name in the state directory.

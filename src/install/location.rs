@@ -1,6 +1,6 @@
 //! Where an object lies on a firewall, as `--vsys` says it.
 
-use crate::panos::{Location, VsysName};
+use panos_xmlapi::{Location, VsysName};
 
 /// The location of a virtual system, or of the device as a whole.
 #[must_use]

@@ -3,10 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use panos_xmlapi::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT, check_dns_name};
 use serde::{Deserialize, Serialize};
-
-use crate::panos::check_dns_name;
-use crate::panos::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT};
 
 /// A word that is not valid, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,14 +6,11 @@
 
 use std::collections::BTreeMap;
 
+use panos_xmlapi::{Element, Fingerprint, PendingChange, Session, XPath};
+
 use super::change::Change;
 use super::error::{Activity, InstallError};
 use crate::certificate::fingerprint_of_pem;
-use crate::fingerprint::Fingerprint;
-use crate::panos::Element;
-use crate::panos::PendingChange;
-use crate::panos::Session;
-use crate::panos::XPath;
 
 /// Who has changed something that is not committed, and when, as the candidate configuration is marked.
 #[derive(Debug, Clone, PartialEq, Eq)]

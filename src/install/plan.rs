@@ -1,5 +1,7 @@
 //! Deciding: the device's state and the wish become a list of steps, without asking anybody.
 
+use panos_xmlapi::{Fingerprint, Location, ServiceProfile, UnquotableName, XPath};
+
 use super::change::Change;
 use super::error::InstallError;
 use super::names::ObjectName;
@@ -8,9 +10,6 @@ use super::request::{CommitScope, Existing, InstallRequest, Rebind};
 use super::result::CreatedObject;
 use super::state::{self, ConfigView, CurrentInstall, DeviceState};
 use crate::certificate::KeyAlgorithm;
-use crate::fingerprint::Fingerprint;
-use crate::panos::ServiceProfile;
-use crate::panos::{Location, UnquotableName, XPath};
 
 /// How many pending changes of others are told one by one.
 const FOREIGN_TOLD: usize = 10;

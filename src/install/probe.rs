@@ -9,11 +9,10 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
 use openssl::ssl::{ErrorCode, HandshakeError, SslConnector, SslMethod, SslRef, SslVerifyMode, SslVersion};
+use panos_xmlapi::{Address, Fingerprint, Host};
 
 use super::names::CommonName;
 use crate::certificate::{issuer_of, subject_of};
-use crate::fingerprint::Fingerprint;
-use crate::panos::{Address, Host};
 
 mod timed;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use panos_xmlapi::{Element, Error, Job, JobState, Reason, Session, XPath};
 use tokio::time::Instant;
 
 use super::change::Change;
@@ -12,10 +13,6 @@ use super::places::{self, Mark, Sight, more_of};
 use super::retry::RetryPolicy;
 use super::state::none_if_unsupported;
 use crate::host::log::RunLog;
-use crate::panos::Session;
-use crate::panos::{Element, XPath};
-use crate::panos::{Error, Reason};
-use crate::panos::{Job, JobState};
 
 /// What a run that died has left.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,12 +4,10 @@
 //! certificate they present, so they are given the new one; in the other places known here (trusted CAs,
 //! decryption, GlobalProtect) the name means something else, and a person has to decide.
 
+use panos_xmlapi::{Element, Location, ServiceProfile, Session, XPath};
+
 use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
-use crate::panos::Element;
-use crate::panos::ServiceProfile;
-use crate::panos::Session;
-use crate::panos::{Location, XPath};
 
 /// A place that can be given another certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]

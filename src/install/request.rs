@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use panos_xmlapi::{Address, KeyExport, Trust, VsysName};
+
 use super::names::{CommonName, ObjectName, ProfileName};
 use super::retry::RetryPolicy;
 use crate::certificate::pkcs12::Container;
-use crate::panos::Address;
-use crate::panos::KeyExport;
-use crate::panos::Trust;
-use crate::panos::VsysName;
 
 /// Everything that is wanted of one device. CreatedObject of checked values only.
 #[derive(Debug, Clone)]

@@ -1,12 +1,12 @@
 //! What a run needs to know of the one before, and what it results in.
 
 use chrono::{DateTime, Utc};
+use panos_xmlapi::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 use super::names::{ObjectName, ProfileName};
 use super::problem::Problem;
 use crate::certificate::{Bundle, BundleError};
-use crate::fingerprint::Fingerprint;
 
 /// A certificate, as far as it has to be known to tell it from others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,9 +3,9 @@
 use std::borrow::Borrow;
 use std::time::Duration;
 
+use panos_xmlapi::{ClientOptions, Error, Reason};
+
 use super::error::InstallError;
-use crate::panos::ClientOptions;
-use crate::panos::{Error, Reason};
 
 /// How long a device is waited for that does not answer as it should.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use panos_xmlapi::{Element, Error, Fingerprint, Session, XPath};
 use tokio::time::Instant;
 
 use super::blockers::is_blocked;
@@ -13,12 +14,7 @@ use super::references::Reference;
 use super::request::InstallRequest;
 use super::retry::RetryPolicy;
 use super::state::{self, CurrentInstall, DeviceState};
-use crate::fingerprint::Fingerprint;
 use crate::host::log::RunLog;
-use crate::panos::Element;
-use crate::panos::Error;
-use crate::panos::Session;
-use crate::panos::XPath;
 
 /// The pause before a locked device is asked again, after those that any question is asked again with.
 const PAUSE: Duration = Duration::from_secs(10);

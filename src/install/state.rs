@@ -2,21 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use panos_xmlapi::{
+    CertificateEntry, Element, Error, Fingerprint, Location, PendingChange, Reason, ServiceProfile, Session,
+    SystemInfo, UnquotableName,
+};
+
 use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
 use super::places::{self, Relation, Sight, relation_to};
 use super::references::{self, References};
 use super::request::{InstallRequest, Rebind};
 use super::result::CreatedObject;
-use crate::fingerprint::Fingerprint;
-use crate::panos::Element;
-use crate::panos::Location;
-use crate::panos::PendingChange;
-use crate::panos::Session;
-use crate::panos::SystemInfo;
-use crate::panos::UnquotableName;
-use crate::panos::{CertificateEntry, ServiceProfile};
-use crate::panos::{Error, Reason};
 
 /// What matters about a device as a whole.
 #[derive(Debug, Clone)]

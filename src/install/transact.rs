@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use panos_xmlapi::Trust;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
@@ -26,7 +27,6 @@ use super::state::DeviceState;
 use super::transaction::{DeviceResult, Transaction, TransactionInput};
 use super::verify::ExpectedState;
 use crate::host::log::RunLog;
-use crate::panos::Trust;
 
 /// The first pause between two looks at a place that somebody works on, and the longest one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use panos_xmlapi::NextIdentity;
 use tokio::sync::OnceCell;
 
 use super::apply::PlannedInstall;
@@ -14,7 +15,6 @@ use super::result::LastRun;
 use super::retry::RetryPolicy;
 use super::state::DeviceState;
 use crate::host::log::RunLog;
-use crate::panos::NextIdentity;
 
 /// What a transaction is about, and how the runs before have left the device.
 pub struct TransactionInput<'a> {

@@ -1,13 +1,11 @@
 //! Proving: what the device runs, compared with what was wanted.
 
+use panos_xmlapi::{Fingerprint, Location, ServiceProfile, Session};
+
 use super::error::{Activity, InstallError};
 use super::request::InstallRequest;
 use super::retry::RetryPolicy;
 use super::state;
-use crate::fingerprint::Fingerprint;
-use crate::panos::Location;
-use crate::panos::ServiceProfile;
-use crate::panos::Session;
 
 /// What a device's running configuration is to be like.
 #[derive(Debug, Clone)]

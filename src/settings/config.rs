@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use panos_xmlapi::{Address, InvalidAddress};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -18,7 +19,6 @@ use super::options::DeviceOptions;
 use super::policy::Delegated;
 use crate::error::Exit;
 use crate::files::{self, ReadError, UnsafeFile};
-use crate::panos::{Address, InvalidAddress};
 use crate::text::escape_control;
 
 /// Where the file is when nobody says otherwise; it need not be there.

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use panos_xmlapi::Address;
+
 use super::config::{Config, DEFAULT};
 use super::error::SettingsError;
 use super::options::DeviceOptions;
 use super::resolve::Named;
 use crate::host::certmonger::Tracked;
-use crate::panos::Address;
 use crate::text::escape_control;
 
 /// What somebody asks for through the sudo rule.

@@ -1,11 +1,11 @@
 //! Settings that can't be used, wherever they were written.
 
+use panos_xmlapi::{InvalidAddress, InvalidFingerprint};
+
 use super::config::ConfigError;
 use crate::error::Exit;
-use crate::fingerprint::InvalidFingerprint;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
-use crate::panos::InvalidAddress;
 
 /// A setting that can't be used, typed or in the configuration file. Nothing was changed.
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{Datelike as _, Local};
+use panos_xmlapi::{Address, CaFile, InvalidVsys, KeyExport, Trust, VsysName};
 
 use super::certificate::{CertificateArguments, Files};
 use super::config::Config;
@@ -20,11 +21,6 @@ use crate::install::request::{
     CommitScope, ContainerChoice, Existing, FoundPeer, InstallRequest, Rebind, Target, Upload,
 };
 use crate::install::retry::RetryPolicy;
-use crate::panos::Address;
-use crate::panos::CaFile;
-use crate::panos::KeyExport;
-use crate::panos::Trust;
-use crate::panos::{InvalidVsys, VsysName};
 
 /// Seconds a commit job may take unless somebody says otherwise.
 const COMMIT_TIMEOUT: u64 = 1800;

@@ -3,13 +3,14 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use panos_xmlapi::ClientOptions;
+
+use pancert::cli::installer::Arguments;
 use pancert::delivery::engine::{DeliveryEngine, Selection};
 use pancert::delivery::{InstallSpec, Queue};
 use pancert::host::log::{Log, Verbosity};
 use pancert::install::result::RunResult;
 use pancert::install::retry::RetryPolicy;
-use pancert::panos::ClientOptions;
-use pancert::programs::installer::Arguments;
 
 use super::world::{NAME, World};
 

@@ -12,7 +12,7 @@ use openssl::pkey::PKey;
 use openssl::x509::X509;
 use pancert::certificate::fingerprint_of_pem;
 use pancert::install::state::{ConfigView, CurrentInstall, DeviceState};
-use pancert::panos::{CertificateEntry, Element, Fingerprint, Location, PendingChange, ServiceProfile};
+use panos_xmlapi::{CertificateEntry, Element, Fingerprint, Location, PendingChange, ServiceProfile};
 
 /// The administrator that we are.
 pub const US: u8 = 1;

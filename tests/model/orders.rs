@@ -9,9 +9,9 @@ use pancert::install::request::{
 };
 use pancert::install::result::CertificateFacts;
 use pancert::install::retry::RetryPolicy;
-use pancert::panos::{Address, Location, Trust};
 use pancert::settings::options::DeviceOptions;
 use pancert::settings::request::InstallOptions;
+use panos_xmlapi::{Address, Location, Trust};
 
 use super::device::{CERTIFICATES, NAMES, PROFILES};
 use super::world::{Order, Scenario, World, base};
@@ -87,7 +87,7 @@ pub fn wish_of(record: &Installation, scenario: &Scenario) -> InstallRequest {
         vsys: pancert::install::location::vsys(&spec.location),
         profiles: record.profiles(),
         upload: Upload::Pkcs12(ContainerChoice::Auto),
-        key_export: pancert::panos::KeyExport::Blocked,
+        key_export: panos_xmlapi::KeyExport::Blocked,
         commit: if scenario.commits_everything { CommitScope::Everybody } else { CommitScope::OwnChanges },
         commit_timeout: Duration::from_secs(1800),
         existing: Existing::Keep,

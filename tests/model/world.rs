@@ -285,7 +285,7 @@ impl World {
 }
 
 /// The number of a certificate, from 1 on.
-fn number(fingerprint: &pancert::panos::Fingerprint) -> u8 {
+fn number(fingerprint: &panos_xmlapi::Fingerprint) -> u8 {
     let at = CERTIFICATES.iter().position(|(_, other)| other == fingerprint).unwrap();
     u8::try_from(at).unwrap() + 1
 }

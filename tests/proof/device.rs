@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use pancert::fingerprint::Fingerprint;
-use pancert::panos::ClientOptions;
-use pancert::panos::Element;
-use pancert::panos::{Address, Location, Session, Trust};
-use pancert::panos::{Commit, CommitReply};
-use pancert::panos::{ImportFormat, KeyExport, KeyPairImport};
 use panos_sim::{PreloadedCertificate, Settings, Simulator};
+use panos_xmlapi::{
+    Address, ClientOptions, Commit, CommitReply, Element, Fingerprint, ImportFormat, KeyExport,
+    KeyPairImport, Location, Session, Trust,
+};
 use secrecy::{SecretSlice, SecretString};
 
 use crate::common::pki::Issued;

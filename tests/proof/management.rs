@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use pancert::fingerprint::Fingerprint;
-use pancert::panos::JobOutcome;
-use pancert::panos::{Error, IdentityError, Location, Session, Trust};
 use panos_sim::{Fault, Profile, Simulator, What, When};
+use panos_xmlapi::{Error, Fingerprint, IdentityError, JobOutcome, Location, Session, Trust};
 use secrecy::SecretString;
 use tokio::time::Instant;
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use pancert::install::ha::{Choice, HaMember, HaSyncOutcome, choose, wait_until_in_sync};
-use pancert::panos::{Location, Session};
 use panos_sim::{Fault, Matcher, Settings, Simulator, What, When};
+use panos_xmlapi::{Location, Session};
 
 use crate::common::pki;
 use crate::common::world::{PORTAL, settings};

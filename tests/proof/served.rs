@@ -6,10 +6,9 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use openssl::ssl::{NameType, SslAcceptor, SslMethod};
-use pancert::fingerprint::Fingerprint;
 use pancert::install::probe::{ProbeMismatch, Seen, served};
-use pancert::panos::{Address, Location};
 use panos_sim::{Profile, Simulator};
+use panos_xmlapi::{Address, Fingerprint, Location};
 
 use crate::common::pki::{self, Issued, KeyKind};
 use crate::common::world::{NAME, PORTAL, settings};

@@ -6,13 +6,12 @@ use std::process::{Command, Stdio};
 use chrono::{DateTime, TimeDelta, Utc};
 use pancert::delivery::{InstallSpec, Installation, InstallationStore, Queue, Requester};
 use pancert::error::Exit;
-use pancert::fingerprint::Fingerprint;
 use pancert::install::names::ProfileName;
 use pancert::install::problem::{Problem, RetryClass};
 use pancert::install::result::{CertificateFacts, Outcome};
-use pancert::panos::Location;
 use pancert::settings::options::DeviceOptions;
 use pancert::settings::request::InstallOptions;
+use panos_xmlapi::{Fingerprint, Location};
 use serde_json::Value;
 use tempfile::TempDir;
 

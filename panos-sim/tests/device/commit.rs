@@ -35,7 +35,7 @@ fn a_commit_of_ones_own_leaves_the_others_pending() {
     assert!(!device.running_xml().contains("printer"));
     op(&device, "<check><pending-changes/></check>").has("<result>yes</result>");
     op(&device, "<show><config><list><changes/></list></config></show>")
-        .has("<owner>jane</owner><action> CREATE</action>");
+        .has("<owner>jane</owner><action> EDIT</action>");
     let mine = "<show><config><list><changes><partial><admin><member>me</member></admin></partial>\
                 </changes></list></config></show>";
     assert!(!op(&device, mine).text().contains("<journal>"));

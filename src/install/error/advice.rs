@@ -1,10 +1,10 @@
 //! What to do about a device's answer, or about its silence.
 
-use crate::panos::{Error, Reason};
+use panos_xmlapi::{Error, Reason};
 
 /// What to do next, where there is something to say.
 pub(super) fn advice_for(error: &Error) -> Option<String> {
-    use crate::panos::IdentityError;
+    use panos_xmlapi::IdentityError;
     let text = match error {
         Error::Unreachable { .. } => {
             "Check the name, the port, and that the management interface allows HTTPS from here."

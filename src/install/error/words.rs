@@ -1,7 +1,8 @@
 //! Lists and optional parts of what is said of an error.
 
+use panos_xmlapi::Error;
+
 use crate::install::names::ProfileName;
-use crate::panos::Error;
 use crate::text::some_of;
 
 pub(super) fn those_missing(names: &[ProfileName]) -> String {

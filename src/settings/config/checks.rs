@@ -5,11 +5,10 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use panos_xmlapi::{Address, Fingerprint, VsysName, check_dns_name};
+
 use crate::error::Exit;
-use crate::fingerprint::Fingerprint;
 use crate::install::names::{ObjectName, ProfileName};
-use crate::panos::VsysName;
-use crate::panos::{Address, check_dns_name};
 use crate::settings::options::{DeviceOptions, FormatOption};
 use crate::settings::policy::Delegated;
 

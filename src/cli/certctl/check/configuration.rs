@@ -1,0 +1,214 @@
+//! What a device is and has: its release, its part in a pair, names, profiles, authorities, locks.
+
+use panos_xmlapi::{
+    CertificateEntry, Error, HaState, Location, PANORAMA_NAME_LIMIT, ServiceProfile, Session, SystemInfo,
+};
+
+use super::CheckTarget;
+use super::finding::CheckResult;
+use super::rights::Seen;
+use crate::certificate::fingerprint_of_pem;
+use crate::error::Exit;
+use crate::host::ipa;
+use crate::install::connect::{HaRole, connect_active};
+use crate::install::ha::is_active;
+use crate::install::names::ProfileName;
+use crate::install::references::places_with_profile;
+use crate::install::retry::RetryPolicy;
+
+/// The first release that keeps an imported private key to itself, and all that this program asks for.
+const WANTED: (u16, u16) = (10, 1);
+
+/// Looks at all of it, as far as the rights reach.
+pub(super) async fn look(
+    session: &Session,
+    subject: &CheckTarget,
+    seen: &Seen,
+    ipa: bool,
+    findings: &mut Vec<CheckResult>,
+) {
+    let place = place(subject, seen.system.as_ref());
+    if let Some(system) = &seen.system {
+        findings.push(release(system));
+        findings.extend(object(subject, system));
+        findings.extend(availability(session, subject).await);
+        findings.extend(locks(session).await);
+    }
+    if seen.configuration {
+        findings.extend(profiles(session, subject, &place).await);
+        if ipa {
+            findings.extend(authority(session, &place).await);
+        }
+    }
+}
+
+fn place(subject: &CheckTarget, system: Option<&SystemInfo>) -> Location {
+    let own = || system.map_or(Location::Shared, SystemInfo::default_location);
+    subject.vsys.clone().map_or_else(own, Location::Vsys)
+}
+
+fn release(system: &SystemInfo) -> CheckResult {
+    const CHECK: &str = "release";
+    let model = system.model.as_deref().unwrap_or("an unknown model");
+    let version = system.sw_version.as_deref().unwrap_or("that it does not tell");
+    let text = format!("PAN-OS {version} on {model}");
+    match system.version() {
+        Some(release) if release < WANTED => CheckResult::warning(
+            CHECK,
+            format!(
+                "{text}: versions before 10.1 allow exporting imported private keys and are out of support"
+            ),
+        ),
+        _ => CheckResult::ok(CHECK, text),
+    }
+}
+
+/// Whether the device takes the object's name.
+fn object(subject: &CheckTarget, system: &SystemInfo) -> Option<CheckResult> {
+    const CHECK: &str = "object name";
+    let name = subject.object.as_ref()?.as_str();
+    let (length, limit) = (name.len(), system.name_limit());
+    if length <= limit {
+        return Some(CheckResult::ok(CHECK, format!("'{name}' has {length} characters of at most {limit}")));
+    }
+    let text = format!("'{name}' has {length} characters; this device allows {limit}");
+    let finding = CheckResult::failed(CHECK, Exit::Usage, text);
+    Some(finding.advise(format!(
+        "Give a shorter name with -n, or use --suffix serial, which makes one of at most {PANORAMA_NAME_LIMIT}."
+    )))
+}
+
+/// The device's part in a pair, and whether the other member can be spoken to.
+async fn availability(session: &Session, subject: &CheckTarget) -> Option<CheckResult> {
+    const CHECK: &str = "high availability";
+    let device = &subject.target.device;
+    let state: HaState = session.ha_state().await.ok()?;
+    if !state.enabled {
+        return Some(match &subject.peer {
+            None => CheckResult::ok(CHECK, "off"),
+            Some(peer) => {
+                CheckResult::warning(CHECK, format!("{} is named as HA peer, but it is off", peer.device))
+            }
+        });
+    }
+    let local = state.local.as_deref().unwrap_or("in a state that it does not tell");
+    let patience = RetryPolicy { pauses: Vec::new(), ..RetryPolicy::default() };
+    Some(match connect_active(&subject.target, subject.peer.as_ref(), &patience, &[]).await {
+        Ok(reached) if is_active(&state) => match (&subject.peer, &reached.role) {
+            (None, HaRole::Active { other: Some(other) }) => {
+                CheckResult::warning(CHECK, format!("{local}; nothing is known of its peer {}", other.device))
+                    .advise(format!(
+                        "Name it with --ha-peer {}, so that whichever is active is found.",
+                        other.device
+                    ))
+            }
+            _ => CheckResult::ok(CHECK, format!("{local}: it takes the configuration for the pair")),
+        },
+        Ok(reached) => {
+            let active = &reached.target.device;
+            let text = format!("{device} is {local}; {active} is the active HA member");
+            match subject.peer {
+                Some(_) => CheckResult::ok(CHECK, text),
+                None => CheckResult::warning(CHECK, text).advise(format!(
+                    "Name the pair by {active} with --ha-peer {device}, or the other way round."
+                )),
+            }
+        }
+        Err(failure) => {
+            let finding =
+                CheckResult::failed(CHECK, failure.exit(), format!("{device} is {local}; {failure}"));
+            failure.advice().into_iter().fold(finding, CheckResult::advise)
+        }
+    })
+}
+
+/// Locks of others, which an installation would have to wait for.
+async fn locks(session: &Session) -> Vec<CheckResult> {
+    let mut held = Vec::new();
+    for locks in [session.config_locks().await, session.commit_locks().await] {
+        held.extend(locks.unwrap_or_default());
+    }
+    let finding = |lock: panos_xmlapi::Lock| {
+        CheckResult::warning(
+            "locks",
+            format!("{} holds a lock: an installation would wait for it", lock.owner),
+        )
+    };
+    held.into_iter().map(finding).collect()
+}
+
+/// Whether the named profiles are where they are looked for.
+async fn profiles(session: &Session, subject: &CheckTarget, place: &Location) -> Vec<CheckResult> {
+    const CHECK: &str = "profiles";
+    let unread = |error: Error| vec![CheckResult::failed(CHECK, Exit::Device, error.to_string())];
+    if subject.profiles.is_empty() {
+        return vec![
+            CheckResult::warning(CHECK, "no profile given: the certificate would be uploaded but not used")
+                .advise("Name the SSL/TLS service profile with -p."),
+        ];
+    }
+    let result = match session.get(&place.profiles()).await {
+        Ok(result) => result,
+        Err(error) => return unread(error),
+    };
+    let known = result.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
+    let is_known = |name: &&ProfileName| known.iter().any(|profile| profile.name == name.as_str());
+    let (there, missing): (Vec<&ProfileName>, Vec<&ProfileName>) =
+        subject.profiles.iter().partition(is_known);
+    let there = there.into_iter().map(|name| {
+        let profile = known.iter().find(|profile| profile.name == name.as_str());
+        match profile.and_then(|profile| profile.certificate.as_deref()) {
+            Some(bound) => CheckResult::ok(CHECK, format!("'{name}' presents '{bound}' now")),
+            None => CheckResult::ok(CHECK, format!("'{name}' is there, bound to nothing yet")),
+        }
+    });
+    let mut findings: Vec<CheckResult> = there.collect();
+    for name in missing {
+        let elsewhere = places_with_profile(session, place, std::slice::from_ref(name)).await;
+        findings.push(absent(name, &known, &elsewhere.unwrap_or_default()));
+    }
+    findings
+}
+
+fn absent(name: &ProfileName, known: &[ServiceProfile], elsewhere: &[String]) -> CheckResult {
+    let names: Vec<String> = known.iter().map(|profile| format!("'{}'", profile.name)).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let text = format!("SSL/TLS service profile '{name}' not found; available: {names}");
+    let finding = CheckResult::failed("profiles", Exit::Rebind, text);
+    if let [place, ..] = elsewhere {
+        return finding
+            .advise(format!("{place}: name that place with --vsys, or leave --vsys out for shared."));
+    }
+    finding.advise(
+        "Correct -p and -s, or create it (Device > Certificate Management > SSL/TLS Service Profile).",
+    )
+}
+
+/// Whether the device has the authority that issues the certificates.
+async fn authority(session: &Session, place: &Location) -> Option<CheckResult> {
+    const CHECK: &str = "authority";
+    let wanted = ipa::authorities().ok()?;
+    let mut places = vec![place.clone()];
+    if matches!(place, Location::Vsys(_)) {
+        places.push(Location::Shared);
+    }
+    for place in places {
+        let Ok(found) = session.get(&place.base().step("certificate")).await else { continue };
+        let entries = found.map(|result| CertificateEntry::read_all(&result)).unwrap_or_default();
+        let has = |entry: &CertificateEntry| {
+            let print = entry.public_key.as_deref().and_then(|pem| fingerprint_of_pem(pem).ok());
+            print.is_some_and(|print| wanted.contains(&print))
+        };
+        if let Some(entry) = entries.iter().find(|entry| has(entry)) {
+            return Some(CheckResult::ok(
+                CHECK,
+                format!("FreeIPA's CA certificate is present as '{}'", entry.name),
+            ));
+        }
+    }
+    let text = format!("the device does not have FreeIPA's ({})", ipa::AUTHORITY);
+    Some(CheckResult::warning(CHECK, text).advise(format!(
+        "Import {} (Device > Certificate Management > Certificates > Import), where clients or other devices are to be verified by it.",
+        ipa::AUTHORITY
+    )))
+}

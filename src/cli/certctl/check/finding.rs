@@ -1,0 +1,175 @@
+//! What was looked at, how it was found, and what mends it.
+
+use std::borrow::Cow;
+
+use panos_xmlapi::Address;
+use serde::Serialize;
+
+use crate::cli::certctl::terminal::{self, Line, Severity};
+use crate::error::Exit;
+use crate::text::escape_control;
+
+/// How something was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum CheckStatus {
+    /// As it should be.
+    Ok,
+    /// It will do, but somebody should know.
+    Warning,
+    /// An installation would fail, or be lost.
+    Failed,
+}
+
+/// What mends it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Fix {
+    /// To be typed exactly so, on this machine.
+    Run(String),
+    /// The same, with a word in capitals to be replaced.
+    Template(String),
+    /// To be done in words: on the device, or on the command line.
+    Do(String),
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct CheckResult {
+    /// A word for it that stays the same.
+    check: &'static str,
+    verdict: CheckStatus,
+    text: String,
+    fixes: Vec<Fix>,
+    /// The exit code that an installation would have; 0 unless it would fail.
+    exit: u8,
+    #[serde(skip)]
+    fails: Exit,
+}
+
+impl CheckResult {
+    pub(super) fn ok(check: &'static str, text: impl Into<String>) -> Self {
+        Self::of(check, CheckStatus::Ok, Exit::Done, text.into())
+    }
+
+    pub(super) fn warning(check: &'static str, text: impl Into<String>) -> Self {
+        Self::of(check, CheckStatus::Warning, Exit::Done, text.into())
+    }
+
+    pub(super) fn failed(check: &'static str, exit: Exit, text: impl Into<String>) -> Self {
+        Self::of(check, CheckStatus::Failed, exit, text.into())
+    }
+
+    fn of(check: &'static str, verdict: CheckStatus, fails: Exit, text: String) -> Self {
+        Self { check, verdict, text, fixes: Vec::new(), exit: fails.code(), fails }
+    }
+
+    /// With a command that mends it.
+    pub(super) fn run(mut self, command: impl Into<String>) -> Self {
+        self.fixes.push(Fix::Run(command.into()));
+        self
+    }
+
+    /// With a command in which a word has to be replaced.
+    pub(super) fn template(mut self, command: impl Into<String>) -> Self {
+        self.fixes.push(Fix::Template(command.into()));
+        self
+    }
+
+    /// With what somebody has to do.
+    pub(super) fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.fixes.push(Fix::Do(advice.into()));
+        self
+    }
+
+    fn is(&self, verdict: CheckStatus) -> bool {
+        self.verdict == verdict
+    }
+}
+
+/// What was found of this machine, or of one device.
+#[derive(Debug, Serialize)]
+pub(super) struct Section {
+    /// The device; nothing for this machine.
+    device: Option<Address>,
+    findings: Vec<CheckResult>,
+}
+
+impl Section {
+    pub(super) fn machine(findings: Vec<CheckResult>) -> Self {
+        Self { device: None, findings }
+    }
+
+    pub(super) fn device(device: &Address, findings: Vec<CheckResult>) -> Self {
+        Self { device: Some(device.clone()), findings }
+    }
+
+    /// The code of the first failure: what is looked at first is what the rest depends on.
+    pub(super) fn exit(&self) -> Exit {
+        let failed = self.findings.iter().find(|finding| finding.is(CheckStatus::Failed));
+        failed.map_or(Exit::Done, |finding| finding.fails)
+    }
+
+    fn count(&self, verdict: CheckStatus) -> usize {
+        self.findings.iter().filter(|finding| finding.is(verdict)).count()
+    }
+
+    fn lines(&self, width: usize) -> Vec<Line> {
+        let title = self.device.as_ref().map_or("this machine".to_owned(), Address::to_string);
+        let mut lines = vec![Line { text: title, mood: Severity::Heading }];
+        for finding in &self.findings {
+            let (word, mood) = match finding.verdict {
+                CheckStatus::Ok => ("ok", Severity::Plain),
+                CheckStatus::Warning => ("warning", Severity::Odd),
+                CheckStatus::Failed => ("FAILED", Severity::Bad),
+            };
+            let text = format!("{}: {}", finding.check, finding.text);
+            lines.extend(hanging(&format!("  {word:<8} "), &text, width, mood));
+            for fix in &finding.fixes {
+                // A command is copied from the screen: it stays in one piece.
+                match fix {
+                    Fix::Run(command) | Fix::Template(command) => {
+                        lines.push(Line {
+                            text: format!("           run: {}", escape_control(command)),
+                            mood,
+                        });
+                    }
+                    Fix::Do(advice) => lines.extend(hanging("           do:  ", advice, width, mood)),
+                }
+            }
+        }
+        lines
+    }
+}
+
+/// A text in lines, each of which begins where the first one's text does.
+fn hanging(beginning: &str, text: &str, width: usize, mood: Severity) -> Vec<Line> {
+    let indent = " ".repeat(beginning.len());
+    let room = width.saturating_sub(beginning.len()).max(20);
+    let lines = terminal::wrapped(text, room).into_iter().enumerate();
+    lines
+        .map(|(at, line)| Line { text: format!("{}{line}", if at == 0 { beginning } else { &indent }), mood })
+        .collect()
+}
+
+/// Shows all sections, and a line that counts.
+pub(super) fn show(sections: &[Section]) {
+    let width = terminal::width().unwrap_or(usize::from(u16::MAX));
+    let mut lines: Vec<Line> = sections.iter().flat_map(|section| section.lines(width)).collect();
+    let count = |verdict| sections.iter().map(|section| section.count(verdict)).sum::<usize>();
+    let (failed, warnings, good) =
+        (count(CheckStatus::Failed), count(CheckStatus::Warning), count(CheckStatus::Ok));
+    let plural = if warnings == 1 { "" } else { "s" };
+    let mood = match (failed, warnings) {
+        (0, 0) => Severity::Plain,
+        (0, _) => Severity::Odd,
+        _ => Severity::Bad,
+    };
+    lines.push(Line { text: format!("{failed} failed, {warnings} warning{plural}, {good} ok."), mood });
+    terminal::print_whole(&lines);
+}
+
+/// A word of a command line, quoted where a shell would take it for more than one.
+pub(super) fn quoted(word: &str) -> Cow<'_, str> {
+    shlex::try_quote(word).unwrap_or(Cow::Borrowed("''"))
+}

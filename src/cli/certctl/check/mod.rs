@@ -1,0 +1,207 @@
+//! `pan_certctl check`: what would make an installation fail, found before the first one. Changes nothing.
+
+mod certmonger;
+mod configuration;
+mod device;
+mod enrolment;
+mod finding;
+mod machine;
+mod rights;
+mod sharing;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use futures_util::future::join_all;
+use panos_xmlapi::{Address, VsysName};
+use serde_json::json;
+
+use super::NAME;
+use crate::cli::arguments::{self, PlaceArguments, UsageError};
+use crate::cli::devices::DeviceList;
+use crate::cli::report;
+use crate::error::Exit;
+use crate::install::known_devices::KnownDevices;
+use crate::install::names::{CommonName, ObjectName, ProfileName};
+use crate::install::request::Target;
+use crate::settings::config::{self, Config};
+use crate::settings::options::DeviceOptions;
+use crate::settings::resolve::{self, Named};
+use finding::{CheckResult, Section};
+
+/// What is to be installed where.
+#[derive(Debug, Clone, Args)]
+#[command(next_display_order = 100)]
+pub struct CheckArguments {
+    /// Certificate common name, to see whether it could be requested and installed
+    #[arg(short = 'c', long, value_name = "CERT_CN")]
+    common_name: Option<String>,
+
+    /// Name of the certificate object on the device [default: CERT_CN]
+    #[arg(short = 'n', long, value_name = "CERT_NAME", requires = "common_name")]
+    cert_name: Option<String>,
+
+    /// Append _YYYY, the year of the day of installation, to the name
+    #[arg(short = 'Y', long, requires = "common_name")]
+    year: bool,
+
+    /// Service of the principal SERVICE/CERT_CN
+    #[arg(short = 'S', long, value_name = "SERVICE", default_value = "HTTP")]
+    service: String,
+
+    /// certmonger's CA, by its name in 'getcert list-cas'; only for IPA is the enrolment looked at
+    #[arg(long, value_name = "NAME", default_value = "IPA")]
+    ca: String,
+
+    /// The certificate does not come from certmonger
+    #[arg(short = 'b', long)]
+    blind: bool,
+
+    /// Certificate directory
+    #[arg(short = 'C', long, value_name = "DIR", default_value = "/etc/ssl/certs")]
+    cert_dir: PathBuf,
+
+    /// Key directory
+    #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
+    key_dir: PathBuf,
+
+    /// Talk to a certmonger on the session bus
+    #[arg(long)]
+    session_bus: bool,
+
+    #[command(flatten)]
+    device: DeviceOptions,
+
+    /// The findings as one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+
+    /// The devices of a group in the configuration file (can be repeated)
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+
+    /// Devices; without any only the configuration file is checked
+    #[arg(value_name = "FQDN[:PORT]", required_unless_present_any = ["config", "group"])]
+    devices: Vec<String>,
+}
+
+/// A device, and what is wanted there, as far as it is known before there is a certificate.
+struct CheckTarget {
+    target: Target,
+    peer: Option<Target>,
+    vsys: Option<VsysName>,
+    profiles: Vec<ProfileName>,
+    /// The name of the object to come, where a certificate was named.
+    object: Option<ObjectName>,
+    /// The options that say how the device is reached.
+    options: DeviceOptions,
+}
+
+/// Looks at everything an installation needs.
+///
+/// # Errors
+/// An option that is not valid; a configuration file that can't be used.
+pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
+    let config = Config::load(place.config.as_deref())?;
+    let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
+    let devices = list.all(&config)?;
+    let named = arguments.named()?;
+    let subject = |device: &Address| arguments.subject(device, named.as_ref(), &config, place);
+    let subjects: Vec<CheckTarget> = devices.iter().map(subject).collect::<Result<_, _>>()?;
+    let common_name = named.as_ref().map(|named| &named.common_name);
+    let sections = match subjects.as_slice() {
+        [] => vec![Section::machine(vec![configuration_file(place), listed(&config)])],
+        subjects => {
+            let known = KnownDevices::load(&place.state_dir)?;
+            let examined = examine(arguments, place, common_name, subjects, &known);
+            arguments::event_loop()?.block_on(examined)
+        }
+    };
+    let each: Vec<Exit> = sections.iter().map(Section::exit).collect();
+    let exit = worst(&each);
+    if arguments.json {
+        report::json(NAME, &json!({ "exit": exit.code(), "checked": sections }));
+    } else {
+        finding::show(&sections);
+    }
+    Ok(exit)
+}
+
+/// The code of the first section that has one: without this machine in order no device matters.
+fn worst(each: &[Exit]) -> Exit {
+    each.iter().copied().find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done)
+}
+
+async fn examine(
+    arguments: &CheckArguments,
+    place: &PlaceArguments,
+    common_name: Option<&CommonName>,
+    subjects: &[CheckTarget],
+    known: &KnownDevices,
+) -> Vec<Section> {
+    let machine = async {
+        let mut findings = vec![configuration_file(place)];
+        findings.extend(machine::look(arguments, place, common_name));
+        if !arguments.blind {
+            if arguments.ca == "IPA" {
+                findings.extend(enrolment::look(&arguments.service, common_name).await);
+            }
+            findings.extend(certmonger::look(arguments, common_name).await);
+        }
+        findings
+    };
+    let devices = subjects.iter().map(|subject| device::look(subject, place, arguments.ca == "IPA"));
+    let (machine, devices, peers) = tokio::join!(machine, join_all(devices), sharing::peers(subjects));
+    let (mut findings, shown): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
+    let all: Vec<_> = shown.into_iter().flatten().chain(peers).collect();
+    for (subject, findings) in subjects.iter().zip(&mut findings) {
+        findings.extend(sharing::finding(&subject.target.device, &all, known));
+    }
+    let named = subjects.iter().zip(findings);
+    let devices = named.map(|(subject, findings)| Section::device(&subject.target.device, findings));
+    std::iter::once(Section::machine(machine)).chain(devices).collect()
+}
+
+/// It was read, or this would not be reached.
+fn configuration_file(place: &PlaceArguments) -> CheckResult {
+    let path = place.config.clone().unwrap_or_else(|| config::DEFAULT.into());
+    let there = if path.exists() { "is valid" } else { "does not exist (optional)" };
+    CheckResult::ok("configuration", format!("{} {there}", path.display()))
+}
+
+/// Which devices the configuration file has settings for.
+fn listed(config: &Config) -> CheckResult {
+    let names: Vec<String> = config.devices().map(Address::to_string).collect();
+    let text = if names.is_empty() { "none is listed".to_owned() } else { names.join(", ") };
+    CheckResult::ok("devices", text)
+}
+
+impl CheckArguments {
+    fn named(&self) -> Result<Option<Named>, UsageError> {
+        let Some(common_name) = &self.common_name else { return Ok(None) };
+        let base_name = self.cert_name.as_deref().unwrap_or(common_name).to_ascii_lowercase();
+        let base_name = self.cert_name.clone().unwrap_or(base_name).parse()?;
+        Ok(Some(Named { common_name: common_name.parse()?, base_name, year: self.year }))
+    }
+
+    fn subject(
+        &self,
+        device: &Address,
+        named: Option<&Named>,
+        config: &Config,
+        place: &PlaceArguments,
+    ) -> Result<CheckTarget, UsageError> {
+        let options = resolve::options_for(&self.device, config, device);
+        let state_dir = &place.state_dir;
+        // Any serial number will do: what counts is the length of the name.
+        let object = named.map(|named| named.object(options.suffix, Some("0123456789abcdef")));
+        Ok(CheckTarget {
+            target: resolve::target(&options, device, state_dir)?,
+            peer: resolve::peer(&options, &self.device, config, device, state_dir)?,
+            vsys: resolve::vsys(&options)?,
+            profiles: resolve::profiles(&options)?,
+            object: object.transpose()?,
+            options,
+        })
+    }
+}

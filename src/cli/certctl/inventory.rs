@@ -1,0 +1,189 @@
+//! `pan_certctl inventory`: all certificates on the devices, the next to expire first.
+
+use chrono::{DateTime, Local, SecondsFormat, Utc};
+use clap::Args;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use panos_xmlapi::Address;
+use serde::Serialize;
+use serde_json::json;
+
+use super::reach::ReachOptions;
+use super::terminal::{self, Columns, Line, Severity};
+use super::{NAME, when};
+use crate::cli::arguments::{self, PlaceArguments, UsageError};
+use crate::cli::devices::DeviceList;
+use crate::cli::report;
+use crate::delivery::{DeliveryError, Installation, InstallationStore};
+use crate::error::Exit;
+use crate::install::InstallError;
+use crate::install::connect::connect_single;
+use crate::install::inventory::{self, Item};
+use crate::install::request::Target;
+use crate::install::retry::RetryPolicy;
+use crate::settings::config::Config;
+use crate::settings::resolve;
+
+/// What is told of a subject at most, in columns.
+const SUBJECT: usize = 60;
+
+/// Which devices.
+#[derive(Debug, Clone, Args)]
+#[command(next_display_order = 100)]
+pub struct InventoryArguments {
+    #[command(flatten)]
+    reach: ReachOptions,
+
+    /// Devices asked at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    concurrency: u16,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+
+    /// The devices of a group in the configuration file (can be repeated)
+    #[arg(long, value_name = "NAME")]
+    group: Vec<String>,
+
+    /// Devices [default: those of the configuration file, and those that something was installed on]
+    #[arg(value_name = "FQDN[:PORT]")]
+    devices: Vec<String>,
+}
+
+/// A certificate on a device.
+#[derive(Debug, Serialize)]
+struct Row {
+    device: Address,
+    place: String,
+    object: String,
+    subject: Option<String>,
+    issuer: Option<String>,
+    sha256: Option<panos_xmlapi::Fingerprint>,
+    not_after: Option<String>,
+    #[serde(skip)]
+    until: Option<DateTime<Utc>>,
+    private_key: bool,
+    profiles: Vec<String>,
+    /// Whether it was installed from here, and is proven to be the one.
+    ours: bool,
+}
+
+/// Lists them.
+///
+/// # Errors
+/// A device name that is not valid; a configuration or state directory that can't be used.
+pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
+    let config = Config::load(place.config.as_deref())?;
+    let found = InstallationStore::below(&place.state_dir).all();
+    let records = found.map_err(|error| UsageError::State(Box::new(DeliveryError::from(error))))?.records;
+    let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
+    let mut devices = list.all(&config)?;
+    if devices.is_empty() {
+        let installed = records.iter().map(|record| &record.spec.device);
+        devices = config.devices().chain(installed).cloned().collect();
+        devices.sort();
+        devices.dedup();
+    }
+    let target = |device: &Address| {
+        let options = resolve::options_for(&(&arguments.reach).into(), &config, device);
+        resolve::target(&options, device, &place.state_dir)
+    };
+    let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;
+    let asked = stream::iter(&targets).map(ask).buffered(usize::from(arguments.concurrency));
+    let answers: Vec<Result<Vec<Item>, InstallError>> = arguments::event_loop()?.block_on(asked.collect());
+    let each: Vec<Exit> = answers
+        .iter()
+        .map(|answer| answer.as_ref().map_or_else(InstallError::exit, |_| Exit::Done))
+        .collect();
+    let mut rows = Vec::new();
+    let mut troubles = Vec::new();
+    for (device, answer) in devices.iter().zip(answers) {
+        match answer {
+            Ok(items) => rows.extend(items.into_iter().map(|item| Row::of(device, item, &records))),
+            Err(failure) => {
+                report::problem(NAME, &format!("{device}: {failure}"), failure.advice().as_deref());
+                troubles.push(json!({ "device": device, "problem": failure.to_string(), "exit": failure.exit().code() }));
+            }
+        }
+    }
+    rows.sort_by(|one, other| {
+        let key = |row: &Row| (row.until.is_none(), row.until, row.device.clone(), row.object.clone());
+        key(one).cmp(&key(other))
+    });
+    let exit = Exit::of_all(&each);
+    if arguments.json {
+        let told = json!({ "exit": exit.code(), "certificates": rows, "troubles": troubles });
+        report::json(NAME, &told);
+    } else if devices.is_empty() {
+        report::line("No devices configured. Name a device, or add it to the configuration file.");
+    } else {
+        terminal::print(&table(&rows));
+    }
+    Ok(exit)
+}
+
+async fn ask(target: &Target) -> Result<Vec<Item>, InstallError> {
+    let reached =
+        connect_single(target, &RetryPolicy { pauses: Vec::new(), ..RetryPolicy::default() }, &[]).await?;
+    inventory::list(&reached.session, &reached.system).await
+}
+
+impl Row {
+    fn of(device: &Address, item: Item, records: &[Installation]) -> Self {
+        let certificate = item.certificate.as_ref();
+        let sha256 = certificate.map(|certificate| certificate.fingerprint);
+        let until = certificate.map(|certificate| certificate.not_after);
+        let is_proven = |record: &Installation| {
+            let proven = record.verified.as_ref();
+            record.spec.device == *device
+                && proven.is_some_and(|proven| Some(proven.certificate.fingerprint) == sha256)
+        };
+        Self {
+            device: device.clone(),
+            subject: certificate.map(|certificate| certificate.subject.clone()),
+            issuer: certificate.map(|certificate| certificate.issuer.clone()),
+            sha256,
+            not_after: until.map(|until| until.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            until,
+            ours: records.iter().any(is_proven),
+            place: item.place,
+            object: item.name,
+            private_key: item.has_private_key,
+            profiles: item.profiles,
+        }
+    }
+
+    fn mood(&self, now: DateTime<Utc>) -> Severity {
+        match self.until {
+            Some(until) if until <= now => Severity::Bad,
+            Some(until) if (until - now).num_days() < 7 => Severity::Odd,
+            _ => Severity::Plain,
+        }
+    }
+}
+
+fn table(rows: &[Row]) -> Vec<Line> {
+    let now = Utc::now();
+    let mut columns = Columns::new(
+        &["until", "device", "place", "object", "subject", "key", "from here"],
+        7,
+        "presented by",
+    );
+    for row in rows {
+        let until = match row.until {
+            Some(until) => {
+                let day = until.with_timezone(&Local).format("%Y-%m-%d");
+                let left = if until <= now { "expired".to_owned() } else { when::in_short(until - now) };
+                format!("{day} ({left})")
+            }
+            None => "unreadable".to_owned(),
+        };
+        let yes = |is: bool| if is { "yes" } else { "-" }.to_owned();
+        let subject = terminal::shortened(row.subject.as_deref().unwrap_or("-"), SUBJECT);
+        let (device, place, object) = (row.device.to_string(), row.place.clone(), row.object.clone());
+        let cells = [until, device, place, object, subject, yes(row.private_key), yes(row.ours)];
+        columns.push(&cells, row.profiles.join(", "), row.mood(now));
+    }
+    columns.lines()
+}

@@ -1,0 +1,56 @@
+//! The runs as JSON, nothing shortened.
+
+use serde::Serialize;
+
+use super::NAME;
+use crate::cli::report;
+use crate::host::runlog::{PHASES, Run, RunOutcome};
+
+#[derive(Serialize)]
+struct Runs<'a> {
+    runs: Vec<JsonRun<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonRun<'a> {
+    begun: String,
+    ended: Option<String>,
+    id: Option<&'a str>,
+    certificates: &'a [String],
+    device: Option<&'a str>,
+    result: &'static str,
+    problem: Option<&'a str>,
+    times: u64,
+    seconds: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Prints one object with an array of them.
+pub(super) fn print(runs: &[Run]) {
+    report::json(NAME, &Runs { runs: runs.iter().map(JsonRun::of).collect() });
+}
+
+impl<'a> JsonRun<'a> {
+    fn of(run: &'a Run) -> Self {
+        let (result, problem) = match &run.ending {
+            RunOutcome::Done => ("ok", None),
+            RunOutcome::Failed(problem) => ("failed", Some(problem.as_str())),
+            RunOutcome::LeftToCommit => ("left-to-commit", None),
+            RunOutcome::NotEnded => ("not-ended", None),
+            RunOutcome::Unknown => ("unknown", None),
+        };
+        let known = PHASES.iter().zip(run.seconds);
+        Self {
+            begun: run.begun.to_rfc3339(),
+            ended: (run.ending != RunOutcome::NotEnded).then(|| run.ended.to_rfc3339()),
+            id: run.id.as_deref(),
+            certificates: &run.certificates,
+            device: run.device.as_deref(),
+            result,
+            problem,
+            times: run.times,
+            seconds: known
+                .filter_map(|(name, seconds)| Some(((*name).to_owned(), seconds?.into())))
+                .collect(),
+        }
+    }
+}

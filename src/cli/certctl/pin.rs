@@ -1,0 +1,119 @@
+//! `pan_certctl pin`: trust a device by the certificate it shows, once somebody has compared the fingerprint.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::time::Duration;
+
+use clap::Args;
+use panos_xmlapi::{Address, Trust, hello};
+use serde_json::json;
+
+use super::NAME;
+use crate::cli::arguments::{self, PlaceArguments, UsageError};
+use crate::cli::report;
+use crate::error::Exit;
+use crate::install::error::{Activity, InstallError};
+use crate::install::known_devices::KnownDevices;
+use crate::install::probe::{PeerCertificate, shown};
+use crate::install::retry;
+
+/// How long the device may take to show its certificate.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Which device.
+#[derive(Debug, Clone, Args)]
+#[command(next_display_order = 100)]
+pub struct PinArguments {
+    /// What was seen and done as one JSON object on standard output
+    #[arg(long)]
+    json: bool,
+
+    /// The device
+    #[arg(value_name = "FQDN[:PORT]")]
+    device: String,
+}
+
+/// Shows the fingerprint, and records it after a yes.
+///
+/// # Errors
+/// A device name that is not valid; a file of known devices that can't be used.
+pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
+    let device: Address = arguments.device.parse()?;
+    let mut known = KnownDevices::load(&place.state_dir)?;
+    let runtime = arguments::event_loop()?;
+    let seen = match runtime.block_on(shown(&device, PATIENCE)) {
+        Ok(seen) => seen,
+        Err(problem) => {
+            let advice =
+                "Check the name, the port, and that the management interface allows HTTPS from here.";
+            report::problem(NAME, &problem.to_string(), Some(advice));
+            return Ok(Exit::Device);
+        }
+    };
+    // A certificate that the device can't sign with, or that belongs to no PAN-OS, is not worth a question.
+    let trust = Trust::Pinned(vec![seen.fingerprint]);
+    if let Err(error) = runtime.block_on(hello(&device, &trust, retry::limits())) {
+        let failure = InstallError::during(Activity::Looking)(error);
+        report::problem(NAME, &format!("{device}: {failure}"), failure.advice().as_deref());
+        return Ok(failure.exit());
+    }
+    let before = known.pin_of(&device);
+    let end = |recorded: bool| {
+        if arguments.json {
+            let told = json!({ "device": device, "sha256": seen.fingerprint, "recorded": recorded });
+            report::json(NAME, &told);
+        }
+    };
+    tell(&device, &seen, arguments.json);
+    if before == Some(seen.fingerprint) {
+        note(arguments.json, &format!("{device}: already trusted with this certificate."));
+        end(true);
+        return Ok(Exit::Done);
+    }
+    if let Some(before) = before {
+        let text = format!("Previously trusted certificate: SHA-256 {}.", before.colons());
+        note(arguments.json, &text);
+    }
+    if !agreed()? {
+        report::problem(NAME, &format!("{device}: nothing was recorded"), None);
+        end(false);
+        return Ok(Exit::Identity);
+    }
+    known.remember(&device, seen.fingerprint, None)?;
+    let path = known.path().display();
+    note(arguments.json, &format!("{device}: now trusted with this certificate (saved in {path})."));
+    end(true);
+    Ok(Exit::Done)
+}
+
+/// With `--json` nothing but JSON is on standard output.
+fn note(json: bool, text: &str) {
+    if json { report::note(text) } else { report::line(text) }
+}
+
+fn tell(device: &Address, seen: &PeerCertificate, json: bool) {
+    let PeerCertificate { subject, issuer, not_before, not_after, fingerprint } = seen;
+    note(json, &format!("{device} shows this certificate:"));
+    for (name, value) in [
+        ("subject", subject.clone()),
+        ("issuer", issuer.clone()),
+        ("valid", format!("{not_before} to {not_after}")),
+        ("SHA-256", fingerprint.colons()),
+    ] {
+        note(json, &format!("  {name:<8} {value}"));
+    }
+}
+
+/// Whether somebody says yes. The question goes to standard error, so that what is piped stays clean.
+fn agreed() -> Result<bool, UsageError> {
+    let mut stderr = io::stderr().lock();
+    if io::stdin().is_terminal() {
+        let _ = write!(
+            stderr,
+            "Compare the fingerprint with the one that a browser shows for the device's own web page.\nTrust this certificate from now on? [y/N] "
+        );
+    }
+    let mut answer = String::new();
+    let read = io::stdin().lock().take(64).read_line(&mut answer);
+    read.map_err(|error| UsageError::Other(format!("no answer: {error}")))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}

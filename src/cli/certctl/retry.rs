@@ -1,0 +1,104 @@
+//! `pan_certctl retry`: deliver what is owed. The worker that systemd starts is this, and nothing else.
+
+use std::path::Path;
+
+use clap::Args;
+use panos_xmlapi::Address;
+
+use super::NAME;
+use super::selection::Selection;
+use crate::cli::arguments::{self, PlaceArguments, UsageError};
+use crate::cli::report::{self, Told};
+use crate::cli::unresolved;
+use crate::delivery::DeliveryError;
+use crate::delivery::engine::{self, DeliveryEngine, Report, run_id};
+use crate::delivery::notifier::{News, Notifier};
+use crate::delivery::worker::Worker;
+use crate::delivery::{InstallSpec, InstallationStore, Queue, StoreError};
+use crate::error::Exit;
+use crate::install::result::Outcome;
+use crate::settings::config::Config;
+
+/// What is delivered.
+#[derive(Debug, Clone, Args)]
+#[command(next_display_order = 100)]
+pub struct RetryArguments {
+    /// Deliver all that is owed, and don't wait until its next try is due
+    #[arg(long)]
+    now: bool,
+
+    #[command(flatten)]
+    selection: Selection,
+}
+
+/// Delivers.
+///
+/// # Errors
+/// A device name that is not valid; a configuration, log or state directory that can't be used.
+pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
+    let only = match arguments.selection.is_narrowed() {
+        true => arguments.selection.among(&known(&place.state_dir)?)?,
+        false => Vec::new(),
+    };
+    let config = Config::load(place.config.as_deref())?;
+    let log = place.open_log()?;
+    let mut engine = DeliveryEngine::new(&log, &place.state_dir, true);
+    engine.notifier = Notifier { settings: config.notify().clone() };
+    engine.lock_wait = config.lock_wait();
+    let which = if arguments.now { engine::Selection::All } else { engine::Selection::Due };
+    let unread = unresolved::resolve(&place.state_dir, &log.run(&run_id(), true));
+    let worker = Worker { engine: &engine, which, only, concurrency: arguments.selection.at_once() };
+    let json = arguments.selection.json;
+    let (reports, mut troubles) = arguments::event_loop()?.block_on(worker.work(|report| {
+        if !json {
+            tell(report);
+        }
+    }));
+    troubles.extend(unread.err().map(|error: StoreError| DeliveryError::from(error)));
+    for failure in &troubles {
+        report::problem(NAME, &failure.to_string(), failure.advice().as_deref());
+    }
+    let unresolved =
+        Queue::below(&place.state_dir).all().map(|listing| listing.unresolved).unwrap_or_default();
+    for spec in unresolved.iter().map(|queued| &queued.spec).filter(|_| !report::is_journal()) {
+        let what = format!("can't be carried out: pan_instcert {}: {}", spec.argv.join(" "), spec.problem);
+        report::problem(NAME, &what, spec.problem.advice.as_deref());
+    }
+    let told: Vec<Told> = reports.iter().map(told).collect();
+    let each = told.iter().map(Told::exit).chain(troubles.iter().map(DeliveryError::exit));
+    let each: Vec<Exit> = each.chain(unresolved.iter().map(|queued| queued.spec.problem.exit)).collect();
+    let exit = Exit::of_all(&each);
+    if json {
+        report::installations(NAME, exit, &told);
+    } else if told.is_empty() && troubles.is_empty() && unresolved.is_empty() && !report::is_journal() {
+        report::line(if arguments.now { "Nothing is pending." } else { "Nothing is due." });
+    }
+    Ok(exit)
+}
+
+/// The devices that something is recorded or ordered for.
+fn known(state_dir: &Path) -> Result<Vec<Address>, UsageError> {
+    let bad = |error: StoreError| UsageError::State(Box::new(error.into()));
+    let queued = Queue::below(state_dir).all().map_err(bad)?.specs;
+    let records = InstallationStore::below(state_dir).all().map_err(bad)?.records;
+    let asked = queued.into_iter().map(|queued| queued.spec.device);
+    Ok(asked.chain(records.into_iter().map(|record| record.spec.device)).collect())
+}
+
+fn told(report: &Report) -> Told {
+    // All that was asked for, not only what was asked for last.
+    let spec = InstallSpec { profiles: report.record.profiles(), ..report.record.spec.clone() };
+    Told::of(&spec, report.result.clone())
+}
+
+/// In the journal a failure that lasts is told once, and its end once.
+fn tell(report: &Report) {
+    let failed = matches!(report.result.outcome, Outcome::Failed(_));
+    match report.news {
+        _ if !report::is_journal() => report::outcome(NAME, &told(report)),
+        Some(News::Failure) => report::journal(report::Priority::Error, &told(report)),
+        Some(News::Recovered) => report::journal(report::Priority::Notice, &told(report)),
+        None if !failed => report::journal(report::Priority::Info, &told(report)),
+        None => {}
+    }
+}

@@ -1,0 +1,184 @@
+//! What certmonger says of the certificates' files: what it does not renew will not be installed either.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use panos_xmlapi::Address;
+
+use crate::certificate::Source;
+use crate::cli::arguments::{self, UsageError};
+use crate::cli::post_save::PostSave;
+use crate::delivery::InstallSpec;
+use crate::host::certmonger::{CaError, Getcert, GetcertError, Listing, Phase, Tracked};
+
+/// It answers within milliseconds, and a look at the state is not to hang.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// A state that is left within milliseconds when all is well is looked at again after this time.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// How a certificate's file stands with certmonger.
+#[derive(Debug, Clone)]
+pub(super) enum Standing {
+    /// There is a request for it.
+    Tracked(Box<Tracked>),
+    /// There is none.
+    NotTracked {
+        /// The file.
+        file: PathBuf,
+    },
+    /// There is none, and whoever ordered said that there would be none.
+    NotItsBusiness,
+}
+
+/// Whether an order is for a certificate that is not certmonger's.
+pub(super) fn is_blind(order: &InstallSpec) -> bool {
+    order.options.blind
+}
+
+/// A certificate that certmonger renews for a device by our post-save command, and of which there is no record.
+#[derive(Debug, Clone)]
+pub(super) struct Unrecorded {
+    /// Its common name.
+    pub(super) common_name: String,
+    /// The device.
+    pub(super) device: Address,
+    /// certmonger's name for the request.
+    pub(super) request: String,
+}
+
+/// All of certmonger's requests.
+///
+/// # Errors
+/// Outside: no event loop. Inside: certmonger can't be asked.
+pub(super) fn list(session_bus: bool) -> Result<Result<Listing, GetcertError>, UsageError> {
+    let getcert = Getcert::new(["getcert"], None).on_session_bus(session_bus).with_patience(PATIENCE);
+    Ok(arguments::event_loop()?.block_on(async {
+        let listing = getcert.list().await?;
+        if !listing.requests.iter().any(is_at_work) {
+            return Ok(listing);
+        }
+        tokio::time::sleep(AGAIN).await;
+        getcert.list().await
+    }))
+}
+
+/// Whether it is before the request to the CA: certmonger stays there where it has no key to sign with.
+fn is_at_work(tracked: &Tracked) -> bool {
+    ["NEED_CSR", "NEED_KEY_PAIR"].contains(&tracked.state.as_str())
+}
+
+/// What certmonger says of an order.
+pub(super) fn standing(order: &InstallSpec, listing: &Listing) -> Option<Standing> {
+    let files = files(order);
+    let tracked = files.iter().find_map(|file| listing.for_certificate(file)).cloned();
+    match (tracked, files.into_iter().next()) {
+        (Some(tracked), _) => Some(Standing::Tracked(Box::new(tracked))),
+        (None, _) if is_blind(order) => Some(Standing::NotItsBusiness),
+        (None, Some(file)) => Some(Standing::NotTracked { file }),
+        (None, None) => None,
+    }
+}
+
+/// The certificates that were issued for devices and of which nothing is recorded in this state directory. A request
+/// that has no certificate yet has nothing to be recorded.
+pub(super) fn unrecorded(
+    listing: &Listing,
+    state_dir: &Path,
+    is_recorded: impl Fn(&str, &Address) -> bool,
+) -> Vec<Unrecorded> {
+    let mut found = Vec::new();
+    for tracked in listing.requests.iter().filter(|tracked| tracked.phase() == Phase::Done) {
+        let Some(command) = tracked.post_save.as_deref().and_then(PostSave::read) else { continue };
+        if command.arguments.place.state_dir != state_dir {
+            continue;
+        }
+        let common_name = command.arguments.certificate.common_name.to_ascii_lowercase();
+        let devices = command.all_devices().unwrap_or_else(|| command.devices());
+        let missing = devices.into_iter().filter(|device| !is_recorded(&common_name, device));
+        found.extend(missing.map(|device| Unrecorded {
+            common_name: common_name.clone(),
+            device,
+            request: tracked.id.clone(),
+        }));
+    }
+    found
+}
+
+/// The names that the certificate's file may have.
+fn files(order: &InstallSpec) -> Vec<PathBuf> {
+    Source::certificates(order.common_name.as_str(), &order.options.cert_dir).to_vec()
+}
+
+impl Standing {
+    /// Whether somebody has to do something about it: whom certmonger can't reach it tries again by itself.
+    pub(super) fn needs_somebody(&self) -> bool {
+        let passes = |tracked: &Tracked| {
+            tracked.phase() == Phase::Unreachable && !is_refused(tracked) && lost_key(tracked).is_none()
+        };
+        let waits = matches!(self, Self::Tracked(tracked) if passes(tracked));
+        !waits && self.trouble().is_some()
+    }
+
+    /// What is wrong in one word, for other programs.
+    pub(super) fn word(&self) -> Option<&'static str> {
+        let tracked = match self {
+            Self::Tracked(tracked) => tracked,
+            Self::NotTracked { .. } => return Some("not-tracked"),
+            Self::NotItsBusiness => return None,
+        };
+        self.trouble()?;
+        Some(match tracked.phase() {
+            _ if lost_key(tracked).is_some() => "key-missing",
+            _ if is_at_work(tracked) => "no-request",
+            _ if is_refused(tracked) => "refused",
+            Phase::Rejected => "refused",
+            Phase::NeedsPerson(_) => "stuck",
+            Phase::Unreachable => "ca-unreachable",
+            _ if [tracked.track, tracked.auto_renew].contains(&Some(false)) => "not-renewed",
+            Phase::Done | Phase::Saving | Phase::Working => "ca-error",
+        })
+    }
+
+    /// What a person should know, if there is anything.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let tracked = match self {
+            Self::Tracked(tracked) => tracked,
+            Self::NotTracked { file } => return Some(format!("{} is not tracked", file.display())),
+            Self::NotItsBusiness => return None,
+        };
+        let lost = lost_key(tracked)
+            .map(|file| format!("the private key file {} is gone: it can't be renewed", file.display()));
+        let what = match tracked.phase() {
+            Phase::NeedsPerson(what) => Some(what),
+            Phase::Rejected => Some("the CA refused"),
+            Phase::Unreachable => Some("the CA can't be reached"),
+            _ if is_at_work(tracked) => Some("certmonger can't make its request to the CA"),
+            Phase::Done | Phase::Saving | Phase::Working
+                if [tracked.track, tracked.auto_renew].contains(&Some(false)) =>
+            {
+                Some("the certificate is not renewed")
+            }
+            Phase::Done | Phase::Saving | Phase::Working => None,
+        };
+        let error = tracked.ca_error.clone().filter(|error| !error.is_empty());
+        let fix =
+            is_refused(tracked).then(|| "the same request is refused again until that is fixed".to_owned());
+        let said: Vec<String> =
+            what.map(str::to_owned).into_iter().chain(lost).chain(error).chain(fix).collect();
+        (!said.is_empty()).then(|| format!("{}: {}", tracked.state, said.join(": ")))
+    }
+}
+
+/// Whether the CA has refused what it will refuse again.
+fn is_refused(tracked: &Tracked) -> bool {
+    tracked.ca_error.as_deref().is_some_and(|error| CaError::read(error).is_permanent())
+}
+
+/// The private key's file, where it was there and is not any more.
+fn lost_key(tracked: &Tracked) -> Option<&Path> {
+    let key = tracked.key.as_ref().filter(|key| key.kind == "FILE")?;
+    let file = key.location.as_deref()?;
+    let is_gone = file.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    (is_gone && (tracked.phase() != Phase::Working || is_at_work(tracked))).then_some(file)
+}

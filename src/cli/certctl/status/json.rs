@@ -1,0 +1,199 @@
+//! All that is known as JSON, nothing shortened.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use panos_xmlapi::{Address, Fingerprint, Location};
+use serde::Serialize;
+
+use super::certmonger::Standing;
+use super::installation::{InstallState, Limits, Row};
+use super::summary::Summary;
+use super::{Beside, NAME};
+use crate::cli::report;
+use crate::install::names::{CommonName, ObjectName, ProfileName};
+use crate::install::problem::Problem;
+
+#[derive(Serialize)]
+struct Status<'a> {
+    installations: Vec<JsonInstallation<'a>>,
+    unresolved: Vec<JsonUnresolved<'a>>,
+    unrecorded: Vec<JsonUnrecorded<'a>>,
+    unreadable: &'a [String],
+    summary: &'a Summary,
+}
+
+#[derive(Serialize)]
+struct JsonInstallation<'a> {
+    certificate: &'a CommonName,
+    object: &'a ObjectName,
+    device: &'a Address,
+    ha_peer: Option<&'a Address>,
+    location: &'a Location,
+    profiles: Vec<ProfileName>,
+    state: &'static str,
+    queued: bool,
+    under_way_since: Option<String>,
+    ordered: String,
+    fingerprint_ordered: Option<Fingerprint>,
+    fingerprint_proven: Option<Fingerprint>,
+    proven: Option<String>,
+    installed_until: Option<String>,
+    owed_since: Option<String>,
+    owed_too_long: bool,
+    next_try: Option<String>,
+    failures: u32,
+    problem: Option<JsonProblem<'a>>,
+    job: Option<&'a str>,
+    last_attempt: Option<JsonAttempt<'a>>,
+    certmonger: Option<JsonCertmonger<'a>>,
+    faults: Vec<JsonFault>,
+}
+
+/// What is wrong, in a word and in words.
+#[derive(Serialize)]
+struct JsonFault {
+    word: &'static str,
+    what: String,
+}
+
+/// What certmonger renews for a device, and of which there is no record.
+#[derive(Serialize)]
+struct JsonUnrecorded<'a> {
+    certificate: &'a str,
+    device: &'a Address,
+    request: &'a str,
+}
+
+/// What was asked for and can't be read as a request yet.
+#[derive(Serialize)]
+struct JsonUnresolved<'a> {
+    requested: String,
+    argv: &'a [String],
+    problem: JsonProblem<'a>,
+}
+
+#[derive(Serialize)]
+struct JsonProblem<'a> {
+    exit: u8,
+    what: &'a str,
+    advice: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct JsonAttempt<'a> {
+    run: &'a str,
+    begun: String,
+    seconds: BTreeMap<&'a str, f64>,
+}
+
+#[derive(Serialize)]
+struct JsonCertmonger<'a> {
+    tracked: bool,
+    state: Option<&'a str>,
+    stuck: Option<bool>,
+    ca_error: Option<&'a str>,
+    word: Option<&'static str>,
+    trouble: Option<String>,
+}
+
+/// Prints one object with an array of installations, what is found beside them, and the summary.
+pub(super) fn print(all: &[Row], beside: &Beside, summary: &Summary, limits: &Limits) {
+    let installations = all.iter().map(|one| JsonInstallation::of(one, limits)).collect();
+    let unresolved = beside.unresolved.iter().map(|spec| JsonUnresolved {
+        requested: time(spec.requested_at),
+        argv: &spec.argv,
+        problem: JsonProblem::of(&spec.problem),
+    });
+    let unrecorded = beside.unrecorded.iter().map(|one| JsonUnrecorded {
+        certificate: &one.common_name,
+        device: &one.device,
+        request: &one.request,
+    });
+    let (unresolved, unrecorded) = (unresolved.collect(), unrecorded.collect());
+    report::json(
+        NAME,
+        &Status { installations, unresolved, unrecorded, unreadable: &beside.unreadable, summary },
+    );
+}
+
+fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+impl<'a> JsonInstallation<'a> {
+    fn of(one: &'a Row, limits: &Limits) -> Self {
+        let (record, spec) = (&one.record, &one.record.spec);
+        Self {
+            certificate: &spec.common_name,
+            object: one.object(),
+            device: &spec.device,
+            location: &spec.location,
+            ha_peer: spec.peer.as_ref(),
+            profiles: record.profiles(),
+            state: match one.how() {
+                InstallState::Installed => "installed",
+                InstallState::Owed => "owed",
+                InstallState::Failed => "failed",
+                InstallState::LeftToCommit => "left-to-commit",
+            },
+            queued: one.queued,
+            under_way_since: one.under_way().map(time),
+            ordered: time(spec.requested_at),
+            fingerprint_ordered: spec.certificate.as_ref().map(|certificate| certificate.fingerprint),
+            fingerprint_proven: record.verified.as_ref().map(|proven| proven.certificate.fingerprint),
+            proven: record.verified.as_ref().map(|proven| time(proven.at)),
+            installed_until: one.installed_until().map(time),
+            owed_since: record.pending_since.map(time),
+            owed_too_long: one.is_overdue(limits),
+            next_try: record.next_attempt.map(time),
+            failures: record.failures,
+            problem: one.problem().map(JsonProblem::of),
+            job: one.job(),
+            last_attempt: one.last_attempt().map(|attempt| JsonAttempt {
+                run: &attempt.run_id,
+                begun: time(attempt.started_at),
+                seconds: attempt
+                    .milliseconds
+                    .iter()
+                    .map(|(phase, spent)| (phase.as_str(), seconds(*spent)))
+                    .collect(),
+            }),
+            certmonger: one.certmonger.as_ref().map(JsonCertmonger::of),
+            faults: one
+                .faults
+                .iter()
+                .map(|fault| JsonFault { word: fault.word(), what: fault.to_string() })
+                .collect(),
+        }
+    }
+}
+
+/// Milliseconds as seconds.
+#[expect(clippy::cast_precision_loss, reason = "no run takes that long")]
+pub(super) fn seconds(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 1000.0
+}
+
+impl<'a> JsonProblem<'a> {
+    fn of(problem: &'a Problem) -> Self {
+        Self { exit: problem.exit.code(), what: &problem.what, advice: problem.advice.as_deref() }
+    }
+}
+
+impl<'a> JsonCertmonger<'a> {
+    fn of(standing: &'a Standing) -> Self {
+        let tracked = match standing {
+            Standing::Tracked(tracked) => Some(tracked),
+            Standing::NotTracked { .. } | Standing::NotItsBusiness => None,
+        };
+        Self {
+            tracked: tracked.is_some(),
+            state: tracked.map(|tracked| tracked.state.as_str()),
+            stuck: tracked.and_then(|tracked| tracked.stuck),
+            ca_error: tracked.and_then(|tracked| tracked.ca_error.as_deref()),
+            word: standing.word(),
+            trouble: standing.trouble(),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! All installations in one line and one exit code.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::Beside;
+use super::installation::{Expiry, InstallState, Limits, Row};
+use crate::cli::certctl::terminal::{self, Line, Severity};
+use crate::error::Exit;
+
+/// The numbers, and the exit code.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Summary {
+    pub(super) certificates: usize,
+    pub(super) devices: usize,
+    pub(super) installed: usize,
+    pub(super) owed: usize,
+    pub(super) owed_too_long: usize,
+    pub(super) failed: usize,
+    pub(super) left_to_commit: usize,
+    pub(super) expire_soon: usize,
+    pub(super) expired: usize,
+    pub(super) certmonger_troubles: usize,
+    pub(super) profiles_claimed_twice: usize,
+    pub(super) without_profile: usize,
+    pub(super) unrecorded: usize,
+    pub(super) unresolved: usize,
+    pub(super) unreadable: usize,
+    pub(super) exit: Exit,
+}
+
+impl Summary {
+    pub(super) fn of(all: &[Row], beside: &Beside, limits: &Limits) -> Self {
+        let unreadable = beside.unreadable.len();
+        let count = |wanted: &dyn Fn(&Row) -> bool| all.iter().filter(|one| wanted(one)).count();
+        let devices: BTreeSet<_> = all.iter().map(|one| &one.record.spec.device).collect();
+        let exits = all.iter().flat_map(|one| one.exits(limits));
+        let exits = exits.chain(beside.unresolved.iter().map(|spec| spec.problem.exit));
+        let exits = exits.chain((!beside.unrecorded.is_empty()).then_some(Exit::Certificate));
+        let exits: BTreeSet<Exit> = exits.chain((unreadable > 0).then_some(Exit::Usage)).collect();
+        let exit = match (exits.len(), exits.first()) {
+            (0, _) | (_, None) => Exit::Done,
+            (1, Some(exit)) => *exit,
+            _ => Exit::Partly,
+        };
+        Self {
+            certificates: all.len(),
+            devices: devices.len(),
+            installed: count(&|one| one.how() == InstallState::Installed),
+            owed: count(&|one| one.how() == InstallState::Owed),
+            owed_too_long: count(&|one| one.is_overdue(limits)),
+            failed: count(&|one| one.how() == InstallState::Failed),
+            left_to_commit: count(&|one| one.how() == InstallState::LeftToCommit),
+            expire_soon: count(&|one| one.lasts(limits) == Expiry::NotLong),
+            expired: count(&|one| one.lasts(limits) == Expiry::Expired),
+            certmonger_troubles: count(&|one| one.certmongers_trouble().is_some()),
+            profiles_claimed_twice: count(&|one| has(one, "profile-claimed-twice")),
+            without_profile: count(&|one| has(one, "no-profile")),
+            unrecorded: beside.unrecorded.len(),
+            unresolved: beside.unresolved.len(),
+            unreadable,
+            exit,
+        }
+    }
+
+    /// The last line; on a terminal that is too narrow for it, several.
+    pub(super) fn lines(&self, limits: &Limits, width: Option<usize>) -> Vec<Line> {
+        let mood = if self.exit == Exit::Done { Severity::Plain } else { Severity::Bad };
+        let text = self.text(limits);
+        let lines = width.map_or_else(|| vec![text.clone()], |width| terminal::wrapped(&text, width));
+        lines.into_iter().map(|text| Line { text, mood }).collect()
+    }
+
+    fn text(&self, limits: &Limits) -> String {
+        let all = self.certificates;
+        let one_or = |count: usize, one: &str, more: &str| {
+            if count == 1 { format!("1 {one}") } else { format!("{count} {more}") }
+        };
+        let mut parts = Vec::new();
+        let mut add = |count: usize, text: String| parts.extend((count > 0).then_some(text));
+        let long = match self.owed_too_long {
+            0 => String::new(),
+            long if long == self.owed => format!(", for longer than {}", limits.owed_for),
+            long => format!(", {long} of them for longer than {}", limits.owed_for),
+        };
+        add(self.owed, format!("{} owed{long}", self.owed));
+        add(self.failed, format!("{} failed", self.failed));
+        add(self.left_to_commit, format!("{} waiting for manual commit", self.left_to_commit));
+        let is_done = all > 0 && self.installed == all;
+        add(usize::from(is_done), if all == 1 { "installed" } else { "all installed" }.to_owned());
+        add(self.expired, one_or(self.expired, "has expired", "have expired"));
+        let soon = one_or(self.expire_soon, "expires", "expire");
+        add(self.expire_soon, format!("{soon} within {}", limits.expires_in));
+        let troubled = self.certmonger_troubles;
+        add(troubled, format!("certmonger reports problems with {troubled}"));
+        let claimed = self.profiles_claimed_twice;
+        add(claimed, format!("{claimed} with a profile that another one has, too"));
+        add(self.without_profile, format!("{} without a profile", self.without_profile));
+        let unrecorded =
+            one_or(self.unrecorded, "certificate of certmonger's", "certificates of certmonger's");
+        add(self.unrecorded, format!("{unrecorded} without a record"));
+        let unresolved = one_or(self.unresolved, "request", "requests");
+        add(self.unresolved, format!("{unresolved} can't be carried out"));
+        let files = one_or(self.unreadable, "file", "files");
+        add(self.unreadable, format!("{files} in the state directory can't be read"));
+        let what = one_or(all, "certificate", "certificates");
+        let on = one_or(self.devices, "device", "devices");
+        match (all, parts.is_empty()) {
+            (0, true) => "No matching certificates.".to_owned(),
+            (0, false) => format!("No matching certificates; {}.", parts.join("; ")),
+            _ => format!("{what} on {on}: {}.", parts.join("; ")),
+        }
+    }
+}
+
+fn has(one: &Row, word: &str) -> bool {
+    one.faults.iter().any(|fault| fault.word() == word)
+}

@@ -1,0 +1,143 @@
+//! The installations as a table, or one below the other where a table has no room.
+
+use chrono::{DateTime, Local, Utc};
+
+use super::installation::{Expiry, InstallState, Limits, Row};
+use crate::cli::certctl::terminal::{self, Columns, Line};
+use crate::cli::certctl::when::in_short;
+
+/// The most that is shown of a problem, in columns: JSON has all of it.
+const PROBLEM: usize = 100;
+/// The most that is shown of names, in columns.
+const NAMES: usize = 60;
+/// Less than this for how it stands, in columns, and it says nothing.
+const STANDS: usize = 20;
+/// How far what belongs to an installation stands to the right of its first line.
+const INDENT: &str = "  ";
+/// A terminal of no more columns has none to spare.
+const NARROW: usize = 20;
+
+/// The lines for a terminal of this width, or for a pipe.
+pub(super) fn lines(all: &[Row], limits: &Limits, width: Option<usize>) -> Vec<Line> {
+    // Two columns are saved where nothing is owed.
+    let owed = all.iter().any(|one| one.record.is_pending());
+    let mut headings = vec!["certificate", "device", "installed until", "runs"];
+    headings.extend(owed.then_some(["owed for", "next try"]).into_iter().flatten());
+    let mut columns = Columns::new(&headings, headings.len(), "how it stands");
+    for one in all {
+        let mut cells = vec![certificate(one), device(one), until(one, limits), runs(one).to_owned()];
+        cells.extend(owed.then(|| [owed_for(one, limits), next_try(one, limits)]).into_iter().flatten());
+        columns.push(&cells, stands(one, limits), one.mood(limits));
+    }
+    let longest = all.iter().map(|one| stands(one, limits).chars().count()).max().unwrap_or(0);
+    if width.is_some_and(|width| columns.width() + longest.min(STANDS) > width) {
+        let width = width.unwrap_or(usize::MAX);
+        return all.iter().flat_map(|one| card(one, limits, width)).collect();
+    }
+    let mut rows = columns.lines().into_iter();
+    let heading = rows.next();
+    let with_more = rows.zip(all).flat_map(|(row, one)| {
+        let more = certmonger(one).into_iter().chain(faults(one)).map(|said| format!("{INDENT}{said}"));
+        let more: Vec<Line> = more.map(|text| Line { text, mood: one.mood(limits) }).collect();
+        std::iter::once(row).chain(more)
+    });
+    heading.into_iter().chain(with_more).collect()
+}
+
+/// One installation in lines of its own.
+fn card(one: &Row, limits: &Limits, width: usize) -> Vec<Line> {
+    let first = format!("{} on {}", certificate(one), device(one));
+    let installed =
+        one.installed_until().map(|_| format!("until {}, runs {}", until(one, limits), runs(one)));
+    let owed = one
+        .record
+        .is_pending()
+        .then(|| format!("owed for {}, next try: {}", owed_for(one, limits), next_try(one, limits)));
+    let parts = [installed, owed, Some(stands(one, limits)), certmonger(one)];
+    let parts: Vec<String> = parts.into_iter().flatten().chain(faults(one)).collect();
+    let indent = if width > NARROW { INDENT } else { "" };
+    let mut lines = terminal::wrapped(&first, width);
+    for part in &parts {
+        let wrapped = terminal::wrapped(part, width - indent.len());
+        lines.extend(wrapped.iter().map(|line| format!("{indent}{line}")));
+    }
+    lines.into_iter().map(|text| Line { text, mood: one.mood(limits) }).collect()
+}
+
+fn certificate(one: &Row) -> String {
+    let (name, object) = (one.record.common_name().as_str(), one.object().as_str());
+    let whole = if name == object { name.to_owned() } else { format!("{name} ({object})") };
+    terminal::shortened(&whole, NAMES)
+}
+
+fn device(one: &Row) -> String {
+    terminal::shortened(&one.record.spec.place(), NAMES)
+}
+
+fn until(one: &Row, limits: &Limits) -> String {
+    let Some(until) = one.installed_until() else { return "-".to_owned() };
+    let left = match one.lasts(limits) {
+        Expiry::Expired => "expired".to_owned(),
+        Expiry::Long | Expiry::NotLong => in_short(until - limits.now),
+    };
+    format!("{} ({left})", until.with_timezone(&Local).format("%Y-%m-%d"))
+}
+
+fn runs(one: &Row) -> &'static str {
+    match one.runs_what_is_ordered() {
+        // An endpoint that does not show it is a failure, and then it is owed.
+        Some(true) if !one.record.is_pending() && !one.record.spec.served.is_empty() => "as ordered, served",
+        Some(true) => "as ordered",
+        Some(false) => "another",
+        None if one.record.verified.is_some() => "unknown",
+        None => "-",
+    }
+}
+
+fn owed_for(one: &Row, limits: &Limits) -> String {
+    one.record.pending_since.map_or("-".to_owned(), |since| in_short(limits.now - since))
+}
+
+fn next_try(one: &Row, limits: &Limits) -> String {
+    match one.record.next_attempt.filter(|_| one.record.is_pending()) {
+        None => "-".to_owned(),
+        Some(at) if at <= limits.now => "now".to_owned(),
+        Some(at) => format!("in {}", in_short(at - limits.now)),
+    }
+}
+
+fn stands(one: &Row, limits: &Limits) -> String {
+    let problem = one.problem().map(|problem| terminal::shortened(&problem.what, PROBLEM));
+    match one.how() {
+        InstallState::Installed => match one.lasts(limits) {
+            Expiry::Long => "ok".to_owned(),
+            Expiry::NotLong => "expires soon".to_owned(),
+            Expiry::Expired => "has expired".to_owned(),
+        },
+        InstallState::LeftToCommit => "waiting for manual commit".to_owned(),
+        InstallState::Failed => format!("failed: {}", problem.unwrap_or_default()),
+        InstallState::Owed => owed(one, problem, limits.now),
+    }
+}
+
+fn owed(one: &Row, problem: Option<String>, now: DateTime<Utc>) -> String {
+    let failed = match (problem, one.record.failures) {
+        (None, _) => None,
+        (Some(problem), 0 | 1) => Some(format!("failed: {problem}")),
+        (Some(problem), times) => Some(format!("failed {times} times: {problem}")),
+    };
+    let at_it = one
+        .under_way()
+        .map(|since| format!("run started {} ago, still running or interrupted", in_short(now - since)));
+    let queued = one.queued.then(|| "in the queue".to_owned());
+    let known: Vec<String> = queued.into_iter().chain(at_it).chain(failed).collect();
+    if known.is_empty() { "not tried yet".to_owned() } else { known.join("; ") }
+}
+
+fn faults(one: &Row) -> impl Iterator<Item = String> {
+    one.faults.iter().map(ToString::to_string)
+}
+
+fn certmonger(one: &Row) -> Option<String> {
+    one.certmongers_trouble().map(|said| terminal::shortened(&format!("certmonger: {said}"), 2 * PROBLEM))
+}

@@ -1,0 +1,168 @@
+//! `pan_certctl verify`: what devices run and show, compared with the records and the files.
+
+use clap::Args;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use panos_xmlapi::Address;
+use serde_json::json;
+
+use super::selection::Selection;
+use super::{NAME, forget};
+use crate::cli::arguments::{self, PlaceArguments, UsageError};
+use crate::cli::report;
+use crate::delivery::DeliveryError;
+use crate::delivery::conflicts::DeviceLists;
+use crate::delivery::drift::{DriftChecker, Finding, Verdict};
+use crate::delivery::{InstallSpec, InstallationStore, Queue};
+use crate::error::Exit;
+use crate::settings::config::{Config, Drift};
+use crate::text::escape_control;
+
+/// What is compared.
+#[derive(Debug, Clone, Args)]
+#[command(next_display_order = 100)]
+pub struct VerifyArguments {
+    /// What to do when a device no longer runs the installed certificate [default: as the configuration file
+    /// says, else deliver]
+    #[arg(long, value_name = "POLICY")]
+    drift: Option<DriftOption>,
+
+    #[command(flatten)]
+    selection: Selection,
+}
+
+/// `--drift`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum DriftOption {
+    /// It is owed anew, and delivered.
+    Deliver,
+    /// It is told, and left.
+    Warn,
+}
+
+/// Compares.
+///
+/// # Errors
+/// A device name that is not valid; a configuration, log or state directory that can't be used.
+pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
+    let config = Config::load(place.config.as_deref())?;
+    let drift = match arguments.drift {
+        Some(DriftOption::Deliver) => Drift::Deliver,
+        Some(DriftOption::Warn) => Drift::Warn,
+        None => config.drift(),
+    };
+    let records = InstallationStore::below(&place.state_dir);
+    let begin = |failure: DeliveryError| UsageError::State(Box::new(failure));
+    let found = records.all().map_err(|error| begin(error.into()))?;
+    let queued = Queue::below(&place.state_dir).all().map_err(|error| begin(error.into()))?.specs;
+    let queued: Vec<InstallSpec> = queued.into_iter().map(|queued| queued.spec).collect();
+    let lists = DeviceLists::of(&found.records, &queued);
+    let mut each = Vec::new();
+    let is_clean = found.errors.is_empty();
+    for error in &found.errors {
+        report::problem(NAME, &error.to_string(), None);
+        each.push(Exit::Usage);
+    }
+    let mut devices: Vec<Address> = found.records.iter().map(|record| record.spec.device.clone()).collect();
+    devices.dedup();
+    let devices = arguments.selection.among(&devices)?;
+    let log = place.open_log()?;
+    let auditor = &DriftChecker { records, drift, log, lock_wait: config.lock_wait(), lists };
+    let work = devices.iter().map(|device| auditor.examine(device));
+    let runtime = arguments::event_loop()?;
+    let found: Vec<Result<Vec<Finding>, DeliveryError>> =
+        runtime.block_on(stream::iter(work).buffered(arguments.selection.at_once()).collect::<Vec<_>>());
+    let mut findings: Vec<Finding> = Vec::new();
+    for found in found {
+        match found {
+            Ok(found) => findings.extend(found),
+            Err(failure) => {
+                report::problem(NAME, &failure.to_string(), failure.advice().as_deref());
+                each.push(failure.exit());
+            }
+        }
+    }
+    // What is well does not make a problem another one.
+    each.extend(findings.iter().map(Finding::exit).filter(|exit| *exit != Exit::Done));
+    let exit = Exit::of_all(&each);
+    if arguments.selection.json {
+        let each: Vec<_> = findings.iter().map(Finding::json).collect();
+        report::json(NAME, &json!({ "exit": exit.code(), "installations": each }));
+    } else {
+        findings.iter().for_each(Finding::tell);
+        if findings.is_empty() && is_clean {
+            report::line("No installations.");
+        }
+    }
+    Ok(exit)
+}
+
+impl Finding {
+    fn exit(&self) -> Exit {
+        match &self.verdict {
+            Verdict::Good | Verdict::Owed | Verdict::Superseded { .. } | Verdict::LeftOut { .. } => {
+                Exit::Done
+            }
+            Verdict::Drift { .. } => Exit::Unproven,
+            Verdict::Unknown(problem) => problem.exit,
+        }
+    }
+
+    fn tell(&self) {
+        let (device, name) = (self.record.spec.place(), self.record.common_name());
+        match &self.verdict {
+            Verdict::Good => {
+                report::line(&format!("{device}: {name}: OK, the device is running this certificate."))
+            }
+            Verdict::Owed => report::line(&format!("{device}: {name}: pending; see 'pan_certctl status'.")),
+            Verdict::Drift { what, delivered } => {
+                let advice = match delivered {
+                    true => "It will be installed again by the worker, or now with 'pan_certctl retry'.",
+                    false => "No action was taken; 'pan_instcert' installs it again.",
+                };
+                report::problem(NAME, &format!("{device}: {name}: {}", escape_control(what)), Some(advice));
+            }
+            Verdict::Superseded { profile, by } => {
+                let what = format!(
+                    "{device}: {name}: the SSL/TLS profile '{profile}' now uses '{by}', installed later; not changed"
+                );
+                self.advise_forgetting(&what, "If that is so for good");
+            }
+            Verdict::LeftOut { what } => {
+                let what = format!(
+                    "{device}: {name}: {}; the device is left as it is: pan_getcert was run without it",
+                    escape_control(what)
+                );
+                self.advise_forgetting(&what, "If that is meant");
+            }
+            Verdict::Unknown(problem) => {
+                report::problem(NAME, &format!("{device}: {name}: {problem}"), problem.advice.as_deref());
+            }
+        }
+    }
+
+    fn advise_forgetting(&self, what: &str, when: &str) {
+        let advice = format!("{when}: {}", forget::command(&self.record));
+        report::problem(NAME, what, Some(&advice));
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let (verdict, what) = match &self.verdict {
+            Verdict::Good => ("good", None),
+            Verdict::Owed => ("owed", None),
+            Verdict::Drift { what, delivered: true } => ("owed-anew", Some(what.as_str())),
+            Verdict::Drift { what, delivered: false } => ("drift", Some(what.as_str())),
+            Verdict::Superseded { by, .. } => ("overtaken", Some(by.as_str())),
+            Verdict::LeftOut { what } => ("left-out", Some(what.as_str())),
+            Verdict::Unknown(problem) => ("unknown", Some(problem.what.as_str())),
+        };
+        json!({
+            "common_name": self.record.common_name(),
+            "device": self.record.spec.device,
+            "location": self.record.spec.location,
+            "verdict": verdict,
+            "what": what,
+            "exit": self.exit().code(),
+        })
+    }
+}

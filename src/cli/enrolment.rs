@@ -1,0 +1,206 @@
+//! What is asked of the CA, checked before certmonger is asked.
+
+use std::net::IpAddr;
+
+use clap::Args;
+use panos_xmlapi::check_dns_name;
+
+use super::arguments::UsageError;
+use crate::host::certmonger::KeyType;
+use crate::install::names::CommonName;
+
+/// The longest common name in a certificate's subject (RFC 5280, `ub-common-name`), in characters.
+const SUBJECT_LIMIT: usize = 64;
+/// The smallest RSA and DSA key, in bits.
+const SMALLEST: u32 = 2048;
+/// The largest one that anybody has a use for, in bits: what is above is a slip of the keyboard.
+const LARGEST: u32 = 16384;
+
+/// What is asked of the CA, as typed.
+#[derive(Debug, Clone, Args)]
+pub struct EnrolmentArguments {
+    /// Service of the principal SERVICE/CERT_CN [default: HTTP; none for a CA other than IPA]
+    #[arg(short = 'S', long, value_name = "SERVICE")]
+    pub service: Option<String>,
+
+    /// IPA certificate profile (sub-CA, ...)
+    #[arg(short = 'T', long, value_name = "PROFILE")]
+    pub cert_profile: Option<String>,
+
+    /// RSA, DSA, EC or ECDSA [default: certmonger's]
+    #[arg(short = 'G', long, value_name = "TYPE")]
+    pub key_type: Option<String>,
+
+    /// RSA and DSA at least 2048; EC 256, 384 or 521 [default: certmonger's]
+    #[arg(short = 'b', long, value_name = "BITS")]
+    pub key_bits: Option<String>,
+
+    /// A further DNS name for the certificate (can be repeated) [default: CERT_CN alone]
+    #[arg(long = "san", value_name = "NAME")]
+    pub names: Vec<String>,
+
+    /// An IP address for the certificate (can be repeated)
+    #[arg(long = "ip", value_name = "ADDRESS")]
+    pub addresses: Vec<String>,
+
+    /// certmonger's CA, by its name in 'getcert list-cas'; 'local' needs no server
+    #[arg(long, value_name = "NAME", default_value = "IPA")]
+    pub ca: String,
+}
+
+/// The same, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrolment {
+    /// `SERVICE/CERT_CN`. Only IPA needs one; without a Kerberos realm certmonger could not even read it.
+    pub principal: Option<String>,
+    /// The IPA certificate profile.
+    pub profile: Option<String>,
+    /// The kind of key.
+    pub key_type: Option<KeyType>,
+    /// The size of the key.
+    pub key_bits: Option<u32>,
+    /// All DNS names, the common name first.
+    pub names: Vec<String>,
+    /// All addresses.
+    pub addresses: Vec<IpAddr>,
+    /// The CA.
+    pub ca: String,
+}
+
+impl EnrolmentArguments {
+    /// Checks everything that can be checked without asking anybody.
+    ///
+    /// # Errors
+    /// The first value that is not valid.
+    pub fn check(&self, common_name: &CommonName) -> Result<Enrolment, UsageError> {
+        if common_name.as_str().len() > SUBJECT_LIMIT {
+            return Err(UsageError::Other(format!(
+                "'{common_name}' has more than {SUBJECT_LIMIT} characters, no certificate can carry it as its subject"
+            )));
+        }
+        let service = self.service.as_deref().or((self.ca == "IPA").then_some("HTTP"));
+        if let Some(service) = service.filter(|service| !is_word(service, "._-")) {
+            return Err(UsageError::Other(format!("'{}' is not a valid service", service.escape_debug())));
+        }
+        if !is_word(&self.ca, "._- ") {
+            return Err(UsageError::Other(format!("'{}' is not the name of a CA", self.ca.escape_debug())));
+        }
+        if let Some(profile) = self.cert_profile.as_deref().filter(|profile| !is_word(profile, "_-.")) {
+            let shown = profile.escape_debug();
+            return Err(UsageError::KeyType(format!("'{shown}' is not a valid IPA certificate profile")));
+        }
+        let key_type = self.key_type.as_deref().map(key_type).transpose()?;
+        let key_bits = self.key_bits.as_deref().map(|bits| key_bits(bits, key_type)).transpose()?;
+        let mut names = vec![common_name.to_string()];
+        for name in &self.names {
+            check_dns_name(name)
+                .map_err(|reason| UsageError::Other(format!("--san '{}': {reason}", name.escape_debug())))?;
+            let name = name.to_ascii_lowercase();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let address = |text: &String| {
+            text.parse().map_err(|_| {
+                UsageError::Other(format!("--ip '{}' is not an IP address", text.escape_debug()))
+            })
+        };
+        Ok(Enrolment {
+            principal: service.map(|service| format!("{service}/{common_name}")),
+            profile: self.cert_profile.clone(),
+            key_type,
+            key_bits,
+            names,
+            addresses: self.addresses.iter().map(address).collect::<Result<_, _>>()?,
+            ca: self.ca.clone(),
+        })
+    }
+}
+
+/// Letters, digits and some marks, beginning with a letter or digit: no option, no path, no other principal.
+fn is_word(text: &str, marks: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.len() <= 255
+        && text.chars().all(|character| character.is_ascii_alphanumeric() || marks.contains(character))
+}
+
+fn key_type(text: &str) -> Result<KeyType, UsageError> {
+    match text.to_ascii_lowercase().as_str() {
+        "rsa" => Ok(KeyType::Rsa),
+        "dsa" => Ok(KeyType::Dsa),
+        "ec" | "ecdsa" => Ok(KeyType::Ec),
+        _ => Err(UsageError::KeyType(format!(
+            "'{}' is not a key type: RSA, DSA, EC or ECDSA",
+            text.escape_debug()
+        ))),
+    }
+}
+
+/// certmonger makes RSA keys unless told otherwise.
+fn key_bits(text: &str, key_type: Option<KeyType>) -> Result<u32, UsageError> {
+    let bad = |rule: &str| UsageError::KeyType(format!("a key of '{}' bits: {rule}", text.escape_debug()));
+    let bits: u32 = text.parse().map_err(|_| bad("that is not a number"))?;
+    match key_type.unwrap_or(KeyType::Rsa) {
+        KeyType::Ec if [256, 384, 521].contains(&bits) => Ok(bits),
+        KeyType::Ec => Err(bad("an EC key has 256, 384 or 521")),
+        KeyType::Rsa | KeyType::Dsa if (SMALLEST..=LARGEST).contains(&bits) => Ok(bits),
+        KeyType::Rsa | KeyType::Dsa => Err(bad("an RSA or DSA key has 2048 to 16384")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use clap::Parser;
+
+    use super::*;
+    use crate::error::Exit;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        enrolment: EnrolmentArguments,
+    }
+
+    fn check(words: &[&str]) -> Result<Enrolment, Exit> {
+        let line = Line::try_parse_from([&["x"], words].concat()).unwrap();
+        line.enrolment.check(&"gp.example.com".parse().unwrap()).map_err(|error| error.exit())
+    }
+
+    #[test]
+    fn key_types_and_sizes_are_checked_together() {
+        assert_eq!(check(&["-G", "EcDsA", "-b", "384"]).unwrap().key_bits, Some(384));
+        assert_eq!(check(&["-b", "2048"]).unwrap().key_bits, Some(2048));
+        for words in [
+            &["-G", "ed25519"][..],
+            &["-G", "rsa", "-b", "1024"],
+            &["-b", "256"],
+            &["-G", "ec", "-b", "2048"],
+            &["-b", "many"],
+            &["-b", "99999"],
+            &["-T", "a b"],
+            &["--cert-profile=--all"],
+        ] {
+            assert_eq!(check(words).unwrap_err(), Exit::KeyType, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn names_and_addresses_are_checked() {
+        let enrolment =
+            check(&["--san", "GP.example.com", "--san", "vpn.example.com", "--ip", "::1"]).unwrap();
+        assert_eq!(enrolment.names, ["gp.example.com", "vpn.example.com"]);
+        for words in
+            [&["--san", "*.x"][..], &["--san", ""], &["--ip", "300.1.1.1"], &["-S", "HTTP/x"], &["--ca=-x"]]
+        {
+            assert_eq!(check(words).unwrap_err(), Exit::Usage, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_no_subject_can_carry_is_refused() {
+        let line = Line::try_parse_from(["x"]).unwrap();
+        let long = format!("{}.{}.example.com", "a".repeat(40), "b".repeat(20));
+        assert!(line.enrolment.check(&long.parse().unwrap()).is_err());
+    }
+}

@@ -1,0 +1,198 @@
+//! The words of `pan_instcert`: typed by a person, written into a post-save command, and read again from a record.
+
+use std::path::{Path, PathBuf};
+
+use chrono::Utc;
+use clap::Parser;
+use panos_xmlapi::Address;
+
+use super::arguments::{self, PlaceArguments, UsageError};
+use super::devices::DeviceList;
+use crate::delivery::{InstallSpec, Requester, new_id};
+use crate::install::location;
+use crate::install::result::CertificateFacts;
+use crate::settings::SettingsError;
+use crate::settings::certificate::CertificateArguments;
+use crate::settings::config::Config;
+use crate::settings::delegation::Asked;
+use crate::settings::options::{DeviceOptions, absolute};
+use crate::settings::request::InstallOptions;
+use crate::settings::resolve::{self, Named, Prepared};
+
+/// The program's name.
+pub const NAME: &str = "pan_instcert";
+
+/// Put an issued certificate on Palo Alto Networks devices, bind it, commit, and prove that they run it.
+///
+/// certmonger calls this as a post-save command; it can be run by hand just as well.
+#[derive(Debug, Parser)]
+#[command(name = NAME, version, after_help = arguments::exit_code_help(), max_term_width = 100)]
+pub struct Arguments {
+    /// The certificate.
+    #[command(flatten)]
+    pub certificate: CertificateArguments,
+    /// How it gets onto a device.
+    #[command(flatten)]
+    pub device: DeviceOptions,
+    /// Where things are.
+    #[command(flatten)]
+    pub place: PlaceArguments,
+
+    /// Don't ask certmonger for the certificate's status
+    #[arg(short = 'b', long)]
+    pub blind: bool,
+
+    /// Queue the installation for the worker and exit
+    #[arg(long, conflicts_with_all = ["dry_run", "concurrency"])]
+    pub queue: bool,
+
+    /// The profiles are the whole list of this name: when another list is named, profiles that are not in it are
+    /// dropped. pan_getcert writes it
+    #[arg(long, value_name = "NAME", value_parser = list_name)]
+    pub profile_list: Option<String>,
+
+    /// Import and commit although the device has this certificate already
+    #[arg(long)]
+    force: bool,
+
+    /// Print the plan, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Devices worked on at once
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Which devices.
+    #[command(flatten)]
+    pub list: DeviceList,
+}
+
+impl Arguments {
+    /// Reads the words of a post-save command.
+    ///
+    /// # Errors
+    /// Words that are not understood.
+    pub fn of_words(words: &[String]) -> Result<Self, String> {
+        let all = std::iter::once(NAME).chain(words.iter().map(String::as_str));
+        Self::try_parse_from(all).map_err(|error| error.to_string())
+    }
+
+    /// What is asked for, besides names and devices, as typed in a directory (an empty path is the current one).
+    ///
+    /// # Errors
+    /// A path that can't be made absolute or is no text.
+    pub fn options(&self, from: &Path) -> Result<InstallOptions, SettingsError> {
+        let config = self.place.config.as_ref();
+        let options = InstallOptions::of(&self.certificate, &self.device, config, from)?;
+        Ok(InstallOptions { blind: self.blind, force: self.force, ..options })
+    }
+
+    /// Everything that is wanted, checked for every device before anything is done for the first one.
+    ///
+    /// # Errors
+    /// A name, a setting or a path that can't be used; more than is delegated.
+    pub fn requests(
+        &self,
+        state_dir: &Path,
+        from: &Path,
+        attended: bool,
+    ) -> Result<Vec<(InstallSpec, Prepared)>, UsageError> {
+        let named = Named::of(&self.certificate)?;
+        let options = self.options(from)?;
+        let config = Config::load(options.config.as_deref())?;
+        let devices = self.list.all(&config)?;
+        if self.certificate.delegated {
+            let asked = Asked { named: &named, devices: &devices, typed: &self.device, further: Vec::new() };
+            asked.check(&config)?;
+        }
+        let request = |device: &Address| {
+            let prepared = resolve::prepare(&named, &options, &config, device, state_dir)?;
+            let spec = self.spec(&options, &prepared, attended);
+            Ok((spec, prepared))
+        };
+        devices.iter().map(request).collect()
+    }
+
+    /// What is written before anything else is done.
+    fn spec(&self, options: &InstallOptions, prepared: &Prepared, attended: bool) -> InstallSpec {
+        let Prepared { wish, bundle, files, .. } = prepared;
+        InstallSpec {
+            id: new_id(),
+            sequence: 0,
+            requested_at: Utc::now(),
+            requested_by: Requester::current(),
+            attended,
+            list: self.profile_list.clone(),
+            common_name: wish.common_name.clone(),
+            name: wish.base_name.clone(),
+            device: wish.target.device.clone(),
+            location: location::of_vsys(wish.vsys.as_ref()),
+            peer: wish.peer.as_ref().map(|peer| peer.device.clone()),
+            profiles: wish.profiles.clone(),
+            profiles_configured: options.device.profile.is_none() && !wish.profiles.is_empty(),
+            certificate: bundle.as_ref().ok().and_then(|bundle| CertificateFacts::of(bundle).ok()),
+            served: wish.served.clone(),
+            files: files.clone(),
+            options: options.clone(),
+        }
+    }
+}
+
+/// A short word.
+fn list_name(text: &str) -> Result<String, String> {
+    let is_word = (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_word { Ok(text.to_owned()) } else { Err("it is made of letters and digits".to_owned()) }
+}
+
+/// The devices and groups that a post-save command of ours names, as its words; none in any other command.
+#[must_use]
+pub fn devices_in(post_save: &str) -> Vec<String> {
+    let words = shlex::split(post_save).unwrap_or_default();
+    let is_ours = words.first().is_some_and(|program| Path::new(program).ends_with(NAME));
+    let arguments = words.get(1..).filter(|_| is_ours).and_then(|words| Arguments::of_words(words).ok());
+    arguments.and_then(|arguments| arguments.list.words().ok()).unwrap_or_default()
+}
+
+/// The words with which the installer does the same again, all but the devices. They are no secret.
+///
+/// # Errors
+/// A path that can't be made absolute or is no text.
+pub fn words(
+    certificate: &CertificateArguments,
+    device: &DeviceOptions,
+    config: Option<&PathBuf>,
+) -> Result<Vec<String>, String> {
+    let mut words = vec!["-c".to_owned(), certificate.common_name.to_ascii_lowercase()];
+    if let Some(name) = &certificate.cert_name {
+        words.extend(["-n".to_owned(), name.clone()]);
+    }
+    words.extend(certificate.year.then(|| "-Y".to_owned()));
+    words.push(format!("--cert-dir={}", absolute(&certificate.cert_dir)?));
+    words.push(format!("--key-dir={}", absolute(&certificate.key_dir)?));
+    words.extend(certificate.session_bus.then(|| "--session-bus".to_owned()));
+    words.extend(device.to_arguments()?);
+    if let Some(config) = config {
+        words.push(format!("--config={}", absolute(config)?));
+    }
+    Ok(words)
+}
+
+/// The installer that lies beside another program of ours, which runs.
+///
+/// # Errors
+/// It is not there.
+pub fn beside(program: &str) -> Result<PathBuf, UsageError> {
+    let unknown =
+        |error: std::io::Error| UsageError::Other(format!("where this program lies is not known: {error}"));
+    let beside = std::env::current_exe().map_err(unknown)?.with_file_name(NAME);
+    if beside.is_file() {
+        Ok(beside)
+    } else {
+        Err(UsageError::Other(format!("{} is missing: it has to lie beside {program}", beside.display())))
+    }
+}

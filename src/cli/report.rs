@@ -1,0 +1,263 @@
+//! How an end is told: to a person, or as JSON.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+
+use panos_xmlapi::Location;
+use serde::Serialize;
+
+use crate::delivery::InstallSpec;
+use crate::error::Exit;
+use crate::install::names::{ObjectName, ProfileName};
+use crate::install::problem::Problem;
+use crate::install::result::{Outcome, RunResult};
+use crate::text::{escape_control, is_printable};
+
+/// A problem, and on a line of its own what to do about it.
+pub fn problem(program: &str, what: &str, advice: Option<&str>) {
+    problem_in_lines(program, &[what], advice);
+}
+
+/// The same, for a problem that is told in several lines.
+pub fn problem_in_lines(program: &str, what: &[&str], advice: Option<&str>) {
+    let mut stderr = io::stderr().lock();
+    let lines: Vec<String> = what.iter().map(|line| escape_control(line)).collect();
+    // Whether standard error is gone is nothing that could be told anywhere.
+    let _ = writeln!(stderr, "{program}: {}", lines.join("\n  "));
+    if let Some(advice) = advice {
+        let _ = writeln!(stderr, "  {}", escape_control(advice));
+    }
+}
+
+/// A line on standard output.
+pub fn line(text: &str) {
+    let _ = writeln!(io::stdout().lock(), "{}", escape_control(text));
+}
+
+/// A line on standard error that is no problem.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", escape_control(text));
+}
+
+/// JSON with everything escaped, in JSON's way, that could steer a terminal: it stands only inside strings.
+fn harmless_json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if is_printable(character) {
+            shown.push(character);
+        } else {
+            let mut units = [0; 2];
+            shown.extend(character.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    shown
+}
+
+/// One JSON object on standard output.
+pub fn json(program: &str, object: &impl Serialize) {
+    match serde_json::to_string(object) {
+        Ok(text) => line(&harmless_json(&text)),
+        Err(error) => problem(program, &error.to_string(), None),
+    }
+}
+
+/// How urgent a line in the journal is, as sd-daemon(3) writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Priority {
+    /// Somebody should look.
+    Error,
+    /// Normal, but worth knowing.
+    Notice,
+    /// Normal.
+    Info,
+}
+
+/// Whether standard error is the journal.
+#[must_use]
+pub fn is_journal() -> bool {
+    std::env::var_os("JOURNAL_STREAM").is_some()
+}
+
+/// One device's end for the journal: one line, with its priority.
+pub fn journal(priority: Priority, told: &Told) {
+    let number = match priority {
+        Priority::Error => 3,
+        Priority::Notice => 5,
+        Priority::Info => 6,
+    };
+    let text = match told.problem() {
+        Some(problem) => {
+            let advice = problem.advice.as_ref().map(|advice| format!(" {advice}")).unwrap_or_default();
+            let what = problem.what.trim_end_matches('.');
+            format!("{}: {}: {what}.{advice}", told.spec.place(), told.spec.common_name)
+        }
+        None => told.sentence(),
+    };
+    let _ = writeln!(io::stderr().lock(), "<{number}>{}", escape_control(&text));
+}
+
+/// Several certificates on several devices, as one JSON object.
+pub fn installations(program: &str, exit: Exit, told: &[Told]) {
+    let each: Vec<JsonInstallation<'_>> = told
+        .iter()
+        .map(|told| JsonInstallation {
+            common_name: told.spec.common_name.as_str(),
+            installation: JsonDevice::of(told),
+        })
+        .collect();
+    json(program, &serde_json::json!({ "exit": exit.code(), "installations": each }));
+}
+
+#[derive(Debug, Serialize)]
+struct JsonInstallation<'a> {
+    common_name: &'a str,
+    #[serde(flatten)]
+    installation: JsonDevice<'a>,
+}
+
+/// How an installation on one device ended, or that it was put into the queue.
+#[derive(Debug, Clone)]
+pub struct Told {
+    spec: InstallSpec,
+    result: Option<RunResult>,
+    /// Whether it is tried again by itself, where it failed.
+    is_pending: Option<bool>,
+}
+
+impl Told {
+    /// It ended like this.
+    #[must_use]
+    pub fn of(spec: &InstallSpec, result: RunResult) -> Self {
+        Self { spec: spec.clone(), result: Some(result), is_pending: None }
+    }
+
+    /// The same, and whether it is tried again by itself.
+    #[must_use]
+    pub fn pending(self, is_pending: bool) -> Self {
+        Self { is_pending: Some(is_pending), ..self }
+    }
+
+    /// Nothing was done yet.
+    #[must_use]
+    pub fn queued(spec: &InstallSpec) -> Self {
+        Self { spec: spec.clone(), result: None, is_pending: None }
+    }
+
+    /// The exit code.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        self.problem().map_or(Exit::Done, |problem| problem.exit)
+    }
+
+    /// What is told of it, where it did not fail.
+    fn sentence(&self) -> String {
+        let (device, bound) = (self.spec.place(), bound(&self.spec));
+        let Some(result) = &self.result else {
+            return format!(
+                "{device}: installation of the certificate '{}'{bound} is queued.",
+                self.spec.name
+            );
+        };
+        match &result.outcome {
+            Outcome::Installed { object, unchanged: false } => {
+                let seconds = result.phases.last().map_or(0.0, |(_, seconds)| *seconds);
+                format!("{device}: installed the certificate '{object}'{bound} ({seconds:.0} s).")
+            }
+            Outcome::Installed { object, unchanged: true } => {
+                format!("{device}: the certificate '{object}'{bound} is already installed; nothing to do.")
+            }
+            Outcome::AwaitingCommit => {
+                let object = &self.spec.name;
+                format!(
+                    "{device}: the certificate '{object}'{bound} is in the candidate configuration; commit it on the device."
+                )
+            }
+            Outcome::Failed(problem) => format!("{device}: {problem}"),
+        }
+    }
+
+    fn problem(&self) -> Option<&Problem> {
+        match &self.result {
+            Some(RunResult { outcome: Outcome::Failed(problem), .. }) => Some(problem),
+            _ => None,
+        }
+    }
+}
+
+/// One device's end for a person: a line on standard output, or the problem on standard error.
+pub fn outcome(program: &str, told: &Told) {
+    match told.problem() {
+        None => line(&told.sentence()),
+        Some(found) => {
+            problem(program, &format!("{}: {found}", told.spec.place()), found.advice.as_deref());
+            if told.is_pending == Some(false) {
+                note("  It is not recorded as pending: once that is fixed, run it again.");
+            }
+        }
+    }
+}
+
+fn bound(spec: &InstallSpec) -> String {
+    let names: Vec<String> = spec.profiles.iter().map(|name| format!("'{name}'")).collect();
+    if names.is_empty() { String::new() } else { format!(" in {}", names.join(" and ")) }
+}
+
+/// The result as one JSON object.
+#[derive(Debug, Serialize)]
+pub struct Json<'a> {
+    common_name: &'a str,
+    exit: u8,
+    devices: Vec<JsonDevice<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonDevice<'a> {
+    device: String,
+    location: &'a Location,
+    result: &'static str,
+    exit: u8,
+    object: Option<&'a ObjectName>,
+    profiles: &'a [ProfileName],
+    problem: Option<&'a str>,
+    advice: Option<&'a str>,
+    pending: Option<bool>,
+    seconds: BTreeMap<&'static str, f64>,
+}
+
+impl<'a> Json<'a> {
+    /// Of several devices.
+    #[must_use]
+    pub fn of(common_name: &'a str, exit: u8, told: &'a [Told]) -> Self {
+        Self { common_name, exit, devices: told.iter().map(JsonDevice::of).collect() }
+    }
+
+    /// Prints it.
+    pub fn print(&self) {
+        json("pan_instcert", self);
+    }
+}
+
+impl<'a> JsonDevice<'a> {
+    fn of(told: &'a Told) -> Self {
+        let (result, object) = match told.result.as_ref().map(|result| &result.outcome) {
+            None => ("queued", None),
+            Some(Outcome::Installed { object, unchanged: false }) => ("installed", Some(object)),
+            Some(Outcome::Installed { object, unchanged: true }) => ("unchanged", Some(object)),
+            Some(Outcome::AwaitingCommit) => ("left-to-commit", Some(&told.spec.name)),
+            Some(Outcome::Failed(_)) => ("failed", None),
+        };
+        let problem = told.problem();
+        Self {
+            device: told.spec.device.to_string(),
+            location: &told.spec.location,
+            result,
+            exit: told.exit().code(),
+            object,
+            profiles: &told.spec.profiles,
+            problem: problem.map(|problem| problem.what.as_str()),
+            advice: problem.and_then(|problem| problem.advice.as_deref()),
+            pending: told.is_pending,
+            seconds: told.result.iter().flat_map(|result| result.phases.iter().copied()).collect(),
+        }
+    }
+}
