@@ -254,7 +254,9 @@ fn after_a_bad_answer_to_the_commit_nothing_is_claimed_that_is_not_so() {
     at_once(cases, |name, world, ended| {
         if ended.code != Some(0) {
             let lines = last_run(world);
-            let told = |line: &String| line.contains("put back") || line.contains("task manager");
+            let told = |line: &String| {
+                line.contains("restored") || line.contains("rolled back") || line.contains("task manager")
+            };
             assert!(lines.iter().any(told), "{name}: what became of the changes is not told: {lines:#?}");
         }
     });
@@ -289,7 +291,7 @@ fn a_single_bad_answer_while_waiting_for_the_job_does_not_make_a_good_commit_a_f
     let cases = kinds.map(|(name, what)| (name.to_owned(), settings(), Fault::new(polls(), what)));
     at_once(cases.collect(), |name, world, ended| {
         assert_eq!(ended.code, Some(0), "{name}: {ended:#?}");
-        assert!(ended.stdout.contains("runs the certificate"), "{name}");
+        assert!(ended.stdout.contains("installed the certificate"), "{name}");
         let struck = world.device.requests().iter().filter(|request| request.fault.is_some()).count();
         assert_eq!(struck, 1, "{name}");
     });
@@ -397,7 +399,7 @@ fn a_commit_that_is_only_said_to_have_succeeded_is_code_15() {
         &world,
         &["-p", PORTAL],
         15,
-        &["the device does not run the new certificate", "has no certificate"],
+        &["the device is not running the new certificate", "has no certificate"],
     );
     assert!(world.record()["job"].is_string());
 
@@ -431,7 +433,7 @@ fn another_certificate_than_the_pinned_one_is_code_16_and_gets_no_byte() {
     assert_honest(&world, &ended, &world.target(), "wrong pin");
     let seen = world.device.certificate_fingerprint().to_uppercase();
     let seen: Vec<&str> = (0..32).map(|n| &seen[2 * n..2 * n + 2]).collect();
-    let ended = ended.exits(16).says(&seen.join(":")).says("pinned is AB:AB:");
+    let ended = ended.exits(16).says(&seen.join(":")).says("the pinned AB:AB:");
     ended.says("give the new fingerprint with --pin");
     assert_nothing_was_said(&world, 1);
 }
@@ -544,7 +546,7 @@ fn a_certificate_swapped_in_the_middle_is_not_trusted_even_to_put_back_and_what_
     ended.exits(16);
     let lines = last_run(&world);
     for words in [
-        "ERROR: the candidate configuration could not be put back: ",
+        "ERROR: the candidate configuration could not be restored: ",
         "ERROR: may remain uncommitted on the device: the new certificate 'gp.example.com'",
         "ERROR: to clean up: ",
     ] {

@@ -44,7 +44,7 @@ fn a_dry_run_tells_the_plan_and_changes_nothing() {
         world.device.requests().iter().all(|r| !matches!(r.r#type.as_deref(), Some("import" | "commit")))
     );
     world.install(&["-p", PORTAL]).exits(0);
-    world.install(&["-p", PORTAL, "--dry-run"]).exits(0).says("nothing to do");
+    world.install(&["-p", PORTAL, "--dry-run"]).exits(0).says("already installed");
 }
 
 /// The names of the certificate objects that were made here, as the running configuration has them.

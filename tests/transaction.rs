@@ -244,7 +244,7 @@ fn a_commit_that_runs_on_behind_lost_answers_is_not_told_as_failed() {
         let told = format!("keeps the description: {keeps_description}: {ended:#?}");
         assert_eq!(ended.code, Some(if keeps_description { 18 } else { 4 }), "{told}");
         ended.says("did not finish within 5 seconds");
-        assert!(world.log().iter().any(|line| line.contains("nothing was put back")), "{told}");
+        assert!(world.log().iter().any(|line| line.contains("nothing was rolled back")), "{told}");
         assert_eq!(commits(&world), 1, "{told}");
         // And it comes to its end.
         world.device.clear_faults();

@@ -119,7 +119,7 @@ fn runs(world: &World, name: &str, certificate: &str) -> bool {
 fn warned(world: &World) -> Vec<String> {
     let places = world.log().into_iter().filter_map(|line| {
         let place = line.strip_prefix("WARNING: the previous certificate is still used by ")?;
-        Some(place.strip_suffix(", which is left as it is")?.to_owned())
+        Some(place.strip_suffix("; not changed")?.to_owned())
     });
     places.collect()
 }

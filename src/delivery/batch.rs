@@ -1,4 +1,4 @@
-//! Delivering: all certificates that are owed to one device, in one plan and one commit, from looking to proof,
+//! Delivering: all certificates that are pending for one device, in one plan and one commit, from looking to proof,
 //! with the records kept on the way.
 
 use std::collections::{BTreeMap, VecDeque};

@@ -34,13 +34,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Verdict {
     /// All is as it should be.
     Good,
-    /// Owed: nothing new.
-    Owed,
+    /// Pending: nothing new.
+    Pending,
     /// The device runs or shows something else, or the file holds a certificate that nobody has ordered.
     Drift {
         /// What.
         what: String,
-        /// Whether it is owed anew.
+        /// Whether it is pending again.
         delivered: bool,
     },
     /// Another certificate was given its profile later.
@@ -94,7 +94,7 @@ impl DriftChecker {
         let all = self.records.of_device(device)?.records;
         for mut record in all.clone() {
             let verdict = match &record.state {
-                _ if record.is_pending() => Verdict::Owed,
+                _ if record.is_pending() => Verdict::Pending,
                 State::AwaitingCommit { .. } => self.ask_for_commit(&mut record).await?,
                 // It was a mistake, and never installed.
                 _ if record.verified.is_none() => continue,
@@ -123,7 +123,7 @@ impl DriftChecker {
         delivered: bool,
         log: &RunLog,
     ) -> Result<(), DeliveryError> {
-        let fate = if delivered { "it is owed anew" } else { "it is left as it is" };
+        let fate = if delivered { "it is pending again" } else { "it is left as it is" };
         log.error(&format!("{}: {}: {what}; {fate}", record.spec.device, record.common_name()));
         if delivered {
             record.mark_pending(self.records.now());

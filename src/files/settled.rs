@@ -177,29 +177,29 @@ mod tests {
         let foreign_folder = |folder: &Path| chown(folder, STRANGER, None).unwrap();
         let endless = |folder: &Path| symlink("f", folder.join("f")).unwrap();
         for (mode, make, says) in [
-            (0o755, &nothing as &dyn Fn(&Path), "folder/f"),
-            (0o755, &file, "folder/f"),
+            (0o755, &nothing as &dyn Fn(&Path), "directory/f"),
+            (0o755, &file, "directory/f"),
             (0o755, &link, "secret"),
-            (0o755, &foreign_file, "folder/f"),
-            (0o755, &name, "folder/f"),
+            (0o755, &foreign_file, "directory/f"),
+            (0o755, &name, "directory/f"),
             (0o755, &foreign_folder, "belongs to user id 65534"),
-            (0o755, &endless, "too many links"),
-            (0o777, &nothing, "everybody can write the directory"),
-            (0o777, &file, "everybody can write the directory"),
-            (0o1777, &nothing, "folder/f"),
-            (0o1777, &file, "folder/f"),
+            (0o755, &endless, "too many symbolic links"),
+            (0o777, &nothing, "is world-writable"),
+            (0o777, &file, "is world-writable"),
+            (0o1777, &nothing, "directory/f"),
+            (0o1777, &file, "directory/f"),
             (0o1777, &link, "secret"),
             (0o1777, &foreign_link, "f belongs to user id 65534"),
             (0o1777, &foreign_file, "f belongs to user id 65534"),
-            (0o1777, &name, "has another name"),
-            (0o775, &file, "folder/f"),
+            (0o1777, &name, "is a hard link"),
+            (0o775, &file, "directory/f"),
             (0o775, &foreign_link, "f belongs to user id 65534"),
-            (0o775, &name, "has another name"),
+            (0o775, &name, "is a hard link"),
         ] {
             let told = said(mode, make, "f");
             assert!(told.contains(says), "{mode:o} {says}: {told}");
         }
-        assert_eq!(said(0o755, nothing, "a/b/../c"), "folder/a/b/../c");
+        assert_eq!(said(0o755, nothing, "a/b/../c"), "directory/a/b/../c");
         assert_eq!(said(0o755, nothing, "../secret"), "secret");
         assert_eq!(said(0o755, nothing, "../secret/below"), "secret/below");
     }

@@ -190,5 +190,5 @@ fn what_is_no_file_or_far_too_large_is_told_and_never_waited_for() {
     assert!(problem().contains("it is a FIFO"), "{}", problem());
     fs::remove_file(&path).unwrap();
     fs::write(&path, vec![b'\n'; LIMIT + 1]).unwrap();
-    assert!(problem().contains("more than"), "{}", problem());
+    assert!(problem().contains("the file is too large"), "{}", problem());
 }

@@ -97,7 +97,7 @@ impl RollbackPoint<'_> {
             }
             Err(failure) => failure,
         };
-        log.error(&format!("the candidate configuration could not be put back: {trouble}"));
+        log.error(&format!("the candidate configuration could not be restored: {trouble}"));
         for step in undo {
             log.error(&format!("may remain uncommitted on the device: {}", left(step)));
         }

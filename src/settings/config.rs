@@ -69,7 +69,7 @@ fn usual_patience() -> NonZeroU32 {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Drift {
-    /// It is owed anew, and delivered.
+    /// It is pending again, and delivered.
     #[default]
     Deliver,
     /// A person is told.

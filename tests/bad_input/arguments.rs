@@ -284,7 +284,7 @@ fn a_ca_file_that_is_none_is_named_and_nobody_is_spoken_to() {
             (quiet.file("junk", "junk"), "holds no PEM certificate"),
             (quiet.file("key", quiet.world.ca.key_pem()), "holds no PEM certificate"),
             (quiet.file("broken", broken), ""),
-            (quiet.file("large", vec![b'x'; 64 << 20]), "more than"),
+            (quiet.file("large", vec![b'x'; 64 << 20]), "the file is too large"),
             (quiet.world.folder.path().to_owned(), ""),
             (fifo.clone(), "FIFO"),
             ("/dev/zero".into(), "a device"),

@@ -47,7 +47,7 @@ fn a_key_file_that_is_no_file_is_refused() {
     refuse(&quiet, &fifo, &["is a FIFO"]);
     refuse(&quiet, std::path::Path::new("/dev/zero"), &["is a device"]);
     std::fs::create_dir_all(quiet.path("folder/.panrc")).unwrap();
-    refuse(&quiet, &quiet.path("folder"), &["/.panrc is a folder"]);
+    refuse(&quiet, &quiet.path("folder"), &["/.panrc is a directory"]);
     std::fs::create_dir(quiet.path("bare")).unwrap();
     refuse(&quiet, &quiet.path("bare"), &["bare/.panrc not found"]);
     symlink(quiet.path("nowhere"), quiet.path("dangling")).unwrap();

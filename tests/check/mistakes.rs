@@ -233,7 +233,7 @@ fn an_untrusted_device() {
 #[test]
 fn the_pin_of_yesterday() {
     let run = &["pan_certctl pin fw1.example.com"];
-    let expected = Expected { about: "pinned is AB:AB", ..of_machine("failed identity:", 16, run) };
+    let expected = Expected { about: "the pinned AB:AB", ..of_machine("failed identity:", 16, run) };
     spoilt(|desk| desk.pin(&"ab".repeat(32)), &expected);
 }
 
@@ -290,7 +290,7 @@ fn a_state_folder_that_others_can_write() {
         let open = std::fs::Permissions::from_mode(0o777);
         std::fs::set_permissions(desk.path("lib/pan_getcert"), open).unwrap();
     };
-    spoilt(spoil, &of_machine("failed state folder:", 1, &["chmod 700 /var/lib/pan_getcert"]));
+    spoilt(spoil, &of_machine("failed state directory:", 1, &["chmod 700 /var/lib/pan_getcert"]));
 }
 
 #[test]

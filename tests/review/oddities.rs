@@ -196,8 +196,8 @@ fn a_log_that_cannot_be_read_is_an_error_with_its_reason() {
     let fifo = shelf.path("fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     for (log, says) in [
-        (fifo, "it is a FIFO, not a file"),
-        (shelf.folder.path().to_owned(), "it is a folder, not a file"),
+        (fifo, "it is a FIFO, not a regular file"),
+        (shelf.folder.path().to_owned(), "it is a directory, not a regular file"),
         ("/dev/zero".into(), "it is a device, not a file"),
         (shelf.path("none"), "there is no such file\n  pan_instcert makes it at its first run"),
     ] {

@@ -170,7 +170,7 @@ fn certmonger_is_asked_only_where_that_makes_sense() {
     ask(&desk, &["--session-bus"])
         .exits(11)
         .says("/elsewhere/b.example.com.crt is not tracked")
-        .says("trouble with 2");
+        .says("reports problems with 2");
 }
 
 #[test]

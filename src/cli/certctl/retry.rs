@@ -1,4 +1,4 @@
-//! `pan_certctl retry`: deliver what is owed. The worker that systemd starts is this, and nothing else.
+//! `pan_certctl retry`: deliver what is pending. The worker that systemd starts is this, and nothing else.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ use crate::settings::config::Config;
 #[derive(Debug, Clone, Args)]
 #[command(next_display_order = 100)]
 pub struct RetryArguments {
-    /// Deliver all that is owed, and don't wait until its next try is due
+    /// Deliver all that is pending, and don't wait until its next try is due
     #[arg(long)]
     now: bool,
 

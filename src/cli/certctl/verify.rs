@@ -34,7 +34,7 @@ pub struct VerifyArguments {
 /// `--drift`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum DriftOption {
-    /// It is owed anew, and delivered.
+    /// It is pending again, and delivered.
     Deliver,
     /// It is told, and left.
     Warn,
@@ -100,7 +100,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
 impl Finding {
     fn exit(&self) -> Exit {
         match &self.verdict {
-            Verdict::Good | Verdict::Owed | Verdict::Superseded { .. } | Verdict::LeftOut { .. } => {
+            Verdict::Good | Verdict::Pending | Verdict::Superseded { .. } | Verdict::LeftOut { .. } => {
                 Exit::Done
             }
             Verdict::Drift { .. } => Exit::Unproven,
@@ -114,7 +114,9 @@ impl Finding {
             Verdict::Good => {
                 report::line(&format!("{device}: {name}: OK, the device is running this certificate."))
             }
-            Verdict::Owed => report::line(&format!("{device}: {name}: pending; see 'pan_certctl status'.")),
+            Verdict::Pending => {
+                report::line(&format!("{device}: {name}: pending; see 'pan_certctl status'."))
+            }
             Verdict::Drift { what, delivered } => {
                 let advice = match delivered {
                     true => "It will be installed again by the worker, or now with 'pan_certctl retry'.",
@@ -149,8 +151,8 @@ impl Finding {
     fn json(&self) -> serde_json::Value {
         let (verdict, what) = match &self.verdict {
             Verdict::Good => ("good", None),
-            Verdict::Owed => ("owed", None),
-            Verdict::Drift { what, delivered: true } => ("owed-anew", Some(what.as_str())),
+            Verdict::Pending => ("pending", None),
+            Verdict::Drift { what, delivered: true } => ("pending-again", Some(what.as_str())),
             Verdict::Drift { what, delivered: false } => ("drift", Some(what.as_str())),
             Verdict::Superseded { by, .. } => ("overtaken", Some(by.as_str())),
             Verdict::LeftOut { what } => ("left-out", Some(what.as_str())),

@@ -30,8 +30,8 @@ pub fn firewall_away(stage: &mut Stage) {
     };
     until("it was tried", || failures(1));
     assert_ne!(stage.certificate(GP), before);
-    stage.machine.run(&["pan_certctl", "status"]).exits(10).says("no connection").says("1 owed");
-    let impatient = ["pan_certctl", "status", "--expires-in", "0s", "--owed-for", "0s"];
+    stage.machine.run(&["pan_certctl", "status"]).exits(10).says("no connection").says("1 pending");
+    let impatient = ["pan_certctl", "status", "--expires-in", "0s", "--pending-for", "0s"];
     stage.machine.run(&impatient).exits(4);
     until_within(A_TICK_OR_TWO, "it was tried again", || failures(2));
     stage.see(format!("2nd attempt after {:.0} s", begun.elapsed().as_secs_f64()));

@@ -13,7 +13,7 @@ use crate::files::{self, UnsafeFile};
 use crate::host::worker;
 use crate::install::names::CommonName;
 
-/// Whether everything can be read and written that has to be, and whether somebody delivers what is owed.
+/// Whether everything can be read and written that has to be, and whether somebody delivers what is pending.
 pub(super) fn look(
     arguments: &CheckArguments,
     place: &PlaceArguments,
@@ -96,7 +96,7 @@ fn delivers(place: &PlaceArguments) -> CheckResult {
     const CHECK: &str = "worker";
     const UNITS: &str = "pan_certctl-retry.timer pan_certctl-retry.path pan_certctl-verify.timer";
     if worker::is_enabled(&place.state_dir) {
-        return CheckResult::ok(CHECK, "enabled: it delivers what is owed");
+        return CheckResult::ok(CHECK, "enabled: it delivers what is pending");
     }
     if place.state_dir != Path::new(worker::STATE_DIR) {
         return CheckResult::warning(CHECK, "the enabled worker uses another state directory").advise(

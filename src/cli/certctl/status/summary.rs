@@ -15,8 +15,8 @@ pub(super) struct Summary {
     pub(super) certificates: usize,
     pub(super) devices: usize,
     pub(super) installed: usize,
-    pub(super) owed: usize,
-    pub(super) owed_too_long: usize,
+    pub(super) pending: usize,
+    pub(super) pending_too_long: usize,
     pub(super) failed: usize,
     pub(super) left_to_commit: usize,
     pub(super) expire_soon: usize,
@@ -48,8 +48,8 @@ impl Summary {
             certificates: all.len(),
             devices: devices.len(),
             installed: count(&|one| one.how() == InstallState::Installed),
-            owed: count(&|one| one.how() == InstallState::Owed),
-            owed_too_long: count(&|one| one.is_overdue(limits)),
+            pending: count(&|one| one.how() == InstallState::Pending),
+            pending_too_long: count(&|one| one.is_overdue(limits)),
             failed: count(&|one| one.how() == InstallState::Failed),
             left_to_commit: count(&|one| one.how() == InstallState::LeftToCommit),
             expire_soon: count(&|one| one.lasts(limits) == Expiry::NotLong),
@@ -79,12 +79,12 @@ impl Summary {
         };
         let mut parts = Vec::new();
         let mut add = |count: usize, text: String| parts.extend((count > 0).then_some(text));
-        let long = match self.owed_too_long {
+        let long = match self.pending_too_long {
             0 => String::new(),
-            long if long == self.owed => format!(", for longer than {}", limits.owed_for),
-            long => format!(", {long} of them for longer than {}", limits.owed_for),
+            long if long == self.pending => format!(", for longer than {}", limits.pending_for),
+            long => format!(", {long} of them for longer than {}", limits.pending_for),
         };
-        add(self.owed, format!("{} owed{long}", self.owed));
+        add(self.pending, format!("{} pending{long}", self.pending));
         add(self.failed, format!("{} failed", self.failed));
         add(self.left_to_commit, format!("{} waiting for manual commit", self.left_to_commit));
         let is_done = all > 0 && self.installed == all;
