@@ -4,6 +4,9 @@
 
 mod common;
 
+#[path = "../panos-xmlapi/tests/common/server.rs"]
+mod server;
+
 #[path = "check/desk.rs"]
 mod desk;
 

@@ -138,12 +138,7 @@ fn what_an_old_run_left_in_the_middle_is_recovered() {
     assert_eq!((record.last_run(), record.job.as_deref()), (LastRun::Interrupted, Some("3")));
     assert_eq!(record.uncommitted_paths.len(), 2);
     certctl(&world, &["retry"]).exits(0).says("installed the certificate 'gp2'");
-    assert!(
-        world
-            .log()
-            .iter()
-            .any(|line| line.contains("Commit job 3 of an interrupted run"))
-    );
+    assert!(world.log().iter().any(|line| line.contains("Commit job 3 of an interrupted run")));
     let record = only(&world);
     assert!(!record.is_pending() && record.uncommitted_paths.is_empty());
     assert_eq!((record.requests.len(), record.history.len()), (1, 1));

@@ -39,8 +39,7 @@ fn a_profile_that_another_certificate_was_given_later_is_left_there() {
     let world = World::new();
     world.install(&["-p", PORTAL, "-s", GATEWAY]).exits(0);
     install_other(&world, PORTAL);
-    let claimed =
-        "the SSL/TLS profile 'GP portal' is used by both 'gp.example.com' and 'vpn.example.com'";
+    let claimed = "the SSL/TLS profile 'GP portal' is used by both 'gp.example.com' and 'vpn.example.com'";
     assert!(world.log().iter().any(|line| line.contains(claimed)), "{:#?}", world.log());
     let (commits, served) = (world.device.commits(), world.served());
     for _ in 0..2 {

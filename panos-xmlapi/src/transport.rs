@@ -1,11 +1,11 @@
 //! HTTPS to one device: deadlines that a slow drip can't stretch, a bound on what is read, no redirects,
 //! no proxy, one connection kept open where the device allows it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::{CONNECTION, DATE, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, redirect};
 use rustls::SignatureScheme;
@@ -18,6 +18,7 @@ use super::address::Address;
 use super::error::Error;
 use super::operation::Operation;
 use super::redact::Redactor;
+use super::tls;
 use super::trust::{CertificateVerifier, IdentityError, Trust};
 
 /// How long a device may take, and how much it may say.
@@ -67,6 +68,8 @@ pub(super) struct Transport {
     no_certificate: Arc<NoCertificate>,
     key: Option<Arc<SecretString>>,
     redactor: Arc<Redactor>,
+    /// How far the device's clock was ahead of this machine's by its latest answer that told the time.
+    clock_ahead: Arc<Mutex<Option<TimeDelta>>>,
 }
 
 impl Transport {
@@ -81,19 +84,19 @@ impl Transport {
         options: ClientOptions,
     ) -> Result<Self, Error> {
         let setup = |error: &dyn std::fmt::Display| Error::Setup(error.to_string());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(tls::provider());
         let verifier =
             CertificateVerifier::new(trust, address.host(), &provider).map_err(|error| setup(&error))?;
         let no_certificate = Arc::new(NoCertificate::default());
-        let mut tls = rustls::ClientConfig::builder_with_provider(provider)
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| setup(&error))?
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(&verifier) as _)
             .with_client_cert_resolver(Arc::clone(&no_certificate) as _);
-        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // A resumed session would not show the certificate again: each connection is judged afresh.
-        tls.resumption = rustls::client::Resumption::disabled();
+        config.resumption = rustls::client::Resumption::disabled();
         let redactor = Arc::new(Redactor::default());
         if let Some(key) = key {
             HeaderValue::from_str(key.expose_secret())
@@ -101,7 +104,7 @@ impl Transport {
             redactor.add("API key", key.expose_secret());
         }
         let client = Client::builder()
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(config)
             .user_agent(options.user_agent)
             .connect_timeout(options.connect_timeout)
             .read_timeout(options.idle_timeout)
@@ -115,7 +118,16 @@ impl Transport {
             .map_err(|error| setup(&error.without_url()))?;
         let url = format!("https://{}:{}/api/", address.host(), address.port());
         let key = key.cloned().map(Arc::new);
-        Ok(Self { client, url, options, verifier, no_certificate, key, redactor })
+        Ok(Self {
+            client,
+            url,
+            options,
+            verifier,
+            no_certificate,
+            key,
+            redactor,
+            clock_ahead: Arc::default(),
+        })
     }
 
     /// The verifier of this transport's handshakes.
@@ -138,6 +150,11 @@ impl Transport {
             }
             None => request,
         }
+    }
+
+    /// How far the device's clock is ahead of this machine's, where it has told the time.
+    pub(super) fn clock_ahead(&self) -> Option<TimeDelta> {
+        *self.clock_ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is taken out of answers.
@@ -187,6 +204,10 @@ impl Transport {
         }
         let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
         let date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok()).map(|date| date.to_utc());
+        if let Some(date) = date {
+            let ahead = date.signed_duration_since(Utc::now());
+            *self.clock_ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(ahead);
+        }
         match (self.read(operation, &mut response, deadline).await, status) {
             (Ok(body), _) if status != 200 && demands_certificate(status, &body) => {
                 Err(Error::ClientCertificate)

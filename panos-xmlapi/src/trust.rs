@@ -11,8 +11,6 @@ mod next;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use openssl::nid::Nid;
-use openssl::pkey::Id;
 use openssl::x509::X509;
 use openssl::x509::store::X509Store;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -28,6 +26,7 @@ pub use next::{ManagementBinding, NextIdentity};
 use super::address::Host;
 use super::fingerprint::Fingerprint;
 use super::redact::Redactor;
+use super::tls;
 
 /// How a device's HTTPS certificate is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,28 +226,10 @@ fn public_key(leaf: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, rustls::E
         .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))
 }
 
-/// Whether the handshake's signature could be checked at all with the certificate's key; else that
-/// check would fail with words that accuse the device.
+/// Whether the handshake's signature could be checked at all with the certificate's key.
 fn check_key(leaf: &[u8]) -> Result<(), IdentityError> {
-    let unusable = |error: openssl::error::ErrorStack| IdentityError::Unusable(error.to_string());
-    let key = X509::from_der(leaf).and_then(|leaf| leaf.public_key()).map_err(unusable)?;
-    let curve = key.ec_key().ok().and_then(|key| key.group().curve_name());
-    let (fits, kind) = match key.id() {
-        Id::RSA => ((2048..=8192).contains(&key.bits()), format!("RSA of {} bits", key.bits())),
-        Id::EC => {
-            let name = curve.and_then(|nid| nid.short_name().ok()).unwrap_or("of its own");
-            let fits = matches!(curve, Some(Nid::X9_62_PRIME256V1 | Nid::SECP384R1));
-            (fits, format!("EC on the curve {name}"))
-        }
-        Id::ED25519 => (true, String::new()),
-        _ => (false, "of another kind".to_owned()),
-    };
-    if fits {
-        return Ok(());
-    }
-    Err(IdentityError::Unusable(format!(
-        "its key is {kind}; RSA of 2048 to 8192 bits, EC on P-256 or P-384 and Ed25519 are supported"
-    )))
+    let leaf = X509::from_der(leaf).map_err(|error| IdentityError::Unusable(error.to_string()))?;
+    tls::check_key(&leaf).map_err(IdentityError::Unusable)
 }
 
 impl fmt::Debug for CertificateVerifier {

@@ -90,6 +90,15 @@ fn every_shape() -> Vec<(&'static str, Identity)> {
         ("RSA 2048", Plan::named("rsa").key(Key::Rsa(2048)).v1().self_signed()),
         ("RSA 3072", Plan::named("rsa").key(Key::Rsa(3072)).ca().self_signed()),
         ("P-384", Plan::named("p384").key(Key::Ec(Nid::SECP384R1)).self_signed()),
+        ("P-521", Plan::named("p521").key(Key::Ec(Nid::SECP521R1)).self_signed()),
+        ("P-521, by an RSA CA", {
+            let ca = Plan::named("RSA CA").ca().key(Key::Rsa(2048)).self_signed();
+            Plan::named("p521").key(Key::Ec(Nid::SECP521R1)).issued_by(&ca)
+        }),
+        ("P-256, by a P-521 CA", {
+            let ca = Plan::named("P-521 CA").ca().key(Key::Ec(Nid::SECP521R1)).self_signed();
+            Plan::named("p256").issued_by(&ca)
+        }),
         ("Ed25519", Plan::named("ed").key(Key::Ed25519).self_signed()),
     ]
 }
@@ -165,12 +174,23 @@ async fn keys_that_cannot_be_checked_are_refused_with_their_kind() {
         assert_saw_nothing(&server);
     }
     // Here the server itself finds no common ground, and hangs up.
-    let large = Plan::named("large").key(Key::Ec(Nid::SECP521R1)).self_signed();
-    let server = device(&large);
-    let error = ask(&server.address(), &pinned(&large)).await.unwrap_err();
+    let other = Plan::named("other").key(Key::Ec(Nid::BRAINPOOL_P256R1)).self_signed();
+    let server = device(&other);
+    let error = ask(&server.address(), &pinned(&other)).await.unwrap_err();
     let Error::Unreachable { cause } = &error else { panic!("{error:?}") };
     assert_eq!(cause, "TLS failed: received fatal alert: HandshakeFailure");
     assert_saw_nothing(&server);
+}
+
+#[tokio::test]
+async fn a_key_exchange_on_p_521_alone_comes_about() {
+    for key in [Key::Ec(Nid::SECP521R1), Key::Rsa(2048)] {
+        let identity = Plan::named("fw").key(key).self_signed();
+        let shown = identity.clone();
+        let server =
+            Server::start_with(move |_| (shown.clone(), Tls::Group("P-521")), |_| reply("200 OK", SYSTEM));
+        ask(&server.address(), &pinned(&identity)).await.unwrap();
+    }
 }
 
 #[tokio::test]

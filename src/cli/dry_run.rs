@@ -12,6 +12,7 @@ use crate::install::connect::reach;
 use crate::install::contest::Known;
 use crate::install::error::BatchError;
 use crate::install::location;
+use crate::install::management;
 use crate::install::plan::{Plan, Step, pending_notes};
 use crate::install::problem::Problem;
 use crate::install::request::{CommitScope, InstallRequest};
@@ -60,8 +61,9 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
     let Assessment { mut situation, mut parts, places, contested } =
         assess::look(&reached, &wants, known).await?;
     situation.fetch_administrator(&reached.session).await?;
+    let warning = management::examine(&reached, &parts, &situation, wish.commit, &wish.patience).await?;
     let PlannedInstall { observed, plan, .. } = parts.remove(0);
-    let mut notes = [reached.notes, plan.notes.clone()].concat();
+    let mut notes = [reached.notes, plan.notes.clone(), warning.into_iter().collect()].concat();
     if !plan.steps.is_empty() {
         notes.extend(pending_notes(wish.commit, &situation, &places));
         notes.extend(contested.map(|(_, found)| format!("WARNING: {found}: it would be waited for")));

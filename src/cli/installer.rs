@@ -51,7 +51,8 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", value_parser = list_name)]
     pub profile_list: Option<String>,
 
-    /// Import and commit although the device has this certificate already
+    /// Import and commit although the device has this certificate already; install on the management interface
+    /// although this program could not connect any more
     #[arg(long)]
     force: bool,
 

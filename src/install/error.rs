@@ -5,7 +5,7 @@ mod words;
 
 use std::borrow::Borrow;
 
-use panos_xmlapi::{Error, IdentityError, Reason, UnquotableName, words::cut};
+use panos_xmlapi::{Error, Reason, UnquotableName, words::cut};
 
 use self::advice::advice_for;
 use self::words::{last, reasons, there, those_known, those_missing};
@@ -16,6 +16,7 @@ use crate::install::change::Contested;
 use crate::install::ha::NoActivePeer;
 use crate::install::journal::JournalError;
 use crate::install::known_devices::KnownDevicesError;
+use crate::install::lockout::LockOut;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::probe::ProbeMismatch;
 use crate::install::problem::{Problem, RetryClass};
@@ -168,7 +169,7 @@ pub enum InstallError {
         /// The profile.
         profile: String,
         /// Why it would not.
-        why: IdentityError,
+        why: LockOut,
     },
     /// The object is in use, and the new certificate has another kind of key.
     #[error(
@@ -328,9 +329,7 @@ impl InstallError {
             Self::RollbackImpossible(_) => {
                 "Put the administrator's name into the API key file (api_username=NAME), or use --suffix serial, which makes an object of its own."
             }
-            Self::WouldLockOut { .. } => {
-                "Give the management interface a profile and a certificate of its own, name the issuing CA with --ca-file, or pin the device (pan_certctl pin)."
-            }
+            Self::WouldLockOut { why, .. } => why.advice(),
             Self::KeyTypeChanged { .. } => {
                 "Use --suffix serial, which makes an object of its own, or --force."
             }
@@ -362,6 +361,7 @@ impl InstallError {
             Self::Bundle(BundleError::NotYetValid { .. } | BundleError::Expired { .. }) => {
                 return RetryClass::Clock;
             }
+            Self::WouldLockOut { why, .. } if why.is_about_time() => return RetryClass::Clock,
             Self::Bundle(_) | Self::Pem(_) | Self::Key(_) | Self::UnquotableName(_) => true,
             Self::AdministratorUnknown | Self::NameTooLong { .. } | Self::KeyTypeChanged { .. } => true,
             Self::RollbackImpossible(_) | Self::ProfilesMissing { .. } | Self::WouldLockOut { .. } => true,

@@ -9,22 +9,20 @@
 
 use futures_util::future::join_all;
 use panos_xmlapi::{
-    Address, CertificateEntry, Error, Fingerprint, IdentityError, Location, ManagementBinding, NextIdentity,
-    ServiceProfile, Session, SystemInfo, Trust, XPath,
+    Address, CertificateEntry, Error, Fingerprint, IdentityError, NextIdentity, ServiceProfile, Session,
+    SystemInfo, Trust,
 };
 
-use super::apply::PlannedInstall;
 use super::connect::{self, Connection, HaRole, connect_single};
 use super::error::{Activity, InstallError};
 use super::journal::{Entry, Journal};
 use super::known_devices::{KnownDevices, KnownDevicesError};
-use super::plan::Step;
+use super::management::{Receiving, after_commit, binding, received, receiving, would_get_in};
 use super::probe::served;
 use super::request::{CommitScope, Target};
 use super::retry::RetryPolicy;
-use super::state::DeviceState;
 use super::transaction::{DeviceResult, Transaction};
-use crate::certificate::{Bundle, fingerprint_of_pem};
+use crate::certificate::fingerprint_of_pem;
 use crate::host::log::RunLog;
 
 /// What runs that did not come to their end have decided for a device and its HA peer, as they have noted.
@@ -122,33 +120,6 @@ async fn presented(session: &Session, system: &SystemInfo) -> Result<Option<Fing
     Ok(pem.and_then(|pem| fingerprint_of_pem(&pem).ok()))
 }
 
-/// A profile that is going to present one of the certificates.
-struct Receiving<'p> {
-    profile: &'p str,
-    bundle: &'p Bundle,
-}
-
-/// The profiles that get one of the certificates and could be the management interface's: one that presents nothing
-/// now is not, and one of a virtual system is never looked for.
-fn receiving<'p>(parts: &'p [PlannedInstall<'_>]) -> Vec<Receiving<'p>> {
-    let of_part = |part: &'p PlannedInstall<'_>| {
-        let bound = part.plan.steps.iter().flat_map(|step| match step {
-            Step::Bind { profiles, .. } => profiles.as_slice(),
-            _ => &[],
-        });
-        let bound: Vec<&str> = bound.map(|(name, _)| name.as_str()).collect();
-        let gets = part.observed.candidate.profiles.iter().filter(move |profile| {
-            let now = profile.certificate.as_deref();
-            now == Some(part.wish.object.as_str())
-                || (now.is_some() && bound.contains(&profile.name.as_str()))
-        });
-        gets.map(|profile| Receiving { profile: &profile.name, bundle: part.bundle })
-    };
-    let is_own =
-        |part: &&PlannedInstall<'_>| matches!(part.observed.place, Location::Shared | Location::Panorama);
-    parts.iter().filter(is_own).flat_map(of_part).collect()
-}
-
 /// Whether the management interface uses one of the profiles that present a certificate of ours now. Where that
 /// can't be learnt it is said, and taken for a no.
 pub(super) async fn management_uses_it(reached: &Connection, done: &DeviceResult<'_>, log: &RunLog) -> bool {
@@ -191,13 +162,13 @@ pub(super) async fn decide(
     // Asked once: for the other member of a pair, too.
     let _ = done.managements.set(own.is_some());
     let Some(own) = own else { return Ok(Vec::new()) };
-    would_get_in(&reached.session, own)?;
+    would_get_in(&reached.session, own, patience).await?.iter().for_each(|warning| log.say(warning));
     let pinned = matches!(reached.target.trust, Trust::Pinned(_));
     let mut decided: Vec<NextIdentity> =
         pinned.then(|| binding.next(own.bundle.fingerprint())).into_iter().collect();
     if let (HaRole::Active { other: Some(other) }, true) = (&reached.role, scope != CommitScope::Nothing) {
         let other = &refreshed(other, transaction);
-        match of_peer(other, &receiving, patience).await {
+        match of_peer(other, &receiving, patience, log).await {
             Ok(next) => decided.extend(next),
             Err(failure @ InstallError::WouldLockOut { .. }) => return Err(failure),
             Err(failure) => log.say(&format!(
@@ -215,70 +186,20 @@ pub(super) async fn decide(
     Ok(decided)
 }
 
-async fn binding(session: &Session, patience: &RetryPolicy) -> Result<ManagementBinding, InstallError> {
-    let looking = InstallError::during(Activity::Looking);
-    patience.retry(async || session.management_binding().await.map_err(looking)).await
-}
-
 /// The peer keeps the choice of its profile, and gets what the profile is bound to.
 async fn of_peer(
     other: &Target,
     receiving: &[Receiving<'_>],
     patience: &RetryPolicy,
+    log: &RunLog,
 ) -> Result<Option<NextIdentity>, InstallError> {
     let reached = connect_single(other, patience, &[]).await?;
     let binding = binding(&reached.session, patience).await?;
     let gets = received(&reached.session, binding.running.as_deref(), receiving, patience).await?;
     let Some(gets) = gets else { return Ok(None) };
-    would_get_in(&reached.session, gets)?;
+    would_get_in(&reached.session, gets, patience).await?.iter().for_each(|warning| log.say(warning));
     let pinned = matches!(other.trust, Trust::Pinned(_));
     Ok(pinned.then(|| binding.next(gets.bundle.fingerprint())))
-}
-
-/// The management interface's profile as the commit leaves it. A change of it that is pending counts where it is
-/// committed too.
-fn after_commit<'b>(
-    binding: &'b ManagementBinding,
-    situation: &DeviceState,
-    scope: CommitScope,
-) -> Option<&'b str> {
-    let path = XPath::management_profile().to_string();
-    let touches = |xpath: &str| path.starts_with(xpath) || xpath.starts_with(&path);
-    let is_committed = match scope {
-        CommitScope::OwnChanges => situation.own_changes().iter().any(|change| touches(&change.xpath)),
-        CommitScope::Everybody | CommitScope::Nothing => true,
-    };
-    if is_committed { binding.candidate.as_deref() } else { binding.running.as_deref() }
-}
-
-/// What the management interface gets by this profile. A predefined profile hides one of the same name, with its
-/// certificate.
-async fn received<'r, 'p>(
-    session: &Session,
-    profile: Option<&str>,
-    receiving: &'r [Receiving<'p>],
-    patience: &RetryPolicy,
-) -> Result<Option<&'r Receiving<'p>>, InstallError> {
-    let found = receiving.iter().rev().find(|receiving| Some(receiving.profile) == profile);
-    let Some(found) = found else { return Ok(None) };
-    let path = XPath::predefined_profiles().entry(found.profile)?;
-    let looking = InstallError::during(Activity::Looking);
-    let predefined = patience.retry(async || session.get(&path).await.map_err(looking)).await;
-    match predefined {
-        // Devices that know no such place refuse the path.
-        Ok(None) | Err(InstallError::Device { error: Error::Refused(_), .. }) => Ok(Some(found)),
-        Ok(Some(_)) => Ok(None),
-        Err(failure) => Err(failure),
-    }
-}
-
-/// Whether the next connection is accepted, once the device shows this certificate.
-fn would_get_in(session: &Session, gets: &Receiving<'_>) -> Result<(), InstallError> {
-    let leaf = gets.bundle.leaf_der();
-    let others: Vec<Vec<u8>> =
-        gets.bundle.chain().iter().map(|link| link.to_der()).collect::<Result<_, _>>()?;
-    let profile = gets.profile.to_owned();
-    session.would_accept(leaf, others).map_err(|why| InstallError::WouldLockOut { profile, why })
 }
 
 /// Notes what was decided, and accepts it from now on. To be called right before the commit.

@@ -16,6 +16,8 @@ pub mod inventory;
 pub mod journal;
 pub mod known_devices;
 pub mod location;
+pub mod lockout;
+pub mod management;
 pub mod names;
 pub mod phases;
 pub mod places;

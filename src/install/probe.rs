@@ -8,7 +8,9 @@ use std::io;
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
+use openssl::pkey::Id;
 use openssl::ssl::{ErrorCode, HandshakeError, SslConnector, SslMethod, SslRef, SslVerifyMode, SslVersion};
+use openssl::x509::X509Ref;
 use panos_xmlapi::{Address, Fingerprint, Host};
 
 use super::names::CommonName;
@@ -18,6 +20,9 @@ mod timed;
 
 use timed::DeadlineStream;
 
+/// All curves that a server's key may be on.
+const GROUPS: &str =
+    "X25519:P-256:P-384:P-521:X448:secp256k1:brainpoolP256r1:brainpoolP384r1:brainpoolP512r1";
 /// How long one look may take where there is time.
 const LONGEST_LOOK: Duration = Duration::from_secs(5);
 /// How long one look may take at least, however little time is left.
@@ -150,8 +155,18 @@ pub async fn shown(endpoint: &Address, patience: Duration) -> Result<PeerCertifi
     looked.map(|handshake| handshake.leaf).map_err(|seen| ProbeMismatch { endpoint: endpoint.clone(), seen })
 }
 
+/// How an endpoint speaks TLS to somebody who takes everything, old protocols and suites included; nothing where it
+/// doesn't at all. One look.
+pub async fn speaks(endpoint: &Address, patience: Duration) -> Option<String> {
+    let (place, until) = (endpoint.clone(), Instant::now() + patience);
+    let looked = tokio::task::spawn_blocking(move || look(&place, &place.host().to_string(), until)).await;
+    looked.ok()?.ok().map(|handshake| handshake.way)
+}
+
 /// What a handshake showed.
 struct Handshake {
+    /// The protocol, the cipher suite and the kind of key, in words.
+    way: String,
     leaf: PeerCertificate,
     others: Vec<Fingerprint>,
 }
@@ -179,7 +194,9 @@ fn look(endpoint: &Address, sni: &str, until: Instant) -> Result<Handshake, Seen
     builder.set_verify(SslVerifyMode::NONE);
     // For looking, old protocols and small keys are good enough: nothing is sent.
     builder.set_min_proto_version(Some(SslVersion::TLS1)).map_err(nothing)?;
-    builder.set_cipher_list("DEFAULT:@SECLEVEL=0").map_err(nothing)?;
+    builder.set_cipher_list("ALL:@SECLEVEL=0").map_err(nothing)?;
+    // Where OpenSSL knows some of them only, by a policy of the machine's for one, its own list stays.
+    builder.set_groups_list(GROUPS).ok();
     let mut configuration = builder.build().configure().map_err(nothing)?;
     configuration.set_verify_hostname(false);
     match configuration.connect(sni, stream) {
@@ -214,6 +231,8 @@ fn seen_in(ssl: &SslRef) -> Option<Handshake> {
     let print =
         |certificate: &openssl::x509::X509Ref| certificate.to_der().ok().map(|der| Fingerprint::of_der(&der));
     let others = ssl.peer_cert_chain().into_iter().flatten().skip(1).filter_map(print).collect();
+    let suite = ssl.current_cipher().map_or("no cipher suite", |suite| suite.name());
+    let way = format!("{} with {suite} and {}", ssl.version_str(), key_of(&leaf));
     let leaf = PeerCertificate {
         fingerprint: print(&leaf)?,
         subject: subject_of(&leaf),
@@ -221,7 +240,22 @@ fn seen_in(ssl: &SslRef) -> Option<Handshake> {
         not_before: leaf.not_before().to_string(),
         not_after: leaf.not_after().to_string(),
     };
-    Some(Handshake { leaf, others })
+    Some(Handshake { way, leaf, others })
+}
+
+/// The kind of a certificate's key, in words.
+fn key_of(leaf: &X509Ref) -> String {
+    let Ok(key) = leaf.public_key() else { return "a key of an unknown kind".to_owned() };
+    let curve = key.ec_key().ok().and_then(|key| key.group().curve_name());
+    match (key.id(), curve.and_then(|curve| curve.short_name().ok())) {
+        (Id::RSA, _) => format!("an RSA key of {} bits", key.bits()),
+        (Id::EC, Some(curve)) => format!("an EC key on the curve {curve}"),
+        (Id::RSA_PSS, _) => "a key for RSA-PSS only".to_owned(),
+        (Id::DSA, _) => "a DSA key".to_owned(),
+        (Id::ED25519, _) => "an Ed25519 key".to_owned(),
+        (Id::ED448, _) => "an Ed448 key".to_owned(),
+        _ => "a key of an unusual kind".to_owned(),
+    }
 }
 
 /// A connection to the first of the endpoint's addresses that takes one.

@@ -209,14 +209,17 @@ fn key_type_key_size_and_ipa_profile_are_checked_first() {
         quiet.line(Getcert).plus(words).refused(6, &[says]);
     };
     for bad in ["", "rsa2048", "ed25519", "EC ", "R\nSA"] {
-        refuse(&["-G", bad], "is not a key type: RSA, DSA, EC or ECDSA");
+        refuse(&["-G", bad], "is not a key type: RSA, EC or ECDSA");
     }
     for bad in ["", "0x800", "2048bit", "-1", "1e4", "99999999999999999999"] {
         refuse(&[&format!("--key-bits={bad}")], "that is not a number");
     }
-    for bad in ["0", "1024", "2047", "16385"] {
-        refuse(&["-b", bad], "2048 to 16384");
-        refuse(&["-G", "dsa", "-b", bad], "2048 to 16384");
+    for bad in ["0", "1024", "2047", "8193", "16384"] {
+        refuse(&["-b", bad], "2048 to 8192");
+        refuse(&["-G", "rsa", "-b", bad], "2048 to 8192");
+    }
+    for word in ["DSA", "dsa"] {
+        refuse(&["-G", word], "a certificate with a DSA key can't be used");
     }
     for bad in ["255", "2048", "512"] {
         refuse(&["-G", "EC", "-b", bad], "256, 384 or 521");

@@ -4,7 +4,7 @@
 use panos_sim::{Administrator, Profile, Rights, Settings, Simulator};
 
 use crate::common::pki::{self, KeyKind};
-use crate::desk::{Desk, Found, KEY, PASSWORD, PORTAL, USER, settings};
+use crate::desk::{Desk, Found, KEY, NAME, PASSWORD, PORTAL, USER, settings};
 
 /// What is expected of a mistake.
 struct Expected<'a> {
@@ -362,4 +362,64 @@ fn management_interfaces_with_one_key_pair() {
     let (device, name) = second(&panos_sim::ManagementCertificate::SelfSigned, &desk.ca);
     known(&name, &device.certificate_fingerprint());
     is_well(&desk.check(&["-p", PORTAL, &first, &name]));
+}
+
+/// A management interface with the profile that is renewed, and this certificate for it.
+fn managed(desk: &Desk, wish: &pki::Wish) {
+    let issued = desk.ca.issue(wish);
+    issued.write(&desk.path("etc/ssl/certs"), NAME);
+    issued.write(&desk.path("etc/ssl/private"), NAME);
+}
+
+#[test]
+fn a_certificate_that_would_lock_us_out_of_the_management_interface() {
+    let bound = |settings: &mut Settings| {
+        let own = pki::self_signed(&pki::Wish::named("fw1.example.com"));
+        settings.certificates.push(panos_sim::PreloadedCertificate {
+            name: "own".to_owned(),
+            certificate: own.certificate_pem(),
+            key: Some(own.key_pem()),
+            vsys: None,
+        });
+        settings.profiles = vec![Profile::bound(PORTAL, "own")];
+        settings.management_profile = Some(PORTAL.to_owned());
+    };
+    let good = pki::Wish::named(NAME).san(NAME);
+    let desk = Desk::with(bound);
+    managed(&desk, &good.clone().key(KeyKind::RsaPss));
+    is_found(
+        &desk,
+        &["-p", PORTAL, &desk.target()],
+        &of_device("failed management:", 16, "for RSA-PSS only", "-G, -b"),
+    );
+    managed(&desk, &good.clone().key(KeyKind::P521));
+    let found = desk.usual();
+    is_well(&found);
+    assert!(format!("{found:?}").contains("the certificate would be accepted there"), "{found:#?}");
+}
+
+#[test]
+fn a_device_whose_tls_is_not_spoken_here_is_told_by_its_suite_and_key() {
+    use crate::server::identity::{Key, Plan};
+    use crate::server::{Server, Tls, reply};
+    let rsa = Plan::named("fw").key(Key::Rsa(2048)).self_signed();
+    let curve = openssl::nid::Nid::BRAINPOOL_P256R1;
+    let other = Plan::named("fw").key(Key::Ec(curve)).self_signed();
+    for (identity, tls, says) in [
+        (&rsa, Tls::Suites("AES128-SHA"), "speaks TLSv1.2 with AES128-SHA and an RSA key of 2048 bits"),
+        (&rsa, Tls::Suites("ECDHE-RSA-AES256-SHA384"), "with ECDHE-RSA-AES256-SHA384 and an RSA key"),
+        (&other, Tls::Only(openssl::ssl::SslVersion::TLS1_2), "an EC key on the curve brainpoolP256r1"),
+    ] {
+        let shown = identity.clone();
+        let server = Server::start_with(move |_| (shown.clone(), tls), |_| reply("200 OK", ""));
+        let desk = Desk::new();
+        let target = server.address().to_string();
+        let line = format!("{target} {}\n", identity.pin());
+        desk.write("lib/pan_getcert/known_devices", &line, 0o600);
+        let found = desk.check(&["-p", PORTAL, &target]);
+        let troubles = found.troubles();
+        assert_eq!((troubles.len(), found.code), (1, 4), "{found:#?}");
+        assert!(troubles[0].starts_with("failed TLS:") && troubles[0].contains(says), "{troubles:?}");
+        assert!(server.requests().is_empty());
+    }
 }

@@ -18,9 +18,12 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{Id, PKey, Private};
+use openssl::pkey_ctx::PkeyCtx;
 use openssl::rsa::Rsa;
-use openssl::x509::extension::SubjectKeyIdentifier;
-use openssl::x509::extension::{AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectAlternativeName};
+use openssl::x509::extension::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
+    SubjectKeyIdentifier,
+};
 use openssl::x509::{X509, X509Name};
 
 /// The kind of key to make.
@@ -29,7 +32,12 @@ pub enum KeyKind {
     Rsa(u32),
     P256,
     P384,
+    P521,
     Ed25519,
+    /// Kinds that no PAN-OS device is known to use, and that our TLS does not speak.
+    Ed448,
+    RsaPss,
+    Brainpool,
 }
 
 impl KeyKind {
@@ -42,7 +50,16 @@ impl KeyKind {
             Self::Rsa(bits) => PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap(),
             Self::P256 => curve(Nid::X9_62_PRIME256V1),
             Self::P384 => curve(Nid::SECP384R1),
+            Self::P521 => curve(Nid::SECP521R1),
             Self::Ed25519 => PKey::generate_ed25519().unwrap(),
+            Self::Ed448 => PKey::generate_ed448().unwrap(),
+            Self::RsaPss => {
+                let mut context = PkeyCtx::new_id(Id::RSA_PSS).unwrap();
+                context.keygen_init().unwrap();
+                context.set_rsa_keygen_bits(2048).unwrap();
+                context.keygen().unwrap()
+            }
+            Self::Brainpool => curve(Nid::BRAINPOOL_P256R1),
         }
     }
 }
@@ -60,6 +77,8 @@ pub struct Wish {
     pub ends_in: i64,
     /// Whether the certificate says by identifier whose key it has and whose key signed it.
     pub identifiers: bool,
+    /// Whether it is for clients, and so not for servers.
+    pub client_only: bool,
 }
 
 pub const DAY: i64 = 86_400;
@@ -84,6 +103,7 @@ impl Wish {
             starts_in: -DAY,
             ends_in: 90 * DAY,
             identifiers: true,
+            client_only: false,
         }
     }
 
@@ -105,6 +125,11 @@ impl Wish {
     /// Without key identifiers, as old authorities issue: only the signature tells keys apart.
     pub fn without_identifiers(mut self) -> Self {
         self.identifiers = false;
+        self
+    }
+
+    pub fn client_only(mut self) -> Self {
+        self.client_only = true;
         self
     }
 
@@ -234,6 +259,9 @@ fn build(wish: &Wish, key: &PKey<Private>, issuer: Option<&Issued>, authority: b
     }
     builder.append_extension(constraints.build().unwrap()).unwrap();
     builder.append_extension(usage.build().unwrap()).unwrap();
+    if wish.client_only {
+        builder.append_extension(ExtendedKeyUsage::new().client_auth().build().unwrap()).unwrap();
+    }
     if wish.identifiers {
         let context = builder.x509v3_context(issuer_certificate.as_deref(), None);
         let identifier = SubjectKeyIdentifier::new().build(&context).unwrap();
@@ -257,7 +285,7 @@ fn build(wish: &Wish, key: &PKey<Private>, issuer: Option<&Issued>, authority: b
         builder.append_extension(names).unwrap();
     }
     let digest = match signing_key.id() {
-        Id::ED25519 => MessageDigest::null(),
+        Id::ED25519 | Id::ED448 => MessageDigest::null(),
         _ => MessageDigest::sha256(),
     };
     builder.sign(signing_key, digest).unwrap();

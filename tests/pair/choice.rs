@@ -200,7 +200,10 @@ fn a_rehearsal_tells_which_one_it_would_be() {
     let (first, second) = (pair.world.device.address(), pair.second.address());
     let ended = pair.install(&["-p", PORTAL, "--dry-run"]).exits(0);
     assert!(ended.stdout.contains(&format!("{second} (PA-440")), "{ended:#?}");
-    assert!(ended.stdout.contains(&format!("{first} is 'passive'; using {second}, the active HA member")), "{ended:#?}");
+    assert!(
+        ended.stdout.contains(&format!("{first} is 'passive'; using {second}, the active HA member")),
+        "{ended:#?}"
+    );
     pair.is_untouched();
     let ended = pair.install(&["-p", PORTAL, "--dry-run", "--json"]).exits(0);
     let json: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();

@@ -123,10 +123,7 @@ fn a_file_that_cannot_be_read_is_an_alarm_until_somebody_has_looked_at_it() {
     let said = desk
         .exits(1, &[])
         .says("1 certificate on 1 device: installed; 1 file in the state directory can't be read.");
-    assert!(
-        said.stderr.contains("b.example.com.json: ") && said.stderr.contains("moved to"),
-        "{said:#?}"
-    );
+    assert!(said.stderr.contains("b.example.com.json: ") && said.stderr.contains("moved to"), "{said:#?}");
     let again = desk.exits(1, &[]).says("1 file in the state directory can't be read.");
     assert!(again.stderr.contains("inspect it, then delete it"), "{again:#?}");
     assert_eq!(again.stderr.lines().count(), 1, "{again:#?}");

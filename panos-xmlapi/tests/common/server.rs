@@ -106,6 +106,10 @@ impl Shared {
 pub enum Tls {
     Any,
     Only(SslVersion),
+    /// TLS 1.2 with these cipher suites.
+    Suites(&'static str),
+    /// Any, with this group for the key exchange.
+    Group(&'static str),
 }
 
 type Script = dyn Fn(&Request) -> Vec<Step> + Send + Sync;
@@ -248,6 +252,14 @@ fn acceptor(identity: &Identity, tls: Tls) -> SslAcceptor {
     } else {
         builder.set_min_proto_version(Some(SslVersion::TLS1_2)).unwrap();
         builder.set_max_proto_version(None).unwrap();
+    }
+    match tls {
+        Tls::Suites(list) => {
+            builder.set_max_proto_version(Some(SslVersion::TLS1_2)).unwrap();
+            builder.set_cipher_list(&format!("{list}:@SECLEVEL=0")).unwrap();
+        }
+        Tls::Group(name) => builder.set_groups_list(name).unwrap(),
+        Tls::Any | Tls::Only(_) => {}
     }
     builder.set_certificate(&identity.certificate).unwrap();
     builder.set_private_key(&identity.key).unwrap();

@@ -6,6 +6,7 @@ use panos_xmlapi::{
 
 use super::CheckTarget;
 use super::finding::CheckResult;
+use super::management;
 use super::rights::Seen;
 use crate::certificate::fingerprint_of_pem;
 use crate::error::Exit;
@@ -36,6 +37,7 @@ pub(super) async fn look(
     }
     if seen.configuration {
         findings.extend(profiles(session, subject, &place).await);
+        findings.extend(management::look(session, subject, &place).await);
         if ipa {
             findings.extend(authority(session, &place).await);
         }

@@ -17,7 +17,7 @@ use crate::cli::arguments::PlaceArguments;
 use crate::error::Exit;
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::worker;
-use crate::install::retry;
+use crate::install::{probe, retry};
 use crate::text::spoken;
 
 /// How long a device may take to accept a connection.
@@ -60,7 +60,13 @@ async fn reached(
             findings.extend(known(subject, place, &greeting));
             *shown = Some(Interface::new(device, &greeting));
         }
-        Err(error) => return Err(Box::new(stranger(subject, place, &error))),
+        Err(error) => {
+            let refusal = match &error {
+                Error::Unreachable { cause } if cause.starts_with("TLS failed") => unspoken(device).await,
+                _ => None,
+            };
+            return Err(Box::new(refusal.unwrap_or_else(|| stranger(subject, place, &error))));
+        }
     }
     let (session, user) = with_key(subject, place, limits)?;
     Ok((session, user))
@@ -128,6 +134,18 @@ fn clock_finding(clock: DateTime<Utc>, now: DateTime<Utc>) -> CheckResult {
     CheckResult::failed(CHECK, Exit::Certificate, text).advise(
         "Set NTP servers on the device (Device > Setup > Services), and look at this machine's clock too.",
     )
+}
+
+/// Who takes everything has an understanding with the device, and this program has none.
+async fn unspoken(device: &Address) -> Option<CheckResult> {
+    let way = probe::speaks(device, PATIENCE).await?;
+    let text = format!(
+        "the device speaks {way}. This program speaks TLS 1.2 and 1.3 with ECDHE and AES-GCM or ChaCha20, with keys of RSA (2048 to 8192 bits), EC (P-256, P-384, P-521) or Ed25519"
+    );
+    let finding = CheckResult::failed("TLS", Exit::Device, text);
+    Some(finding.advise(
+        "Give the management interface an SSL/TLS service profile with TLSv1.2 or higher as Max Version, ECDHE and AES-GCM allowed, and a certificate with such a key (Device > Setup > Management > General Settings).",
+    ))
 }
 
 /// The device was not accepted, or is none.

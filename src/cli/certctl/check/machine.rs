@@ -123,6 +123,12 @@ fn is_folder(folder: &Path) -> CheckResult {
         .run(format!("mkdir -p {}", quoted(&folder.to_string_lossy())))
 }
 
+/// The certificate, where there is one already that can be used.
+pub(super) fn bundle(arguments: &CheckArguments, name: &CommonName) -> Option<Bundle> {
+    let source = Source::locate(name.as_str(), &arguments.cert_dir, &arguments.key_dir).ok()?;
+    Bundle::load(&source, name.as_str()).ok()
+}
+
 /// The certificate, where there is one already; else whether there is room for it.
 fn certificate(arguments: &CheckArguments, name: &CommonName) -> Vec<CheckResult> {
     const CHECK: &str = "certificate";

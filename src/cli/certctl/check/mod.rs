@@ -6,10 +6,12 @@ mod device;
 mod enrolment;
 mod finding;
 mod machine;
+mod management;
 mod rights;
 mod sharing;
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use clap::Args;
 use futures_util::future::join_all;
@@ -17,6 +19,7 @@ use panos_xmlapi::{Address, VsysName};
 use serde_json::json;
 
 use super::NAME;
+use crate::certificate::Bundle;
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::devices::DeviceList;
 use crate::cli::report;
@@ -93,6 +96,8 @@ struct CheckTarget {
     profiles: Vec<ProfileName>,
     /// The name of the object to come, where a certificate was named.
     object: Option<ObjectName>,
+    /// The certificate that is there already.
+    certificate: Option<Rc<Bundle>>,
     /// The options that say how the device is reached.
     options: DeviceOptions,
 }
@@ -106,7 +111,12 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
     let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
     let devices = list.all(&config)?;
     let named = arguments.named()?;
-    let subject = |device: &Address| arguments.subject(device, named.as_ref(), &config, place);
+    let certificate = named.as_ref().and_then(|named| machine::bundle(arguments, &named.common_name));
+    let certificate = certificate.map(Rc::new);
+    let subject = |device: &Address| {
+        let subject = arguments.subject(device, named.as_ref(), &config, place)?;
+        Ok::<_, UsageError>(CheckTarget { certificate: certificate.clone(), ..subject })
+    };
     let subjects: Vec<CheckTarget> = devices.iter().map(subject).collect::<Result<_, _>>()?;
     let common_name = named.as_ref().map(|named| &named.common_name);
     let sections = match subjects.as_slice() {
@@ -201,6 +211,7 @@ impl CheckArguments {
             vsys: resolve::vsys(&options)?,
             profiles: resolve::profiles(&options)?,
             object: object.transpose()?,
+            certificate: None,
             options,
         })
     }
