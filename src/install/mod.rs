@@ -25,14 +25,17 @@ pub mod plan;
 pub mod probe;
 pub mod problem;
 pub mod recover;
+mod reference_kinds;
 pub mod references;
 pub mod request;
 pub mod result;
 pub mod retry;
 pub mod rollback;
 pub mod state;
+pub mod suitable;
 pub mod transact;
 pub mod transaction;
+pub mod unsuitable;
 pub mod verify;
 
 pub use error::InstallError;
