@@ -172,7 +172,7 @@ fn a_certificate_name_that_panos_does_not_take_is_refused() {
         for first in ["", "-n", "_n", ".n", " n", "/n", "../n", "é"] {
             refuse(first, "begin with a letter or a digit");
         }
-        for other in ["a b", "a/b", "a'b", "a<b", "a\"b", "n*", "a&b", "né"] {
+        for other in ["a/b", "a'b", "a<b", "a\"b", "n*", "a&b", "né"] {
             refuse(other, "only letters");
         }
         refuse("a\nb", "'a\\nb'");
