@@ -97,6 +97,7 @@ pub(crate) const PAGES: [Page; 12] = [
             "pan_certctl-retry(8)",
             "pan_certctl-verify(8)",
             "pan_certctl-inventory(8)",
+            "pan_certctl-prove(8)",
             "pan_certctl-forget(8)",
             "pan_getcert(8)",
             "pan_instcert(8)",
@@ -149,6 +150,24 @@ pub(crate) const PAGES: [Page; 12] = [
         files: &[STATE],
         examples: &[("See the fingerprint, and record it after a yes:", "pan_certctl pin fw1.example.com")],
         see_also: &["pan_certctl(8)", "pan_certctl-keygen(8)", "pan_certctl-check(8)"],
+    },
+    Page {
+        name: "pan_certctl-prove",
+        summary: "try on a firewall what an installation needs, and take it back",
+        description: &[
+            "*pan_certctl prove* uploads a throw-away certificate in each form to a firewall, makes an SSL/TLS service profile that nothing uses, reads both back, and has the device validate that. Nothing is committed. Then all of it is reverted, compared with before, and the locks are given back that were taken meanwhile. It takes less than a minute, and says what it is going to do, and what stays, before it asks.",
+            "It refuses where the administrator of the API key has uncommitted changes, where anybody holds a lock, on the passive member of an HA pair, and on Panorama. One that was killed is taken back by the next one for the same device.",
+            "*--transcript* keeps the requests and replies without keys, names and addresses. Read the file before you hand it to anybody.",
+        ],
+        exit: &[
+            "12 where the device took no form of the certificate, 14 where the validation failed, 1 where the answer was no.",
+        ],
+        files: &[CONFIGURATION, KEY, STATE],
+        examples: &[(
+            "Prove, and keep what was asked and answered:",
+            "pan_certctl prove --transcript fw1.json fw1.example.com",
+        )],
+        see_also: &["pan_certctl(8)", "pan_certctl-check(8)", "pan_instcert(8)"],
     },
     Page {
         name: "pan_certctl-inventory",

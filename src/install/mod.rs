@@ -24,6 +24,7 @@ pub mod places;
 pub mod plan;
 pub mod probe;
 pub mod problem;
+pub mod prove;
 pub mod recover;
 pub mod references;
 pub mod request;
@@ -33,6 +34,7 @@ pub mod rollback;
 pub mod state;
 pub mod transact;
 pub mod transaction;
+pub mod upload_form;
 pub mod verify;
 
 pub use error::InstallError;
