@@ -12,7 +12,7 @@ use std::path::Path;
 use common::bus::{Bus, NAME, recorded};
 use pancert::certificate::{Bundle, KeyAlgorithm, Source};
 use pancert::host::certmonger::{
-    Getcert, GetcertError, KeyType, Listing, NewRequest, Phase, Storage, Tracked, post_save_command,
+    Changes, Getcert, GetcertError, KeyType, Listing, NewRequest, Phase, Storage, Tracked, post_save_command,
 };
 use rand::RngExt;
 use rand::seq::IndexedRandom;
@@ -77,6 +77,10 @@ fn nasty_strings(count: usize) -> Vec<String> {
     fixed.iter().map(|text| (*text).to_owned()).chain(invented).take(count).collect()
 }
 
+fn with_command(command: String) -> Changes {
+    Changes { post_save: Some(command), ..Changes::default() }
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn no_value_adds_or_changes_an_argument_of_the_post_save_command() {
     let bus = Bus::with_certmonger().await;
@@ -97,7 +101,7 @@ async fn no_value_adds_or_changes_an_argument_of_the_post_save_command() {
             command,
             "certmonger shows it as it is"
         );
-        getcert.resubmit(&id, None).await.unwrap();
+        getcert.resubmit(&id, &Changes::default()).await.unwrap();
         assert_eq!(recorded(&file).await, arguments, "{command}");
         bus.until_phase(Phase::Done).await;
     }
@@ -159,13 +163,13 @@ async fn a_certificate_is_requested_watched_and_renewed_as_the_programs_need_it(
     // A new certificate for the same key, then one for a new key of another kind.
     let file = bus.path("renewed");
     let record = |file: &Path| post_save_command(&bus.recorder(), &[file.as_os_str(), "x".as_ref()]).unwrap();
-    getcert.resubmit(&id, Some(&record(&file))).await.unwrap();
+    getcert.resubmit(&id, &with_command(record(&file))).await.unwrap();
     assert_eq!(recorded(&file).await, ["x"]);
     let second = Bundle::load(&source(), NAME).unwrap();
     assert_ne!(second.fingerprint(), first.fingerprint());
     bus.until_phase(Phase::Done).await;
     let file = bus.path("rekeyed");
-    getcert.rekey(&id, Some(KeyType::Ec), Some(384), Some(&record(&file))).await.unwrap();
+    getcert.rekey(&id, &with_command(record(&file)), Some(KeyType::Ec), Some(384)).await.unwrap();
     recorded(&file).await;
     assert_eq!(Bundle::load(&source(), NAME).unwrap().key_algorithm(), KeyAlgorithm::Ec(384));
     bus.until_phase(Phase::Done).await;
@@ -190,8 +194,8 @@ async fn what_certmonger_refuses_is_told_apart() {
     assert!(matches!(error, GetcertError::NoSuchCa { .. }), "{error}");
     for error in [
         getcert.set_post_save("nosuch", "/bin/true").await.unwrap_err(),
-        getcert.resubmit("nosuch", None).await.unwrap_err(),
-        getcert.rekey("nosuch", None, None, None).await.unwrap_err(),
+        getcert.resubmit("nosuch", &Changes::default()).await.unwrap_err(),
+        getcert.rekey("nosuch", &Changes::default(), None, None).await.unwrap_err(),
     ] {
         assert!(matches!(error, GetcertError::NotTracked), "{error}");
     }

@@ -10,6 +10,8 @@
     unreachable_pub
 )]
 mod common;
+#[path = "memory/pauses.rs"]
+mod pauses;
 #[path = "memory/scan.rs"]
 mod scan;
 
@@ -66,16 +68,21 @@ impl Waiting {
             let asked = polls(world);
             // It takes its answer, and begins its pause, which is nearly a second.
             std::thread::sleep(Duration::from_millis(200));
-            self.signal(Signal::STOP);
-            let state = || std::fs::read_to_string(self.proc("stat")).unwrap();
-            assert!(wait_until(|| state().rsplit(") ").next().unwrap().starts_with('T')));
-            let memory = Memory::of(self.child.id());
-            let rested = polls(world) == asked;
-            self.signal(Signal::CONT);
-            if rested {
+            if let Some(memory) = self.stopped(|| polls(world) == asked) {
                 return memory;
             }
         }
+    }
+
+    /// Its memory while it is stopped, unless it has asked something before it was.
+    fn stopped(&self, rested: impl Fn() -> bool) -> Option<Memory> {
+        self.signal(Signal::STOP);
+        let state = || std::fs::read_to_string(self.proc("stat")).unwrap();
+        assert!(wait_until(|| state().rsplit(") ").next().unwrap().starts_with('T')), "{}", state());
+        let memory = Memory::of(self.child.id());
+        let rested = rested();
+        self.signal(Signal::CONT);
+        rested.then_some(memory)
     }
 }
 
@@ -120,13 +127,18 @@ fn uploads(world: &World) -> Vec<Secret> {
             secrets.push(Secret::container("PKCS#12", &upload.file));
         }
     }
-    assert!(!secrets.is_empty());
     secrets
 }
 
 /// Nothing but the API key, and that once.
 fn holds_no_secret(what: &str, world: &World, waiting: &Waiting, keys: &[&Issued]) {
     let memory = waiting.memory(world);
+    assert!(!uploads(world).is_empty(), "{what}");
+    holds(what, world, &memory, keys, &[KEY]);
+}
+
+/// Nothing but each API key once.
+fn holds(what: &str, world: &World, memory: &Memory, keys: &[&Issued], api_keys: &[&str]) {
     let mut secrets: Vec<Secret> = keys.iter().flat_map(|issued| numbers(issued)).collect();
     secrets.extend(uploads(world));
     // What is no secret is found: the search works, and in the right memory.
@@ -134,15 +146,17 @@ fn holds_no_secret(what: &str, world: &World, waiting: &Waiting, keys: &[&Issued
     let on_the_heap = |found: &Found| found.place.contains("[heap]");
     assert!(memory.find(&[plain]).iter().any(on_the_heap), "{what}: the search finds nothing");
     let found = memory.find(&secrets);
-    let key: Vec<Found> = memory.find(&[Secret::text("API key", KEY)]);
-    eprintln!(
-        "{what}: {} KiB searched for {} secrets; found {found:?}; the API key {} time(s): {key:?}",
-        memory.size() / 1024,
-        secrets.len(),
-        key.len()
-    );
+    for api_key in api_keys {
+        let key: Vec<Found> = memory.find(&[Secret::text("API key", api_key)]);
+        eprintln!(
+            "{what}: {} KiB searched for {} secrets; found {found:?}; the API key {} time(s): {key:?}",
+            memory.size() / 1024,
+            secrets.len(),
+            key.len()
+        );
+        assert!(key.len() <= 1 && key.iter().all(|found| found.form == "raw"), "{what}: {key:#?}");
+    }
     assert!(found.is_empty(), "{what}: {found:#?}");
-    assert!(key.len() <= 1 && key.iter().all(|found| found.form == "raw"), "{what}: {key:#?}");
 }
 
 fn waits_without_secrets(what: &str, kind: KeyKind, arguments: &[&str]) {

@@ -124,7 +124,8 @@ fn warned(world: &World) -> Vec<String> {
     places.collect()
 }
 
-const TRAIL: &str = "-> certificate-profile -> clients -> CA -> old";
+const TRAIL: &str =
+    "-> certificate-profile -> clients -> CA -> old (a CA that certificates of others are verified by)";
 
 #[test]
 fn what_a_virtual_system_has_is_looked_for_in_that_virtual_system_only() {
@@ -140,7 +141,8 @@ fn what_a_virtual_system_has_is_looked_for_in_that_virtual_system_only() {
     for request in world.device.requests() {
         let xpath = request.xpath.unwrap_or_default();
         let managements = xpath.ends_with("/deviceconfig/system/ssl-tls-service-profile");
-        let asked_for = xpath.is_empty() || managements || xpath.starts_with(&vsys("vsys2"));
+        let predefined = xpath == "/config/predefined/ssl-tls-service-profile";
+        let asked_for = xpath.is_empty() || managements || predefined || xpath.starts_with(&vsys("vsys2"));
         assert!(asked_for, "not asked for: {xpath}");
     }
 }

@@ -25,7 +25,7 @@ pub(crate) const PAGES: [Page; 12] = [
         summary: "have a FreeIPA certificate issued, installed on firewalls and renewed",
         description: &[
             "*pan_getcert* asks FreeIPA for a certificate through *certmonger*, and has it installed on Palo Alto Networks firewalls and Panorama: now, and at each renewal. certmonger gets *pan_instcert*(8) as the post-save command of the request.",
-            "Run again for the same certificate, it has nothing issued anew: the post-save command is brought up to date in place, and what the device lacks is installed. *--resubmit* asks for a new certificate, *--rekey* for one with a new key.",
+            "Run again for the same certificate, it has nothing issued anew: the post-save command is brought up to date in place, and what the device lacks is installed. *--resubmit* asks for a new certificate, *--rekey* for one with a new key. What is typed otherwise than it is tracked is handed over by these two; without them it is told, and nothing is changed. A request that was refused is submitted again.",
             "Where the worker of *pan_certctl-retry*(8) is enabled, the post-save command only writes down what is wanted (*--queue*), and the worker delivers it.",
         ],
         exit: &[],
@@ -37,7 +37,7 @@ pub(crate) const PAGES: [Page; 12] = [
             ),
             (
                 "Give it a further name, and see that the portal serves it:",
-                "pan_getcert -c gp.example.com --san vpn.example.com -p 'GP portal' \\\n    --served gp.example.com:443 fw1.example.com",
+                "pan_getcert -c gp.example.com --san vpn.example.com -p 'GP portal' \\\n    --served gp.example.com:443 --resubmit fw1.example.com",
             ),
             (
                 "Have it issued again, with a new key:",

@@ -28,6 +28,8 @@ pub struct CertificateEntry {
     pub has_private_key: bool,
     /// The administrator whose uncommitted change this is, if it is one.
     pub uncommitted_admin: Option<String>,
+    /// The template or template stack of Panorama that supplies it, if one does; empty where it is not named.
+    pub template: Option<String>,
 }
 
 impl CertificateEntry {
@@ -46,6 +48,7 @@ impl CertificateEntry {
             public_key: entry.text_of("public-key"),
             has_private_key: entry.text_of("private-key").is_some(),
             uncommitted_admin: entry.attribute("admin").map(words::word),
+            template: entry.template(),
         }
     }
 
@@ -70,13 +73,29 @@ pub struct ServiceProfile {
     pub name: String,
     /// The certificate object it is bound to.
     pub certificate: Option<String>,
+    /// The template or template stack of Panorama that supplies it, if one does; empty where it is not named.
+    pub template: Option<String>,
+}
+
+impl Element {
+    /// The template or template stack of Panorama that supplies this element of a firewall's configuration, if one does;
+    /// empty where it is not named. Such elements are marked with `ptpl="NAME"`, or `src="tpl"`, or both.
+    #[must_use]
+    pub fn template(&self) -> Option<String> {
+        let named = self.attribute("ptpl").map(words::word);
+        named.or_else(|| (self.attribute("src") == Some("tpl")).then(String::new))
+    }
 }
 
 impl ServiceProfile {
     /// Reads an `entry` element.
     #[must_use]
     pub fn read(entry: &Element) -> Self {
-        Self { name: entry.name_attribute(), certificate: entry.word_of("certificate") }
+        Self {
+            name: entry.name_attribute(),
+            certificate: entry.word_of("certificate"),
+            template: entry.template(),
+        }
     }
 
     /// All profiles in what [`Session::get`](crate::Session::get) answers: one entry, or their container.

@@ -185,12 +185,34 @@ impl Session {
         self.transport.verifier().would_accept(leaf, &others)
     }
 
-    /// Which profile the management interface uses by the running configuration.
+    /// Which profile the management interface uses now: by the running configuration, or, where that has none of its own,
+    /// by what Panorama has pushed. The latter is in effect without being part of the running configuration.
     ///
     /// # Errors
     /// What every request can end in (see [`Error`]).
     pub async fn management_profile(&self) -> Result<Option<String>, Error> {
-        Ok(self.show(&XPath::management_profile()).await?.and_then(|found| profile_name(&found)))
+        let path = XPath::management_profile();
+        if let Some(local) = self.show(&path).await?.as_ref().and_then(profile_name) {
+            return Ok(Some(local));
+        }
+        let candidate = self.get(&path).await?;
+        self.pushed_management_profile(candidate.as_ref()).await
+    }
+
+    /// The profile that Panorama has pushed. The candidate configuration shows it with a mark, unless a change that is
+    /// not committed yet stands in its place.
+    async fn pushed_management_profile(&self, candidate: Option<&Element>) -> Result<Option<String>, Error> {
+        match candidate {
+            None => return Ok(None),
+            Some(found) if is_pushed(found) => return Ok(profile_name(found)),
+            Some(_) => {}
+        }
+        let command = Element::nested(&["show", "config", "pushed-template"], None);
+        match self.named_op("show config pushed-template", &command).await?.read(pushed_profile_name) {
+            // An administrator who may not ask, or a device that does not know the question: nothing is known of a push.
+            Err(Error::Refused(_)) => Ok(None),
+            told => told,
+        }
     }
 
     /// As before, in both configurations, as a value that says who told it. Only a session that accepts nothing besides its [`Trust`] tells:
@@ -205,8 +227,14 @@ impl Session {
                 format!("what {serial} says through Panorama tells nothing of Panorama's own certificate");
             return Err(Error::InvalidRequest(why));
         }
-        let running = self.management_profile().await?;
-        let candidate = self.get(&XPath::management_profile()).await?.and_then(|found| profile_name(&found));
+        let path = XPath::management_profile();
+        let local = self.show(&path).await?.as_ref().and_then(profile_name);
+        let candidate = self.get(&path).await?;
+        let running = match local {
+            Some(local) => Some(local),
+            None => self.pushed_management_profile(candidate.as_ref()).await?,
+        };
+        let candidate = candidate.as_ref().and_then(profile_name);
         match self.peer_fingerprint() {
             Some(shown) if !self.accepts_more() => {
                 Ok(ManagementBinding { device: self.address.clone(), shown, running, candidate })
@@ -215,6 +243,17 @@ impl Session {
                 "the management interface was not looked at under the trust before".to_owned(),
             )),
         }
+    }
+
+    /// What a Panorama has pushed to this firewall from templates, as a tree that begins with `config` and is marked with
+    /// the template's name (`ptpl`); nothing where none has.
+    ///
+    /// # Errors
+    /// What every request can end in (see [`Error`]).
+    pub async fn pushed_template(&self) -> Result<Option<Element>, Error> {
+        let command = Element::nested(&["show", "config", "pushed-template"], None);
+        let reply = self.named_op("show config pushed-template", &command).await?.succeeded(&SUCCESS)?;
+        Ok(reply.result().and_then(|result| result.child("config")).cloned())
     }
 
     /// The device's own certificate, as it was shown in the latest handshake that was accepted and signed
@@ -461,6 +500,19 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether a part of the candidate configuration comes from a template of Panorama.
+fn is_pushed(found: &Element) -> bool {
+    let leaf = found.child("ssl-tls-service-profile").unwrap_or(found);
+    leaf.attribute("src") == Some("tpl") || leaf.attribute("ptpl").is_some()
+}
+
+/// The management interface's profile in what Panorama has pushed.
+fn pushed_profile_name(reply: &Reply) -> Result<Option<String>, ReplyError> {
+    let told = reply.result().map(|result| result.child("config").unwrap_or(result));
+    let system = told.and_then(|told| told.at(&["devices", "entry", "deviceconfig", "system"]));
+    Ok(system.and_then(|system| system.text_of("ssl-tls-service-profile")).filter(|name| !name.is_empty()))
 }
 
 /// The text of the management interface's reference to its profile.

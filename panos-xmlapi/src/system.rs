@@ -31,6 +31,9 @@ pub const FIREWALL_NAME_LIMIT: usize = 63;
 /// The longest name of a certificate object on Panorama, in characters.
 pub const PANORAMA_NAME_LIMIT: usize = 31;
 
+/// The values of `system-mode` that only a Panorama has.
+const PANORAMA_MODES: [&str; 3] = ["panorama", "management-only", "legacy"];
+
 impl SystemInfo {
     /// Reads the reply to `show system info` or `type=version`.
     ///
@@ -63,11 +66,23 @@ impl SystemInfo {
         Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
     }
 
-    /// Whether this is Panorama and not a firewall.
+    /// Whether this is Panorama and not a firewall. Its model says so, or a mode that only Panorama has: firewalls tell
+    /// of modes too.
     #[must_use]
     pub fn is_panorama(&self) -> bool {
         let model = self.model.as_deref().unwrap_or_default();
-        model.eq_ignore_ascii_case("panorama") || model.starts_with("M-") || self.system_mode.is_some()
+        let is_one = model.eq_ignore_ascii_case("panorama") || model.starts_with("M-");
+        !self.is_log_collector() && (is_one || PANORAMA_MODES.contains(&self.mode().as_str()))
+    }
+
+    /// Whether this is a log collector: of Panorama's models, without its configuration of templates.
+    #[must_use]
+    pub fn is_log_collector(&self) -> bool {
+        self.mode() == "logger"
+    }
+
+    fn mode(&self) -> String {
+        self.system_mode.as_deref().unwrap_or_default().to_ascii_lowercase()
     }
 
     /// Where this device keeps the objects that belong to the device as a whole.

@@ -51,6 +51,10 @@ impl Default for ClientOptions {
     }
 }
 
+/// How long a connection is kept open on which nothing is asked. It has the last request in its buffers, and so the API
+/// key: questions that follow each other use it again, and in a pause of any kind it is gone.
+const KEPT_OPEN: Duration = Duration::from_millis(200);
+
 /// An answer: its HTTP status and body.
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -114,6 +118,7 @@ impl Transport {
             .no_proxy()
             .https_only(true)
             .pool_max_idle_per_host(1)
+            .pool_idle_timeout(KEPT_OPEN)
             .build()
             .map_err(|error| setup(&error.without_url()))?;
         let url = format!("https://{}:{}/api/", address.host(), address.port());
@@ -135,9 +140,9 @@ impl Transport {
         &self.verifier
     }
 
-    /// A POST to the API, its fields in the body.
+    /// A POST to the API, its fields in the body. It gets the key when it is sent, so that one that waits has none.
     pub(super) fn post(&self) -> RequestBuilder {
-        self.with_key(self.client.post(&self.url))
+        self.client.post(&self.url)
     }
 
     /// The request has a copy of the key for as long as it lasts; the only one that stays is this transport's.
@@ -164,7 +169,7 @@ impl Transport {
 
     /// A POST whose `type` stands in the URL, as multipart uploads have it.
     pub(super) fn post_import(&self) -> RequestBuilder {
-        self.with_key(self.client.post(format!("{}?type=import", self.url)))
+        self.client.post(format!("{}?type=import", self.url))
     }
 
     /// Sends a request and reads the whole answer.
@@ -178,13 +183,15 @@ impl Transport {
         for _ in 0..2 {
             tokio::task::yield_now().await;
         }
-        // A connection that is kept has the last request in its buffers, and so the key. Not while a job is waited for.
+        // Where it is known that a pause follows, no connection is kept at all.
         let request =
             if is_before_a_pause(operation) { request.header(CONNECTION, "close") } else { request };
         let deadline = Instant::now() + self.options.request_timeout;
         let again = if operation.is_read_only() { request.try_clone() } else { None };
-        match (self.attempt(operation, request, deadline).await, again) {
-            (Err(Error::Interrupted { .. }), Some(again)) => self.attempt(operation, again, deadline).await,
+        match (self.attempt(operation, self.with_key(request), deadline).await, again) {
+            (Err(Error::Interrupted { .. }), Some(again)) => {
+                self.attempt(operation, self.with_key(again), deadline).await
+            }
             (outcome, _) => outcome,
         }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::xml::Element;
+
 /// The path to a device's own entry; there is but one, and it has this name everywhere.
 pub(super) const DEVICE: &str = "/config/devices/entry[@name='localhost.localdomain']";
 
@@ -39,6 +41,13 @@ impl XPath {
         Self(format!("{DEVICE}/deviceconfig/setting/management/api/key/lifetime"))
     }
 
+    /// The name of the certificate that API keys depend on (the path's text; 11.1 and later). With another certificate
+    /// every key ends.
+    #[must_use]
+    pub fn api_key_certificate() -> Self {
+        Self(format!("{DEVICE}/deviceconfig/setting/management/api/key/certificate"))
+    }
+
     /// The device's own part of the configuration: network, device settings, virtual systems.
     #[must_use]
     pub fn device() -> Self {
@@ -71,6 +80,28 @@ impl XPath {
         };
         self.0.push_str(&format!("/entry[@name={quote}{name}{quote}]"));
         Ok(self)
+    }
+
+    /// What this path leads to in a tree that was read as a whole and begins with `config`; only paths that were made
+    /// by the steps of this type are understood.
+    #[must_use]
+    pub fn find_in<'e>(&self, config: &'e Element) -> Option<&'e Element> {
+        let mut rest = self.0.strip_prefix("/config")?;
+        let mut at = Some(config).filter(|config| config.name == "config")?;
+        while let Some(step) = rest.strip_prefix('/') {
+            if let Some(quoted) = step.strip_prefix("entry[@name=") {
+                let quote = quoted.chars().next()?;
+                let (name, after) = quoted.get(1..)?.split_once(quote)?;
+                at = at.children_named("entry").find(|entry| entry.attribute("name") == Some(name))?;
+                rest = after.strip_prefix(']')?;
+            } else {
+                let end = step.find('/').unwrap_or(step.len());
+                let (name, after) = step.split_at_checked(end)?;
+                at = at.child(name)?;
+                rest = after;
+            }
+        }
+        rest.is_empty().then_some(at)
     }
 
     /// The path as text.

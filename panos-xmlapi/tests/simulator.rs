@@ -16,7 +16,7 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::PKey;
 use openssl::x509::{X509, X509Name};
-use panos_sim::{Profile, Settings, Simulator};
+use panos_sim::{PreloadedCertificate, Profile, Pushed, Settings, Simulator};
 use panos_xmlapi::secrecy::{ExposeSecret, SecretString};
 use panos_xmlapi::{
     Change, ClientOptions, Commit, CommitReply, Element, Error, JobOutcome, Location, Position, Reason,
@@ -206,4 +206,51 @@ async fn what_is_no_serial_number_is_no_target_and_an_upload_has_none() {
     );
     let refused = wrong.unwrap().op(&Element::nested(&["show", "clock"], None)).await.unwrap_err();
     assert!(matches!(&refused, Error::Refused(refusal) if refusal.reason == Reason::InvalidKey), "{refused}");
+}
+
+#[tokio::test]
+async fn the_management_binding_is_the_one_in_effect_whoever_made_it() {
+    let bound = |name: &str| format!("<ssl-tls-service-profile>{name}</ssl-tls-service-profile>");
+    let system = "/config/devices/entry[@name='localhost.localdomain']/deviceconfig/system";
+    for (local, template, pending, (running, candidate)) in [
+        (None, None, None, (None, None)),
+        (Some("portal"), None, None, (Some("portal"), Some("portal"))),
+        (None, Some("portal"), None, (Some("portal"), Some("portal"))),
+        // What is local takes the template's place, a change that is not committed as well, once it is.
+        (Some("portal"), Some("other"), None, (Some("portal"), Some("portal"))),
+        (None, None, Some("other"), (None, Some("other"))),
+        (None, Some("portal"), Some("other"), (Some("portal"), Some("other"))),
+    ] {
+        let what = format!("{local:?} {template:?} {pending:?}");
+        let profiles = vec![Profile::bound("portal", "own"), Profile::bound("other", "own")];
+        let pem = String::from_utf8(keypair()).unwrap();
+        let (certificate, key) = (pem.clone(), Some(pem));
+        let certificates = vec![PreloadedCertificate { name: "own".into(), certificate, key, vsys: None }];
+        let pushed = Pushed {
+            template: "branch-stack".into(),
+            management_profile: template.map(str::to_owned),
+            ..Pushed::default()
+        };
+        let pushed = template.is_some().then_some(pushed);
+        let management_profile = local.map(str::to_owned);
+        let device = Simulator::start(Settings {
+            profiles,
+            certificates,
+            pushed,
+            management_profile,
+            ..Settings::default()
+        })
+        .unwrap();
+        if let Some(name) = pending {
+            device.add_pending_change("jane", system, &bound(name)).unwrap();
+        }
+        let session = session(&device).await;
+        let binding = session.management_binding().await.unwrap();
+        assert_eq!(
+            (binding.running.as_deref(), binding.candidate.as_deref()),
+            (running, candidate),
+            "{what}"
+        );
+        assert_eq!(session.management_profile().await.unwrap().as_deref(), running, "{what}");
+    }
 }

@@ -1,5 +1,7 @@
 //! Whether a certificate is for a name, and how a certificate is called in a message.
 
+use std::net::IpAddr;
+
 use openssl::nid::Nid;
 use openssl::x509::{X509NameRef, X509Ref};
 
@@ -44,6 +46,16 @@ fn distinguished(name: &X509NameRef) -> String {
 fn common_names(certificate: &X509Ref) -> impl Iterator<Item = String> {
     let entries = certificate.subject_name().entries_by_nid(Nid::COMMONNAME);
     entries.map(|entry| String::from_utf8_lossy(entry.data().as_slice()).into_owned())
+}
+
+/// The IP addresses that it is for.
+pub(super) fn addresses(certificate: &X509Ref) -> Vec<IpAddr> {
+    let names = certificate.subject_alt_names();
+    let of_bytes = |bytes: &[u8]| match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok().map(IpAddr::from),
+        _ => <[u8; 16]>::try_from(bytes).ok().map(IpAddr::from),
+    };
+    names.iter().flatten().filter_map(|name| name.ipaddress().and_then(of_bytes)).collect()
 }
 
 fn dns_names(certificate: &X509Ref) -> Vec<String> {

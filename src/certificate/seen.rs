@@ -1,10 +1,13 @@
 //! A certificate that somebody else holds, as far as a person needs to recognise it.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, Utc};
 use openssl::x509::X509;
 use panos_xmlapi::Fingerprint;
 
 use super::fingerprint::NoCertificate;
+use super::key::KeyAlgorithm;
 use super::{bundle, name, pem};
 
 /// What is in a certificate.
@@ -18,6 +21,12 @@ pub struct SeenCertificate {
     pub issuer: String,
     /// The last second of its validity.
     pub not_after: DateTime<Utc>,
+    /// Its IP addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Its kind of key.
+    pub key: KeyAlgorithm,
+    /// Whether it was issued by itself: a placeholder, or an authority.
+    pub is_self_issued: bool,
 }
 
 impl SeenCertificate {
@@ -33,6 +42,10 @@ impl SeenCertificate {
             subject: name::subject(&certificate),
             issuer: name::issuer(&certificate),
             not_after: bundle::time(certificate.not_after()).map_err(|_| NoCertificate)?,
+            addresses: name::addresses(&certificate),
+            key: KeyAlgorithm::of(&*certificate.public_key().map_err(|_| NoCertificate)?),
+            is_self_issued: certificate.subject_name().to_der().ok()
+                == certificate.issuer_name().to_der().ok(),
         })
     }
 }

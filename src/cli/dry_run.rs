@@ -18,6 +18,7 @@ use crate::install::problem::Problem;
 use crate::install::request::{CommitScope, InstallRequest};
 use crate::install::result::LastRun;
 use crate::install::state::{CurrentInstall, DeviceState};
+use crate::install::suitable;
 use crate::settings::resolve::Prepared;
 
 /// A device that was looked at, and what would be done there.
@@ -64,6 +65,8 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
     let warning = management::examine(&reached, &parts, &situation, wish.commit, &wish.patience).await?;
     let PlannedInstall { observed, plan, .. } = parts.remove(0);
     let mut notes = [reached.notes, plan.notes.clone(), warning.into_iter().collect()].concat();
+    let overridden = suitable::overridden(&reached.session, &observed.place, &wish.profiles).await;
+    notes.extend(overridden.into_iter().map(|text| format!("WARNING: {text}")));
     if !plan.steps.is_empty() {
         notes.extend(pending_notes(wish.commit, &situation, &places));
         notes.extend(contested.map(|(_, found)| format!("WARNING: {found}: it would be waited for")));

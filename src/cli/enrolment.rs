@@ -19,7 +19,8 @@ const LARGEST: u32 = 8192;
 /// What is asked of the CA, as typed.
 #[derive(Debug, Clone, Args)]
 pub struct EnrolmentArguments {
-    /// Service of the principal SERVICE/CERT_CN [default: HTTP; none for a CA other than IPA]
+    /// Service of the principal SERVICE/CERT_CN [default: as it is tracked; for a new request HTTP, none for a CA other
+    /// than IPA]
     #[arg(short = 'S', long, value_name = "SERVICE")]
     pub service: Option<String>,
 
@@ -35,7 +36,7 @@ pub struct EnrolmentArguments {
     #[arg(short = 'b', long, value_name = "BITS")]
     pub key_bits: Option<String>,
 
-    /// A further DNS name for the certificate; repeatable [default: CERT_CN alone]
+    /// A further DNS name for the certificate; repeatable [default: as it is tracked; for a new request CERT_CN alone]
     #[arg(long = "san", value_name = "NAME")]
     pub names: Vec<String>,
 
@@ -43,15 +44,19 @@ pub struct EnrolmentArguments {
     #[arg(long = "ip", value_name = "ADDRESS")]
     pub addresses: Vec<String>,
 
-    /// certmonger's CA, by its name in 'getcert list-cas'; 'local' needs no server
-    #[arg(long, value_name = "NAME", default_value = "IPA")]
-    pub ca: String,
+    /// certmonger's CA, by its name in 'getcert list-cas'; 'local' needs no server [default: as it is tracked; for a new
+    /// request IPA]
+    #[arg(long, value_name = "NAME")]
+    pub ca: Option<String>,
 }
 
-/// The same, checked.
+/// The CA of a new request that names none.
+pub const IPA: &str = "IPA";
+
+/// The same, checked. What was not typed stays as certmonger has it, where it has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enrolment {
-    /// `SERVICE/CERT_CN`. Only IPA needs one; without a Kerberos realm certmonger could not even read it.
+    /// `SERVICE/CERT_CN`, where the service was typed.
     pub principal: Option<String>,
     /// The IPA certificate profile.
     pub profile: Option<String>,
@@ -61,10 +66,29 @@ pub struct Enrolment {
     pub key_bits: Option<u32>,
     /// All DNS names, the common name first.
     pub names: Vec<String>,
+    /// Whether one was typed besides the common name.
+    pub names_typed: bool,
     /// All addresses.
     pub addresses: Vec<IpAddr>,
-    /// The CA.
-    pub ca: String,
+    /// The CA, where it was typed.
+    pub ca: Option<String>,
+    /// The certificate's common name.
+    pub common_name: String,
+}
+
+impl Enrolment {
+    /// The CA of a new request.
+    #[must_use]
+    pub fn new_ca(&self) -> &str {
+        self.ca.as_deref().unwrap_or(IPA)
+    }
+
+    /// The principal of a new request. Only IPA needs one; without a Kerberos realm certmonger could not even read it.
+    #[must_use]
+    pub fn new_principal(&self) -> Option<String> {
+        let usual = (self.new_ca() == IPA).then(|| format!("HTTP/{}", self.common_name));
+        self.principal.clone().or(usual)
+    }
 }
 
 impl EnrolmentArguments {
@@ -78,12 +102,12 @@ impl EnrolmentArguments {
                 "'{common_name}' has more than {SUBJECT_LIMIT} characters, no certificate can carry it as its subject"
             )));
         }
-        let service = self.service.as_deref().or((self.ca == "IPA").then_some("HTTP"));
+        let service = self.service.as_deref();
         if let Some(service) = service.filter(|service| !is_word(service, "._-")) {
             return Err(UsageError::Other(format!("'{}' is not a valid service", service.escape_debug())));
         }
-        if !is_word(&self.ca, "._- ") {
-            return Err(UsageError::Other(format!("'{}' is not the name of a CA", self.ca.escape_debug())));
+        if let Some(ca) = self.ca.as_deref().filter(|ca| !is_word(ca, "._- ")) {
+            return Err(UsageError::Other(format!("'{}' is not the name of a CA", ca.escape_debug())));
         }
         if let Some(profile) = self.cert_profile.as_deref().filter(|profile| !is_word(profile, "_-.")) {
             let shown = profile.escape_debug();
@@ -111,6 +135,8 @@ impl EnrolmentArguments {
             key_type,
             key_bits,
             names,
+            names_typed: !self.names.is_empty(),
+            common_name: common_name.to_string(),
             addresses: self.addresses.iter().map(address).collect::<Result<_, _>>()?,
             ca: self.ca.clone(),
         })

@@ -1,5 +1,9 @@
 //! `pan_getcert`: ask FreeIPA for a certificate, have it installed now and at each renewal.
 
+mod ask;
+mod difference;
+mod trouble;
+
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
@@ -11,16 +15,16 @@ use tokio::time::Instant;
 use super::arguments::{self, PlaceArguments, UsageError};
 use super::devices::DeviceList;
 use super::dropped;
-use super::enrolment::{Enrolment, EnrolmentArguments};
+use super::enrolment::{Enrolment, EnrolmentArguments, IPA};
 use super::installer;
 use super::issuance::{self, IssuanceWatcher, IssueError, StatusLine};
 use super::report;
 use super::sandbox;
 use crate::certificate::{BundleError, Role};
-use crate::delivery::watch::{self, Awaited, FollowError, Following, Hook, Standing};
+use crate::delivery::watch::{self, Awaited, Following, Hook, Standing};
 use crate::delivery::{Installation, InstallationKey, Queue, new_id};
 use crate::error::Exit;
-use crate::host::certmonger::{Getcert, GetcertError, NewRequest, Phase, post_save_command};
+use crate::host::certmonger::{Getcert, Tracked, Unquotable, post_save_command};
 use crate::host::ipa::{self, ProfileKnown};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::process;
@@ -33,9 +37,13 @@ use crate::settings::config::Config;
 use crate::settings::delegation;
 use crate::settings::options::{self, DeviceOptions};
 use crate::settings::resolve::{self, Named};
+use ask::Asked;
+use trouble::Trouble;
 
 const NAME: &str = "pan_getcert";
 const INSTALLER: &str = "pan_instcert";
+/// The time that an installation has, however long the CA was waited for.
+const LEAST: Duration = Duration::from_secs(60);
 
 /// Ask FreeIPA for a certificate through certmonger, and have it installed on Palo Alto Networks devices now
 /// and at each renewal.
@@ -59,6 +67,11 @@ pub struct Arguments {
     #[arg(long)]
     rekey: bool,
 
+    /// A further command at each save, after ours and not waited for: another program's that was there before. ''
+    /// ends it [default: as it is tracked]
+    #[arg(long, value_name = "COMMAND")]
+    and_run: Option<String>,
+
     /// How long to wait for issue and installation together
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=604_800))]
     timeout: u64,
@@ -81,59 +94,10 @@ struct Request {
     key: PathBuf,
     installer: PathBuf,
     installer_arguments: Vec<String>,
-    post_save: String,
     through_sudo: bool,
+    session_bus: bool,
     /// Whether the post-save command only puts it into the queue.
     queued: bool,
-}
-
-/// What went wrong after the arguments were found good.
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error("this machine is not an enrolled IPA client: {} is missing", ipa::CONFIGURATION)]
-    NotEnrolled,
-    #[error("IPA has no certificate profile '{0}'")]
-    NoSuchProfile(String),
-    #[error(transparent)]
-    Certmonger(#[from] GetcertError),
-    #[error(transparent)]
-    IssueError(#[from] IssueError),
-    #[error("{INSTALLER} can't be run: {0}")]
-    Installer(std::io::Error),
-    #[error(transparent)]
-    Following(#[from] FollowError),
-    #[error("{} is there, and not by a request of {NAME}: it is not delegated", .0.display())]
-    NotOurs(PathBuf),
-    #[error("{device}: {problem}")]
-    NotInstalled { device: String, problem: Problem },
-}
-
-impl Trouble {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::NotEnrolled => Exit::Key,
-            Self::NoSuchProfile(_) => Exit::KeyType,
-            Self::NotInstalled { problem, .. } => problem.exit,
-            Self::NotOurs(_) => Exit::Usage,
-            _ => Exit::Certificate,
-        }
-    }
-
-    fn advice(&self) -> Option<String> {
-        match self {
-            Self::NotEnrolled => Some("Enrol it with ipa-client-install, or name another CA with --ca.".to_owned()),
-            Self::NoSuchProfile(_) => Some("See which there are: ipa certprofile-find".to_owned()),
-            Self::Certmonger(error) | Self::IssueError(IssueError::Getcert(error)) => error.advice(),
-            Self::IssueError(IssueError::TimedOut { .. }) => {
-                Some("certmonger goes on by itself, and installs the certificate when it comes; see 'getcert list'.".to_owned())
-            }
-            Self::Following(FollowError::Installation(_)) => Some("Run it with sudo.".to_owned()),
-            Self::Following(FollowError::Certmonger(error)) => error.advice(),
-            Self::NotInstalled { problem, .. } => problem.advice.clone(),
-            Self::NotOurs(_) => Some(format!("An administrator can take it over with {NAME}, without --delegated.")),
-            _ => None,
-        }
-    }
 }
 
 /// The program.
@@ -157,7 +121,7 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(()) => Exit::Done.into(),
         Err(trouble) => {
-            report::problem(NAME, &trouble.to_string(), trouble.advice().as_deref());
+            report::problem_with_commands(NAME, &trouble.to_string(), &trouble.advice());
             trouble.exit().into()
         }
     }
@@ -190,7 +154,12 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
     check_log(&arguments.place.log_file)?;
     let installer = installer::beside(NAME)?;
     let installer_arguments = installer_arguments(arguments)?;
-    let post_save = post_save_command(&installer, &installer_arguments)
+    // That it can be written is known before anybody is asked for anything.
+    let and_run = arguments.and_run.as_deref();
+    if and_run.is_some_and(|command| shlex::split(command).is_none()) {
+        return Err(UsageError::Other("--and-run: a quote is not closed".to_owned()));
+    }
+    post_save(&installer, &installer_arguments, and_run)
         .map_err(|error| UsageError::Other(error.to_string()))?;
     let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(UsageError::Other);
     Ok(Request {
@@ -204,7 +173,7 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
         awaited,
         installer,
         installer_arguments,
-        post_save,
+        session_bus: arguments.certificate.session_bus,
         through_sudo: !arguments.certificate.session_bus && !is_root(),
         queued: is_queued(arguments),
     })
@@ -245,15 +214,23 @@ fn check_log(file: &Path) -> Result<(), UsageError> {
 }
 
 async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Result<(), Trouble> {
-    check_profile(&request.enrolment).await?;
-    if request.enrolment.ca == "IPA" && !Path::new(ipa::CONFIGURATION).is_file() {
-        return Err(Trouble::NotEnrolled);
+    let enrolment = &request.enrolment;
+    let getcert = Getcert::for_tracked(enrolment.ca.as_deref(), request.through_sudo)
+        .on_session_bus(request.session_bus);
+    let tracked = getcert.tracked(&request.certificate).await;
+    let tracked_ca = tracked.as_ref().ok().and_then(|tracked| tracked.as_ref()?.ca.as_deref());
+    let ca = enrolment.ca.as_deref().or(tracked_ca).unwrap_or(IPA);
+    if ca == IPA {
+        check_profile(enrolment).await?;
+        if !Path::new(ipa::CONFIGURATION).is_file() {
+            return Err(Trouble::NotEnrolled);
+        }
     }
     tell_request(request);
+    let tracked = tracked?;
+    let plan = look(arguments, request, tracked.as_ref())?;
     let begun = Instant::now();
     let patience = Duration::from_secs(arguments.timeout);
-    let getcert = Getcert::for_ca(&request.enrolment.ca, request.through_sudo)
-        .on_session_bus(arguments.certificate.session_bus);
     let follower = IssuanceWatcher {
         getcert: &getcert,
         certificate: &request.certificate,
@@ -271,122 +248,113 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
         deadline: begun + patience,
         show: &|text: &str| live.show(text),
     };
-    let standings = match ask(arguments, request, &getcert).await? {
-        Asked::New => {
-            let issued = follower.issued().await?;
-            live.clear();
-            let seconds = begun.elapsed().as_secs();
-            report::line(&format!(
-                "Certificate issue took {seconds} seconds, waiting for the post-save process to finish."
-            ));
-            let saving = Instant::now();
-            following.wanted = issued;
-            let hook =
-                Hook { getcert: &getcert, certificate: &request.certificate, delivers: !request.queued };
-            let standings = following.to_the_end(Some(hook)).await?;
-            live.clear();
-            tell_duration(request, saving);
-            standings
-        }
-        Asked::Updated => {
-            let installing = Instant::now();
-            install_now(request, arguments.certificate.session_bus).await?;
-            let standings = match request.queued {
-                true => following.to_the_end(None).await?,
-                false => following.standings()?,
+    let before = tracked.as_ref().and_then(|tracked| tracked.post_save.as_deref());
+    let kept = arguments.and_run.clone().or_else(|| ask::and_run_in(before));
+    let post_save = post_save(&request.installer, &request.installer_arguments, kept.as_deref())
+        .map_err(|error| Trouble::Installer(std::io::Error::other(error)))?;
+    let at_hand = match ask::carry_out(&plan, request, tracked.as_ref(), &post_save, &getcert).await? {
+        Asked::New { at_hand } => {
+            let refused = match follower.issued().await {
+                Ok(issued) => {
+                    live.clear();
+                    let seconds = begun.elapsed().as_secs();
+                    report::line(&format!(
+                        "Certificate issue took {seconds} seconds, waiting for the post-save process to finish."
+                    ));
+                    let saving = Instant::now();
+                    following.wanted = issued;
+                    let hook = Hook {
+                        getcert: &getcert,
+                        certificate: &request.certificate,
+                        delivers: !request.queued,
+                    };
+                    let standings = following.to_the_end(Some(hook)).await?;
+                    live.clear();
+                    tell_duration(request, saving);
+                    return judge(request, standings);
+                }
+                Err(error) => not_issued(request, tracked.as_ref(), error),
             };
             live.clear();
-            tell_duration(request, installing);
-            standings
+            if !at_hand {
+                return Err(refused);
+            }
+            Some(refused)
         }
+        Asked::Updated => None,
     };
-    judge(request, standings)
+    let installing = Instant::now();
+    // Waiting for the CA may have used up the time.
+    following.deadline = following.deadline.max(installing + LEAST);
+    install_now(request, at_hand.is_some()).await?;
+    let standings = match request.queued {
+        true => following.to_the_end(None).await?,
+        false => following.standings()?,
+    };
+    live.clear();
+    tell_duration(request, installing);
+    let installed = judge(request, standings);
+    match at_hand {
+        None => installed,
+        Some(refused) => {
+            // Both are told; the one that is returned is told by whoever called.
+            if let Err(trouble) = installed {
+                report::problem_with_commands(NAME, &trouble.to_string(), &trouble.advice());
+            }
+            Err(refused)
+        }
+    }
 }
 
-/// How the request stands with certmonger.
-enum Asked {
-    /// A new certificate is on its way.
-    New,
-    /// It was tracked already; only the post-save command was updated.
-    Updated,
-}
-
-async fn ask(arguments: &Arguments, request: &Request, getcert: &Getcert) -> Result<Asked, Trouble> {
-    let post_save = &request.post_save;
-    let tracked = getcert.tracked(&request.certificate).await?;
+/// Looks at what is tracked, and at what an earlier request had that this one leaves out; what to do then.
+fn look(arguments: &Arguments, request: &Request, tracked: Option<&Tracked>) -> Result<ask::Plan, Trouble> {
     let files = [&request.certificate, &request.key];
-    if arguments.certificate.delegated && !delegation::is_ours(tracked.as_ref(), &request.installer, files) {
+    if arguments.certificate.delegated && !delegation::is_ours(tracked, &request.installer, files) {
         return Err(Trouble::NotOurs(request.certificate.clone()));
     }
-    let before = tracked.as_ref().and_then(|tracked| tracked.post_save.as_deref());
+    let plan = ask::plan(arguments, request, tracked)?;
+    let before = tracked.and_then(|tracked| tracked.post_save.as_deref());
     dropped::tell_profiles(&request.awaited, &arguments.place.state_dir);
     dropped::tell_devices(
         &before.map(installer::devices_in).unwrap_or_default(),
         &request.installer_arguments,
     );
-    let asked = match tracked {
-        None => {
-            let id = getcert.request(&new_request(request)).await?;
-            report::line(&format!("New signing request \"{id}\" added."));
-            Asked::New
-        }
-        Some(tracked) if arguments.rekey => {
-            let (kind, bits) = (request.enrolment.key_type, request.enrolment.key_bits);
-            getcert.rekey(&tracked.id, kind, bits, Some(post_save)).await?;
-            report::line(&format!("Resubmitting \"{}\" with a new key.", tracked.id));
-            Asked::New
-        }
-        Some(tracked) if arguments.resubmit => {
-            getcert.resubmit(&tracked.id, Some(post_save)).await?;
-            report::line(&format!("Resubmitting \"{}\".", tracked.id));
-            Asked::New
-        }
-        Some(tracked) => {
-            getcert.set_post_save(&tracked.id, post_save).await?;
-            report::line(&format!(
-                "Request \"{}\" modified: it was tracked already, nothing is issued anew.",
-                tracked.id
-            ));
-            match tracked.phase() {
-                // It is issued: the command of before may still be running. Else the first certificate is to come.
-                Phase::Done | Phase::Saving => Asked::Updated,
-                _ => Asked::New,
-            }
-        }
-    };
-    if let Asked::New = asked {
-        report::line(&format!("Certificate requested for: {}", request.named.common_name));
-    }
-    Ok(asked)
+    ask::tell_replaced(before, arguments.and_run.as_deref());
+    Ok(plan)
 }
 
-fn new_request(request: &Request) -> NewRequest {
-    NewRequest {
-        subject: format!("CN={}", request.named.common_name),
-        principal: request.enrolment.principal.clone(),
-        certificate: request.certificate.clone(),
-        key: request.key.clone(),
-        dns: request.enrolment.names.clone(),
-        ip_addresses: request.enrolment.addresses.clone(),
-        profile: request.enrolment.profile.clone(),
-        key_type: request.enrolment.key_type,
-        key_bits: request.enrolment.key_bits,
-        post_save: Some(request.post_save.clone()),
-    }
+/// Why there is no certificate, with what has to be known to say what helps.
+fn not_issued(request: &Request, tracked: Option<&Tracked>, error: IssueError) -> Trouble {
+    let tracked = tracked.and_then(|tracked| tracked.principals.first().cloned());
+    let principal = request.enrolment.principal.clone().or(tracked);
+    let service = principal.and_then(|principal| Some(principal.split_once('/')?.0.to_owned()));
+    let service = service.unwrap_or_else(|| "HTTP".to_owned());
+    Trouble::Issue { error, service, command: ask::typed_with("--rekey") }
+}
+
+/// The whole post-save command.
+fn post_save(installer: &Path, words: &[String], and_run: Option<&str>) -> Result<String, Unquotable> {
+    let and_run = and_run.filter(|command| !command.trim().is_empty());
+    let further = and_run.map(|command| format!("--and-run={command}"));
+    // Devices come last, perhaps behind a "--".
+    let words: Vec<&String> = further.iter().chain(words).collect();
+    post_save_command(installer, &words)
 }
 
 /// certmonger runs the post-save command only after an issue: here we do it ourselves.
-async fn install_now(request: &Request, session_bus: bool) -> Result<(), Trouble> {
+/// With a new certificate refused, certmonger's state says nothing about the one at hand: it is not asked then.
+async fn install_now(request: &Request, blind: bool) -> Result<(), Trouble> {
     let mut words = vec![request.installer.clone().into_os_string()];
     if request.through_sudo {
         words.insert(0, "sudo".into());
     }
+    words.extend(blind.then(|| "--blind".into()));
     words.extend(request.installer_arguments.iter().map(Into::into));
     let mut words = words.into_iter();
     let mut command = process::command(words.next().unwrap_or_default());
     // Who asked stands in the record.
     process::keep(&mut command, &["SUDO_USER"]);
-    process::keep_bus(&mut command, session_bus);
+    process::keep_bus(&mut command, request.session_bus);
     // How it ended, the record tells.
     command.args(words).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().await.map(drop).map_err(Trouble::Installer)
@@ -415,7 +383,7 @@ fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> Result<(), T
         1 if all == 1 => Err(troubles.remove(0)),
         _ => {
             for trouble in &troubles {
-                report::problem(NAME, &trouble.to_string(), trouble.advice().as_deref());
+                report::problem_with_commands(NAME, &trouble.to_string(), &trouble.advice());
             }
             let mut each: Vec<Exit> = troubles.iter().map(Trouble::exit).collect();
             each.resize(all, Exit::Done);
@@ -436,7 +404,7 @@ fn finished(record: &Installation) -> String {
 }
 
 async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
-    let (Some(profile), "IPA") = (&enrolment.profile, enrolment.ca.as_str()) else { return Ok(()) };
+    let Some(profile) = &enrolment.profile else { return Ok(()) };
     match ipa::certificate_profile(profile).await {
         ProfileKnown::Yes => Ok(()),
         ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),

@@ -51,6 +51,10 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", value_parser = list_name)]
     pub profile_list: Option<String>,
 
+    /// Run this command afterwards, and don't wait for it: another program's that certmonger ran before
+    #[arg(long, value_name = "COMMAND")]
+    pub and_run: Option<String>,
+
     /// Import and commit although the device has this certificate already; install on the management interface
     /// although this program could not connect any more
     #[arg(long)]

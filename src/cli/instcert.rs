@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -37,18 +38,42 @@ pub fn main() -> ExitCode {
             return not_read.into();
         }
     };
+    let exit = deliver(&arguments, &argv);
+    and_run(&arguments);
+    exit
+}
+
+fn deliver(arguments: &Arguments, argv: &[OsString]) -> ExitCode {
     let attended = unresolved::is_attended() && !arguments.queue;
     let requests = match arguments.requests(&arguments.place.state_dir, Path::new(""), attended) {
         Ok(requests) => requests,
         Err(error) => {
             let exit = arguments::refuse(NAME, &error);
-            unresolved::record(&argv, error.exit(), &error.to_string());
+            unresolved::record(argv, error.exit(), &error.to_string());
             return exit;
         }
     };
-    match run(&arguments, requests) {
+    match run(arguments, requests) {
         Ok(exit) => exit.into(),
         Err(error) => arguments::refuse(NAME, &error),
+    }
+}
+
+/// The other program's command, however ours ended: to it a new certificate is a new certificate.
+fn and_run(arguments: &Arguments) {
+    let Some(command) = arguments.and_run.as_deref().filter(|_| !arguments.dry_run) else { return };
+    let mut words = shlex::split(command).unwrap_or_default().into_iter();
+    let Some(program) = words.next() else { return };
+    let mut further = std::process::Command::new(program);
+    // certmonger waits for us, and not for it.
+    further.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+    let began = further.spawn().map(drop);
+    if let Err(error) = began {
+        let what = format!("the further command could not be run ({error}): {command}");
+        report::problem(NAME, &what, None);
+        if let Ok(log) = arguments.place.open_log() {
+            log.run(&run_id(), false).error(&what);
+        }
     }
 }
 

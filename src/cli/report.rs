@@ -29,6 +29,15 @@ pub fn problem_in_lines(program: &str, what: &[&str], advice: Option<&str>) {
     }
 }
 
+/// The same with several lines of advice, such as commands.
+pub fn problem_with_commands(program: &str, what: &str, advice: &[String]) {
+    problem(program, what, None);
+    let mut stderr = io::stderr().lock();
+    for line in advice {
+        let _ = writeln!(stderr, "  {}", escape_control(line));
+    }
+}
+
 /// A line on standard output.
 pub fn line(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{}", escape_control(text));

@@ -142,27 +142,12 @@ impl PlanRunner<'_> {
         object: &ObjectName,
         container: Option<Container>,
     ) -> Result<String, InstallError> {
-        let passphrase = Passphrase::random()?;
-        let with_chain = !part.bundle.chain().is_empty();
-        // The key is here for as long as the form is made of it.
-        let key = part.bundle.key()?;
-        let (format, file) = match container {
-            Some(container) => {
-                let file = pkcs12::write(part.bundle, &key, container, &passphrase, with_chain)?;
-                (ImportFormat::Pkcs12, file)
-            }
-            None => (ImportFormat::Pem, part.bundle.to_pem_keypair(&key)?),
+        // Made anew for each attempt, and gone while a locked or busy device is waited for.
+        let attempt = async || match import_of(part, object, container) {
+            Ok(import) => self.session.import(&import).await.map(Ok),
+            Err(error) => Ok(Err(error)),
         };
-        drop(key);
-        let import = KeyPairImport {
-            name: object.to_string(),
-            location: part.observed.place.clone(),
-            format,
-            file,
-            passphrase: passphrase.secret().clone(),
-            key_export: part.wish.key_export,
-        };
-        let reply = self.change(Activity::Uploading, async || self.session.import(&import).await).await?;
+        let reply = self.change(Activity::Uploading, attempt).await??;
         Ok(reply.as_xml())
     }
 
@@ -294,6 +279,34 @@ impl PlanRunner<'_> {
             .await
             .map_err(InstallError::during(doing))
     }
+}
+
+/// The upload in one form, with a passphrase of its own.
+fn import_of(
+    part: &PlannedInstall<'_>,
+    object: &ObjectName,
+    container: Option<Container>,
+) -> Result<KeyPairImport, InstallError> {
+    let passphrase = Passphrase::random()?;
+    let with_chain = !part.bundle.chain().is_empty();
+    // The key is here for as long as the form is made of it.
+    let key = part.bundle.key()?;
+    let (format, file) = match container {
+        Some(container) => {
+            let file = pkcs12::write(part.bundle, &key, container, &passphrase, with_chain)?;
+            (ImportFormat::Pkcs12, file)
+        }
+        None => (ImportFormat::Pem, part.bundle.to_pem_keypair(&key)?),
+    };
+    drop(key);
+    Ok(KeyPairImport {
+        name: object.to_string(),
+        location: part.observed.place.clone(),
+        format,
+        file,
+        passphrase: passphrase.secret().clone(),
+        key_export: part.wish.key_export,
+    })
 }
 
 fn form_in_words(form: Option<Container>) -> &'static str {

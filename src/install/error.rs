@@ -20,6 +20,7 @@ use crate::install::lockout::LockOut;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::probe::ProbeMismatch;
 use crate::install::problem::{Problem, RetryClass};
+use crate::install::unsuitable::Unsuitable;
 
 /// The most characters of what happened, and of what to do: whatever stands in it, a record, a line of the log and
 /// the environment of a command can hold it.
@@ -129,6 +130,9 @@ pub enum InstallError {
         /// Where else on the device they are, in words.
         elsewhere: Vec<String>,
     },
+    /// A device or a profile that an installation makes no sense on. Nothing was changed.
+    #[error("{0}. Nothing was changed")]
+    Unsuitable(#[from] Unsuitable),
     /// Somebody has removed a profile after it was looked at.
     #[error("the SSL/TLS service profile '{0}' was removed meanwhile")]
     ProfileVanished(String),
@@ -284,6 +288,7 @@ impl InstallError {
             | Self::NameTooLong { .. } => Exit::Usage,
             Self::NoActivePeer(_) => Exit::NoActivePeer,
             Self::Peer { problem, .. } => problem.exit,
+            Self::Unsuitable(unsuitable) => unsuitable.exit(),
             Self::Device { doing, error } => of_device(*doing, error),
             Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => Exit::Rebind,
             Self::OwnChangesPending { .. } | Self::CommitTimedOut { .. } => Exit::Busy,
@@ -311,6 +316,7 @@ impl InstallError {
                 "Look at the HA state of both; name the other member with --ha-peer, so that whichever is active is found. Nothing was changed."
             }
             Self::Peer { problem, .. } => return problem.advice.clone(),
+            Self::Unsuitable(unsuitable) => return Some(unsuitable.advice()),
             Self::NameTooLong { .. } => "Give a shorter name with -n.",
             Self::Device { error, .. } => return advice_for(error),
             Self::ProfilesMissing { elsewhere, .. } if !elsewhere.is_empty() => {
@@ -363,7 +369,7 @@ impl InstallError {
             Self::Bundle(_) | Self::Pem(_) | Self::Key(_) | Self::UnquotableName(_) => true,
             Self::AdministratorUnknown | Self::NameTooLong { .. } | Self::KeyTypeChanged { .. } => true,
             Self::RollbackImpossible(_) | Self::ProfilesMissing { .. } | Self::WouldLockOut { .. } => true,
-            Self::ProbeMismatch(_) | Self::RolledBack(_) => true,
+            Self::ProbeMismatch(_) | Self::RolledBack(_) | Self::Unsuitable(_) => true,
             Self::Peer { problem, .. } => return problem.retry_class,
             Self::Device {
                 error: Error::Identity(_) | Error::Setup(_) | Error::InvalidRequest(_), ..
@@ -389,6 +395,7 @@ impl InstallError {
             Self::Bundle(_) | Self::Pkcs12(_) | Self::Pem(_) | Self::ImportNotApplied(_) => true,
             Self::UnquotableName(_) | Self::NameTooLong { .. } | Self::KeyTypeChanged { .. } => true,
             Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => true,
+            Self::Unsuitable(unsuitable) => unsuitable.concerns_one_certificate(),
             Self::RollbackImpossible(_) | Self::OwnChangesPending { .. } | Self::Contested(_) => true,
             Self::Device {
                 doing: Activity::Uploading | Activity::Binding,

@@ -26,14 +26,17 @@ pub mod probe;
 pub mod problem;
 pub mod prove;
 pub mod recover;
+mod reference_kinds;
 pub mod references;
 pub mod request;
 pub mod result;
 pub mod retry;
 pub mod rollback;
 pub mod state;
+pub mod suitable;
 pub mod transact;
 pub mod transaction;
+pub mod unsuitable;
 pub mod upload_form;
 pub mod verify;
 

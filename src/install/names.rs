@@ -95,11 +95,14 @@ impl FromStr for ObjectName {
         if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) {
             return Err(bad(WHAT, text, "it has to begin with a letter or a digit"));
         }
-        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) {
+        if text.ends_with(' ') {
+            return Err(bad(WHAT, text, "it can't end with a space"));
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b" ._-".contains(&byte)) {
             return Err(bad(
                 WHAT,
                 text,
-                "only letters, digits, dots, hyphens and underscores can stand in it",
+                "only letters, digits, spaces, dots, hyphens and underscores can stand in it",
             ));
         }
         Ok(Self(text.to_owned()))
@@ -132,7 +135,7 @@ impl ObjectName {
         let tail = &digits[digits.len().saturating_sub(SERIAL_DIGITS)..];
         let room = PANORAMA_NAME_LIMIT - 1 - tail.len();
         let short: String = self.0.chars().take(room).collect();
-        format!("{}_{tail}", short.trim_end_matches(['.', '-', '_'])).parse()
+        format!("{}_{tail}", short.trim_end_matches(['.', '-', '_', ' '])).parse()
     }
 }
 
@@ -218,7 +221,8 @@ mod tests {
     #[test]
     fn object_names_have_63_characters_at_most() {
         assert!("a".repeat(63).parse::<ObjectName>().is_ok());
-        for text in ["", "_a", "*.a", "a b", "a/b", &"a".repeat(64)] {
+        assert!("GP portal 2026".parse::<ObjectName>().is_ok(), "devices have such names");
+        for text in ["", "_a", "*.a", " a", "a ", "a/b", &"a".repeat(64)] {
             assert!(text.parse::<ObjectName>().is_err(), "{text}");
         }
     }

@@ -93,7 +93,7 @@ impl Sight {
         Self {
             content: canonical(element),
             marks,
-            is_supplied: is_supplied(element),
+            is_supplied: element.template().is_some(),
             certificate: element.text_of("public-key").and_then(|pem| fingerprint_of_pem(&pem).ok()),
             texts: element.children().map(|child| (child.name.clone(), child.text())).collect(),
         }
@@ -262,7 +262,8 @@ fn items(holder: Option<&Element>, list: &str, places: &[&str]) -> Items {
 type Items = BTreeMap<String, (String, Vec<Mark>)>;
 
 fn collect(holder: &Element, path: &str, places: &[&str], found: &mut Items) {
-    for child in holder.children().filter(|child| !is_supplied(child)) {
+    // What a template of Panorama supplies is no change of anybody's here.
+    for child in holder.children().filter(|child| child.template().is_none()) {
         let path = match child.attribute("name") {
             Some(name) if name.contains('\'') => format!("{path}/{}[@name=\"{name}\"]", child.name),
             Some(name) => format!("{path}/{}[@name='{name}']", child.name),
@@ -278,11 +279,6 @@ fn collect(holder: &Element, path: &str, places: &[&str], found: &mut Items) {
             }
         }
     }
-}
-
-/// Whether a Panorama's template supplies it: that is no change of anybody's here.
-fn is_supplied(element: &Element) -> bool {
-    element.attribute("ptpl").is_some() || element.attribute("src") == Some("tpl")
 }
 
 fn all_marks(element: &Element, found: &mut Vec<Mark>) {

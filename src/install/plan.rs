@@ -131,9 +131,11 @@ fn to_bind(
         Rebind::WhereUsed => state::replaced(wish, candidate, made),
     };
     let unbound = candidate.unbound(&wish.profiles, &wish.object);
+    // What a template supplies can't be changed here.
     let is_meant = |profile: &&ServiceProfile| {
-        unbound.iter().any(|name| name.as_str() == profile.name)
-            || profile.certificate.as_ref().is_some_and(|certificate| replaced.contains(certificate))
+        profile.template.is_none()
+            && (unbound.iter().any(|name| name.as_str() == profile.name)
+                || profile.certificate.as_ref().is_some_and(|certificate| replaced.contains(certificate)))
     };
     let meant = candidate.profiles.iter().filter(is_meant);
     meant.map(|profile| (profile.name.clone(), profile.certificate.clone())).collect()
@@ -219,9 +221,9 @@ fn refuse_what_could_not_be_undone(
 /// What a person should know beside a wish's steps.
 fn notes(observed: &CurrentInstall) -> Vec<String> {
     let others = observed.uses.others.iter();
-    others
-        .map(|place| format!("WARNING: the certificate before is used at {place}, which is left as it is"))
-        .collect()
+    let others = others
+        .map(|place| format!("WARNING: the certificate before is used at {place}, which is left as it is"));
+    observed.notes.iter().cloned().chain(others).collect()
 }
 
 /// What a person should know about the changes that are pending on the device.

@@ -1,13 +1,15 @@
 //! Where the certificate that is being replaced is used besides the profiles that were named.
 //!
-//! There are more places on a device than anybody has listed. SSL/TLS service profiles and IKE gateways name a
-//! certificate they present, so they are given the new one; in the other places known here (trusted CAs,
-//! decryption, GlobalProtect) the name means something else, and a person has to decide.
+//! There are more places on a device than anybody has listed, so the configuration is read as a whole. SSL/TLS service
+//! profiles and IKE gateways name a certificate they present, so they are given the new one. Everywhere else a person
+//! has to decide: another certificate for API keys ends all of them, one for SAML has to be known to the identity
+//! provider, a CA is no server's certificate. So these are told, with what they are, and left.
 
-use panos_xmlapi::{Element, Location, ServiceProfile, Session, XPath};
+use panos_xmlapi::{Element, Error, Location, ReplyError, ServiceProfile, Session, XPath, XmlError};
 
 use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
+use super::reference_kinds as kinds;
 
 /// A place that can be given another certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +33,31 @@ pub struct References {
     pub others: Vec<String>,
 }
 
-/// Below a shared or virtual system's configuration: places that name certificates for other purposes.
-const OTHER_PLACES: [&str; 5] =
-    ["certificate-profile", "ssl-decrypt", "global-protect", "rulebase/decryption", "server-profile"];
+/// Where a certificate can be named below a shared or virtual system's configuration: read one by one where all of it
+/// together is more than can be read.
+const KNOWN_PLACES: [&str; 17] = [
+    "ssl-tls-service-profile",
+    "certificate-profile",
+    "ssl-decrypt",
+    "global-protect",
+    "rulebase/decryption",
+    "pre-rulebase/decryption",
+    "post-rulebase/decryption",
+    "server-profile",
+    "authentication-profile",
+    "log-settings",
+    "scep",
+    "ocsp-responder",
+    "captive-portal",
+    "url-admin-override",
+    "external-list",
+    "user-id-collector",
+    "redistribution-agent",
+];
+
+/// The same for the device's own settings and its network.
+const KNOWN_SETTINGS: [&str; 2] = ["setting/management", "system"];
+const KNOWN_NETWORK: [&str; 2] = ["ike/gateway", "tunnel/ipsec"];
 
 /// Looks for these names in all places known that can refer to an object of this place.
 ///
@@ -52,8 +76,14 @@ pub async fn find(
     if names.is_empty() {
         return Ok(uses);
     }
-    let own = place.base();
-    look_below(session, &own, &label(place), names, &mut uses.others).await?;
+    let own = read_part(session, &place.base(), &label(place), &KNOWN_PLACES, &mut uses.others).await?;
+    mentions(&own, names, &label(place), &mut uses.others);
+    if !matches!(place, Location::Shared | Location::Panorama) {
+        return Ok(uses);
+    }
+    let settings = XPath::device().step("deviceconfig");
+    let read = read_part(session, &settings, "device settings", &KNOWN_SETTINGS, &mut uses.others).await?;
+    mentions(&read, names, "device settings", &mut uses.others);
     if *place != Location::Shared {
         return Ok(uses);
     }
@@ -63,11 +93,19 @@ pub async fn find(
         if names.is_empty() {
             continue;
         }
-        let profiles = base.clone().step("ssl-tls-service-profile");
-        for profile in read(session, &profiles).await?.iter().flat_map(ServiceProfile::read_all) {
+        let read = read_part(session, &base, &vsys, &KNOWN_PLACES, &mut uses.others).await?;
+        mentions(&read, &names, &vsys, &mut uses.others);
+        let profiles = base.step("ssl-tls-service-profile");
+        for profile in
+            read.child("ssl-tls-service-profile").iter().flat_map(|list| ServiceProfile::read_all(list))
+        {
             let Some(from) = profile.certificate.filter(|name| names.contains(name)) else { continue };
             let at = profiles.clone().entry(&profile.name)?;
             let label = format!("SSL/TLS Profile {} ({vsys})", profile.name);
+            if let Some(template) = &profile.template {
+                uses.others.push(from_template(&label, template));
+                continue;
+            }
             // There the new name means the virtual system's own object, whatever is in it.
             if hidden.iter().any(|own| own == object.as_str()) {
                 uses.others.push(format!("{label}, where '{object}' is another certificate"));
@@ -75,30 +113,81 @@ pub async fn find(
             }
             uses.rebindable.push(Reference { label, at, element: "certificate", from });
         }
-        look_below(session, &base, &vsys, &names, &mut uses.others).await?;
     }
-    let gateways = XPath::device().step("network").step("ike").step("gateway");
-    if let Some(result) = read(session, &gateways).await? {
-        for gateway in result.children_named("entry") {
-            uses.rebindable.extend(gateway_use(gateway, &gateways, names)?);
+    let network = XPath::device().step("network");
+    let read = read_part(session, &network, "network", &KNOWN_NETWORK, &mut uses.others).await?;
+    mentions(&read, names, "network", &mut uses.others);
+    let gateways = network.step("ike").step("gateway");
+    for gateway in read.at(&["ike", "gateway"]).iter().flat_map(|list| list.children_named("entry")) {
+        let Some(found) = gateway_use(gateway, &gateways, names)? else { continue };
+        match gateway.template() {
+            Some(template) => uses.others.push(from_template(&found.label, &template)),
+            None => uses.rebindable.push(found),
         }
     }
     Ok(uses)
 }
 
-/// The places below one configuration where the name means something else.
-async fn look_below(
+/// The profiles of one place that present one of these certificates and come from a template, in words.
+#[must_use]
+pub fn supplied(profiles: &[ServiceProfile], names: &[String]) -> Vec<String> {
+    let uses = |profile: &&ServiceProfile| {
+        profile.certificate.as_ref().is_some_and(|certificate| names.contains(certificate))
+    };
+    let told = profiles.iter().filter(uses).filter_map(|profile| {
+        Some(from_template(&format!("SSL/TLS Profile {}", profile.name), profile.template.as_deref()?))
+    });
+    told.collect()
+}
+
+fn from_template(label: &str, template: &str) -> String {
+    format!("{label} (from Panorama's template '{template}')")
+}
+
+/// A part of the candidate configuration as a whole, so that no place in it is missed; where that is more than can be
+/// read, the places in it that are known, and that is told.
+async fn read_part(
     session: &Session,
-    base: &XPath,
+    at: &XPath,
     label: &str,
-    names: &[String],
-    others: &mut Vec<String>,
-) -> Result<(), InstallError> {
-    for other in OTHER_PLACES {
-        let found = read(session, &other.split('/').fold(base.clone(), XPath::step)).await?;
-        found.iter().for_each(|found| mentions(found, names, &[label, &found.name], others));
+    known: &[&str],
+    told: &mut Vec<String>,
+) -> Result<Element, InstallError> {
+    match session.get(at).await {
+        Ok(found) => return Ok(found.unwrap_or_default()),
+        Err(error) if is_too_much(&error) => {}
+        Err(error) => return Err(InstallError::during(Activity::Looking)(error)),
     }
-    Ok(())
+    told.push(format!("places of {label} that nobody knows (it is too large to be read as a whole)"));
+    let mut root = Element::new(label);
+    for place in known {
+        let words: Vec<&str> = place.split('/').collect();
+        let path = words.iter().fold(at.clone(), |path, word| path.step(word));
+        match session.get(&path).await {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                let above = words.split_last().map(|(_, above)| above).unwrap_or_default();
+                let found = if above.is_empty() { found } else { Element::nested(above, Some(found)) };
+                root = root.with(found);
+            }
+            Err(error) if is_too_much(&error) => {
+                told.push(format!(
+                    "places of {label} -> {} (it is too large to be read)",
+                    words.join(" -> ")
+                ));
+            }
+            Err(error) => return Err(InstallError::during(Activity::Looking)(error)),
+        }
+    }
+    Ok(root)
+}
+
+/// Whether a reply is larger than anything that is read (8 MiB, 300,000 elements).
+fn is_too_much(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::TooLarge { .. } | Error::InvalidReply { problem: ReplyError::Xml(XmlError::TooMany), .. }
+    )
 }
 
 /// Where else on the device profiles of these names are, in words.
@@ -172,16 +261,49 @@ async fn read(session: &Session, path: &XPath) -> Result<Option<Element>, Instal
     session.get(path).await.map_err(InstallError::during(Activity::Looking))
 }
 
-/// Every element whose text or entry name is one of these names, as a trail of words.
-fn mentions(element: &Element, names: &[String], trail: &[&str], found: &mut Vec<String>) {
-    for child in element.children() {
-        let entry = child.attribute("name").filter(|_| child.name == "entry");
-        let here: Vec<&str> = trail.iter().copied().chain([entry.unwrap_or(&child.name)]).collect();
-        let is_reference =
-            entry.is_some_and(|name| element.name == "CA" && names.iter().any(|known| known == name));
-        if is_reference || names.contains(&child.text()) {
-            found.push(here.join(" -> "));
+/// Every element whose text or entry name is one of these names, as a trail of words, with what it is used for.
+fn mentions(root: &Element, names: &[String], label: &str, found: &mut Vec<String>) {
+    let mut walk = Walk { names, found };
+    walk.below(root, &[], &[label]);
+}
+
+struct Walk<'a> {
+    names: &'a [String],
+    found: &'a mut Vec<String>,
+}
+
+impl Walk<'_> {
+    /// `path` are the elements on the way without entries, `trail` the words for a person.
+    fn below(&mut self, element: &Element, path: &[&str], trail: &[&str]) {
+        for child in element.children() {
+            let entry = child.attribute("name").filter(|_| child.name == "entry");
+            let mut here = path.to_vec();
+            here.extend((child.name != "entry").then_some(child.name.as_str()));
+            let words: Vec<&str> = trail.iter().copied().chain([entry.unwrap_or(&child.name)]).collect();
+            let is_one = |text: &str| self.names.iter().any(|name| name == text);
+            let list = path.last().copied().unwrap_or_default();
+            let is_named = match entry {
+                // An entry with something in it is an object of that name.
+                Some(name) => {
+                    let refers = kinds::is_list_of_names(list) || child.children().next().is_none();
+                    is_one(name) && refers && !kinds::is_list_of_objects(list)
+                }
+                None => {
+                    child.children().next().is_none()
+                        && is_one(child.text().trim())
+                        && kinds::may_name_a_certificate(&here)
+                }
+            };
+            if is_named && !kinds::is_rebound(&here) {
+                let purpose = kinds::purpose(&here).unwrap_or("what for is not known here");
+                let template =
+                    child.template().map(|template| from_template("", &template)).unwrap_or_default();
+                self.found.push(format!("{} ({purpose}){template}", words.join(" -> ")));
+            }
+            // A certificate object names nothing but itself.
+            if !kinds::is_list_of_objects(list) {
+                self.below(child, &here, &words);
+            }
         }
-        mentions(child, names, &here, found);
     }
 }

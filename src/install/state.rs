@@ -13,6 +13,7 @@ use super::places::{self, Relation, Sight, relation_to};
 use super::references::{self, References};
 use super::request::{InstallRequest, Rebind};
 use super::result::CreatedObject;
+use super::suitable::{self, Named};
 
 /// What matters about a device as a whole.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub struct CurrentInstall {
     pub running: Option<ConfigView>,
     /// Where the object that is being replaced is used besides: looked for only where that is wanted.
     pub uses: References,
+    /// What a person should know of the named profiles.
+    pub notes: Vec<String>,
 }
 
 /// The part of a configuration that matters to one wish.
@@ -208,12 +211,23 @@ pub async fn observe(
     wanted: Fingerprint,
     made: &[CreatedObject],
 ) -> Result<CurrentInstall, InstallError> {
+    suitable::check_device(system)?;
     let limit = system.name_limit();
     if wish.object.as_str().len() > limit {
         return Err(InstallError::NameTooLong { name: wish.object.clone(), limit });
     }
     let place = place_of(wish, system);
     let candidate = candidate(session, &place, wish).await?;
+    let named = Named { profiles: &wish.profiles, vsys: wish.vsys.as_ref(), object: Some(&wish.object) };
+    let found = suitable::look(session, named, &candidate.profiles).await?;
+    if let Some(before) = &candidate.object
+        && (candidate.fingerprint() != Some(wanted) || before.template.is_some())
+    {
+        suitable::check_object(session, &place, &wish.object, before).await?;
+    }
+    if let Some(unsuitable) = found.unsuitable.into_iter().next() {
+        return Err(unsuitable.into());
+    }
     let running = match candidate.first_difference(wish, wanted) {
         None => Some(running(session, &place, wish).await?),
         Some(_) => None,
@@ -224,10 +238,13 @@ pub async fn observe(
     let uses = match wish.rebind {
         Rebind::Named => References::default(),
         Rebind::WhereUsed => {
-            references::find(session, &place, &replaced(wish, &candidate, made), &wish.object).await?
+            let replaced = replaced(wish, &candidate, made);
+            let mut uses = references::find(session, &place, &replaced, &wish.object).await?;
+            uses.others.extend(references::supplied(&candidate.profiles, &replaced));
+            uses
         }
     };
-    Ok(CurrentInstall { place, candidate, running, uses })
+    Ok(CurrentInstall { place, candidate, running, uses, notes: found.notes })
 }
 
 /// A missing profile is often one of a virtual system, or of the device as a whole: then it is said where it is.

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "not every test needs every part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod authority;
 pub mod bus;
 pub mod inside;
 pub mod pair;

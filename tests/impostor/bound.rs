@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, Settings, What, When};
+use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, Pushed, Settings, What, When};
 
 use super::liar::Liar;
 use super::moments::{Moment, Scene, Shown, Way};
@@ -193,6 +193,84 @@ fn a_profile_of_a_virtual_system_is_not_the_management_interfaces() {
     got_nothing(&scene, "vsys");
     assert_ne!(ended.code, Some(0));
     assert_eq!(scene.known(), before);
+}
+
+/// PAN-OS ignores a profile that somebody made under the name of a predefined one, with its certificate: the management
+/// interface is bound to that name, and shows its own certificate before and after the commit.
+#[test]
+fn a_predefined_profile_hides_the_one_that_gets_the_certificate() {
+    let hidden = || Settings { predefined_profiles: Some(vec![PORTAL.into()]), ..managed(&own()) };
+    for moment in [Moment::Commit, Moment::AfterIt] {
+        let what = format!("{moment:?}");
+        let (scene, new) = Scene::new(hidden(), Shown::New, moment);
+        let pin = scene.world.device.certificate_fingerprint();
+        scene.write_known(&pin);
+        let before = scene.known();
+        let ended = Ended::of(&mut scene.command(Way::Known, &pin));
+        got_nothing(&scene, &what);
+        assert_eq!(ended.code, Some(16), "{what}: {:#?}", scene.world.log());
+        assert_eq!(scene.known(), before, "{what}");
+        let record = record(&scene);
+        assert!(!record.contains("next_identities"), "{what}: {record}");
+        assert_ne!(pin, print(&new.certificate));
+        assert_eq!(scene.world.device.certificate_fingerprint(), pin, "{what}");
+    }
+    // A run that died has decided nothing either, and the device is recognised as before.
+    let (scene, _) = Scene::new(hidden(), Shown::New, Moment::NextRun);
+    let pin = scene.world.device.certificate_fingerprint();
+    scene.write_known(&pin);
+    die(&scene, Way::Known, &pin, Matcher::typed("op").cmd("<jobs>"));
+    assert!(!record(&scene).contains("next_identities"), "{}", record(&scene));
+    // The question that decides it was put.
+    let asked = |request: &panos_sim::RequestRecord| {
+        request.xpath.as_deref().is_some_and(|xpath| xpath.starts_with("/config/predefined/"))
+    };
+    assert!(scene.world.device.requests().iter().any(asked));
+    scene.is_honest(false);
+    assert_ne!(Ended::of(&mut scene.command(Way::Known, &pin)).code, Some(0));
+    got_nothing(&scene, "the next run");
+    assert_eq!(scene.known(), format!("{} {pin}\n", scene.target()));
+    // Another name than the predefined one's is decided as ever.
+    let other = Settings { predefined_profiles: Some(vec!["another".into()]), ..managed(&own()) };
+    let (scene, _) = Scene::new(other, Shown::New, Moment::NextRun);
+    let pin = scene.world.device.certificate_fingerprint();
+    scene.write_known(&pin);
+    die(&scene, Way::Known, &pin, Matcher::typed("op").cmd("<jobs>"));
+    assert!(record(&scene).contains("next_identities"), "{}", record(&scene));
+}
+
+/// A firewall whose management interface is bound by a template of Panorama: that is in effect, and not part of the running
+/// configuration.
+fn bound_by_a_template() -> Settings {
+    let management_profile = Some(PORTAL.to_owned());
+    let pushed = Pushed { template: "branch-stack".into(), management_profile, ..Pushed::default() };
+    Settings { management_profile: None, pushed: Some(pushed), ..managed(&own()) }
+}
+
+#[test]
+fn a_binding_that_panorama_has_pushed_is_one_as_well() {
+    // Nobody is between: the device is recognised by its new certificate during its own commit and in the next run.
+    let (scene, new) = Scene::new(bound_by_a_template(), Shown::New, Moment::NextRun);
+    let (pin, new) = (scene.world.device.certificate_fingerprint(), print(&new.certificate));
+    scene.write_known(&pin);
+    Ended::of(&mut scene.command(Way::Known, &pin)).exits(0);
+    assert_eq!(scene.world.device.certificate_fingerprint(), new, "the template's binding is in effect");
+    assert_eq!(scene.known(), line(&scene, &new, &pin), "{:#?}", scene.world.log());
+    Ended::of(&mut scene.command(Way::Known, &pin)).exits(0).says("already");
+    // After a run that died, by what its record says.
+    let (scene, new) = Scene::new(bound_by_a_template(), Shown::New, Moment::NextRun);
+    let (pin, new) = (scene.world.device.certificate_fingerprint(), print(&new.certificate));
+    scene.write_known(&pin);
+    die(&scene, Way::Known, &pin, Matcher::typed("op").cmd("<jobs>"));
+    assert!(record(&scene).contains("next_identities"), "{}", record(&scene));
+    Ended::of(&mut scene.command(Way::Known, &pin)).exits(0);
+    assert_eq!(scene.known(), line(&scene, &new, &pin), "{:#?}", scene.world.log());
+    // Before the commit nobody else gets anything.
+    let (scene, _) = Scene::new(bound_by_a_template(), Shown::New, Moment::FirstConnection);
+    let pin = scene.world.device.certificate_fingerprint();
+    scene.write_known(&pin);
+    assert_ne!(Ended::of(&mut scene.command(Way::Known, &pin)).code, Some(0));
+    got_nothing(&scene, "pushed");
 }
 
 /// The other member of a pair, which the impostor stands before from the beginning.

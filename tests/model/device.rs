@@ -222,6 +222,7 @@ impl Device {
             candidate: holdings(&self.candidate, vsys, name),
             running: Some(holdings(&self.running, vsys, name)),
             uses: pancert::install::references::References::default(),
+            notes: Vec::new(),
         }
     }
 }
@@ -242,6 +243,7 @@ fn holdings(values: &Values, vsys: bool, name: usize) -> ConfigView {
             0 => None,
             object => Some(NAMES[usize::from(object) - 1].to_owned()),
         },
+        template: None,
     };
     ConfigView { object, profiles: (0..2).map(profile).collect(), sights: std::collections::BTreeMap::new() }
 }

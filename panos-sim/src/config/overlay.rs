@@ -59,15 +59,16 @@ impl Overlay {
     ) -> Result<(), Refusal> {
         for length in 3..=change.steps.len() {
             let path = Path::of(change.steps[..length].to_vec());
-            if let Some(pushed) = self.object(&path)
-                && path.first(local).is_none()
-            {
-                let name = pushed.get("name").unwrap_or(&pushed.name);
-                return Err(Refusal::code(
-                    13,
-                    format!("{action} failed, may need to override template object {name} first"),
-                ));
+            let Some(pushed) = self.object(&path) else { continue };
+            // A local object is the whole of it: nothing in it is the template's.
+            if path.first(local).is_some() {
+                return Ok(());
             }
+            let name = pushed.get("name").unwrap_or(&pushed.name);
+            return Err(Refusal::code(
+                13,
+                format!("{action} failed, may need to override template object {name} first"),
+            ));
         }
         Ok(())
     }

@@ -94,6 +94,8 @@ pub struct Matcher {
     pub cmd: Option<String>,
     /// A part of the `xpath` parameter.
     pub xpath: Option<String>,
+    /// The `xpath` parameter, exactly.
+    pub whole_xpath: Option<String>,
     /// `category` parameter, exactly.
     pub category: Option<String>,
 }
@@ -122,6 +124,13 @@ impl Matcher {
     #[must_use]
     pub fn xpath(mut self, part: &str) -> Self {
         self.xpath = Some(part.into());
+        self
+    }
+
+    /// … whose `xpath` is this.
+    #[must_use]
+    pub fn xpath_is(mut self, path: &str) -> Self {
+        self.whole_xpath = Some(path.into());
         self
     }
 

@@ -86,6 +86,7 @@ impl Matcher {
         equal(&self.r#type, &request.r#type)
             && equal(&self.action, &request.action)
             && equal(&self.category, &request.category)
+            && equal(&self.whole_xpath, &request.xpath)
             && part(&self.cmd, &request.cmd)
             && part(&self.xpath, &request.xpath)
     }

@@ -211,6 +211,8 @@ fn what_a_panorama_pushed_is_overridden_or_left_alone() {
     config(&device, "override", list, mine).has("code=\"20\"");
     let local = config(&device, "get", &pushed, "");
     assert!(!local.text().contains("ptpl") && !local.text().contains("pushed-1"), "{}", local.text());
+    // It is local as a whole: what it leaves out can be set like anything local.
+    config(&device, "set", &pushed, "<certificate>pushed-1</certificate>").has("code=\"20\"");
     commit_and_wait(&device, MINE).has("<result>OK</result>");
     config(&device, "show", &pushed, "").has("<entry name=\"pushed\">");
     // Without the local one the template's is back.

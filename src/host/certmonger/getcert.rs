@@ -73,6 +73,25 @@ pub struct NewRequest {
     pub post_save: Option<String>,
 }
 
+/// What is to be different in a request that exists already; what is left empty stays as it is tracked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Another CA of certmonger's.
+    pub ca: Option<String>,
+    /// Another subject, such as `CN=gp.example.com`.
+    pub subject: Option<String>,
+    /// Another Kerberos principal.
+    pub principal: Option<String>,
+    /// All host names, where they are others than before.
+    pub dns: Vec<String>,
+    /// All addresses, where they are others than before.
+    pub ip_addresses: Vec<IpAddr>,
+    /// Another certificate profile of the CA.
+    pub profile: Option<String>,
+    /// Another post-save command; made by [`post_save_command`](super::post_save_command).
+    pub post_save: Option<String>,
+}
+
 impl Getcert {
     /// Runs these words, which may begin with `sudo` or `env`; new requests go to this CA, or to the one
     /// the program stands for.
@@ -90,6 +109,11 @@ impl Getcert {
         let (program, ca) = if ca == "IPA" { ("ipa-getcert", None) } else { ("getcert", Some(ca)) };
         let sudo = through_sudo.then_some("sudo");
         Self::new(sudo.into_iter().chain([program]), ca)
+    }
+
+    /// For requests that are there already. Whoever may use sudo for `ipa-getcert` alone sees IPA's; else all are seen.
+    pub fn for_tracked(ca: Option<&str>, through_sudo: bool) -> Self {
+        if through_sudo { Self::for_ca(ca.unwrap_or("IPA"), true) } else { Self::new(["getcert"], None) }
     }
 
     /// The same, talking to the certmonger on the session bus or on the system's.
@@ -131,26 +155,38 @@ impl Getcert {
     }
 
     /// Asks the CA for a new certificate for the same key.
-    pub async fn resubmit(&self, id: &str, post_save: Option<&str>) -> Result<(), GetcertError> {
-        let mut line = self.line("resubmit");
-        line.pair("-i", id);
-        line.option("-C", post_save);
-        let ran = self.run(line).await?;
-        quoted_after(&ran, "Resubmitting ").map(drop).ok_or_else(|| failure(&ran))
+    pub async fn resubmit(&self, id: &str, changes: &Changes) -> Result<(), GetcertError> {
+        self.again("resubmit", id, changes, (None, None)).await
     }
 
     /// Asks the CA for a new certificate for a new key, of the old kind unless another is named.
     pub async fn rekey(
         &self,
         id: &str,
+        changes: &Changes,
         key_type: Option<KeyType>,
         key_bits: Option<u32>,
-        post_save: Option<&str>,
     ) -> Result<(), GetcertError> {
-        let mut line = self.line("rekey");
+        self.again("rekey", id, changes, (key_type, key_bits)).await
+    }
+
+    async fn again(
+        &self,
+        verb: &str,
+        id: &str,
+        changes: &Changes,
+        (key_type, key_bits): (Option<KeyType>, Option<u32>),
+    ) -> Result<(), GetcertError> {
+        let mut line = self.line(verb);
         line.pair("-i", id);
+        line.option("-c", changes.ca.as_deref());
+        line.option("-N", changes.subject.as_deref());
+        line.option("-K", changes.principal.as_deref());
+        changes.dns.iter().for_each(|name| line.pair("-D", name));
+        changes.ip_addresses.iter().for_each(|address| line.pair("-A", address.to_string()));
+        line.option("-T", changes.profile.as_deref());
         line.key(key_type, key_bits);
-        line.option("-C", post_save);
+        line.option("-C", changes.post_save.as_deref());
         let ran = self.run(line).await?;
         quoted_after(&ran, "Resubmitting ").map(drop).ok_or_else(|| failure(&ran))
     }

@@ -91,9 +91,17 @@ async fn the_post_save_command_is_changed_by_nickname_so_that_nothing_new_can_co
 #[tokio::test(flavor = "current_thread")]
 async fn resubmit_and_rekey_name_what_they_change() {
     let fake = Fake::new("Resubmitting \"7\" to \"local\".\n", "", 0);
-    fake.getcert.resubmit("7", None).await.unwrap();
+    fake.getcert.resubmit("7", &Changes::default()).await.unwrap();
     assert_eq!(fake.arguments().join("|"), "resubmit|-i|7");
-    fake.getcert.rekey("7", Some(KeyType::Rsa), Some(4096), Some("/bin/x")).await.unwrap();
+    fake.getcert
+        .rekey(
+            "7",
+            &Changes { post_save: Some("/bin/x".to_owned()), ..Changes::default() },
+            Some(KeyType::Rsa),
+            Some(4096),
+        )
+        .await
+        .unwrap();
     assert_eq!(fake.arguments().join("|"), "rekey|-i|7|-G|rsa|-g|4096|-C|/bin/x");
 }
 

@@ -7,6 +7,7 @@
 //! ends, comes after the status.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::state::{Phase, State};
@@ -59,7 +60,7 @@ pub struct Tracked {
     pub key_usage: Vec<String>,
     /// What the certificate may be used for.
     pub extended_key_usage: Vec<String>,
-    /// The CA's certificate profile.
+    /// The CA's certificate profile, as it is requested.
     pub profile: Option<String>,
     /// Run before a new certificate is saved.
     pub pre_save: Option<String>,
@@ -157,6 +158,32 @@ impl Tracked {
     pub fn phase(&self) -> Phase {
         self.state.phase(self.stuck.unwrap_or(false))
     }
+
+    /// Whether it is before the request to the CA: certmonger stays there where it has no key to sign with.
+    pub fn has_no_request(&self) -> bool {
+        ["NEED_CSR", "NEED_KEY_PAIR"].contains(&self.state.as_str())
+    }
+
+    /// Whether there is a certificate.
+    pub fn has_certificate(&self) -> bool {
+        match &self.issuer {
+            Some(issuer) => !issuer.is_empty(),
+            None => matches!(self.phase(), Phase::Done | Phase::Saving),
+        }
+    }
+
+    /// What the CA, or the way to it, last complained of, if of anything.
+    pub fn complaint(&self) -> Option<&str> {
+        self.ca_error.as_deref().filter(|error| !error.is_empty())
+    }
+
+    /// The private key's file, where it was there and is not any more.
+    pub fn lost_key(&self) -> Option<&Path> {
+        let key = self.key.as_ref().filter(|key| key.kind == "FILE")?;
+        let file = key.location.as_deref()?;
+        let is_gone = file.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        (is_gone && (self.phase() != Phase::Working || self.has_no_request())).then_some(file)
+    }
 }
 
 /// A request whose lines are still coming in.
@@ -214,7 +241,8 @@ impl Draft {
             "subject" => keep(&mut tracked.subject, value.to_owned()),
             "issued" => keep(&mut tracked.issued, value.to_owned()),
             "expires" => keep(&mut tracked.expires, value.to_owned()),
-            "profile" | "certificate template/profile" => keep(&mut tracked.profile, value.to_owned()),
+            // Not "certificate template/profile": that one is the certificate's, and this the request's.
+            "profile" => keep(&mut tracked.profile, value.to_owned()),
             "pre-save command" => keep(&mut tracked.pre_save, value.to_owned()),
             "post-save command" => keep(&mut tracked.post_save, value.to_owned()),
             "dns" => keep_all(&mut tracked.dns, value),

@@ -16,6 +16,6 @@ pub use answer::Status;
 pub use ca_error::{CA_RETRY_DAYS, CaError, Keytab, Refusal};
 pub use command::{Unquotable, post_save_command};
 pub use error::GetcertError;
-pub use getcert::{Getcert, KeyType, NewRequest};
+pub use getcert::{Changes, Getcert, KeyType, NewRequest};
 pub use listing::{BadListing, Listing, Storage, Tracked};
 pub use state::{Phase, State};

@@ -35,9 +35,7 @@ pub(super) fn advice_for(error: &Error) -> Option<String> {
             Reason::FullCommitNeeded => {
                 "The device commits only all changes together now, as after a configuration was loaded: commit on the device, or run it again with --commit full, which commits everybody's changes."
             }
-            Reason::TemplateOwned => {
-                "It comes from a template: make the change on Panorama, with --template."
-            }
+            Reason::TemplateOwned => "It comes from a template of Panorama: make the change there.",
             Reason::NotConnected => "Connect the firewall to Panorama, then run it again.",
             _ => return None,
         },

@@ -16,6 +16,8 @@ use crate::install::ha::is_active;
 use crate::install::names::ProfileName;
 use crate::install::references::places_with_profile;
 use crate::install::retry::RetryPolicy;
+use crate::install::suitable::{self, Named};
+use crate::install::unsuitable::Unsuitable;
 
 /// The first release that keeps an imported private key to itself, and all that this program asks for.
 const WANTED: (u16, u16) = (10, 1);
@@ -51,6 +53,9 @@ fn place(subject: &CheckTarget, system: Option<&SystemInfo>) -> Location {
 
 fn release(system: &SystemInfo) -> CheckResult {
     const CHECK: &str = "release";
+    if let Err(unsuitable) = suitable::check_device(system) {
+        return refusal(CHECK, &unsuitable);
+    }
     let model = system.model.as_deref().unwrap_or("a device that does not tell its model");
     let version = system.sw_version.as_deref().unwrap_or("that it does not tell");
     let text = format!("PAN-OS {version} on {model}");
@@ -63,6 +68,10 @@ fn release(system: &SystemInfo) -> CheckResult {
         ),
         _ => CheckResult::ok(CHECK, text),
     }
+}
+
+fn refusal(check: &'static str, unsuitable: &Unsuitable) -> CheckResult {
+    CheckResult::failed(check, unsuitable.exit(), unsuitable.to_string()).advise(unsuitable.advice())
 }
 
 /// Whether the device takes the object's name.
@@ -157,6 +166,15 @@ async fn profiles(session: &Session, subject: &CheckTarget, place: &Location) ->
         Err(error) => return unread(error),
     };
     let known = result.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
+    let named =
+        Named { profiles: &subject.profiles, vsys: subject.vsys.as_ref(), object: subject.object.as_ref() };
+    let looked = match suitable::look(session, named, &known).await {
+        Ok(looked) => looked,
+        Err(failure) => return vec![CheckResult::failed(CHECK, failure.exit(), failure.to_string())],
+    };
+    if !looked.unsuitable.is_empty() {
+        return looked.unsuitable.iter().map(|unsuitable| refusal(CHECK, unsuitable)).collect();
+    }
     let is_known = |name: &&ProfileName| known.iter().any(|profile| profile.name == name.as_str());
     let (there, missing): (Vec<&ProfileName>, Vec<&ProfileName>) =
         subject.profiles.iter().partition(is_known);
@@ -168,6 +186,9 @@ async fn profiles(session: &Session, subject: &CheckTarget, place: &Location) ->
         }
     });
     let mut findings: Vec<CheckResult> = there.collect();
+    let overridden = suitable::overridden(session, place, &subject.profiles).await;
+    let notes = looked.notes.iter().map(|note| note.trim_start_matches("WARNING: ").to_owned());
+    findings.extend(notes.chain(overridden).map(|text| CheckResult::warning(CHECK, text)));
     for name in missing {
         let elsewhere = places_with_profile(session, place, std::slice::from_ref(name)).await;
         findings.push(absent(name, &known, &elsewhere.unwrap_or_default()));

@@ -1,6 +1,5 @@
 //! What certmonger says of the certificates' files: what it does not renew will not be installed either.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -55,17 +54,12 @@ pub(super) fn list(session_bus: bool) -> Result<Result<Listing, GetcertError>, U
     let getcert = Getcert::new(["getcert"], None).on_session_bus(session_bus).with_patience(PATIENCE);
     Ok(arguments::event_loop()?.block_on(async {
         let listing = getcert.list().await?;
-        if !listing.requests.iter().any(is_at_work) {
+        if !listing.requests.iter().any(Tracked::has_no_request) {
             return Ok(listing);
         }
         tokio::time::sleep(AGAIN).await;
         getcert.list().await
     }))
-}
-
-/// Whether it is before the request to the CA: certmonger stays there where it has no key to sign with.
-fn is_at_work(tracked: &Tracked) -> bool {
-    ["NEED_CSR", "NEED_KEY_PAIR"].contains(&tracked.state.as_str())
 }
 
 /// What certmonger says of an order.
@@ -114,7 +108,7 @@ impl Standing {
     /// Whether somebody has to do something about it: whom certmonger can't reach it tries again by itself.
     pub(super) fn needs_somebody(&self) -> bool {
         let passes = |tracked: &Tracked| {
-            tracked.phase() == Phase::Unreachable && !is_refused(tracked) && lost_key(tracked).is_none()
+            tracked.phase() == Phase::Unreachable && !is_refused(tracked) && tracked.lost_key().is_none()
         };
         let waits = matches!(self, Self::Tracked(tracked) if passes(tracked));
         !waits && self.trouble().is_some()
@@ -129,8 +123,8 @@ impl Standing {
         };
         self.trouble()?;
         Some(match tracked.phase() {
-            _ if lost_key(tracked).is_some() => "key-missing",
-            _ if is_at_work(tracked) => "no-request",
+            _ if tracked.lost_key().is_some() => "key-missing",
+            _ if tracked.has_no_request() => "no-request",
             _ if is_refused(tracked) => "refused",
             Phase::Rejected => "refused",
             Phase::NeedsPerson(_) => "stuck",
@@ -147,13 +141,14 @@ impl Standing {
             Self::NotTracked { file } => return Some(format!("{} is not tracked", file.display())),
             Self::NotItsBusiness => return None,
         };
-        let lost = lost_key(tracked)
+        let lost = tracked
+            .lost_key()
             .map(|file| format!("the private key file {} is gone: it can't be renewed", file.display()));
         let what = match tracked.phase() {
             Phase::NeedsPerson(what) => Some(what),
             Phase::Rejected => Some("the CA refused"),
             Phase::Unreachable => Some("the CA can't be reached"),
-            _ if is_at_work(tracked) => Some("certmonger can't make its request to the CA"),
+            _ if tracked.has_no_request() => Some("certmonger can't make its request to the CA"),
             Phase::Done | Phase::Saving | Phase::Working
                 if [tracked.track, tracked.auto_renew].contains(&Some(false)) =>
             {
@@ -173,12 +168,4 @@ impl Standing {
 /// Whether the CA has refused what it will refuse again.
 fn is_refused(tracked: &Tracked) -> bool {
     tracked.ca_error.as_deref().is_some_and(|error| CaError::read(error).is_permanent())
-}
-
-/// The private key's file, where it was there and is not any more.
-fn lost_key(tracked: &Tracked) -> Option<&Path> {
-    let key = tracked.key.as_ref().filter(|key| key.kind == "FILE")?;
-    let file = key.location.as_deref()?;
-    let is_gone = file.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    (is_gone && (tracked.phase() != Phase::Working || is_at_work(tracked))).then_some(file)
 }

@@ -1,0 +1,114 @@
+//! Why a device is not one to install on, or a profile none that a certificate could be given to.
+
+use super::names::{ObjectName, ProfileName};
+use crate::error::Exit;
+use panos_xmlapi::VsysName;
+
+/// What a person has to change before an installation makes sense. Nothing was changed on the device.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unsuitable {
+    /// It collects logs, and has no services that present certificates.
+    #[error(
+        "the device is a log collector: it has no SSL/TLS service profiles that could present a certificate"
+    )]
+    LogCollector,
+    /// The device takes the predefined profile of this name, and ignores the one that somebody made with its
+    /// certificate.
+    #[error(
+        "the SSL/TLS service profile '{0}' has the name of a predefined one: the device uses the predefined one, and ignores this one with its certificate"
+    )]
+    Predefined(ProfileName),
+    /// The management interface uses predefined and shared profiles only.
+    #[error(
+        "the management interface names the SSL/TLS service profile '{profile}', and it looks for it among the shared ones only, never in {vsys}"
+    )]
+    NotForManagement {
+        /// The profile.
+        profile: ProfileName,
+        /// Where it is.
+        vsys: VsysName,
+    },
+    /// A template of Panorama supplies the profile: it can be changed there only.
+    #[error("the SSL/TLS service profile '{profile}' comes from Panorama's template{}", quoted(.template))]
+    ProfileSupplied {
+        /// The profile.
+        profile: ProfileName,
+        /// The template or template stack; empty where the device does not tell.
+        template: String,
+        /// Where the profile is below the template's `config`, in words of the command line.
+        path: String,
+        /// The object that was to be bound.
+        object: Option<ObjectName>,
+    },
+    /// The object that would be overwritten is the one that API keys depend on.
+    #[error(
+        "the device's API keys depend on the certificate '{0}': with another one in its place every API key would end, this program's too"
+    )]
+    ForApiKeys(ObjectName),
+    /// A template of Panorama supplies the certificate object.
+    #[error("the certificate '{object}' comes from Panorama's template{}", quoted(.template))]
+    ObjectSupplied {
+        /// The object.
+        object: ObjectName,
+        /// As above.
+        template: String,
+    },
+}
+
+fn quoted(template: &str) -> String {
+    if template.is_empty() { String::new() } else { format!(" '{template}'") }
+}
+
+/// A word of the device's command line.
+fn word(text: &str) -> String {
+    if text.contains(' ') { format!("\"{text}\"") } else { text.to_owned() }
+}
+
+impl Unsuitable {
+    /// The exit code of an installation.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::LogCollector => Exit::Device,
+            Self::Predefined(_) | Self::NotForManagement { .. } | Self::ProfileSupplied { .. } => {
+                Exit::Rebind
+            }
+            Self::ObjectSupplied { .. } | Self::ForApiKeys(_) => Exit::Upload,
+        }
+    }
+
+    /// Whether another certificate could be installed on the same device.
+    #[must_use]
+    pub fn concerns_one_certificate(&self) -> bool {
+        *self != Self::LogCollector
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        match self {
+            Self::LogCollector => "Name the firewall, or the Panorama that manages it.".to_owned(),
+            Self::Predefined(_) => {
+                "Give the profile another name on the device, bind the services to that one, and name it with -p."
+                    .to_owned()
+            }
+            Self::NotForManagement { .. } => {
+                "Make a shared profile for the management interface, and name it with -p without --vsys.".to_owned()
+            }
+            Self::ProfileSupplied { profile, template, path, object } => {
+                let template = if template.is_empty() { "TEMPLATE".to_owned() } else { word(template) };
+                let object = object.as_ref().map_or_else(|| "NAME".to_owned(), |name| word(name.as_str()));
+                format!(
+                    "Import the certificate into the template on Panorama and bind it there: set template {template} config {path} ssl-tls-service-profile {} certificate {object} (in configuration mode; 'template-stack' where it is a stack), then commit and push. Or name a profile that the firewall has itself.",
+                    word(profile.as_str())
+                )
+            }
+            Self::ForApiKeys(_) => {
+                "Give the certificate a name of its own with -n, or use --suffix serial.".to_owned()
+            }
+            Self::ObjectSupplied { .. } => {
+                "Give the certificate another name with -n, or replace it on Panorama.".to_owned()
+            }
+        }
+    }
+}
