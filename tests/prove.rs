@@ -281,7 +281,7 @@ fn the_transcript_has_all_requests_and_no_secret_and_no_name() {
         "config-lock><remove",
         "commit-lock><remove",
         "-----BEGIN CERTIFICATE",
-        "<private-key>[removed]",
+        "[removed]</private-key>",
     ] {
         assert!(has(part), "no {part} in {text}");
     }

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex};
 
-use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::address::Address;
@@ -34,7 +33,7 @@ pub struct Session {
     pub(super) busy: Arc<Mutex<Option<WhileBusy>>>,
     /// The serial number of the firewall that Panorama passes the requests on to.
     pub(super) target: Option<String>,
-    transcript: Option<Transcript>,
+    pub(super) transcript: Option<Transcript>,
 }
 
 /// A reply together with what is needed to report on it.
@@ -134,29 +133,6 @@ impl Session {
         }
         let transport = Transport::new(address, trust, Some(key), options)?;
         Ok(Self { address: address.clone(), transport, busy: Arc::default(), target: None, transcript: None })
-    }
-
-    /// The same session, with all that it asks and is answered noted in a transcript. One request at a time.
-    #[must_use]
-    pub fn noting(&self, transcript: &Transcript) -> Self {
-        Self { transcript: Some(transcript.clone()), ..self.clone() }
-    }
-
-    /// The same session, with nothing of what it asks noted.
-    #[must_use]
-    pub fn unnoted(&self) -> Self {
-        Self { transcript: None, ..self.clone() }
-    }
-
-    /// For the transcript: what is asked next.
-    pub(super) fn asking(&self, fields: &[(&str, &str)]) {
-        self.transcript.iter().for_each(|transcript| transcript.asking(fields));
-    }
-
-    pub(super) async fn send(&self, operation: Operation, request: RequestBuilder) -> Result<Answer, Error> {
-        let answer = self.transport.send(operation, request).await;
-        self.transcript.iter().for_each(|transcript| transcript.answered(&answer));
-        answer
     }
 
     /// From now on exactly this certificate is accepted in a handshake besides the pins of this session's [`Trust`].

@@ -2,7 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use reqwest::RequestBuilder;
+
 use super::error::Error;
+use super::operation::Operation;
+use super::session::Session;
 use super::transport::Answer;
 
 /// A request and its answer. The API key is in neither: it travels in a header, and is taken out of answers.
@@ -57,6 +61,31 @@ impl Transcript {
 
     fn noted(&self) -> MutexGuard<'_, Noted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Session {
+    /// The same session, with all that it asks and is answered noted in a transcript. One request at a time.
+    #[must_use]
+    pub fn noting(&self, transcript: &Transcript) -> Self {
+        Self { transcript: Some(transcript.clone()), ..self.clone() }
+    }
+
+    /// The same session, with nothing of what it asks noted.
+    #[must_use]
+    pub fn unnoted(&self) -> Self {
+        Self { transcript: None, ..self.clone() }
+    }
+
+    /// For the transcript: what is asked next.
+    pub(super) fn asking(&self, fields: &[(&str, &str)]) {
+        self.transcript.iter().for_each(|transcript| transcript.asking(fields));
+    }
+
+    pub(super) async fn send(&self, operation: Operation, request: RequestBuilder) -> Result<Answer, Error> {
+        let answer = self.transport.send(operation, request).await;
+        self.transcript.iter().for_each(|transcript| transcript.answered(&answer));
+        answer
     }
 }
 

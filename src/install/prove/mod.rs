@@ -17,9 +17,8 @@ mod steps;
 
 use std::cell::RefCell;
 use std::path::Path;
-use std::time::Duration;
 
-use panos_xmlapi::{Fingerprint, Location, LockKind, Session, Transcript};
+use panos_xmlapi::{Location, LockKind, Session, Transcript};
 use tokio::time::Instant;
 
 pub use before::Readiness;
@@ -28,16 +27,13 @@ pub use error::ProveError;
 pub use leftover::{Leftover, LeftoverFile};
 pub use report::{FormReport, JournalEntry, Proof};
 use restore::restore;
-use steps::Steps;
+use steps::{Steps, TIME};
 
 use super::connect::connect_single;
 use super::error::{Activity, InstallError};
 use super::request::Target;
 use super::retry::RetryPolicy;
 use super::upload_form::AcceptedForms;
-
-/// How long others may be kept from working.
-const TIME: Duration = Duration::from_secs(45);
 
 /// What is wanted.
 pub struct ProveInput<'a> {
@@ -177,13 +173,4 @@ async fn ended() {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
     }
-}
-
-/// A certificate that was read back.
-fn count_certificates(pem: &str) -> usize {
-    pem.matches("-----BEGIN CERTIFICATE-----").count()
-}
-
-fn holds(pem: &str, certificate: Fingerprint) -> bool {
-    crate::certificate::fingerprint_of_pem(pem).is_ok_and(|found| found == certificate)
 }

@@ -1,10 +1,11 @@
 //! What is tried, one step after the other, between the locks.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use panos_xmlapi::{
-    CertificateEntry, Commit, CommitReply, Element, Error, JobOutcome, KeyExport, KeyPairImport, LockKind,
-    PendingChange, Session, XPath,
+    CertificateEntry, Commit, CommitReply, Element, Error, Fingerprint, JobOutcome, KeyExport, KeyPairImport,
+    LockKind, PendingChange, Session, XPath,
 };
 use tokio::time::Instant;
 
@@ -13,10 +14,13 @@ use super::error::ProveError;
 use super::leftover::Leftover;
 use super::material::{MaterialError, Pair, Pairs};
 use super::report::{FormReport, JournalEntry, Proof};
-use super::{TIME, count_certificates, holds};
+use crate::certificate::fingerprint_of_pem;
 use crate::install::error::{Activity, InstallError};
 use crate::install::places::{Relation, relation};
 use crate::install::upload_form::UploadForm;
+
+/// How long others may be kept from working.
+pub(super) const TIME: Duration = Duration::from_secs(45);
 
 pub(super) struct Steps<'a> {
     pub(super) session: &'a Session,
@@ -182,4 +186,12 @@ fn shape(own: &[&PendingChange], list: &str, at: &str) -> JournalEntry {
         }
     }
     found
+}
+
+fn count_certificates(pem: &str) -> usize {
+    pem.matches("-----BEGIN CERTIFICATE-----").count()
+}
+
+fn holds(pem: &str, certificate: Fingerprint) -> bool {
+    fingerprint_of_pem(pem).is_ok_and(|found| found == certificate)
 }
