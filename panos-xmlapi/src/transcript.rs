@@ -68,13 +68,17 @@ impl Session {
     /// The same session, with all that it asks and is answered noted in a transcript. One request at a time.
     #[must_use]
     pub fn noting(&self, transcript: &Transcript) -> Self {
-        Self { transcript: Some(transcript.clone()), ..self.clone() }
+        let mut session = self.clone();
+        session.transcript = Some(transcript.clone());
+        session
     }
 
     /// The same session, with nothing of what it asks noted.
     #[must_use]
     pub fn unnoted(&self) -> Self {
-        Self { transcript: None, ..self.clone() }
+        let mut session = self.clone();
+        session.transcript = None;
+        session
     }
 
     /// For the transcript: what is asked next.
