@@ -1,4 +1,4 @@
-//! Delivering: all certificates that are owed to one device, in one plan and one commit, from looking to proof,
+//! Delivering: all certificates that are pending for one device, in one plan and one commit, from looking to proof,
 //! with the records kept on the way.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -84,7 +84,7 @@ pub(super) async fn deliver(
             }
             Err(BatchError { failure, .. }) => match part(&group, deliveries, &failure) {
                 Some(parts) => {
-                    log.say("The commit failed for all together; they are tried in smaller numbers.");
+                    log.say("The commit failed for the whole batch; retrying in smaller batches.");
                     parts.into_iter().rev().for_each(|part| groups.push_front(part));
                 }
                 None => {
@@ -198,7 +198,7 @@ fn part(group: &[usize], deliveries: &[BatchItem], failure: &InstallError) -> Op
 }
 
 fn log_left_out(wish: &InstallRequest, failure: &InstallError, log: &RunLog) {
-    log.error(&format!("{}: {failure}; the others go on without it.", wish.common_name));
+    log.error(&format!("{}: {failure}; continuing with the others.", wish.common_name));
 }
 
 /// Writes the records, and tells the end.

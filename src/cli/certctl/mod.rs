@@ -44,7 +44,7 @@ pub struct Arguments {
 /// What is to be done.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Look for everything that would make an installation fail, before the first one; changes nothing
+    /// Check everything an installation needs; changes nothing
     #[command(after_help = arguments::exit_code_help())]
     Check(Box<check::CheckArguments>),
 
@@ -57,7 +57,7 @@ pub enum Verb {
     #[command(after_help = arguments::exit_code_help())]
     Keygen(keygen::KeygenArguments),
 
-    /// Show the certificate that a device itself shows, and trust the device by it after a yes
+    /// Show a device's HTTPS certificate and, after confirmation, trust it
     #[command(after_help = arguments::exit_code_help())]
     Pin(pin::PinArguments),
 
@@ -70,15 +70,15 @@ pub enum Verb {
     #[command(after_help = arguments::exit_code_help())]
     Log(log::LogArguments),
 
-    /// Show what is installed where, and what is owed; the exit code tells what somebody has to look after
+    /// Show installations and pending work; the exit code is suitable for monitoring
     #[command(after_help = arguments::exit_code_help())]
     Status(status::StatusArguments),
 
-    /// Deliver what is owed to devices and due; the worker is this, started by systemd
+    /// Install everything that is due (run by the systemd worker)
     #[command(after_help = arguments::exit_code_help())]
     Retry(retry::RetryArguments),
 
-    /// Compare what devices run and show with the records and the certificate files
+    /// Compare devices with the recorded installations and the certificate files
     #[command(after_help = arguments::exit_code_help())]
     Verify(verify::VerifyArguments),
 
