@@ -225,7 +225,7 @@ pub(crate) const PAGES: [Page; 13] = [
         name: "pan_certctl-retry",
         summary: "install the certificates that are pending",
         description: &[
-            "*pan_certctl retry* delivers what is due: certificates that a device was not there for, or did not take, the last time, and what *pan_instcert --queue* wrote down. All that one device is pending is delivered in one commit. The gaps between the attempts grow.",
+            "*pan_certctl retry* delivers what is due: certificates that a device was not there for, or did not take, the last time, and what *pan_instcert --queue* wrote down. All that is pending for one device is installed in one commit. The gaps between the attempts grow.",
             "It is what the unit *pan_certctl-retry.service* runs. The timer *pan_certctl-retry.timer* starts it every minute, *pan_certctl-retry.path* as soon as something is queued. Running it twice is safe.",
             "A persistent failure is reported once when it starts and once when it is resolved: in the journal, and to the command that *on_failure* in the configuration file names.",
         ],
