@@ -173,7 +173,7 @@ fn ten_thousand_failures_are_a_few_lines() {
 }
 
 /// A command that notes what it is told.
-fn teller(world: &World) -> String {
+fn notifier(world: &World) -> String {
     let script = "#!/bin/sh\n{ echo \"$PAN_EVENT $1 $PAN_CERTIFICATE $PAN_EXIT\"; env | sort; } >> \"$2\"\n";
     let path = world.path("tell");
     std::fs::write(&path, script).unwrap();
@@ -190,7 +190,7 @@ fn told(world: &World) -> Vec<String> {
 #[test]
 fn a_failure_that_lasts_is_told_once_and_its_end_once() {
     let world = world();
-    configure(&world, &teller(&world));
+    configure(&world, &notifier(&world));
     world.device.inject(away());
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
     certctl(&world, &["retry"]).exits(4);
@@ -252,7 +252,7 @@ impl Drop for Stopped {
 #[test]
 fn a_stopped_process_that_keeps_the_device_is_told_of_once_and_so_is_its_end() {
     let world = world();
-    configure(&world, &format!("lock_wait = '2s'\n{}", teller(&world)));
+    configure(&world, &format!("lock_wait = '2s'\n{}", notifier(&world)));
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
     let stopped = Stopped::with(&world);
     let (device, process) = (world.target(), stopped.0.id());
@@ -312,7 +312,7 @@ fn lock_wait_is_a_length_of_time_that_the_unit_has() {
 #[test]
 fn what_only_a_person_can_mend_is_told_at_once_and_tried_seldom() {
     let world = world();
-    configure(&world, &teller(&world));
+    configure(&world, &notifier(&world));
     world.install(&["-p", "GP gatway", "--queue"]).exits(0);
     certctl(&world, &["retry"]).exits(13);
     assert_eq!(told(&world), [format!("failure a b;c {NAME} 13")]);
@@ -340,7 +340,7 @@ fn in_the_journal_a_lasting_failure_is_one_line_with_its_priority() {
 #[test]
 fn a_configuration_that_others_can_write_is_not_believed() {
     let world = world();
-    configure(&world, &teller(&world));
+    configure(&world, &notifier(&world));
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o666);
     std::fs::set_permissions(world.path("config.toml"), open).unwrap();
     certctl(&world, &["retry"]).exits(1).says("other users can change it (mode 0666)");

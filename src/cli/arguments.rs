@@ -76,7 +76,7 @@ pub enum UsageError {
     State(#[from] Box<DeliveryError>),
     /// The environment.
     #[error(transparent)]
-    Surroundings(#[from] UnsafeEnvironment),
+    Environment(#[from] UnsafeEnvironment),
     /// A path that root can't rely on.
     #[error("--{option} {}: {problem}", .path.display())]
     Path {
@@ -105,7 +105,7 @@ impl UsageError {
             Self::Files(_) => Exit::Certificate,
             Self::Key(_) => Exit::Key,
             Self::State(failure) => failure.exit(),
-            Self::Surroundings(_) | Self::Path { .. } | Self::Worker(_) | Self::Other(_) => Exit::Usage,
+            Self::Environment(_) | Self::Path { .. } | Self::Worker(_) | Self::Other(_) => Exit::Usage,
         }
     }
 
@@ -117,7 +117,7 @@ impl UsageError {
             Self::Files(error) => error.advice(),
             Self::Key(error) => error.advice(),
             Self::State(failure) => failure.advice(),
-            Self::Surroundings(error) => Some(error.advice()),
+            Self::Environment(error) => Some(error.advice()),
             Self::Path { .. } => {
                 Some("Root needs a place that is root's alone: name another one.".to_owned())
             }

@@ -26,7 +26,7 @@ pub fn is_attended() -> bool {
 }
 
 /// Records what can't be read, unless somebody sees that it was refused. What is more than was delegated is refused
-/// for good, and a rehearsal is nothing to be done later.
+/// for good, and a dry run is nothing to be done later.
 pub fn record(argv: &[OsString], exit: Exit, what: &str) {
     let words: Option<Vec<String>> =
         argv.iter().skip(1).map(|word| word.to_str().map(str::to_owned)).collect();
@@ -55,16 +55,16 @@ pub fn record(argv: &[OsString], exit: Exit, what: &str) {
         argv: words,
     };
     let recorded = state_dir.map(|state_dir| Queue::below(&state_dir).put_unresolved(&mut spec));
-    let fate = match &recorded {
+    let consequence = match &recorded {
         Some(Ok(true)) => "it is recorded, and read again before each run of the worker".to_owned(),
         Some(Ok(false)) => "too much like this is recorded already: it is lost".to_owned(),
         Some(Err(error)) => format!("it is lost: {error}"),
         None => "it is lost: its state directory can't be relied on".to_owned(),
     };
-    report::note(&format!("  {}; see 'pan_certctl status'.", capitalised(&fate)));
+    report::note(&format!("  {}; see 'pan_certctl status'.", capitalised(&consequence)));
     if let Some(log) = log_file.and_then(|file| Log::open(&file, Verbosity::Quiet).ok()) {
         let run = log.run(&crate::delivery::engine::run_id(), true);
-        run.error(&format!("{NAME} was called with what can't be carried out: {what}; {fate}"));
+        run.error(&format!("{NAME} was called with what can't be carried out: {what}; {consequence}"));
     }
 }
 

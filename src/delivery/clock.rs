@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-/// Where the time comes from that decides what is due: the system's clock, or another one for a rehearsal of
+/// Where the time comes from that decides what is due: the system's clock, or another one for a simulation of
 /// months in minutes.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);

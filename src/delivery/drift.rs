@@ -123,8 +123,8 @@ impl DriftChecker {
         delivered: bool,
         log: &RunLog,
     ) -> Result<(), DeliveryError> {
-        let fate = if delivered { "it is owed anew" } else { "it is left as it is" };
-        log.error(&format!("{}: {}: {what}; {fate}", record.spec.device, record.common_name()));
+        let consequence = if delivered { "it is owed anew" } else { "it is left as it is" };
+        log.error(&format!("{}: {}: {what}; {consequence}", record.spec.device, record.common_name()));
         if delivered {
             record.mark_pending(self.records.now());
             self.records.write_in_background(vec![record.clone()]).await?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// A record or a request can't be kept or read.
 #[derive(Debug, thiserror::Error)]
-#[error("can't {action} the installation record {}: {cause}{}", .path.display(), fate(.kept))]
+#[error("can't {action} the installation record {}: {cause}{}", .path.display(), what_was_kept(.kept))]
 pub struct StoreError {
     pub(super) action: &'static str,
     pub(super) path: PathBuf,
@@ -24,7 +24,7 @@ pub(super) enum Kept {
     SetAside(Result<PathBuf, io::Error>),
 }
 
-fn fate(kept: &Kept) -> String {
+fn what_was_kept(kept: &Kept) -> String {
     match kept {
         Kept::AsItWas => String::new(),
         Kept::Left => "; it is left as it is, and nothing is delivered for it".to_owned(),

@@ -52,7 +52,7 @@ impl PlanRunner<'_> {
         };
         let commit = Commit { scope, locations: Vec::new(), description: wanted.description.clone() };
         self.log.say("Starting commit, please be patient.");
-        let inquiry = CommitLookup {
+        let lookup = CommitLookup {
             session: self.session,
             goals: wanted.goals,
             patience: self.patience,
@@ -60,17 +60,17 @@ impl PlanRunner<'_> {
         };
         let begun = Instant::now();
         let deadline = begun + wanted.time;
-        match self.enqueue(&commit, &inquiry, deadline).await? {
+        match self.enqueue(&commit, &lookup, deadline).await? {
             CommitReply::NoChanges(words) => {
                 self.log.say(&format!("commit: nothing to commit: \"{words}\""));
                 // Because it runs already, because a job does it just now, or because the change is lost.
-                inquiry.conclude(deadline).await?;
+                lookup.conclude(deadline).await?;
             }
             CommitReply::Job(id) => {
                 // Should this process die while it waits, the journal says which job to ask about.
                 journal.note(Entry::CommitStarted(id.clone()));
                 let (noted, ended) =
-                    join(journal.sync(), self.follow(&id, &inquiry, (wanted.time, deadline))).await;
+                    join(journal.sync(), self.follow(&id, &lookup, (wanted.time, deadline))).await;
                 // The commit goes on all the same; it is written once more at the end.
                 if let Err(error) = noted {
                     self.log.error(&error.to_string());
@@ -86,7 +86,7 @@ impl PlanRunner<'_> {
     async fn enqueue(
         &self,
         commit: &Commit,
-        inquiry: &CommitLookup<'_>,
+        lookup: &CommitLookup<'_>,
         deadline: Instant,
     ) -> Result<CommitReply, (InstallError, Rollback)> {
         let mut attempt = 0;
@@ -101,7 +101,7 @@ impl PlanRunner<'_> {
                 }
             };
             self.log.say(&format!("{error}; looking up whether the commit was begun."));
-            match inquiry.fate(commit, deadline).await {
+            match lookup.status(commit, deadline).await {
                 Ok(CommitStatus::Job(id)) => return Ok(CommitReply::Job(id)),
                 Ok(CommitStatus::Running) => return Ok(CommitReply::NoChanges("it runs already".to_owned())),
                 Ok(CommitStatus::Nothing(_)) if attempt < ATTEMPTS => {}
@@ -119,7 +119,7 @@ impl PlanRunner<'_> {
     async fn follow(
         &self,
         id: &str,
-        inquiry: &CommitLookup<'_>,
+        lookup: &CommitLookup<'_>,
         (time, deadline): (Duration, Instant),
     ) -> Result<(), (InstallError, Rollback)> {
         let mut told = None;
@@ -146,7 +146,7 @@ impl PlanRunner<'_> {
                 self.log.say(&format!(
                     "The device does not know job {id} any more; its running configuration decides."
                 ));
-                inquiry.conclude(deadline).await
+                lookup.conclude(deadline).await
             }
             JobOutcome::TimedOut(error) => {
                 let seconds = time.as_secs();

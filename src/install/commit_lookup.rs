@@ -29,7 +29,7 @@ pub(super) struct CommitLookup<'a> {
     pub(super) session: &'a Session,
     /// What the device is to run.
     pub(super) goals: &'a [ExpectedState],
-    /// How long to insist.
+    /// How long it is asked again.
     pub(super) patience: &'a RetryPolicy,
     /// The time that is allowed for it all, for messages.
     pub(super) time: Duration,
@@ -38,7 +38,7 @@ pub(super) struct CommitLookup<'a> {
 impl CommitLookup<'_> {
     /// Looks up what became of a commit request that got no answer: our job is known by the run's id in its
     /// description, and where there is none, the running configuration decides.
-    pub(super) async fn fate(
+    pub(super) async fn status(
         &self,
         commit: &Commit,
         deadline: Instant,

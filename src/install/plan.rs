@@ -237,17 +237,17 @@ pub fn pending_notes(commit: CommitScope, situation: &DeviceState, places: &[Str
         ));
     }
     let foreign = situation.others_changes();
-    let fate = match commit {
+    let consequence = match commit {
         CommitScope::Everybody => "WARNING: committed as well",
         CommitScope::OwnChanges | CommitScope::Nothing => "left uncommitted",
     };
     let told = foreign.iter().take(FOREIGN_TOLD);
     notes.extend(
-        told.map(|change| format!("{fate}: a pending change of {} at {}", change.owner, change.xpath)),
+        told.map(|change| format!("{consequence}: a pending change of {} at {}", change.owner, change.xpath)),
     );
     if foreign.len() > FOREIGN_TOLD {
         notes.push(format!(
-            "{fate}: {} more pending changes of other administrators",
+            "{consequence}: {} more pending changes of other administrators",
             foreign.len() - FOREIGN_TOLD
         ));
     }

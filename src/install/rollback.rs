@@ -72,7 +72,7 @@ pub struct RollbackPoint<'a> {
     pub seen: Vec<(&'a InstallRequest, &'a CurrentInstall)>,
     /// All places that the deployment is about, as they were found.
     pub spots: Vec<Spot>,
-    /// How long to insist.
+    /// How long it is asked again.
     pub patience: &'a RetryPolicy,
     /// How long the device may stay locked or busy.
     pub time: Duration,

@@ -36,6 +36,7 @@ scenarios! {
     s04_firewall_away: power::firewall_away,
     s05_daemons_restarted: power::daemons_restarted,
     s06_power_cut: power::power_cut,
+    s06_time_limit: power::time_limit,
     s07_denied: authority::denied,
     s08_ipa_unreachable: authority::ipa_unreachable,
     s09_two_at_once: together::two_at_once,

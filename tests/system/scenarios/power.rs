@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use panos_sim::Listening;
+use panos_sim::{Fault, Listening, Matcher, What, When};
 
 use super::A_TICK_OR_TWO;
-use crate::aftermath::{DELIVERED, Rollback};
+use crate::aftermath::{DELIVERED, Mark, Rollback};
 use crate::machine::{until, until_within};
 use crate::stage::{GP, Stage};
 
@@ -68,4 +68,47 @@ pub fn power_cut(stage: &mut Stage) {
     stage.see(format!("settled {:.1} s after the boot", booted.elapsed().as_secs_f64()));
     let told = ["An earlier run did not see the end of its commit"];
     stage.check(&Rollback { commits: 1..=2, log: &told, journal: &["fw1.ipa.test: runs"], ..DELIVERED });
+}
+
+/// The unit's limit, in the place of its three hours; whoever is told of units that fail is told.
+const LIMIT: &str = "[Unit]\nOnFailure=told.service\n[Service]\nTimeoutStartSec=4s\n";
+const TOLD: &str = "[Service]\nType=oneshot\nExecStart=/usr/bin/touch /root/told\n";
+
+pub fn time_limit(stage: &mut Stage) {
+    stage.set();
+    let drop_in = "/etc/systemd/system/pan_certctl-retry.service.d/limit.conf";
+    stage.machine.write(drop_in, LIMIT, 0o644);
+    stage.machine.write("/etc/systemd/system/told.service", TOLD, 0o644);
+    stage.machine.run(&["systemctl", "daemon-reload"]).exits(0);
+    // The firewall commits, and tells nobody how that ended.
+    let polls = When::request(Matcher::typed("op").cmd("<jobs><id>"));
+    stage.firewalls[0].device.inject(Fault::new(polls, What::Silence).times(u32::MAX));
+    let (before, old) = (stage.resubmit(GP), stage.firewalls[0].device.commits());
+    let show = |what: &str| {
+        stage.machine.run(&["systemctl", "show", "-P", what, "pan_certctl-retry.service"]).stdout
+    };
+    // Whatever code or signal it ends with: SIGTERM by hand is no failure, this is one.
+    until("the unit has failed", || {
+        stage.machine.run(&["systemctl", "is-failed", "-q", "pan_certctl-retry.service"]).code == Some(0)
+    });
+    assert_eq!((show("Result").trim(), show("ExecMainStatus").trim()), ("timeout", "15"));
+    until("who is told of failed units is told", || stage.machine.path("/root/told").exists());
+    let journal = stage.journal();
+    for word in ["start operation timed out", "Failed with result 'timeout'"] {
+        assert!(journal.contains(word), "no '{word}' in {journal}");
+    }
+    assert_eq!(stage.firewalls[0].device.commits(), old + 1);
+    // What was begun is on the disk, and seen by whoever asks.
+    let impatient = ["pan_certctl", "status", "--owed-for", "0s"];
+    stage.machine.run(&impatient).exits(10).says("interrupted");
+    stage.see("ended by its limit: failed, told");
+    // With its own limit the next run settles it, without another commit.
+    std::fs::remove_file(stage.machine.path(drop_in)).unwrap();
+    stage.machine.run(&["systemctl", "daemon-reload"]).exits(0);
+    stage.machine.run(&["systemctl", "reset-failed"]).exits(0);
+    stage.firewalls[0].device.clear_faults();
+    stage.mark = Mark::now(stage);
+    stage.machine.run(&["systemctl", "start", "pan_certctl-retry.service"]).exits(0);
+    stage.renewed(GP, &before, A_TICK_OR_TWO);
+    stage.check(&Rollback { commits: 0..=0, troubled: true, journal: &["fw1.ipa.test: runs"], ..DELIVERED });
 }
