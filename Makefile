@@ -31,7 +31,7 @@ REMAPPED = --remap-path-prefix=$(CURDIR)=/source --remap-path-prefix=$(abspath $
 # One set of flags for all release builds: with another one everything would be built anew.
 RELEASE = RUSTFLAGS='$(strip $(RUSTFLAGS) $(REMAPPED))' $(CARGO) build --release
 
-.PHONY: all manual install demo test system-test lint year model bench fuzz deny sbom dependencies stage deb rpm packages-test clean
+.PHONY: all manual install demo test system-test lint year matrix model bench fuzz deny sbom dependencies stage deb rpm packages-test clean
 
 all: manual
 
@@ -101,6 +101,10 @@ lint:
 # A year of daily renewals on five firewalls, with trouble in three of ten runs. Minutes.
 year: dependencies
 	$(CARGO) test --test year -- --ignored --nocapture
+
+# Every request of a deployment, broken in every way; `make test` runs a third of it. Minutes.
+matrix: dependencies
+	$(CARGO) test --workspace --test matrix -- --ignored --nocapture
 
 # Every order of two callers, the worker, crashes, lost replies and clock jumps, with more troubles than in `make test`.
 model: dependencies

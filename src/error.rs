@@ -62,7 +62,7 @@ pub const TABLE: [(Exit, &str); 17] = [
     (Exit::Certmonger, "certmonger says the certificate is neither MONITORING nor POST_SAVED_CERT"),
     (Exit::Upload, "the upload was refused"),
     (Exit::Rebind, "a profile does not exist on the device, or could not be rebound (nothing was changed)"),
-    (Exit::Commit, "the commit failed; the candidate configuration was put back"),
+    (Exit::Commit, "the commit failed; the candidate configuration was restored"),
     (Exit::Unproven, "the commit succeeded, but the device does not run or serve the new certificate"),
     (Exit::Identity, "the device's identity was not trusted (CA, pin, name)"),
     (Exit::Refused, "the device refused the key (invalid, expired, permission missing)"),

@@ -26,7 +26,7 @@ use settled::{UnsafePath, handed_over_by};
 pub(crate) enum ReadError {
     /// There is no such file.
     Missing,
-    /// The caller may not read it, or not search a folder above it.
+    /// The caller may not read it, or not search a directory above it.
     Denied,
     /// It is something else than a file: what.
     NotAFile(&'static str),
@@ -54,7 +54,7 @@ pub(crate) fn instead_of_state_dir() -> &'static str {
     if rustix::process::geteuid().is_root() {
         "Look at the directory's owner, mode and file system, or name another one with --state-dir."
     } else {
-        "Run it with sudo, or name a folder of your own with --state-dir."
+        "Run it with sudo, or name a directory of your own with --state-dir."
     }
 }
 
@@ -63,8 +63,8 @@ impl fmt::Display for ReadError {
         match self {
             Self::Missing => f.write_str("there is no such file"),
             Self::Denied => write!(f, "permission denied; {}", instead_of_denied()),
-            Self::NotAFile(found) => write!(f, "it is {found}, not a file"),
-            Self::TooLarge => f.write_str("it holds more than any such file has"),
+            Self::NotAFile(found) => write!(f, "it is {found}, not a regular file"),
+            Self::TooLarge => f.write_str("the file is too large"),
             Self::UnsafePath(unsettled) => unsettled.fmt(f),
             Self::Swapped => f.write_str("another file was put in its place while it was opened"),
             Self::Io(error) => error.fmt(f),
@@ -84,7 +84,7 @@ impl From<ReadError> for io::Error {
 impl From<io::Error> for ReadError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            // A file where a folder was expected means the same to whoever typed the path.
+            // A file where a directory was expected means the same to whoever typed the path.
             ErrorKind::NotFound | ErrorKind::NotADirectory => Self::Missing,
             ErrorKind::PermissionDenied => Self::Denied,
             _ => Self::Io(error),
@@ -115,10 +115,7 @@ impl fmt::Display for UnsafeFile {
         match self {
             Self::Owner { owner, caller: 0 } => write!(f, "it belongs to user id {owner}, not to root"),
             Self::Owner { owner, caller } => {
-                write!(
-                    f,
-                    "it belongs to user id {owner}, neither to root nor to user id {caller}, who runs this"
-                )
+                write!(f, "it belongs to user id {owner}, must be owned by root or by user id {caller}")
             }
             Self::Open { mode } => write!(f, "other users can change it (mode {mode:04o})"),
         }
@@ -132,7 +129,7 @@ impl UnsafeFile {
             Self::Owner { .. } => "chown root:",
             Self::Open { .. } => "chmod go-w",
         };
-        format!("See who wrote what is in it, then: {command} {}", path.display())
+        format!("Check its contents, then run: {command} {}", path.display())
     }
 }
 
@@ -172,7 +169,7 @@ fn open_with(path: &Path, flags: OFlags) -> Result<(File, Metadata), ReadError> 
         return Ok((file, metadata));
     }
     Err(ReadError::NotAFile(if kind.is_dir() {
-        "a folder"
+        "a directory"
     } else if kind.is_fifo() {
         "a FIFO"
     } else if kind.is_socket() {
@@ -311,7 +308,7 @@ mod tests {
         let fifo = folder.path().join("fifo");
         rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         assert!(matches!(open(&fifo), Err(ReadError::NotAFile("a FIFO"))));
-        assert!(matches!(open(folder.path()), Err(ReadError::NotAFile("a folder"))));
+        assert!(matches!(open(folder.path()), Err(ReadError::NotAFile("a directory"))));
         assert!(matches!(open(Path::new("/dev/zero")), Err(ReadError::NotAFile("a device"))));
     }
 

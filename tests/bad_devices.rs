@@ -254,7 +254,9 @@ fn after_a_bad_answer_to_the_commit_nothing_is_claimed_that_is_not_so() {
     at_once(cases, |name, world, ended| {
         if ended.code != Some(0) {
             let lines = last_run(world);
-            let told = |line: &String| line.contains("put back") || line.contains("task manager");
+            let told = |line: &String| {
+                line.contains("restored") || line.contains("rolled back") || line.contains("task manager")
+            };
             assert!(lines.iter().any(told), "{name}: what became of the changes is not told: {lines:#?}");
         }
     });
@@ -289,7 +291,7 @@ fn a_single_bad_answer_while_waiting_for_the_job_does_not_make_a_good_commit_a_f
     let cases = kinds.map(|(name, what)| (name.to_owned(), settings(), Fault::new(polls(), what)));
     at_once(cases.collect(), |name, world, ended| {
         assert_eq!(ended.code, Some(0), "{name}: {ended:#?}");
-        assert!(ended.stdout.contains("runs the certificate"), "{name}");
+        assert!(ended.stdout.contains("installed the certificate"), "{name}");
         let struck = world.device.requests().iter().filter(|request| request.fault.is_some()).count();
         assert_eq!(struck, 1, "{name}");
     });
@@ -303,7 +305,7 @@ fn bad_answers_to_the_end_of_the_time_leave_the_job_alone_and_say_so() {
     let begun = Instant::now();
     at_once(cases.collect(), |name, world, ended| {
         assert_eq!(ended.code, Some(18), "{name}: {ended:#?}");
-        let ended = ended.says("is not over after 4 seconds; the last question: ");
+        let ended = ended.says("did not finish within 4 seconds; the last question: ");
         ended.says("Look at the job in the device's task manager");
         assert!(world.record()["job"].is_string(), "{name}");
         assert!(world.served().is_some(), "{name}");
@@ -397,7 +399,7 @@ fn a_commit_that_is_only_said_to_have_succeeded_is_code_15() {
         &world,
         &["-p", PORTAL],
         15,
-        &["the device does not run the new certificate", "has no certificate"],
+        &["the device is not running the new certificate", "has no certificate"],
     );
     assert!(world.record()["job"].is_string());
 
@@ -431,7 +433,7 @@ fn another_certificate_than_the_pinned_one_is_code_16_and_gets_no_byte() {
     assert_honest(&world, &ended, &world.target(), "wrong pin");
     let seen = world.device.certificate_fingerprint().to_uppercase();
     let seen: Vec<&str> = (0..32).map(|n| &seen[2 * n..2 * n + 2]).collect();
-    let ended = ended.exits(16).says(&seen.join(":")).says("pinned is AB:AB:");
+    let ended = ended.exits(16).says(&seen.join(":")).says("the pinned AB:AB:");
     ended.says("give the new fingerprint with --pin");
     assert_nothing_was_said(&world, 1);
 }
@@ -521,7 +523,7 @@ fn a_certificate_swapped_between_two_connections_gets_no_byte_of_the_key() {
         command.arg("-k").arg(world.path(".panrc")).args(["-p", PORTAL, "--pin", &pin]);
         let ended = Ended::of(command.arg(world.target()));
         assert_honest(&world, &ended, &world.target(), "swapped");
-        ended.exits(16).says("its HTTPS certificate has the fingerprint");
+        ended.exits(16).says("its HTTPS certificate fingerprint");
         assert_eq!(world.device.requests().len(), 1, "only the first connection's question arrived");
         let records = world.device.connection_records();
         let strangers = records.iter().filter(|record| record.certificate_fingerprint.as_ref() != Some(&pin));
@@ -544,8 +546,8 @@ fn a_certificate_swapped_in_the_middle_is_not_trusted_even_to_put_back_and_what_
     ended.exits(16);
     let lines = last_run(&world);
     for words in [
-        "ERROR: the candidate configuration could not be put back: ",
-        "ERROR: left on the device, perhaps, and uncommitted: the new certificate 'gp.example.com'",
+        "ERROR: the candidate configuration could not be restored: ",
+        "ERROR: may remain uncommitted on the device: the new certificate 'gp.example.com'",
         "ERROR: to clean up: ",
     ] {
         assert!(lines.iter().any(|line| line.starts_with(words)), "no '{words}' in {lines:#?}");
@@ -571,6 +573,6 @@ fn devices_that_fail_in_different_ways_are_each_told_and_the_code_is_20() {
     let stranger = stranger.address().to_string();
     let ended = Ended::of(world.command().args(["-p", PORTAL, "127.0.0.1:1", &stranger]));
     let ended = ended.exits(20).says("127.0.0.1:1: no connection");
-    ended.says(&format!("{stranger}: its HTTPS certificate has the fingerprint"));
+    ended.says(&format!("{stranger}: its HTTPS certificate fingerprint"));
     assert_nothing_was_said(&world, 0);
 }

@@ -1,6 +1,6 @@
 //! The end of a process, of the room on the disk and of the power, at every step in the state folder and at every
 //! request: afterwards every record can be read, the device is as before or as after, the worker completes what is
-//! owed, and no commit was made twice.
+//! pending, and no commit was made twice.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 #![allow(clippy::cast_possible_truncation)]

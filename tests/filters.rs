@@ -71,7 +71,7 @@ fn what_is_only_ordered_can_be_chosen_too() {
     let world = world();
     world.install(&["-p", PORTAL, "--queue"]).exits(0);
     certctl(&world, &["retry", "--device", "fw9.example.com"]).exits(1).says(&world.target());
-    certctl(&world, &["retry", "--device", "127.0.0.1"]).exits(0).says("runs the certificate");
+    certctl(&world, &["retry", "--device", "127.0.0.1"]).exits(0).says("installed the certificate");
 }
 
 #[test]
@@ -102,11 +102,11 @@ fn verify_ends_as_its_page_says() {
     let folder = world.path("state/installations").join(world.target());
     std::fs::write(folder.join("broken.json"), "{").unwrap();
     certctl(&world, &["verify", "--drift", "warn"]).exits(20);
-    // What drifted is owed from now on, and no news any more.
+    // What drifted is pending from now on, and no news any more.
     certctl(&world, &["verify", "--drift", "deliver"]);
-    certctl(&world, &["verify"]).says("is owed");
+    certctl(&world, &["verify"]).says(": pending; see");
     certctl(&world, &["retry", "--now"]);
-    certctl(&world, &["verify"]).says("the device runs it");
+    certctl(&world, &["verify"]).says("the device is running this certificate");
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn verify_says_where_it_could_not_look() {
     certctl(&world, &["verify"]).exits(4);
     world.device.clear_faults();
     world.install(&["-p", GATEWAY, "-n", "two", "--commit", "none"]).exits(0);
-    certctl(&world, &["verify"]).exits(15).says("waits for a commit by a person");
+    certctl(&world, &["verify"]).exits(15).says("is waiting for a manual commit");
     std::fs::remove_file(world.path("gp.example.com.key")).unwrap();
     certctl(&world, &["verify"]).exits(10);
 }

@@ -84,6 +84,6 @@ fn a_command_that_ended_and_left_nothing_is_told() {
         let world = World::new();
         says(&world, "MONITORING");
         let Standing::Failed(problem) = follow(&world, delivers) else { panic!("it ended") };
-        assert!(problem.what.contains("left no record"), "{problem}");
+        assert!(problem.what.contains("did not record"), "{problem}");
     }
 }

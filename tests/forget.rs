@@ -107,7 +107,7 @@ fn what_is_only_in_the_queue_is_forgotten_too_and_what_could_not_be_read() {
         (after["installations"].as_array().unwrap().len(), after["unresolved"].as_array().unwrap().len()),
         (0, 0)
     );
-    run(&world, &["retry", "--now"]).exits(0).says("Nothing is owed.");
+    run(&world, &["retry", "--now"]).exits(0).says("Nothing is pending.");
     assert_eq!(world.device.commits(), 0);
 }
 
@@ -185,7 +185,7 @@ fn a_device_that_is_left_out_of_the_list_gets_no_further_certificate() {
         verdicts.contains(&(two.as_str(), "left-out")) && verdicts.contains(&(one.as_str(), "good")),
         "{verdicts:?}"
     );
-    run(&world, &["retry", "--now"]).exits(0).says("Nothing is owed.");
+    run(&world, &["retry", "--now"]).exits(0).says("Nothing is pending.");
     assert_eq!((other.commits(), common::world::served(&other)), (commits, before.clone()));
     let ended = run(&world, &["verify"]).exits(0);
     let advice = format!("pan_certctl forget {NAME} --device {two}");

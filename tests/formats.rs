@@ -137,13 +137,8 @@ fn what_an_old_run_left_in_the_middle_is_recovered() {
     let record = only(&world);
     assert_eq!((record.last_run(), record.job.as_deref()), (LastRun::Interrupted, Some("3")));
     assert_eq!(record.uncommitted_paths.len(), 2);
-    certctl(&world, &["retry"]).exits(0).says("runs the certificate 'gp2'");
-    assert!(
-        world
-            .log()
-            .iter()
-            .any(|line| line.contains("An earlier run did not see the end of its commit: job 3"))
-    );
+    certctl(&world, &["retry"]).exits(0).says("installed the certificate 'gp2'");
+    assert!(world.log().iter().any(|line| line.contains("Commit job 3 of an interrupted run")));
     let record = only(&world);
     assert!(!record.is_pending() && record.uncommitted_paths.is_empty());
     assert_eq!((record.requests.len(), record.history.len()), (1, 1));
@@ -161,11 +156,11 @@ fn what_failed_is_tried_again_and_what_was_given_up_is_not() {
     let world = left_by_the_old_version("mistake");
     assert!(!only(&world).is_pending());
     assert!(matches!(only(&world).requests[0].end, RequestEnd::Failed { .. }));
-    certctl(&world, &["retry", "--now"]).exits(0).says("Nothing is owed");
+    certctl(&world, &["retry", "--now"]).exits(0).says("Nothing is pending");
 
     let world = left_by_the_old_version("left-to-commit");
     assert_eq!(only(&world).last_run(), LastRun::AwaitingCommit);
-    certctl(&world, &["status", "--no-certmonger"]).exits(0).says("left to a person to commit");
+    certctl(&world, &["status", "--no-certmonger"]).exits(0).says("waiting for manual commit");
 }
 
 #[test]
@@ -188,6 +183,6 @@ fn an_old_record_waits_for_a_configuration_file_that_can_be_read() {
     certctl(&world, &["status", "--no-certmonger"]).exits(1).says("line 1");
     assert!(stored.iter().all(|path| path.is_file()), "nothing is moved or lost");
     common::pki::write(&config, b"", 0o600);
-    certctl(&world, &["retry"]).exits(0).says("runs the certificate");
+    certctl(&world, &["retry"]).exits(0).says("installed the certificate");
     assert_eq!(only(&world).profiles().len(), 2);
 }

@@ -34,7 +34,7 @@ fn every_device_of_a_group_gets_the_certificate_once() {
     let first = world.target();
     install(&world, &["--group", "vpn", &first]).exits(0).says(&second.address().to_string());
     assert_eq!((world.device.commits(), second.commits()), (1, 1));
-    // A record names the device alone: what is owed stays owed when the group changes.
+    // A record names the device alone: what is pending stays pending when the group changes.
     assert!(!world.record()["spec"]["options"].to_string().contains("group"), "{:#}", world.record());
 }
 
@@ -84,9 +84,9 @@ async fn a_device_that_joins_the_group_gets_the_certificate_at_the_next_renewal(
     assert!(!ended.stderr.contains("WARNING"), "{ended:#?}");
     // Whoever names less than before is told what is no longer renewed.
     let first = first.address().to_string();
-    ask(&[&first], &[]).says("WARNING: not installed at renewals any more on: --group=vpn");
+    ask(&[&first], &[]).says("WARNING: renewals will no longer be installed on: --group=vpn");
     ask(&[&first], &[]).exits(0);
     let ended = ask(&[&first, &second.address().to_string()], &[]);
     assert!(!ended.stderr.contains("WARNING"), "{ended:#?}");
-    ask(&[&first], &[]).says(&format!("any more on: {}\n", second.address()));
+    ask(&[&first], &[]).says(&format!("no longer be installed on: {}\n", second.address()));
 }

@@ -145,7 +145,7 @@ fn a_change_beside_it_in_the_same_list_is_no_hindrance() {
             let before = State::of(&world.device);
             impatient(&world, shape).exits(14);
             assert_eq!(State::of(&world.device).against(&before), "", "{:#?}", world.log());
-            logged(&world, "The candidate configuration was put back to what it was.");
+            logged(&world, "The candidate configuration was restored.");
         }
     }
 }

@@ -44,7 +44,7 @@ fn a_dry_run_tells_the_plan_and_changes_nothing() {
         world.device.requests().iter().all(|r| !matches!(r.r#type.as_deref(), Some("import" | "commit")))
     );
     world.install(&["-p", PORTAL]).exits(0);
-    world.install(&["-p", PORTAL, "--dry-run"]).exits(0).says("nothing to do");
+    world.install(&["-p", PORTAL, "--dry-run"]).exits(0).says("already installed");
 }
 
 /// The names of the certificate objects that were made here, as the running configuration has them.
@@ -91,7 +91,7 @@ fn an_older_object_that_is_still_used_or_not_ours_stays() {
     let now = objects(&world);
     assert_eq!(now.len(), 3, "{now:?}");
     assert!(now.contains(&first[0]));
-    assert!(world.log().iter().any(|line| line.contains("stays, it is in use")));
+    assert!(world.log().iter().any(|line| line.contains("still referenced by")));
     // Without its record the tool does not know what it made, and deletes nothing.
     std::fs::remove_dir_all(world.path("state")).unwrap();
     world.renew();
@@ -160,8 +160,7 @@ fn everything_that_used_the_object_before_can_be_rebound_and_the_rest_is_told() 
     assert_eq!(xml.matches(&format!(">{old}<")).count(), 0, "{xml}");
     let new = objects(&world).into_iter().find(|name| *name != old).unwrap();
     assert_eq!(xml.matches(&format!(">{new}<")).count(), 4);
-    let warned =
-        "WARNING: the certificate before is used at shared -> certificate-profile -> clients -> CA -> ";
+    let warned = "WARNING: the previous certificate is still used by shared -> certificate-profile -> clients -> CA -> ";
     assert!(world.log().iter().any(|line| line.starts_with(warned)), "{:#?}", world.log());
 
     // A failed commit puts all of them back.

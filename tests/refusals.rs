@@ -99,7 +99,7 @@ fn a_busy_device_gets_its_candidate_configuration_put_back_as_soon_as_it_has_tim
     strike(&world, revert(), refusal(BUSY[0]), 3);
     world.install(&["-p", PORTAL]).exits(14);
     assert_eq!(world.device.pending_changes(), []);
-    assert!(world.log().iter().any(|line| line.contains("was put back")), "{:#?}", world.log());
+    assert!(world.log().iter().any(|line| line.contains("was restored")), "{:#?}", world.log());
 }
 
 #[test]
@@ -194,7 +194,10 @@ fn nothing_to_revert_is_what_was_wanted() {
     strike(&world, revert(), refusal("There are no changes to revert"), u32::MAX);
     world.install(&["-p", PORTAL]).exits(12);
     let log = world.log().join("\n");
-    assert!(log.contains("was put back to what it was") && !log.contains("could not be put back"), "{log}");
+    assert!(
+        log.contains("The candidate configuration was restored") && !log.contains("could not be restored"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -232,7 +235,7 @@ fn one_bad_byte_does_not_make_a_finished_commit_look_unfinished() {
         let polls = Matcher::typed("op").cmd("<jobs><id>");
         strike(&world, polls, What::Answer { status: 200, body }, u32::MAX);
         let ended = world.install(&["-p", PORTAL, "--commit-timeout", "8"]).exits(0);
-        ended.says("runs the certificate");
+        ended.says("installed the certificate");
         assert!(world.log().iter().any(|line| line.starts_with("commit: warning: ")), "{:#?}", world.log());
     }
 }

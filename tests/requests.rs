@@ -165,7 +165,7 @@ fn a_clock_that_was_ahead_at_a_failure_costs_no_more_than_the_gap() {
         world.device.inject(away());
         Ended::of(with_clock(&mut installs(&world, &["-p", PORTAL]), ahead)).says("127.0.0.1");
         world.device.clear_faults();
-        certctl(&world, &["retry"]).exits(0).says("runs the certificate");
+        certctl(&world, &["retry"]).exits(0).says("installed the certificate");
         assert_eq!(world.record()["pending_since"], Value::Null, "{ahead}");
     }
 }
@@ -182,9 +182,9 @@ fn a_clock_that_is_behind_at_the_first_delivery_or_at_a_renewal_is_waited_for() 
             assert_ne!(record["pending_since"], Value::Null);
             certctl(&world, &["retry"]).exits(0).says(says);
         };
-        delivered("runs the certificate");
+        delivered("installed the certificate");
         let renewed = world.renew();
-        delivered("runs the certificate");
+        delivered("installed the certificate");
         assert_eq!(world.served(), Some(print(&renewed.certificate)));
     }
     // The CA's clock is often some seconds ahead: the next run of the worker has it.
@@ -213,13 +213,13 @@ fn a_record_of_a_later_version_is_left_alone_and_what_is_asked_for_it_waits() {
         let ended = certctl(&world, arguments);
         assert_ne!(ended.code, Some(0), "{ended:#?}");
         assert!(
-            !ended.stdout.contains("Nothing is owed") && !ended.stdout.contains("Nothing is due"),
+            !ended.stdout.contains("Nothing is pending") && !ended.stdout.contains("Nothing is due"),
             "{ended:#?}"
         );
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap(), later, "that version finds it as it was");
     std::fs::write(&path, &ours).unwrap();
-    certctl(&world, &["retry"]).exits(0).says("runs the certificate");
+    certctl(&world, &["retry"]).exits(0).says("installed the certificate");
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn a_directory_with_another_name_than_its_records_have_hides_nothing() {
         std::fs::rename(devices.join(world.target()), devices.join(name)).unwrap();
         for arguments in [&["retry", "--now"][..], &["verify"], &["status", "--no-certmonger"]] {
             let ended = certctl(&world, arguments).exits(1).says("its place says something else");
-            assert!(!ended.stdout.contains("Nothing is owed"), "{ended:#?}");
+            assert!(!ended.stdout.contains("Nothing is pending"), "{ended:#?}");
         }
         std::fs::rename(devices.join(name), devices.join(world.target())).unwrap();
     }
@@ -247,14 +247,14 @@ fn waits_until_mended(world: &World, hand_over: &dyn Fn() -> Ended, mend: &dyn F
     let ended = hand_over();
     assert_ne!(ended.code, Some(0), "{ended:#?}");
     assert!(!world.log().is_empty(), "there is a line in the log");
-    let shown = certctl(world, &["status", "--no-certmonger", "--owed-for", "0s"]);
+    let shown = certctl(world, &["status", "--no-certmonger", "--pending-for", "0s"]);
     assert_ne!(shown.code, Some(0), "the status is not green: {shown:#?}");
     let retried = certctl(world, &["retry", "--now"]);
     assert_ne!(retried.code, Some(0), "{retried:#?}");
     mend();
-    certctl(world, &["retry", "--now"]).exits(0).says("runs the certificate");
+    certctl(world, &["retry", "--now"]).exits(0).says("installed the certificate");
     assert!(bound(world, PORTAL, NAME));
-    certctl(world, &["status", "--no-certmonger", "--owed-for", "0s"]).exits(0);
+    certctl(world, &["status", "--no-certmonger", "--pending-for", "0s"]).exits(0);
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn at_a_terminal(command: &Command) -> Ended {
 }
 
 #[test]
-fn what_is_typed_and_fails_before_anything_was_changed_is_told_and_not_owed() {
+fn what_is_typed_and_fails_before_anything_was_changed_is_told_and_not_pending() {
     let world = World::new();
     let mut wrong_port = world.command();
     wrong_port.args(["-p", PORTAL, "127.0.0.1:9"]);
@@ -344,21 +344,21 @@ fn what_is_typed_and_fails_before_anything_was_changed_is_told_and_not_owed() {
         let ended = at_a_terminal(command).exits(code);
         assert!(ended.stdout.contains("It is not recorded as pending"), "{ended:#?}");
     }
-    assert_eq!(status(&world)["summary"]["owed"], 0);
-    certctl(&world, &["retry", "--now"]).exits(0).says("Nothing is owed");
-    // The same without a terminal is owed.
+    assert_eq!(status(&world)["summary"]["pending"], 0);
+    certctl(&world, &["retry", "--now"]).exits(0).says("Nothing is pending");
+    // The same without a terminal is pending.
     Ended::of(&mut missing()).exits(13);
-    assert_eq!(status(&world)["summary"]["owed"], 1);
+    assert_eq!(status(&world)["summary"]["pending"], 1);
     let world = World::new();
     let ended = at_a_terminal(&installs(&world, &["-p", PORTAL, "--nonsense"])).exits(1);
     assert!(!world.path("state").exists(), "{ended:#?}");
-    // What was installed once is owed, whoever asks.
+    // What was installed once is pending, whoever asks.
     world.install(&["-p", PORTAL]).exits(0);
     world.renew();
     world.device.inject(away());
     let ended = at_a_terminal(&installs(&world, &["-p", PORTAL])).exits(4);
     assert!(!ended.stdout.contains("not recorded as pending"), "{ended:#?}");
-    assert_eq!(status(&world)["summary"]["owed"], 1);
+    assert_eq!(status(&world)["summary"]["pending"], 1);
 }
 
 #[test]
@@ -389,5 +389,5 @@ fn a_profile_that_is_missing_makes_no_other_one_wait() {
     world.install(&["-p", PORTAL]).exits(0);
     assert_eq!(world.served(), Some(print(&renewed.certificate)));
     certctl(&world, &["retry", "--now"]).exits(13).says("'GP gatway' does not exist");
-    assert_eq!(status(&world)["summary"]["owed"], 1);
+    assert_eq!(status(&world)["summary"]["pending"], 1);
 }

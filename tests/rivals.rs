@@ -39,12 +39,11 @@ fn a_profile_that_another_certificate_was_given_later_is_left_there() {
     let world = World::new();
     world.install(&["-p", PORTAL, "-s", GATEWAY]).exits(0);
     install_other(&world, PORTAL);
-    let claimed =
-        "the SSL/TLS profile 'GP portal' is claimed by 'gp.example.com' as well as by 'vpn.example.com'";
+    let claimed = "the SSL/TLS profile 'GP portal' is used by both 'gp.example.com' and 'vpn.example.com'";
     assert!(world.log().iter().any(|line| line.contains(claimed)), "{:#?}", world.log());
     let (commits, served) = (world.device.commits(), world.served());
     for _ in 0..2 {
-        let ended = verify(&world).exits(0).says("was given to 'vpn.example.com' later; it is left there");
+        let ended = verify(&world).exits(0).says("now uses 'vpn.example.com', installed later; not changed");
         let forget = format!("pan_certctl forget gp.example.com --device {}", world.target());
         assert!(ended.stderr.contains(&forget), "{ended:#?}");
     }

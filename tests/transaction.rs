@@ -86,7 +86,7 @@ fn a_profile_that_vanishes_after_the_look_is_not_made_anew() {
         world.device.delete_from_candidate(JANE, PROFILE).unwrap();
         run.join().unwrap()
     });
-    ended.exits(13).says("'GP portal' was removed meanwhile");
+    ended.exits(13).says("'GP portal' was removed during the installation");
     assert!(!world.device.candidate_xml().contains(PORTAL) && !world.device.candidate_xml().contains(NAME));
     assert_eq!(pending_of(&world.device, JANE).len(), 2);
     assert!(pending_of(&world.device, ADMINISTRATOR).is_empty());
@@ -177,7 +177,7 @@ fn a_commit_whose_answer_is_lost_is_found_again_and_not_asked_for_twice() {
     world.device.inject(at(Matcher::typed("commit"), What::Close).after_effect());
     install(&world, shape).exits(0);
     assert_eq!(commits(&world), 1);
-    assert!(world.log().iter().any(|line| line.contains("looking up whether the commit was begun")));
+    assert!(world.log().iter().any(|line| line.contains("checking whether the commit started")));
     assert_eq!(world.record()["job"], "2");
 }
 
@@ -243,8 +243,8 @@ fn a_commit_that_runs_on_behind_lost_answers_is_not_told_as_failed() {
         let ended = install(&world, shape);
         let told = format!("keeps the description: {keeps_description}: {ended:#?}");
         assert_eq!(ended.code, Some(if keeps_description { 18 } else { 4 }), "{told}");
-        ended.says("is not over after 5 seconds");
-        assert!(world.log().iter().any(|line| line.contains("nothing was put back")), "{told}");
+        ended.says("did not finish within 5 seconds");
+        assert!(world.log().iter().any(|line| line.contains("nothing was rolled back")), "{told}");
         assert_eq!(commits(&world), 1, "{told}");
         // And it comes to its end.
         world.device.clear_faults();
@@ -260,7 +260,7 @@ fn a_list_that_calls_a_finished_job_open_is_not_believed_for_ever() {
     let world = scene(shape);
     world.device.inject(at(Matcher::typed("commit"), What::Close).after_effect());
     world.device.inject(at(job_list(), job_list_with(1, "ACT", "PEND")).times(u32::MAX));
-    install(&world, shape).says("job 1 is not over after 5 seconds");
+    install(&world, shape).says("job 1 did not finish within 5 seconds");
     let questions = world.device.requests().len();
     assert!(questions < 100, "{questions} requests");
 }

@@ -118,8 +118,8 @@ fn runs(world: &World, name: &str, certificate: &str) -> bool {
 /// The places that a person is told of.
 fn warned(world: &World) -> Vec<String> {
     let places = world.log().into_iter().filter_map(|line| {
-        let place = line.strip_prefix("WARNING: the certificate before is used at ")?;
-        Some(place.strip_suffix(", which is left as it is")?.to_owned())
+        let place = line.strip_prefix("WARNING: the previous certificate is still used by ")?;
+        Some(place.strip_suffix("; not changed")?.to_owned())
     });
     places.collect()
 }

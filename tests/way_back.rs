@@ -81,8 +81,7 @@ fn problem((outcome, log): &(RunResult, Vec<String>), exit: u8) -> &Problem {
     problem
 }
 
-const BOUND_BACK: &str =
-    "The profiles were bound back to what they presented before, and that was committed.";
+const BOUND_BACK: &str = "The profiles were restored to the previous certificate and committed.";
 
 #[test]
 fn a_service_that_does_not_come_up_with_the_new_one_gets_the_old_one_back() {
@@ -90,7 +89,10 @@ fn a_service_that_does_not_come_up_with_the_new_one_gets_the_old_one_back() {
     scene.world.device.set_serving(Serving::Without(print(&scene.new.certificate)));
     let told = scene.deliver(&["--suffix", "serial"]);
     let problem = problem(&told, 15);
-    assert!(problem.what.contains("bound back") && problem.what.contains(&scene.endpoint()), "{problem:?}");
+    assert!(
+        problem.what.contains("was restored and committed") && problem.what.contains(&scene.endpoint()),
+        "{problem:?}"
+    );
     assert!(told.1.contains(&BOUND_BACK.to_owned()), "{told:#?}");
     assert_eq!(count(&scene.world.device, "commit"), 2);
     scene.serves_the_old_one_and_nothing_of_ours_is_left();
@@ -121,7 +123,7 @@ fn what_did_not_answer_before_says_nothing_about_the_new_one() {
     assert_eq!(scene.world.served(), None);
     scene.world.device.set_serving(Serving::Stuck);
     let told = scene.deliver(&["--suffix", "serial"]);
-    assert!(!problem(&told, 15).what.contains("bound back"), "{told:#?}");
+    assert!(!problem(&told, 15).what.contains("was restored and committed"), "{told:#?}");
     assert!(!told.1.contains(&BOUND_BACK.to_owned()), "{told:#?}");
     assert_eq!(count(&scene.world.device, "commit"), 1);
     assert!(!is_bound_to("before", &scene.world.device.running_xml()));
@@ -133,7 +135,7 @@ fn what_was_overwritten_can_not_come_back_and_is_not_tried() {
     let scene = Scene::new();
     scene.world.device.set_serving(Serving::Stuck);
     let told = scene.deliver(&["-n", "before"]);
-    assert!(!problem(&told, 15).what.contains("bound back"), "{told:#?}");
+    assert!(!problem(&told, 15).what.contains("was restored and committed"), "{told:#?}");
     assert_eq!(count(&scene.world.device, "commit"), 1);
     assert_eq!(pending_of(&scene.world.device, ADMINISTRATOR), Vec::<String>::new());
 }
@@ -148,7 +150,7 @@ fn where_there_is_nothing_to_do_the_endpoint_still_has_to_show_it() {
     assert!(log.iter().any(|line| line.starts_with("Served: ")), "{log:#?}");
     scene.world.device.set_serving(Serving::Without(print(&scene.new.certificate)));
     let told = scene.deliver(&["--suffix", "serial"]);
-    assert!(!problem(&told, 15).what.contains("bound back"), "{told:#?}");
+    assert!(!problem(&told, 15).what.contains("was restored and committed"), "{told:#?}");
     assert_eq!(count(&scene.world.device, "commit"), 1);
     scene.janes_change_is_pending();
 }
@@ -168,7 +170,7 @@ fn a_way_back_that_the_device_refuses_leaves_nothing_pending_and_says_so() {
         device.fail_next_commit(&["Validation Error:", " something else is invalid"]);
         run.join().unwrap()
     });
-    assert!(!problem(&told, 15).what.contains("bound back"), "{told:#?}");
+    assert!(!problem(&told, 15).what.contains("was restored and committed"), "{told:#?}");
     assert!(told.1.iter().any(|line| line.contains("could not be bound back")), "{told:#?}");
     assert_eq!(count(device, "commit"), 2);
     assert_eq!(pending_of(device, ADMINISTRATOR), Vec::<String>::new(), "{told:#?}");
@@ -206,7 +208,7 @@ fn what_is_presented_is_never_deleted_as_an_older_one_however_often_a_renewal_wa
         let bad = scene.world.renew();
         device.set_serving(Serving::Without(print(&bad.certificate)));
         let told = scene.deliver(&tidy);
-        assert!(problem(&told, 15).what.contains("bound back"), "{told:#?}");
+        assert!(problem(&told, 15).what.contains("was restored and committed"), "{told:#?}");
         assert_eq!(scene.world.served(), Some(print(&good.certificate)));
         assert_eq!(pending_of(device, ADMINISTRATOR), Vec::<String>::new());
     }

@@ -194,8 +194,9 @@ fn commit(world: &World) {
 /// The places that are told of, in a plan or in the log.
 fn told(lines: impl Iterator<Item = String>) -> Vec<String> {
     let places = lines.filter_map(|line| {
-        let place = line.trim().strip_prefix("WARNING: the certificate before is used at ")?.to_owned();
-        Some(place.strip_suffix(", which is left as it is")?.to_owned())
+        let place =
+            line.trim().strip_prefix("WARNING: the previous certificate is still used by ")?.to_owned();
+        Some(place.strip_suffix("; not changed")?.to_owned())
     });
     places.collect()
 }

@@ -1,4 +1,4 @@
-//! The worker: what is owed is delivered when its time has come, and told when it can't be.
+//! The worker: what is pending is delivered when its time has come, and told when it can't be.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -55,10 +55,10 @@ fn away() -> Fault {
 #[test]
 fn what_is_queued_is_delivered_by_the_worker_and_nobody_was_spoken_to_before() {
     let world = world();
-    world.install(&["-p", PORTAL, "--queue"]).exits(0).says("is in the queue");
+    world.install(&["-p", PORTAL, "--queue"]).exits(0).says("is queued");
     assert_eq!((queued(&world), world.device.connections()), (1, 0));
     assert!(!world.path("log").exists(), "nothing was begun");
-    certctl(&world, &["retry"]).exits(0).says("runs the certificate 'gp.example.com' in 'GP portal' now");
+    certctl(&world, &["retry"]).exits(0).says("installed the certificate 'gp.example.com' in 'GP portal'");
     assert_eq!(queued(&world), 0);
     assert_eq!(world.record()["state"]["is"], "installed");
     let record = world.record();
@@ -68,7 +68,7 @@ fn what_is_queued_is_delivered_by_the_worker_and_nobody_was_spoken_to_before() {
     assert_eq!(record["spec"]["requested_by"]["uid"], rustix::process::getuid().as_raw());
     assert!(world.served().is_some());
     certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
-    certctl(&world, &["retry", "--now"]).exits(0).says("Nothing is owed.");
+    certctl(&world, &["retry", "--now"]).exits(0).says("Nothing is pending.");
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_device_that_is_away_is_tried_again_when_it_is_time_and_not_before() {
     certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
     assert_eq!(world.device.requests().len(), 0);
     make_due(&world);
-    certctl(&world, &["retry"]).exits(0).says("now");
+    certctl(&world, &["retry"]).exits(0).says("installed the certificate");
     let record = world.record();
     assert_eq!((&record["pending_since"], &record["next_attempt"]), (&Value::Null, &Value::Null));
     assert_eq!(record["history"].as_array().unwrap().len(), 2);
@@ -92,7 +92,7 @@ fn a_device_that_is_away_is_tried_again_when_it_is_time_and_not_before() {
 }
 
 #[test]
-fn a_certificate_that_was_renewed_while_it_was_owed_is_delivered_in_its_newest_form() {
+fn a_certificate_that_was_renewed_while_it_was_pending_is_delivered_in_its_newest_form() {
     let world = world();
     world.device.inject(away());
     world.install(&["-p", PORTAL]).exits(4);
@@ -281,7 +281,7 @@ fn a_stopped_process_that_keeps_the_device_is_told_of_once_and_so_is_its_end() {
     assert_eq!(queued(&world), 1);
     drop(stopped);
     world.device.clear_faults();
-    certctl(&world, &["retry"]).exits(0).says("runs the certificate");
+    certctl(&world, &["retry"]).exits(0).says("installed the certificate");
     assert_eq!(told(&world)[1..], [format!("recovered a b;c {NAME} ")]);
 }
 
@@ -334,7 +334,7 @@ fn in_the_journal_a_lasting_failure_is_one_line_with_its_priority() {
     assert!(loud[0].starts_with("<3>127.0.0.1:") && loud[0].matches('\n').count() == 1, "{loud:?}");
     world.device.clear_faults();
     let end = retry().exits(0).stderr;
-    assert!(end.starts_with("<5>127.0.0.1:") && end.contains("runs the certificate"), "{end}");
+    assert!(end.starts_with("<5>127.0.0.1:") && end.contains("installed the certificate"), "{end}");
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn a_record_that_can_not_be_read_is_kept_loudly_and_the_others_are_delivered() {
     certctl(&world, &["retry"]).exits(20).says("format 3");
     assert!(world.served().is_some());
     let log = world.log().join("\n");
-    assert!(log.contains("broken.json") && log.contains("it is set aside as "), "{log}");
+    assert!(log.contains("broken.json") && log.contains("moved to "), "{log}");
     let names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -366,11 +366,11 @@ fn a_record_that_can_not_be_read_is_kept_loudly_and_the_others_are_delivered() {
     // What a later version wrote is where that version finds it.
     assert!(names.contains(&"later.json".to_owned()), "{names:?}");
     let said = certctl(&world, &["retry", "--now"]).exits(1).says("format 3").says("it is left as it is");
-    assert!(!said.stdout.contains("Nothing is owed"), "{said:?}");
+    assert!(!said.stdout.contains("Nothing is pending"), "{said:?}");
 }
 
 #[test]
-fn verify_finds_all_well_and_what_is_not_and_makes_it_owed() {
+fn verify_finds_all_well_and_what_is_not_and_makes_it_pending() {
     let other = common::pki::self_signed(&Wish::named("other.example.com"));
     let mut settings = settings();
     settings.certificates = vec![panos_sim::PreloadedCertificate {
@@ -382,21 +382,24 @@ fn verify_finds_all_well_and_what_is_not_and_makes_it_owed() {
     let world = World::with(settings);
     configure(&world, "");
     world.install(&["-p", PORTAL]).exits(0);
-    certctl(&world, &["verify"]).exits(0).says("the device runs it");
+    certctl(&world, &["verify"]).exits(0).says("the device is running this certificate");
     // Somebody binds the old one again.
     let entry = format!("/config/shared/ssl-tls-service-profile/entry[@name='{PORTAL}']");
     world.device.add_pending_change("jane", &entry, "<certificate>other</certificate>").unwrap();
     world.device.commit_as("jane");
     assert!(world.device.wait_idle(std::time::Duration::from_secs(10)));
-    certctl(&world, &["verify", "--drift", "warn"]).exits(15).says("bound to 'other'").says("left as it is");
+    certctl(&world, &["verify", "--drift", "warn"])
+        .exits(15)
+        .says("bound to 'other'")
+        .says("No action was taken");
     assert_eq!(world.record()["pending_since"], Value::Null);
     configure(&world, "drift = 'warn'\n");
-    certctl(&world, &["verify"]).exits(15).says("left as it is");
+    certctl(&world, &["verify"]).exits(15).says("No action was taken");
     configure(&world, "");
-    certctl(&world, &["verify", "--json"]).exits(15).says("\"owed-anew\"");
-    certctl(&world, &["verify"]).exits(0).says("is owed");
+    certctl(&world, &["verify", "--json"]).exits(15).says("\"pending-again\"");
+    certctl(&world, &["verify"]).exits(0).says(": pending; see");
     certctl(&world, &["retry"]).exits(0);
-    certctl(&world, &["verify"]).exits(0).says("the device runs it");
+    certctl(&world, &["verify"]).exits(0).says("the device is running this certificate");
 }
 
 #[test]
@@ -404,7 +407,7 @@ fn verify_finds_a_renewal_that_was_never_recorded() {
     let world = world();
     world.install(&["-p", PORTAL]).exits(0);
     let newest = world.renew();
-    certctl(&world, &["verify"]).exits(15).says("of which there is no record");
+    certctl(&world, &["verify"]).exits(15).says("with no recorded installation");
     certctl(&world, &["retry"]).exits(0);
     assert_eq!(world.served(), Some(print(&newest.certificate)));
     world.device.inject(away());
@@ -425,8 +428,8 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
     worker.kill().unwrap();
     worker.wait().unwrap();
     assert!(seen, "the commit is noted");
-    certctl(&world, &["retry"]).exits(0).says("already, nothing to do");
-    let told = "An earlier run did not see the end of its commit: job 2 succeeded.";
+    certctl(&world, &["retry"]).exits(0).says("already installed; nothing to do");
+    let told = "Commit job 2 of an interrupted run succeeded.";
     assert!(world.log().iter().any(|line| line.ends_with(told)), "{:#?}", world.log());
     assert_eq!(world.device.commits(), 1);
 }
@@ -474,7 +477,7 @@ async fn whoever_asked_follows_the_record_while_the_worker_delivers() {
     let standings = Following { wanted, ..following(30) }.to_the_end(None).await.unwrap();
     let Standing::Failed(problem) = &standings[0].1 else { panic!("{standings:?}") };
     assert!(
-        problem.exit == pancert::error::Exit::Device && problem.what.contains("tried again from"),
+        problem.exit == pancert::error::Exit::Device && problem.what.contains("next attempt at"),
         "{problem}"
     );
 }

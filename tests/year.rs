@@ -207,8 +207,8 @@ impl Fleet {
         device.clear_faults();
     }
 
-    /// The firewalls that something is owed to, and when the first of them is due.
-    fn owed(&self) -> (Vec<usize>, Option<DateTime<Utc>>) {
+    /// The firewalls that something is pending to, and when the first of them is due.
+    fn pending(&self) -> (Vec<usize>, Option<DateTime<Utc>>) {
         let queued = Queue::below(self.folder.path()).all().unwrap().specs;
         let records = self.all();
         let now = self.now();
@@ -280,7 +280,7 @@ fn live(days: u32, seed: u64) {
         let morning = fleet.now();
         newest = print(&fleet.renew().certificate);
         loop {
-            let (due, next) = fleet.owed();
+            let (due, next) = fleet.pending();
             if !due.is_empty() {
                 commits += runtime.block_on(async {
                     let before = commit_jobs(&fleet);

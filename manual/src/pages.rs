@@ -19,7 +19,7 @@ const ENROLMENT: (&str, &str) = ("/etc/ipa/default.conf", "What this machine kno
 const PRIVATE_KEY: (&str, &str) = ("/etc/ssl/private/<CERT_CN>.key", "Its private key (*-K*).");
 
 /// Every page.
-pub(crate) const PAGES: [Page; 12] = [
+pub(crate) const PAGES: [Page; 13] = [
     Page {
         name: "pan_getcert",
         summary: "have a FreeIPA certificate issued, installed on firewalls and renewed",
@@ -51,7 +51,7 @@ pub(crate) const PAGES: [Page; 12] = [
         summary: "install an issued certificate on firewalls, and prove that they run it",
         description: &[
             "*pan_instcert* uploads a certificate and its key through the PAN-OS XML API, binds it to up to two SSL/TLS service profiles, commits, and looks whether the device really runs it. certmonger calls it as a post-save command; it can be run by hand just as well.",
-            "What is wanted is written down before anything else, and is owed until the device is proven to run it: see *pan_certctl-retry*(8). Only the API administrator's own changes are committed, and they are put back when the commit fails.",
+            "What is wanted is written down before anything else, and is pending until the device is proven to run it: see *pan_certctl-retry*(8). Only the API administrator's own changes are committed, and they are put back when the commit fails.",
             "A device that has the certificate already is left as it is; *--force* installs it nevertheless. *--dry-run* prints what would be done.",
         ],
         exit: &[],
@@ -62,7 +62,7 @@ pub(crate) const PAGES: [Page; 12] = [
                 "pan_instcert -c gp.example.com -p 'GP portal' --dry-run \\\n    fw1.example.com",
             ),
             (
-                "Install what another client than certmonger obtained, from its live folder:",
+                "Install what another client than certmonger obtained, from its live directory:",
                 "pan_instcert -b -c vpn.example.com \\\n    -C /etc/letsencrypt/live/vpn.example.com \\\n    -K /etc/letsencrypt/live/vpn.example.com \\\n    fw1.example.com",
             ),
             (
@@ -76,12 +76,12 @@ pub(crate) const PAGES: [Page; 12] = [
         name: "pan_certctl",
         summary: "look after the certificates that were put on firewalls",
         description: &[
-            "*pan_certctl* tells what *pan_getcert*(8) and *pan_instcert*(8) have installed where, delivers what is owed, and compares what devices run with what was recorded.",
+            "*pan_certctl* tells what *pan_getcert*(8) and *pan_instcert*(8) have installed where, delivers what is pending, and compares what devices run with what was recorded.",
         ],
         exit: &[],
         files: &[CONFIGURATION, KEY, LOG, STATE],
         examples: &[
-            ("See what is installed where, and what is owed:", "pan_certctl status"),
+            ("See what is installed where, and what is pending:", "pan_certctl status"),
             ("See the last runs that failed within a week:", "pan_certctl log --failed --since 7d"),
             (
                 "Have the worker look after everything:",
@@ -97,6 +97,7 @@ pub(crate) const PAGES: [Page; 12] = [
             "pan_certctl-retry(8)",
             "pan_certctl-verify(8)",
             "pan_certctl-inventory(8)",
+            "pan_certctl-prove(8)",
             "pan_certctl-forget(8)",
             "pan_getcert(8)",
             "pan_instcert(8)",
@@ -106,8 +107,8 @@ pub(crate) const PAGES: [Page; 12] = [
         name: "pan_certctl-check",
         summary: "find what would make an installation on a firewall fail, before the first one",
         description: &[
-            "*pan_certctl check* looks at this machine (state folder, log, worker, certificate), at its enrolment in FreeIPA (keytab, service principal, who manages it), at certmonger, and at each device: name, port, identity, clock, API key, each right, release, name of the object, high availability, locks, profiles, and FreeIPA's authority. It changes nothing.",
-            "Each line is *ok*, a *warning*, or *FAILED*. Below what is not as it should be stands a command that mends it, to be typed exactly so except for words in capitals, or what somebody has to do.",
+            "*pan_certctl check* looks at this machine (state directory, log, worker, certificate), at its enrolment in FreeIPA (keytab, service principal, who manages it), at certmonger, and at each device: name, port, identity, clock, API key, each right, release, name of the object, high availability, locks, profiles, and FreeIPA's authority. It changes nothing.",
+            "Each line is *ok*, a *warning*, or *FAILED*. Below what is not as it should be stands a command that fixes it, to be typed exactly so except for words in capitals, or what somebody has to do.",
             "Without a device only the configuration file is checked that *--config* names.",
         ],
         exit: &[
@@ -128,7 +129,7 @@ pub(crate) const PAGES: [Page; 12] = [
         summary: "make an API key for a firewall",
         description: &[
             "*pan_certctl keygen* asks for the password of an administrator without showing it, or reads it from the first line of standard input, has the device make an API key, tries the key, and puts it into the key file: for this device and no other, readable by the file's owner only. The device's old key is replaced then, and not before. All else in the file stays.",
-            "Where the device lets its keys expire, that is told: nobody makes the next one by himself.",
+            "API keys may expire; keygen warns about it. Expired keys are not renewed automatically.",
         ],
         exit: &[],
         files: &[KEY, STATE, CONFIGURATION],
@@ -151,6 +152,24 @@ pub(crate) const PAGES: [Page; 12] = [
         see_also: &["pan_certctl(8)", "pan_certctl-keygen(8)", "pan_certctl-check(8)"],
     },
     Page {
+        name: "pan_certctl-prove",
+        summary: "try on a firewall what an installation needs, and take it back",
+        description: &[
+            "*pan_certctl prove* uploads a throw-away certificate in each form to a firewall, makes an SSL/TLS service profile that nothing uses, reads both back, and has the device validate that. Nothing is committed. Then all of it is reverted, compared with before, and the locks are given back that were taken meanwhile. It takes less than a minute, and says what it is going to do, and what stays, before it asks.",
+            "It refuses where the administrator of the API key has uncommitted changes, where anybody holds a lock, on the passive member of an HA pair, and on Panorama. One that was killed is taken back by the next one for the same device.",
+            "*--transcript* keeps the requests and replies without keys, names and addresses. Read the file before you hand it to anybody.",
+        ],
+        exit: &[
+            "12 where the device took no form of the certificate, 14 where the validation failed, 1 where the answer was no.",
+        ],
+        files: &[CONFIGURATION, KEY, STATE],
+        examples: &[(
+            "Prove, and keep what was asked and answered:",
+            "pan_certctl prove --transcript fw1.json fw1.example.com",
+        )],
+        see_also: &["pan_certctl(8)", "pan_certctl-check(8)", "pan_instcert(8)"],
+    },
+    Page {
         name: "pan_certctl-inventory",
         summary: "list all certificates on firewalls",
         description: &[
@@ -167,7 +186,7 @@ pub(crate) const PAGES: [Page; 12] = [
         summary: "show the last installations on firewalls, and how long each phase took",
         description: &[
             "*pan_certctl log* shows the runs that the log tells of, the last ones below: when each began, for which certificate and device, how many seconds each phase took, and how it ended. Lines of runs that wrote at once are untangled. Rotated logs are read as far back as is needed, compressed ones too, and the logs of the bash scripts that these programs replace.",
-            "A run that was killed, or is still running, is <not ended>.",
+            "A run that was killed, or is still running, is <unfinished>.",
         ],
         exit: &["Whether the runs succeeded does not matter."],
         files: &[LOG],
@@ -182,18 +201,18 @@ pub(crate) const PAGES: [Page; 12] = [
     },
     Page {
         name: "pan_certctl-status",
-        summary: "show which certificates firewalls run, and what they are owed",
+        summary: "show which certificates firewalls run, and what is pending",
         description: &[
-            "*pan_certctl status* shows what each device runs and what it is owed, with what needs attention first. It reads the records and asks no device. As root it also asks certmonger, and tells of each certificate that certmonger does not renew or has trouble with.",
+            "*pan_certctl status* shows what each device runs and what is pending for it, with what needs attention first. It reads the records and asks no device. As root it also asks certmonger, and tells of each certificate that certmonger does not renew or has trouble with.",
         ],
         exit: &[
-            "The status serves as a monitoring check: 0 while all is well; the code of the last problem, 10 where nothing was tried, for what is owed for longer than *--owed-for*; the problem's for what failed and is not tried again; 10 for what expires on its device within *--expires-in*, and for what certmonger renews without a record; 11 for what certmonger does not renew until somebody does something; 13 for a profile that two installations claim, or an installation without one; 1 for files in the state folder that can't be read; 20 for several of these.",
+            "The status serves as a monitoring check: 0 while all is well; the code of the last problem, 10 where nothing was tried, for what is pending for longer than *--pending-for*; the problem's for what failed and is not tried again; 10 for what expires on its device within *--expires-in*, and for what certmonger renews without a record; 11 for what certmonger does not renew until somebody does something; 13 for a profile that two installations claim, or an installation without one; 1 for files in the state directory that can't be read; 20 for several of these.",
         ],
         files: &[STATE],
         examples: &[
             (
-                "Tell of what is owed for longer than three days, or expires within two weeks:",
-                "pan_certctl status --owed-for 3d --expires-in 14d",
+                "Tell of what is pending for longer than three days, or expires within two weeks:",
+                "pan_certctl status --pending-for 3d --expires-in 14d",
             ),
             (
                 "Write metrics for node_exporter's textfile collector:",
@@ -204,17 +223,17 @@ pub(crate) const PAGES: [Page; 12] = [
     },
     Page {
         name: "pan_certctl-retry",
-        summary: "deliver the certificates that firewalls are owed",
+        summary: "install the certificates that are pending",
         description: &[
-            "*pan_certctl retry* delivers what is due: certificates that a device was not there for, or did not take, the last time, and what *pan_instcert --queue* wrote down. All that one device is owed is delivered in one commit. The gaps between the attempts grow.",
+            "*pan_certctl retry* delivers what is due: certificates that a device was not there for, or did not take, the last time, and what *pan_instcert --queue* wrote down. All that one device is pending is delivered in one commit. The gaps between the attempts grow.",
             "It is what the unit *pan_certctl-retry.service* runs. The timer *pan_certctl-retry.timer* starts it every minute, *pan_certctl-retry.path* as soon as something is queued. Running it twice is safe.",
-            "A failure that lasts is told once, and its end once: in the journal, and to the command that *on_failure* in the configuration file names.",
+            "A persistent failure is reported once when it starts and once when it is resolved: in the journal, and to the command that *on_failure* in the configuration file names.",
         ],
         exit: &[],
         files: &[CONFIGURATION, KEY, LOG, STATE],
         examples: &[
             (
-                "Deliver all that one device is owed, and don't wait until its next try is due:",
+                "Deliver all that is pending for one device, and don't wait until its next try is due:",
                 "pan_certctl retry --now --device fw1.example.com",
             ),
             ("Have systemd do it:", "systemctl enable --now pan_certctl-retry.timer pan_certctl-retry.path"),
@@ -231,7 +250,7 @@ pub(crate) const PAGES: [Page; 12] = [
         name: "pan_certctl-verify",
         summary: "compare what firewalls run with what was installed on them",
         description: &[
-            "*pan_certctl verify* compares what devices run and show with the records and the certificate files. What has drifted (the old certificate bound again, a restored backup, a renewal that nobody recorded) is owed anew and delivered by *pan_certctl-retry*(8), or only told with *--drift warn*.",
+            "*pan_certctl verify* compares what devices run and show with the records and the certificate files. What has drifted (the old certificate bound again, a restored backup, a renewal that nobody recorded) is pending again and delivered by *pan_certctl-retry*(8), or only told with *--drift warn*.",
             "It is what the unit *pan_certctl-verify.service* runs; the timer *pan_certctl-verify.timer* starts it every day.",
         ],
         exit: &[],

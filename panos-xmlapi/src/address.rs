@@ -123,7 +123,7 @@ fn parse_host(text: &str) -> Result<Host, &'static str> {
     let last = text.rsplit('.').next().unwrap_or_default().to_ascii_lowercase();
     let hexadecimal = last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
     if hexadecimal || last.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err("it looks like an IPv4 address, but is none");
+        return Err("it looks like an IPv4 address but is not valid");
     }
     Ok(Host::Name(text.to_ascii_lowercase()))
 }

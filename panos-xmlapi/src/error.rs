@@ -35,7 +35,7 @@ pub enum Error {
         seconds: u64,
     },
     /// An HTTP status without an API reply.
-    #[error("{operation} was answered with HTTP status {status}{}", status_note(*.status))]
+    #[error("{operation} failed with HTTP status {status}{}", status_note(*.status))]
     Status {
         /// The request.
         operation: Operation,
@@ -46,7 +46,7 @@ pub enum Error {
     #[error("the device demands a client certificate")]
     ClientCertificate,
     /// A body that is no reply of the XML API, or not the one that was asked for.
-    #[error("the answer to {operation} can't be understood: {problem}")]
+    #[error("invalid response to {operation}: {problem}")]
     InvalidReply {
         /// The request.
         operation: Operation,

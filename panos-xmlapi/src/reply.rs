@@ -34,7 +34,7 @@ pub enum ReplyError {
     #[error("it lacks {0}")]
     Missing(&'static str),
     /// A success is claimed with a code that says otherwise.
-    #[error("it says success and code {0} at once")]
+    #[error("status \"success\" contradicts code {0}")]
     Contradiction(String),
 }
 

@@ -104,7 +104,7 @@ impl Transport {
         let redactor = Arc::new(Redactor::default());
         if let Some(key) = key {
             HeaderValue::from_str(key.expose_secret())
-                .map_err(|_| Error::Setup("the API key holds characters that no key has".to_owned()))?;
+                .map_err(|_| Error::Setup("the API key contains invalid characters".to_owned()))?;
             redactor.add("API key", key.expose_secret());
         }
         let client = Client::builder()

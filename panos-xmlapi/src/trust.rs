@@ -69,7 +69,7 @@ pub enum IdentityError {
         verdict: String,
     },
     /// Another certificate than the pinned one.
-    #[error("its HTTPS certificate has the fingerprint {}, pinned is {}", .seen.colons(), list(.pinned))]
+    #[error("its HTTPS certificate fingerprint {} does not match the pinned {}", .seen.colons(), list(.pinned))]
     PinMismatch {
         /// The fingerprint that was seen.
         seen: Fingerprint,

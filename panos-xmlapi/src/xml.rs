@@ -60,7 +60,7 @@ pub enum XmlError {
     #[error("it holds no XML element")]
     Empty,
     /// Something stands beside the root element.
-    #[error("something stands before or after its root element")]
+    #[error("there is content outside the root element")]
     BesideRoot,
 }
 

@@ -155,7 +155,7 @@ async fn the_rejection_shows_both_fingerprints_as_a_person_compares_them() {
     let (shown, meant) = (Plan::named("a").self_signed(), Plan::named("b").self_signed());
     let error = ask(&device(&shown).address(), &pinned(&meant)).await.unwrap_err();
     let expected = format!(
-        "its HTTPS certificate has the fingerprint {}, pinned is {}",
+        "its HTTPS certificate fingerprint {} does not match the pinned {}",
         shown.pin().colons(),
         meant.pin().colons()
     );

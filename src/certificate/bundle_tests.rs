@@ -155,7 +155,7 @@ fn missing_files_folders_and_fifos_are_errors_and_nothing_waits() {
     let with = |path: PathBuf| Bundle::load(&Source { key: path, ..place.source.clone() }, NAME).unwrap_err();
     let top = place.source.key.parent().unwrap().to_path_buf();
     assert!(matches!(with(top.join("none")), BundleError::Missing { .. }));
-    assert!(matches!(with(top.clone()), BundleError::NotAFile { found: "a folder", .. }));
+    assert!(matches!(with(top.clone()), BundleError::NotAFile { found: "a directory", .. }));
     let fifo = top.join("fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     assert!(matches!(with(fifo), BundleError::NotAFile { found: "a FIFO", .. }));

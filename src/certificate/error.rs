@@ -50,8 +50,8 @@ pub enum BundleError {
         /// Where it is.
         path: PathBuf,
     },
-    /// A folder, FIFO or device.
-    #[error("the {role} file {} is {found}, not a file", path.display())]
+    /// A directory, FIFO or device.
+    #[error("the {role} file {} is {found}, not a regular file", path.display())]
     NotAFile {
         /// Which file.
         role: Role,
@@ -117,7 +117,7 @@ pub enum BundleError {
         path: PathBuf,
     },
     /// The key is another certificate's.
-    #[error("the private key in {} does not belong to the certificate in {}", key.display(), certificate.display())]
+    #[error("the private key {} does not match the certificate {}", key.display(), certificate.display())]
     KeyMismatch {
         /// The certificate file.
         certificate: PathBuf,
@@ -155,7 +155,7 @@ pub enum BundleError {
         from: DateTime<Utc>,
     },
     /// A certificate in the chain file that signed nothing in the chain.
-    #[error("{subject} in the chain file {} did not sign any certificate of the chain of {leaf}", path.display())]
+    #[error("{subject} in the chain file {} is not part of the chain of {leaf}", path.display())]
     NotInChain {
         /// The chain file.
         path: PathBuf,

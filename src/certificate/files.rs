@@ -1,4 +1,4 @@
-//! Where the files are: certmonger's layout, or the live folder of an ACME client.
+//! Where the files are: certmonger's layout, or the live directory of an ACME client.
 
 use std::path::{Path, PathBuf};
 
@@ -23,11 +23,11 @@ pub struct Source {
 }
 
 impl Source {
-    /// Finds the files for a common name in the two folders.
+    /// Finds the files for a common name in the two directories.
     ///
-    /// The certificate is `NAME.crt`, else `NAME.pem`, and the key `NAME.key`. In a live folder, one whose path contains
+    /// The certificate is `NAME.crt`, else `NAME.pem`, and the key `NAME.key`. In a live directory, one whose path contains
     /// the common name, they are `cert.pem` and `privkey.pem` where these are there, and `chain.pem` is the chain then.
-    /// The two folders are judged apart, as each has its option.
+    /// The two directories are judged apart, as each has its option.
     pub fn locate(common_name: &str, certificate_dir: &Path, key_dir: &Path) -> Result<Self, BundleError> {
         let in_live = |dir: &Path, file: &str| is_live_folder(dir, common_name).then(|| dir.join(file));
         let is_there = |path: &PathBuf| !is_absent(path);
@@ -49,7 +49,7 @@ impl Source {
         ["crt", "pem"].map(|ending| folder.join(format!("{common_name}.{ending}")))
     }
 
-    /// The same files with another chain, where one was named; it replaces the live folder's.
+    /// The same files with another chain, where one was named; it replaces the live directory's.
     #[must_use]
     pub fn with_chain(mut self, chain: Option<PathBuf>) -> Self {
         self.chain = chain.or(self.chain);

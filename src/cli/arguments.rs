@@ -34,7 +34,7 @@ pub struct PlaceArguments {
     #[arg(long, global = true, value_name = "FILE", default_value = "/var/log/pan_instcert.log")]
     pub log_file: PathBuf,
 
-    /// The folder of the installation records
+    /// The directory of the installation records
     #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/pan_getcert")]
     pub state_dir: PathBuf,
 
@@ -118,9 +118,7 @@ impl UsageError {
             Self::Key(error) => error.advice(),
             Self::State(failure) => failure.advice(),
             Self::Environment(error) => Some(error.advice()),
-            Self::Path { .. } => {
-                Some("Root needs a place that is root's alone: name another one.".to_owned())
-            }
+            Self::Path { .. } => Some("Choose a path that only root can change.".to_owned()),
             Self::Worker(_) => Some(
                 "Keep it where only root can write, /etc for instance, with root as its owner.".to_owned(),
             ),
@@ -263,7 +261,7 @@ pub fn run<T: Parser>(name: &str, work: impl FnOnce(&T) -> Result<Exit, UsageErr
 /// The system's words.
 pub fn event_loop() -> Result<Runtime, UsageError> {
     let built = Builder::new_current_thread().enable_all().build();
-    built.map_err(|error| UsageError::Other(format!("no event loop: {error}")))
+    built.map_err(|error| UsageError::Other(format!("can't start the async runtime: {error}")))
 }
 
 /// Tells of a command line that can't be carried out.

@@ -12,7 +12,7 @@ use crate::settings::config::DEFAULT;
 /// The option that the sudo rule pins, as clap knows it.
 pub const DELEGATED: &str = "delegated";
 
-/// The options that can be typed all the same, as clap knows them. None of them names a file, a folder, a program,
+/// The options that can be typed all the same, as clap knows them. None of them names a file, a directory, a program,
 /// another host, or how one is trusted; none does away with a check.
 const TYPED: [&str; 21] = [
     DELEGATED,
@@ -57,7 +57,7 @@ pub(super) fn check_options(command: &Command, matches: &ArgMatches) -> Result<(
             let name =
                 argument.get_long().map_or_else(|| argument.get_id().to_string(), |long| format!("--{long}"));
             Err(SettingsError::NotDelegated(format!(
-                "{name} can't be typed: what it says comes from {DEFAULT}, or is not delegated"
+                "{name} is not allowed with --delegated; it is set in {DEFAULT}"
             )))
         }
     }

@@ -11,7 +11,7 @@ use crate::text::escape_control;
 /// Devices by name and by group.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DeviceList {
-    /// The devices of a group in the configuration file; repeatable
+    /// The devices of a group in the configuration file (can be repeated)
     #[arg(long, value_name = "NAME")]
     pub group: Vec<String>,
 

@@ -12,8 +12,8 @@ const NAME: &str = "pan_getcert";
 pub fn tell_devices(before: &[String], now: &[String]) {
     let dropped: Vec<&str> = before.iter().filter(|word| !now.contains(word)).map(String::as_str).collect();
     if !dropped.is_empty() {
-        let what = format!("WARNING: not installed at renewals any more on: {}", dropped.join(" "));
-        report::problem(NAME, &what, Some("Name them again, beside the others, if that was not meant."));
+        let what = format!("WARNING: renewals will no longer be installed on: {}", dropped.join(" "));
+        report::problem(NAME, &what, Some("To keep them, run the command again with all devices."));
     }
 }
 
@@ -34,7 +34,7 @@ pub fn tell_profiles(awaited: &[Awaited], state_dir: &Path) {
                 "WARNING: {device}: '{name}' is not installed in these SSL/TLS profiles any more: {}",
                 dropped.join(", ")
             );
-            report::problem(NAME, &what, Some("Name them again, beside the others, if that was not meant."));
+            report::problem(NAME, &what, Some("To keep them, run the command again with all devices."));
         }
     }
 }

@@ -91,7 +91,7 @@ pub fn tell(program: &str, wish: &InstallRequest, looked: Result<&DryRun, &Probl
         Ok(looked) => {
             report::line(&format!("{}{}:", looked.device, described(&looked.system)));
             if looked.plan.steps.is_empty() {
-                report::line("  nothing to do, it runs this very certificate already");
+                report::line("  no changes: this certificate is already installed");
             }
             let steps = looked.plan.steps.iter().flat_map(|step| lines(step, looked));
             steps.chain(looked.notes.iter().cloned()).for_each(|line| report::line(&format!("  {line}")));
@@ -125,8 +125,8 @@ fn lines(step: &Step, looked: &DryRun) -> Vec<String> {
         Step::Rebind { uses, to } => {
             uses.iter().map(|place| format!("rebind  {}: {} -> {to}", place.label, place.from)).collect()
         }
-        Step::Delete(object) => vec![format!("delete  {object}, unless something refers to it")],
-        Step::Commit(CommitScope::Everybody) => vec!["commit  everybody's changes".to_owned()],
+        Step::Delete(object) => vec![format!("delete  {object}, unless it is still referenced")],
+        Step::Commit(CommitScope::Everybody) => vec!["commit  all administrators' changes".to_owned()],
         Step::Commit(_) => {
             let who = looked.situation.administrator.as_deref().unwrap_or("the API administrator");
             vec![format!("commit  only the changes of {who}")]

@@ -36,11 +36,11 @@ pub struct EnrolmentArguments {
     #[arg(short = 'b', long, value_name = "BITS")]
     pub key_bits: Option<String>,
 
-    /// A further DNS name for the certificate; repeatable [default: as it is tracked; for a new request CERT_CN alone]
+    /// A further DNS name for the certificate (can be repeated) [default: as it is tracked; for a new request CERT_CN alone]
     #[arg(long = "san", value_name = "NAME")]
     pub names: Vec<String>,
 
-    /// An IP address for the certificate; repeatable
+    /// An IP address for the certificate (can be repeated)
     #[arg(long = "ip", value_name = "ADDRESS")]
     pub addresses: Vec<String>,
 

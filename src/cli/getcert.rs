@@ -209,12 +209,12 @@ fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), UsageEr
     }
 }
 
-/// Without its folder the installation could not even say why it failed.
+/// Without its directory the installation could not even say why it failed.
 fn check_log(file: &Path) -> Result<(), UsageError> {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
             Err(UsageError::Other(format!(
-                "the folder of the log file {} is not there; make it, or name another file with --log-file",
+                "the directory of the log file {} does not exist; create it, or use --log-file",
                 file.display()
             )))
         }
@@ -406,7 +406,7 @@ fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> Result<(), T
             }
             let mut each: Vec<Exit> = troubles.iter().map(Trouble::exit).collect();
             each.resize(all, Exit::Done);
-            let what = format!("{failed} of {all} devices don't run the new certificate");
+            let what = format!("{failed} of {all} devices are not running the new certificate");
             let exit = Exit::of_all(&each);
             let problem = Problem { exit, advice: None, ..watch::not_installed(&what) };
             Err(Trouble::NotInstalled { device: request.named.common_name.to_string(), problem })
@@ -429,7 +429,7 @@ async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
         ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),
         ProfileKnown::CantTell(why) => {
             report::line(&format!(
-                "Whether IPA has the certificate profile '{profile}' can't be checked here ({why}); IPA decides."
+                "Could not check whether IPA has the certificate profile '{profile}' ({why}); the IPA server will decide."
             ));
             Ok(())
         }

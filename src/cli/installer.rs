@@ -42,7 +42,7 @@ pub struct Arguments {
     #[arg(short = 'b', long)]
     pub blind: bool,
 
-    /// Write the installation record and return; the worker delivers
+    /// Queue the installation for the worker and exit
     #[arg(long, conflicts_with_all = ["dry_run", "concurrency"])]
     pub queue: bool,
 
@@ -68,7 +68,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
 
-    /// The result as one JSON object on standard output
+    /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
 

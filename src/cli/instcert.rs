@@ -169,7 +169,7 @@ async fn install(
     stream::iter(runs).buffered(usize::from(arguments.concurrency)).collect().await
 }
 
-/// Delivers what the device is owed; how this very request ended, whoever delivered it.
+/// Delivers what is pending for the device; how this very request ended, whoever delivered it.
 async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
     let reports = match engine.serve(&spec.device, Selection::DueOrTransient).await {
         Ok(reports) => reports,

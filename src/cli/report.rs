@@ -162,20 +162,23 @@ impl Told {
     fn sentence(&self) -> String {
         let (device, bound) = (self.spec.place(), bound(&self.spec));
         let Some(result) = &self.result else {
-            return format!("{device}: the certificate '{}'{bound} is in the queue.", self.spec.name);
+            return format!(
+                "{device}: installation of the certificate '{}'{bound} is queued.",
+                self.spec.name
+            );
         };
         match &result.outcome {
             Outcome::Installed { object, unchanged: false } => {
                 let seconds = result.phases.last().map_or(0.0, |(_, seconds)| *seconds);
-                format!("{device}: runs the certificate '{object}'{bound} now ({seconds:.0} s).")
+                format!("{device}: installed the certificate '{object}'{bound} ({seconds:.0} s).")
             }
             Outcome::Installed { object, unchanged: true } => {
-                format!("{device}: runs this very certificate '{object}'{bound} already, nothing to do.")
+                format!("{device}: the certificate '{object}'{bound} is already installed; nothing to do.")
             }
             Outcome::AwaitingCommit => {
                 let object = &self.spec.name;
                 format!(
-                    "{device}: has the certificate '{object}'{bound} as a candidate; commit it on the device."
+                    "{device}: the certificate '{object}'{bound} is in the candidate configuration; commit it on the device."
                 )
             }
             Outcome::Failed(problem) => format!("{device}: {problem}"),

@@ -34,13 +34,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Verdict {
     /// All is as it should be.
     Good,
-    /// Owed: nothing new.
-    Owed,
+    /// Pending: nothing new.
+    Pending,
     /// The device runs or shows something else, or the file holds a certificate that nobody has ordered.
     Drift {
         /// What.
         what: String,
-        /// Whether it is owed anew.
+        /// Whether it is pending again.
         delivered: bool,
     },
     /// Another certificate was given its profile later.
@@ -85,7 +85,7 @@ impl DriftChecker {
     /// Looks at one device, while nobody works on it.
     ///
     /// # Errors
-    /// A state folder that can't be used.
+    /// A state directory that can't be used.
     pub async fn examine(&self, device: &Address) -> Result<Vec<Finding>, DeliveryError> {
         let state_dir = self.records.state_dir();
         let lock = DeviceLock::acquire(state_dir, std::slice::from_ref(device), self.lock_wait).await?;
@@ -94,7 +94,7 @@ impl DriftChecker {
         let all = self.records.of_device(device)?.records;
         for mut record in all.clone() {
             let verdict = match &record.state {
-                _ if record.is_pending() => Verdict::Owed,
+                _ if record.is_pending() => Verdict::Pending,
                 State::AwaitingCommit { .. } => self.ask_for_commit(&mut record).await?,
                 // It was a mistake, and never installed.
                 _ if record.verified.is_none() => continue,
@@ -123,7 +123,7 @@ impl DriftChecker {
         delivered: bool,
         log: &RunLog,
     ) -> Result<(), DeliveryError> {
-        let consequence = if delivered { "it is owed anew" } else { "it is left as it is" };
+        let consequence = if delivered { "it is pending again" } else { "it is left as it is" };
         log.error(&format!("{}: {}: {what}; {consequence}", record.spec.device, record.common_name()));
         if delivered {
             record.mark_pending(self.records.now());
@@ -148,7 +148,7 @@ impl DriftChecker {
                 Ok(Verdict::Good)
             }
             Ok(Some(lack)) => {
-                let what = format!("waits for a commit by a person: {lack}");
+                let what = format!("is waiting for a manual commit: {lack}");
                 Ok(Verdict::Drift { what, delivered: false })
             }
             Err(failure) => Ok(Verdict::Unknown((&failure).into())),
@@ -219,7 +219,7 @@ fn overtaken(record: &Installation, all: &[Installation]) -> Option<Verdict> {
 fn renewed(now: &CertificateFacts) -> String {
     let until: DateTime<Utc> = now.not_after;
     format!(
-        "the file holds another certificate, valid until {}, of which there is no record",
+        "the certificate file holds a different certificate, valid until {}, with no recorded installation",
         until.format("%Y-%m-%d")
     )
 }

@@ -63,7 +63,7 @@ impl Selection {
 pub struct DeliveryEngine<'a> {
     /// The log.
     pub log: &'a Log,
-    /// The state folder.
+    /// The state directory.
     pub state_dir: &'a Path,
     /// The records in it.
     pub records: InstallationStore,
@@ -118,7 +118,7 @@ impl<'a> DeliveryEngine<'a> {
     /// Delivers what is pending for one device, once nobody else works on it.
     ///
     /// # Errors
-    /// A state folder that can't be used. Everything else is in the reports, and in the records.
+    /// A state directory that can't be used. Everything else is in the reports, and in the records.
     pub async fn serve(&self, device: &Address, which: Selection) -> Result<Vec<Report>, DeliveryError> {
         let records = self.records.clone();
         let run = self.log.run(&run_id(), self.several);
@@ -412,7 +412,7 @@ fn warn_about_conflicts(record: &Installation, all: &[Installation], run: &RunLo
     for (other, profile) in shared.filter(|(other, _)| other.verified.is_some()) {
         let (name, other): (&ObjectName, &ObjectName) = (&record.spec.name, &other.spec.name);
         run.say(&format!(
-            "WARNING: the SSL/TLS profile '{profile}' is claimed by '{other}' as well as by '{name}': whichever is renewed last gets it."
+            "WARNING: the SSL/TLS profile '{profile}' is used by both '{other}' and '{name}': each renewal will replace the other's certificate."
         ));
     }
 }

@@ -28,7 +28,7 @@ fn what_was_kept(kept: &Kept) -> String {
     match kept {
         Kept::AsItWas => String::new(),
         Kept::Left => "; it is left as it is, and nothing is delivered for it".to_owned(),
-        Kept::SetAside(Ok(path)) => format!("; it is set aside as {}", path.display()),
+        Kept::SetAside(Ok(path)) => format!("; moved to {}", path.display()),
         Kept::SetAside(Err(error)) => format!("; it can't be set aside: {error}"),
     }
 }

@@ -17,7 +17,7 @@ pub enum DeliveryError {
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The record that was just written is gone.
-    #[error("the installation record is gone: somebody has removed it")]
+    #[error("the installation record was removed during the run")]
     NoRecord,
     /// The device, or what is to be installed on it.
     #[error(transparent)]

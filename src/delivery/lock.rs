@@ -137,7 +137,7 @@ impl DeviceLock {
     /// Waits while another process works on one of them, but not for ever: one that was stopped never ends.
     ///
     /// # Errors
-    /// A state folder that can't be written; a process that has not given a lock back in this time, or is stopped.
+    /// A state directory that can't be written; a process that has not given a lock back in this time, or is stopped.
     pub async fn acquire(state_dir: &Path, devices: &[Address], wait: Duration) -> Result<Self, LockError> {
         let places = open_all(state_dir, devices)?;
         let names: Vec<PathBuf> = places.iter().map(|(path, _)| path.clone()).collect();
@@ -179,7 +179,7 @@ impl DeviceLock {
     /// Reserves these devices if nobody works on one of them.
     ///
     /// # Errors
-    /// A state folder that can't be written.
+    /// A state directory that can't be written.
     pub fn try_acquire(state_dir: &Path, devices: &[Address]) -> Result<Option<Self>, LockError> {
         let places = open_all(state_dir, devices)?;
         for (path, file) in &places {

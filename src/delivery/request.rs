@@ -119,8 +119,8 @@ impl RequestState {
 pub fn not_over() -> Problem {
     Problem {
         exit: Exit::Certificate,
-        what: "the installation is not over, or its process was ended".to_owned(),
-        advice: Some("See the log; 'pan_certctl retry' takes it up again.".to_owned()),
+        what: "the installation is still running, or was interrupted".to_owned(),
+        advice: Some("See the log; 'pan_certctl retry' resumes it.".to_owned()),
         retry_class: RetryClass::Transient,
     }
 }

@@ -131,7 +131,7 @@ fn what_is_broken_is_set_aside_and_the_others_are_found() {
     fs::write(&broken, "{").unwrap();
     let found = records.of_device(&good.spec.device).unwrap();
     assert_eq!(found.records, std::slice::from_ref(&good));
-    assert!(found.errors[0].to_string().contains("set aside as "), "{}", found.errors[0]);
+    assert!(found.errors[0].to_string().contains("moved to "), "{}", found.errors[0]);
     assert!(records.of_device(&good.spec.device).unwrap().errors.is_empty());
     assert_eq!(fs::read_dir(broken.parent().unwrap()).unwrap().count(), 2, "set aside is not thrown away");
 }

@@ -43,7 +43,7 @@ pub struct Awaited {
 
 /// An installation on several devices that is being followed.
 pub struct Following<'a> {
-    /// The state folder.
+    /// The state directory.
     pub state_dir: &'a Path,
     /// What is awaited, device by device.
     pub awaited: &'a [Awaited],
@@ -75,7 +75,8 @@ impl Following<'_> {
             let mut standings = self.each()?;
             for (_, standing) in &mut standings {
                 if runs && matches!(standing, Seen::Nothing) {
-                    *standing = Seen::Standing(Standing::Open("the post-save command begins".to_owned()));
+                    *standing =
+                        Seen::Standing(Standing::Open("the post-save command is starting".to_owned()));
                 }
             }
             let standings = judged(standings);
@@ -146,7 +147,7 @@ impl Following<'_> {
             }
             RequestEnd::Done { .. } => Standing::Runs(Box::new(record.clone())),
             RequestEnd::AwaitingCommit { .. } => Standing::Failed(not_installed(
-                "the certificate waits for a commit by a person (--commit none)",
+                "the certificate is waiting for a manual commit (--commit none)",
             )),
             RequestEnd::Open { problem: Some(problem) } => Standing::Failed(pending(record, problem)),
             RequestEnd::Open { problem: None } => Standing::Open(doing(record)),
@@ -160,8 +161,7 @@ impl Following<'_> {
 
 /// A run that is under way after a failed one is not waited for: what is pending is tried again without an end.
 fn pending(record: &Installation, problem: &Problem) -> Problem {
-    let again =
-        record.next_attempt.map(|at| format!(". It is owed, and tried again from {} on", at.format("%H:%M")));
+    let again = record.next_attempt.map(|at| format!("; next attempt at {}", at.format("%H:%M")));
     let what = format!("{}{}", problem.what.trim_end_matches('.'), again.unwrap_or_default());
     Problem { what, ..problem.clone() }
 }
@@ -187,7 +187,7 @@ fn judged(seen: Vec<(Address, Seen)>) -> Vec<(Address, Standing)> {
     let judge = |seen| match seen {
         Seen::Standing(standing) => standing,
         Seen::Nothing => {
-            Standing::Failed(not_installed("the post-save command left no record of this certificate"))
+            Standing::Failed(not_installed("the post-save command did not record an installation"))
         }
     };
     seen.into_iter().map(|(device, seen)| (device, judge(seen))).collect()

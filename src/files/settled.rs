@@ -1,6 +1,6 @@
 //! Whether nobody but root can decide where a path leads, for runs as root.
 //!
-//! In a folder that others can write, a name may be anybody's link to any file. Where such a folder is sticky, or only a
+//! In a directory that others can write, a name may be anybody's link to any file. Where such a directory is sticky, or only a
 //! group can write it (as `/var/log` on Ubuntu), what is ours can be told from what is not; in any other it can't.
 
 use std::collections::VecDeque;
@@ -35,13 +35,13 @@ impl fmt::Display for UnsafePath {
         let place = self.place.display();
         match &self.why {
             Why::Open => {
-                write!(f, "everybody can write the folder {place}, and so decide where the path leads")
+                write!(f, "the directory {place} is world-writable, so any user can redirect this path")
             }
             Why::Owner(owner) => {
                 write!(f, "{place} belongs to user id {owner}, who can decide where the path leads")
             }
-            Why::Linked => write!(f, "{place} has another name, and lies where others can make such names"),
-            Why::Endless => write!(f, "too many links on the way, at {place}"),
+            Why::Linked => write!(f, "{place} is a hard link in a directory that other users can write to"),
+            Why::Endless => write!(f, "too many symbolic links at {place}"),
             Why::Io(error) => write!(f, "{place}: {error}"),
         }
     }
@@ -56,7 +56,7 @@ pub(super) fn handed_over_by(unsettled: &UnsafePath) -> Option<u32> {
 }
 
 /// Where a path leads, all links followed: for root only if nobody else has a say in it. What is not there yet is
-/// settled if its folder is.
+/// settled if its directory is.
 ///
 /// # Errors
 /// The first place where somebody else has a say.
@@ -143,10 +143,10 @@ mod tests {
 
     const STRANGER: Option<u32> = Some(65534);
 
-    /// What is said of a path below a folder of this mode, made ready by root.
+    /// What is said of a path below a directory of this mode, made ready by root.
     fn said(mode: u32, make: impl Fn(&Path), name: &str) -> String {
         let top = tempfile::tempdir().unwrap();
-        let folder = top.path().join("folder");
+        let folder = top.path().join("directory");
         create_dir(&folder).unwrap();
         write(top.path().join("secret"), "x").unwrap();
         make(&folder);
@@ -177,29 +177,29 @@ mod tests {
         let foreign_folder = |folder: &Path| chown(folder, STRANGER, None).unwrap();
         let endless = |folder: &Path| symlink("f", folder.join("f")).unwrap();
         for (mode, make, says) in [
-            (0o755, &nothing as &dyn Fn(&Path), "folder/f"),
-            (0o755, &file, "folder/f"),
+            (0o755, &nothing as &dyn Fn(&Path), "directory/f"),
+            (0o755, &file, "directory/f"),
             (0o755, &link, "secret"),
-            (0o755, &foreign_file, "folder/f"),
-            (0o755, &name, "folder/f"),
+            (0o755, &foreign_file, "directory/f"),
+            (0o755, &name, "directory/f"),
             (0o755, &foreign_folder, "belongs to user id 65534"),
-            (0o755, &endless, "too many links"),
-            (0o777, &nothing, "everybody can write the folder"),
-            (0o777, &file, "everybody can write the folder"),
-            (0o1777, &nothing, "folder/f"),
-            (0o1777, &file, "folder/f"),
+            (0o755, &endless, "too many symbolic links"),
+            (0o777, &nothing, "is world-writable"),
+            (0o777, &file, "is world-writable"),
+            (0o1777, &nothing, "directory/f"),
+            (0o1777, &file, "directory/f"),
             (0o1777, &link, "secret"),
             (0o1777, &foreign_link, "f belongs to user id 65534"),
             (0o1777, &foreign_file, "f belongs to user id 65534"),
-            (0o1777, &name, "has another name"),
-            (0o775, &file, "folder/f"),
+            (0o1777, &name, "is a hard link"),
+            (0o775, &file, "directory/f"),
             (0o775, &foreign_link, "f belongs to user id 65534"),
-            (0o775, &name, "has another name"),
+            (0o775, &name, "is a hard link"),
         ] {
             let told = said(mode, make, "f");
             assert!(told.contains(says), "{mode:o} {says}: {told}");
         }
-        assert_eq!(said(0o755, nothing, "a/b/../c"), "folder/a/b/../c");
+        assert_eq!(said(0o755, nothing, "a/b/../c"), "directory/a/b/../c");
         assert_eq!(said(0o755, nothing, "../secret"), "secret");
         assert_eq!(said(0o755, nothing, "../secret/below"), "secret/below");
     }

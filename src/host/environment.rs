@@ -147,7 +147,7 @@ impl UnsafeEnvironment {
     /// What to do about it.
     #[must_use]
     pub fn advice(&self) -> String {
-        format!("See who set it, then run it with: env -u {}", self.variable)
+        format!("Unset it: env -u {}", self.variable)
     }
 }
 
@@ -199,7 +199,7 @@ fn ordinary_file(path: &Path) -> Result<(), String> {
 fn directory(path: &Path) -> Result<(), String> {
     match found(path)? {
         Some(metadata) if !metadata.is_dir() && !metadata.is_file() => {
-            Err("it is neither a folder nor a file".to_owned())
+            Err("it is neither a directory nor a file".to_owned())
         }
         _ => Ok(()),
     }
@@ -214,7 +214,7 @@ fn zone(value: &OsStr) -> Result<(), String> {
     } else {
         ZONES.iter().map(|folder| Path::new(folder).join(name)).collect()
     };
-    // A folder can be opened, and not be read.
+    // A directory can be opened, and not be read.
     let mut files = places.iter().filter(|path| !path.is_dir() && path.metadata().is_ok());
     files.try_for_each(|path| ordinary_file(path))
 }

@@ -91,7 +91,7 @@ pub fn authorities() -> Result<Vec<Fingerprint>, NotEnrolled> {
     all.iter().map(print).collect::<Result<_, _>>().map_err(|error| bad(error.to_string()))
 }
 
-/// A ticket of the host's own, in a folder that is removed with it.
+/// A ticket of the host's own, in a directory that is removed with it.
 #[derive(Debug)]
 pub struct Ticket {
     cache: String,
@@ -101,8 +101,8 @@ pub struct Ticket {
 /// Why there is no ticket.
 #[derive(Debug, thiserror::Error)]
 pub enum NoTicket {
-    /// No folder for it.
-    #[error("no room for a ticket: {0}")]
+    /// No directory for it.
+    #[error("can't create a Kerberos credential cache: {0}")]
     Folder(#[from] io::Error),
     /// Whether the keytab is good can't be tried.
     #[error("{0}")]

@@ -41,8 +41,8 @@ pub const LONGEST_KEY: usize = 4096;
 
 /// The path that the option stands for.
 ///
-/// A word without `/` is an ending: `/etc/ipa/.panrc.WORD`, whatever lies in the current folder, which is
-/// another one when certmonger calls. A path that is a folder, or ends in `/`, means `.panrc` in it.
+/// A word without `/` is an ending: `/etc/ipa/.panrc.WORD`, whatever lies in the current directory, which is
+/// another one when certmonger calls. A path that is a directory, or ends in `/`, means `.panrc` in it.
 /// Nothing, or an empty word, means [`DEFAULT`].
 pub fn resolve(option: Option<&str>) -> PathBuf {
     match option {

@@ -15,7 +15,7 @@ use crate::files;
 /// Where programs are looked for.
 pub const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A program, ready to run with nothing of our environment but the time zone and the folders in which programs are
+/// A program, ready to run with nothing of our environment but the time zone and the directories in which programs are
 /// looked for: those in which root's programs are safe, where root runs us.
 #[must_use]
 pub fn command(program: impl AsRef<OsStr>) -> Command {
@@ -87,7 +87,7 @@ async fn read(stream: Option<impl AsyncRead + Unpin>) -> Result<String, Trouble>
 
 fn folders(path: Option<OsString>, root: bool) -> Vec<PathBuf> {
     let path = path.unwrap_or_else(|| PATH.into());
-    // In a folder that is not there nothing can be found, and only root can make it.
+    // In a directory that is not there nothing can be found, and only root can make it.
     let ours = |folder: &PathBuf| match files::settled(folder).map(|place| place.metadata()) {
         Ok(Ok(found)) => files::check_owner(&found).is_ok(),
         Ok(Err(_)) => true,

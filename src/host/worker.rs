@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// The state folder that the worker looks after.
+/// The state directory that the worker looks after.
 pub const STATE_DIR: &str = "/var/lib/pan_getcert";
 /// The unit that starts it.
 const UNIT: &str = "pan_certctl-retry.path";
@@ -46,7 +46,7 @@ fn may_read(metadata: &Metadata) -> bool {
     metadata.mode() & (needed << shift) != 0
 }
 
-/// Whether the worker is enabled for this state folder on this machine. Looked up in the folders that
+/// Whether the worker is enabled for this state directory on this machine. Looked up in the directories that
 /// `systemctl enable` writes, so that no program has to be started for it.
 #[must_use]
 pub fn is_enabled(state_dir: &Path) -> bool {

@@ -260,7 +260,7 @@ impl PlanRunner<'_> {
             Ok(false) => part.deleted.push(object.clone()),
             Err(Error::Refused(refusal)) if refusal.reason == Reason::InUse => {
                 self.log.say(&format!(
-                    "The older certificate {object} stays, it is in use: {}",
+                    "Kept the older certificate {object}: still referenced by {}",
                     refusal.lines.join("; ")
                 ));
             }

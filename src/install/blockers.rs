@@ -93,10 +93,10 @@ fn lock_in_words(kind: &str, lock: &Lock) -> String {
 fn job_in_words(job: &Job) -> String {
     let id = job.id.as_deref().unwrap_or("?");
     match job.kind.as_deref() {
-        Some("AutoCom") => format!("the automatic commit after the start, job {id}, is not over"),
+        Some("AutoCom") => format!("the auto-commit after boot (job {id}) is still running"),
         kind => {
             let user = job.user.as_ref().map(|user| format!(" of {user}")).unwrap_or_default();
-            format!("job {id} ({}{user}) is not over", kind.unwrap_or("unknown"))
+            format!("job {id} ({}{user}) is still running", kind.unwrap_or("unknown"))
         }
     }
 }

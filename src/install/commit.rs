@@ -100,7 +100,7 @@ impl PlanRunner<'_> {
                     return Err(restore_candidate(InstallError::during(Activity::Committing)(error)));
                 }
             };
-            self.log.say(&format!("{error}; looking up whether the commit was begun."));
+            self.log.say(&format!("{error}; checking whether the commit started."));
             match lookup.status(commit, deadline).await {
                 Ok(CommitStatus::Job(id)) => return Ok(CommitReply::Job(id)),
                 Ok(CommitStatus::Running) => return Ok(CommitReply::NoChanges("it runs already".to_owned())),
@@ -144,7 +144,7 @@ impl PlanRunner<'_> {
             }
             JobOutcome::NotFound => {
                 self.log.say(&format!(
-                    "The device does not know job {id} any more; its running configuration decides."
+                    "Job {id} is no longer known to the device; checking the running configuration."
                 ));
                 lookup.conclude(deadline).await
             }

@@ -95,7 +95,7 @@ pub async fn connect_active(
     let rest = answers.pop().map(|(target, _)| target);
     if let Some(passed_over) = members[..chosen].last() {
         let device = &reached.target.device;
-        reached.notes.push(format!("{passed_over}; {device} is active and takes the configuration."));
+        reached.notes.push(format!("{passed_over}; using {device}, the active HA member."));
     }
     reached.role = HaRole::Active { other: rest.or(other) };
     Ok(reached)

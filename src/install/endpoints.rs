@@ -100,9 +100,7 @@ pub(super) async fn probe_all(
     }
     match restore_bindings(reached, done, transaction, &back).await {
         Ok(()) => {
-            transaction
-                .log
-                .say("The profiles were bound back to what they presented before, and that was committed.");
+            transaction.log.say("The profiles were restored to the previous certificate and committed.");
             for at in back {
                 let turned = |failure| match failure {
                     InstallError::ProbeMismatch(problem) => InstallError::RolledBack(problem),
@@ -148,7 +146,7 @@ async fn restore_bindings(
 ) -> Result<(), InstallError> {
     let parts: Vec<&PlannedInstall<'_>> = which.iter().map(|at| &done.parts[*at]).collect();
     let (session, wish) = (&reached.session, transaction.wish());
-    transaction.log.say("The new certificate is not served; the profiles are bound back.");
+    transaction.log.say("The new certificate is not presented; restoring the previous one.");
     // As it is now, with the new certificate committed: should this fail too, that is what is come back to.
     let look = DeviceState::look(session, reached.user.clone()).await?;
     let mut situation = DeviceState { changes: look.changes, ..done.situation.clone() };

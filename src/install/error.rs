@@ -70,7 +70,7 @@ pub enum InstallError {
         retry_class: RetryClass,
     },
     /// Nobody knows how a delivery ended: that is no success.
-    #[error("how the delivery ended was not told")]
+    #[error("the outcome of the installation is unknown (internal error)")]
     OutcomeUnknown,
     /// No PKCS#12 could be made.
     #[error(transparent)]
@@ -91,7 +91,7 @@ pub enum InstallError {
     #[error(transparent)]
     UnquotableName(#[from] UnquotableName),
     /// The device's limit is shorter than the name.
-    #[error("the certificate name '{name}' has {} characters, this device takes {limit}", .name.as_str().len())]
+    #[error("the certificate name '{name}' has {} characters; this device allows {limit}", .name.as_str().len())]
     NameTooLong {
         /// The name.
         name: ObjectName,
@@ -134,17 +134,17 @@ pub enum InstallError {
     #[error("{0}. Nothing was changed")]
     Unsuitable(#[from] Unsuitable),
     /// Somebody has removed a profile after it was looked at.
-    #[error("the SSL/TLS service profile '{0}' was removed meanwhile")]
+    #[error("the SSL/TLS service profile '{0}' was removed during the installation")]
     ProfileVanished(String),
     /// Overwriting could not be taken back, because nobody can tell what is ours.
-    #[error("an overwritten certificate could not be put back: {0}. Nothing was changed")]
+    #[error("can't replace the certificate safely: {0}. Nothing was changed")]
     RollbackImpossible(&'static str),
     /// The device does not tell who we are, so a commit could not be limited to our changes.
-    #[error("the device does not tell the name of the API key's administrator")]
+    #[error("the device does not report which administrator the API key belongs to")]
     AdministratorUnknown,
     /// Overwriting could not be taken back while this administrator has other pending changes.
     #[error(
-        "'{administrator}' has {count} uncommitted changes on the device already ({first}): an overwritten certificate could not be put back without losing them. Nothing was changed"
+        "'{administrator}' already has {count} uncommitted changes on the device (first: {first}); rolling back would discard them. Nothing was changed"
     )]
     OwnChangesPending {
         /// The API administrator.
@@ -188,7 +188,7 @@ pub enum InstallError {
         after: String,
     },
     /// The device said that the upload succeeded, and it did not.
-    #[error("the device reported a successful upload, but its candidate configuration {0}")]
+    #[error("the device reported a successful upload, but the candidate configuration {0}")]
     ImportNotApplied(String),
     /// The commit job failed.
     #[error("commit job {job} failed: {}", reasons(.lines))]
@@ -199,7 +199,7 @@ pub enum InstallError {
         lines: Vec<String>,
     },
     /// The commit job is not over in the time allowed.
-    #[error("commit job {job} is not over after {seconds} seconds{}", last(.error))]
+    #[error("commit job {job} did not finish within {seconds} seconds{}", last(.error))]
     CommitTimedOut {
         /// The job.
         job: String,
@@ -212,7 +212,7 @@ pub enum InstallError {
     #[error("the commit did not take place; the device does not run the new certificate: {0}")]
     NotCommitted(String),
     /// The answer to the commit request got lost, and what became of it could not be found out.
-    #[error("whether the device commits is not known: {lost}, and since then: {since}")]
+    #[error("the result of the commit is unknown: {lost}; checking it failed: {since}")]
     CommitUnknown {
         /// What happened to the request.
         lost: Error,
@@ -223,14 +223,14 @@ pub enum InstallError {
     #[error("the candidate configuration still {0}")]
     RollbackIncomplete(String),
     /// After the commit the device runs something else.
-    #[error("the commit ended well, but the device does not run the new certificate: {0}")]
+    #[error("the commit succeeded, but the device is not running the new certificate: {0}")]
     NotRunning(String),
     /// The device runs the certificate, and an endpoint shows something else.
     #[error("the device runs the new certificate, but {0}")]
     ProbeMismatch(Box<ProbeMismatch>),
     /// As before; and because the endpoint had been answering, the profiles were given back what they had.
     #[error(
-        "the device ran the new certificate, but {0}. The profiles were bound back, and that was committed"
+        "the device ran the new certificate, but {0}. The previous certificate was restored and committed"
     )]
     RolledBack(Box<ProbeMismatch>),
 }
@@ -313,7 +313,7 @@ impl InstallError {
             Self::KnownDevices(error) => return error.advice(),
             Self::Journal(error) => return error.advice.clone(),
             Self::NoActivePeer(_) => {
-                "Look at the HA state of both; name the other member with --ha-peer, so that whichever is active is found. Nothing was changed."
+                "Check the HA state of both devices; use --ha-peer to name the second one. Nothing was changed."
             }
             Self::Peer { problem, .. } => return problem.advice.clone(),
             Self::Unsuitable(unsuitable) => return Some(unsuitable.advice()),
@@ -339,7 +339,7 @@ impl InstallError {
             Self::KeyTypeChanged { .. } => {
                 "Use --suffix serial, which makes an object of its own, or --force."
             }
-            Self::ImportNotApplied(_) => "Look into the device's system log, then run it again.",
+            Self::ImportNotApplied(_) => "Check the device's system log, then try again.",
             Self::ProbeMismatch(_) | Self::RolledBack(_) => {
                 "Check that this endpoint uses one of the profiles, and that it can be reached from here."
             }
@@ -347,10 +347,12 @@ impl InstallError {
                 "Look at the job and at the uncommitted changes on the device, then run it again."
             }
             Self::CommitFailed { .. } => {
-                "Read the lines above in the device's task manager; mend the configuration, then run it again."
+                "See the job in Tasks on the device, fix the configuration, then try again."
             }
             Self::NotCommitted(_) => "Everything was put back; run it again.",
-            Self::CommitUnknown { .. } => "Run it again: it looks first whether the certificate is there.",
+            Self::CommitUnknown { .. } => {
+                "Try again; it first checks whether the certificate is already installed."
+            }
             Self::CommitTimedOut { .. } => "Look at the job in the device's task manager, then run it again.",
             _ => return None,
         };

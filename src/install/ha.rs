@@ -69,10 +69,10 @@ impl fmt::Display for HaMember {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let device = &self.device;
         match &self.state {
-            Err(why) => write!(f, "{device} gives no answer ({why})"),
+            Err(why) => write!(f, "{device} did not respond ({why})"),
             Ok(state) if !state.enabled => write!(f, "{device} has no high availability"),
             Ok(HaState { local: Some(local), .. }) => write!(f, "{device} is '{local}'"),
-            Ok(_) => write!(f, "{device} does not tell its state"),
+            Ok(_) => write!(f, "{device} does not report its HA state"),
         }
     }
 }
@@ -149,7 +149,7 @@ impl fmt::Display for HaSyncOutcome {
                 f.write_str("the HA peer has the same configuration, after it was asked for")
             }
             Self::Open { last, trouble } => {
-                write!(f, "the HA peer was not seen to have the same configuration: {last}")?;
+                write!(f, "the HA peer's configuration is not confirmed in sync: {last}")?;
                 trouble.as_ref().map_or(Ok(()), |trouble| write!(f, "; {trouble}"))
             }
         }

@@ -59,7 +59,7 @@ fn all_other_states_are_not_active() {
     let silent = HaState { enabled: true, ..HaState::off() };
     assert_eq!(
         choose(&[member("fw1", Ok(silent))]).unwrap_err().to_string(),
-        "no member of the HA pair is active: fw1 does not tell its state"
+        "no member of the HA pair is active: fw1 does not report its HA state"
     );
 }
 
@@ -70,7 +70,7 @@ fn a_member_that_gives_no_answer_leaves_the_choice_to_the_other_one() {
     assert_eq!(choose(&[member("fw2", Ok(on("active"))), gone()]), Ok(Choice::Active(0)));
     assert_eq!(
         choose(&[gone(), member("fw2:8443", Ok(on("passive")))]).unwrap_err().to_string(),
-        "no member of the HA pair is active: fw1 gives no answer (no connection: Connection refused), fw2:8443 is 'passive'"
+        "no member of the HA pair is active: fw1 did not respond (no connection: Connection refused), fw2:8443 is 'passive'"
     );
     // Alone it is no member of anything.
     assert!(choose(&[gone(), member("fw2", Ok(HaState::off()))]).is_err());

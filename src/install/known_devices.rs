@@ -15,7 +15,7 @@ use panos_xmlapi::{Address, Fingerprint};
 use crate::files::{self, ReadError, UnsafeFile};
 use crate::text::escape_control;
 
-/// The file's name in the state folder.
+/// The file's name in the state directory.
 pub const NAME: &str = "known_devices";
 /// The most that is read of it; a line has a hundred bytes.
 const LIMIT: usize = 1 << 20;
@@ -33,7 +33,7 @@ pub enum KnownDevicesError {
         mode: u32,
     },
     /// It belongs to somebody else.
-    #[error("{} belongs to user id {owner}, neither to root nor to user id {caller}, who runs this", path.display())]
+    #[error("{} belongs to user id {owner}, must be owned by root or by user id {caller}", path.display())]
     Owner {
         /// The file.
         path: PathBuf,
@@ -105,7 +105,7 @@ struct Pin {
 const BEFORE: &str = "before=";
 
 impl KnownDevices {
-    /// Reads `known_devices` in this state folder; none is known where there is no such file.
+    /// Reads `known_devices` in this state directory; none is known where there is no such file.
     ///
     /// # Errors
     /// A file that can't be read, that others could have changed, or with a line that says nothing known.
@@ -173,7 +173,7 @@ impl KnownDevices {
     /// there is one. What other processes have written there since it was read is kept, and known here afterwards.
     ///
     /// # Errors
-    /// As [`KnownDevices::load`]; a folder or file that can't be written: then the file is as it was.
+    /// As [`KnownDevices::load`]; a directory or file that can't be written: then the file is as it was.
     pub fn remember(
         &mut self,
         device: &Address,

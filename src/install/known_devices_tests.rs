@@ -14,7 +14,7 @@ fn device(name: &str) -> Address {
     name.parse().unwrap()
 }
 
-/// A state folder whose file holds this.
+/// A state directory whose file holds this.
 fn folder(text: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(NAME), text).unwrap();
@@ -184,11 +184,11 @@ fn what_is_no_file_or_far_too_large_is_told_and_never_waited_for() {
     let path = folder.path().join(NAME);
     let problem = || KnownDevices::load(folder.path()).unwrap_err().to_string();
     fs::create_dir(&path).unwrap();
-    assert!(problem().contains("it is a folder"), "{}", problem());
+    assert!(problem().contains("it is a directory"), "{}", problem());
     fs::remove_dir(&path).unwrap();
     rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     assert!(problem().contains("it is a FIFO"), "{}", problem());
     fs::remove_file(&path).unwrap();
     fs::write(&path, vec![b'\n'; LIMIT + 1]).unwrap();
-    assert!(problem().contains("more than"), "{}", problem());
+    assert!(problem().contains("the file is too large"), "{}", problem());
 }

@@ -24,6 +24,7 @@ pub mod places;
 pub mod plan;
 pub mod probe;
 pub mod problem;
+pub mod prove;
 pub mod recover;
 mod reference_kinds;
 pub mod references;
@@ -36,6 +37,7 @@ pub mod suitable;
 pub mod transact;
 pub mod transaction;
 pub mod unsuitable;
+pub mod upload_form;
 pub mod verify;
 
 pub use error::InstallError;

@@ -104,10 +104,7 @@ pub fn plan(
     if !outdated.is_empty() && can_be_undone && situation.own_changes_elsewhere(places).is_empty() {
         steps.extend(outdated.into_iter().map(Step::Delete));
     } else if !outdated.is_empty() {
-        notes.push(
-            "Older certificates are left: they could not be brought back without losing other changes."
-                .to_owned(),
-        );
+        notes.push("Older certificates were kept: deleting them could not be rolled back safely.".to_owned());
     }
     let names_itself = steps.iter().any(|step| matches!(step, Step::Import { .. }));
     match wish.commit {
@@ -222,7 +219,7 @@ fn refuse_what_could_not_be_undone(
 fn notes(observed: &CurrentInstall) -> Vec<String> {
     let others = observed.uses.others.iter();
     let others = others
-        .map(|place| format!("WARNING: the certificate before is used at {place}, which is left as it is"));
+        .map(|place| format!("WARNING: the previous certificate is still used by {place}; not changed"));
     observed.notes.iter().cloned().chain(others).collect()
 }
 

@@ -212,7 +212,7 @@ fn look(endpoint: &Address, sni: &str, until: Instant) -> Result<Handshake, Seen
 fn explain(error: &openssl::ssl::Error, until: Instant) -> String {
     let late = error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::TimedOut);
     if late || Instant::now() >= until {
-        return "it does not finish the TLS handshake".to_owned();
+        return "the TLS handshake timed out".to_owned();
     }
     match error.io_error() {
         Some(error) => error.to_string(),
@@ -264,13 +264,13 @@ fn connect(endpoint: &Address, until: Instant) -> Result<TcpStream, Seen> {
         Host::Name(name) => name.clone(),
         Host::Ip(ip) => ip.to_string(),
     };
-    let mut last = nothing("the name has no address");
+    let mut last = nothing("no address was found for this name");
     for address in (host.as_str(), endpoint.port()).to_socket_addrs().map_err(nothing)? {
         let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
         match TcpStream::connect_timeout(&address, left) {
             Ok(stream) => return Ok(stream),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-                last = nothing("it does not answer at all");
+                last = nothing("the connection timed out");
             }
             Err(error) => last = nothing(error),
         }

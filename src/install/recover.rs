@@ -173,5 +173,5 @@ async fn tell_job(session: &Session, id: &str, run: &str, log: &RunLog) {
         Ok(_) => "is not over".to_owned(),
         Err(error) => format!("can't be looked up any more: {error}"),
     };
-    log.say(&format!("An earlier run did not see the end of its commit: job {id} {ended}."));
+    log.say(&format!("Commit job {id} of an interrupted run {ended}."));
 }

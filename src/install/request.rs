@@ -74,7 +74,7 @@ pub struct Target {
 /// How a device is trusted that no person has named: by its own line of `known_devices`, or by authorities.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundPeer {
-    /// The folder with `known_devices`.
+    /// The directory with `known_devices`.
     pub state_dir: PathBuf,
     /// The authorities.
     pub authorities: Trust,

@@ -89,7 +89,7 @@ impl RollbackPoint<'_> {
         let attempt = async || self.patience.retry(async || self.attempt(session, undo).await).await;
         let trouble = match until_free(Instant::now() + self.time, attempt).await {
             Ok(others) => {
-                log.say("The candidate configuration was put back to what it was.");
+                log.say("The candidate configuration was restored.");
                 for other in others {
                     log.say(&format!("Left as it is: what was changed meanwhile at {other}."));
                 }
@@ -97,9 +97,9 @@ impl RollbackPoint<'_> {
             }
             Err(failure) => failure,
         };
-        log.error(&format!("the candidate configuration could not be put back: {trouble}"));
+        log.error(&format!("the candidate configuration could not be restored: {trouble}"));
         for step in undo {
-            log.error(&format!("left on the device, perhaps, and uncommitted: {}", left(step)));
+            log.error(&format!("may remain uncommitted on the device: {}", left(step)));
         }
         let who = self.situation.administrator.as_deref().unwrap_or("the API administrator");
         log.error(&format!(

@@ -77,7 +77,7 @@ pub async fn transact(
             && identity::management_uses_it(&reached, &done, log).await
         {
             log.say(&format!(
-                "The management interface presents it; that of the HA peer {} is looked after for itself.",
+                "The management interface uses this certificate; also checking the HA peer {}.",
                 other.device
             ));
             run_on_peer(other, &mut transaction, &mut done, watch).await;
@@ -149,7 +149,7 @@ async fn work<'a>(
         log.say(note);
     }
     if done.parts.iter().all(|part| part.plan.steps.is_empty()) {
-        log.say("The device runs this very certificate already, nothing to do.");
+        log.say("This certificate is already installed; nothing to do.");
         identity::forget(reached, transaction);
         return Ok(done);
     }
@@ -288,9 +288,9 @@ async fn roll_back(
     transaction: &mut Transaction<'_>,
 ) -> BatchError {
     if aftermath == Rollback::Unsafe {
-        transaction.log.error(
-            "the commit may still come to its end, so nothing was put back: see the device's task manager",
-        );
+        transaction
+            .log
+            .error("the commit may still finish, so nothing was rolled back; see Tasks on the device");
     } else if before.restore_candidate(application.session, &application.undo, transaction.log).await {
         transaction.journal.note(Entry::RolledBack);
         identity::forget(reached, transaction);

@@ -20,11 +20,11 @@ pub struct CertificateArguments {
     #[arg(short = 'Y', long)]
     pub year: bool,
 
-    /// Certificate folder
+    /// Certificate directory
     #[arg(short = 'C', long, value_name = "DIR", default_value = "/etc/ssl/certs")]
     pub cert_dir: PathBuf,
 
-    /// Key folder
+    /// Key directory
     #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
     pub key_dir: PathBuf,
 
@@ -32,7 +32,7 @@ pub struct CertificateArguments {
     #[arg(long)]
     pub session_bus: bool,
 
-    /// Refuse whatever a certificate manager may not ask for: for sudo rules, as the first word
+    /// Restrict to what [delegated] in the configuration file allows; must be the first argument in sudo rules
     #[arg(long)]
     pub delegated: bool,
 }

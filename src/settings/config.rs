@@ -65,11 +65,11 @@ fn usual_patience() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(3)
 }
 
-/// What becomes of a device that does not run any more what it was proven to run.
+/// What to do when a device no longer runs the installed certificate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Drift {
-    /// It is owed anew, and delivered.
+    /// It is pending again, and delivered.
     #[default]
     Deliver,
     /// A person is told.

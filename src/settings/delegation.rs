@@ -31,7 +31,7 @@ impl Asked<'_> {
     pub fn check(&self, config: &Config) -> Result<(), SettingsError> {
         if config.owner() != Some(0) {
             return Err(refused(&format!(
-                "nothing is delegated on this machine: {DEFAULT} is not there, or does not belong to root"
+                "no delegation on this machine: {DEFAULT} does not exist or is not owned by root"
             )));
         }
         if let Some(device) = self.devices.iter().find(|device| !config.lists(device)) {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct DeviceOptions {
-    /// API key file; a folder means DIR/.panrc, a word without '/' means /etc/ipa/.panrc.EXT
+    /// API key file; a directory means DIR/.panrc, a word without '/' means /etc/ipa/.panrc.EXT
     /// [default: /etc/ipa/.panrc]
     #[arg(short = 'k', long, value_name = "FILE|DIR|EXT")]
     #[serde(skip_serializing_if = "is_unset")]
@@ -39,7 +39,7 @@ pub struct DeviceOptions {
     #[serde(skip_serializing_if = "is_unset")]
     pub pkcs12: Option<Pkcs12Option>,
 
-    /// Intermediate certificates, in any order [default: leaf only; chain.pem in a live folder]
+    /// Intermediate certificates, in any order [default: leaf only; chain.pem in a live directory]
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "is_unset")]
     pub chain: Option<PathBuf>,
@@ -49,13 +49,13 @@ pub struct DeviceOptions {
     #[serde(skip_serializing_if = "is_unset")]
     pub exportable: bool,
 
-    /// Trust this CA for the device's own HTTPS; repeatable [default: the system's CAs and /etc/ipa/ca.crt]
+    /// Trust this CA for the device's own HTTPS (can be repeated) [default: the system's CAs and /etc/ipa/ca.crt]
     #[arg(long, value_name = "FILE")]
     #[serde(skip_serializing_if = "is_unset")]
     pub ca_file: Vec<PathBuf>,
 
     /// Trust exactly the device certificate with this fingerprint [default: the device's line in
-    /// known_devices in the state folder, if any]
+    /// known_devices in the state directory, if any]
     #[arg(long, value_name = "SHA256", conflicts_with = "ca_file")]
     #[serde(skip_serializing_if = "is_unset")]
     pub pin: Option<String>,
@@ -65,7 +65,7 @@ pub struct DeviceOptions {
     #[serde(skip_serializing_if = "is_unset")]
     pub insecure: bool,
 
-    /// Commit the API administrator's own changes, everybody's, or leave it to a person [default: partial]
+    /// Which changes to commit: own (partial), all (full) or none [default: partial]
     #[arg(long, value_name = "WHAT")]
     #[serde(skip_serializing_if = "is_unset")]
     pub commit: Option<CommitOption>,
@@ -92,12 +92,12 @@ pub struct DeviceOptions {
     #[serde(skip_serializing_if = "is_unset")]
     pub vsys: Option<String>,
 
-    /// The other firewall of an HA pair: whichever of the two is active is configured
+    /// The other member of an HA pair; the active one is configured
     #[arg(long, value_name = "FQDN")]
     #[serde(skip_serializing_if = "is_unset")]
     pub ha_peer: Option<String>,
 
-    /// After the commit, connect there and see the new certificate; repeatable
+    /// After the commit, verify that HOST:PORT presents the new certificate (can be repeated)
     #[arg(long, value_name = "HOST:PORT")]
     #[serde(skip_serializing_if = "is_unset")]
     pub served: Vec<String>,
@@ -227,7 +227,7 @@ impl DeviceOptions {
     }
 
     /// The same options as words of a command line, each `--name=value` so that no value can be taken for
-    /// an option. Paths are made absolute: the command runs in another folder.
+    /// an option. Paths are made absolute: the command runs in another directory.
     ///
     /// # Errors
     /// A path that can't be made absolute or is no text.
@@ -270,7 +270,7 @@ fn absolute_key_file(option: &str) -> Result<String, String> {
     if option.contains('/') { absolute(&PathBuf::from(option)) } else { Ok(option.to_owned()) }
 }
 
-/// A path as text that means the same from every folder.
+/// A path as text that means the same from every directory.
 ///
 /// # Errors
 /// A path that can't be made absolute or is no text.

@@ -172,7 +172,7 @@ fn a_certificate_name_that_panos_does_not_take_is_refused() {
         for first in ["", "-n", "_n", ".n", " n", "/n", "../n", "é"] {
             refuse(first, "begin with a letter or a digit");
         }
-        for other in ["a b", "a/b", "a'b", "a<b", "a\"b", "n*", "a&b", "né"] {
+        for other in ["a/b", "a'b", "a<b", "a\"b", "n*", "a&b", "né"] {
             refuse(other, "only letters");
         }
         refuse("a\nb", "'a\\nb'");
@@ -193,7 +193,7 @@ fn a_year_can_make_a_name_too_long_for_panorama_which_is_told_before_anything_is
     let year = chrono::Datelike::year(&chrono::Local::now());
     let ended = quiet.line(Instcert).plus(&["-Y", "-n", &"n".repeat(27)]).run().exits(1);
     let name = format!("{}_{year}", "n".repeat(27));
-    let ended = ended.says(&format!("'{name}' has 32 characters, this device takes 31"));
+    let ended = ended.says(&format!("'{name}' has 32 characters; this device allows 31"));
     ended.says("Give a shorter name with -n");
     assert_eq!(quiet.world.device.candidate_xml(), before);
     let asked = |request: panos_sim::RequestRecord| request.r#type.as_deref() == Some("op");
@@ -287,7 +287,7 @@ fn a_ca_file_that_is_none_is_named_and_nobody_is_spoken_to() {
             (quiet.file("junk", "junk"), "holds no PEM certificate"),
             (quiet.file("key", quiet.world.ca.key_pem()), "holds no PEM certificate"),
             (quiet.file("broken", broken), ""),
-            (quiet.file("large", vec![b'x'; 64 << 20]), "more than"),
+            (quiet.file("large", vec![b'x'; 64 << 20]), "the file is too large"),
             (quiet.world.folder.path().to_owned(), ""),
             (fifo.clone(), "FIFO"),
             ("/dev/zero".into(), "a device"),

@@ -13,11 +13,11 @@ fn a_configuration_file_that_can_not_be_read_is_named() {
     for program in BOTH {
         for (path, word) in [
             (quiet.path("missing.toml"), "there is no such file"),
-            (quiet.world.folder.path().to_owned(), "folder"),
+            (quiet.world.folder.path().to_owned(), "directory"),
             (fifo.clone(), "FIFO"),
             ("/dev/zero".into(), "a device"),
             (quiet.file("latin1.toml", b"# caf\xe9\n"), "UTF-8"),
-            (quiet.file("large.toml", vec![b'#'; 10 << 20]), "more than"),
+            (quiet.file("large.toml", vec![b'#'; 10 << 20]), "the file is too large"),
         ] {
             let line = quiet.line(program).with("--config", &path);
             line.refused(1, &["the configuration file", path.to_str().unwrap(), word]);

@@ -157,7 +157,7 @@ const CERTCTL: [(&[&str], &[&str]); 3] = [
             "-c",
             "--cert",
             "--device",
-            "--owed-for",
+            "--pending-for",
             "--expires-in",
             "--no-certmonger",
             "--session-bus",
@@ -204,7 +204,7 @@ fn the_places_are_understood_before_and_behind_a_verb() {
     for words in [[&places[..], &["log"]].concat(), [&["log"], &places[..]].concat()] {
         let ended = certctl(&words).exits(0);
         assert!(
-            ended.stderr.contains("pan_certctl: read ") && ended.stdout.contains("No such runs"),
+            ended.stderr.contains("pan_certctl: read ") && ended.stdout.contains("No matching runs"),
             "{ended:#?}"
         );
     }

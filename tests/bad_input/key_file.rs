@@ -47,7 +47,7 @@ fn a_key_file_that_is_no_file_is_refused() {
     refuse(&quiet, &fifo, &["is a FIFO"]);
     refuse(&quiet, std::path::Path::new("/dev/zero"), &["is a device"]);
     std::fs::create_dir_all(quiet.path("folder/.panrc")).unwrap();
-    refuse(&quiet, &quiet.path("folder"), &["/.panrc is a folder"]);
+    refuse(&quiet, &quiet.path("folder"), &["/.panrc is a directory"]);
     std::fs::create_dir(quiet.path("bare")).unwrap();
     refuse(&quiet, &quiet.path("bare"), &["bare/.panrc not found"]);
     symlink(quiet.path("nowhere"), quiet.path("dangling")).unwrap();
@@ -63,7 +63,7 @@ fn a_key_file_that_others_can_read_or_change_is_refused_with_the_cure() {
     let path = quiet.path("open");
     for mode in [0o604, 0o640, 0o620, 0o602, 0o644, 0o666, 0o601] {
         pki::write(&path, format!("api_key={SECRET}\n").as_bytes(), mode);
-        refuse(&quiet, &path, &["is open to other users", &format!("{mode:04o}"), "chmod 600"]);
+        refuse(&quiet, &path, &["is accessible by other users", &format!("{mode:04o}"), "chmod 600"]);
     }
 }
 

@@ -109,12 +109,12 @@ fn folders_fifos_and_devices_are_never_read_or_waited_for() {
             path.clone()
         };
         std::fs::create_dir(again()).unwrap();
-        refuse(&quiet, &[role, "is a folder, not a file"]);
+        refuse(&quiet, &[role, "is a directory, not a regular file"]);
         let fifo = rustix::fs::FileType::Fifo;
         rustix::fs::mknodat(rustix::fs::CWD, again(), fifo, 0o600.into(), 0).unwrap();
-        refuse(&quiet, &[role, "is a FIFO, not a file"]);
+        refuse(&quiet, &[role, "is a FIFO, not a regular file"]);
         symlink("/dev/zero", again()).unwrap();
-        refuse(&quiet, &[role, "is a device, not a file"]);
+        refuse(&quiet, &[role, "is a device, not a regular file"]);
         symlink(&path, again()).unwrap();
         refuse(&quiet, &[role]);
         refill(&quiet, &name);
@@ -208,7 +208,7 @@ fn a_key_of_another_certificate_is_refused() {
     for kind in [KeyKind::P256, KeyKind::P384, KeyKind::Rsa(2048), KeyKind::Ed25519] {
         let other = quiet.world.ca.issue(&Wish::named("other").key(kind));
         quiet.file(&key(), other.key_pem());
-        refuse(&quiet, &["does not belong to the certificate in", "compare their dates"]);
+        refuse(&quiet, &["does not match the certificate", "compare their dates"]);
     }
 }
 
@@ -269,8 +269,8 @@ fn a_chain_that_is_none_is_refused() {
         assert_told(&quiet, &ended, words);
     };
     let both = format!("{}{}", issuing.certificate_pem(), stranger.certificate_pem());
-    refuse(&quiet.file("a", stranger.certificate_pem()), &["CN=Strange CA", "did not sign"]);
-    refuse(&quiet.file("b", both), &["CN=Strange CA", "did not sign"]);
+    refuse(&quiet.file("a", stranger.certificate_pem()), &["CN=Strange CA", "is not part of the chain"]);
+    refuse(&quiet.file("b", both), &["CN=Strange CA", "is not part of the chain"]);
     refuse(&quiet.file("c", "junk"), &["the chain file", "is not a PEM file"]);
     refuse(&quiet.file("d", ""), &["the chain file", "is empty"]);
     refuse(&quiet.file("e", issuing.key_pem()), &["the chain file", "holds no certificate"]);
@@ -278,7 +278,7 @@ fn a_chain_that_is_none_is_refused() {
     refuse(&quiet.file("g", issuing.certificate.to_der().unwrap()), &["the chain file", "DER"]);
     refuse(&quiet.file("h", vec![b'x'; 10 << 20]), &["the chain file", "more than"]);
     refuse(&quiet.path("missing"), &["chain file not found"]);
-    refuse(quiet.world.folder.path(), &["the chain file", "is a folder"]);
+    refuse(quiet.world.folder.path(), &["the chain file", "is a directory"]);
 
     expired.issue(&Wish::named(NAME).san(NAME)).write(quiet.world.folder.path(), NAME);
     refuse(&quiet.file("i", expired.certificate_pem()), &["CN=Old CA", "expired on"]);

@@ -77,7 +77,10 @@ fn a_key_file_that_can_not_be_written_is_known_before_the_password_is_asked_for(
 #[test]
 fn keys_that_end_are_told_ahead() {
     let desk = Desk::with(|settings| settings.api_key_lifetime = Some(Duration::from_secs(90 * 86_400)));
-    keygen(&desk, &[], "secret").exits(0).says("lets API keys expire after 90 days").says("run this again");
+    keygen(&desk, &[], "secret")
+        .exits(0)
+        .says("lets API keys expire after 90 days")
+        .says("run this command again");
     let told = keygen(&desk, &["--json"], "secret").exits(0).stdout;
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
     assert!(told["expires"].is_string() && told["administrator"] == USER, "{told}");
@@ -113,7 +116,7 @@ fn a_fingerprint_is_shown_and_recorded_after_a_yes_only() {
         pin(&desk, no).exits(16).says(&pairs.join(":")).says("nothing was recorded");
         assert_eq!(known(&desk), "");
     }
-    pin(&desk, "yes\n").exits(0).says("from now on");
+    pin(&desk, "yes\n").exits(0).says("now trusted");
     assert_eq!(known(&desk), format!("{} {print}\n", desk.target()));
     pin(&desk, "").exits(0).says("already");
     // No key, no password: only whoever answers there was asked for the version.
@@ -124,7 +127,7 @@ fn a_fingerprint_is_shown_and_recorded_after_a_yes_only() {
 fn another_certificate_is_told_beside_the_old_one() {
     let desk = Desk::new();
     desk.pin(&"ab".repeat(32));
-    pin(&desk, "n\n").exits(16).says("Until now it was trusted by another one, with SHA-256 AB:AB");
+    pin(&desk, "n\n").exits(16).says("Previously trusted certificate: SHA-256 AB:AB");
     pin(&desk, "y\n").exits(0);
     assert_eq!(desk.usual().code, 0);
 }

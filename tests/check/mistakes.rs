@@ -233,7 +233,7 @@ fn an_untrusted_device() {
 #[test]
 fn the_pin_of_yesterday() {
     let run = &["pan_certctl pin fw1.example.com"];
-    let expected = Expected { about: "pinned is AB:AB", ..of_machine("failed identity:", 16, run) };
+    let expected = Expected { about: "the pinned AB:AB", ..of_machine("failed identity:", 16, run) };
     spoilt(|desk| desk.pin(&"ab".repeat(32)), &expected);
 }
 
@@ -242,7 +242,7 @@ fn a_name_that_is_too_long_for_panorama() {
     let desk = Desk::with(|settings| settings.model = "M-200".into());
     let target = desk.target();
     let long = "gateway-of-the-global-protect-vpn";
-    let expected = of_device("failed object name:", 1, "33 characters, this device takes 31", "-n");
+    let expected = of_device("failed object name:", 1, "33 characters; this device allows 31", "-n");
     is_found(&desk, &["-p", PORTAL, "-n", long, &target], &expected);
     is_well(&desk.check(&["-p", PORTAL, "-n", long, "--suffix", "serial", &target]));
 }
@@ -290,7 +290,7 @@ fn a_state_folder_that_others_can_write() {
         let open = std::fs::Permissions::from_mode(0o777);
         std::fs::set_permissions(desk.path("lib/pan_getcert"), open).unwrap();
     };
-    spoilt(spoil, &of_machine("failed state folder:", 1, &["chmod 700 /var/lib/pan_getcert"]));
+    spoilt(spoil, &of_machine("failed state directory:", 1, &["chmod 700 /var/lib/pan_getcert"]));
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn without_a_configuration_file_that_is_roots_nothing_is_delegated() {
     }
     std::fs::remove_file(&config).unwrap();
     for program in [GETCERT, INSTCERT] {
-        sandbox.delegated(program, &[&device]).exits(1).says("nothing is delegated on this machine");
+        sandbox.delegated(program, &[&device]).exits(1).says("no delegation on this machine");
     }
     sandbox.assert_silence(&"no configuration");
 }
@@ -108,7 +108,8 @@ fn a_certificate_that_serves_something_else_is_neither_renewed_nor_given_away() 
         sandbox.tracked(post_save);
         let before = sandbox.snapshot();
         for more in ["-v", "--rekey", "--resubmit"] {
-            let ended = sandbox.delegated(GETCERT, &[more, &device]).exits(1).says("it is not delegated");
+            let ended =
+                sandbox.delegated(GETCERT, &[more, &device]).exits(1).says("not allowed with --delegated");
             assert_eq!(sandbox.snapshot(), before, "{ended:#?}");
         }
     }

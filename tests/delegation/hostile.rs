@@ -107,7 +107,7 @@ fn what_is_not_delegated_is_refused_even_with_an_honest_value() {
                 true => honest.iter().map(|value| format!("--{name}={value}")).collect(),
                 false => vec![format!("--{name}")],
             };
-            let says = format!("--delegated: --{name} can't be typed");
+            let says = format!("--delegated: --{name} is not allowed");
             let ends: Vec<_> =
                 lines.iter().map(|word| sandbox.delegated(program, &[word, &device])).collect();
             assert!(ends.iter().all(|ended| ended.code == Some(1)), "{name}: {ends:#?}");

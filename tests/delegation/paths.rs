@@ -71,7 +71,7 @@ fn a_log_is_not_written_through_somebody_elses_link_or_name() {
     shared.refused(bare(&shared.world, &link, &state), "belongs to user id 65534");
     let name = shared.planted("y.log");
     std::fs::hard_link(shared.world.path("shadow"), &name).unwrap();
-    shared.refused(bare(&shared.world, &name, &state), "has another name");
+    shared.refused(bare(&shared.world, &name, &state), "is a hard link");
     let folder = shared.link("folder", shared.world.folder.path());
     shared.refused(bare(&shared.world, &folder.join("shadow"), &state), "belongs to user id 65534");
     let theirs = shared.planted("z.log");

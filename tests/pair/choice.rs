@@ -34,7 +34,7 @@ fn the_other_is_configured_where_the_first_is_passive_with_its_own_key_and_its_o
     assert_eq!((count(&pair.world.device, "commit"), count(&pair.second, "commit")), (0, 1));
     assert_eq!((count(&pair.world.device, "import"), count(&pair.second, "import")), (0, 1));
     let (first, second) = (pair.world.device.address(), pair.second.address());
-    pair.logged(&format!("{first} is 'passive'; {second} is active and takes the configuration."));
+    pair.logged(&format!("{first} is 'passive'; using {second}, the active HA member."));
     pair.logged("HA: the HA peer has the same configuration.");
     each_was_asked_with_its_own_key(&pair);
     pair.kept_its_secrets();
@@ -84,7 +84,7 @@ fn a_first_that_is_away_is_no_hindrance() {
     pair.second.make_active();
     pair.world.device.set_listening(Listening::Refused);
     pair.install(&["-p", PORTAL]).exits(0);
-    pair.logged("gives no answer");
+    pair.logged("did not respond");
     assert_eq!(count(&pair.second, "commit"), 1);
     // It drops whoever comes.
     let pair = Pair::new();
@@ -126,8 +126,8 @@ fn where_both_are_away_both_are_named() {
     pair.second.set_listening(Listening::Refused);
     let (first, second) = (pair.world.device.address(), pair.second.address());
     let ended = pair.install(&["-p", PORTAL]).exits(19);
-    let ended = ended.says(&format!("{first} gives no answer"));
-    ended.says(&format!("{second} gives no answer"));
+    let ended = ended.says(&format!("{first} did not respond"));
+    ended.says(&format!("{second} did not respond"));
     pair.is_untouched();
 }
 
@@ -200,7 +200,10 @@ fn a_rehearsal_tells_which_one_it_would_be() {
     let (first, second) = (pair.world.device.address(), pair.second.address());
     let ended = pair.install(&["-p", PORTAL, "--dry-run"]).exits(0);
     assert!(ended.stdout.contains(&format!("{second} (PA-440")), "{ended:#?}");
-    assert!(ended.stdout.contains(&format!("{first} is 'passive'; {second} is active")), "{ended:#?}");
+    assert!(
+        ended.stdout.contains(&format!("{first} is 'passive'; using {second}, the active HA member")),
+        "{ended:#?}"
+    );
     pair.is_untouched();
     let ended = pair.install(&["-p", PORTAL, "--dry-run", "--json"]).exits(0);
     let json: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();

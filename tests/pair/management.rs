@@ -52,7 +52,7 @@ fn both_show_the_new_certificate_and_both_are_recognised_at_every_renewal() {
         assert_eq!(pair.known_devices(), known, "round {round}: {:#?}", pair.world.log());
     }
     assert_eq!((count(&pair.world.device, "commit"), count(&pair.second, "commit")), (2, 2));
-    pair.logged(&format!("that of the HA peer {} is looked after for itself", pair.second.address()));
+    pair.logged(&format!("also checking the HA peer {}", pair.second.address()));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn install_while_it_goes_away(pair: &Pair) -> Ended {
 }
 
 #[test]
-fn a_member_that_goes_away_meanwhile_is_owed_and_done_by_the_next_run() {
+fn a_member_that_goes_away_meanwhile_is_pending_and_done_by_the_next_run() {
     let pair = managed(|_| {});
     let (issued, before) = (pair.world.renew(), pair.shown());
     install_while_it_goes_away(&pair).exits(4).says(&pair.second.address().to_string());

@@ -51,7 +51,7 @@ fn what_does_not_come_at_all_is_told_and_is_no_failure() {
     let sync = Matcher::typed("op").cmd("<sync-to-remote>");
     pair.world.device.inject(Fault::new(When::request(sync), what).times(u32::MAX));
     let log = deliver(&pair);
-    let told = "HA: the HA peer was not seen to have the same configuration: not synchronized";
+    let told = "HA: the HA peer's configuration is not confirmed in sync: not synchronized";
     assert!(log.iter().any(|line| line.starts_with(told)), "{log:#?}");
     assert!(pair.world.served().is_some() && served(&pair.second).is_none());
 }

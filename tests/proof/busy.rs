@@ -9,7 +9,7 @@ use crate::device::session;
 
 /// Installs with little time, which is not enough; the one reason that is told.
 fn reason(world: &World) -> String {
-    world.install(&["-p", PORTAL, "--commit-timeout", "1"]).exits(18).says("is not over");
+    world.install(&["-p", PORTAL, "--commit-timeout", "1"]).exits(18).says("is still running");
     let waits: Vec<String> = world.log().into_iter().filter(|line| line.starts_with("Waiting: ")).collect();
     assert_eq!(waits.len(), 1, "{waits:#?}");
     waits[0].clone()
@@ -23,7 +23,7 @@ fn the_commit_of_another_administrator_is_named_once() {
     let world = World::with(old);
     let job = world.device.commit_as("jane");
     let reason = reason(&world);
-    assert!(reason.contains(&format!("job {job} (Commit of jane) is not over")), "{reason}");
+    assert!(reason.contains(&format!("job {job} (Commit of jane) is still running")), "{reason}");
 }
 
 #[tokio::test]
@@ -38,5 +38,5 @@ async fn the_automatic_commit_after_a_restart_is_called_by_its_name() {
         assert!(Instant::now() < deadline, "{error}");
     }
     let reason = reason(&world);
-    assert!(reason.contains("(the automatic commit after the start, job 2, is not over"), "{reason}");
+    assert!(reason.contains("the auto-commit after boot (job 2) is still running"), "{reason}");
 }

@@ -126,8 +126,8 @@ async fn a_server_that_is_silent_drips_or_closes_is_not_waited_for_longer_than_o
         }
     };
     for (at, words) in [
-        (server(silent), "it does not finish the TLS handshake"),
-        (server(dripping), "it does not finish the TLS handshake"),
+        (server(silent), "the TLS handshake timed out"),
+        (server(dripping), "the TLS handshake timed out"),
         (server(drop), "shows no certificate: "),
     ] {
         let begun = Instant::now();

@@ -90,10 +90,7 @@ fn that_no_run_is_found_is_said_and_no_failure() {
         [(Shelf::with(""), &[][..]), (shelf(), &never), (shelf(), &["--since", "2026-11-24"])]
     {
         let ended = shelf.shows(arguments);
-        assert!(
-            ended.stdout.starts_with("No such runs are found in ") && ended.stderr.is_empty(),
-            "{ended:#?}"
-        );
+        assert!(ended.stdout.starts_with("No matching runs in ") && ended.stderr.is_empty(), "{ended:#?}");
         assert_eq!(shelf.runs(arguments).len(), 0);
     }
 }

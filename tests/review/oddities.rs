@@ -61,7 +61,7 @@ fn runs_without_an_end_are_told_as_such_also_where_an_id_comes_again() {
         shelf.in_short(&[]),
         ["a.example.com - not-ended", "b.example.com fw1 ok", " - not-ended", " - not-ended"]
     );
-    assert!(shelf.shows(&[]).stdout.lines().nth(1).unwrap().ends_with("  not ended"));
+    assert!(shelf.shows(&[]).stdout.lines().nth(1).unwrap().ends_with("  unfinished"));
 }
 
 #[test]
@@ -196,9 +196,9 @@ fn a_log_that_cannot_be_read_is_an_error_with_its_reason() {
     let fifo = shelf.path("fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     for (log, says) in [
-        (fifo, "it is a FIFO, not a file"),
-        (shelf.folder.path().to_owned(), "it is a folder, not a file"),
-        ("/dev/zero".into(), "it is a device, not a file"),
+        (fifo, "it is a FIFO, not a regular file"),
+        (shelf.folder.path().to_owned(), "it is a directory, not a regular file"),
+        ("/dev/zero".into(), "it is a device, not a regular file"),
         (shelf.path("none"), "there is no such file\n  pan_instcert makes it at its first run"),
     ] {
         let ended = Ended::of(&mut crate::shelf::command(&log)).exits(1).says(says);

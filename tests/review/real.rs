@@ -41,7 +41,7 @@ fn runs_that_ended_well_failed_or_were_left_to_a_person_are_told_as_they_were() 
     assert!(rows[0].starts_with("begun") && rows[0].ends_with("result"), "{rows:#?}");
     assert!(rows[1].contains(&device) && rows[1].ends_with("  ok"), "{rows:#?}");
     assert!(rows[2].contains("  failed: ") && rows[2].contains("no room"), "{rows:#?}");
-    assert!(rows[3].ends_with("  left to a person to commit"), "{rows:#?}");
+    assert!(rows[3].ends_with("  waiting for manual commit"), "{rows:#?}");
     assert_eq!(rows.len(), 4);
 }
 

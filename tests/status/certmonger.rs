@@ -42,7 +42,7 @@ async fn a_real_certmonger_is_asked_whether_it_renews_what_is_installed() {
     let shown = status(11, &[]);
     let file = bus.path(&format!("{NAME}.crt"));
     assert!(shown.contains(&format!("\n  certmonger: {} is not tracked\n", file.display())), "{shown}");
-    assert!(shown.ends_with("installed; certmonger has trouble with 1.\n"), "{shown}");
+    assert!(shown.ends_with("installed; certmonger reports problems with 1.\n"), "{shown}");
     let metrics = bus.path("x.prom");
     status(11, &["--prometheus", metrics.to_str().unwrap()]);
     let written = fs::read_to_string(metrics).unwrap();
@@ -116,7 +116,7 @@ fn what_certmonger_or_the_ca_complains_of_is_a_further_line() {
         ),
     ] {
         let desk = desk_with(status, more);
-        let ended = ask(&desk, &["--session-bus"]).exits(code).says("certmonger has trouble with 1.");
+        let ended = ask(&desk, &["--session-bus"]).exits(code).says("certmonger reports problems with 1.");
         assert!(ended.stdout.contains(&format!("ok\n  certmonger: {says}")), "{ended:#?}");
         let narrow = Ended::of(
             command(&desk.state())
@@ -170,7 +170,7 @@ fn certmonger_is_asked_only_where_that_makes_sense() {
     ask(&desk, &["--session-bus"])
         .exits(11)
         .says("/elsewhere/b.example.com.crt is not tracked")
-        .says("trouble with 2");
+        .says("reports problems with 2");
 }
 
 #[test]

@@ -130,8 +130,8 @@ impl Desk {
         record
     }
 
-    /// A certificate that a device is owed for so many hours, as often tried in vain.
-    pub fn owed(&self, name: &str, device: &str, hours: i64, tries: u32, end: &Outcome) -> Installation {
+    /// A certificate that a device is pending for so many hours, as often tried in vain.
+    pub fn pending(&self, name: &str, device: &str, hours: i64, tries: u32, end: &Outcome) -> Installation {
         let mut record = Installation::ingest(order(name, device, ago(hours), 90), None, ago(hours));
         for _ in 0..tries {
             record.begin("00000b", Utc::now());

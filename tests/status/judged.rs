@@ -13,17 +13,17 @@ use crate::common::world::Ended;
 use crate::desk::{Desk, PROGRAM, ago, installed, order, problem, profile};
 
 #[test]
-fn what_is_owed_for_too_long_ends_with_the_code_of_its_last_problem() {
+fn what_is_pending_for_too_long_ends_with_the_code_of_its_last_problem() {
     let desk = Desk::new();
     desk.installed("a.example.com", "fw1", 90);
-    desk.owed("b.example.com", "fw1", 23, 3, &problem(Exit::Commit, "no commit"));
-    desk.exits(0, &[]).says("2 certificates on 1 device: 1 owed.").says("failed 3 times: no commit");
-    desk.exits(14, &["--owed-for", "22h"]).says("1 owed, for longer than 22h.");
-    desk.owed("c.example.com", "fw2", 30, 1, &problem(Exit::Commit, "no commit"));
-    desk.exits(14, &[]).says("2 owed, 1 of them for longer than 24h.");
-    desk.exits(0, &["--owed-for", "2d"]);
+    desk.pending("b.example.com", "fw1", 23, 3, &problem(Exit::Commit, "no commit"));
+    desk.exits(0, &[]).says("2 certificates on 1 device: 1 pending.").says("failed 3 times: no commit");
+    desk.exits(14, &["--pending-for", "22h"]).says("1 pending, for longer than 22h.");
+    desk.pending("c.example.com", "fw2", 30, 1, &problem(Exit::Commit, "no commit"));
+    desk.exits(14, &[]).says("2 pending, 1 of them for longer than 24h.");
+    desk.exits(0, &["--pending-for", "2d"]);
     // Never tried: nobody knows why.
-    desk.owed("d.example.com", "fw2", 30, 0, &problem(Exit::Commit, ""));
+    desk.pending("d.example.com", "fw2", 30, 0, &problem(Exit::Commit, ""));
     desk.exits(20, &[]).says("not tried yet");
     desk.exits(10, &["-c", "d.example.com"]);
     desk.exits(14, &["-c", "c.example.com"]);
@@ -31,14 +31,14 @@ fn what_is_owed_for_too_long_ends_with_the_code_of_its_last_problem() {
 }
 
 #[test]
-fn an_order_that_is_anew_is_owed_since_the_first_one_and_keeps_the_reason() {
+fn an_order_that_is_anew_is_pending_since_the_first_one_and_keeps_the_reason() {
     let desk = Desk::new();
-    let before = desk.owed("a.example.com", "fw1", 40, 2, &problem(Exit::Busy, "fw1 is busy"));
+    let before = desk.pending("a.example.com", "fw1", 40, 2, &problem(Exit::Busy, "fw1 is busy"));
     desk.queue(&order("a.example.com", "fw1", Utc::now(), 90));
     desk.exits(18, &[]).says("  40h ").says("in the queue; failed: fw1 is busy");
     let told = desk.told(&[]);
     let since: chrono::DateTime<Utc> =
-        told["installations"][0]["owed_since"].as_str().unwrap().parse().unwrap();
+        told["installations"][0]["pending_since"].as_str().unwrap().parse().unwrap();
     assert!((since - before.pending_since.unwrap()).abs() < TimeDelta::seconds(2), "{told}");
     // One that was taken over already counts no more.
     let done = desk.installed("b.example.com", "fw1", 90);
@@ -64,10 +64,10 @@ fn what_needs_attention_comes_first() {
     desk.installed("a.example.com", "fw1", 90);
     desk.installed("b.example.com", "fw1", 80);
     desk.installed("c.example.com", "fw1", 5);
-    desk.owed("d.example.com", "fw1", 3, 1, &busy);
-    desk.owed("e.example.com", "fw1", 5, 1, &busy);
+    desk.pending("d.example.com", "fw1", 3, 1, &busy);
+    desk.pending("e.example.com", "fw1", 5, 1, &busy);
     desk.installed("f.example.com", "fw1", -1);
-    desk.owed("g.example.com", "fw1", 90, 1, &busy);
+    desk.pending("g.example.com", "fw1", 90, 1, &busy);
     let mut left = Installation::ingest(order("h.example.com", "fw1", ago(1), 90), None, ago(1));
     left.finish(&Outcome::AwaitingCommit, &[profile("h.example.com")], &[], 1, ago(1));
     desk.write(&left);
@@ -81,14 +81,14 @@ fn runs_that_were_interrupted_and_failures_that_nobody_owes_are_shown_as_such() 
     let mut record = Installation::ingest(order("a.example.com", "fw1", ago(3), 90), None, ago(3));
     record.begin("00000c", ago(3));
     desk.write(&record);
-    desk.exits(0, &[]).says("a run began 3h ago, and goes on or was interrupted");
+    desk.exits(0, &[]).says("run started 3h ago, still running or interrupted");
     let mut given_up = Installation::ingest(order("b.example.com", "fw1", ago(3), 90), None, ago(3));
     given_up.begin("00000d", ago(3));
     given_up.finish(&problem(Exit::Rebind, "no such profile"), &[profile("b.example.com")], &[], 1, ago(3));
     (given_up.pending_since, given_up.next_attempt) = (None, None);
     desk.write(&given_up);
     // Nobody tries it again, so somebody has to know.
-    desk.exits(13, &[]).says("1 owed; 1 failed.").says("failed: no such profile");
+    desk.exits(13, &[]).says("1 pending; 1 failed.").says("failed: no such profile");
     assert_eq!(desk.told(&["-c", "b.example.com"])["installations"][0]["state"], "failed");
 }
 
@@ -122,20 +122,17 @@ fn a_file_that_cannot_be_read_is_an_alarm_until_somebody_has_looked_at_it() {
     fs::write(desk.write(&broken), "{ broken").unwrap();
     let said = desk
         .exits(1, &[])
-        .says("1 certificate on 1 device: installed; 1 file in the state folder can't be read.");
-    assert!(
-        said.stderr.contains("b.example.com.json: ") && said.stderr.contains("set aside as"),
-        "{said:#?}"
-    );
-    let again = desk.exits(1, &[]).says("1 file in the state folder can't be read.");
-    assert!(again.stderr.contains("look at it, then delete it"), "{again:#?}");
+        .says("1 certificate on 1 device: installed; 1 file in the state directory can't be read.");
+    assert!(said.stderr.contains("b.example.com.json: ") && said.stderr.contains("moved to"), "{said:#?}");
+    let again = desk.exits(1, &[]).says("1 file in the state directory can't be read.");
+    assert!(again.stderr.contains("inspect it, then delete it"), "{again:#?}");
     assert_eq!(again.stderr.lines().count(), 1, "{again:#?}");
     // In the queue as well; and together with something else it is one of several.
     fs::create_dir(desk.state().join("queue")).unwrap();
     fs::write(desk.state().join("queue/x.json"), "").unwrap();
-    desk.exits(1, &[]).says("2 files in the state folder can't be read.");
+    desk.exits(1, &[]).says("2 files in the state directory can't be read.");
     desk.exits(20, &["--expires-in", "1y"]);
-    desk.exits(1, &["-c", "z.example.com"]).says("No such certificates are found; 2 files");
+    desk.exits(1, &["-c", "z.example.com"]).says("No matching certificates; 2 files");
     let folder = desk.state().join("installations/fw1");
     let left = [folder.join("shared"), desk.state().join("queue")];
     for entry in left.iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
@@ -150,11 +147,11 @@ fn a_file_that_cannot_be_read_is_an_alarm_until_somebody_has_looked_at_it() {
 #[test]
 fn a_folder_that_is_missing_or_empty_has_nothing_in_it_and_is_not_made() {
     let desk = Desk::new();
-    assert_eq!(desk.exits(0, &[]).stdout, "Nothing is installed from here yet.\n");
+    assert_eq!(desk.exits(0, &[]).stdout, "No installations yet.\n");
     assert!(!desk.state().exists());
     assert_eq!(desk.told(&[])["installations"], serde_json::json!([]));
     fs::create_dir(desk.state()).unwrap();
-    assert_eq!(desk.exits(0, &[]).stdout, "Nothing is installed from here yet.\n");
+    assert_eq!(desk.exits(0, &[]).stdout, "No installations yet.\n");
     assert_eq!(fs::read_dir(desk.state()).unwrap().count(), 0);
 }
 
@@ -193,7 +190,7 @@ fn a_folder_that_cannot_be_read_is_an_error_with_what_to_do() {
 fn arguments_that_are_not_valid_are_refused() {
     let desk = Desk::new();
     for (arguments, says) in [
-        (&["--owed-for", "soon"][..], "36h, 14d"),
+        (&["--pending-for", "soon"][..], "36h, 14d"),
         (&["--expires-in", "7"], "36h, 14d"),
         (&["--session-bus", "--no-certmonger"], "cannot be used with"),
         (&["--prometheus", "x", "-c", "a"], "cannot be used with"),
@@ -210,7 +207,7 @@ fn arguments_that_are_not_valid_are_refused() {
 fn what_a_device_said_steers_no_terminal() {
     let desk = Desk::new();
     let nasty = "\u{1b}[2J\u{9b}31m\u{202e}\nEND";
-    desk.owed("a.example.com", "fw1", 1, 1, &problem(Exit::Upload, nasty));
+    desk.pending("a.example.com", "fw1", 1, 1, &problem(Exit::Upload, nasty));
     let mut other = Installation::ingest(order("b.example.com", "fw1", ago(1), 90), None, ago(1));
     other.finish(&installed("b_1"), &[profile("b.example.com")], &[], 1, ago(1));
     desk.write(&other);

@@ -100,16 +100,16 @@ fn metrics_of_real_installations_say_what_json_says() {
     let unix = |value: &serde_json::Value| {
         value.as_str().unwrap().parse::<chrono::DateTime<Utc>>().unwrap().timestamp() as f64
     };
-    let (owed, there) = (&all["installations"][0], &all["installations"][1]);
+    let (pending, there) = (&all["installations"][0], &all["installations"][1]);
     let device = world.target();
     let of =
         |name: &str, device: &str| metrics.get(&format!("{name} {NAME} {device} shared {NAME}")).copied();
     assert_eq!(of("installed_not_after_seconds", &device), Some(unix(&there["installed_until"])));
-    assert_eq!((of("owed", &device), of("owed", down)), (Some(0.0), Some(1.0)));
+    assert_eq!((of("pending", &device), of("pending", down)), (Some(0.0), Some(1.0)));
     assert_eq!((of("runs_ordered", &device), of("runs_ordered", down)), (Some(1.0), None));
-    assert_eq!((of("owed_since_seconds", &device), of("installed_not_after_seconds", down)), (None, None));
-    assert_eq!(of("owed_since_seconds", down), Some(unix(&owed["owed_since"])));
-    assert_eq!(of("next_try_seconds", down), Some(unix(&owed["next_try"])));
+    assert_eq!((of("pending_since_seconds", &device), of("installed_not_after_seconds", down)), (None, None));
+    assert_eq!(of("pending_since_seconds", down), Some(unix(&pending["pending_since"])));
+    assert_eq!(of("next_try_seconds", down), Some(unix(&pending["next_try"])));
     assert_eq!((of("failures", &device), of("failures", down)), (Some(0.0), Some(1.0)));
     assert_eq!((of("last_exit_code", &device), of("last_exit_code", down)), (Some(0.0), Some(4.0)));
     assert_eq!(of("last_attempt_seconds", &device), Some(unix(&there["last_attempt"]["begun"])));
@@ -163,13 +163,13 @@ fn metrics_are_written_with_the_same_exit_code_and_also_where_nothing_is_install
     let file = desk.path("x.prom");
     // Of the state directory as a whole.
     assert_eq!(metrics(&desk.state(), &file, 0).len(), 4);
-    desk.owed("a.example.com", "fw1", 30, 1, &problem(Exit::Busy, "busy"));
+    desk.pending("a.example.com", "fw1", 30, 1, &problem(Exit::Busy, "busy"));
     desk.queue(&order("b.example.com", "fw1", Utc::now(), 90));
     let found = metrics(&desk.state(), &file, 18);
     assert_eq!(
         (
-            found["owed a.example.com fw1 shared a.example.com"],
-            found["owed b.example.com fw1 shared b.example.com"]
+            found["pending a.example.com fw1 shared a.example.com"],
+            found["pending b.example.com fw1 shared b.example.com"]
         ),
         (1.0, 1.0)
     );

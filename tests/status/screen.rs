@@ -12,8 +12,8 @@ fn desk() -> Desk {
     let long = "the device refused the upload because there is no room left on its disk for anything else";
     desk.installed("gp.example.com", "fw1.example.com", 90);
     desk.installed("old.example.com", "fw1.example.com", -2);
-    desk.owed("vpn.example.com", "fw2.example.com:8443", 3, 2, &problem(Exit::Upload, long));
-    desk.owed("mail.example.com", "fw3.example.com", 50, 5, &problem(Exit::Device, "no answer"));
+    desk.pending("vpn.example.com", "fw2.example.com:8443", 3, 2, &problem(Exit::Upload, long));
+    desk.pending("mail.example.com", "fw3.example.com", 50, 5, &problem(Exit::Device, "no answer"));
     desk
 }
 
@@ -37,7 +37,7 @@ const RED: &str = "\u{1b}[31m";
 const YELLOW: &str = "\u{1b}[33m";
 
 #[test]
-fn owed_is_yellow_overdue_and_expired_are_red_and_a_pipe_or_no_color_gets_none() {
+fn pending_is_yellow_overdue_and_expired_are_red_and_a_pipe_or_no_color_gets_none() {
     let desk = desk();
     let coloured = on_a_terminal(&desk, 200, "").stdout;
     for (name, colour) in [("mail.", RED), ("old.", RED), ("vpn.", YELLOW), ("4 certificates", RED)] {
@@ -85,7 +85,7 @@ fn a_table_is_shown_where_it_has_room_with_the_columns_below_each_other() {
     assert!(rows[3].ends_with('…') && columns(rows[3]) == 130, "shortened into the room left: {wide}");
     let narrow = Ended::of(desk.command(&[]).env("COLUMNS", "70")).exits(20).stdout;
     assert!(
-        narrow.starts_with("mail.example.com on fw3.example.com\n  owed for 2d, next try: in "),
+        narrow.starts_with("mail.example.com on fw3.example.com\n  pending for 2d, next try: in "),
         "{narrow}"
     );
     assert!(narrow.contains("\n  until ") && narrow.contains(" (expired), runs as ordered\n"), "{narrow}");

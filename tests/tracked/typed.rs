@@ -38,8 +38,8 @@ async fn what_differs_is_said_and_nothing_changed_until_a_new_certificate_is_ask
     scene.first(&typed).exits(0);
     let (before, command) = (scene.issued(), scene.tracked().await.post_save.unwrap());
     // The same, and less: what is not typed stays, the CA included.
-    scene.first(&typed).exits(0).says("nothing is issued anew").says("FINISHED: ");
-    scene.ask(&["-p", PORTAL]).exits(0).says("nothing is issued anew").says("FINISHED: ");
+    scene.first(&typed).exits(0).says("no new certificate was requested").says("FINISHED: ");
+    scene.ask(&["-p", PORTAL]).exits(0).says("no new certificate was requested").says("FINISHED: ");
     scene.ask(&["-p", PORTAL, "--san", "A.example.com", "-b", "256", "-G", "ECDSA"]).exits(0);
     let unchanged = scene.tracked().await.post_save.unwrap();
     for (typed, said, option) in [
@@ -73,7 +73,7 @@ async fn what_differs_is_said_and_nothing_changed_until_a_new_certificate_is_ask
     assert!(submitted.starts_with("other|"), "{submitted}");
     assert!(scene.is_served());
     // What was handed over is what is tracked from now on, and less is the same again.
-    scene.ask(&changed).exits(0).says("nothing is issued anew");
+    scene.ask(&changed).exits(0).says("no new certificate was requested");
     scene.ask(&["-p", PORTAL, "--rekey", "-G", "ec", "-b", "384"]).exits(0).says("FINISHED: ");
     assert_eq!(scene.issued().public_key().unwrap().bits(), 384);
     assert_eq!(names(&scene).0, dns);

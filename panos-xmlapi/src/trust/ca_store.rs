@@ -15,10 +15,10 @@ use super::ca_file::CaFile;
 use crate::address::Host;
 use crate::fingerprint::Fingerprint;
 
-/// Folders of CA certificates in OpenSSL's hashed form: read one certificate at a time, as needed.
+/// Directories of CA certificates in OpenSSL's hashed form: read one certificate at a time, as needed.
 const HASHED_FOLDERS: [&str; 2] = ["/etc/ssl/certs", FEDORA_FOLDER];
 const FEDORA_FOLDER: &str = "/etc/pki/ca-trust/extracted/pem/directory-hash";
-/// What Fedora and its kin had before that folder; their `/etc/ssl/certs` holds nothing hashed.
+/// What Fedora and its kin had before that directory; their `/etc/ssl/certs` holds nothing hashed.
 const FEDORA_BUNDLE: &str = "/etc/pki/tls/certs/ca-bundle.crt";
 /// OpenSSL's words for "112 bits": no SHA-1, no RSA below 2048 bits in what has to be verified.
 const SECURITY_LEVEL: std::ffi::c_int = 2;

@@ -38,11 +38,11 @@ pub struct InventoryArguments {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
 
-    /// All that is known as one JSON object on standard output
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 
-    /// The devices of a group in the configuration file; repeatable
+    /// The devices of a group in the configuration file (can be repeated)
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
 
@@ -72,7 +72,7 @@ struct Row {
 /// Lists them.
 ///
 /// # Errors
-/// A device name that is not valid; a configuration or state folder that can't be used.
+/// A device name that is not valid; a configuration or state directory that can't be used.
 pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
     let found = InstallationStore::below(&place.state_dir).all();
@@ -116,7 +116,7 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
         let told = json!({ "exit": exit.code(), "certificates": rows, "troubles": troubles });
         report::json(NAME, &told);
     } else if devices.is_empty() {
-        report::line("No device is known: name one, or list them in the configuration file.");
+        report::line("No devices configured. Name a device, or add it to the configuration file.");
     } else {
         terminal::print(&table(&rows));
     }

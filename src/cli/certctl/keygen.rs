@@ -124,7 +124,11 @@ impl Made<'_> {
         if let (Some(length), Some(end)) = (self.length(), self.end()) {
             let length = spoken(length);
             let what = format!("WARNING: {device} lets API keys expire after {length}: this one on {end}");
-            report::problem(NAME, &what, Some("Nobody renews it: run this again before then."));
+            report::problem(
+                NAME,
+                &what,
+                Some("It is not renewed automatically; run this command again before then."),
+            );
         }
     }
 

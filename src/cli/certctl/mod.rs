@@ -6,6 +6,7 @@ pub mod inventory;
 pub mod keygen;
 pub mod log;
 pub mod pin;
+pub mod prove;
 pub mod reach;
 pub mod retry;
 pub mod selection;
@@ -43,7 +44,7 @@ pub struct Arguments {
 /// What is to be done.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
-    /// Look for everything that would make an installation fail, before the first one; changes nothing
+    /// Check everything an installation needs; changes nothing
     #[command(after_help = arguments::exit_code_help())]
     Check(Box<check::CheckArguments>),
 
@@ -56,23 +57,28 @@ pub enum Verb {
     #[command(after_help = arguments::exit_code_help())]
     Keygen(keygen::KeygenArguments),
 
-    /// Show the certificate that a device itself shows, and trust the device by it after a yes
+    /// Show a device's HTTPS certificate and, after confirmation, trust it
     #[command(after_help = arguments::exit_code_help())]
     Pin(pin::PinArguments),
+
+    /// Try on a firewall what an installation needs, with a throw-away certificate, and take all of it back within a
+    /// minute; nothing is committed
+    #[command(after_help = arguments::exit_code_help())]
+    Prove(prove::ProveArguments),
 
     /// Show the last runs of pan_instcert: when, for which device, how they ended, and how long each phase took
     #[command(after_help = arguments::exit_code_help())]
     Log(log::LogArguments),
 
-    /// Show what is installed where, and what is owed; the exit code tells what somebody has to look after
+    /// Show installations and pending work; the exit code is suitable for monitoring
     #[command(after_help = arguments::exit_code_help())]
     Status(status::StatusArguments),
 
-    /// Deliver what is owed to devices and due; the worker is this, started by systemd
+    /// Install everything that is due (run by the systemd worker)
     #[command(after_help = arguments::exit_code_help())]
     Retry(retry::RetryArguments),
 
-    /// Compare what devices run and show with the records and the certificate files
+    /// Compare devices with the recorded installations and the certificate files
     #[command(after_help = arguments::exit_code_help())]
     Verify(verify::VerifyArguments),
 
@@ -93,6 +99,7 @@ fn run(arguments: &Arguments) -> Result<Exit, UsageError> {
         Verb::Inventory(inventory) => inventory::run(inventory, &arguments.place),
         Verb::Keygen(keygen) => keygen::run(keygen, &arguments.place),
         Verb::Pin(pin) => pin::run(pin, &arguments.place),
+        Verb::Prove(prove) => prove::run(prove, &arguments.place),
         Verb::Log(log) => log::run(log, &arguments.place),
         Verb::Status(status) => status::run(status, &arguments.place),
         Verb::Retry(retry) => retry::run(retry, &arguments.place),

@@ -65,12 +65,12 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Usa
     };
     tell(&device, &seen, arguments.json);
     if before == Some(seen.fingerprint) {
-        note(arguments.json, &format!("{device}: is trusted by this certificate already."));
+        note(arguments.json, &format!("{device}: already trusted with this certificate."));
         end(true);
         return Ok(Exit::Done);
     }
     if let Some(before) = before {
-        let text = format!("Until now it was trusted by another one, with SHA-256 {}.", before.colons());
+        let text = format!("Previously trusted certificate: SHA-256 {}.", before.colons());
         note(arguments.json, &text);
     }
     if !agreed()? {
@@ -80,7 +80,7 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Usa
     }
     known.remember(&device, seen.fingerprint, None)?;
     let path = known.path().display();
-    note(arguments.json, &format!("{device}: is trusted by this certificate from now on ({path})."));
+    note(arguments.json, &format!("{device}: now trusted with this certificate (saved in {path})."));
     end(true);
     Ok(Exit::Done)
 }

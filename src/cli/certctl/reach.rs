@@ -9,12 +9,12 @@ use crate::settings::options::DeviceOptions;
 /// The key, and how the device is trusted.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ReachOptions {
-    /// API key file; a folder means DIR/.panrc, a word without '/' means /etc/ipa/.panrc.EXT
+    /// API key file; a directory means DIR/.panrc, a word without '/' means /etc/ipa/.panrc.EXT
     /// [default: /etc/ipa/.panrc]
     #[arg(short = 'k', long, value_name = "FILE|DIR|EXT")]
     key_file: Option<String>,
 
-    /// Trust this CA for the device's own HTTPS; repeatable [default: the system's CAs and /etc/ipa/ca.crt]
+    /// Trust this CA for the device's own HTTPS (can be repeated) [default: the system's CAs and /etc/ipa/ca.crt]
     #[arg(long, value_name = "FILE")]
     ca_file: Vec<PathBuf>,
 

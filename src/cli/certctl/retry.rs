@@ -1,4 +1,4 @@
-//! `pan_certctl retry`: deliver what is owed. The worker that systemd starts is this, and nothing else.
+//! `pan_certctl retry`: deliver what is pending. The worker that systemd starts is this, and nothing else.
 
 use std::path::Path;
 
@@ -23,7 +23,7 @@ use crate::settings::config::Config;
 #[derive(Debug, Clone, Args)]
 #[command(next_display_order = 100)]
 pub struct RetryArguments {
-    /// Deliver all that is owed, and don't wait until its next try is due
+    /// Deliver all that is pending, and don't wait until its next try is due
     #[arg(long)]
     now: bool,
 
@@ -34,7 +34,7 @@ pub struct RetryArguments {
 /// Delivers.
 ///
 /// # Errors
-/// A device name that is not valid; a configuration, log or state folder that can't be used.
+/// A device name that is not valid; a configuration, log or state directory that can't be used.
 pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let only = match arguments.selection.is_narrowed() {
         true => arguments.selection.among(&known(&place.state_dir)?)?,
@@ -71,7 +71,7 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     if json {
         report::installations(NAME, exit, &told);
     } else if told.is_empty() && troubles.is_empty() && unresolved.is_empty() && !report::is_journal() {
-        report::line(if arguments.now { "Nothing is owed." } else { "Nothing is due." });
+        report::line(if arguments.now { "Nothing is pending." } else { "Nothing is due." });
     }
     Ok(exit)
 }

@@ -9,7 +9,7 @@ use crate::text::some_of;
 /// Which devices, how many at once, and how it is told.
 #[derive(Debug, Clone, Args)]
 pub struct Selection {
-    /// Only this device; repeatable
+    /// Only this device (can be repeated)
     #[arg(long, value_name = "FQDN[:PORT]")]
     device: Vec<String>,
 

@@ -22,7 +22,7 @@ use crate::text::escape_control;
 #[derive(Debug, Clone, Args)]
 #[command(next_display_order = 100)]
 pub struct VerifyArguments {
-    /// What to do about a device that does not run any more what it did [default: as the configuration file
+    /// What to do when a device no longer runs the installed certificate [default: as the configuration file
     /// says, else deliver]
     #[arg(long, value_name = "POLICY")]
     drift: Option<DriftOption>,
@@ -34,7 +34,7 @@ pub struct VerifyArguments {
 /// `--drift`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum DriftOption {
-    /// It is owed anew, and delivered.
+    /// It is pending again, and delivered.
     Deliver,
     /// It is told, and left.
     Warn,
@@ -43,7 +43,7 @@ enum DriftOption {
 /// Compares.
 ///
 /// # Errors
-/// A device name that is not valid; a configuration, log or state folder that can't be used.
+/// A device name that is not valid; a configuration, log or state directory that can't be used.
 pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
     let drift = match arguments.drift {
@@ -91,7 +91,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     } else {
         findings.iter().for_each(Finding::tell);
         if findings.is_empty() && is_clean {
-            report::line("Nothing is installed from here.");
+            report::line("No installations.");
         }
     }
     Ok(exit)
@@ -100,7 +100,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
 impl Finding {
     fn exit(&self) -> Exit {
         match &self.verdict {
-            Verdict::Good | Verdict::Owed | Verdict::Superseded { .. } | Verdict::LeftOut { .. } => {
+            Verdict::Good | Verdict::Pending | Verdict::Superseded { .. } | Verdict::LeftOut { .. } => {
                 Exit::Done
             }
             Verdict::Drift { .. } => Exit::Unproven,
@@ -111,18 +111,22 @@ impl Finding {
     fn tell(&self) {
         let (device, name) = (self.record.spec.place(), self.record.common_name());
         match &self.verdict {
-            Verdict::Good => report::line(&format!("{device}: {name}: the device runs it.")),
-            Verdict::Owed => report::line(&format!("{device}: {name}: is owed, see 'pan_certctl status'.")),
+            Verdict::Good => {
+                report::line(&format!("{device}: {name}: OK, the device is running this certificate."))
+            }
+            Verdict::Pending => {
+                report::line(&format!("{device}: {name}: pending; see 'pan_certctl status'."))
+            }
             Verdict::Drift { what, delivered } => {
                 let advice = match delivered {
-                    true => "It is owed anew: the worker delivers it, or 'pan_certctl retry'.",
-                    false => "It is left as it is; 'pan_instcert' installs it again.",
+                    true => "It will be installed again by the worker, or now with 'pan_certctl retry'.",
+                    false => "No action was taken; 'pan_instcert' installs it again.",
                 };
                 report::problem(NAME, &format!("{device}: {name}: {}", escape_control(what)), Some(advice));
             }
             Verdict::Superseded { profile, by } => {
                 let what = format!(
-                    "{device}: {name}: the SSL/TLS profile '{profile}' was given to '{by}' later; it is left there"
+                    "{device}: {name}: the SSL/TLS profile '{profile}' now uses '{by}', installed later; not changed"
                 );
                 self.advise_forgetting(&what, "If that is so for good");
             }
@@ -147,8 +151,8 @@ impl Finding {
     fn json(&self) -> serde_json::Value {
         let (verdict, what) = match &self.verdict {
             Verdict::Good => ("good", None),
-            Verdict::Owed => ("owed", None),
-            Verdict::Drift { what, delivered: true } => ("owed-anew", Some(what.as_str())),
+            Verdict::Pending => ("pending", None),
+            Verdict::Drift { what, delivered: true } => ("pending-again", Some(what.as_str())),
             Verdict::Drift { what, delivered: false } => ("drift", Some(what.as_str())),
             Verdict::Superseded { by, .. } => ("overtaken", Some(by.as_str())),
             Verdict::LeftOut { what } => ("left-out", Some(what.as_str())),

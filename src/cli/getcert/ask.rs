@@ -205,7 +205,7 @@ pub(super) async fn carry_out(
         (Plan::Update | Plan::Await, Some(tracked)) => {
             getcert.set_post_save(&tracked.id, post_save).await?;
             report::line(&format!(
-                "Request \"{}\" modified: it was tracked already, nothing is issued anew.",
+                "Request \"{}\" updated: certmonger already tracks it; no new certificate was requested.",
                 tracked.id
             ));
             if let Plan::Await = plan { Asked::New { at_hand: false } } else { Asked::Updated }

@@ -35,7 +35,7 @@ pub(super) enum Trouble {
     Installer(std::io::Error),
     #[error(transparent)]
     Following(#[from] FollowError),
-    #[error("{} is there, and not by a request of {NAME}: it is not delegated", .0.display())]
+    #[error("{} exists and was not requested by {NAME}: not allowed with --delegated", .0.display())]
     NotOurs(PathBuf),
     #[error("{device}: {problem}")]
     NotInstalled { device: String, problem: Problem },
@@ -94,7 +94,7 @@ fn advice_for(error: &IssueError, service: &str, command: &str) -> Vec<String> {
             "By itself certmonger may ask the CA again only in {CA_RETRY_DAYS} days. Run this command again once the CA can be reached: it asks at once."
         )],
         IssueError::TimedOut { .. } => vec![
-            "certmonger goes on by itself, and installs the certificate when it comes; see 'getcert list'."
+            "certmonger keeps trying and will install the certificate once it is issued; see 'getcert list'."
                 .to_owned(),
         ],
         _ => error.ca_error().map_or_else(Vec::new, |said| advice_against(&CaError::read(said), service)),

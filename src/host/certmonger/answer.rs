@@ -87,5 +87,5 @@ fn said(ran: &Ran) -> String {
     });
     let text = lines.take(10).collect::<Vec<_>>().join(" ");
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(2000).collect();
-    if text.is_empty() { "it said nothing".to_owned() } else { text }
+    if text.is_empty() { "(no output)".to_owned() } else { text }
 }

@@ -37,7 +37,7 @@ pub enum GetcertError {
         said: String,
     },
     /// The message bus, or certmonger, takes no orders from this user.
-    #[error("certmonger takes no orders from this user: {said}")]
+    #[error("certmonger denied access to this user: {said}")]
     NotPermitted {
         /// getcert's own words.
         said: String,
@@ -57,7 +57,7 @@ pub enum GetcertError {
         /// getcert's own words.
         said: String,
     },
-    /// A file or folder that does not exist, can't be used, or is not what it should be.
+    /// A file or directory that does not exist, can't be used, or is not what it should be.
     #[error("certmonger can't use the file: {said}")]
     Path {
         /// getcert's own words.

@@ -55,9 +55,9 @@ pub struct NewRequest {
     pub subject: String,
     /// The Kerberos principal, such as `HTTP/gp.example.com`. Without `@REALM` the machine needs a default realm.
     pub principal: Option<String>,
-    /// Where the certificate is to be written; its folder has to exist.
+    /// Where the certificate is to be written; its directory has to exist.
     pub certificate: PathBuf,
-    /// Where the private key is, or is to be written; its folder has to exist.
+    /// Where the private key is, or is to be written; its directory has to exist.
     pub key: PathBuf,
     /// Host names for the certificate.
     pub dns: Vec<String>,
@@ -145,7 +145,7 @@ impl Getcert {
         quoted_after(&ran, "New signing request ").ok_or_else(|| failure(&ran))
     }
 
-    /// Changes what an existing request runs after each save, and nothing else; nothing is issued anew.
+    /// Changes what an existing request runs after each save, and nothing else; no new certificate was requested.
     pub async fn set_post_save(&self, id: &str, post_save: &str) -> Result<(), GetcertError> {
         let mut line = self.line("start-tracking");
         line.pair("-i", id);

@@ -193,7 +193,7 @@ async fn any_other_complaint_is_given_in_one_line_without_the_usage() {
     let error = refusal(text, "and more\n", 1).await.to_string();
     assert_eq!(error, "getcert failed (exit status: 1): missing argument for -i second  [1mline and more");
     let error = refusal("", "", 0).await.to_string();
-    assert_eq!(error, "getcert failed (exit status: 0): it said nothing");
+    assert_eq!(error, "getcert failed (exit status: 0): (no output)");
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub struct Tracked {
 pub struct Storage {
     /// `FILE` or `NSSDB`.
     pub kind: String,
-    /// The file, or the folder of the database.
+    /// The file, or the directory of the database.
     pub location: Option<PathBuf>,
     /// The name in the database.
     pub nickname: Option<String>,

@@ -48,7 +48,7 @@ pub(super) async fn run(
     }
 }
 
-/// The word a person knows the command by: the last one, without its folder.
+/// The word a person knows the command by: the last one, without its directory.
 pub(super) fn name_of(words: &[OsString]) -> String {
     let last = words.last().map(OsString::as_os_str).unwrap_or(OsStr::new("getcert"));
     last.to_string_lossy().rsplit('/').next().unwrap_or_default().to_owned()

@@ -22,8 +22,8 @@ pub enum KeyFileError {
         /// The key file.
         path: PathBuf,
     },
-    /// A folder, FIFO or device.
-    #[error("the API key file {} is {found}, not a file", path.display())]
+    /// A directory, FIFO or device.
+    #[error("the API key file {} is {found}, not a regular file", path.display())]
     NotAFile {
         /// The key file.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum KeyFileError {
         found: &'static str,
     },
     /// Other users can read or change it.
-    #[error("the API key file {} is open to other users (mode {mode:04o})", path.display())]
+    #[error("the API key file {} is accessible by other users (mode {mode:04o})", path.display())]
     Open {
         /// The key file.
         path: PathBuf,
@@ -39,7 +39,7 @@ pub enum KeyFileError {
         mode: u32,
     },
     /// It belongs to somebody else, who could have put any key into it.
-    #[error("the API key file {} belongs to user id {owner}, neither to root nor to user id {caller}, who runs this", path.display())]
+    #[error("the API key file {} belongs to user id {owner}, must be owned by root or by user id {caller}", path.display())]
     Owner {
         /// The key file.
         path: PathBuf,

@@ -43,7 +43,7 @@ fn the_option_is_a_file_a_folder_or_an_ending() {
 
 #[test]
 fn a_word_is_an_ending_even_where_a_folder_of_that_name_lies_in_the_current_folder() {
-    assert!(Path::new("src").is_dir(), "tests run in the package's folder");
+    assert!(Path::new("src").is_dir(), "tests run in the package's directory");
     assert_eq!(resolve(Some("src")), PathBuf::from("/etc/ipa/.panrc.src"));
 }
 
@@ -176,7 +176,10 @@ fn a_file_that_others_can_read_or_write_is_refused_with_the_command_that_mends_i
     for mode in [0o640, 0o604, 0o620, 0o602, 0o644, 0o666, 0o610] {
         let (_folder, path) = file(b"api_key=abc\n", mode);
         let error = KeyFile::load(&path).unwrap_err();
-        assert!(error.to_string().ends_with(&format!("is open to other users (mode {mode:04o})")), "{error}");
+        assert!(
+            error.to_string().ends_with(&format!("is accessible by other users (mode {mode:04o})")),
+            "{error}"
+        );
         assert_eq!(error.advice().unwrap(), format!("chmod 600 {}", path.display()));
     }
     for mode in [0o600, 0o400, 0o700] {
@@ -203,7 +206,7 @@ fn a_file_that_is_neither_roots_nor_the_callers_is_refused() {
 fn missing_too_large_and_special_files_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     assert!(matches!(KeyFile::load(&folder.path().join("none")), Err(KeyFileError::Missing { .. })));
-    assert!(matches!(KeyFile::load(folder.path()), Err(KeyFileError::NotAFile { found: "a folder", .. })));
+    assert!(matches!(KeyFile::load(folder.path()), Err(KeyFileError::NotAFile { found: "a directory", .. })));
     assert!(matches!(load(vec![b'#'; LIMIT + 1]), Err(KeyFileError::TooLarge { .. })));
     let fifo = folder.path().join("fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();

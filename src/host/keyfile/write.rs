@@ -26,7 +26,7 @@ impl KeyFile {
     /// Whether a key could be put into a file, without doing it.
     ///
     /// # Errors
-    /// A file that is there and can't be loaded; no folder for it that could be written to.
+    /// A file that is there and can't be loaded; no directory for it that could be written to.
     pub fn can_store(path: &Path) -> Result<(), KeyFileError> {
         let (real, _) = as_it_is(path)?;
         let folder = real.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -39,7 +39,7 @@ impl KeyFile {
     ///
     /// # Errors
     /// A key that is longer than any, or would not be read as it is; a file that is there and can't be loaded, or would
-    /// not be read as before for any other device; a folder or file that can't be written. Then nothing has changed.
+    /// not be read as before for any other device; a directory or file that can't be written. Then nothing has changed.
     pub fn store(path: &Path, new: &NewKey<'_>) -> Result<(), KeyFileError> {
         let io = |source: io::Error| KeyFileError::Unwritable { path: path.to_owned(), source };
         let unusable = |problem: String| KeyFileError::Unusable {
@@ -66,7 +66,7 @@ impl KeyFile {
         let written = files::replace_checked(&real, &text, &|draft| {
             let refuse = |error: KeyFileError| {
                 *wrong.borrow_mut() = Some(error);
-                io::Error::other("it would not be read as it was made")
+                io::Error::other("the written key file could not be verified")
             };
             let to_be = Self::of_opened(path, draft).map_err(refuse)?;
             let same_key =

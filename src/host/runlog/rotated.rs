@@ -18,7 +18,7 @@ pub(super) fn beside(log: &Path) -> Vec<PathBuf> {
         return Vec::new();
     };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    // Who may not list the folder may read the log all the same.
+    // Who may not list the directory may read the log all the same.
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found: Vec<(Age, bool, PathBuf)> = entries
         .filter_map(|entry| {

@@ -46,7 +46,7 @@ pub(super) fn advice_for(error: &Error) -> Option<String> {
             "The device is busy or its management plane is restarting: wait until its web interface answers, then run it again."
         }
         Error::Interrupted { .. } | Error::TimedOut { .. } => {
-            "See whether the device is restarting or overloaded, then run it again."
+            "Check whether the device is restarting or overloaded, then try again."
         }
         Error::InvalidReply { .. } | Error::Status { .. } | Error::TooLarge { .. } => {
             "Check that this is the management address of a PAN-OS device."

@@ -147,7 +147,7 @@ pub(super) fn group(name: &str, devices: &[String]) -> Result<Vec<Address>, Faul
 /// Checks the command that is run when a failure lasts.
 ///
 /// # Errors
-/// A program that would be another one in another folder.
+/// A program that would be another one in another directory.
 pub(super) fn command(words: &[String]) -> Result<(), Fault> {
     match words.first() {
         Some(program) if program.is_empty() => {
@@ -191,7 +191,7 @@ fn parsed<T: FromStr<Err: ToString>>(key: &'static str, text: Option<&str>) -> R
     text.map(str::parse).transpose().map_err(|error: T::Err| Fault::value(key, error))
 }
 
-/// Programs run in various folders, and whoever calls through sudo chooses which.
+/// Programs run in various directories, and whoever calls through sudo chooses which.
 fn absolute(key: &'static str, of: Part, path: &Path) -> Result<(), Fault> {
     if path.is_absolute() {
         return Ok(());

@@ -19,7 +19,7 @@ pub fn denied(stage: &mut Stage) {
         serves: old.clone(),
         commits: 0..=0,
         // What the device has is good for months, but nobody else would mend it.
-        status: (11, &["2100", "certmonger has trouble with 1"]),
+        status: (11, &["2100", "certmonger reports problems with 1"]),
         log: &[],
         journal: &["2100"],
         ..DELIVERED
@@ -40,7 +40,7 @@ pub fn ipa_unreachable(stage: &mut Stage) {
     stage.check(&Rollback {
         serves: old.clone(),
         commits: 0..=0,
-        status: (0, &["the CA can't be reached", "certmonger has trouble with 1"]),
+        status: (0, &["the CA can't be reached", "certmonger reports problems with 1"]),
         log: &[],
         journal: &[],
         ..DELIVERED

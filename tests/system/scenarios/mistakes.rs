@@ -18,7 +18,7 @@ const MISTAKES: [Mistake; 7] = [
     Mistake {
         what: "certmonger stopped",
         plant: "systemctl disable --now certmonger",
-        finds: "FAILED   certmonger: its service does not run",
+        finds: "FAILED   certmonger: certmonger.service is not running",
         code: 10,
         undo: None,
     },

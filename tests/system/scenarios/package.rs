@@ -37,8 +37,8 @@ pub fn removed_and_purged(stage: &mut Stage) {
     }
     stage.machine.sh("command -v pan_certctl pan_getcert pan_instcert").exits(127);
     assert!(stage.machine.read(LOG).contains("Starting commit"), "the log stays");
-    assert!(!stage.installation(GP, "fw1.ipa.test")["pending_since"].is_null(), "and what is owed");
-    // Back again: what was owed is delivered.
+    assert!(!stage.installation(GP, "fw1.ipa.test")["pending_since"].is_null(), "and what is pending");
+    // Back again: what was pending is delivered.
     for command in package::install(stage) {
         stage.machine.sh(&command).exits(0);
     }

@@ -30,8 +30,8 @@ pub fn firewall_away(stage: &mut Stage) {
     };
     until("it was tried", || failures(1));
     assert_ne!(stage.certificate(GP), before);
-    stage.machine.run(&["pan_certctl", "status"]).exits(10).says("no connection").says("1 owed");
-    let impatient = ["pan_certctl", "status", "--expires-in", "0s", "--owed-for", "0s"];
+    stage.machine.run(&["pan_certctl", "status"]).exits(10).says("no connection").says("1 pending");
+    let impatient = ["pan_certctl", "status", "--expires-in", "0s", "--pending-for", "0s"];
     stage.machine.run(&impatient).exits(4);
     until_within(A_TICK_OR_TWO, "it was tried again", || failures(2));
     stage.see(format!("2nd attempt after {:.0} s", begun.elapsed().as_secs_f64()));
@@ -99,7 +99,7 @@ pub fn time_limit(stage: &mut Stage) {
     }
     assert_eq!(stage.firewalls[0].device.commits(), old + 1);
     // What was begun is on the disk, and seen by whoever asks.
-    let impatient = ["pan_certctl", "status", "--owed-for", "0s"];
+    let impatient = ["pan_certctl", "status", "--pending-for", "0s"];
     stage.machine.run(&impatient).exits(10).says("interrupted");
     stage.see("ended by its limit: failed, told");
     // With its own limit the next run settles it, without another commit.

@@ -78,7 +78,7 @@ pub fn delegated(stage: &mut Stage) {
 }
 
 impl Stage {
-    /// What a hostile line could have changed: root's file, what is tracked, owed and logged, and the firewall.
+    /// What a hostile line could have changed: root's file, what is tracked, pending and logged, and the firewall.
     fn traces(&self) -> String {
         let look =
             "cat /root/precious; ls -lA /root /etc /var/lib/pan_getcert/* /etc/ssl/private; getcert list";

@@ -14,7 +14,7 @@ const CHECK: &str = "certmonger";
 pub(super) async fn look(arguments: &CheckArguments, common_name: Option<&CommonName>) -> Vec<CheckResult> {
     // Asked over the bus, certmonger would be started for the answer: and nothing is to change.
     if !arguments.session_bus && worker::has_systemd() && !systemd::is_active("certmonger.service").await {
-        return vec![stopped("its service does not run".to_owned())];
+        return vec![stopped("certmonger.service is not running".to_owned())];
     }
     let getcert = Getcert::new(["getcert"], None).on_session_bus(arguments.session_bus);
     let known = match getcert.authorities().await {
@@ -23,12 +23,12 @@ pub(super) async fn look(arguments: &CheckArguments, common_name: Option<&Common
     };
     let ca = &arguments.ca;
     if !known.contains(ca) {
-        let text = format!("it runs, and knows no CA named {ca}, only {}", known.join(", "));
+        let text = format!("certmonger is running but has no CA named {ca}; known: {}", known.join(", "));
         return vec![
             CheckResult::failed(CHECK, Exit::Certificate, text).advise("Name one of them with --ca."),
         ];
     }
-    let mut findings = vec![CheckResult::ok(CHECK, format!("it runs, and knows the CA {ca}"))];
+    let mut findings = vec![CheckResult::ok(CHECK, format!("it is running and knows the CA {ca}"))];
     let Some(name) = common_name else { return findings };
     let listing = match getcert.list().await {
         Ok(listing) => listing,
@@ -36,7 +36,7 @@ pub(super) async fn look(arguments: &CheckArguments, common_name: Option<&Common
     };
     let files = Source::certificates(name.as_str(), &arguments.cert_dir);
     findings.push(match files.iter().find_map(|file| listing.for_certificate(file)) {
-        None => CheckResult::ok("request", format!("none yet for {name}: pan_getcert makes one")),
+        None => CheckResult::ok("request", format!("no request for {name} yet; pan_getcert will create it")),
         Some(tracked) => request(tracked, &arguments.service),
     });
     findings

@@ -56,14 +56,14 @@ fn release(system: &SystemInfo) -> CheckResult {
     if let Err(unsuitable) = suitable::check_device(system) {
         return refusal(CHECK, &unsuitable);
     }
-    let model = system.model.as_deref().unwrap_or("a device that does not tell its model");
+    let model = system.model.as_deref().unwrap_or("an unknown model");
     let version = system.sw_version.as_deref().unwrap_or("that it does not tell");
     let text = format!("PAN-OS {version} on {model}");
     match system.version() {
         Some(release) if release < WANTED => CheckResult::warning(
             CHECK,
             format!(
-                "{text}: before 10.1 a device gives imported private keys out again, and no longer gets fixes"
+                "{text}: versions before 10.1 allow exporting imported private keys and are out of support"
             ),
         ),
         _ => CheckResult::ok(CHECK, text),
@@ -82,7 +82,7 @@ fn object(subject: &CheckTarget, system: &SystemInfo) -> Option<CheckResult> {
     if length <= limit {
         return Some(CheckResult::ok(CHECK, format!("'{name}' has {length} characters of at most {limit}")));
     }
-    let text = format!("'{name}' has {length} characters, this device takes {limit}");
+    let text = format!("'{name}' has {length} characters; this device allows {limit}");
     let finding = CheckResult::failed(CHECK, Exit::Usage, text);
     Some(finding.advise(format!(
         "Give a shorter name with -n, or use --suffix serial, which makes one of at most {PANORAMA_NAME_LIMIT}."
@@ -117,7 +117,7 @@ async fn availability(session: &Session, subject: &CheckTarget) -> Option<CheckR
         },
         Ok(reached) => {
             let active = &reached.target.device;
-            let text = format!("{device} is {local}; {active} is active and takes the configuration");
+            let text = format!("{device} is {local}; {active} is the active HA member");
             match subject.peer {
                 Some(_) => CheckResult::ok(CHECK, text),
                 None => CheckResult::warning(CHECK, text).advise(format!(
@@ -154,11 +154,8 @@ async fn profiles(session: &Session, subject: &CheckTarget, place: &Location) ->
     let unread = |error: Error| vec![CheckResult::failed(CHECK, Exit::Device, error.to_string())];
     if subject.profiles.is_empty() {
         return vec![
-            CheckResult::warning(
-                CHECK,
-                "none is named: the certificate would be uploaded, and nothing would use it",
-            )
-            .advise("Name the SSL/TLS service profile with -p."),
+            CheckResult::warning(CHECK, "no profile given: the certificate would be uploaded but not used")
+                .advise("Name the SSL/TLS service profile with -p."),
         ];
     }
     let result = match session.get(&place.profiles()).await {
@@ -199,7 +196,7 @@ async fn profiles(session: &Session, subject: &CheckTarget, place: &Location) ->
 fn absent(name: &ProfileName, known: &[ServiceProfile], elsewhere: &[String]) -> CheckResult {
     let names: Vec<String> = known.iter().map(|profile| format!("'{}'", profile.name)).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    let text = format!("there is no SSL/TLS service profile '{name}' here, but {names}");
+    let text = format!("SSL/TLS service profile '{name}' not found; available: {names}");
     let finding = CheckResult::failed("profiles", Exit::Rebind, text);
     if let [place, ..] = elsewhere {
         return finding
@@ -226,7 +223,10 @@ async fn authority(session: &Session, place: &Location) -> Option<CheckResult> {
             print.is_some_and(|print| wanted.contains(&print))
         };
         if let Some(entry) = entries.iter().find(|entry| has(entry)) {
-            return Some(CheckResult::ok(CHECK, format!("the device has FreeIPA's, as '{}'", entry.name)));
+            return Some(CheckResult::ok(
+                CHECK,
+                format!("FreeIPA's CA certificate is present as '{}'", entry.name),
+            ));
         }
     }
     let text = format!("the device does not have FreeIPA's ({})", ipa::AUTHORITY);

@@ -91,14 +91,14 @@ async fn answers(device: &Address) -> Result<CheckResult, Box<CheckResult>> {
     let mut trouble = String::new();
     for address in &addresses {
         match timeout(PATIENCE, TcpStream::connect(address)).await {
-            Ok(Ok(_)) => return Ok(CheckResult::ok(CHECK, format!("{address} takes connections"))),
+            Ok(Ok(_)) => return Ok(CheckResult::ok(CHECK, format!("{address} accepts connections"))),
             Ok(Err(error)) => trouble = format!("{address}: {error}"),
             Err(_) => trouble = format!("{address}: no answer within {} seconds", PATIENCE.as_secs()),
         }
     }
     let advice =
         "Check the port, and that the device's management interface permits HTTPS from this machine.";
-    Err(failed(format!("nothing takes connections at {trouble}"), advice))
+    Err(failed(format!("can't connect to {trouble}"), advice))
 }
 
 /// The device was accepted: by what, and what time it is there.
@@ -129,7 +129,7 @@ fn clock_finding(clock: DateTime<Utc>, now: DateTime<Utc>) -> CheckResult {
     }
     let way = if apart > TimeDelta::zero() { "ahead of" } else { "behind" };
     let text = format!(
-        "the device's clock is {length} {way} this machine's: a certificate may be expired, or not valid yet, for it"
+        "the device's clock is {length} {way} this machine's; certificates may appear expired or not yet valid"
     );
     CheckResult::failed(CHECK, Exit::Certificate, text).advise(
         "Set NTP servers on the device (Device > Setup > Services), and look at this machine's clock too.",

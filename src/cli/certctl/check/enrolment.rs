@@ -26,7 +26,10 @@ pub(super) async fn look(service: &str, common_name: Option<&CommonName>) -> Vec
     findings.push(match open_to_others(ipa::KEYTAB) {
         None => CheckResult::ok("keytab", format!("{} is good for {principal}", ipa::KEYTAB)),
         Some(mode) => {
-            let text = format!("other users can read {} (mode {mode:04o}), and be this machine", ipa::KEYTAB);
+            let text = format!(
+                "{} is readable by other users (mode {mode:04o}), who could impersonate this host",
+                ipa::KEYTAB
+            );
             CheckResult::failed("keytab", Exit::Key, text).run(format!("chmod 600 {}", ipa::KEYTAB))
         }
     });
@@ -39,7 +42,7 @@ pub(super) async fn look(service: &str, common_name: Option<&CommonName>) -> Vec
 fn enrolled() -> Result<Enrolment, Box<CheckResult>> {
     let enrolment = Enrolment::read().and_then(|enrolment| ipa::authorities().map(|_| enrolment));
     enrolment.map_err(|error| {
-        let text = format!("this machine is no client of FreeIPA: {error}");
+        let text = format!("this machine is not enrolled in FreeIPA: {error}");
         Box::new(CheckResult::failed("enrolment", Exit::Key, text).run("ipa-client-install"))
     })
 }
@@ -102,6 +105,6 @@ async fn principal_of(
             CHECK,
             format!("whether {principal} is managed by {host} can't be told: {why}"),
         )
-        .advise(format!("Look yourself: ipa service-show {principal}")),
+        .advise(format!("Check manually: ipa service-show {principal}")),
     }
 }

@@ -13,7 +13,7 @@ use crate::files::{self, UnsafeFile};
 use crate::host::worker;
 use crate::install::names::CommonName;
 
-/// Whether everything can be read and written that has to be, and whether somebody delivers what is owed.
+/// Whether everything can be read and written that has to be, and whether somebody delivers what is pending.
 pub(super) fn look(
     arguments: &CheckArguments,
     place: &PlaceArguments,
@@ -30,19 +30,19 @@ pub(super) fn look(
 
 /// What follows is judged with this user's eyes, and the installation will have others.
 fn not_root() -> Option<CheckResult> {
-    let text = "this is not root: files that only root can read look like mistakes";
+    let text = "not running as root: some files may wrongly be reported as unreadable";
     let finding =
         CheckResult::warning("user", text).advise("Run it with sudo, as the installation will be run.");
     (!rustix::process::geteuid().is_root()).then_some(finding)
 }
 
 fn state_dir(folder: &Path) -> CheckResult {
-    const CHECK: &str = "state folder";
+    const CHECK: &str = "state directory";
     let shown = folder.display();
     let name = folder.to_string_lossy();
     match folder.metadata() {
         Ok(metadata) if !metadata.is_dir() => {
-            CheckResult::failed(CHECK, Exit::Usage, format!("{shown} is there, and no folder"))
+            CheckResult::failed(CHECK, Exit::Usage, format!("{shown} exists but is not a directory"))
                 .advise("Name another one with --state-dir, or remove what is there.")
         }
         Ok(metadata) => match files::check_owner(&metadata) {
@@ -58,7 +58,7 @@ fn state_dir(folder: &Path) -> CheckResult {
             Ok(()) => CheckResult::ok(CHECK, format!("{shown}")),
         },
         Err(_) => match parent_takes_files(folder) {
-            true => CheckResult::ok(CHECK, format!("{shown} is not there yet, and can be made")),
+            true => CheckResult::ok(CHECK, format!("{shown} does not exist yet and will be created")),
             false => unwritable(CHECK, folder),
         },
     }
@@ -75,13 +75,13 @@ fn log_file(file: &Path) -> CheckResult {
         Ok(_) if access(file, Access::WRITE_OK).is_err() => unwritable(CHECK, file),
         Ok(_) => CheckResult::ok(CHECK, format!("{shown}")),
         Err(_) if parent_takes_files(file) => {
-            CheckResult::ok(CHECK, format!("{shown} is not there yet, and can be made"))
+            CheckResult::ok(CHECK, format!("{shown} does not exist yet and will be created"))
         }
         Err(_) => unwritable(CHECK, file),
     }
 }
 
-/// Folders on the way are made, so the nearest one that is there counts.
+/// Directories on the way are made, so the nearest one that is there counts.
 fn parent_takes_files(path: &Path) -> bool {
     let nearest = path.ancestors().skip(1).find(|folder| folder.exists());
     nearest.is_some_and(|folder| folder.is_dir() && access(folder, Access::WRITE_OK).is_ok())
@@ -96,17 +96,16 @@ fn delivers(place: &PlaceArguments) -> CheckResult {
     const CHECK: &str = "worker";
     const UNITS: &str = "pan_certctl-retry.timer pan_certctl-retry.path pan_certctl-verify.timer";
     if worker::is_enabled(&place.state_dir) {
-        return CheckResult::ok(CHECK, "enabled: it delivers what is owed");
+        return CheckResult::ok(CHECK, "enabled: it delivers what is pending");
     }
     if place.state_dir != Path::new(worker::STATE_DIR) {
-        return CheckResult::warning(CHECK, "it looks after another state folder").advise(format!(
-            "Have 'pan_certctl retry --state-dir={}' run by cron.",
-            place.state_dir.display()
-        ));
+        return CheckResult::warning(CHECK, "the enabled worker uses another state directory").advise(
+            format!("Have 'pan_certctl retry --state-dir={}' run by cron.", place.state_dir.display()),
+        );
     }
     let finding = CheckResult::warning(
         CHECK,
-        "not enabled: what a device does not take at once is not tried again before the next renewal",
+        "not enabled: a failed installation is not retried until the next renewal",
     );
     match worker::has_systemd() {
         true => finding.run(format!("systemctl enable --now {UNITS}")),
@@ -115,12 +114,12 @@ fn delivers(place: &PlaceArguments) -> CheckResult {
 }
 
 fn is_folder(folder: &Path) -> CheckResult {
-    const CHECK: &str = "folder";
+    const CHECK: &str = "directory";
     let shown = folder.display();
     if folder.is_dir() {
         return CheckResult::ok(CHECK, format!("{shown}"));
     }
-    CheckResult::failed(CHECK, Exit::Certificate, format!("{shown} is no folder"))
+    CheckResult::failed(CHECK, Exit::Certificate, format!("{shown} is no directory"))
         .run(format!("mkdir -p {}", quoted(&folder.to_string_lossy())))
 }
 
@@ -148,7 +147,10 @@ fn certificate(arguments: &CheckArguments, name: &CommonName) -> Vec<CheckResult
         Err(BundleError::Missing { role: Role::Certificate, .. }) if !arguments.blind => {
             let mut findings: Vec<CheckResult> =
                 [&arguments.cert_dir, &arguments.key_dir].map(|folder| is_folder(folder)).into();
-            findings.push(CheckResult::ok(CHECK, format!("none yet for {name}: pan_getcert asks for it")));
+            findings.push(CheckResult::ok(
+                CHECK,
+                format!("no certificate for {name} yet; pan_getcert will request it"),
+            ));
             findings
         }
         Err(error) => vec![failed(error)],

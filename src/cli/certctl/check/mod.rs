@@ -60,11 +60,11 @@ pub struct CheckArguments {
     #[arg(short = 'b', long)]
     blind: bool,
 
-    /// Certificate folder
+    /// Certificate directory
     #[arg(short = 'C', long, value_name = "DIR", default_value = "/etc/ssl/certs")]
     cert_dir: PathBuf,
 
-    /// Key folder
+    /// Key directory
     #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
     key_dir: PathBuf,
 
@@ -79,7 +79,7 @@ pub struct CheckArguments {
     #[arg(long)]
     json: bool,
 
-    /// The devices of a group in the configuration file; repeatable
+    /// The devices of a group in the configuration file (can be repeated)
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
 
@@ -218,7 +218,7 @@ pub(in crate::cli) fn show(found: Vec<Readiness>) {
 /// It was read, or this would not be reached.
 fn configuration_file(place: &PlaceArguments) -> CheckResult {
     let path = place.config.clone().unwrap_or_else(|| config::DEFAULT.into());
-    let there = if path.exists() { "is valid" } else { "is not there, and need not be" };
+    let there = if path.exists() { "is valid" } else { "does not exist (optional)" };
     CheckResult::ok("configuration", format!("{} {there}", path.display()))
 }
 

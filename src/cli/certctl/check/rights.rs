@@ -105,11 +105,11 @@ fn judge(
     if !unknown.is_empty() {
         let why = match administrator {
             None => {
-                "the device does not tell whose key it is; api_username=NAME in the key file would".to_owned()
+                "the device does not report the key's owner; set api_username=NAME in the key file".to_owned()
             }
             Some(name) => format!("'{name}' has no role in the device's configuration that could be read"),
         };
-        let text = format!("whether it has {} can't be told without trying: {why}", names(&unknown));
+        let text = format!("can't determine whether it has {}: {why}", names(&unknown));
         findings.push(CheckResult::warning(CHECK, text));
     }
     if let Some(AdminRole::Everything { role }) = role {

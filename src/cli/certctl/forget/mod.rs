@@ -71,7 +71,7 @@ struct Found {
 /// Forgets.
 ///
 /// # Errors
-/// A name that is not valid or matches nothing; no terminal and no `--yes`; a state folder that can't be used.
+/// A name that is not valid or matches nothing; no terminal and no `--yes`; a state directory that can't be used.
 pub fn run(arguments: &ForgetArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
     let found = find(arguments, &place.state_dir)?;

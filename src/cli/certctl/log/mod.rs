@@ -128,7 +128,7 @@ fn show(arguments: &LogArguments, review: &Review) {
         json::print(&review.runs);
     } else if review.runs.is_empty() {
         let shown = review.read.first().map(|path| path.display().to_string()).unwrap_or_default();
-        report::line(&format!("No such runs are found in {shown}."));
+        report::line(&format!("No matching runs in {shown}."));
     } else if arguments.chart {
         terminal::print(&chart::lines(&review.runs, terminal::width().unwrap_or(chart::WIDTH)));
     } else {

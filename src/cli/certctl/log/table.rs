@@ -89,8 +89,8 @@ fn result(run: &Run) -> String {
                 format!("failed: {problem}")
             }
         }
-        RunOutcome::LeftToCommit => "left to a person to commit".to_owned(),
-        RunOutcome::NotEnded => "not ended".to_owned(),
+        RunOutcome::LeftToCommit => "waiting for manual commit".to_owned(),
+        RunOutcome::NotEnded => "unfinished".to_owned(),
         RunOutcome::Unknown => "unknown: the log does not tell what the device said".to_owned(),
     }
 }

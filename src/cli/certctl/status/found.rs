@@ -13,7 +13,7 @@ use crate::delivery::{InstallSpec, Installation, InstallationStore, Queue, Store
 /// In the names of files that were set aside.
 const ASIDE: &str = ".json.unreadable-";
 
-/// What lies in a state folder.
+/// What lies in a state directory.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Each object on each device.
@@ -44,17 +44,17 @@ impl Filter {
     }
 }
 
-/// Reads a state folder; one that is missing has nothing in it.
+/// Reads a state directory; one that is missing has nothing in it.
 ///
 /// # Errors
-/// Folders that can't be read.
+/// Directories that can't be read.
 pub(super) fn below(state_dir: &Path) -> Result<Found, StoreError> {
     // Before anything is read: what is set aside now is told with its reason.
     let mut troubles: Vec<String> = set_aside(state_dir)
         .iter()
         .map(|path| {
             let path = path.display();
-            format!("{path} could not be read and was set aside; look at it, then delete it")
+            format!("{path} could not be read and was moved aside; inspect it, then delete it")
         })
         .collect();
     // The queue first: a request that is taken in meanwhile is seen twice rather than not at all.
@@ -85,7 +85,7 @@ fn enter(spec: InstallSpec, installations: &mut Vec<Row>) {
 
 /// What was set aside lies there until a person has looked at it: an alarm that comes only once is overlooked.
 fn set_aside(state_dir: &Path) -> Vec<PathBuf> {
-    // Folders that can't be read are found out about when the records are.
+    // Directories that can't be read are found out about when the records are.
     let entries = |folder: &Path| -> Vec<PathBuf> {
         let listing = fs::read_dir(folder).into_iter().flatten();
         listing.filter_map(|entry| Some(entry.ok()?.path())).collect()

@@ -18,7 +18,7 @@ use crate::install::result::LastRun;
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
     pub(super) now: DateTime<Utc>,
-    pub(super) owed_for: Span,
+    pub(super) pending_for: Span,
     pub(super) expires_in: Span,
 }
 
@@ -75,7 +75,7 @@ impl fmt::Display for Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InstallState {
     Installed,
-    Owed,
+    Pending,
     Failed,
     LeftToCommit,
 }
@@ -98,8 +98,8 @@ impl Row {
 
     pub(super) fn how(&self) -> InstallState {
         match &self.record.state {
-            _ if self.record.is_pending() => InstallState::Owed,
-            State::Pending => InstallState::Owed,
+            _ if self.record.is_pending() => InstallState::Pending,
+            State::Pending => InstallState::Pending,
             State::Installed { .. } => InstallState::Installed,
             State::Failed { .. } => InstallState::Failed,
             State::AwaitingCommit { .. } => InstallState::LeftToCommit,
@@ -149,7 +149,7 @@ impl Row {
     }
 
     pub(super) fn is_overdue(&self, limits: &Limits) -> bool {
-        self.record.pending_since.is_some_and(|since| limits.now - since > limits.owed_for.length)
+        self.record.pending_since.is_some_and(|since| limits.now - since > limits.pending_for.length)
     }
 
     pub(super) fn lasts(&self, limits: &Limits) -> Expiry {
@@ -167,7 +167,7 @@ impl Row {
 
     /// The exit codes that this calls for.
     pub(super) fn exits(&self, limits: &Limits) -> impl Iterator<Item = Exit> {
-        let owed =
+        let pending =
             self.is_overdue(limits).then(|| self.problem().map_or(Exit::Certificate, |problem| problem.exit));
         let expires = (self.lasts(limits) != Expiry::Long).then_some(Exit::Certificate);
         let not_renewed = self.certmonger.as_ref().is_some_and(Standing::needs_somebody);
@@ -176,7 +176,7 @@ impl Row {
             .then(|| self.problem().map_or(Exit::Certificate, |problem| problem.exit));
         let faulty = (!self.faults.is_empty()).then_some(Exit::Rebind);
         let not_renewed = not_renewed.then_some(Exit::Certmonger);
-        owed.into_iter().chain(failed).chain(expires).chain(not_renewed).chain(faulty)
+        pending.into_iter().chain(failed).chain(expires).chain(not_renewed).chain(faulty)
     }
 
     pub(super) fn mood(&self, limits: &Limits) -> Severity {
@@ -193,7 +193,7 @@ impl Row {
         }
     }
 
-    /// What needs attention comes first: what is owed for longest, then what ends soonest.
+    /// What needs attention comes first: what is pending for longest, then what ends soonest.
     pub(super) fn order_of_attention(&self, limits: &Limits) -> Place {
         let rank = match self.mood(limits) {
             Severity::Bad => 0,

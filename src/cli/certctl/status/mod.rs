@@ -1,4 +1,4 @@
-//! `pan_certctl status`: what is installed where, what is owed, and whether somebody has to look after it.
+//! `pan_certctl status`: what is installed where, what is pending, and whether somebody has to look after it.
 
 mod certmonger;
 mod found;
@@ -43,9 +43,9 @@ pub struct StatusArguments {
     #[arg(long, value_name = "FQDN[:PORT]")]
     device: Option<String>,
 
-    /// The exit code tells of what is owed for longer: 24h, 3d
-    #[arg(long, value_name = "TIME", default_value = "24h")]
-    owed_for: Span,
+    /// The exit code tells of what is pending for longer: 24h, 3d
+    #[arg(long, alias = "pending-for", value_name = "TIME", default_value = "24h")]
+    pending_for: Span,
 
     /// The exit code tells of what expires within this time on its device: 36h, 14d
     #[arg(long, value_name = "TIME", default_value = "7d")]
@@ -59,7 +59,7 @@ pub struct StatusArguments {
     #[arg(long, conflicts_with = "no_certmonger")]
     session_bus: bool,
 
-    /// All that is known as one JSON object on standard output
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 
@@ -109,7 +109,7 @@ impl Beside {
     }
 }
 
-/// Shows what is installed and what is owed.
+/// Shows what is installed and what is pending.
 ///
 /// # Errors
 /// A device that is none.
@@ -142,7 +142,7 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
     }
     let limits = Limits {
         now: Utc::now(),
-        owed_for: arguments.owed_for.clone(),
+        pending_for: arguments.pending_for.clone(),
         expires_in: arguments.expires_in.clone(),
     };
     installations.sort_by_cached_key(|installation| installation.order_of_attention(&limits));
@@ -230,7 +230,7 @@ fn ask_certmonger(
 
 fn show(installations: &[Row], summary: &Summary, limits: &Limits, none_at_all: bool) {
     if none_at_all {
-        report::line("Nothing is installed from here yet.");
+        report::line("No installations yet.");
         return;
     }
     let width = terminal::width();

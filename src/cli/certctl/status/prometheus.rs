@@ -27,10 +27,10 @@ pub(super) fn text(all: &[Row], beside: &Beside, limits: &Limits) -> String {
     gauge("runs_ordered", "Whether that certificate is the one ordered (1) or another (0).", &|one| {
         Some(flag(one.runs_what_is_ordered()?))
     });
-    gauge("owed", "Whether an installation is owed to the device.", &|one| {
+    gauge("pending", "Whether an installation is pending on the device.", &|one| {
         Some(flag(one.record.is_pending()))
     });
-    gauge("owed_since_seconds", "Since when it is owed, as a Unix time.", &|one| {
+    gauge("pending_since_seconds", "Since when it is pending, as a Unix time.", &|one| {
         Some(unix(one.record.pending_since?))
     });
     gauge("next_try_seconds", "When it is tried again, as a Unix time.", &|one| {
@@ -63,7 +63,7 @@ pub(super) fn text(all: &[Row], beside: &Beside, limits: &Limits) -> String {
     let alone = |value: String| vec![Sample { labels: Vec::new(), value }];
     text.gauge(
         "records_unreadable",
-        "How many files in the state folder can't be read.",
+        "How many files in the state directory can't be read.",
         alone(beside.unreadable.len().to_string()),
     );
     text.gauge(

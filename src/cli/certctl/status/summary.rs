@@ -15,8 +15,8 @@ pub(super) struct Summary {
     pub(super) certificates: usize,
     pub(super) devices: usize,
     pub(super) installed: usize,
-    pub(super) owed: usize,
-    pub(super) owed_too_long: usize,
+    pub(super) pending: usize,
+    pub(super) pending_too_long: usize,
     pub(super) failed: usize,
     pub(super) left_to_commit: usize,
     pub(super) expire_soon: usize,
@@ -48,8 +48,8 @@ impl Summary {
             certificates: all.len(),
             devices: devices.len(),
             installed: count(&|one| one.how() == InstallState::Installed),
-            owed: count(&|one| one.how() == InstallState::Owed),
-            owed_too_long: count(&|one| one.is_overdue(limits)),
+            pending: count(&|one| one.how() == InstallState::Pending),
+            pending_too_long: count(&|one| one.is_overdue(limits)),
             failed: count(&|one| one.how() == InstallState::Failed),
             left_to_commit: count(&|one| one.how() == InstallState::LeftToCommit),
             expire_soon: count(&|one| one.lasts(limits) == Expiry::NotLong),
@@ -79,21 +79,21 @@ impl Summary {
         };
         let mut parts = Vec::new();
         let mut add = |count: usize, text: String| parts.extend((count > 0).then_some(text));
-        let long = match self.owed_too_long {
+        let long = match self.pending_too_long {
             0 => String::new(),
-            long if long == self.owed => format!(", for longer than {}", limits.owed_for),
-            long => format!(", {long} of them for longer than {}", limits.owed_for),
+            long if long == self.pending => format!(", for longer than {}", limits.pending_for),
+            long => format!(", {long} of them for longer than {}", limits.pending_for),
         };
-        add(self.owed, format!("{} owed{long}", self.owed));
+        add(self.pending, format!("{} pending{long}", self.pending));
         add(self.failed, format!("{} failed", self.failed));
-        add(self.left_to_commit, format!("{} left to a person to commit", self.left_to_commit));
+        add(self.left_to_commit, format!("{} waiting for manual commit", self.left_to_commit));
         let is_done = all > 0 && self.installed == all;
         add(usize::from(is_done), if all == 1 { "installed" } else { "all installed" }.to_owned());
         add(self.expired, one_or(self.expired, "has expired", "have expired"));
         let soon = one_or(self.expire_soon, "expires", "expire");
         add(self.expire_soon, format!("{soon} within {}", limits.expires_in));
         let troubled = self.certmonger_troubles;
-        add(troubled, format!("certmonger has trouble with {troubled}"));
+        add(troubled, format!("certmonger reports problems with {troubled}"));
         let claimed = self.profiles_claimed_twice;
         add(claimed, format!("{claimed} with a profile that another one has, too"));
         add(self.without_profile, format!("{} without a profile", self.without_profile));
@@ -103,12 +103,12 @@ impl Summary {
         let unresolved = one_or(self.unresolved, "request", "requests");
         add(self.unresolved, format!("{unresolved} can't be carried out"));
         let files = one_or(self.unreadable, "file", "files");
-        add(self.unreadable, format!("{files} in the state folder can't be read"));
+        add(self.unreadable, format!("{files} in the state directory can't be read"));
         let what = one_or(all, "certificate", "certificates");
         let on = one_or(self.devices, "device", "devices");
         match (all, parts.is_empty()) {
-            (0, true) => "No such certificates are found.".to_owned(),
-            (0, false) => format!("No such certificates are found; {}.", parts.join("; ")),
+            (0, true) => "No matching certificates.".to_owned(),
+            (0, false) => format!("No matching certificates; {}.", parts.join("; ")),
             _ => format!("{what} on {on}: {}.", parts.join("; ")),
         }
     }

@@ -19,14 +19,15 @@ const NARROW: usize = 20;
 
 /// The lines for a terminal of this width, or for a pipe.
 pub(super) fn lines(all: &[Row], limits: &Limits, width: Option<usize>) -> Vec<Line> {
-    // Two columns are saved where nothing is owed.
-    let owed = all.iter().any(|one| one.record.is_pending());
+    // Two columns are saved where nothing is pending.
+    let pending = all.iter().any(|one| one.record.is_pending());
     let mut headings = vec!["certificate", "device", "installed until", "runs"];
-    headings.extend(owed.then_some(["owed for", "next try"]).into_iter().flatten());
+    headings.extend(pending.then_some(["pending for", "next try"]).into_iter().flatten());
     let mut columns = Columns::new(&headings, headings.len(), "how it stands");
     for one in all {
         let mut cells = vec![certificate(one), device(one), until(one, limits), runs(one).to_owned()];
-        cells.extend(owed.then(|| [owed_for(one, limits), next_try(one, limits)]).into_iter().flatten());
+        cells
+            .extend(pending.then(|| [pending_for(one, limits), next_try(one, limits)]).into_iter().flatten());
         columns.push(&cells, stands(one, limits), one.mood(limits));
     }
     let longest = all.iter().map(|one| stands(one, limits).chars().count()).max().unwrap_or(0);
@@ -49,11 +50,11 @@ fn card(one: &Row, limits: &Limits, width: usize) -> Vec<Line> {
     let first = format!("{} on {}", certificate(one), device(one));
     let installed =
         one.installed_until().map(|_| format!("until {}, runs {}", until(one, limits), runs(one)));
-    let owed = one
+    let pending = one
         .record
         .is_pending()
-        .then(|| format!("owed for {}, next try: {}", owed_for(one, limits), next_try(one, limits)));
-    let parts = [installed, owed, Some(stands(one, limits)), certmonger(one)];
+        .then(|| format!("pending for {}, next try: {}", pending_for(one, limits), next_try(one, limits)));
+    let parts = [installed, pending, Some(stands(one, limits)), certmonger(one)];
     let parts: Vec<String> = parts.into_iter().flatten().chain(faults(one)).collect();
     let indent = if width > NARROW { INDENT } else { "" };
     let mut lines = terminal::wrapped(&first, width);
@@ -85,7 +86,7 @@ fn until(one: &Row, limits: &Limits) -> String {
 
 fn runs(one: &Row) -> &'static str {
     match one.runs_what_is_ordered() {
-        // An endpoint that does not show it is a failure, and then it is owed.
+        // An endpoint that does not show it is a failure, and then it is pending.
         Some(true) if !one.record.is_pending() && !one.record.spec.served.is_empty() => "as ordered, served",
         Some(true) => "as ordered",
         Some(false) => "another",
@@ -94,7 +95,7 @@ fn runs(one: &Row) -> &'static str {
     }
 }
 
-fn owed_for(one: &Row, limits: &Limits) -> String {
+fn pending_for(one: &Row, limits: &Limits) -> String {
     one.record.pending_since.map_or("-".to_owned(), |since| in_short(limits.now - since))
 }
 
@@ -114,13 +115,13 @@ fn stands(one: &Row, limits: &Limits) -> String {
             Expiry::NotLong => "expires soon".to_owned(),
             Expiry::Expired => "has expired".to_owned(),
         },
-        InstallState::LeftToCommit => "left to a person to commit".to_owned(),
+        InstallState::LeftToCommit => "waiting for manual commit".to_owned(),
         InstallState::Failed => format!("failed: {}", problem.unwrap_or_default()),
-        InstallState::Owed => owed(one, problem, limits.now),
+        InstallState::Pending => pending(one, problem, limits.now),
     }
 }
 
-fn owed(one: &Row, problem: Option<String>, now: DateTime<Utc>) -> String {
+fn pending(one: &Row, problem: Option<String>, now: DateTime<Utc>) -> String {
     let failed = match (problem, one.record.failures) {
         (None, _) => None,
         (Some(problem), 0 | 1) => Some(format!("failed: {problem}")),
@@ -128,7 +129,7 @@ fn owed(one: &Row, problem: Option<String>, now: DateTime<Utc>) -> String {
     };
     let at_it = one
         .under_way()
-        .map(|since| format!("a run began {} ago, and goes on or was interrupted", in_short(now - since)));
+        .map(|since| format!("run started {} ago, still running or interrupted", in_short(now - since)));
     let queued = one.queued.then(|| "in the queue".to_owned());
     let known: Vec<String> = queued.into_iter().chain(at_it).chain(failed).collect();
     if known.is_empty() { "not tried yet".to_owned() } else { known.join("; ") }
