@@ -18,7 +18,7 @@ async fn a_mistake_about_a_device_leaves_no_certificate_and_no_request_behind() 
     let away = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = scene.command();
     let ended = Ended::of(command.args(typed).args([scene.device.address().to_string(), away.to_string()]));
-    let ended = ended.exits(4).says("nothing takes connections");
+    let ended = ended.exits(4).says("can't connect to");
     assert!(ended.stderr.contains("add --no-check"), "{ended:#?}");
     nothing_was_asked(&scene);
     let ended = scene.first(&["-p", "GP protal"]).exits(13).says("GP protal");
