@@ -48,16 +48,15 @@ pub(super) async fn readiness(session: &Session, reached: &Connection) -> Result
 /// A lock of anybody's, this administrator's included.
 async fn check_locks(session: &Session) -> Result<(), ProveError> {
     let looking = InstallError::during(Activity::Looking);
-    let held = |kind: &'static str, locks: Vec<Lock>| match locks.into_iter().next() {
-        None => Ok(()),
-        Some(lock) => {
-            let comment = lock.comment.filter(|text| !text.is_empty() && text != "(null)");
-            let comment = comment.map(|text| format!(" ('{text}')")).unwrap_or_default();
-            Err(ProveError::Locked { owner: lock.owner, kind, comment })
-        }
+    let configuration = session.config_locks().await.map_err(looking)?;
+    let commit = session.commit_locks().await.map_err(looking)?;
+    let held = |kind: &'static str, locks: Vec<Lock>| locks.into_iter().next().map(|lock| (kind, lock));
+    let Some((kind, lock)) = held("configuration", configuration).or_else(|| held("commit", commit)) else {
+        return Ok(());
     };
-    held("configuration", session.config_locks().await.map_err(looking)?)?;
-    held("commit", session.commit_locks().await.map_err(looking)?)
+    let comment = lock.comment.filter(|text| !text.is_empty() && text != "(null)");
+    let comment = comment.map(|text| format!(" ('{text}')")).unwrap_or_default();
+    Err(ProveError::Locked { owner: lock.owner, kind, comment })
 }
 
 /// Refuses while this administrator has changed anything that is not committed.

@@ -103,7 +103,8 @@ impl Names {
     fn gather(&mut self, element: &Element, own: bool) {
         let own = own || is_own(element);
         for (name, value) in &element.attributes {
-            if !is_kept_attribute(name, value) && !(own && name == "name") {
+            let is_ours = own && name == "name";
+            if !is_ours && !is_kept_attribute(name, value) {
                 self.learn("name", value);
             }
         }
