@@ -37,7 +37,9 @@ fn keys(world: &World) -> Vec<&'static str> {
 }
 
 fn remembered(world: &World) -> Option<String> {
-    std::fs::read_to_string(world.path("state/upload_forms").join(world.target())).ok()
+    let text = std::fs::read_to_string(world.path("state/upload_forms")).ok()?;
+    let (device, form) = text.lines().next()?.split_once(' ')?;
+    (device == world.target()).then(|| format!("{form}\n"))
 }
 
 #[test]

@@ -214,7 +214,7 @@ fn with_fake(state: &str, error: &str, tracked: bool, arguments: &[&str]) -> End
     let bin = fake(world.folder.path(), state, error, tracked);
     let mut command = Command::new(env!("CARGO_BIN_EXE_pan_getcert"));
     command.env_clear().env("PATH", format!("{}:/usr/bin:/bin", bin.display()));
-    command.args(["-c", NAME, "--session-bus", "--ca", "local", "--insecure"]);
+    command.args(["-c", NAME, "--session-bus", "--ca", "local", "--insecure", "--no-check"]);
     command.arg("-k").arg(world.path(".panrc"));
     for option in ["-C", "-K"] {
         command.arg(option).arg(world.folder.path());
@@ -317,4 +317,37 @@ fn an_ordinary_user_needs_sudo_for_certmonger_alone() {
     let asked = std::fs::read_to_string(world.path("asked")).unwrap();
     assert!(asked.starts_with("getcert list -f /etc/ssl/certs/gp.example.com.crt"), "{asked}");
     assert!(asked.lines().all(|line| line.starts_with("getcert ")), "{asked}");
+}
+
+#[test]
+fn an_ordinary_user_who_could_not_see_the_end_is_told_before_anything_is_requested() {
+    let world = common::world::World::new();
+    for program in ["pan_getcert", "pan_instcert"] {
+        let built = std::path::Path::new(env!("CARGO_BIN_EXE_pan_getcert")).with_file_name(program);
+        std::fs::copy(built, world.path(program)).unwrap();
+        std::fs::set_permissions(world.path(program), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    // A rule for getcert alone, as the bash scripts wanted it.
+    script(
+        world.folder.path(),
+        "sudo",
+        &format!("echo \"$@\" >> {}\nexec \"$@\"", world.path("asked").display()),
+    );
+    let answers = "case $1 in list) echo 'No request found that matched arguments.'; exit 1;; esac\n\
+                   echo 'New signing request \"7\" added.'";
+    script(world.folder.path(), "getcert", answers);
+    pki::write(&world.path("asked"), b"", 0o666);
+    std::fs::set_permissions(world.folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    // What root has recorded is root's.
+    let state = world.path("state");
+    std::fs::create_dir_all(state.join("queue")).unwrap();
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(world.path("pan_getcert"));
+    command.env("PATH", format!("{}:/usr/bin:/bin", world.path("bin").display()));
+    command.args(["-c", NAME, "--ca", "local", "--insecure", "-k"]).arg(world.path(".panrc"));
+    command.arg("--state-dir").arg(&state).arg("--log-file").arg(world.path("log")).arg(world.target());
+    Ended::of(&mut command).exits(10).says("Permission denied").says("Run it with sudo.");
+    let asked = std::fs::read_to_string(world.path("asked")).unwrap();
+    assert!(asked.starts_with("getcert list ") && asked.lines().count() == 1, "{asked}");
 }

@@ -6,11 +6,14 @@ mod common;
 
 #[path = "tracked/answers.rs"]
 mod answers;
+#[path = "tracked/before.rs"]
+mod before;
 #[path = "tracked/files.rs"]
 mod files;
 #[path = "tracked/typed.rs"]
 mod typed;
 
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use common::authority::{self, Authority};
@@ -70,17 +73,33 @@ impl Scene {
     }
 
     fn command(&self) -> Command {
+        self.command_in(self.bus.folder.path())
+    }
+
+    /// With this folder for certificate and key.
+    fn command_in(&self, folder: &Path) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pan_getcert"));
         command.env_clear().env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
         command.env("DBUS_SESSION_BUS_ADDRESS", self.bus.address());
         command.args(["-c", NAME, "--session-bus"]);
         command.arg("-k").arg(self.bus.path(".panrc"));
         for option in ["-C", "-K"] {
-            command.arg(option).arg(self.bus.folder.path());
+            command.arg(option).arg(folder);
         }
         command.args(["--pin", &self.device.certificate_fingerprint()]);
         command.arg("--log-file").arg(self.bus.path("log")).arg("--state-dir").arg(self.bus.path("state"));
         command
+    }
+
+    fn check(&self) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
+        command.env("DBUS_SESSION_BUS_ADDRESS", self.bus.address());
+        command.args(["check", "-c", NAME, "--session-bus", "--ca", authority::NAME]);
+        command.arg("-k").arg(self.bus.path(".panrc")).arg("-C").arg(self.bus.folder.path());
+        command.args(["--pin", &self.device.certificate_fingerprint()]);
+        command.arg("--log-file").arg(self.bus.path("log")).arg("--state-dir").arg(self.bus.path("state"));
+        Ended::of(command.arg(self.device.address().to_string()))
     }
 
     fn issued(&self) -> X509 {

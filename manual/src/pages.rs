@@ -19,7 +19,7 @@ const ENROLMENT: (&str, &str) = ("/etc/ipa/default.conf", "What this machine kno
 const PRIVATE_KEY: (&str, &str) = ("/etc/ssl/private/<CERT_CN>.key", "Its private key (*-K*).");
 
 /// Every page.
-pub(crate) const PAGES: [Page; 12] = [
+pub(crate) const PAGES: [Page; 13] = [
     Page {
         name: "pan_getcert",
         summary: "have a FreeIPA certificate issued, installed on firewalls and renewed",
@@ -97,6 +97,7 @@ pub(crate) const PAGES: [Page; 12] = [
             "pan_certctl-retry(8)",
             "pan_certctl-verify(8)",
             "pan_certctl-inventory(8)",
+            "pan_certctl-prove(8)",
             "pan_certctl-forget(8)",
             "pan_getcert(8)",
             "pan_instcert(8)",
@@ -149,6 +150,24 @@ pub(crate) const PAGES: [Page; 12] = [
         files: &[STATE],
         examples: &[("See the fingerprint, and record it after a yes:", "pan_certctl pin fw1.example.com")],
         see_also: &["pan_certctl(8)", "pan_certctl-keygen(8)", "pan_certctl-check(8)"],
+    },
+    Page {
+        name: "pan_certctl-prove",
+        summary: "try on a firewall what an installation needs, and take it back",
+        description: &[
+            "*pan_certctl prove* uploads a throw-away certificate in each form to a firewall, makes an SSL/TLS service profile that nothing uses, reads both back, and has the device validate that. Nothing is committed. Then all of it is reverted, compared with before, and the locks are given back that were taken meanwhile. It takes less than a minute, and says what it is going to do, and what stays, before it asks.",
+            "It refuses where the administrator of the API key has uncommitted changes, where anybody holds a lock, on the passive member of an HA pair, and on Panorama. One that was killed is taken back by the next one for the same device.",
+            "*--transcript* keeps the requests and replies without keys, names and addresses. Read the file before you hand it to anybody.",
+        ],
+        exit: &[
+            "12 where the device took no form of the certificate, 14 where the validation failed, 1 where the answer was no.",
+        ],
+        files: &[CONFIGURATION, KEY, STATE],
+        examples: &[(
+            "Prove, and keep what was asked and answered:",
+            "pan_certctl prove --transcript fw1.json fw1.example.com",
+        )],
+        see_also: &["pan_certctl(8)", "pan_certctl-check(8)", "pan_instcert(8)"],
     },
     Page {
         name: "pan_certctl-inventory",
@@ -206,7 +225,7 @@ pub(crate) const PAGES: [Page; 12] = [
         name: "pan_certctl-retry",
         summary: "install the certificates that are pending",
         description: &[
-            "*pan_certctl retry* delivers what is due: certificates that a device was not there for, or did not take, the last time, and what *pan_instcert --queue* wrote down. All that one device is pending is delivered in one commit. The gaps between the attempts grow.",
+            "*pan_certctl retry* delivers what is due: certificates that a device was not there for, or did not take, the last time, and what *pan_instcert --queue* wrote down. All that is pending for one device is installed in one commit. The gaps between the attempts grow.",
             "It is what the unit *pan_certctl-retry.service* runs. The timer *pan_certctl-retry.timer* starts it every minute, *pan_certctl-retry.path* as soon as something is queued. Running it twice is safe.",
             "A persistent failure is reported once when it starts and once when it is resolved: in the journal, and to the command that *on_failure* in the configuration file names.",
         ],

@@ -38,13 +38,13 @@ impl Session {
     ) -> Result<Exchange, Error> {
         let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(busy) = busy.filter(|_| operation.is_read_only() || operation == REVERT) else {
-            let answer = self.transport.send(operation, request).await?;
+            let answer = self.send(operation, request).await?;
             return self.read(operation, &answer);
         };
         let (mut request, mut pause, mut told) = (request, FIRST_PAUSE, false);
         loop {
             let again = request.try_clone();
-            let answer = self.transport.send(operation, request).await?;
+            let answer = self.send(operation, request).await?;
             let exchange = self.read(operation, &answer)?;
             let (Some(again), Some(refusal)) = (again, exchange.busy()) else { return Ok(exchange) };
             if Instant::now() >= busy.until {

@@ -82,6 +82,7 @@ impl Session {
         fields: &[(&str, &str)],
     ) -> Result<Exchange, Error> {
         let request = self.form(fields)?;
+        self.asking(fields);
         self.exchange(operation, request).await
     }
 

@@ -39,6 +39,18 @@ pub struct KeyPairImport {
 }
 
 impl KeyPairImport {
+    /// What may be told of it: not the passphrase, and not the file.
+    pub(super) fn told(&self) -> Vec<(&str, &str)> {
+        let format = match self.format {
+            ImportFormat::Pkcs12 => "pkcs12",
+            ImportFormat::Pem => "pem",
+        };
+        let mut told = vec![("type", "import"), ("category", "keypair"), ("format", format)];
+        told.extend(self.location.import_parameter());
+        told.push(("certificate-name", &self.name));
+        told
+    }
+
     pub(super) fn form(&self) -> reqwest::multipart::Form {
         let (format, file_name, media) = match self.format {
             ImportFormat::Pkcs12 => ("pkcs12", "keypair.p12", "application/x-pkcs12"),

@@ -26,6 +26,7 @@ mod reply;
 mod session;
 mod system;
 mod tls;
+mod transcript;
 mod transport;
 mod trust;
 pub mod words;
@@ -48,7 +49,7 @@ pub use job::{Job, JobState};
 pub use location::{
     InvalidLocation, InvalidTemplateName, InvalidVsys, Location, TEMPLATE_NAME_LIMIT, TemplateName, VsysName,
 };
-pub use locks::Lock;
+pub use locks::{Lock, LockKind};
 pub use managed_devices::{ManagedDevice, PushedDevice, StackDevice, TemplateStack};
 pub use operation::{Operation, Right};
 pub use poll::{JobOutcome, PollSchedule};
@@ -58,6 +59,7 @@ pub use reply::{Reply, ReplyError};
 pub use secrecy;
 pub use session::Session;
 pub use system::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT, SystemInfo, own_name};
+pub use transcript::{Exchanged, Transcript};
 pub use transport::ClientOptions;
 pub use trust::{
     CaFile, CaFileError, CaFileReader, IdentityError, MAX_CA_FILE_BYTES, ManagementBinding, NextIdentity,

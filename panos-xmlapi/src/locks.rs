@@ -1,6 +1,29 @@
 //! Configuration and commit locks.
 
+use super::command::written;
+use super::error::Error;
+use super::operation::Operation;
 use super::reply::{Reply, ReplyError};
+use super::session::{SUCCESS, Session};
+use super::xml::Element;
+
+/// Which of the two locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockKind {
+    /// Keeps other administrators from editing the candidate configuration.
+    Config,
+    /// Keeps other administrators from committing.
+    Commit,
+}
+
+impl LockKind {
+    fn element(self) -> &'static str {
+        match self {
+            Self::Config => "config-lock",
+            Self::Commit => "commit-lock",
+        }
+    }
+}
 
 /// A lock that an administrator holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,5 +58,36 @@ impl Lock {
             comment: entry.word_of("comment"),
         });
         Ok(read.collect())
+    }
+}
+
+impl Session {
+    /// Takes a lock on the whole device. The comment is shown to whoever looks who holds it.
+    ///
+    /// # Errors
+    /// What every request can end in (see [`Error`]); a lock that is held is a refusal.
+    pub async fn take_lock(&self, kind: LockKind, comment: &str) -> Result<(), Error> {
+        let comment = Element::new("comment").with_text(comment);
+        self.change_lock("request lock add", &["request", kind.element(), "add"], Some(comment)).await
+    }
+
+    /// Gives back the lock that this administrator holds on the whole device.
+    ///
+    /// # Errors
+    /// What every request can end in (see [`Error`]); a lock that nobody holds is a refusal.
+    pub async fn release_lock(&self, kind: LockKind) -> Result<(), Error> {
+        self.change_lock("request lock remove", &["request", kind.element(), "remove"], None).await
+    }
+
+    async fn change_lock(
+        &self,
+        words: &'static str,
+        path: &[&str],
+        inner: Option<Element>,
+    ) -> Result<(), Error> {
+        let command = written(&Element::nested(path, inner))?;
+        // Without it a device with several virtual systems would lock one of them.
+        let fields = [("type", "op"), ("cmd", command.as_str()), ("vsys", "shared")];
+        self.post(Operation::Op(words), &fields).await?.succeeded(&SUCCESS).map(drop)
     }
 }

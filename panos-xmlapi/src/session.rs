@@ -17,6 +17,7 @@ use super::locks::Lock;
 use super::operation::Operation;
 use super::reply::{Reply, ReplyError};
 use super::system::{self, SystemInfo};
+use super::transcript::Transcript;
 use super::transport::{Answer, ClientOptions, Transport};
 use super::trust::{IdentityError, ManagementBinding, NextIdentity, Trust};
 use super::xml::Element;
@@ -32,6 +33,7 @@ pub struct Session {
     pub(super) busy: Arc<Mutex<Option<WhileBusy>>>,
     /// The serial number of the firewall that Panorama passes the requests on to.
     pub(super) target: Option<String>,
+    pub(super) transcript: Option<Transcript>,
 }
 
 /// A reply together with what is needed to report on it.
@@ -130,7 +132,7 @@ impl Session {
             return Err(Error::Setup("the API key is empty".to_owned()));
         }
         let transport = Transport::new(address, trust, Some(key), options)?;
-        Ok(Self { address: address.clone(), transport, busy: Arc::default(), target: None })
+        Ok(Self { address: address.clone(), transport, busy: Arc::default(), target: None, transcript: None })
     }
 
     /// From now on exactly this certificate is accepted in a handshake besides the pins of this session's [`Trust`].
@@ -254,7 +256,13 @@ impl Session {
         options: ClientOptions,
     ) -> Result<SecretString, Error> {
         let transport = Transport::new(address, trust, None, options)?;
-        let session = Self { address: address.clone(), transport, busy: Arc::default(), target: None };
+        let session = Self {
+            address: address.clone(),
+            transport,
+            busy: Arc::default(),
+            target: None,
+            transcript: None,
+        };
         session.transport.redactor().add("password", password.expose_secret());
         let fields = [("type", "keygen"), ("user", user), ("password", password.expose_secret())];
         let mut exchange = session.post(Operation::Keygen, &fields).await?;
@@ -359,6 +367,7 @@ impl Session {
         }
         self.transport.redactor().add("passphrase", import.passphrase.expose_secret());
         let request = self.transport.post_import().multipart(import.form());
+        self.asking(&import.told());
         self.exchange(Operation::Import, request).await?.succeeded(&SUCCESS)
     }
 
@@ -375,7 +384,8 @@ impl Session {
             ("format", "pem"),
             ("include-key", "no"),
         ];
-        let answer = self.transport.send(operation, self.form(&fields)?).await?;
+        self.asking(&fields);
+        let answer = self.send(operation, self.form(&fields)?).await?;
         let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
         // What may stand around the certificate is not looked at.
         let text = String::from_utf8_lossy(body);

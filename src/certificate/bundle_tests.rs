@@ -20,7 +20,7 @@ fn folder(issued: &Issued) -> Folder {
 }
 
 /// With the key from its file.
-fn keypair(bundle: &Bundle) -> Result<SecretBytes, crate::certificate::Pkcs12Error> {
+fn keypair(bundle: &Bundle) -> Result<crate::certificate::SecretBytes, crate::certificate::Pkcs12Error> {
     crate::certificate::pem_keypair::write(bundle, &bundle.key().unwrap(), None)
 }
 

@@ -25,25 +25,21 @@ pub struct Source {
 impl Source {
     /// Finds the files for a common name in the two directories.
     ///
-    /// The certificate is `NAME.crt`, else `NAME.pem`, and the key `NAME.key`. In a live directory, one
-    /// whose own name contains the common name, they are `cert.pem` and `privkey.pem`, and `chain.pem`
-    /// is the chain if it is there. The two directories are judged apart, as each has its option.
+    /// The certificate is `NAME.crt`, else `NAME.pem`, and the key `NAME.key`. In a live directory, one whose path contains
+    /// the common name, they are `cert.pem` and `privkey.pem` where these are there, and `chain.pem` is the chain then.
+    /// The two directories are judged apart, as each has its option.
     pub fn locate(common_name: &str, certificate_dir: &Path, key_dir: &Path) -> Result<Self, BundleError> {
-        let live = is_live_folder(certificate_dir, common_name);
-        let certificates = if live {
-            vec![certificate_dir.join("cert.pem")]
-        } else {
-            Self::certificates(common_name, certificate_dir).to_vec()
-        };
-        let key = if is_live_folder(key_dir, common_name) {
-            key_dir.join("privkey.pem")
-        } else {
-            key_dir.join(format!("{common_name}.key"))
-        };
+        let in_live = |dir: &Path, file: &str| is_live_folder(dir, common_name).then(|| dir.join(file));
+        let is_there = |path: &PathBuf| !is_absent(path);
+        let live = in_live(certificate_dir, "cert.pem");
+        let chain = live.as_ref().filter(|path| is_there(path)).map(|_| certificate_dir.join("chain.pem"));
+        let certificates = live.into_iter().chain(Self::certificates(common_name, certificate_dir)).collect();
+        let keys =
+            in_live(key_dir, "privkey.pem").into_iter().chain([key_dir.join(format!("{common_name}.key"))]);
         Ok(Self {
             certificate: first_present(certificates, Role::Certificate)?,
-            key: first_present(vec![key], Role::Key)?,
-            chain: live.then(|| certificate_dir.join("chain.pem")).filter(|path| !is_absent(path)),
+            key: first_present(keys.collect(), Role::Key)?,
+            chain: chain.filter(is_there),
         })
     }
 
@@ -61,9 +57,11 @@ impl Source {
     }
 }
 
+/// certbot's are called after the name, and may have more folders below; other clients put the name higher up.
 fn is_live_folder(folder: &Path, common_name: &str) -> bool {
-    let name = folder.file_name().map(|name| name.to_string_lossy().to_lowercase());
-    name.is_some_and(|name| !common_name.is_empty() && name.contains(&common_name.to_lowercase()))
+    let path = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let path = path.to_string_lossy().to_lowercase();
+    !common_name.is_empty() && path.contains(&common_name.to_lowercase())
 }
 
 /// A file that can't be looked at counts as present: reading it gives the better error.
@@ -139,14 +137,20 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_component_makes_a_live_folder() {
-        let (_top, above) = folder_with("gp.example.com", &[]);
-        let folder = above.join("certs");
+    fn the_whole_path_makes_a_live_folder_and_only_what_is_in_it_counts() {
+        let (_top, above) = folder_with("gp.example.com", &["gp.example.com.crt", "gp.example.com.key"]);
+        // certmonger's files lie in a folder that is called after the host.
+        let source = Source::locate(NAME, &above, &above).unwrap();
+        assert_eq!((source.certificate, source.chain), (above.join("gp.example.com.crt"), None));
+        assert_eq!(source.key, above.join("gp.example.com.key"));
+        let folder = above.join("current");
         std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join("gp.example.com.crt"), "x").unwrap();
-        std::fs::write(folder.join("gp.example.com.key"), "x").unwrap();
+        for file in ["cert.pem", "privkey.pem", "chain.pem"] {
+            std::fs::write(folder.join(file), "x").unwrap();
+        }
         let source = Source::locate(NAME, &folder, &folder).unwrap();
-        assert_eq!(source.certificate, folder.join("gp.example.com.crt"));
+        assert_eq!((source.certificate, source.key), (folder.join("cert.pem"), folder.join("privkey.pem")));
+        assert_eq!(source.chain, Some(folder.join("chain.pem")));
     }
 
     #[test]

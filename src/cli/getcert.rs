@@ -1,6 +1,7 @@
 //! `pan_getcert`: ask FreeIPA for a certificate, have it installed now and at each renewal.
 
 mod ask;
+mod before;
 mod difference;
 mod trouble;
 
@@ -37,7 +38,7 @@ use crate::settings::config::Config;
 use crate::settings::delegation;
 use crate::settings::options::{self, DeviceOptions};
 use crate::settings::resolve::{self, Named};
-use ask::Asked;
+use ask::{Asked, Plan};
 use trouble::Trouble;
 
 const NAME: &str = "pan_getcert";
@@ -71,6 +72,14 @@ pub struct Arguments {
     /// ends it [default: as it is tracked]
     #[arg(long, value_name = "COMMAND")]
     and_run: Option<String>,
+
+    /// Show the request, the post-save command and what is found of each device; ask for nothing, change nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Don't look at the devices before a certificate is asked for
+    #[arg(long, conflicts_with = "dry_run")]
+    no_check: bool,
 
     /// How long to wait for issue and installation together
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=604_800))]
@@ -229,6 +238,16 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
     tell_request(request);
     let tracked = tracked?;
     let plan = look(arguments, request, tracked.as_ref())?;
+    let tracked_command = tracked.as_ref().and_then(|tracked| tracked.post_save.as_deref());
+    let kept = arguments.and_run.clone().or_else(|| ask::and_run_in(tracked_command));
+    let post_save = post_save(&request.installer, &request.installer_arguments, kept.as_deref())
+        .map_err(|error| Trouble::Installer(std::io::Error::other(error)))?;
+    if arguments.dry_run {
+        return before::tell(arguments, request, tracked.as_ref(), &plan, &post_save).await;
+    }
+    if !arguments.no_check && matches!(plan, Plan::New { .. } | Plan::Again { .. }) {
+        before::check_devices(arguments, request).await?;
+    }
     let begun = Instant::now();
     let patience = Duration::from_secs(arguments.timeout);
     let follower = IssuanceWatcher {
@@ -248,10 +267,10 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
         deadline: begun + patience,
         show: &|text: &str| live.show(text),
     };
-    let before = tracked.as_ref().and_then(|tracked| tracked.post_save.as_deref());
-    let kept = arguments.and_run.clone().or_else(|| ask::and_run_in(before));
-    let post_save = post_save(&request.installer, &request.installer_arguments, kept.as_deref())
-        .map_err(|error| Trouble::Installer(std::io::Error::other(error)))?;
+    if request.through_sudo {
+        // Who may not read the records would never see how it ends: that is said before there is a certificate.
+        following.standings()?;
+    }
     let at_hand = match ask::carry_out(&plan, request, tracked.as_ref(), &post_save, &getcert).await? {
         Asked::New { at_hand } => {
             let refused = match follower.issued().await {
@@ -307,7 +326,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
 }
 
 /// Looks at what is tracked, and at what an earlier request had that this one leaves out; what to do then.
-fn look(arguments: &Arguments, request: &Request, tracked: Option<&Tracked>) -> Result<ask::Plan, Trouble> {
+fn look(arguments: &Arguments, request: &Request, tracked: Option<&Tracked>) -> Result<Plan, Trouble> {
     let files = [&request.certificate, &request.key];
     if arguments.certificate.delegated && !delegation::is_ours(tracked, &request.installer, files) {
         return Err(Trouble::NotOurs(request.certificate.clone()));

@@ -12,10 +12,12 @@ use super::store::InstallationStore;
 use crate::certificate::Bundle;
 use crate::host::log::RunLog;
 use crate::install::assess::Item;
+use crate::install::change::Change;
 use crate::install::error::{BatchError, InstallError};
 use crate::install::names::ProfileName;
 use crate::install::phases::Stopwatch;
 use crate::install::problem::Problem;
+use crate::install::prove::{Leftover, LeftoverFile};
 use crate::install::recover::InterruptedRun;
 use crate::install::request::InstallRequest;
 use crate::install::result::{Outcome, RunResult};
@@ -123,10 +125,17 @@ async fn run(
             entries.push(record);
         }
     }
+    let device = items.first().map(|item| &item.wish.target.device);
+    let proof = device.map(|device| LeftoverFile::of(records.state_dir(), device).read()).transpose();
+    let proof = proof.unwrap_or_else(|error| {
+        log.error(&format!("what a proof has left on the device can't be read: {error}"));
+        None
+    });
+    let interrupted = with_proof(interrupted(before), proof.flatten());
     let input = TransactionInput {
         items,
         last_runs: before.iter().map(|record| record.last_run()).collect(),
-        interrupted: interrupted(before),
+        interrupted,
         state_dir: records.state_dir(),
     };
     transact(input, &mut RecordJournal::new(records, entries), log, watch).await
@@ -143,6 +152,18 @@ fn interrupted(before: &[&Installation]) -> Option<InterruptedRun> {
         changes.extend(record.uncommitted_changes.clone());
     }
     Some(InterruptedRun { touches, changes, job, run })
+}
+
+/// A proof that died has left something pending too, which must not be committed.
+fn with_proof(interrupted: Option<InterruptedRun>, proof: Option<Leftover>) -> Option<InterruptedRun> {
+    let Some(proof) = proof else { return interrupted };
+    let nothing =
+        InterruptedRun { touches: Vec::new(), changes: BTreeMap::new(), job: None, run: String::new() };
+    let mut whole = interrupted.unwrap_or(nothing);
+    whole.touches.extend(proof.changes.keys().cloned());
+    // Which object its profile names was open when the note was made.
+    whole.changes.extend(proof.changes.into_iter().filter(|(_, change)| matches!(change, Change::Holds(_))));
+    Some(whole)
 }
 
 fn missing_profiles(failure: &InstallError) -> Vec<ProfileName> {

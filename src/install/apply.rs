@@ -8,6 +8,7 @@ use panos_xmlapi::{
 };
 use tokio::time::Instant;
 
+use super::accepted_forms::AcceptedForms;
 use super::blockers::retry_while_locked;
 use super::error::{Activity, InstallError};
 use super::names::ObjectName;
@@ -20,7 +21,6 @@ use super::request::{InstallRequest, Upload};
 use super::retry::RetryPolicy;
 use super::rollback::Undo;
 use super::state::{CurrentInstall, DeviceState};
-use super::taken_forms;
 use super::upload::{self, UploadForm};
 use crate::certificate::Bundle;
 use crate::certificate::pem_keypair;
@@ -77,7 +77,7 @@ impl PlannedInstall<'_> {
     pub fn sent_as(&self, taken: Option<UploadForm>) -> UploadForm {
         let has_chain = !self.bundle.chain().is_empty();
         let usual = || upload::forms(self.wish.upload, has_chain, taken).first().copied();
-        self.form.or_else(usual).unwrap_or(UploadForm::Pkcs12Legacy)
+        self.form.or_else(usual).unwrap_or(UploadForm::Pkcs12(pkcs12::Container::Legacy))
     }
 }
 
@@ -140,7 +140,7 @@ impl PlanRunner<'_> {
             return;
         }
         self.taken = Some(form);
-        if let Err(error) = taken_forms::remember(self.state_dir, self.device, form) {
+        if let Err(error) = AcceptedForms::below(self.state_dir).remember(self.device, form) {
             self.log.error(&format!("in which form the device took the upload is not remembered: {error}"));
         }
     }

@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use panos_xmlapi::{Fingerprint, Session};
 use tokio::time::Instant;
 
+use super::accepted_forms::AcceptedForms;
 use super::apply::{PlanRunner, PlannedInstall};
 use super::change::Change;
 use super::commit::CommitRequest;
@@ -17,7 +18,6 @@ use super::references::Reference;
 use super::request::InstallRequest;
 use super::rollback::{Rollback, RollbackPoint, Undo, undo_in_reverse};
 use super::state::{self, CurrentInstall, DeviceState};
-use super::taken_forms;
 use super::transaction::{DeviceResult, Transaction};
 use super::upload::UploadForm;
 use super::verify::ExpectedState;
@@ -71,7 +71,7 @@ pub(super) async fn probe_all(
     done: &mut DeviceResult<'_>,
     transaction: &mut Transaction<'_>,
 ) {
-    let taken = taken_forms::recall(transaction.state_dir, &reached.target.device);
+    let taken = AcceptedForms::below(transaction.state_dir).of(&reached.target.device);
     let looks = done.parts.iter().zip(&done.unproven).map(|(part, failure)| async move {
         // What the device does not run, or what nobody has committed, is not shown either.
         let nothing_to_see =

@@ -146,7 +146,7 @@ pub(super) async fn would_get_in(
 /// The same for a plan that is only shown.
 ///
 /// # Errors
-/// As [`would_get_in`].
+/// As `would_get_in`.
 pub async fn examine(
     reached: &Connection,
     parts: &[PlannedInstall<'_>],

@@ -1,5 +1,6 @@
 //! What it means to install a certificate on a device.
 
+pub mod accepted_forms;
 pub mod apply;
 pub mod assess;
 pub mod blockers;
@@ -25,6 +26,7 @@ pub mod places;
 pub mod plan;
 pub mod probe;
 pub mod problem;
+pub mod prove;
 pub mod recover;
 mod reference_kinds;
 pub mod references;
@@ -34,7 +36,6 @@ pub mod retry;
 pub mod rollback;
 pub mod state;
 pub mod suitable;
-pub mod taken_forms;
 pub mod transact;
 pub mod transaction;
 pub mod unsuitable;

@@ -6,6 +6,7 @@ use panos_xmlapi::Trust;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+use super::accepted_forms::AcceptedForms;
 use super::apply::{PlanRunner, PlannedInstall};
 use super::assess::{Assessment, look};
 use super::commit::CommitRequest;
@@ -24,7 +25,6 @@ use super::request::{CommitScope, Target};
 use super::result::{LastRun, Outcome};
 use super::rollback::{Rollback, RollbackPoint, Undo};
 use super::state::DeviceState;
-use super::taken_forms;
 use super::transaction::{DeviceResult, Transaction, TransactionInput};
 use super::verify::ExpectedState;
 use crate::host::log::RunLog;
@@ -167,7 +167,7 @@ async fn work<'a>(
         system: &reached.system,
         device: &reached.target.device,
         state_dir: transaction.state_dir,
-        taken: taken_forms::recall(transaction.state_dir, &reached.target.device),
+        taken: AcceptedForms::below(transaction.state_dir).of(&reached.target.device),
     };
     let walked = apply_and_commit(&mut application, &mut done, reached, transaction, watch).await;
     if let Err((stop, aftermath)) = walked {

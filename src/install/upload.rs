@@ -5,34 +5,49 @@
 //! plain key and a passphrase that is not needed (acme.sh, certbot). So one after the other is tried, and what a device
 //! took at last is tried first the next time.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 use super::request::{ContainerChoice, Upload};
 use crate::certificate::pkcs12::Container;
 
 /// A form of the file that is uploaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UploadForm {
-    /// A PKCS#12 with 3DES and HMAC-SHA-1.
-    Pkcs12Legacy,
-    /// A PKCS#12 with AES-256 and HMAC-SHA-256.
-    Pkcs12Modern,
+    /// A PKCS#12 container with these algorithms.
+    Pkcs12(Container),
     /// PEM; the key is encrypted with AES-256 under the passphrase.
     Pem,
     /// PEM; the key is not encrypted, other than by the connection.
     PemPlainKey,
 }
 
-use UploadForm::{Pem, PemPlainKey, Pkcs12Legacy, Pkcs12Modern};
+use UploadForm::{Pem, PemPlainKey};
+
+const LEGACY: UploadForm = UploadForm::Pkcs12(Container::Legacy);
+const MODERN: UploadForm = UploadForm::Pkcs12(Container::Modern);
 
 impl UploadForm {
+    /// All of them, in the order in which they are tried where nothing is known.
+    pub const ALL: [Self; 4] = [LEGACY, MODERN, Pem, PemPlainKey];
+
+    /// One word for it, as it stands in files and in object names.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pkcs12(Container::Legacy) => "pkcs12-legacy",
+            Self::Pkcs12(Container::Modern) => "pkcs12-modern",
+            Pem => "pem",
+            PemPlainKey => "pem-plain-key",
+        }
+    }
+
     /// The form in words, as in "trying once more …".
     #[must_use]
     pub fn in_words(self) -> &'static str {
         match self {
-            Pkcs12Legacy => "with legacy algorithms (3DES, SHA-1)",
-            Pkcs12Modern => "with modern algorithms (PBES2, AES-256)",
+            Self::Pkcs12(Container::Legacy) => "with legacy algorithms (3DES, SHA-1)",
+            Self::Pkcs12(Container::Modern) => "with modern algorithms (PBES2, AES-256)",
             Pem => "as PEM",
             PemPlainKey => "as PEM with a key that is not encrypted",
         }
@@ -42,10 +57,28 @@ impl UploadForm {
     #[must_use]
     pub fn container(self) -> Option<Container> {
         match self {
-            Pkcs12Legacy => Some(Container::Legacy),
-            Pkcs12Modern => Some(Container::Modern),
+            Self::Pkcs12(container) => Some(container),
             Pem | PemPlainKey => None,
         }
+    }
+}
+
+impl fmt::Display for UploadForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pkcs12(Container::Legacy) => "PKCS#12 (3DES, SHA-1)",
+            Self::Pkcs12(Container::Modern) => "PKCS#12 (AES-256, SHA-256)",
+            Pem => "PEM (PKCS#8, AES-256)",
+            PemPlainKey => "PEM (key not encrypted)",
+        })
+    }
+}
+
+impl FromStr for UploadForm {
+    type Err = ();
+
+    fn from_str(word: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|form| form.word() == word).ok_or(())
     }
 }
 
@@ -54,12 +87,12 @@ impl UploadForm {
 #[must_use]
 pub fn forms(upload: Upload, has_chain: bool, taken: Option<UploadForm>) -> Vec<UploadForm> {
     let mut forms = match (upload, has_chain) {
-        (Upload::Pkcs12(ContainerChoice::Only(Container::Legacy)), _) => vec![Pkcs12Legacy],
-        (Upload::Pkcs12(ContainerChoice::Only(Container::Modern)), _) => vec![Pkcs12Modern],
-        (Upload::Pkcs12(ContainerChoice::Auto), _) => vec![Pkcs12Legacy, Pkcs12Modern],
+        (Upload::Pkcs12(ContainerChoice::Only(Container::Legacy)), _) => vec![LEGACY],
+        (Upload::Pkcs12(ContainerChoice::Only(Container::Modern)), _) => vec![MODERN],
+        (Upload::Pkcs12(ContainerChoice::Auto), _) => vec![LEGACY, MODERN],
         (Upload::Pem, _) => vec![Pem, PemPlainKey],
-        (Upload::Auto, false) => vec![Pkcs12Legacy, Pkcs12Modern, Pem, PemPlainKey],
-        (Upload::Auto, true) => vec![Pem, PemPlainKey, Pkcs12Legacy, Pkcs12Modern],
+        (Upload::Auto, false) => vec![LEGACY, MODERN, Pem, PemPlainKey],
+        (Upload::Auto, true) => vec![Pem, PemPlainKey, LEGACY, MODERN],
     };
     if let Some(at) = taken.and_then(|taken| forms.iter().position(|form| *form == taken)) {
         forms[..=at].rotate_right(1);

@@ -32,7 +32,7 @@ pub struct CertificateArguments {
     #[arg(long)]
     pub session_bus: bool,
 
-    /// Restrict to what [delegated] in the configuration file allows; must be the first argument in sudo rules
+    /// Restrict to what the section delegated of the configuration file allows; must be the first argument in sudo rules
     #[arg(long)]
     pub delegated: bool,
 }

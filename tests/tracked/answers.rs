@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Scene;
 use crate::common::authority::{ALL, AWAY, NO_HOST, NOT_MANAGED, STARTING};
+use crate::common::bus::until;
 use crate::common::world::{GATEWAY, PORTAL};
 
 /// Far less than the time that is allowed.
@@ -28,6 +29,13 @@ async fn every_lasting_refusal_ends_at_once_with_the_commands_that_fix_it_and_ev
                 ended.says("only in 7 days").says(answer.text);
             }
         }
+        // Whoever looks with check is told the same, and how it is asked again.
+        let checked = scene.check();
+        assert!(checked.stdout.contains("run: getcert resubmit -i "), "{answer:?} {checked:#?}");
+        assert_eq!(checked.stdout.contains("only in 7 days"), answer.fix.is_none(), "{checked:#?}");
+        if let Some(command) = answer.fix.filter(|fix| fix.starts_with("ipa ")) {
+            assert!(checked.stdout.contains(&format!("run: {command}")), "{checked:#?}");
+        }
         // Each run has asked anew. (One that certmonger calls unreachable it submits for each change by itself.)
         assert!(scene.authority.submitted().len() > asked, "{answer:?}");
         asked = scene.authority.submitted().len();
@@ -43,6 +51,9 @@ async fn a_ca_that_comes_back_while_it_is_waited_for_is_asked_again() {
     scene.authority.answers(STARTING);
     let asking = scene.start(&["-p", PORTAL]);
     scene.until_submitted().await;
+    let is_unreachable =
+        || async { (scene.tracked().await.state.as_str() == "CA_UNREACHABLE").then_some(()) };
+    until("certmonger has the answer", is_unreachable).await;
     scene.authority.grants();
     let ended = Scene::end(asking);
     ended.exits(0).says("FINISHED: ");

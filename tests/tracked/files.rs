@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::Scene;
 use crate::common::bus::until;
 use crate::common::pki::{self, Wish};
-use crate::common::world::{NAME, PORTAL};
+use crate::common::world::{Ended, NAME, PORTAL};
 
 fn placeholder(scene: &Scene) -> pki::Issued {
     let placeholder = pki::self_signed(&Wish::named(NAME).san(NAME));
@@ -142,4 +142,16 @@ async fn a_key_file_that_is_gone_is_named_with_the_command_that_makes_a_new_one(
     assert_eq!(scene.authority.submitted().len(), 1);
     scene.ask(&["-p", PORTAL, "--rekey"]).exits(0).says("FINISHED: ");
     assert!(scene.is_served());
+}
+
+#[tokio::test]
+async fn a_folder_that_is_called_after_the_host_is_as_good_as_any() {
+    let scene = Scene::new().await;
+    let folder = scene.bus.path(&format!("of {NAME}"));
+    std::fs::create_dir(&folder).unwrap();
+    let mut command = scene.command_in(&folder);
+    command.args(["--ca", crate::common::authority::NAME, "-p", PORTAL]);
+    Ended::of(command.arg(scene.device.address().to_string())).exits(0).says("FINISHED: ");
+    assert!(folder.join(format!("{NAME}.crt")).exists());
+    assert!(crate::common::world::served(&scene.device).is_some());
 }

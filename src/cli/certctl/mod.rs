@@ -6,6 +6,7 @@ pub mod inventory;
 pub mod keygen;
 pub mod log;
 pub mod pin;
+pub mod prove;
 pub mod reach;
 pub mod retry;
 pub mod selection;
@@ -60,6 +61,11 @@ pub enum Verb {
     #[command(after_help = arguments::exit_code_help())]
     Pin(pin::PinArguments),
 
+    /// Try on a firewall what an installation needs, with a throw-away certificate, and take all of it back within a
+    /// minute; nothing is committed
+    #[command(after_help = arguments::exit_code_help())]
+    Prove(prove::ProveArguments),
+
     /// Show the last runs of pan_instcert: when, for which device, how they ended, and how long each phase took
     #[command(after_help = arguments::exit_code_help())]
     Log(log::LogArguments),
@@ -93,6 +99,7 @@ fn run(arguments: &Arguments) -> Result<Exit, UsageError> {
         Verb::Inventory(inventory) => inventory::run(inventory, &arguments.place),
         Verb::Keygen(keygen) => keygen::run(keygen, &arguments.place),
         Verb::Pin(pin) => pin::run(pin, &arguments.place),
+        Verb::Prove(prove) => prove::run(prove, &arguments.place),
         Verb::Log(log) => log::run(log, &arguments.place),
         Verb::Status(status) => status::run(status, &arguments.place),
         Verb::Retry(retry) => retry::run(retry, &arguments.place),

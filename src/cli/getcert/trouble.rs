@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::INSTALLER;
 use super::NAME;
+use crate::cli::arguments::UsageError;
 use crate::cli::issuance::IssueError;
 use crate::delivery::watch::FollowError;
 use crate::error::Exit;
@@ -18,6 +19,10 @@ pub(super) enum Trouble {
     NotEnrolled,
     #[error("IPA has no certificate profile '{0}'")]
     NoSuchProfile(String),
+    #[error("{what}")]
+    NotReady { exit: Exit, what: String, fixes: Vec<String> },
+    #[error(transparent)]
+    Usage(#[from] UsageError),
     #[error("certmonger tracks this certificate already, and not as it was typed: {}", .differences.join("; "))]
     Differs { differences: Vec<String>, command: String },
     #[error("the private key file {} is gone: certmonger can't ask for a certificate with it", .file.display())]
@@ -42,6 +47,8 @@ impl Trouble {
             Self::NotEnrolled => Exit::Key,
             Self::NoSuchProfile(_) => Exit::KeyType,
             Self::NotInstalled { problem, .. } => problem.exit,
+            Self::NotReady { exit, .. } => *exit,
+            Self::Usage(error) => error.exit(),
             Self::NotOurs(_) | Self::Differs { .. } => Exit::Usage,
             _ => Exit::Certificate,
         }
@@ -53,6 +60,8 @@ impl Trouble {
         match self {
             Self::NotEnrolled => one("Enrol it with ipa-client-install, or name another CA with --ca."),
             Self::NoSuchProfile(_) => one("See which there are: ipa certprofile-find"),
+            Self::NotReady { fixes, .. } => fixes.clone(),
+            Self::Usage(error) => error.advice().into_iter().collect(),
             Self::Differs { command, .. } => {
                 vec![
                     "Nothing was changed. To ask for a new certificate with what was typed:".to_owned(),

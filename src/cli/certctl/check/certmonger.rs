@@ -4,8 +4,8 @@ use super::CheckArguments;
 use super::finding::CheckResult;
 use crate::certificate::Source;
 use crate::error::Exit;
-use crate::host::certmonger::{Getcert, GetcertError, Phase, Tracked};
-use crate::host::{systemd, worker};
+use crate::host::certmonger::{CA_RETRY_DAYS, CaError, Getcert, GetcertError, Phase, Tracked};
+use crate::host::{ipa, systemd, worker};
 use crate::install::names::CommonName;
 
 const CHECK: &str = "certmonger";
@@ -37,25 +37,37 @@ pub(super) async fn look(arguments: &CheckArguments, common_name: Option<&Common
     let files = Source::certificates(name.as_str(), &arguments.cert_dir);
     findings.push(match files.iter().find_map(|file| listing.for_certificate(file)) {
         None => CheckResult::ok("request", format!("no request for {name} yet; pan_getcert will create it")),
-        Some(tracked) => request(tracked),
+        Some(tracked) => request(tracked, &arguments.service),
     });
     findings
 }
 
-fn request(tracked: &Tracked) -> CheckResult {
+fn request(tracked: &Tracked, service: &str) -> CheckResult {
     const CHECK: &str = "request";
     let state = &tracked.state;
-    let said = tracked.ca_error.as_deref().filter(|error| !error.is_empty());
+    let said = tracked.complaint();
     let why = said.map(|error| format!(": {error}")).unwrap_or_default();
     let text = format!("{state}{why}");
     let again = format!("getcert resubmit -i {}", tracked.id);
+    let failed = |text| CheckResult::failed(CHECK, Exit::Certificate, text);
+    if let Some(file) = tracked.lost_key() {
+        let text = format!("{text}: the private key file {} is gone", file.display());
+        return failed(text).run(format!("getcert rekey -i {}", tracked.id));
+    }
+    // certmonger calls a CA unreachable also where it has refused for good.
+    if let Some(error) = said.map(CaError::read).filter(CaError::is_permanent) {
+        let host = ipa::Enrolment::read().map_or_else(|_| "$(hostname -f)".to_owned(), |own| own.host);
+        let finding = error.explanation().into_iter().fold(failed(text), CheckResult::advise);
+        let finding = error.commands(&host, service).into_iter().fold(finding, CheckResult::run);
+        return finding.run(again);
+    }
     match tracked.phase() {
-        Phase::NeedsPerson(_) | Phase::Rejected => {
-            CheckResult::failed(CHECK, Exit::Certificate, text).run(again)
-        }
-        Phase::Unreachable => {
-            CheckResult::warning(CHECK, text).advise("certmonger tries it again by itself.")
-        }
+        Phase::NeedsPerson(_) | Phase::Rejected => failed(text).run(again),
+        Phase::Unreachable => CheckResult::warning(CHECK, text)
+            .advise(format!(
+                "By itself certmonger may ask the CA again only in {CA_RETRY_DAYS} days. Once the CA can be reached:"
+            ))
+            .run(again),
         _ if said.is_some() => CheckResult::warning(CHECK, text).run(again),
         Phase::Done | Phase::Saving | Phase::Working => CheckResult::ok(CHECK, text),
     }

@@ -110,6 +110,16 @@ impl Section {
         failed.map_or(Exit::Done, |finding| finding.fails)
     }
 
+    /// The first failure, in words and with what mends it.
+    pub(super) fn first_failure(&self) -> Option<(Exit, String, Vec<String>)> {
+        let failed = self.findings.iter().find(|finding| finding.is(CheckStatus::Failed))?;
+        let device = self.device.as_ref().map(|device| format!("{device}: ")).unwrap_or_default();
+        let fixes = failed.fixes.iter().map(|fix| match fix {
+            Fix::Run(text) | Fix::Template(text) | Fix::Do(text) => text.clone(),
+        });
+        Some((failed.fails, format!("{device}{}: {}", failed.check, failed.text), fixes.collect()))
+    }
+
     fn count(&self, verdict: CheckStatus) -> usize {
         self.findings.iter().filter(|finding| finding.is(verdict)).count()
     }

@@ -113,11 +113,11 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
     let named = arguments.named()?;
     let certificate = named.as_ref().and_then(|named| machine::bundle(arguments, &named.common_name));
     let certificate = certificate.map(Rc::new);
-    let subject = |device: &Address| {
-        let subject = arguments.subject(device, named.as_ref(), &config, place)?;
+    let with_certificate = |device: &Address| {
+        let subject = subject(&arguments.device, device, named.as_ref(), &config, place)?;
         Ok::<_, UsageError>(CheckTarget { certificate: certificate.clone(), ..subject })
     };
-    let subjects: Vec<CheckTarget> = devices.iter().map(subject).collect::<Result<_, _>>()?;
+    let subjects: Vec<CheckTarget> = devices.iter().map(with_certificate).collect::<Result<_, _>>()?;
     let common_name = named.as_ref().map(|named| &named.common_name);
     let sections = match subjects.as_slice() {
         [] => vec![Section::machine(vec![configuration_file(place), listed(&config)])],
@@ -172,6 +172,49 @@ async fn examine(
     std::iter::once(Section::machine(machine)).chain(devices).collect()
 }
 
+/// What was found of a device before a certificate for it is asked for.
+pub(in crate::cli) struct Readiness {
+    section: Section,
+    /// Whether another member of its pair could be configured in its place.
+    has_peer: bool,
+}
+
+impl Readiness {
+    /// What keeps it from being installed there, if anything does that does not pass by itself: its code, and lines for
+    /// a person.
+    pub(in crate::cli) fn obstacle(&self) -> Option<(Exit, String, Vec<String>)> {
+        let lasting = [Exit::Usage, Exit::Key, Exit::Rebind, Exit::Identity, Exit::Refused];
+        let counts = |exit: Exit| lasting.contains(&exit) || (exit == Exit::Device && !self.has_peer);
+        self.section.first_failure().filter(|(exit, ..)| counts(*exit))
+    }
+}
+
+/// Looks at devices as `check` does, before a certificate for them is asked for.
+///
+/// # Errors
+/// An option that is not valid.
+pub(in crate::cli) async fn devices(
+    named: &Named,
+    typed: &DeviceOptions,
+    (config, place): (&Config, &PlaceArguments),
+    devices: &[Address],
+    ipa: bool,
+) -> Result<Vec<Readiness>, UsageError> {
+    let subject = |device: &Address| subject(typed, device, Some(named), config, place);
+    let subjects: Vec<CheckTarget> = devices.iter().map(subject).collect::<Result<_, _>>()?;
+    let looks = subjects.iter().map(|subject| async move {
+        let (findings, _) = device::look(subject, place, ipa).await;
+        let section = Section::device(&subject.target.device, findings);
+        Readiness { section, has_peer: subject.peer.is_some() }
+    });
+    Ok(join_all(looks).await)
+}
+
+/// Shows all that was found.
+pub(in crate::cli) fn show(found: Vec<Readiness>) {
+    finding::show(&found.into_iter().map(|found| found.section).collect::<Vec<_>>());
+}
+
 /// It was read, or this would not be reached.
 fn configuration_file(place: &PlaceArguments) -> CheckResult {
     let path = place.config.clone().unwrap_or_else(|| config::DEFAULT.into());
@@ -193,26 +236,26 @@ impl CheckArguments {
         let base_name = self.cert_name.clone().unwrap_or(base_name).parse()?;
         Ok(Some(Named { common_name: common_name.parse()?, base_name, year: self.year }))
     }
+}
 
-    fn subject(
-        &self,
-        device: &Address,
-        named: Option<&Named>,
-        config: &Config,
-        place: &PlaceArguments,
-    ) -> Result<CheckTarget, UsageError> {
-        let options = resolve::options_for(&self.device, config, device);
-        let state_dir = &place.state_dir;
-        // Any serial number will do: what counts is the length of the name.
-        let object = named.map(|named| named.object(options.suffix, Some("0123456789abcdef")));
-        Ok(CheckTarget {
-            target: resolve::target(&options, device, state_dir)?,
-            peer: resolve::peer(&options, &self.device, config, device, state_dir)?,
-            vsys: resolve::vsys(&options)?,
-            profiles: resolve::profiles(&options)?,
-            object: object.transpose()?,
-            certificate: None,
-            options,
-        })
-    }
+fn subject(
+    typed: &DeviceOptions,
+    device: &Address,
+    named: Option<&Named>,
+    config: &Config,
+    place: &PlaceArguments,
+) -> Result<CheckTarget, UsageError> {
+    let options = resolve::options_for(typed, config, device);
+    let state_dir = &place.state_dir;
+    // Any serial number will do: what counts is the length of the name.
+    let object = named.map(|named| named.object(options.suffix, Some("0123456789abcdef")));
+    Ok(CheckTarget {
+        target: resolve::target(&options, device, state_dir)?,
+        peer: resolve::peer(&options, typed, config, device, state_dir)?,
+        vsys: resolve::vsys(&options)?,
+        profiles: resolve::profiles(&options)?,
+        object: object.transpose()?,
+        certificate: None,
+        options,
+    })
 }
