@@ -68,7 +68,7 @@ fn belongs_together(bundle: &Bundle, now: DateTime<Utc>) {
     assert!(bundle.not_before() <= now && now <= bundle.not_after());
     is_readable(&bundle.subject());
     let key = bundle.key().expect("its key is still there");
-    let pem = pancert::certificate::pem_keypair::write(&bundle, &key, None).expect("it can be written");
+    let pem = pancert::certificate::pem_keypair::write(bundle, &key, None).expect("it can be written");
     let leaf = X509::from_pem(pem.expose_secret()).expect("the leaf");
     let key = PKey::private_key_from_pem(pem.expose_secret()).expect("the key");
     assert!(leaf.public_key().expect("its key").public_eq(&key));

@@ -16,7 +16,7 @@ use crate::settings::config::Config;
 use crate::settings::resolve;
 
 /// Looks at the devices as `pan_certctl check` does. What is wrong there now would be found only after the certificate
-/// was issued, and a misspelt device would be owed it for ever.
+/// was issued, and for a misspelt device it would be pending without end.
 pub(super) async fn check_devices(arguments: &Arguments, request: &Request) -> Result<(), Trouble> {
     let mut obstacles: Vec<_> =
         look(arguments, request).await?.iter().filter_map(Readiness::obstacle).collect();
