@@ -69,14 +69,14 @@ impl KeyPairImport {
             Some((name, value)) => reqwest::multipart::Form::new().text(name, value.to_owned()),
             None => reqwest::multipart::Form::new(),
         };
+        let form = form
+            .text("category", "keypair")
+            .text("format", format)
+            .text("certificate-name", self.name.clone());
         let form = match block {
             Some(block) => form.text("block-private-key", block),
             None => form,
         };
-        form.text("category", "keypair")
-            .text("format", format)
-            .text("certificate-name", self.name.clone())
-            .text("passphrase", self.passphrase.expose_secret().to_owned())
-            .part("file", part)
+        form.text("passphrase", self.passphrase.expose_secret().to_owned()).part("file", part)
     }
 }
