@@ -39,7 +39,7 @@ const MISTAKES: [Mistake; 7] = [
     Mistake {
         what: "keytab open",
         plant: "chmod 644 /etc/krb5.keytab",
-        finds: "FAILED   keytab: other users can read",
+        finds: "FAILED   keytab: /etc/krb5.keytab is readable by other users",
         code: 5,
         undo: None,
     },

@@ -44,7 +44,7 @@ pub fn removed_and_purged(stage: &mut Stage) {
     }
     stage.renewed(GP, &before, A_TICK_OR_TWO);
     // The firewall went on alone: to look and to note it was all that was left.
-    let journal = ["fw1.ipa.test: runs"];
+    let journal = ["the certificate 'gp.ipa.test' in 'GP portal'"];
     stage.check(&Rollback { journal: &journal, ..DELIVERED });
 
     let served = stage.firewalls[0].served();

@@ -66,8 +66,13 @@ pub fn power_cut(stage: &mut Stage) {
     let booted = Instant::now();
     stage.renewed(GP, &before, A_TICK_OR_TWO);
     stage.see(format!("settled {:.1} s after the boot", booted.elapsed().as_secs_f64()));
-    let told = ["An earlier run did not see the end of its commit"];
-    stage.check(&Rollback { commits: 1..=2, log: &told, journal: &["fw1.ipa.test: runs"], ..DELIVERED });
+    let told = [" of an interrupted run"];
+    stage.check(&Rollback {
+        commits: 1..=2,
+        log: &told,
+        journal: &["the certificate 'gp.ipa.test' in 'GP portal'"],
+        ..DELIVERED
+    });
 }
 
 /// The unit's limit, in the place of its three hours; whoever is told of units that fail is told.
@@ -110,5 +115,10 @@ pub fn time_limit(stage: &mut Stage) {
     stage.mark = Mark::now(stage);
     stage.machine.run(&["systemctl", "start", "pan_certctl-retry.service"]).exits(0);
     stage.renewed(GP, &before, A_TICK_OR_TWO);
-    stage.check(&Rollback { commits: 0..=0, troubled: true, journal: &["fw1.ipa.test: runs"], ..DELIVERED });
+    stage.check(&Rollback {
+        commits: 0..=0,
+        troubled: true,
+        journal: &["the certificate 'gp.ipa.test' in 'GP portal'"],
+        ..DELIVERED
+    });
 }
