@@ -11,6 +11,7 @@ use super::apply::PlannedInstall;
 use super::connect::Connection;
 use super::error::{Activity, InstallError};
 use super::lockout::LockOut;
+use super::places::{Relation, relation};
 use super::plan::Step;
 use super::request::{CommitScope, Existing};
 use super::retry::RetryPolicy;
@@ -66,7 +67,7 @@ pub(super) fn after_commit<'b>(
     scope: CommitScope,
 ) -> Option<&'b str> {
     let path = XPath::management_profile().to_string();
-    let touches = |xpath: &str| path.starts_with(xpath) || xpath.starts_with(&path);
+    let touches = |xpath: &str| relation(xpath, &path) != Relation::Apart;
     let is_committed = match scope {
         CommitScope::OwnChanges => situation.own_changes().iter().any(|change| touches(&change.xpath)),
         CommitScope::Everybody | CommitScope::Nothing => true,
