@@ -119,6 +119,16 @@ fn what_the_device_does_is_told_and_all_of_it_is_taken_back() {
     }
 }
 
+/// Each form holds the intermediate too, so that what becomes of it is the device's doing.
+#[test]
+fn a_device_that_keeps_the_intermediate_of_each_form_is_told_as_that() {
+    let world = world(|settings| settings.drops_extra_certificates = false);
+    let told = told(&prove(&world, &["--yes", "--json"]).exits(0));
+    let forms = told["proof"]["forms"].as_array().unwrap();
+    let held: Vec<u64> = forms.iter().map(|form| form["certificates"].as_u64().unwrap()).collect();
+    assert_eq!(held, [2, 2, 2], "{told}");
+}
+
 #[test]
 fn what_is_going_to_be_done_and_to_stay_is_said_before_a_yes_and_without_one_nothing_is_done() {
     let world = world(|_| {});

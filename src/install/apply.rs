@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use panos_xmlapi::{
-    Address, CertificateEntry, Element, Error, ImportFormat, KeyExport, KeyPairImport, Reason, Refusal,
-    Session, SystemInfo, XPath,
+    Address, CertificateEntry, Element, Error, KeyExport, KeyPairImport, Reason, Refusal, Session,
+    SystemInfo, XPath,
 };
 use tokio::time::Instant;
 
@@ -23,7 +23,6 @@ use super::rollback::Undo;
 use super::state::{CurrentInstall, DeviceState};
 use super::upload::{self, UploadForm};
 use crate::certificate::Bundle;
-use crate::certificate::pem_keypair;
 use crate::certificate::pkcs12::{self, Passphrase};
 use crate::host::fips;
 use crate::host::log::RunLog;
@@ -349,20 +348,8 @@ fn import_of(
     key_export: Option<KeyExport>,
 ) -> Result<KeyPairImport, InstallError> {
     let passphrase = Passphrase::random()?;
-    let with_chain = !part.bundle.chain().is_empty();
     // The key is here for as long as the form is made of it.
-    let key = part.bundle.key()?;
-    let (format, file) = match form.container() {
-        Some(container) => {
-            let file = pkcs12::write(part.bundle, &key, container, &passphrase, with_chain)?;
-            (ImportFormat::Pkcs12, file)
-        }
-        None => {
-            let encrypted = (form == UploadForm::Pem).then_some(&passphrase);
-            (ImportFormat::Pem, pem_keypair::write(part.bundle, &key, encrypted)?)
-        }
-    };
-    drop(key);
+    let (format, file) = form.write(part.bundle, &part.bundle.key()?, &passphrase)?;
     Ok(KeyPairImport {
         name: object.to_string(),
         location: part.observed.place.clone(),

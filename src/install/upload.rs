@@ -8,8 +8,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use panos_xmlapi::ImportFormat;
+
 use super::request::{ContainerChoice, Upload};
-use crate::certificate::pkcs12::Container;
+use crate::certificate::pkcs12::{self, Container, Passphrase, Pkcs12Error};
+use crate::certificate::{Bundle, PrivateKey, SecretBytes, pem_keypair};
 
 /// A form of the file that is uploaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +62,27 @@ impl UploadForm {
         match self {
             Self::Pkcs12(container) => Some(container),
             Pem | PemPlainKey => None,
+        }
+    }
+
+    /// The file in this form, with the intermediates where the bundle has any.
+    ///
+    /// # Errors
+    /// A system that gives no random bytes, or forbids an algorithm.
+    pub fn write(
+        self,
+        bundle: &Bundle,
+        key: &PrivateKey,
+        passphrase: &Passphrase,
+    ) -> Result<(ImportFormat, SecretBytes), Pkcs12Error> {
+        let with_chain = !bundle.chain().is_empty();
+        match self {
+            Self::Pkcs12(container) => {
+                let file = pkcs12::write(bundle, key, container, passphrase, with_chain)?;
+                Ok((ImportFormat::Pkcs12, file))
+            }
+            Pem => Ok((ImportFormat::Pem, pem_keypair::write(bundle, key, Some(passphrase))?)),
+            PemPlainKey => Ok((ImportFormat::Pem, pem_keypair::write(bundle, key, None)?)),
         }
     }
 }

@@ -12,11 +12,9 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
-use openssl::symm::Cipher;
 use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder};
 use panos_xmlapi::{Fingerprint, ImportFormat};
-use secrecy::ExposeSecret as _;
 
 use crate::certificate::pkcs12::{self, Passphrase, Pkcs12Error};
 use crate::certificate::{Bundle, BundleError, SecretBytes, Source};
@@ -24,14 +22,15 @@ use crate::install::upload::UploadForm;
 
 /// In a domain that nobody can have.
 pub(super) const COMMON_NAME: &str = "pan-certctl-prove.invalid";
+const ROOT: &str = "pan_certctl prove: a root for a minute";
 const AUTHORITY: &str = "pan_certctl prove: a CA for a minute";
-/// As FreeIPA's.
 /// The forms in which the key leaves this machine encrypted.
 const FORMS: [UploadForm; 3] = [
     UploadForm::Pkcs12(pkcs12::Container::Legacy),
     UploadForm::Pkcs12(pkcs12::Container::Modern),
     UploadForm::Pem,
 ];
+/// As FreeIPA's.
 const BITS: u32 = 2048;
 /// A device whose clock is an hour behind takes it all the same.
 const BEFORE: i64 = 3600;
@@ -83,30 +82,24 @@ struct Authority {
 }
 
 impl Authority {
+    /// An intermediate one: a root is left out of what is uploaded.
     fn new() -> Result<Self, ErrorStack> {
-        let key = PKey::from_rsa(Rsa::generate(BITS)?)?;
-        Ok(Self { certificate: certificate(AUTHORITY, &key, None)?, key })
+        let below = |issuer: Option<&Self>| {
+            let key = PKey::from_rsa(Rsa::generate(BITS)?)?;
+            let name = if issuer.is_some() { AUTHORITY } else { ROOT };
+            Ok::<_, ErrorStack>(Self { certificate: certificate(name, &key, issuer, true)?, key })
+        };
+        below(Some(&below(None)?))
     }
 
     /// A certificate of its own for each form: a device may not like one twice.
     fn pair(&self, form: UploadForm, key: &PKey<Private>) -> Result<Pair, MaterialError> {
-        let leaf = certificate(COMMON_NAME, key, Some(self))?;
+        let leaf = certificate(COMMON_NAME, key, Some(self), false)?;
         let fingerprint = Fingerprint::of_der(&leaf.to_der()?);
         let passphrase = Passphrase::random()?;
-        let (format, file) = match form {
-            UploadForm::Pkcs12(container) => {
-                let directory = tempfile::tempdir()?;
-                let bundle = self.bundle(directory.path(), &leaf, key)?;
-                let key = bundle.key()?;
-                (ImportFormat::Pkcs12, pkcs12::write(&bundle, &key, container, &passphrase, true)?)
-            }
-            UploadForm::Pem | UploadForm::PemPlainKey => {
-                let secret = passphrase.secret().expose_secret().as_bytes();
-                let key = key.private_key_to_pem_pkcs8_passphrase(Cipher::aes_256_cbc(), secret)?;
-                let whole = [key, leaf.to_pem()?, self.certificate.to_pem()?].concat();
-                (ImportFormat::Pem, SecretBytes::from(whole))
-            }
-        };
+        let directory = tempfile::tempdir()?;
+        let bundle = self.bundle(directory.path(), &leaf, key)?;
+        let (format, file) = form.write(&bundle, &bundle.key()?, &passphrase)?;
         Ok(Pair { form, fingerprint, format, file, passphrase })
     }
 
@@ -126,7 +119,12 @@ impl Authority {
     }
 }
 
-fn certificate(name: &str, key: &PKey<Private>, issuer: Option<&Authority>) -> Result<X509, ErrorStack> {
+fn certificate(
+    name: &str,
+    key: &PKey<Private>,
+    issuer: Option<&Authority>,
+    is_authority: bool,
+) -> Result<X509, ErrorStack> {
     let mut subject = X509NameBuilder::new()?;
     subject.append_entry_by_nid(Nid::COMMONNAME, name)?;
     let subject = subject.build();
@@ -145,12 +143,12 @@ fn certificate(name: &str, key: &PKey<Private>, issuer: Option<&Authority>) -> R
     constraints.critical();
     let mut usage = KeyUsage::new();
     usage.critical();
-    match issuer {
-        None => {
+    match is_authority {
+        true => {
             builder.append_extension(constraints.ca().build()?)?;
             builder.append_extension(usage.key_cert_sign().crl_sign().build()?)?;
         }
-        Some(_) => {
+        false => {
             builder.append_extension(constraints.build()?)?;
             builder.append_extension(usage.digital_signature().key_encipherment().build()?)?;
             builder.append_extension(ExtendedKeyUsage::new().server_auth().build()?)?;
