@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::pair::count;
-use common::pki::{self, KeyKind, Wish};
+use common::pki::{self, CertificateSpec, KeyKind};
 use common::trouble::wait_until;
 use common::world::{ADMINISTRATOR, Ended, NAME, PORTAL, World, settings};
 use panos_sim::{Fault, Listening, Matcher, Profile, Settings, What, When};
@@ -34,7 +34,7 @@ fn crowd(change: impl FnOnce(&mut Settings)) -> World {
     let world = World::of(panos_sim::Simulator::start(settings).unwrap(), ca);
     for number in 0..CERTIFICATES {
         let name = name(number);
-        world.ca.issue(&Wish::named(&name).san(&name)).write(world.folder.path(), &name);
+        world.ca.issue(&CertificateSpec::named(&name).san(&name)).write(world.folder.path(), &name);
     }
     world
 }
@@ -183,7 +183,7 @@ fn one_whose_upload_is_refused_fails_alone() {
 #[test]
 fn one_whose_files_do_not_fit_fails_alone() {
     let world = crowd(|_| {});
-    let other = world.ca.issue(&Wish::named(&name(2)).san(&name(2)));
+    let other = world.ca.issue(&CertificateSpec::named(&name(2)).san(&name(2)));
     pki::write(&world.path(&format!("{}.key", name(2))), other.key_pem().as_bytes(), 0o600);
     queue(&world, 1..4);
     Ended::of(&mut command(&world, 0)).exits(0);
@@ -308,7 +308,7 @@ fn an_order_survives_whoever_dies_while_it_delivers() {
 fn a_slow_device_keeps_no_other_one_waiting() {
     let slow = crowd(|settings| settings.commit_duration = Duration::from_secs(600));
     let fast = World::with(settings());
-    fast.ca.issue(&Wish::named(&name(0)).san(&name(0))).write(slow.folder.path(), &name(0));
+    fast.ca.issue(&CertificateSpec::named(&name(0)).san(&name(0))).write(slow.folder.path(), &name(0));
     // One run for both, and one that comes later for the fast one alone.
     let mut both = command_for(&slow, &name(0), &profile(0));
     both.arg("--insecure").args([slow.target(), fast.target()]).stdout(Stdio::null()).stderr(Stdio::null());

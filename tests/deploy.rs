@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 mod common;
 
-use common::pki::{KeyKind, Wish};
+use common::pki::{CertificateSpec, KeyKind};
 use common::world::{self, ADMINISTRATOR, Ended, GATEWAY, KEY, NAME, PORTAL, World, print, settings};
 use panos_sim::{Administrator, Fault, LockKind, Matcher, Rights, What, When};
 
@@ -273,7 +273,7 @@ fn a_container_that_the_device_cant_read_is_sent_once_more_with_modern_algorithm
 fn a_live_folder_is_installed_with_its_chain_and_the_device_serves_it() {
     let world = World::new();
     let intermediate = world.ca.intermediate("Example Issuing CA", KeyKind::P256);
-    let issued = intermediate.issue(&Wish::named(NAME).san(NAME));
+    let issued = intermediate.issue(&CertificateSpec::named(NAME).san(NAME));
     let live = world.path(&format!("live-{NAME}"));
     std::fs::create_dir(&live).unwrap();
     issued.write_live(&live, &[&intermediate, &world.ca]);

@@ -195,7 +195,7 @@ async fn a_password_that_comes_back_is_taken_out_and_the_key_that_is_made_is_not
 fn with_a_blob() -> (World, String) {
     use panos_sim::{PreloadedCertificate, Profile};
     let issued = common::pki::root("Old CA", common::pki::KeyKind::P256)
-        .issue(&common::pki::Wish::named(NAME).san(NAME));
+        .issue(&common::pki::CertificateSpec::named(NAME).san(NAME));
     let mut settings = common::world::settings();
     settings.certificates = vec![PreloadedCertificate {
         name: NAME.into(),

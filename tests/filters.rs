@@ -19,7 +19,7 @@ fn certctl(world: &World, arguments: &[&str]) -> Ended {
 
 /// A device with two certificates of another origin, one of which can be bound in place of ours.
 fn world() -> World {
-    let other = common::pki::self_signed(&common::pki::Wish::named("other.example.com"));
+    let other = common::pki::self_signed(&common::pki::CertificateSpec::named("other.example.com"));
     let mut settings = settings();
     settings.certificates = vec![panos_sim::PreloadedCertificate {
         name: "other".to_owned(),

@@ -83,7 +83,7 @@ fn where_no_form_is_taken_all_refusals_are_told_and_nothing_is_remembered() {
 fn with_a_chain_pem_comes_first() {
     let world = World::with(refusing(Some("pem"), ImportAnswer::NoCertificate));
     let intermediate = world.ca.intermediate("Example Issuing CA", common::pki::KeyKind::P256);
-    let issued = intermediate.issue(&common::pki::Wish::named(NAME).san(NAME));
+    let issued = intermediate.issue(&common::pki::CertificateSpec::named(NAME).san(NAME));
     issued.write(world.folder.path(), NAME);
     let chain = world.path("chain.pem");
     std::fs::write(&chain, intermediate.certificate_pem()).unwrap();

@@ -208,7 +208,7 @@ fn nothing_is_unsafe_or_left_to_do() {
 }
 
 /// Names that newcomers could not guess, each with the word that took its place. docs/glossary.md
-const GIVEN_UP: [(&str, &str); 12] = [
+const GIVEN_UP: [(&str, &str); 17] = [
     ("courier", "delivery engine"),
     ("teller", "notifier"),
     ("affair", "transaction"),
@@ -221,6 +221,11 @@ const GIVEN_UP: [(&str, &str); 12] = [
     ("surroundings", "environment"),
     ("floor", "layer"),
     ("cellar", "layer"),
+    ("wish", "install request"),
+    ("wishes", "install requests"),
+    ("situation", "device state"),
+    ("patience", "retry policy, timeout"),
+    ("insist", "retry"),
 ];
 
 #[test]

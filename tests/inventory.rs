@@ -6,14 +6,14 @@ mod common;
 
 use std::process::Command;
 
-use common::pki::{self, Wish};
+use common::pki::{self, CertificateSpec};
 use common::world::{Ended, GATEWAY, NAME, PORTAL, World, settings};
 use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, What, When};
 use serde_json::Value;
 
 fn world() -> World {
     let mut settings = settings();
-    let old = pki::self_signed(&Wish::named("old.example.com").valid(-86_400, 3 * 86_400 - 60));
+    let old = pki::self_signed(&CertificateSpec::named("old.example.com").valid(-86_400, 3 * 86_400 - 60));
     let given = |name: &str, vsys: Option<&str>| PreloadedCertificate {
         name: name.into(),
         certificate: old.certificate_pem(),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use panos_sim::{PreloadedCertificate, Profile, Settings};
 
 use common::pair::count;
-use common::pki::{self, DAY, KeyKind, Wish};
+use common::pki::{self, CertificateSpec, DAY, KeyKind};
 use common::world::{Ended, NAME, PORTAL, World, print, settings, shown};
 
 /// How the device is recognised.
@@ -23,7 +23,7 @@ enum Way {
 /// A device whose management interface uses the profile that is renewed; the first certificate is one of the authority's.
 fn managed(adjust: impl FnOnce(&mut Settings)) -> World {
     let ca = pki::root("Example CA", KeyKind::P256);
-    let own = ca.issue(&Wish::named("fw1.example.com").ip("127.0.0.1".parse().unwrap()));
+    let own = ca.issue(&CertificateSpec::named("fw1.example.com").ip("127.0.0.1".parse().unwrap()));
     let (certificate, key) = (own.certificate_pem(), Some(own.key_pem()));
     let mut settings = Settings {
         certificates: vec![PreloadedCertificate { name: "own".into(), certificate, key, vsys: None }],
@@ -42,8 +42,8 @@ fn managed(adjust: impl FnOnce(&mut Settings)) -> World {
 }
 
 /// A certificate for the name by which the device is called here.
-fn wish() -> Wish {
-    Wish::named(NAME).san(NAME).ip("127.0.0.1".parse().unwrap())
+fn spec() -> CertificateSpec {
+    CertificateSpec::named(NAME).san(NAME).ip("127.0.0.1".parse().unwrap())
 }
 
 fn command(world: &World, way: Way) -> Command {
@@ -72,7 +72,7 @@ fn every_kind_of_key_that_our_tls_speaks_is_installed_and_the_next_run_connects(
     for way in [Way::Known, Way::Authority] {
         let world = managed(|_| {});
         for key in [KeyKind::P521, KeyKind::P384, KeyKind::Rsa(2048), KeyKind::P521] {
-            let new = world.issue(&wish().key(key));
+            let new = world.issue(&spec().key(key));
             install(&world, way, &["--suffix", "serial"]).exits(0);
             assert_eq!(shown(&world.device), Some(print(&new.certificate)), "{way:?} {key:?}");
             install(&world, way, &["--suffix", "serial"]).exits(0).says("already");
@@ -88,7 +88,7 @@ fn a_kind_of_key_that_our_tls_does_not_speak_is_refused_by_name() {
             (KeyKind::RsaPss, "its key is RSA for RSA-PSS only; RSA of 2048 to 8192 bits"),
             (KeyKind::Brainpool, "its key is EC on the curve brainpoolP256r1; RSA of 2048"),
         ] {
-            world.issue(&wish().key(key));
+            world.issue(&spec().key(key));
             let ended = install(&world, way, &[]).exits(16).says(name).says("Nothing was changed");
             ended.says("-G, -b").says("--force");
             untouched(&world);
@@ -99,17 +99,17 @@ fn a_kind_of_key_that_our_tls_does_not_speak_is_refused_by_name() {
 #[test]
 fn a_certificate_that_is_not_for_servers_or_not_for_this_name_is_refused_where_an_authority_is_trusted() {
     let world = managed(|_| {});
-    for (wish, why) in [
-        (wish().client_only(), "unsuitable certificate purpose"),
-        (Wish::named(NAME).san(NAME), "IP address mismatch"),
+    for (spec, why) in [
+        (spec().client_only(), "unsuitable certificate purpose"),
+        (CertificateSpec::named(NAME).san(NAME), "IP address mismatch"),
     ] {
-        world.issue(&wish);
+        world.issue(&spec);
         install(&world, Way::Authority, &[]).exits(16).says(why).says("--force");
         untouched(&world);
     }
     // By its fingerprint the device would be recognised with either.
     let world = managed(|_| {});
-    let new = world.issue(&wish().client_only());
+    let new = world.issue(&spec().client_only());
     install(&world, Way::Known, &[]).exits(0);
     assert_eq!(shown(&world.device), Some(print(&new.certificate)));
     install(&world, Way::Known, &[]).exits(0).says("already");
@@ -127,7 +127,7 @@ fn what_is_not_valid_by_the_devices_clock_is_refused_until_that_is_right() {
     ] {
         for way in [Way::Known, Way::Authority] {
             let world = managed(|settings| settings.clock_ahead = ahead);
-            world.issue(&wish().valid(validity.0, validity.1));
+            world.issue(&spec().valid(validity.0, validity.1));
             let Some(why) = refused else {
                 install(&world, way, &[]).exits(0);
                 continue;
@@ -143,7 +143,7 @@ fn what_is_not_valid_by_the_devices_clock_is_refused_until_that_is_right() {
 #[test]
 fn a_plan_tells_it_too_and_who_insists_is_warned_and_obeyed() {
     let world = managed(|_| {});
-    let new = world.issue(&Wish::named(NAME).san(NAME));
+    let new = world.issue(&CertificateSpec::named(NAME).san(NAME));
     install(&world, Way::Authority, &["--dry-run"]).exits(16).says("IP address mismatch").says("--force");
     install(&world, Way::Authority, &["--dry-run", "--force"])
         .exits(0)
@@ -164,6 +164,6 @@ fn what_the_management_interface_does_not_use_is_nobodys_lock_out() {
         settings.management_profile = None;
         settings.clock_ahead = -DAY;
     });
-    world.issue(&Wish::named(NAME).san(NAME).client_only());
+    world.issue(&CertificateSpec::named(NAME).san(NAME).client_only());
     install(&world, Way::Known, &[]).exits(0);
 }

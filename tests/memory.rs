@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::pki::{Issued, KeyKind, Wish};
+use common::pki::{CertificateSpec, Issued, KeyKind};
 use common::trouble::wait_until;
 use common::world::{GATEWAY, KEY, NAME, PORTAL, World, settings};
 use openssl::bn::BigNumRef;
@@ -161,7 +161,7 @@ fn holds(what: &str, world: &World, memory: &Memory, keys: &[&Issued], api_keys:
 
 fn waits_without_secrets(what: &str, kind: KeyKind, arguments: &[&str]) {
     let world = World::with(slow());
-    let issued = world.issue(&Wish::named(NAME).san(NAME).key(kind));
+    let issued = world.issue(&CertificateSpec::named(NAME).san(NAME).key(kind));
     let mut command = world.command();
     command.args(["-p", PORTAL]).args(arguments).arg(world.target());
     let waiting = Waiting::begin(command);
@@ -189,7 +189,7 @@ fn nor_after_an_upload_as_pem() {
 #[test]
 fn nor_after_a_form_that_was_refused_and_made_again() {
     let world = World::with(slow());
-    let issued = world.issue(&Wish::named(NAME).san(NAME).key(KeyKind::Rsa(2048)));
+    let issued = world.issue(&CertificateSpec::named(NAME).san(NAME).key(KeyKind::Rsa(2048)));
     let refusal = panos_sim::What::Body {
         content_type: "application/xml".into(),
         body: "<response status=\"error\" code=\"12\"><msg><line>Unable to read</line></msg></response>"
@@ -212,7 +212,7 @@ fn nor_of_several_certificates_in_one_commit() {
     let mut issued = Vec::new();
     for (at, name) in ["a.example.com", "b.example.com", "c.example.com"].iter().enumerate() {
         let kind = if at == 1 { KeyKind::P256 } else { KeyKind::Rsa(2048) };
-        let one = world.ca.issue(&Wish::named(name).san(name).key(kind));
+        let one = world.ca.issue(&CertificateSpec::named(name).san(name).key(kind));
         one.write(world.folder.path(), name);
         issued.push(one);
         let profile = if at == 0 { PORTAL } else { GATEWAY };

@@ -91,7 +91,7 @@ fn a_colleagues_pending_upload_of_the_same_object_is_seen_where_no_upload_is_lis
         let shape = Shape::Overwrite;
         let world = scene(shape, |settings| settings.import_journal = imports);
         // What an upload makes of it. The object is read without its private key, so what counts is the certificate.
-        let hers = world.ca.issue(&pki::Wish::named("hers.example.com")).certificate_pem();
+        let hers = world.ca.issue(&pki::CertificateSpec::named("hers.example.com")).certificate_pem();
         let upload = format!("<public-key>{hers}</public-key>");
         world.device.add_pending_change(JANE, OBJECT, &upload).unwrap();
         let before = State::of(&world.device);

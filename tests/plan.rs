@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::pki::{KeyKind, Wish};
+use common::pki::{CertificateSpec, KeyKind};
 use common::world::{GATEWAY, NAME, PORTAL, World, print, settings};
 use panos_sim::Profile;
 
@@ -104,7 +104,7 @@ fn another_kind_of_key_under_the_name_of_an_object_in_use_is_refused_without_for
     let world = World::new();
     world.install(&["-p", PORTAL]).exits(0);
     let before = world.device.candidate_xml();
-    world.issue(&Wish::named(NAME).san(NAME).key(KeyKind::Rsa(2048)));
+    world.issue(&CertificateSpec::named(NAME).san(NAME).key(KeyKind::Rsa(2048)));
     world
         .install(&["-p", PORTAL])
         .exits(12)

@@ -23,7 +23,7 @@ const PRINTER: &str = "/config/shared/address/entry[@name='printer']";
 /// A firewall with a certificate and a bound profile of its own, and a colleague with a change pending elsewhere.
 fn world(adjust: impl FnOnce(&mut Settings)) -> World {
     let ca = pki::root("Example CA", KeyKind::P256);
-    let own = ca.issue(&pki::Wish::named("vpn.real-company.com"));
+    let own = ca.issue(&pki::CertificateSpec::named("vpn.real-company.com"));
     let (certificate, key) = (own.certificate_pem(), Some(own.key_pem()));
     let mut settings = Settings {
         hostname: "edge-berlin-7".into(),

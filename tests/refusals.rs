@@ -258,7 +258,7 @@ fn a_byte_order_mark_in_certificate_and_chain_is_passed_over() {
 
 /// A device whose management interface asks for a client certificate.
 fn guarded(version: SslVersion) -> server::Server {
-    let identity = pki::self_signed(&pki::Wish::named("fw1.example.com").san("localhost"));
+    let identity = pki::self_signed(&pki::CertificateSpec::named("fw1.example.com").san("localhost"));
     let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
     builder.set_min_proto_version(Some(version)).unwrap();
     builder.set_max_proto_version(Some(version)).unwrap();
@@ -281,7 +281,7 @@ fn a_device_that_demands_a_client_certificate_is_told_as_that() {
         let device = guarded(version);
         told(device.named().to_string());
     }
-    let own = pki::self_signed(&pki::Wish::named("fw1.example.com").san("localhost"));
+    let own = pki::self_signed(&pki::CertificateSpec::named("fw1.example.com").san("localhost"));
     let identity =
         server::identity::Identity { certificate: own.certificate, key: own.key, chain: Vec::new() };
     let page = "<html><head><title>400 No required SSL certificate was sent</title></head></html>";

@@ -9,12 +9,12 @@ use std::time::Duration;
 use common::pair::count;
 use common::trouble::wait_until;
 use common::world::{Ended, PORTAL, World, print, settings};
-use common::{pki, pki::Wish};
+use common::{pki, pki::CertificateSpec};
 use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, What, When};
 
 /// A device whose management interface uses the profile that is renewed.
 fn managed() -> World {
-    let own = pki::self_signed(&Wish::named("fw1.example.com"));
+    let own = pki::self_signed(&CertificateSpec::named("fw1.example.com"));
     let (certificate, key) = (own.certificate_pem(), Some(own.key_pem()));
     let mut settings = settings();
     settings.certificates = vec![PreloadedCertificate { name: "own".into(), certificate, key, vsys: None }];

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use common::pki::Wish;
+use common::pki::CertificateSpec;
 use common::trouble::wait_until;
 use common::world::{Ended, GATEWAY, NAME, PORTAL, World, print, settings};
 use panos_sim::{Fault, Profile, Settings, What, When};
@@ -189,7 +189,7 @@ fn a_clock_that_is_behind_at_the_first_delivery_or_at_a_renewal_is_waited_for() 
     }
     // The CA's clock is often some seconds ahead: the next run of the worker has it.
     let world = World::new();
-    world.issue(&Wish::named(NAME).san(NAME).valid(45, 90 * DAY));
+    world.issue(&CertificateSpec::named(NAME).san(NAME).valid(45, 90 * DAY));
     world.install(&["-p", PORTAL]).exits(10);
     let gap = world.record()["gap"].as_u64().unwrap();
     assert!(gap <= 120, "{gap}");

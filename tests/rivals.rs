@@ -6,13 +6,13 @@ mod common;
 
 use std::process::Command;
 
-use common::pki::Wish;
+use common::pki::CertificateSpec;
 use common::world::{Ended, GATEWAY, PORTAL, World};
 
 const OTHER: &str = "vpn.example.com";
 
 fn install_other(world: &World, profile: &str) {
-    world.ca.issue(&Wish::named(OTHER).san(OTHER)).write(world.folder.path(), OTHER);
+    world.ca.issue(&CertificateSpec::named(OTHER).san(OTHER)).write(world.folder.path(), OTHER);
     let mut command = Command::new(env!("CARGO_BIN_EXE_pan_instcert"));
     command.args(["-b", "-c", OTHER, "-p", profile, "--pin", &world.device.certificate_fingerprint()]);
     for (option, path) in

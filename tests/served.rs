@@ -21,7 +21,7 @@ fn an_endpoint_is_looked_at_until_it_shows_the_certificate() {
 #[test]
 fn a_management_certificate_that_is_ours_is_remembered_for_the_next_renewal() {
     let mut managed = settings();
-    let own = common::pki::self_signed(&common::pki::Wish::named("fw1"));
+    let own = common::pki::self_signed(&common::pki::CertificateSpec::named("fw1"));
     let (certificate, key) = (own.certificate_pem(), Some(own.key_pem()));
     managed.certificates = vec![PreloadedCertificate { name: "own".into(), certificate, key, vsys: None }];
     managed.profiles = vec![Profile::bound(PORTAL, "own")];

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::pki::{self, KeyKind, Wish};
+use common::pki::{self, CertificateSpec, KeyKind};
 use common::world::{Ended, GATEWAY, NAME, PORTAL, World, print, settings};
 use panos_sim::{PreloadedCertificate, Profile, Pushed, Settings};
 
@@ -91,7 +91,8 @@ fn the_management_interface_never_looks_in_a_virtual_system() {
 
 /// A firewall to which a Panorama has pushed a certificate with a profile.
 fn pushed(profiles: Vec<Profile>) -> Settings {
-    let issued = pki::root("Panorama's CA", KeyKind::P256).issue(&Wish::named("pushed.example.com"));
+    let issued =
+        pki::root("Panorama's CA", KeyKind::P256).issue(&CertificateSpec::named("pushed.example.com"));
     let certificate = PreloadedCertificate {
         name: "pushed".into(),
         certificate: issued.certificate_pem(),

@@ -51,7 +51,7 @@ fn completes(world: &World, shape: Shape) {
 #[test]
 fn a_key_of_another_certificate_is_noticed_before_anybody_is_talked_to() {
     let world = scene(Shape::Overwrite);
-    let other = world.ca.issue(&pki::Wish::named(NAME).san(NAME));
+    let other = world.ca.issue(&pki::CertificateSpec::named(NAME).san(NAME));
     pki::write(&world.path(&format!("{NAME}.key")), other.key_pem().as_bytes(), 0o600);
     install(&world, Shape::Overwrite).exits(10);
     assert!(world.device.requests().is_empty());

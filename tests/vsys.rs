@@ -72,7 +72,7 @@ fn same_name_everywhere(certificates: &[Option<&'static str>], profiles: &[At]) 
     settings.certificates = certificates
         .iter()
         .map(|vsys| {
-            let issued = ca.issue(&pki::Wish::named(NAME).san(NAME));
+            let issued = ca.issue(&pki::CertificateSpec::named(NAME).san(NAME));
             PreloadedCertificate {
                 name: OLD.into(),
                 certificate: issued.certificate_pem(),

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use common::inside;
 use common::pair::count;
-use common::pki::{self, Issued, KeyKind, Wish};
+use common::pki::{self, CertificateSpec, Issued, KeyKind};
 use common::scene::{JANE, pending_of};
 use common::trouble::wait_until;
 use common::world::{ADMINISTRATOR, Ended, NAME, PORTAL, World, print, settings};
@@ -28,7 +28,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let ca = pki::root("Example CA", KeyKind::P256);
-        let old = ca.issue(&Wish::named(NAME).san(NAME));
+        let old = ca.issue(&CertificateSpec::named(NAME).san(NAME));
         let mut settings = settings().with_key(Administrator::superuser(JANE, "secret"), "jane's key");
         let (certificate, key) = (old.certificate_pem(), Some(old.key_pem()));
         settings.certificates =
@@ -44,7 +44,7 @@ impl Scene {
         self.world.device.service_address().to_string()
     }
 
-    /// Through the library: with less patience than the program has.
+    /// Through the library: with a shorter retry policy than the program has.
     fn deliver(&self, further: &[&str]) -> (RunResult, Vec<String>) {
         let endpoint = self.endpoint();
         let arguments = ["--insecure", "-p", PORTAL, "--served", &endpoint];
@@ -181,7 +181,7 @@ fn a_way_back_that_the_device_refuses_leaves_nothing_pending_and_says_so() {
 fn a_bad_one_among_several_goes_back_alone() {
     let scene = Scene::new();
     let other = "other.example.com";
-    scene.world.ca.issue(&Wish::named(other).san(other)).write(scene.world.folder.path(), other);
+    scene.world.ca.issue(&CertificateSpec::named(other).san(other)).write(scene.world.folder.path(), other);
     // Both trust in the same way, so that they go with each other.
     let (folder, state) = (scene.world.folder.path(), scene.world.path("state"));
     let mut order = Command::new(env!("CARGO_BIN_EXE_pan_instcert"));

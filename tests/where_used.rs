@@ -7,7 +7,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::pki::{self, KeyKind, Wish};
+use common::pki::{self, CertificateSpec, KeyKind};
 use common::world::{NAME, PORTAL, World, settings};
 use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, Settings, What, When};
 
@@ -172,7 +172,7 @@ fn others() -> Vec<(String, String)> {
 }
 
 fn world() -> World {
-    let issued = pki::root("Old CA", KeyKind::P256).issue(&Wish::named(NAME).san(NAME));
+    let issued = pki::root("Old CA", KeyKind::P256).issue(&CertificateSpec::named(NAME).san(NAME));
     let old = PreloadedCertificate {
         name: OLD.into(),
         certificate: issued.certificate_pem(),

@@ -6,7 +6,7 @@ mod common;
 
 use std::process::{Command, Stdio};
 
-use common::pki::Wish;
+use common::pki::CertificateSpec;
 use common::world::{Ended, GATEWAY, NAME, PORTAL, World, print, settings};
 use panos_sim::{Fault, Simulator, What, When};
 use serde_json::Value;
@@ -371,7 +371,7 @@ fn a_record_that_can_not_be_read_is_kept_loudly_and_the_others_are_delivered() {
 
 #[test]
 fn verify_finds_all_well_and_what_is_not_and_makes_it_pending() {
-    let other = common::pki::self_signed(&Wish::named("other.example.com"));
+    let other = common::pki::self_signed(&CertificateSpec::named("other.example.com"));
     let mut settings = settings();
     settings.certificates = vec![panos_sim::PreloadedCertificate {
         name: "other".to_owned(),

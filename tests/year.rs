@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use common::inside::{request, shared_log, short_patience};
-use common::pki::{self, Issued, KeyKind, Wish};
+use common::inside::{request, shared_log, short_retry_policy};
+use common::pki::{self, CertificateSpec, Issued, KeyKind};
 use common::trouble::wait_until;
 use common::world::{KEY, NAME, PORTAL, print, served, settings};
 use pancert::delivery::engine::{DeliveryEngine, Selection};
@@ -121,7 +121,7 @@ impl Fleet {
 
     /// certmonger renews, and its post-save command writes down what is wanted.
     fn renew(&mut self) -> Issued {
-        let issued = self.ca.issue(&Wish::named(NAME).san(NAME));
+        let issued = self.ca.issue(&CertificateSpec::named(NAME).san(NAME));
         issued.write(self.folder.path(), NAME);
         for device in &self.devices {
             let address = device.address().to_string();
@@ -162,9 +162,9 @@ impl Fleet {
         let (log, _) = shared_log();
         let mut engine = DeliveryEngine::new(log, self.folder.path(), true);
         engine.records = self.records();
-        engine.patience = short_patience();
-        engine.patience.limits =
-            ClientOptions { poll_unit: Duration::from_millis(20), ..engine.patience.limits };
+        engine.retry_policy = short_retry_policy();
+        engine.retry_policy.limits =
+            ClientOptions { poll_unit: Duration::from_millis(20), ..engine.retry_policy.limits };
         if !left_to_worker.is_empty() {
             let worker = Worker {
                 engine: &engine,

@@ -239,9 +239,9 @@ impl Simulator {
     }
 
     /// Waits until no job is pending or running and no configuration is on its way from the peer.
-    /// Returns whether that came about within `patience`.
-    pub fn wait_idle(&self, patience: Duration) -> bool {
-        let deadline = Instant::now() + patience;
+    /// Returns whether that came about within `timeout`.
+    pub fn wait_idle(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
         loop {
             let due = self.shared.device(|device, _| device.next_event());
             match due {

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::certificate::testing::{self, DAY, Issued, KeyKind, Wish};
+use crate::certificate::testing::{self, CertificateSpec, DAY, Issued, KeyKind};
 use openssl::rsa::Rsa;
 use secrecy::ExposeSecret;
 use std::path::PathBuf;
@@ -24,17 +24,17 @@ fn keypair(bundle: &Bundle) -> Result<crate::certificate::SecretBytes, crate::ce
     crate::certificate::pem_keypair::write(bundle, &bundle.key().unwrap(), None)
 }
 
-fn issue(wish: &Wish) -> Issued {
-    testing::root("Root", KeyKind::P256).issue(wish)
+fn issue(request: &CertificateSpec) -> Issued {
+    testing::root("Root", KeyKind::P256).issue(request)
 }
 
-fn refusal(wish: &Wish) -> BundleError {
-    Bundle::load(&folder(&issue(wish)).source, NAME).unwrap_err()
+fn refusal(request: &CertificateSpec) -> BundleError {
+    Bundle::load(&folder(&issue(request)).source, NAME).unwrap_err()
 }
 
 #[test]
 fn what_certmonger_left_becomes_a_bundle_with_all_its_facts() {
-    let issued = issue(&Wish::default().key(KeyKind::Rsa(2048)));
+    let issued = issue(&CertificateSpec::default().key(KeyKind::Rsa(2048)));
     let place = folder(&issued);
     let bundle = Bundle::load(&place.source, NAME).unwrap();
     assert_eq!(bundle.common_name(), NAME);
@@ -66,17 +66,17 @@ fn times_before_1970_and_after_2049_are_read_right() {
 
 #[test]
 fn expired_and_not_yet_valid_certificates_are_refused_with_the_date() {
-    let expired = refusal(&Wish::default().valid(-2 * DAY, -DAY));
+    let expired = refusal(&CertificateSpec::default().valid(-2 * DAY, -DAY));
     let text = expired.to_string();
     assert!(matches!(expired, BundleError::Expired { since, .. } if since < Utc::now()), "{text}");
     assert!(text.contains("the certificate CN=gp.example.com in ") && text.ends_with(" UTC"), "{text}");
-    let early = refusal(&Wish::default().valid(DAY, 2 * DAY));
+    let early = refusal(&CertificateSpec::default().valid(DAY, 2 * DAY));
     assert!(matches!(early, BundleError::NotYetValid { from, .. } if from > Utc::now()), "{early}");
 }
 
 #[test]
 fn the_first_and_the_last_second_are_valid_and_their_neighbours_are_not() {
-    let place = folder(&issue(&Wish::default()));
+    let place = folder(&issue(&CertificateSpec::default()));
     let bundle = Bundle::load(&place.source, NAME).unwrap();
     let (first, last, second) = (bundle.not_before(), bundle.not_after(), TimeDelta::seconds(1));
     let at = |now| Bundle::load_at(&place.source, NAME, now);
@@ -87,21 +87,21 @@ fn the_first_and_the_last_second_are_valid_and_their_neighbours_are_not() {
 
 #[test]
 fn a_certificate_for_another_name_is_refused_with_the_names_it_has() {
-    let error = refusal(&Wish::named("www.example.com").san("web.example.com"));
+    let error = refusal(&CertificateSpec::named("www.example.com").san("web.example.com"));
     let text = error.to_string();
     assert!(text.ends_with("is not for gp.example.com, but for www.example.com, web.example.com"), "{text}");
 }
 
 #[test]
 fn a_wildcard_certificate_serves_a_name_below_it() {
-    let place = folder(&issue(&Wish::nameless().san("*.example.com")));
+    let place = folder(&issue(&CertificateSpec::nameless().san("*.example.com")));
     assert!(Bundle::load(&place.source, NAME).is_ok());
 }
 
 #[test]
 fn a_key_of_another_certificate_is_refused_and_both_files_are_named() {
-    let place = folder(&issue(&Wish::default()));
-    testing::write(&place.source.key, issue(&Wish::default()).key_pem().as_bytes(), 0o600);
+    let place = folder(&issue(&CertificateSpec::default()));
+    testing::write(&place.source.key, issue(&CertificateSpec::default()).key_pem().as_bytes(), 0o600);
     let error = Bundle::load(&place.source, NAME).unwrap_err();
     assert!(matches!(error, BundleError::KeyMismatch { .. }));
     let text = error.to_string();
@@ -111,7 +111,7 @@ fn a_key_of_another_certificate_is_refused_and_both_files_are_named() {
 #[test]
 fn only_the_first_certificate_of_the_file_counts() {
     let root = testing::root("Root", KeyKind::P256);
-    let issued = root.issue(&Wish::default());
+    let issued = root.issue(&CertificateSpec::default());
     let place = folder(&issued);
     let both = issued.certificate_pem() + &root.certificate_pem();
     testing::write(&place.source.certificate, both.as_bytes(), 0o644);
@@ -122,7 +122,7 @@ fn only_the_first_certificate_of_the_file_counts() {
 
 #[test]
 fn bad_certificate_files_are_told_apart() {
-    let issued = issue(&Wish::default());
+    let issued = issue(&CertificateSpec::default());
     let place = folder(&issued);
     let with = |bytes: &[u8]| {
         testing::write(&place.source.certificate, bytes, 0o644);
@@ -139,7 +139,7 @@ fn bad_certificate_files_are_told_apart() {
 
 #[test]
 fn a_file_of_ten_megabytes_is_refused_with_the_limit_and_not_read() {
-    let place = folder(&issue(&Wish::default()));
+    let place = folder(&issue(&CertificateSpec::default()));
     for path in [&place.source.certificate, &place.source.key] {
         let before = std::fs::read(path).unwrap();
         std::fs::write(path, vec![b'a'; 10 << 20]).unwrap();
@@ -151,7 +151,7 @@ fn a_file_of_ten_megabytes_is_refused_with_the_limit_and_not_read() {
 
 #[test]
 fn missing_files_folders_and_fifos_are_errors_and_nothing_waits() {
-    let place = folder(&issue(&Wish::default()));
+    let place = folder(&issue(&CertificateSpec::default()));
     let with = |path: PathBuf| Bundle::load(&Source { key: path, ..place.source.clone() }, NAME).unwrap_err();
     let top = place.source.key.parent().unwrap().to_path_buf();
     assert!(matches!(with(top.join("none")), BundleError::Missing { .. }));
@@ -178,7 +178,7 @@ fn the_chain_of_a_live_folder_is_read_ordered_and_checked() {
     let root = testing::root("Root", KeyKind::P256);
     let upper = root.intermediate("Upper", KeyKind::P256);
     let lower = upper.intermediate("Lower", KeyKind::P256);
-    let leaf = lower.issue(&Wish::default());
+    let leaf = lower.issue(&CertificateSpec::default());
     let top = tempfile::tempdir().unwrap();
     let live = top.path().join(NAME);
     std::fs::create_dir(&live).unwrap();
@@ -196,8 +196,8 @@ fn the_chain_of_a_live_folder_is_read_ordered_and_checked() {
 #[test]
 fn an_expired_intermediate_is_refused_by_name() {
     let root = testing::root("Root", KeyKind::P256);
-    let stale = root.intermediate_wishing(&Wish::named("Stale").valid(-20 * DAY, -DAY));
-    let place = folder(&stale.issue(&Wish::default()));
+    let stale = root.intermediate_with(&CertificateSpec::named("Stale").valid(-20 * DAY, -DAY));
+    let place = folder(&stale.issue(&CertificateSpec::default()));
     let chain = place.source.key.with_file_name("chain.pem");
     testing::write(&chain, stale.certificate_pem().as_bytes(), 0o644);
     let error = Bundle::load(&place.source.clone().with_chain(Some(chain)), NAME).unwrap_err();
@@ -208,7 +208,7 @@ fn an_expired_intermediate_is_refused_by_name() {
 fn the_pem_keypair_is_key_leaf_and_intermediates_in_this_order() {
     let root = testing::root("Root", KeyKind::P256);
     let lower = root.intermediate("Lower", KeyKind::P256);
-    let issued = lower.issue(&Wish::default().key(KeyKind::Rsa(2048)));
+    let issued = lower.issue(&CertificateSpec::default().key(KeyKind::Rsa(2048)));
     let place = folder(&issued);
     // A key in the older form leaves as PKCS#8 all the same.
     let old = issued.key.rsa().unwrap().private_key_to_pem().unwrap();
@@ -223,7 +223,7 @@ fn the_pem_keypair_is_key_leaf_and_intermediates_in_this_order() {
 
 #[test]
 fn debug_output_of_a_bundle_holds_no_key() {
-    let issued = issue(&Wish::default());
+    let issued = issue(&CertificateSpec::default());
     let place = folder(&issued);
     let bundle = Bundle::load(&place.source, NAME).unwrap();
     let text = format!("{bundle:?} {:?} {:?}", bundle.key().unwrap(), keypair(&bundle).unwrap());
@@ -233,10 +233,10 @@ fn debug_output_of_a_bundle_holds_no_key() {
 
 #[test]
 fn a_key_file_that_holds_another_key_by_now_is_found_out_where_the_key_is_used() {
-    let place = folder(&issue(&Wish::default()));
+    let place = folder(&issue(&CertificateSpec::default()));
     let bundle = Bundle::load(&place.source, NAME).unwrap();
     assert!(bundle.key().is_ok());
-    testing::write(&place.source.key, issue(&Wish::default()).key_pem().as_bytes(), 0o600);
+    testing::write(&place.source.key, issue(&CertificateSpec::default()).key_pem().as_bytes(), 0o600);
     assert!(matches!(bundle.key(), Err(BundleError::KeyMismatch { .. })));
     std::fs::remove_file(&place.source.key).unwrap();
     assert!(matches!(bundle.key(), Err(BundleError::Missing { role: Role::Key, .. })));

@@ -120,7 +120,7 @@ fn stranger(path: &Path, certificate: &X509Ref, leaf: &X509Ref) -> BundleError {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::certificate::testing::{self, Issued, KeyKind, Wish};
+    use crate::certificate::testing::{self, CertificateSpec, Issued, KeyKind};
 
     struct World {
         root: Issued,
@@ -133,7 +133,7 @@ mod tests {
         let root = testing::root("Root", KeyKind::P256);
         let upper = root.intermediate("Upper", KeyKind::P256);
         let lower = upper.intermediate("Lower", KeyKind::P256);
-        let leaf = lower.issue(&Wish::default());
+        let leaf = lower.issue(&CertificateSpec::default());
         World { root, upper, lower, leaf }
     }
 
@@ -208,7 +208,7 @@ mod tests {
     fn without_key_identifiers_it_is_the_signature_that_decides() {
         let right = testing::root("Twin", KeyKind::P256);
         let wrong = testing::root("Twin", KeyKind::P256);
-        let leaf = right.issue(&Wish::default().without_identifiers());
+        let leaf = right.issue(&CertificateSpec::default().without_identifiers());
         assert!(signed(&right.certificate, &leaf.certificate).unwrap());
         assert!(!signed(&wrong.certificate, &leaf.certificate).unwrap());
     }
@@ -228,7 +228,7 @@ mod tests {
         let one = testing::root("One", KeyKind::P256);
         let two = testing::root("Two", KeyKind::P256);
         let (one_by_two, two_by_one) = (two.cross_sign(&one), one.cross_sign(&two));
-        let leaf = one.issue(&Wish::default());
+        let leaf = one.issue(&CertificateSpec::default());
         let chain = ordered(&leaf, &[&one_by_two, &two_by_one]).unwrap();
         assert_eq!(names(&chain), ["CN=One", "CN=Two"]);
     }

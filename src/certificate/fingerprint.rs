@@ -26,17 +26,17 @@ pub fn fingerprint_of_pem(text: &str) -> Result<Fingerprint, NoCertificate> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::certificate::testing::{self, Wish};
+    use crate::certificate::testing::{self, CertificateSpec};
 
     #[test]
     fn a_pem_text_is_found_whatever_stands_around_it_and_however_it_is_wrapped() {
-        let leaf = testing::self_signed(&Wish::default()).certificate;
+        let leaf = testing::self_signed(&CertificateSpec::default()).certificate;
         let wanted = Fingerprint::of_der(&leaf.to_der().unwrap());
         let pem = String::from_utf8(leaf.to_pem().unwrap()).unwrap();
         let crlf = pem.replace('\n', "\r\n");
         let indented = format!("Bag Attributes\n  x: y\n{}", pem.replace('\n', "\n      "));
         let one_line = pem.replace('\n', " ");
-        let other = testing::self_signed(&Wish::default()).certificate;
+        let other = testing::self_signed(&CertificateSpec::default()).certificate;
         let two = format!("{pem}{}", String::from_utf8(other.to_pem().unwrap()).unwrap());
         for text in [&pem, &crlf, &indented, &one_line, &two] {
             assert_eq!(fingerprint_of_pem(text).unwrap(), wanted);

@@ -81,11 +81,11 @@ fn printable(text: &str) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::certificate::testing::{Wish, self_signed};
+    use crate::certificate::testing::{CertificateSpec, self_signed};
 
     #[test]
     fn the_common_name_or_any_dns_name_will_do_in_any_case() {
-        let issued = self_signed(&Wish::named("GP.example.com").san("vpn.Example.com"));
+        let issued = self_signed(&CertificateSpec::named("GP.example.com").san("vpn.Example.com"));
         assert!(covers(&issued.certificate, "gp.example.com"));
         assert!(covers(&issued.certificate, "VPN.example.com"));
         assert!(!covers(&issued.certificate, "other.example.com"));
@@ -105,13 +105,13 @@ mod tests {
 
     #[test]
     fn a_nul_in_the_common_name_does_not_shorten_it() {
-        let issued = self_signed(&Wish::named("gp.example.com\0.evil.example"));
+        let issued = self_signed(&CertificateSpec::named("gp.example.com\0.evil.example"));
         assert!(!covers(&issued.certificate, "gp.example.com"));
     }
 
     #[test]
     fn a_certificate_without_names_is_for_nobody_and_control_characters_are_escaped() {
-        assert_eq!(all(&self_signed(&Wish::nameless()).certificate), "nobody");
-        assert_eq!(subject(&self_signed(&Wish::named("a\nb")).certificate), "CN=a\\nb");
+        assert_eq!(all(&self_signed(&CertificateSpec::nameless()).certificate), "nobody");
+        assert_eq!(subject(&self_signed(&CertificateSpec::named("a\nb")).certificate), "CN=a\\nb");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::certificate::Source;
-use crate::certificate::testing::{self, KeyKind, Wish};
+use crate::certificate::testing::{self, CertificateSpec, KeyKind};
 
 const NAME: &str = "gp.example.com";
 
@@ -24,7 +24,7 @@ fn bundle(kind: KeyKind) -> Placed {
     let root = testing::root("Root", KeyKind::P256);
     let upper = root.intermediate("Upper", KeyKind::P256);
     let lower = upper.intermediate("Lower", KeyKind::P256);
-    let issued = lower.issue(&Wish::default().key(kind));
+    let issued = lower.issue(&CertificateSpec::default().key(kind));
     let top = tempfile::tempdir().unwrap();
     let live = top.path().join("gp.example.com");
     std::fs::create_dir(&live).unwrap();

@@ -25,7 +25,7 @@ use crate::settings::resolve::Prepared;
 pub struct DryRun {
     device: Address,
     system: SystemInfo,
-    situation: DeviceState,
+    state: DeviceState,
     observed: CurrentInstall,
     plan: Plan,
     notes: Vec<String>,
@@ -37,14 +37,15 @@ pub struct DryRun {
 /// Files that can't be used; no key, no device, no trust; a plan that can't be made.
 pub async fn look(prepared: &Prepared, records: &InstallationStore) -> Result<DryRun, Problem> {
     let bundle = prepared.bundle.as_ref().map_err(Problem::from)?;
-    let wish = &prepared.wish;
-    let record = records.read(&key_of(wish)).map_err(|error| Problem::from(&DeliveryError::from(error)))?;
+    let request = &prepared.request;
+    let record =
+        records.read(&key_of(request)).map_err(|error| Problem::from(&DeliveryError::from(error)))?;
     let known = record.as_ref().map(known_of).unwrap_or_default();
     let made = record.map(|record| record.created_objects).unwrap_or_default();
     let devices: Vec<&Address> =
-        std::iter::once(&wish.target).chain(&wish.peer).map(|one| &one.device).collect();
+        std::iter::once(&request.target).chain(&request.peer).map(|one| &one.device).collect();
     let next = records.next_identities(&devices);
-    dry_run(Item { wish, bundle, made }, &known, &next).await.map_err(|stop| Problem::from(&stop.failure))
+    dry_run(Item { request, bundle, made }, &known, &next).await.map_err(|stop| Problem::from(&stop.failure))
 }
 
 /// The pending changes that an installation goes on from.
@@ -56,45 +57,46 @@ fn known_of(record: &Installation) -> Known {
 }
 
 async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result<DryRun, BatchError> {
-    let wish = item.wish;
-    let reached = reach(wish, next).await?;
+    let request = item.request;
+    let connection = reach(request, next).await?;
     let wants = [item];
-    let Assessment { mut situation, mut parts, places, contested } =
-        assess::look(&reached, &wants, known).await?;
-    situation.fetch_administrator(&reached.session).await?;
-    let warning = management::examine(&reached, &parts, &situation, wish.commit, &wish.patience).await?;
+    let Assessment { mut state, mut parts, places, contested } =
+        assess::look(&connection, &wants, known).await?;
+    state.fetch_administrator(&connection.session).await?;
+    let warning =
+        management::examine(&connection, &parts, &state, request.commit, &request.retry_policy).await?;
     let PlannedInstall { observed, plan, .. } = parts.remove(0);
-    let mut notes = [reached.notes, plan.notes.clone(), warning.into_iter().collect()].concat();
-    let overridden = suitable::overridden(&reached.session, &observed.place, &wish.profiles).await;
+    let mut notes = [connection.notes, plan.notes.clone(), warning.into_iter().collect()].concat();
+    let overridden = suitable::overridden(&connection.session, &observed.place, &request.profiles).await;
     notes.extend(overridden.into_iter().map(|text| format!("WARNING: {text}")));
     if !plan.steps.is_empty() {
-        notes.extend(pending_notes(wish.commit, &situation, &places));
+        notes.extend(pending_notes(request.commit, &state, &places));
         notes.extend(contested.map(|(_, found)| format!("WARNING: {found}: it would be waited for")));
     }
-    Ok(DryRun { device: reached.target.device, system: reached.system, situation, observed, plan, notes })
+    Ok(DryRun { device: connection.target.device, system: connection.system, state, observed, plan, notes })
 }
 
-fn key_of(wish: &InstallRequest) -> InstallationKey {
+fn key_of(request: &InstallRequest) -> InstallationKey {
     InstallationKey {
-        device: wish.target.device.clone(),
-        location: location::of_vsys(wish.vsys.as_ref()),
-        name: wish.base_name.clone(),
+        device: request.target.device.clone(),
+        location: location::of_vsys(request.vsys.as_ref()),
+        name: request.base_name.clone(),
     }
 }
 
 /// One device's plan for a person.
-pub fn tell(program: &str, wish: &InstallRequest, looked: Result<&DryRun, &Problem>) {
-    match looked {
+pub fn tell(program: &str, request: &InstallRequest, assessed: Result<&DryRun, &Problem>) {
+    match assessed {
         Err(found) => {
-            report::problem(program, &format!("{}: {found}", wish.target.device), found.advice.as_deref());
+            report::problem(program, &format!("{}: {found}", request.target.device), found.advice.as_deref());
         }
-        Ok(looked) => {
-            report::line(&format!("{}{}:", looked.device, described(&looked.system)));
-            if looked.plan.steps.is_empty() {
+        Ok(assessed) => {
+            report::line(&format!("{}{}:", assessed.device, described(&assessed.system)));
+            if assessed.plan.steps.is_empty() {
                 report::line("  no changes: this certificate is already installed");
             }
-            let steps = looked.plan.steps.iter().flat_map(|step| lines(step, looked));
-            steps.chain(looked.notes.iter().cloned()).for_each(|line| report::line(&format!("  {line}")));
+            let steps = assessed.plan.steps.iter().flat_map(|step| lines(step, assessed));
+            steps.chain(assessed.notes.iter().cloned()).for_each(|line| report::line(&format!("  {line}")));
         }
     }
 }
@@ -105,11 +107,11 @@ fn described(system: &SystemInfo) -> String {
     if known.is_empty() { String::new() } else { format!(" ({})", known.join(", PAN-OS ")) }
 }
 
-fn lines(step: &Step, looked: &DryRun) -> Vec<String> {
+fn lines(step: &Step, assessed: &DryRun) -> Vec<String> {
     match step {
         Step::Import { object, replaces: false } => vec![format!("upload  {object} (a new object)")],
         Step::Import { object, replaces: true } => {
-            let before = looked
+            let before = assessed
                 .observed
                 .candidate
                 .fingerprint()
@@ -128,29 +130,29 @@ fn lines(step: &Step, looked: &DryRun) -> Vec<String> {
         Step::Delete(object) => vec![format!("delete  {object}, unless it is still referenced")],
         Step::Commit(CommitScope::Everybody) => vec!["commit  all administrators' changes".to_owned()],
         Step::Commit(_) => {
-            let who = looked.situation.administrator.as_deref().unwrap_or("the API administrator");
+            let who = assessed.state.administrator.as_deref().unwrap_or("the API administrator");
             vec![format!("commit  only the changes of {who}")]
         }
     }
 }
 
 /// All devices' plans as one JSON object.
-pub fn json(exit: Exit, looked: &[(&InstallRequest, Result<DryRun, Problem>)]) {
-    let devices: Vec<Value> = looked.iter().map(|(wish, looked)| device(wish, looked)).collect();
+pub fn json(exit: Exit, assessed: &[(&InstallRequest, Result<DryRun, Problem>)]) {
+    let devices: Vec<Value> = assessed.iter().map(|(request, assessed)| device(request, assessed)).collect();
     report::line(&json!({ "dry_run": true, "exit": exit.code(), "devices": devices }).to_string());
 }
 
-fn device(wish: &InstallRequest, looked: &Result<DryRun, Problem>) -> Value {
-    match looked {
-        Ok(looked) => json!({
-            "device": looked.device,
-            "model": looked.system.model,
-            "version": looked.system.sw_version,
-            "steps": looked.plan.steps.iter().map(|step| json_step(step, looked)).collect::<Vec<_>>(),
-            "notes": looked.notes,
+fn device(request: &InstallRequest, assessed: &Result<DryRun, Problem>) -> Value {
+    match assessed {
+        Ok(assessed) => json!({
+            "device": assessed.device,
+            "model": assessed.system.model,
+            "version": assessed.system.sw_version,
+            "steps": assessed.plan.steps.iter().map(|step| json_step(step, assessed)).collect::<Vec<_>>(),
+            "notes": assessed.notes,
         }),
         Err(found) => json!({
-            "device": wish.target.device,
+            "device": request.target.device,
             "exit": found.exit.code(),
             "problem": found.what,
             "advice": found.advice,
@@ -158,10 +160,10 @@ fn device(wish: &InstallRequest, looked: &Result<DryRun, Problem>) -> Value {
     }
 }
 
-fn json_step(step: &Step, looked: &DryRun) -> Value {
+fn json_step(step: &Step, assessed: &DryRun) -> Value {
     match step {
         Step::Import { object, replaces } => {
-            let before = looked.observed.candidate.fingerprint().filter(|_| *replaces);
+            let before = assessed.observed.candidate.fingerprint().filter(|_| *replaces);
             json!({ "do": "import", "object": object, "replaces": before })
         }
         Step::Bind { profiles, to } => {
@@ -176,6 +178,6 @@ fn json_step(step: &Step, looked: &DryRun) -> Value {
         }
         Step::Delete(object) => json!({ "do": "delete", "object": object }),
         Step::Commit(CommitScope::Everybody) => json!({ "do": "commit", "administrator": null }),
-        Step::Commit(_) => json!({ "do": "commit", "administrator": looked.situation.administrator }),
+        Step::Commit(_) => json!({ "do": "commit", "administrator": assessed.state.administrator }),
     }
 }

@@ -249,13 +249,13 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
         before::check_devices(arguments, request).await?;
     }
     let begun = Instant::now();
-    let patience = Duration::from_secs(arguments.timeout);
+    let timeout = Duration::from_secs(arguments.timeout);
     let follower = IssuanceWatcher {
         getcert: &getcert,
         certificate: &request.certificate,
         before: issuance::fingerprint_in(&request.certificate),
-        deadline: begun + patience,
-        patience,
+        deadline: begun + timeout,
+        timeout,
         live,
     };
     let mut following = Following {
@@ -264,7 +264,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
         common_name: &request.named.common_name,
         after: Queue::below(&arguments.place.state_dir).last_number(),
         wanted: follower.before,
-        deadline: begun + patience,
+        deadline: begun + timeout,
         show: &|text: &str| live.show(text),
     };
     if request.through_sudo {

@@ -125,7 +125,7 @@ impl Arguments {
 
     /// What is written before anything else is done.
     fn spec(&self, options: &InstallOptions, prepared: &Prepared, attended: bool) -> InstallSpec {
-        let Prepared { wish, bundle, files, .. } = prepared;
+        let Prepared { request, bundle, files, .. } = prepared;
         InstallSpec {
             id: new_id(),
             sequence: 0,
@@ -133,15 +133,15 @@ impl Arguments {
             requested_by: Requester::current(),
             attended,
             list: self.profile_list.clone(),
-            common_name: wish.common_name.clone(),
-            name: wish.base_name.clone(),
-            device: wish.target.device.clone(),
-            location: location::of_vsys(wish.vsys.as_ref()),
-            peer: wish.peer.as_ref().map(|peer| peer.device.clone()),
-            profiles: wish.profiles.clone(),
-            profiles_configured: options.device.profile.is_none() && !wish.profiles.is_empty(),
+            common_name: request.common_name.clone(),
+            name: request.base_name.clone(),
+            device: request.target.device.clone(),
+            location: location::of_vsys(request.vsys.as_ref()),
+            peer: request.peer.as_ref().map(|peer| peer.device.clone()),
+            profiles: request.profiles.clone(),
+            profiles_configured: options.device.profile.is_none() && !request.profiles.is_empty(),
             certificate: bundle.as_ref().ok().and_then(|bundle| CertificateFacts::of(bundle).ok()),
-            served: wish.served.clone(),
+            served: request.served.clone(),
             files: files.clone(),
             options: options.clone(),
         }

@@ -143,8 +143,8 @@ fn tell_queued(arguments: &Arguments, specs: &[InstallSpec]) -> Exit {
 fn notifier(config: &Config, state_dir: &Path) -> Notifier {
     let watched = std::io::stderr().is_terminal();
     let command = if watched { Vec::new() } else { config.notify().command.clone() };
-    let patience = if worker::is_enabled(state_dir) { config.notify().patience } else { 1 };
-    Notifier { settings: Notify { command, patience } }
+    let tell_after = if worker::is_enabled(state_dir) { config.notify().tell_after } else { 1 };
+    Notifier { settings: Notify { command, tell_after } }
 }
 
 async fn install(
@@ -222,17 +222,18 @@ fn lost(failure: &DeliveryError) -> RunResult {
 /// Looks and decides, for each device, and tells what would be done.
 async fn dry_run(arguments: &Arguments, prepared: Vec<Prepared>, records: &InstallationStore) -> Exit {
     let looks = prepared.iter().map(|prepared| async move {
-        let looked = dry_run::look(prepared, records).await;
-        (&prepared.wish, looked)
+        let assessed = dry_run::look(prepared, records).await;
+        (&prepared.request, assessed)
     });
-    let looked: Vec<_> = stream::iter(looks).buffered(usize::from(arguments.concurrency)).collect().await;
-    let exits =
-        looked.iter().map(|(_, looked)| looked.as_ref().err().map_or(Exit::Done, |problem| problem.exit));
+    let assessed: Vec<_> = stream::iter(looks).buffered(usize::from(arguments.concurrency)).collect().await;
+    let exits = assessed
+        .iter()
+        .map(|(_, assessed)| assessed.as_ref().err().map_or(Exit::Done, |problem| problem.exit));
     let exit = Exit::of_all(&exits.collect::<Vec<_>>());
     if arguments.json {
-        dry_run::json(exit, &looked);
+        dry_run::json(exit, &assessed);
     } else {
-        looked.iter().for_each(|(wish, looked)| dry_run::tell(NAME, wish, looked.as_ref()));
+        assessed.iter().for_each(|(request, assessed)| dry_run::tell(NAME, request, assessed.as_ref()));
     }
     exit
 }

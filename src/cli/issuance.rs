@@ -84,7 +84,7 @@ pub struct IssuanceWatcher<'a> {
     /// When it all has to be over.
     pub deadline: Instant,
     /// The time that was allowed for it.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// The live line.
     pub live: &'a StatusLine,
 }
@@ -139,7 +139,7 @@ impl IssuanceWatcher<'_> {
         self.live.show(&doing);
         if Instant::now() >= self.deadline {
             let unreachable = tracked.phase() == Phase::Unreachable;
-            return Err(IssueError::TimedOut { seconds: self.patience.as_secs(), doing, unreachable });
+            return Err(IssueError::TimedOut { seconds: self.timeout.as_secs(), doing, unreachable });
         }
         tokio::time::sleep(PAUSE).await;
         Ok(())

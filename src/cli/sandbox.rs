@@ -36,7 +36,7 @@ fn closed_options(options: &DeviceOptions, config: Option<&Path>) -> Option<Stri
 /// What the worker can't read of what a delivery needs, if anything.
 #[must_use]
 pub fn closed(spec: &InstallSpec, prepared: &Prepared, config: &Config) -> Option<String> {
-    let Prepared { wish: InstallRequest { target, peer, .. }, files, .. } = prepared;
+    let Prepared { request: InstallRequest { target, peer, .. }, files, .. } = prepared;
     let files =
         files.iter().flat_map(|files| [Some(&files.certificate), Some(&files.key), files.chain.as_ref()]);
     let keys = [Some(&target.key_file), peer.as_ref().map(|peer| &peer.key_file)];

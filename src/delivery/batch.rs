@@ -30,14 +30,14 @@ const REPEATED: u32 = 3;
 /// One certificate that is to be delivered.
 pub(super) struct BatchItem {
     /// What is wanted.
-    pub(super) wish: InstallRequest,
+    pub(super) request: InstallRequest,
     /// The certificate, or why it can't be used: that is recorded like any other failure.
     pub(super) bundle: Result<Bundle, InstallError>,
     /// Its record.
     pub(super) record: Installation,
 }
 
-/// Delivers to one device, and keeps the records true. All wishes go with each other, see [`InstallRequest::can_share_commit`]. One
+/// Delivers to one device, and keeps the records true. All install requests go with each other, see [`InstallRequest::can_share_commit`]. One
 /// bad certificate among them fails alone.
 ///
 /// Returns how each ended, in the same order.
@@ -55,7 +55,7 @@ pub(super) async fn deliver(
     }
     log.say("START of pan_instcert.");
     for delivery in deliveries.iter_mut() {
-        log.say(&format!("Certificate Common Name: {}", delivery.wish.common_name));
+        log.say(&format!("Certificate Common Name: {}", delivery.request.common_name));
         delivery.record.begin(log.id(), records.now());
     }
     let mut ends: Vec<Option<Outcome>> = deliveries.iter().map(without_a_bundle).collect();
@@ -77,7 +77,7 @@ pub(super) async fn deliver(
             }
             Err(BatchError { failure, at: Some(bad) }) if group.len() > 1 => {
                 let at = group.remove(bad);
-                log_left_out(&deliveries[at].wish, &failure, log);
+                log_left_out(&deliveries[at].request, &failure, log);
                 missing[at] = missing_profiles(&failure);
                 ends[at] = Some(Outcome::Failed((&failure).into()));
                 groups.push_front(group);
@@ -118,14 +118,14 @@ async fn run(
     watch: &mut Stopwatch,
 ) -> Result<Vec<Result<Outcome, InstallError>>, BatchError> {
     let (mut items, mut entries) = (Vec::new(), Vec::new());
-    for BatchItem { wish, bundle, record } in members {
+    for BatchItem { request, bundle, record } in members {
         // What has no certificate has failed before.
         if let Ok(bundle) = bundle {
-            items.push(Item { wish, bundle, made: record.created_objects.clone() });
+            items.push(Item { request, bundle, made: record.created_objects.clone() });
             entries.push(record);
         }
     }
-    let device = items.first().map(|item| &item.wish.target.device);
+    let device = items.first().map(|item| &item.request.target.device);
     let proof = device.map(|device| LeftoverFile::of(records.state_dir(), device).read()).transpose();
     let proof = proof.unwrap_or_else(|error| {
         log.error(&format!("what a proof has left on the device can't be read: {error}"));
@@ -185,9 +185,9 @@ fn part(group: &[usize], deliveries: &[BatchItem], failure: &InstallError) -> Op
         return None;
     }
     let is_named = |at: &&usize| {
-        let wish = &deliveries[**at].wish;
-        let profiles = wish.profiles.iter().map(|profile| profile.as_str());
-        let mut names = std::iter::once(wish.object.as_str()).chain(profiles);
+        let request = &deliveries[**at].request;
+        let profiles = request.profiles.iter().map(|profile| profile.as_str());
+        let mut names = std::iter::once(request.object.as_str()).chain(profiles);
         names.any(|name| lines.iter().any(|line| line.contains(name)))
     };
     let (named, others): (Vec<usize>, Vec<usize>) = group.iter().partition(is_named);
@@ -197,8 +197,8 @@ fn part(group: &[usize], deliveries: &[BatchItem], failure: &InstallError) -> Op
     })
 }
 
-fn log_left_out(wish: &InstallRequest, failure: &InstallError, log: &RunLog) {
-    log.error(&format!("{}: {failure}; continuing with the others.", wish.common_name));
+fn log_left_out(request: &InstallRequest, failure: &InstallError, log: &RunLog) {
+    log.error(&format!("{}: {failure}; continuing with the others.", request.common_name));
 }
 
 /// Writes the records, and tells the end.
@@ -213,7 +213,7 @@ async fn conclude(
     let nothing_new = is_repeat(deliveries, &ends);
     let unfinished: Vec<Installation> = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     for (delivery, end) in deliveries.iter_mut().zip(&ends) {
-        delivery.record.finish(end, &delivery.wish.profiles, &phases, sequence, records.now());
+        delivery.record.finish(end, &delivery.request.profiles, &phases, sequence, records.now());
     }
     let texts = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     let written = records.write_in_background(texts).await.map_err(DeliveryError::from);
@@ -224,7 +224,7 @@ async fn conclude(
             if !matches!(end, Outcome::Failed(_)) {
                 *end = Outcome::Failed(failure.into());
                 delivery.record = before;
-                delivery.record.finish(end, &delivery.wish.profiles, &phases, sequence, records.now());
+                delivery.record.finish(end, &delivery.request.profiles, &phases, sequence, records.now());
             }
         }
     }
@@ -276,10 +276,10 @@ fn log_repeat(record: &Installation, log: &RunLog) {
 
 fn tell_end(deliveries: &[BatchItem], outcomes: &[RunResult], log: &RunLog) {
     let Some(first) = deliveries.first() else { return };
-    let device = &first.wish.target.device;
+    let device = &first.request.target.device;
     let several = deliveries.len() > 1;
     for (delivery, outcome) in deliveries.iter().zip(outcomes) {
-        let which = if several { format!("{}: ", delivery.wish.common_name) } else { String::new() };
+        let which = if several { format!("{}: ", delivery.request.common_name) } else { String::new() };
         if let Outcome::Failed(problem) = &outcome.outcome {
             log.error(&format!("{device}: {which}{problem}"));
             if let Some(advice) = &problem.advice {

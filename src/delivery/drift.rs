@@ -27,7 +27,7 @@ use crate::settings::config::Drift;
 use crate::settings::resolve::Prepared;
 
 /// How long an endpoint may take to show its certificate.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What was found of one record.
 #[derive(Debug)]
@@ -134,13 +134,13 @@ impl DriftChecker {
 
     /// Whether somebody has committed by now what was left to a person.
     async fn ask_for_commit(&self, record: &mut Installation) -> Result<Verdict, DeliveryError> {
-        let (wish, bundle) = match again(record, self.records.state_dir()) {
-            Ok(Prepared { wish, bundle: Ok(bundle), .. }) => (wish, bundle),
+        let (request, bundle) = match again(record, self.records.state_dir()) {
+            Ok(Prepared { request, bundle: Ok(bundle), .. }) => (request, bundle),
             Ok(Prepared { bundle: Err(failure), .. }) => return Ok(Verdict::Unknown((&failure).into())),
             Err(problem) => return Ok(Verdict::Unknown(problem)),
         };
-        let object = wish.object.clone();
-        match self.look(record, wish, &bundle).await {
+        let object = request.object.clone();
+        match self.look(record, request, &bundle).await {
             Ok(None) => {
                 let sequence = Queue::below(self.records.state_dir()).next_number()?;
                 record.mark_verified(&object, sequence, self.records.now());
@@ -173,7 +173,7 @@ impl DriftChecker {
             record.spec.certificate = Some(now);
             return self.drifted(what);
         }
-        match self.look(record, prepared.wish, &bundle).await {
+        match self.look(record, prepared.request, &bundle).await {
             Ok(None) => Verdict::Good,
             Ok(Some(what)) => self.drifted(what),
             Err(failure) => Verdict::Unknown((&failure).into()),
@@ -188,21 +188,21 @@ impl DriftChecker {
     async fn look(
         &self,
         record: &Installation,
-        mut wish: InstallRequest,
+        mut request: InstallRequest,
         bundle: &Bundle,
     ) -> Result<Option<String>, InstallError> {
         let wanted = bundle.fingerprint();
         if let Some(verified) = &record.verified {
-            wish.object = verified.object.clone();
+            request.object = verified.object.clone();
         }
-        let reached = reach(&wish, &record.next_identities).await?;
-        let place = place_of(&wish, &reached.system);
-        let goal = ExpectedState::Runs { wish: Box::new(wish.clone()), place, wanted };
-        if let Some(lack) = goal.lack(&reached.session).await? {
+        let connection = reach(&request, &record.next_identities).await?;
+        let place = place_of(&request, &connection.system);
+        let goal = ExpectedState::Runs { request: Box::new(request.clone()), place, wanted };
+        if let Some(lack) = goal.lack(&connection.session).await? {
             return Ok(Some(lack));
         }
-        for endpoint in &wish.served {
-            if let Err(problem) = served(endpoint, &wish.common_name, wanted, &[], PATIENCE).await {
+        for endpoint in &request.served {
+            if let Err(problem) = served(endpoint, &request.common_name, wanted, &[], TIMEOUT).await {
                 return Ok(Some(problem.to_string()));
             }
         }

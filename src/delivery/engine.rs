@@ -68,7 +68,7 @@ pub struct DeliveryEngine<'a> {
     /// The records in it.
     pub records: InstallationStore,
     /// How long devices may be silent.
-    pub patience: RetryPolicy,
+    pub retry_policy: RetryPolicy,
     /// Whether it works on several devices at once, so that each line has to say for which run it is.
     pub several: bool,
     /// Whom to tell of failures that last.
@@ -101,13 +101,13 @@ pub struct Report {
 }
 
 impl<'a> DeliveryEngine<'a> {
-    /// With nobody to notify, and the usual patience.
+    /// With nobody to notify, and the usual retry policy.
     #[must_use]
     pub fn new(log: &'a Log, state_dir: &'a Path, several: bool) -> Self {
-        let (records, patience) = (InstallationStore::below(state_dir), RetryPolicy::default());
+        let (records, retry_policy) = (InstallationStore::below(state_dir), RetryPolicy::default());
         let (notifier, at_hand, confirmed) = (Notifier::default(), Mutex::default(), Mutex::default());
         let lock_wait = LOCK_WAIT;
-        Self { log, state_dir, records, patience, several, notifier, lock_wait, at_hand, confirmed }
+        Self { log, state_dir, records, retry_policy, several, notifier, lock_wait, at_hand, confirmed }
     }
 
     /// Keeps what was read for an order until that is delivered.
@@ -137,7 +137,8 @@ impl<'a> DeliveryEngine<'a> {
         for record in all.iter().filter(|record| which.includes(record, now)) {
             match self.prepare(record.clone()).await {
                 Ok(delivery) => {
-                    match groups.iter_mut().find(|group| group[0].wish.can_share_commit(&delivery.wish)) {
+                    match groups.iter_mut().find(|group| group[0].request.can_share_commit(&delivery.request))
+                    {
                         Some(group) => group.push(delivery),
                         None => groups.push(vec![delivery]),
                     }
@@ -297,7 +298,7 @@ impl<'a> DeliveryEngine<'a> {
             Ok(prepared) => prepared,
             Err(problem) => return Err(Box::new((record, problem))),
         };
-        prepared.wish.patience = self.patience.clone();
+        prepared.request.retry_policy = self.retry_policy.clone();
         complete(&mut prepared, &mut record);
         let bundle = match prepared.bundle {
             Ok(bundle) if record.confirmed => Ok(bundle),
@@ -308,7 +309,7 @@ impl<'a> DeliveryEngine<'a> {
             Err(failure) => Err(failure),
         };
         record.confirmed = bundle.is_ok();
-        Ok(BatchItem { wish: prepared.wish, bundle, record })
+        Ok(BatchItem { request: prepared.request, bundle, record })
     }
 
     /// Whether certmonger says that the certificate is issued. It says so while its post-save command runs, too.
@@ -343,15 +344,15 @@ fn leave_out(delivery: &mut BatchItem, missing: &[ProfileName]) -> bool {
     if missing.is_empty() {
         return false;
     }
-    delivery.wish.profiles = delivery.record.unaffected_by(missing);
-    !delivery.wish.profiles.is_empty() && delivery.bundle.is_ok()
+    delivery.request.profiles = delivery.record.unaffected_by(missing);
+    !delivery.request.profiles.is_empty() && delivery.bundle.is_ok()
 }
 
 /// Location and profiles are the record's own; the certificate is the one that the file holds now.
 fn complete(prepared: &mut Prepared, record: &mut Installation) {
     record.configure(&prepared.configured_profiles);
-    prepared.wish.profiles = record.profiles();
-    prepared.wish.vsys = location::vsys(&record.spec.location);
+    prepared.request.profiles = record.profiles();
+    prepared.request.vsys = location::vsys(&record.spec.location);
     if let Ok(bundle) = &prepared.bundle
         && let Ok(facts) = CertificateFacts::of(bundle)
     {

@@ -15,7 +15,7 @@ use crate::install::result::Outcome;
 use crate::settings::config::Notify;
 
 /// How long the command may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Something that a person should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Notifier {
         match (outcome, &record.incident) {
             (Outcome::Failed(problem), None) if record.is_pending() => {
                 let lasts = problem.retry_class == RetryClass::NeedsOperator
-                    || record.failures >= self.settings.patience;
+                    || record.failures >= self.settings.tell_after;
                 if !lasts {
                     return None;
                 }
@@ -79,14 +79,14 @@ impl Notifier {
             .current_dir("/");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         let ended = match command.spawn() {
-            Ok(mut child) => tokio::time::timeout(PATIENCE, child.wait()).await,
+            Ok(mut child) => tokio::time::timeout(TIMEOUT, child.wait()).await,
             Err(error) => Ok(Err(error)),
         };
         let trouble = match ended {
             Ok(Ok(status)) if status.success() => return,
             Ok(Ok(status)) => status.to_string(),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("it was not over after {} seconds", PATIENCE.as_secs()),
+            Err(_) => format!("it was not over after {} seconds", TIMEOUT.as_secs()),
         };
         log.error(&format!("the command on_failure ({program}): {trouble}"));
     }

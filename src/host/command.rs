@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::process;
 
 /// How long a program may take to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// The most characters that are kept of what it complains of.
 const COMPLAINT: usize = 2000;
 
@@ -53,8 +53,8 @@ pub(crate) async fn ask(
         ErrorKind::NotFound => CommandError::Missing(program.to_owned()),
         _ => failed(error.to_string()),
     })?;
-    let ended = tokio::time::timeout(PATIENCE, process::collect(&mut running)).await;
-    let late = |_| failed(format!("it does not answer within {} seconds", PATIENCE.as_secs()));
+    let ended = tokio::time::timeout(TIMEOUT, process::collect(&mut running)).await;
+    let late = |_| failed(format!("it does not answer within {} seconds", TIMEOUT.as_secs()));
     let (output, stderr, status) = ended.map_err(late)?.map_err(|trouble| failed(trouble.to_string()))?;
     let words = stderr.split_whitespace().flat_map(|word| word.chars().chain([' ']));
     let complaint = words.take(COMPLAINT).collect::<String>().trim_end().to_owned();

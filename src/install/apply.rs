@@ -34,9 +34,9 @@ pub struct PlanRunner<'a> {
     /// Where it is told.
     pub log: &'a RunLog,
     /// How long a device may be silent.
-    pub patience: &'a RetryPolicy,
+    pub retry_policy: &'a RetryPolicy,
     /// What the device was seen to be like. The administrator's name is noted as soon as it is known.
-    pub situation: DeviceState,
+    pub state: DeviceState,
     /// How to take back what was done so far.
     pub undo: Vec<Undo>,
     /// How long the device may stay locked or busy.
@@ -55,7 +55,7 @@ pub struct PlanRunner<'a> {
 #[derive(Debug)]
 pub struct PlannedInstall<'a> {
     /// What is wanted.
-    pub wish: &'a InstallRequest,
+    pub request: &'a InstallRequest,
     /// The certificate.
     pub bundle: &'a Bundle,
     /// What the device was seen to have of it.
@@ -75,7 +75,7 @@ impl PlannedInstall<'_> {
     #[must_use]
     pub fn sent_as(&self, taken: Option<UploadForm>) -> UploadForm {
         let has_chain = !self.bundle.chain().is_empty();
-        let usual = || upload::forms(self.wish.upload, has_chain, taken).first().copied();
+        let usual = || upload::forms(self.request.upload, has_chain, taken).first().copied();
         self.form.or_else(usual).unwrap_or(UploadForm::Pkcs12(pkcs12::Container::Legacy))
     }
 }
@@ -123,7 +123,7 @@ impl PlanRunner<'_> {
             true => Undo::Restore(object.clone()),
             false => Undo::Delete { at, name: object.clone(), certificate: part.bundle.fingerprint() },
         });
-        let forms = upload::forms(part.wish.upload, !part.bundle.chain().is_empty(), self.taken);
+        let forms = upload::forms(part.request.upload, !part.bundle.chain().is_empty(), self.taken);
         let (reply, form) = self.upload_in_turn(part, object, forms).await?;
         self.log.say(&format!("XML API output for keypair: {reply}"));
         self.read_back(part, object, replaces).await?;
@@ -134,8 +134,8 @@ impl PlanRunner<'_> {
 
     /// What a device took is tried first the next time, where the choice is left to this program.
     fn remember(&mut self, part: &PlannedInstall<'_>, form: UploadForm) {
-        let first = upload::forms(part.wish.upload, !part.bundle.chain().is_empty(), self.taken);
-        if part.wish.upload != Upload::Auto || first.first() == Some(&form) {
+        let first = upload::forms(part.request.upload, !part.bundle.chain().is_empty(), self.taken);
+        if part.request.upload != Upload::Auto || first.first() == Some(&form) {
             return;
         }
         self.taken = Some(form);
@@ -154,7 +154,7 @@ impl PlanRunner<'_> {
     ) -> Result<(String, UploadForm), InstallError> {
         let mut refusals: Vec<(&str, Refusal)> = Vec::new();
         let mut unmade = None;
-        let fips = fips::is_on() && part.wish.upload == Upload::Auto;
+        let fips = fips::is_on() && part.request.upload == Upload::Auto;
         if fips {
             self.log.say("This machine is in FIPS mode, in which no PKCS#12 is made: the upload is PEM.");
         }
@@ -198,7 +198,7 @@ impl PlanRunner<'_> {
         object: &ObjectName,
         form: UploadForm,
     ) -> Result<String, InstallError> {
-        let key_export = self.system.blocks_private_keys().then_some(part.wish.key_export);
+        let key_export = self.system.blocks_private_keys().then_some(part.request.key_export);
         // Made anew for each attempt, and gone while a locked or busy device is waited for.
         let attempt = async || match import_of(part, object, form, key_export) {
             Ok(import) => self.session.import(&import).await.map(Ok),
@@ -237,9 +237,9 @@ impl PlanRunner<'_> {
             }
         }
         // The mark on an object that was there before may be an older one.
-        let may_be_ours = !replaces || self.situation.asked;
-        if self.situation.administrator.is_none() && may_be_ours {
-            self.situation.administrator = entry.uncommitted_admin;
+        let may_be_ours = !replaces || self.state.asked;
+        if self.state.administrator.is_none() && may_be_ours {
+            self.state.administrator = entry.uncommitted_admin;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use crate::certificate::Bundle;
 /// A certificate that is wanted on a device.
 pub struct Item<'a> {
     /// What is wanted.
-    pub wish: &'a InstallRequest,
+    pub request: &'a InstallRequest,
     /// The certificate.
     pub bundle: &'a Bundle,
     /// The objects that were made for this name before, the latest last.
@@ -29,8 +29,8 @@ pub struct Item<'a> {
 /// A device that was looked at, and what is to be done there.
 pub struct Assessment<'a> {
     /// The device as a whole.
-    pub situation: DeviceState,
-    /// What each wish comes to.
+    pub state: DeviceState,
+    /// What each install request comes to.
     pub parts: Vec<PlannedInstall<'a>>,
     /// All places that the deployment is about, as they stand in the device's journal of changes.
     pub places: Vec<String>,
@@ -43,48 +43,56 @@ pub struct Assessment<'a> {
 /// # Errors
 /// A device that fails or refuses; a plan that can't be made, and whose that is.
 pub async fn look<'a>(
-    reached: &Connection,
+    connection: &Connection,
     wants: &[Item<'a>],
     known: &Known,
 ) -> Result<Assessment<'a>, BatchError> {
-    let (mut situation, mut observed) = see(reached, wants).await?;
+    let (mut state, mut observed) = see(connection, wants).await?;
     // A commit's changes are pending until it is over. A run that died may have left one, and what it will change
     // must not be looked at before.
-    if !situation.own_changes().is_empty() {
-        let wish = wants[0].wish;
-        let time = wish.commit_timeout;
+    if !state.own_changes().is_empty() {
+        let request = wants[0].request;
+        let time = request.commit_timeout;
         let deadline = Instant::now() + time;
-        let own = |job: &panos_xmlapi::Job| job.user == situation.administrator;
-        if await_commits(&reached.session, &wish.patience, (time, deadline), own).await? {
-            (situation, observed) = see(reached, wants).await?;
+        let own = |job: &panos_xmlapi::Job| job.user == state.administrator;
+        if await_commits(&connection.session, &request.retry_policy, (time, deadline), own).await? {
+            (state, observed) = see(connection, wants).await?;
         }
     }
     let mut places = Vec::new();
     for (at, want) in wants.iter().enumerate() {
-        let own = state::places_of(want.wish, &reached.system).map_err(InstallError::from);
+        let own = state::places_of(want.request, &connection.system).map_err(InstallError::from);
         places.extend(own.map_err(BatchError::of(at))?);
     }
-    situation.look_into_lists(&reached.session, &places).await?;
+    state.look_into_lists(&connection.session, &places).await?;
     let mut parts = Vec::new();
     for (at, (want, observed)) in wants.iter().zip(observed).enumerate() {
-        let Item { wish, bundle, made } = want;
+        let Item { request, bundle, made } = want;
         let offer = NewCertificate { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
         let plan =
-            plan::plan(wish, offer, &situation, &observed, made, &places).map_err(BatchError::of(at))?;
-        let own = state::places_of(wish, &reached.system)
+            plan::plan(request, offer, &state, &observed, made, &places).map_err(BatchError::of(at))?;
+        let own = state::places_of(request, &connection.system)
             .map_err(InstallError::from)
             .map_err(BatchError::of(at))?;
         let spots =
-            spots(&reached.session, &plan, &observed, offer, &own).await.map_err(BatchError::of(at))?;
-        parts.push(PlannedInstall { wish, bundle, observed, plan, spots, form: None, deleted: Vec::new() });
+            spots(&connection.session, &plan, &observed, offer, &own).await.map_err(BatchError::of(at))?;
+        parts.push(PlannedInstall {
+            request,
+            bundle,
+            observed,
+            plan,
+            spots,
+            form: None,
+            deleted: Vec::new(),
+        });
     }
     let spots = parts.iter().enumerate().flat_map(|(at, part)| {
         let is_done =
-            part.observed.candidate.first_difference(part.wish, part.bundle.fingerprint()).is_none();
+            part.observed.candidate.first_difference(part.request, part.bundle.fingerprint()).is_none();
         part.spots.iter().map(move |spot| (at, spot, is_done))
     });
-    let contested = contested(&reached.session, &mut situation, spots, known).await?;
-    Ok(Assessment { situation, parts, places, contested })
+    let contested = contested(&connection.session, &mut state, spots, known).await?;
+    Ok(Assessment { state, parts, places, contested })
 }
 
 /// All places of one plan as they were found, those that none of its steps changes included. None where nothing is to
@@ -120,22 +128,22 @@ async fn spots(
 }
 
 async fn see(
-    reached: &Connection,
+    connection: &Connection,
     wants: &[Item<'_>],
 ) -> Result<(DeviceState, Vec<CurrentInstall>), BatchError> {
-    let session: &Session = &reached.session;
-    let mut situation = DeviceState::look(session, reached.user.clone()).await?;
+    let session: &Session = &connection.session;
+    let mut state = DeviceState::look(session, connection.user.clone()).await?;
     let mut observed = Vec::new();
     for (at, want) in wants.iter().enumerate() {
         let wanted = want.bundle.fingerprint();
-        let seen = state::observe(session, want.wish, &reached.system, wanted, &want.made).await;
+        let seen = state::observe(session, want.request, &connection.system, wanted, &want.made).await;
         observed.push(seen.map_err(BatchError::of(at))?);
     }
     // With nothing pending, and nothing to overwrite or delete, the mark on the new object will tell the name.
-    let nothing_pending = situation.changes.as_ref().is_some_and(Vec::is_empty);
+    let nothing_pending = state.changes.as_ref().is_some_and(Vec::is_empty);
     let only_new = observed.iter().all(|observed| observed.candidate.object.is_none());
-    if !(nothing_pending && only_new && wants.iter().all(|want| want.wish.keep.is_none())) {
-        situation.fetch_administrator(session).await?;
+    if !(nothing_pending && only_new && wants.iter().all(|want| want.request.keep.is_none())) {
+        state.fetch_administrator(session).await?;
     }
-    Ok((situation, observed))
+    Ok((state, observed))
 }

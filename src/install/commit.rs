@@ -42,8 +42,8 @@ impl PlanRunner<'_> {
     ) -> Result<(), (InstallError, Rollback)> {
         let scope = match wanted.scope {
             CommitScope::OwnChanges => {
-                self.situation.fetch_administrator(self.session).await.map_err(restore_candidate)?;
-                let name = self.situation.administrator.clone();
+                self.state.fetch_administrator(self.session).await.map_err(restore_candidate)?;
+                let name = self.state.administrator.clone();
                 panos_xmlapi::CommitScope::Administrator(
                     name.ok_or_else(|| restore_candidate(InstallError::AdministratorUnknown))?,
                 )
@@ -55,7 +55,7 @@ impl PlanRunner<'_> {
         let lookup = CommitLookup {
             session: self.session,
             goals: wanted.goals,
-            patience: self.patience,
+            retry_policy: self.retry_policy,
             time: wanted.time,
         };
         let begun = Instant::now();

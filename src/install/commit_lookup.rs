@@ -30,7 +30,7 @@ pub(super) struct CommitLookup<'a> {
     /// What the device is to run.
     pub(super) goals: &'a [ExpectedState],
     /// How long it is asked again.
-    pub(super) patience: &'a RetryPolicy,
+    pub(super) retry_policy: &'a RetryPolicy,
     /// The time that is allowed for it all, for messages.
     pub(super) time: Duration,
 }
@@ -43,7 +43,7 @@ impl CommitLookup<'_> {
         commit: &Commit,
         deadline: Instant,
     ) -> Result<CommitStatus, InstallError> {
-        let jobs = jobs(self.session, self.patience).await?;
+        let jobs = jobs(self.session, self.retry_policy).await?;
         let ours = |job: &&Job| {
             job.description.as_deref().is_some_and(|description| description.contains(&commit.description))
         };
@@ -71,9 +71,9 @@ impl CommitLookup<'_> {
 
     /// What the device's running configuration lacks, once no job can change it any more.
     async fn lack(&self, deadline: Instant) -> Result<Option<String>, InstallError> {
-        await_commits(self.session, self.patience, (self.time, deadline), |_| true).await?;
+        await_commits(self.session, self.retry_policy, (self.time, deadline), |_| true).await?;
         for goal in self.goals {
-            let lack = self.patience.retry(async || goal.lack(self.session).await).await?;
+            let lack = self.retry_policy.retry(async || goal.lack(self.session).await).await?;
             if lack.is_some() {
                 return Ok(lack);
             }
@@ -82,9 +82,9 @@ impl CommitLookup<'_> {
     }
 }
 
-async fn jobs(session: &Session, patience: &RetryPolicy) -> Result<Vec<Job>, InstallError> {
+async fn jobs(session: &Session, retry_policy: &RetryPolicy) -> Result<Vec<Job>, InstallError> {
     let committing = InstallError::during(Activity::Committing);
-    patience.retry(async || session.jobs().await.map_err(committing)).await
+    retry_policy.retry(async || session.jobs().await.map_err(committing)).await
 }
 
 /// Waits until no commit of these is open, the one after a restart included; whether any was.
@@ -93,7 +93,7 @@ async fn jobs(session: &Session, patience: &RetryPolicy) -> Result<Vec<Job>, Ins
 /// A job that is not over in time; a device that fails or refuses. Nothing was changed.
 pub(super) async fn await_commits(
     session: &Session,
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
     (time, deadline): (Duration, Instant),
     of: impl Fn(&Job) -> bool,
 ) -> Result<bool, InstallError> {
@@ -102,7 +102,7 @@ pub(super) async fn await_commits(
         // Entries of failed jobs have no status.
         let is_open = |job: &Job| job.status.is_some() && job.state() == JobState::Running;
         let commits = |job: &Job| matches!(job.kind.as_deref(), Some("Commit" | "AutoCom")) && of(job);
-        let open = jobs(session, patience).await?.into_iter().find(|job| is_open(job) && commits(job));
+        let open = jobs(session, retry_policy).await?.into_iter().find(|job| is_open(job) && commits(job));
         let Some(id) = open.and_then(|job| job.id) else { return Ok(waited) };
         waited = true;
         tracing::debug!("job {id} is waited for");

@@ -40,18 +40,18 @@ pub enum HaRole {
 
 /// A device that has answered, and its state.
 struct Answer {
-    reached: Connection,
+    connection: Connection,
     state: HaState,
 }
 
-/// The device of a wish, or of a pair the active member. Nothing is changed. Besides its trust, what a run that died has
+/// The device of an install request, or of a pair the active member. Nothing is changed. Besides its trust, what a run that died has
 /// decided for a device is accepted there.
 ///
 /// # Errors
 /// No key; a trust that can't be set up; a device that can't be reached, is not trusted or refuses; a pair without
 /// an active member.
-pub async fn reach(wish: &InstallRequest, next: &[NextIdentity]) -> Result<Connection, InstallError> {
-    connect_active(&wish.target, wish.peer.as_ref(), &wish.patience, next).await
+pub async fn reach(request: &InstallRequest, next: &[NextIdentity]) -> Result<Connection, InstallError> {
+    connect_active(&request.target, request.peer.as_ref(), &request.retry_policy, next).await
 }
 
 /// A device, or of the pair that it belongs to the active member. Nothing is changed.
@@ -61,44 +61,44 @@ pub async fn reach(wish: &InstallRequest, next: &[NextIdentity]) -> Result<Conne
 pub async fn connect_active(
     target: &Target,
     peer: Option<&Target>,
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
     next: &[NextIdentity],
 ) -> Result<Connection, InstallError> {
-    let first = connect_and_read_ha(target, patience, next).await;
+    let first = connect_and_read_ha(target, retry_policy, next).await;
     let other = match &first {
         Ok(Answer { state, .. }) if !state.enabled => {
-            let mut reached = first?.reached;
-            reached.notes.extend(peer.map(|peer| {
+            let mut connection = first?.connection;
+            connection.notes.extend(peer.map(|peer| {
                 let device = &target.device;
                 format!(
                     "WARNING: {} is named as HA peer, but {device} has no high availability.",
                     peer.device
                 )
             }));
-            return Ok(reached);
+            return Ok(connection);
         }
         Ok(Answer { state, .. }) => match peer {
             Some(peer) => Some(peer.clone()),
             None => peer_from_ha_state(target, state)?,
         },
         Err(failure) if is_unreachable(failure) && peer.is_some() => peer.cloned(),
-        Err(_) => return first.map(|answer| answer.reached),
+        Err(_) => return first.map(|answer| answer.connection),
     };
     let mut answers = vec![(target.clone(), first)];
     if let (false, Some(other)) = (is_active(&answers[0].1), other.clone()) {
-        let second = connect_and_read_ha(&other, patience, next).await;
+        let second = connect_and_read_ha(&other, retry_policy, next).await;
         answers.push((other, second));
     }
     let members: Vec<HaMember> = answers.iter().map(|(target, answer)| member(target, answer)).collect();
     let chosen = ha::choose(&members)?.index();
-    let mut reached = answers.swap_remove(chosen).1?.reached;
+    let mut connection = answers.swap_remove(chosen).1?.connection;
     let rest = answers.pop().map(|(target, _)| target);
     if let Some(passed_over) = members[..chosen].last() {
-        let device = &reached.target.device;
-        reached.notes.push(format!("{passed_over}; using {device}, the active HA member."));
+        let device = &connection.target.device;
+        connection.notes.push(format!("{passed_over}; using {device}, the active HA member."));
     }
-    reached.role = HaRole::Active { other: rest.or(other) };
-    Ok(reached)
+    connection.role = HaRole::Active { other: rest.or(other) };
+    Ok(connection)
 }
 
 fn is_active(answer: &Result<Answer, InstallError>) -> bool {
@@ -111,30 +111,30 @@ fn is_active(answer: &Result<Answer, InstallError>) -> bool {
 /// As [`reach`].
 pub async fn connect_single(
     target: &Target,
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
     next: &[NextIdentity],
 ) -> Result<Connection, InstallError> {
-    let (session, user) = session(target, patience)?;
+    let (session, user) = session(target, retry_policy)?;
     next.iter().for_each(|next| session.add_pin(next));
     hello(target, (session, user)).await
 }
 
 async fn connect_and_read_ha(
     target: &Target,
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
     next: &[NextIdentity],
 ) -> Result<Answer, InstallError> {
-    let reached = connect_single(target, patience, next).await?;
+    let connection = connect_single(target, retry_policy, next).await?;
     let state =
-        ha::known(reached.session.ha_state().await).map_err(InstallError::during(Activity::Looking))?;
-    Ok(Answer { reached, state })
+        ha::known(connection.session.ha_state().await).map_err(InstallError::during(Activity::Looking))?;
+    Ok(Answer { connection, state })
 }
 
 /// A session that accepts nothing besides its trust, and the administrator's name, where the key file has it. Nothing is
 /// sent yet.
 pub(super) fn session(
     target: &Target,
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
 ) -> Result<(Session, Option<String>), InstallError> {
     let host = target.device.host().to_string();
     let keys = KeyFile::load(&target.key_file)?;
@@ -142,7 +142,7 @@ pub(super) fn session(
         None => keys.key_for(&host)?,
         Some(by) => keys.key_for_named_by(&host, &by.host().to_string())?,
     };
-    let session = Session::new(&target.device, &target.trust, key, patience.limits)
+    let session = Session::new(&target.device, &target.trust, key, retry_policy.limits)
         .map_err(InstallError::during(Activity::Looking))?;
     Ok((session, keys.username_for(&host).map(str::to_owned)))
 }

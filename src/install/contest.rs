@@ -33,12 +33,12 @@ impl Known {
 /// A device that fails or refuses.
 pub async fn contested(
     session: &Session,
-    situation: &mut DeviceState,
+    state: &mut DeviceState,
     spots: impl IntoIterator<Item = (usize, &Spot, bool)>,
     known: &Known,
 ) -> Result<Option<(usize, Contested)>, BatchError> {
     for (part, spot, is_done) in spots {
-        let Some(found) = at(session, situation, spot).await? else { continue };
+        let Some(found) = at(session, state, spot).await? else { continue };
         if !(found.is_own && (is_done || known.covers(spot))) {
             return Ok(Some((part, found)));
         }
@@ -52,12 +52,12 @@ pub async fn contested(
 /// A device that fails or refuses.
 pub async fn at(
     session: &Session,
-    situation: &mut DeviceState,
+    state: &mut DeviceState,
     spot: &Spot,
 ) -> Result<Option<Contested>, InstallError> {
     let Spot { at, before, .. } = spot;
-    let listed = owners(situation, at.as_str());
-    let unlisted = situation.changes.is_some() && listed.is_empty() && before.marks.is_empty();
+    let listed = owners(state, at.as_str());
+    let unlisted = state.changes.is_some() && listed.is_empty() && before.marks.is_empty();
     if unlisted || before.is_supplied {
         return Ok(None);
     }
@@ -66,17 +66,17 @@ pub async fn at(
     if running.content == before.content || who.is_empty() {
         return Ok(None);
     }
-    situation.fetch_administrator(session).await?;
-    let is_own = situation.administrator.as_ref().is_some_and(|own| who == [own.clone()]);
+    state.fetch_administrator(session).await?;
+    let is_own = state.administrator.as_ref().is_some_and(|own| who == [own.clone()]);
     let since = before.marks.iter().find(|mark| who.contains(&mark.administrator));
     let since = since.and_then(|mark| mark.time.clone());
     Ok(Some(Contested { at: at.to_string(), who, since, is_own }))
 }
 
 /// Who has pending changes at a place, or at a list that holds it.
-fn owners(situation: &DeviceState, at: &str) -> Vec<String> {
+fn owners(state: &DeviceState, at: &str) -> Vec<String> {
     let mut owners = Vec::new();
-    for change in situation.changes.iter().flatten() {
+    for change in state.changes.iter().flatten() {
         if relation(&change.xpath, at) != Relation::Apart && !owners.contains(&change.owner) {
             owners.push(change.owner.clone());
         }

@@ -28,10 +28,12 @@ use crate::certificate::Bundle;
 pub(super) async fn answering(parts: &[PlannedInstall<'_>]) -> Vec<Vec<bool>> {
     let looks = parts.iter().map(|part| async move {
         if rollback_steps(part).is_empty() {
-            return vec![false; part.wish.served.len()];
+            return vec![false; part.request.served.len()];
         }
-        join_all(part.wish.served.iter().map(|endpoint| probe::answers(endpoint, &part.wish.common_name)))
-            .await
+        join_all(
+            part.request.served.iter().map(|endpoint| probe::answers(endpoint, &part.request.common_name)),
+        )
+        .await
     });
     join_all(looks).await
 }
@@ -42,7 +44,7 @@ fn rollback_steps(part: &PlannedInstall<'_>) -> Vec<Undo> {
     if !part.plan.makes_an_object() {
         return Vec::new();
     }
-    let (place, object) = (&part.observed.place, part.wish.object.to_string());
+    let (place, object) = (&part.observed.place, part.request.object.to_string());
     let steps = part.plan.steps.iter().flat_map(|step| match step {
         Step::Bind { profiles, .. } => {
             let back = profiles.iter().filter_map(|(profile, to)| {
@@ -67,11 +69,11 @@ fn rollback_steps(part: &PlannedInstall<'_>) -> Vec<Undo> {
 /// Looks at every endpoint at once until each shows its certificate. Where one that answered before does not, the
 /// profiles are given back what they presented before, and that is committed.
 pub(super) async fn probe_all(
-    reached: &Connection,
+    connection: &Connection,
     done: &mut DeviceResult<'_>,
     transaction: &mut Transaction<'_>,
 ) {
-    let taken = AcceptedForms::below(transaction.state_dir).of(&reached.target.device);
+    let taken = AcceptedForms::below(transaction.state_dir).of(&connection.target.device);
     let looks = done.parts.iter().zip(&done.unproven).map(|(part, failure)| async move {
         // What the device does not run, or what nobody has committed, is not shown either.
         let nothing_to_see =
@@ -79,7 +81,7 @@ pub(super) async fn probe_all(
         if nothing_to_see {
             Vec::new()
         } else {
-            look_at_endpoints(part.wish, part.bundle, part.sent_as(taken)).await
+            look_at_endpoints(part.request, part.bundle, part.sent_as(taken)).await
         }
     });
     let seen = join_all(looks).await;
@@ -105,7 +107,7 @@ pub(super) async fn probe_all(
     if back.is_empty() {
         return;
     }
-    match restore_bindings(reached, done, transaction, &back).await {
+    match restore_bindings(connection, done, transaction, &back).await {
         Ok(()) => {
             transaction.log.say("The profiles were restored to the previous certificate and committed.");
             for at in back {
@@ -123,7 +125,7 @@ pub(super) async fn probe_all(
 }
 
 async fn look_at_endpoints(
-    wish: &InstallRequest,
+    request: &InstallRequest,
     bundle: &Bundle,
     form: UploadForm,
 ) -> Vec<Result<panos_xmlapi::Address, ProbeMismatch>> {
@@ -137,9 +139,9 @@ async fn look_at_endpoints(
         Some(_) => Vec::new(),
     };
     let chain = &chain;
-    let looks = wish.served.iter().map(|endpoint| async move {
-        let patience = wish.patience.served;
-        served(endpoint, &wish.common_name, bundle.fingerprint(), chain, patience)
+    let looks = request.served.iter().map(|endpoint| async move {
+        let retry_policy = request.retry_policy.served;
+        served(endpoint, &request.common_name, bundle.fingerprint(), chain, retry_policy)
             .await
             .map(|()| endpoint.clone())
     });
@@ -147,27 +149,27 @@ async fn look_at_endpoints(
 }
 
 async fn restore_bindings(
-    reached: &Connection,
+    connection: &Connection,
     done: &DeviceResult<'_>,
     transaction: &mut Transaction<'_>,
     which: &[usize],
 ) -> Result<(), InstallError> {
     let parts: Vec<&PlannedInstall<'_>> = which.iter().map(|at| &done.parts[*at]).collect();
-    let (session, wish) = (&reached.session, transaction.wish());
+    let (session, request) = (&connection.session, transaction.request());
     transaction.log.say("The new certificate is not presented; restoring the previous one.");
     // As it is now, with the new certificate committed: should this fail too, that is what is come back to.
-    let look = DeviceState::look(session, reached.user.clone()).await?;
-    let mut situation = DeviceState { changes: look.changes, ..done.situation.clone() };
-    situation.fetch_administrator(session).await?;
+    let look = DeviceState::look(session, connection.user.clone()).await?;
+    let mut state = DeviceState { changes: look.changes, ..done.state.clone() };
+    state.fetch_administrator(session).await?;
     let mut seen = Vec::new();
     for part in &parts {
-        let candidate = state::candidate(session, &part.observed.place, part.wish).await?;
-        seen.push((part.wish, CurrentInstall { candidate, ..part.observed.clone() }));
+        let candidate = state::candidate(session, &part.observed.place, part.request).await?;
+        seen.push((part.request, CurrentInstall { candidate, ..part.observed.clone() }));
     }
     let steps: Vec<Undo> = parts.iter().flat_map(|part| rollback_steps(part)).collect();
     let spots = spots_of(session, &steps).await?;
     for spot in &spots {
-        if let Some(found) = contest::at(session, &mut situation, spot).await? {
+        if let Some(found) = contest::at(session, &mut state, spot).await? {
             return Err(InstallError::Contested(Box::new(found)));
         }
     }
@@ -175,17 +177,18 @@ async fn restore_bindings(
     let mut application = PlanRunner {
         session,
         log: transaction.log,
-        patience: &wish.patience,
-        situation,
+        retry_policy: &request.retry_policy,
+        state,
         undo: parts.iter().flat_map(|part| reapply_steps(part)).collect(),
-        deadline: Instant::now() + wish.commit_timeout,
-        system: &reached.system,
-        device: &reached.target.device,
+        deadline: Instant::now() + request.commit_timeout,
+        system: &connection.system,
+        device: &connection.target.device,
         state_dir: transaction.state_dir,
         taken: None,
     };
     let description = format!("{}, taken back", transaction.description());
-    let wanted = CommitRequest { scope: wish.commit, description, goals: &goals, time: wish.commit_timeout };
+    let wanted =
+        CommitRequest { scope: request.commit, description, goals: &goals, time: request.commit_timeout };
     let committed = match undo_in_reverse(session, &steps).await {
         Ok(others) if others.is_empty() => application.commit(&wanted, &mut *transaction.journal).await,
         Ok(others) => {
@@ -197,18 +200,18 @@ async fn restore_bindings(
     if let Err((failure, aftermath)) = committed {
         if aftermath == Rollback::Needed {
             let before = RollbackPoint {
-                situation: &application.situation,
-                seen: seen.iter().map(|(wish, observed)| (*wish, observed)).collect(),
+                state: &application.state,
+                seen: seen.iter().map(|(request, observed)| (*request, observed)).collect(),
                 spots,
-                patience: &wish.patience,
-                time: wish.commit_timeout,
+                retry_policy: &request.retry_policy,
+                time: request.commit_timeout,
             };
             before.restore_candidate(session, &application.undo, transaction.log).await;
         }
         return Err(failure);
     }
     for goal in &goals {
-        goal.verify(session, &wish.patience).await?;
+        goal.verify(session, &request.retry_policy).await?;
     }
     Ok(())
 }
@@ -243,7 +246,7 @@ fn goal_before(part: &PlannedInstall<'_>) -> ExpectedState {
 
 /// The way back, taken back: everything presents the new object again.
 fn reapply_steps(part: &PlannedInstall<'_>) -> Vec<Undo> {
-    let object = part.wish.object.to_string();
+    let object = part.request.object.to_string();
     let again = |step| match step {
         Undo::RestoreBinding { at, profile, to, .. } => {
             Undo::RestoreBinding { at, profile, to: Some(object.clone()), made: to }

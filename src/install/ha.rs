@@ -165,9 +165,9 @@ const LONGEST_GRACE: Duration = Duration::from_secs(15);
 
 /// Waits, after a commit, until the peer has the same running configuration. Where the device does not
 /// begin by itself within a quarter of the time (15 seconds at most), it is asked to, once.
-pub async fn wait_until_in_sync(session: &Session, patience: Duration) -> HaSyncOutcome {
+pub async fn wait_until_in_sync(session: &Session, timeout: Duration) -> HaSyncOutcome {
     let begun = Instant::now();
-    let (deadline, grace) = (begun + patience, (patience / 4).min(LONGEST_GRACE));
+    let (deadline, grace) = (begun + timeout, (timeout / 4).min(LONGEST_GRACE));
     let (mut pause, mut asked, mut trouble) = (FIRST_PAUSE, false, None);
     loop {
         let last = match session.ha_state().await {

@@ -52,9 +52,10 @@ fn known(transaction: &Transaction<'_>) -> Result<KnownDevices, KnownDevicesErro
 
 /// Where a device shows the certificate again by which it was recognised before the one that is remembered, somebody
 /// has taken a commit back, or it never took effect: then the other one is forgotten.
-pub(super) fn fall_back(reached: &Connection, transaction: &Transaction<'_>) {
-    let (device, log) = (&reached.target.device, transaction.log);
-    let (Trust::Pinned(_), Some(shown)) = (&reached.target.trust, reached.session.peer_fingerprint()) else {
+pub(super) fn fall_back(connection: &Connection, transaction: &Transaction<'_>) {
+    let (device, log) = (&connection.target.device, transaction.log);
+    let (Trust::Pinned(_), Some(shown)) = (&connection.target.trust, connection.session.peer_fingerprint())
+    else {
         return;
     };
     match known(transaction).and_then(|mut known| known.fall_back(device, shown)) {
@@ -72,17 +73,17 @@ pub(super) fn fall_back(reached: &Connection, transaction: &Transaction<'_>) {
 /// # Errors
 /// A device that is not recognised, fails or refuses.
 pub(super) async fn settle(
-    reached: &mut Connection,
+    connection: &mut Connection,
     transaction: &mut Transaction<'_>,
 ) -> Result<(), InstallError> {
-    if !reached.session.accepts_more() {
+    if !connection.session.accepts_more() {
         return Ok(());
     }
-    let (patience, looking) = (transaction.patience(), InstallError::during(Activity::Looking));
-    let (fresh, _) = connect::session(&reached.target, patience)?;
-    let refusal = match patience.retry(async || fresh.system_info().await.map_err(looking)).await {
+    let (retry_policy, looking) = (transaction.retry_policy(), InstallError::during(Activity::Looking));
+    let (fresh, _) = connect::session(&connection.target, retry_policy)?;
+    let refusal = match retry_policy.retry(async || fresh.system_info().await.map_err(looking)).await {
         Ok(_) => {
-            reached.session = fresh;
+            connection.session = fresh;
             return Ok(());
         }
         Err(refusal) => refusal,
@@ -92,18 +93,19 @@ pub(super) async fn settle(
     else {
         return Err(refusal);
     };
-    let device = reached.target.device.clone();
+    let device = connection.target.device.clone();
     let is_it = |next: &&NextIdentity| *next.device() == device && next.certificate() == *seen;
     let Some(next) = transaction.next.iter().find(is_it).cloned() else { return Err(refusal) };
-    let presented = patience.retry(async || presented(&reached.session, &reached.system).await).await?;
+    let presented =
+        retry_policy.retry(async || presented(&connection.session, &connection.system).await).await?;
     if presented != Some(next.certificate()) {
         return Err(refusal);
     }
-    if let Trust::Pinned(pins) = &mut reached.target.trust {
+    if let Trust::Pinned(pins) = &mut connection.target.trust {
         pins.push(next.certificate());
     }
     keep(&next, transaction);
-    reached.session = connect::session(&reached.target, patience)?.0;
+    connection.session = connect::session(&connection.target, retry_policy)?.0;
     Ok(())
 }
 
@@ -123,16 +125,20 @@ async fn presented(session: &Session, system: &SystemInfo) -> Result<Option<Fing
 
 /// Whether the management interface uses one of the profiles that present a certificate of ours now. Where that
 /// can't be learnt it is said, and taken for a no.
-pub(super) async fn management_uses_it(reached: &Connection, done: &DeviceResult<'_>, log: &RunLog) -> bool {
-    *done.managements.get_or_init(|| ask_for_management(reached, done, log)).await
+pub(super) async fn management_uses_it(
+    connection: &Connection,
+    done: &DeviceResult<'_>,
+    log: &RunLog,
+) -> bool {
+    *done.managements.get_or_init(|| ask_for_management(connection, done, log)).await
 }
 
-async fn ask_for_management(reached: &Connection, done: &DeviceResult<'_>, log: &RunLog) -> bool {
+async fn ask_for_management(connection: &Connection, done: &DeviceResult<'_>, log: &RunLog) -> bool {
     let receiving = receiving(&done.parts);
     if receiving.is_empty() {
         return false;
     }
-    match reached.session.management_profile().await {
+    match connection.session.management_profile().await {
         Ok(name) => receiving.iter().any(|receiving| Some(receiving.profile) == name.as_deref()),
         Err(error) => {
             log.error(&format!("which profile the management interface uses can't be read: {error}"));
@@ -147,7 +153,7 @@ async fn ask_for_management(reached: &Connection, done: &DeviceResult<'_>, log: 
 /// # Errors
 /// A device that fails or refuses; a certificate that would lock us out.
 pub(super) async fn decide(
-    reached: &Connection,
+    connection: &Connection,
     done: &DeviceResult<'_>,
     transaction: &Transaction<'_>,
     scope: CommitScope,
@@ -156,20 +162,20 @@ pub(super) async fn decide(
     if receiving.is_empty() {
         return Ok(Vec::new());
     }
-    let (patience, log) = (transaction.patience(), transaction.log);
-    let binding = binding(&reached.session, patience).await?;
-    let profile = after_commit(&binding, &done.situation, scope);
-    let own = received(&reached.session, profile, &receiving, patience).await?;
+    let (retry_policy, log) = (transaction.retry_policy(), transaction.log);
+    let binding = binding(&connection.session, retry_policy).await?;
+    let profile = after_commit(&binding, &done.state, scope);
+    let own = received(&connection.session, profile, &receiving, retry_policy).await?;
     // Asked once: for the other member of a pair, too.
     let _ = done.managements.set(own.is_some());
     let Some(own) = own else { return Ok(Vec::new()) };
-    would_get_in(&reached.session, own, patience).await?.iter().for_each(|warning| log.say(warning));
-    let pinned = matches!(reached.target.trust, Trust::Pinned(_));
+    would_get_in(&connection.session, own, retry_policy).await?.iter().for_each(|warning| log.say(warning));
+    let pinned = matches!(connection.target.trust, Trust::Pinned(_));
     let mut decided: Vec<NextIdentity> =
         pinned.then(|| binding.next(own.bundle.fingerprint())).into_iter().collect();
-    if let (HaRole::Active { other: Some(other) }, true) = (&reached.role, scope != CommitScope::Nothing) {
+    if let (HaRole::Active { other: Some(other) }, true) = (&connection.role, scope != CommitScope::Nothing) {
         let other = &refreshed(other, transaction);
-        match of_peer(other, &receiving, patience, log).await {
+        match of_peer(other, &receiving, retry_policy, log).await {
             Ok(next) => decided.extend(next),
             Err(failure @ InstallError::WouldLockOut { .. }) => return Err(failure),
             Err(failure) => log.say(&format!(
@@ -181,7 +187,7 @@ pub(super) async fn decide(
     if scope == CommitScope::Nothing && pinned {
         log.say(&format!(
             "WARNING: the management interface shows the new certificate once a person has committed: run 'pan_certctl pin {}' then.",
-            reached.target.device
+            connection.target.device
         ));
     }
     Ok(decided)
@@ -191,14 +197,14 @@ pub(super) async fn decide(
 async fn of_peer(
     other: &Target,
     receiving: &[Receiving<'_>],
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
     log: &RunLog,
 ) -> Result<Option<NextIdentity>, InstallError> {
-    let reached = connect_single(other, patience, &[]).await?;
-    let binding = binding(&reached.session, patience).await?;
-    let gets = received(&reached.session, binding.running.as_deref(), receiving, patience).await?;
+    let connection = connect_single(other, retry_policy, &[]).await?;
+    let binding = binding(&connection.session, retry_policy).await?;
+    let gets = received(&connection.session, binding.running.as_deref(), receiving, retry_policy).await?;
     let Some(gets) = gets else { return Ok(None) };
-    would_get_in(&reached.session, gets, patience).await?.iter().for_each(|warning| log.say(warning));
+    would_get_in(&connection.session, gets, retry_policy).await?.iter().for_each(|warning| log.say(warning));
     let pinned = matches!(other.trust, Trust::Pinned(_));
     Ok(pinned.then(|| binding.next(gets.bundle.fingerprint())))
 }
@@ -208,11 +214,11 @@ async fn of_peer(
 /// # Errors
 /// A journal that can't be written: then nothing is accepted, and nothing may be committed.
 pub(super) async fn accept(
-    reached: &Connection,
+    connection: &Connection,
     transaction: &mut Transaction<'_>,
     decided: Vec<NextIdentity>,
 ) -> Result<(), InstallError> {
-    let device = &reached.target.device;
+    let device = &connection.target.device;
     let is_decided = |of: &NextIdentity| decided.iter().any(|next| next.device() == of.device());
     transaction.next.retain(|next| next.device() != device && !is_decided(next));
     transaction.next.extend(decided);
@@ -220,13 +226,13 @@ pub(super) async fn accept(
     if transaction.journal.note(Entry::NextIdentities(next.clone())) {
         transaction.journal.sync().await?;
     }
-    next.iter().for_each(|next| reached.session.add_pin(next));
+    next.iter().for_each(|next| connection.session.add_pin(next));
     Ok(())
 }
 
 /// Forgets what was decided for this device: its commit did not take place, or all is as it was.
-pub(super) fn forget(reached: &Connection, transaction: &mut Transaction<'_>) {
-    let device = &reached.target.device;
+pub(super) fn forget(connection: &Connection, transaction: &mut Transaction<'_>) {
+    let device = &connection.target.device;
     transaction.next.retain(|next| next.device() != device);
     transaction.journal.note(Entry::IdentitiesVoid(device.clone()));
 }
@@ -234,20 +240,20 @@ pub(super) fn forget(reached: &Connection, transaction: &mut Transaction<'_>) {
 /// Where the management interface shows a new certificate from now on: once that was seen, and the running
 /// configuration was read, the next run has to know. Until then the journal does.
 pub(super) async fn remember(
-    reached: &Connection,
+    connection: &Connection,
     done: &DeviceResult<'_>,
     transaction: &mut Transaction<'_>,
 ) {
-    let device = &reached.target.device;
+    let device = &connection.target.device;
     let own = transaction.next.iter().filter(|next| next.device() == device).cloned();
     let looks = own.filter_map(|next| {
         let parts = done.parts.iter().zip(&done.unproven);
         let proven = parts.filter(|(_, unproven)| unproven.is_none()).map(|(part, _)| part);
         let mut proven = proven.filter(|part| part.bundle.fingerprint() == next.certificate());
-        let (name, patience) =
-            proven.next().map(|part| (&part.wish.common_name, part.wish.patience.served))?;
+        let (name, retry_policy) =
+            proven.next().map(|part| (&part.request.common_name, part.request.retry_policy.served))?;
         let wanted = next.certificate();
-        Some(async move { served(device, name, wanted, &[], patience).await.map(|()| next) })
+        Some(async move { served(device, name, wanted, &[], retry_policy).await.map(|()| next) })
     });
     for look in join_all(looks.collect::<Vec<_>>()).await {
         match look {

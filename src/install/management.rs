@@ -40,10 +40,10 @@ pub(super) fn receiving<'p>(parts: &'p [PlannedInstall<'_>]) -> Vec<Receiving<'p
         let bound: Vec<&str> = bound.map(|(name, _)| name.as_str()).collect();
         let gets = part.observed.candidate.profiles.iter().filter(move |profile| {
             let now = profile.certificate.as_deref();
-            now == Some(part.wish.object.as_str())
+            now == Some(part.request.object.as_str())
                 || (now.is_some() && bound.contains(&profile.name.as_str()))
         });
-        let insisted = part.wish.existing == Existing::Replace;
+        let insisted = part.request.existing == Existing::Replace;
         gets.map(move |profile| Receiving { profile: &profile.name, bundle: part.bundle, insisted })
     };
     let is_own =
@@ -53,23 +53,23 @@ pub(super) fn receiving<'p>(parts: &'p [PlannedInstall<'_>]) -> Vec<Receiving<'p
 
 pub(super) async fn binding(
     session: &Session,
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
 ) -> Result<ManagementBinding, InstallError> {
     let looking = InstallError::during(Activity::Looking);
-    patience.retry(async || session.management_binding().await.map_err(looking)).await
+    retry_policy.retry(async || session.management_binding().await.map_err(looking)).await
 }
 
 /// The management interface's profile as the commit leaves it. A change of it that is pending counts where it is
 /// committed too.
 pub(super) fn after_commit<'b>(
     binding: &'b ManagementBinding,
-    situation: &DeviceState,
+    state: &DeviceState,
     scope: CommitScope,
 ) -> Option<&'b str> {
     let path = XPath::management_profile().to_string();
     let touches = |xpath: &str| relation(xpath, &path) != Relation::Apart;
     let is_committed = match scope {
-        CommitScope::OwnChanges => situation.own_changes().iter().any(|change| touches(&change.xpath)),
+        CommitScope::OwnChanges => state.own_changes().iter().any(|change| touches(&change.xpath)),
         CommitScope::Everybody | CommitScope::Nothing => true,
     };
     if is_committed { binding.candidate.as_deref() } else { binding.running.as_deref() }
@@ -81,13 +81,13 @@ pub(super) async fn received<'r, 'p>(
     session: &Session,
     profile: Option<&str>,
     receiving: &'r [Receiving<'p>],
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
 ) -> Result<Option<&'r Receiving<'p>>, InstallError> {
     let found = receiving.iter().rev().find(|receiving| Some(receiving.profile) == profile);
     let Some(found) = found else { return Ok(None) };
     let path = XPath::predefined_profiles().entry(found.profile)?;
     let looking = InstallError::during(Activity::Looking);
-    let predefined = patience.retry(async || session.get(&path).await.map_err(looking)).await;
+    let predefined = retry_policy.retry(async || session.get(&path).await.map_err(looking)).await;
     match predefined {
         // Devices that know no such place refuse the path.
         Ok(None) | Err(InstallError::Device { error: Error::Refused(_), .. }) => Ok(Some(found)),
@@ -130,9 +130,9 @@ fn wrong_time(clock: DeviceClock, begin: DateTime<Utc>, end: DateTime<Utc>) -> O
 pub(super) async fn would_get_in(
     session: &Session,
     gets: &Receiving<'_>,
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
 ) -> Result<Option<String>, InstallError> {
-    let Some(why) = patience.retry(async || foresee(session, gets.bundle).await).await? else {
+    let Some(why) = retry_policy.retry(async || foresee(session, gets.bundle).await).await? else {
         return Ok(None);
     };
     let failure = InstallError::WouldLockOut { profile: gets.profile.to_owned(), why };
@@ -149,20 +149,20 @@ pub(super) async fn would_get_in(
 /// # Errors
 /// As `would_get_in`.
 pub async fn examine(
-    reached: &Connection,
+    connection: &Connection,
     parts: &[PlannedInstall<'_>],
-    situation: &DeviceState,
+    state: &DeviceState,
     scope: CommitScope,
-    patience: &RetryPolicy,
+    retry_policy: &RetryPolicy,
 ) -> Result<Option<String>, InstallError> {
     let receiving = receiving(parts);
     if receiving.is_empty() || parts.iter().all(|part| part.plan.steps.is_empty()) {
         return Ok(None);
     }
-    let binding = binding(&reached.session, patience).await?;
-    let profile = after_commit(&binding, situation, scope);
-    match received(&reached.session, profile, &receiving, patience).await? {
-        Some(gets) => would_get_in(&reached.session, gets, patience).await,
+    let binding = binding(&connection.session, retry_policy).await?;
+    let profile = after_commit(&binding, state, scope);
+    match received(&connection.session, profile, &receiving, retry_policy).await? {
+        Some(gets) => would_get_in(&connection.session, gets, retry_policy).await,
         None => Ok(None),
     }
 }

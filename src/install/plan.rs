@@ -1,4 +1,4 @@
-//! Deciding: the device's state and the wish become a list of steps, without asking anybody.
+//! Deciding: the device's state and the install request become a list of steps, without asking anybody.
 
 use panos_xmlapi::{Fingerprint, Location, ServiceProfile, UnquotableName, XPath};
 
@@ -63,14 +63,14 @@ pub struct Plan {
 }
 
 /// Decides. `made` are the objects this program made on the device for the same name, the latest last; `places`
-/// is all that the deployment is about: this wish, and those that are fulfilled together with it.
+/// is all that the deployment is about: this install request, and those that are fulfilled together with it.
 ///
 /// # Errors
 /// A state that could not be put back after a failure. Nothing was changed.
 pub fn plan(
-    wish: &InstallRequest,
+    request: &InstallRequest,
     offer: NewCertificate,
-    situation: &DeviceState,
+    state: &DeviceState,
     observed: &CurrentInstall,
     made: &[CreatedObject],
     places: &[String],
@@ -79,39 +79,39 @@ pub fn plan(
     let runs_it = observed
         .running
         .as_ref()
-        .is_some_and(|running| running.first_difference(wish, offer.fingerprint).is_none());
-    let all_rebound = to_bind(wish, candidate, made).is_empty() && observed.uses.rebindable.is_empty();
-    if runs_it && all_rebound && wish.existing == Existing::Keep {
+        .is_some_and(|running| running.first_difference(request, offer.fingerprint).is_none());
+    let all_rebound = to_bind(request, candidate, made).is_empty() && observed.uses.rebindable.is_empty();
+    if runs_it && all_rebound && request.existing == Existing::Keep {
         return Ok(Plan { steps: Vec::new(), notes: Vec::new() });
     }
     let mut steps = Vec::new();
-    if candidate.fingerprint() != Some(offer.fingerprint) || wish.existing == Existing::Replace {
+    if candidate.fingerprint() != Some(offer.fingerprint) || request.existing == Existing::Replace {
         let replaces = candidate.object.is_some();
-        refuse_what_could_not_be_undone(situation, places, replaces)?;
-        refuse_another_kind_of_key(wish, offer, candidate)?;
-        steps.push(Step::Import { object: wish.object.clone(), replaces });
+        refuse_what_could_not_be_undone(state, places, replaces)?;
+        refuse_another_kind_of_key(request, offer, candidate)?;
+        steps.push(Step::Import { object: request.object.clone(), replaces });
     }
-    let profiles = to_bind(wish, candidate, made);
+    let profiles = to_bind(request, candidate, made);
     if !profiles.is_empty() {
-        steps.push(Step::Bind { profiles, to: wish.object.clone() });
+        steps.push(Step::Bind { profiles, to: request.object.clone() });
     }
     if !observed.uses.rebindable.is_empty() {
-        steps.push(Step::Rebind { uses: observed.uses.rebindable.clone(), to: wish.object.clone() });
+        steps.push(Step::Rebind { uses: observed.uses.rebindable.clone(), to: request.object.clone() });
     }
     let mut notes = notes(observed);
-    let outdated = outdated(wish, made, &presented(&steps));
-    let can_be_undone = situation.administrator.is_some() && situation.changes.is_some();
-    if !outdated.is_empty() && can_be_undone && situation.own_changes_elsewhere(places).is_empty() {
+    let outdated = outdated(request, made, &presented(&steps));
+    let can_be_undone = state.administrator.is_some() && state.changes.is_some();
+    if !outdated.is_empty() && can_be_undone && state.own_changes_elsewhere(places).is_empty() {
         steps.extend(outdated.into_iter().map(Step::Delete));
     } else if !outdated.is_empty() {
         notes.push("Older certificates were kept: deleting them could not be rolled back safely.".to_owned());
     }
     let names_itself = steps.iter().any(|step| matches!(step, Step::Import { .. }));
-    match wish.commit {
-        CommitScope::OwnChanges if situation.asked && situation.administrator.is_none() && !names_itself => {
+    match request.commit {
+        CommitScope::OwnChanges if state.asked && state.administrator.is_none() && !names_itself => {
             return Err(InstallError::AdministratorUnknown);
         }
-        CommitScope::OwnChanges | CommitScope::Everybody => steps.push(Step::Commit(wish.commit)),
+        CommitScope::OwnChanges | CommitScope::Everybody => steps.push(Step::Commit(request.commit)),
         CommitScope::Nothing => {}
     }
     Ok(Plan { steps, notes })
@@ -119,15 +119,15 @@ pub fn plan(
 
 /// The named profiles that present something else, and beside them those that present what is being replaced.
 fn to_bind(
-    wish: &InstallRequest,
+    request: &InstallRequest,
     candidate: &ConfigView,
     made: &[CreatedObject],
 ) -> Vec<(String, Option<String>)> {
-    let replaced = match wish.rebind {
+    let replaced = match request.rebind {
         Rebind::Named => Vec::new(),
-        Rebind::WhereUsed => state::replaced(wish, candidate, made),
+        Rebind::WhereUsed => state::replaced(request, candidate, made),
     };
-    let unbound = candidate.unbound(&wish.profiles, &wish.object);
+    let unbound = candidate.unbound(&request.profiles, &request.object);
     // What a template supplies can't be changed here.
     let is_meant = |profile: &&ServiceProfile| {
         profile.template.is_none()
@@ -150,9 +150,9 @@ fn presented(steps: &[Step]) -> Vec<String> {
 
 /// Older objects that may go. The latest one always stays, and what is presented now, which is not the latest where
 /// that was not served: they are the way back until the new one is proven.
-fn outdated(wish: &InstallRequest, made: &[CreatedObject], presented: &[String]) -> Vec<ObjectName> {
-    let Some(keep) = wish.keep else { return Vec::new() };
-    let older = made.iter().rev().map(|made| &made.object).filter(|object| **object != wish.object);
+fn outdated(request: &InstallRequest, made: &[CreatedObject], presented: &[String]) -> Vec<ObjectName> {
+    let Some(keep) = request.keep else { return Vec::new() };
+    let older = made.iter().rev().map(|made| &made.object).filter(|object| **object != request.object);
     let may_go =
         older.skip(keep.max(1)).filter(|object| !presented.iter().any(|name| name == object.as_str()));
     may_go.cloned().collect()
@@ -160,7 +160,7 @@ fn outdated(wish: &InstallRequest, made: &[CreatedObject], presented: &[String])
 
 /// Under the same name, a service that is bound to it would change the kind of its key unasked.
 fn refuse_another_kind_of_key(
-    wish: &InstallRequest,
+    request: &InstallRequest,
     offer: NewCertificate,
     candidate: &ConfigView,
 ) -> Result<(), InstallError> {
@@ -172,11 +172,11 @@ fn refuse_another_kind_of_key(
     };
     let in_use =
         |name: &str| candidate.profiles.iter().any(|profile| profile.certificate.as_deref() == Some(name));
-    if before == after || wish.existing == Existing::Replace || !in_use(wish.object.as_str()) {
+    if before == after || request.existing == Existing::Replace || !in_use(request.object.as_str()) {
         return Ok(());
     }
     Err(InstallError::KeyTypeChanged {
-        object: wish.object.clone(),
+        object: request.object.clone(),
         before: before.to_owned(),
         after: after.to_owned(),
     })
@@ -192,11 +192,11 @@ fn in_words(algorithm: KeyAlgorithm) -> Option<&'static str> {
 
 /// An overwritten object comes back only by reverting all of the administrator's changes.
 fn refuse_what_could_not_be_undone(
-    situation: &DeviceState,
+    state: &DeviceState,
     places: &[String],
     replaces: bool,
 ) -> Result<(), InstallError> {
-    let administrator = match (&situation.administrator, &situation.changes) {
+    let administrator = match (&state.administrator, &state.changes) {
         _ if !replaces => return Ok(()),
         (_, None) => return Err(InstallError::RollbackImpossible("the device keeps no journal of changes")),
         (None, Some(changes)) if changes.is_empty() => return Ok(()),
@@ -207,7 +207,7 @@ fn refuse_what_could_not_be_undone(
         }
         (Some(administrator), Some(_)) => administrator,
     };
-    let own = situation.own_changes_elsewhere(places);
+    let own = state.own_changes_elsewhere(places);
     match own.first() {
         None => Ok(()),
         Some(first) => Err(InstallError::OwnChangesPending {
@@ -218,7 +218,7 @@ fn refuse_what_could_not_be_undone(
     }
 }
 
-/// What a person should know beside a wish's steps.
+/// What a person should know beside an install request's steps.
 fn notes(observed: &CurrentInstall) -> Vec<String> {
     let others = observed.uses.others.iter();
     let others = others
@@ -228,15 +228,15 @@ fn notes(observed: &CurrentInstall) -> Vec<String> {
 
 /// What a person should know about the changes that are pending on the device.
 #[must_use]
-pub fn pending_notes(commit: CommitScope, situation: &DeviceState, places: &[String]) -> Vec<String> {
+pub fn pending_notes(commit: CommitScope, state: &DeviceState, places: &[String]) -> Vec<String> {
     let mut notes = Vec::new();
-    let own = situation.own_changes_elsewhere(places).len();
+    let own = state.own_changes_elsewhere(places).len();
     if own > 0 && commit == CommitScope::OwnChanges {
         notes.push(format!(
             "WARNING: {own} earlier uncommitted changes of this administrator are committed as well."
         ));
     }
-    let foreign = situation.others_changes();
+    let foreign = state.others_changes();
     let consequence = match commit {
         CommitScope::Everybody => "WARNING: committed as well",
         CommitScope::OwnChanges | CommitScope::Nothing => "left uncommitted",

@@ -105,7 +105,7 @@ impl fmt::Display for Seen {
 }
 
 /// Looks at an endpoint until it shows this certificate: at once, and then with growing pauses until
-/// `patience` is over. Where `chain` names intermediates, all of them have to be sent as well.
+/// `timeout` is over. Where `chain` names intermediates, all of them have to be sent as well.
 ///
 /// # Errors
 /// What was seen at the last look.
@@ -114,17 +114,17 @@ pub async fn served(
     sni: &CommonName,
     wanted: Fingerprint,
     chain: &[Fingerprint],
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<(), ProbeMismatch> {
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + timeout;
     let mut pause = FIRST_PAUSE;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let until = Instant::now() + left.clamp(SHORTEST_LOOK, LONGEST_LOOK);
         let (place, name) = (endpoint.clone(), sni.clone());
-        let looked = tokio::task::spawn_blocking(move || look(&place, name.as_str(), until)).await;
-        let looked = looked.unwrap_or_else(|error| Err(nothing(error)));
-        let seen = match looked.map(|shown| shown.compare(wanted, chain)) {
+        let handshake = tokio::task::spawn_blocking(move || look(&place, name.as_str(), until)).await;
+        let handshake = handshake.unwrap_or_else(|error| Err(nothing(error)));
+        let seen = match handshake.map(|shown| shown.compare(wanted, chain)) {
             Ok(None) => return Ok(()),
             Ok(Some(seen)) | Err(seen) => seen,
         };
@@ -148,19 +148,21 @@ pub async fn answers(endpoint: &Address, sni: &CommonName) -> bool {
 ///
 /// # Errors
 /// No handshake came to its end.
-pub async fn shown(endpoint: &Address, patience: Duration) -> Result<PeerCertificate, ProbeMismatch> {
-    let (place, until) = (endpoint.clone(), Instant::now() + patience);
-    let looked = tokio::task::spawn_blocking(move || look(&place, &place.host().to_string(), until)).await;
-    let looked = looked.unwrap_or_else(|error| Err(nothing(error)));
-    looked.map(|handshake| handshake.leaf).map_err(|seen| ProbeMismatch { endpoint: endpoint.clone(), seen })
+pub async fn shown(endpoint: &Address, timeout: Duration) -> Result<PeerCertificate, ProbeMismatch> {
+    let (place, until) = (endpoint.clone(), Instant::now() + timeout);
+    let handshake = tokio::task::spawn_blocking(move || look(&place, &place.host().to_string(), until)).await;
+    let handshake = handshake.unwrap_or_else(|error| Err(nothing(error)));
+    handshake
+        .map(|handshake| handshake.leaf)
+        .map_err(|seen| ProbeMismatch { endpoint: endpoint.clone(), seen })
 }
 
 /// How an endpoint speaks TLS to somebody who takes everything, old protocols and suites included; nothing where it
 /// doesn't at all. One look.
-pub async fn speaks(endpoint: &Address, patience: Duration) -> Option<String> {
-    let (place, until) = (endpoint.clone(), Instant::now() + patience);
-    let looked = tokio::task::spawn_blocking(move || look(&place, &place.host().to_string(), until)).await;
-    looked.ok()?.ok().map(|handshake| handshake.way)
+pub async fn speaks(endpoint: &Address, timeout: Duration) -> Option<String> {
+    let (place, until) = (endpoint.clone(), Instant::now() + timeout);
+    let handshake = tokio::task::spawn_blocking(move || look(&place, &place.host().to_string(), until)).await;
+    handshake.ok()?.ok().map(|handshake| handshake.way)
 }
 
 /// What a handshake showed.

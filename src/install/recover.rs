@@ -47,7 +47,7 @@ pub(super) async fn settle(
     session: &Session,
     user: Option<&str>,
     left: &InterruptedRun,
-    (patience, time): (&RetryPolicy, Duration),
+    (retry_policy, time): (&RetryPolicy, Duration),
     log: &RunLog,
 ) -> Result<(), InstallError> {
     let look = InstallError::during(Activity::Looking);
@@ -55,7 +55,7 @@ pub(super) async fn settle(
     let administrator = told.or_else(|| user.map(str::to_owned));
     let deadline = Instant::now() + time;
     let own_job = |job: &Job| administrator.is_none() || job.user == administrator;
-    await_commits(session, patience, (time, deadline), own_job).await?;
+    await_commits(session, retry_policy, (time, deadline), own_job).await?;
     if let Some(id) = &left.job {
         tell_job(session, id, &left.run, log).await;
     }

@@ -1,4 +1,4 @@
-//! One wish: this certificate, on this device, in these profiles, in this way.
+//! One install request: this certificate, on this device, in these profiles, in this way.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub struct InstallRequest {
     /// How many older objects of this name stay; nothing means all.
     pub keep: Option<usize>,
     /// How long a device may be silent.
-    pub patience: RetryPolicy,
+    pub retry_policy: RetryPolicy,
     /// Where the new certificate has to be seen after the commit.
     pub served: Vec<Address>,
 }
@@ -51,7 +51,7 @@ impl InstallRequest {
     /// changes being committed.
     #[must_use]
     pub fn can_share_commit(&self, other: &Self) -> bool {
-        let way = |wish: &Self| (wish.target.clone(), wish.peer.clone(), wish.commit);
+        let way = |request: &Self| (request.target.clone(), request.peer.clone(), request.commit);
         way(self) == way(other)
     }
 }

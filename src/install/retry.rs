@@ -1,4 +1,4 @@
-//! Patience: how long a device may be silent, and when it is asked once more.
+//! The retry policy: how long a device may be silent, and when it is asked once more.
 
 use std::borrow::Borrow;
 use std::time::Duration;

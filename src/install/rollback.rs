@@ -67,13 +67,13 @@ pub enum Undo {
 /// What the device was like before the first step.
 pub struct RollbackPoint<'a> {
     /// The device as a whole.
-    pub situation: &'a DeviceState,
-    /// Each wish, and what there was of it.
+    pub state: &'a DeviceState,
+    /// Each install request, and what there was of it.
     pub seen: Vec<(&'a InstallRequest, &'a CurrentInstall)>,
     /// All places that the deployment is about, as they were found.
     pub spots: Vec<Spot>,
     /// How long it is asked again.
-    pub patience: &'a RetryPolicy,
+    pub retry_policy: &'a RetryPolicy,
     /// How long the device may stay locked or busy.
     pub time: Duration,
 }
@@ -86,7 +86,7 @@ impl RollbackPoint<'_> {
         if undo.is_empty() {
             return true;
         }
-        let attempt = async || self.patience.retry(async || self.attempt(session, undo).await).await;
+        let attempt = async || self.retry_policy.retry(async || self.attempt(session, undo).await).await;
         let trouble = match until_free(Instant::now() + self.time, attempt).await {
             Ok(others) => {
                 log.say("The candidate configuration was restored.");
@@ -101,7 +101,7 @@ impl RollbackPoint<'_> {
         for step in undo {
             log.error(&format!("may remain uncommitted on the device: {}", left(step)));
         }
-        let who = self.situation.administrator.as_deref().unwrap_or("the API administrator");
+        let who = self.state.administrator.as_deref().unwrap_or("the API administrator");
         log.error(&format!(
             "to clean up: in the device's web interface choose Config > Revert Changes, for the changes of '{who}'"
         ));
@@ -159,21 +159,21 @@ impl RollbackPoint<'_> {
 
     /// An old release tells the administrator's name only in the marks of a change.
     async fn administrator(&self, session: &Session) -> Result<Option<String>, InstallError> {
-        let mut situation = self.situation.clone();
-        situation.fetch_administrator(session).await?;
-        for (wish, observed) in &self.seen {
-            if situation.administrator.is_none() {
-                let now = state::candidate(session, &observed.place, wish).await?;
-                situation.administrator = now.object.and_then(|object| object.uncommitted_admin);
+        let mut state = self.state.clone();
+        state.fetch_administrator(session).await?;
+        for (request, observed) in &self.seen {
+            if state.administrator.is_none() {
+                let now = state::candidate(session, &observed.place, request).await?;
+                state.administrator = now.object.and_then(|object| object.uncommitted_admin);
             }
         }
-        Ok(situation.administrator)
+        Ok(state.administrator)
     }
 
     /// A revert takes back everything of this administrator: only where all of it is ours. What has come from elsewhere
     /// since the device was looked at counts, so it is asked again.
     async fn reverting_is_safe(&self, session: &Session, administrator: &str) -> Result<bool, InstallError> {
-        if self.situation.changes.is_none() {
+        if self.state.changes.is_none() {
             return Ok(false);
         }
         let changes = session.pending_changes().await.map_err(InstallError::during(Activity::Binding))?;

@@ -31,7 +31,7 @@ pub struct DeviceState {
     pub own_lists: Vec<String>,
 }
 
-/// What a device was seen to have and to run of one wish.
+/// What a device was seen to have and to run of one install request.
 #[derive(Debug, Clone)]
 pub struct CurrentInstall {
     /// Where its certificates and profiles live.
@@ -46,7 +46,7 @@ pub struct CurrentInstall {
     pub notes: Vec<String>,
 }
 
-/// The part of a configuration that matters to one wish.
+/// The part of a configuration that matters to one install request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigView {
     /// The certificate object of the wanted name.
@@ -71,25 +71,27 @@ impl ConfigView {
         self.profiles.iter().find(|profile| profile.name == name.as_str())
     }
 
-    /// What is missing from the wish, in words; nothing where all is there.
+    /// What is missing from the install request, in words; nothing where all is there.
     #[must_use]
-    pub fn first_difference(&self, wish: &InstallRequest, wanted: Fingerprint) -> Option<String> {
+    pub fn first_difference(&self, request: &InstallRequest, wanted: Fingerprint) -> Option<String> {
         match (&self.object, self.fingerprint()) {
-            (None, _) => return Some(format!("it has no certificate '{}'", wish.object)),
-            (Some(_), None) => return Some(format!("the certificate '{}' can't be read back", wish.object)),
+            (None, _) => return Some(format!("it has no certificate '{}'", request.object)),
+            (Some(_), None) => {
+                return Some(format!("the certificate '{}' can't be read back", request.object));
+            }
             (Some(_), Some(found)) if found != wanted => {
                 return Some(format!(
                     "the certificate '{}' has the fingerprint {found}, not {wanted}",
-                    wish.object
+                    request.object
                 ));
             }
             (Some(_), Some(_)) => {}
         }
-        self.unbound(&wish.profiles, &wish.object).first().map(|name| match self.profile(name) {
+        self.unbound(&request.profiles, &request.object).first().map(|name| match self.profile(name) {
             None => format!("it has no SSL/TLS profile '{name}'"),
             Some(profile) => {
                 let bound = profile.certificate.as_deref().unwrap_or("nothing");
-                format!("the SSL/TLS profile '{name}' is bound to '{bound}', not to '{}'", wish.object)
+                format!("the SSL/TLS profile '{name}' is bound to '{bound}', not to '{}'", request.object)
             }
         })
     }
@@ -184,63 +186,64 @@ impl DeviceState {
     }
 }
 
-/// Where a wish's certificate and profiles live on this device.
+/// Where an install request's certificate and profiles live on this device.
 #[must_use]
-pub fn place_of(wish: &InstallRequest, system: &SystemInfo) -> Location {
-    wish.vsys.clone().map_or_else(|| system.default_location(), Location::Vsys)
+pub fn place_of(request: &InstallRequest, system: &SystemInfo) -> Location {
+    request.vsys.clone().map_or_else(|| system.default_location(), Location::Vsys)
 }
 
-/// The places that a wish is about, as they stand in a device's journal of changes.
+/// The places that an install request is about, as they stand in a device's journal of changes.
 ///
 /// # Errors
 /// A name with both kinds of quotes.
-pub fn places_of(wish: &InstallRequest, system: &SystemInfo) -> Result<Vec<String>, UnquotableName> {
-    let place = place_of(wish, system);
-    let object = place.certificate(wish.object.as_str());
-    let profiles = wish.profiles.iter().map(|name| place.profile(name.as_str()));
+pub fn places_of(request: &InstallRequest, system: &SystemInfo) -> Result<Vec<String>, UnquotableName> {
+    let place = place_of(request, system);
+    let object = place.certificate(request.object.as_str());
+    let profiles = request.profiles.iter().map(|name| place.profile(name.as_str()));
     std::iter::once(object).chain(profiles).map(|path| path.map(|path| path.to_string())).collect()
 }
 
-/// What the device has and runs of a wish.
+/// What the device has and runs of an install request.
 ///
 /// # Errors
 /// A name the device could not take; a profile that is not there; a device that fails or refuses.
 pub async fn observe(
     session: &Session,
-    wish: &InstallRequest,
+    request: &InstallRequest,
     system: &SystemInfo,
     wanted: Fingerprint,
     made: &[CreatedObject],
 ) -> Result<CurrentInstall, InstallError> {
     suitable::check_device(system)?;
     let limit = system.name_limit();
-    if wish.object.as_str().len() > limit {
-        return Err(InstallError::NameTooLong { name: wish.object.clone(), limit });
+    if request.object.as_str().len() > limit {
+        return Err(InstallError::NameTooLong { name: request.object.clone(), limit });
     }
-    let place = place_of(wish, system);
-    let candidate = candidate(session, &place, wish).await?;
-    let named = Named { profiles: &wish.profiles, vsys: wish.vsys.as_ref(), object: Some(&wish.object) };
+    let place = place_of(request, system);
+    let candidate = candidate(session, &place, request).await?;
+    let named =
+        Named { profiles: &request.profiles, vsys: request.vsys.as_ref(), object: Some(&request.object) };
     let found = suitable::look(session, named, &candidate.profiles).await?;
     if let Some(before) = &candidate.object
         && (candidate.fingerprint() != Some(wanted) || before.template.is_some())
     {
-        suitable::check_object(session, &place, &wish.object, before).await?;
+        suitable::check_object(session, &place, &request.object, before).await?;
     }
     if let Some(unsuitable) = found.unsuitable.into_iter().next() {
         return Err(unsuitable.into());
     }
-    let running = match candidate.first_difference(wish, wanted) {
-        None => Some(running(session, &place, wish).await?),
+    let running = match candidate.first_difference(request, wanted) {
+        None => Some(running(session, &place, request).await?),
         Some(_) => None,
     };
-    if wish.profiles.iter().any(|name| candidate.profile(name).is_none()) {
-        return Err(elsewhere(session, wish, &place, &candidate).await);
+    if request.profiles.iter().any(|name| candidate.profile(name).is_none()) {
+        return Err(elsewhere(session, request, &place, &candidate).await);
     }
-    let uses = match wish.rebind {
+    let uses = match request.rebind {
         Rebind::Named => References::default(),
         Rebind::WhereUsed => {
-            let replaced = replaced(wish, &candidate, made);
-            let mut uses = references::find(session, &place, &replaced, &wish.object).await?;
+            let replaced = replaced(request, &candidate, made);
+            let mut uses = references::find(session, &place, &replaced, &request.object).await?;
             uses.others.extend(references::supplied(&candidate.profiles, &replaced));
             uses
         }
@@ -251,12 +254,12 @@ pub async fn observe(
 /// A missing profile is often one of a virtual system, or of the device as a whole: then it is said where it is.
 async fn elsewhere(
     session: &Session,
-    wish: &InstallRequest,
+    request: &InstallRequest,
     place: &Location,
     candidate: &ConfigView,
 ) -> InstallError {
     let missing: Vec<ProfileName> =
-        wish.profiles.iter().filter(|name| candidate.profile(name).is_none()).cloned().collect();
+        request.profiles.iter().filter(|name| candidate.profile(name).is_none()).cloned().collect();
     let known = candidate.profiles.iter().map(|profile| profile.name.clone()).collect();
     let found = references::places_with_profile(session, place, &missing).await.unwrap_or_default();
     InstallError::ProfilesMissing { missing, known, elsewhere: found }
@@ -265,10 +268,10 @@ async fn elsewhere(
 /// The names of the objects that are being replaced: what the named profiles present now, and what this
 /// program installed last.
 #[must_use]
-pub fn replaced(wish: &InstallRequest, candidate: &ConfigView, made: &[CreatedObject]) -> Vec<String> {
-    let bound = wish.profiles.iter().filter_map(|name| candidate.profile(name)?.certificate.clone());
+pub fn replaced(request: &InstallRequest, candidate: &ConfigView, made: &[CreatedObject]) -> Vec<String> {
+    let bound = request.profiles.iter().filter_map(|name| candidate.profile(name)?.certificate.clone());
     let last = made.last().map(|made| made.object.to_string());
-    let mut names: Vec<String> = bound.chain(last).filter(|name| name != wish.object.as_str()).collect();
+    let mut names: Vec<String> = bound.chain(last).filter(|name| name != request.object.as_str()).collect();
     names.sort();
     names.dedup();
     names
@@ -294,14 +297,14 @@ pub(super) fn none_if_unsupported<T>(answer: Result<T, Error>) -> Result<Option<
 pub async fn candidate(
     session: &Session,
     place: &Location,
-    wish: &InstallRequest,
+    request: &InstallRequest,
 ) -> Result<ConfigView, InstallError> {
     let look = InstallError::during(Activity::Looking);
     let object =
-        objects::candidate(session, &place.certificate(wish.object.as_str())?).await.map_err(look)?;
+        objects::candidate(session, &place.certificate(request.object.as_str())?).await.map_err(look)?;
     let profiles = session.get(&place.profiles()).await.map_err(look)?;
     let mut sights = BTreeMap::new();
-    sights.insert(place.certificate(wish.object.as_str())?.to_string(), Sight::of(object.as_ref()));
+    sights.insert(place.certificate(request.object.as_str())?.to_string(), Sight::of(object.as_ref()));
     let mut holdings = holdings(object, profiles.as_ref());
     for profile in &holdings.profiles {
         let sight = Sight::of_entry(profiles.as_ref(), &profile.name);
@@ -319,11 +322,12 @@ pub async fn candidate(
 pub async fn running(
     session: &Session,
     place: &Location,
-    wish: &InstallRequest,
+    request: &InstallRequest,
 ) -> Result<ConfigView, InstallError> {
     let prove = InstallError::during(Activity::Proving);
-    let object = objects::running(session, &place.certificate(wish.object.as_str())?).await.map_err(prove)?;
-    let profiles = match wish.profiles.is_empty() {
+    let object =
+        objects::running(session, &place.certificate(request.object.as_str())?).await.map_err(prove)?;
+    let profiles = match request.profiles.is_empty() {
         true => None,
         false => session.show(&place.profiles()).await.map_err(prove)?,
     };

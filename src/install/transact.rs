@@ -33,7 +33,7 @@ use crate::host::log::RunLog;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Fulfils all wishes in one commit, or none. How each ended, in the same order.
+/// Fulfils all install requests in one commit, or none. How each ended, in the same order.
 ///
 /// # Errors
 /// What failed before the commit was over. The device is as it was found, as far as that could be had.
@@ -44,30 +44,30 @@ pub async fn transact(
     watch: &mut Stopwatch,
 ) -> Result<Vec<Result<Outcome, InstallError>>, BatchError> {
     let mut transaction = Transaction::new(input, journal, log);
-    let wish = transaction.wish();
-    if wish.target.trust == Trust::DangerousAcceptAny {
+    let request = transaction.request();
+    if request.target.trust == Trust::DangerousAcceptAny {
         log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
     }
     // On the disk before anybody is talked to.
     transaction.journal.sync().await.map_err(InstallError::from)?;
     watch.begin(Phase::Connect);
-    let target = identity::refreshed(&wish.target, &transaction);
-    let peer = wish.peer.as_ref().map(|peer| identity::refreshed(peer, &transaction));
+    let target = identity::refreshed(&request.target, &transaction);
+    let peer = request.peer.as_ref().map(|peer| identity::refreshed(peer, &transaction));
     transaction.next = identity::recorded(&*transaction.journal, &target, peer.as_ref());
-    let ask = async || connect_active(&target, peer.as_ref(), &wish.patience, &transaction.next).await;
-    let mut reached = match transaction.was_interrupted() {
+    let ask = async || connect_active(&target, peer.as_ref(), &request.retry_policy, &transaction.next).await;
+    let mut connection = match transaction.was_interrupted() {
         // Its commit may be restarting the management port just now.
-        true => transaction.patience().retry(ask).await?,
+        true => transaction.retry_policy().retry(ask).await?,
         false => ask().await?,
     };
-    reached.notes.iter().for_each(|note| log.say(note));
-    let mut done = work(&mut reached, &mut transaction, watch).await?;
-    if let HaRole::Active { other } = &reached.role {
+    connection.notes.iter().for_each(|note| log.say(note));
+    let mut done = work(&mut connection, &mut transaction, watch).await?;
+    if let HaRole::Active { other } = &connection.role {
         if done.committed {
-            let synchronised = ha::wait_until_in_sync(&reached.session, wish.patience.sync).await;
+            let synchronised = ha::wait_until_in_sync(&connection.session, request.retry_policy.sync).await;
             log.say(&format!("HA: {synchronised}."));
             // A failover during the commit leaves the certificate on a member that serves nobody.
-            if let Err(InstallError::NoActivePeer(why)) = check_still_active(&reached).await {
+            if let Err(InstallError::NoActivePeer(why)) = check_still_active(&connection).await {
                 for unproven in done.unproven.iter_mut().filter(|unproven| unproven.is_none()) {
                     let what = format!("the pair has changed its roles during the commit: {why}");
                     *unproven = Some(InstallError::NotRunning(what));
@@ -75,7 +75,7 @@ pub async fn transact(
             }
         }
         if let Some(other) = other
-            && identity::management_uses_it(&reached, &done, log).await
+            && identity::management_uses_it(&connection, &done, log).await
         {
             log.say(&format!(
                 "The management interface uses this certificate; also checking the HA peer {}.",
@@ -84,17 +84,17 @@ pub async fn transact(
             run_on_peer(other, &mut transaction, &mut done, watch).await;
         }
     }
-    endpoints::probe_all(&reached, &mut done, &mut transaction).await;
+    endpoints::probe_all(&connection, &mut done, &mut transaction).await;
     let DeviceResult { parts, unproven, .. } = done;
     Ok(parts.iter().zip(unproven).map(|(part, failure)| failure.map_or_else(|| Ok(end(part)), Err)).collect())
 }
 
 fn end(part: &PlannedInstall<'_>) -> Outcome {
     if part.plan.steps.is_empty() {
-        return Outcome::Installed { object: part.wish.object.clone(), unchanged: true };
+        return Outcome::Installed { object: part.request.object.clone(), unchanged: true };
     }
     match part.plan.commit() {
-        Some(_) => Outcome::Installed { object: part.wish.object.clone(), unchanged: false },
+        Some(_) => Outcome::Installed { object: part.request.object.clone(), unchanged: false },
         None => Outcome::AwaitingCommit,
     }
 }
@@ -108,8 +108,8 @@ async fn run_on_peer(
 ) {
     let blame = |problem| InstallError::Peer { device: other.device.to_string(), problem };
     let other = &identity::refreshed(other, transaction);
-    let worked = match connect_single(other, transaction.patience(), &transaction.next).await {
-        Ok(mut reached) => work(&mut reached, transaction, watch).await,
+    let worked = match connect_single(other, transaction.retry_policy(), &transaction.next).await {
+        Ok(mut connection) => work(&mut connection, transaction, watch).await,
         Err(failure) => Err(failure.into()),
     };
     let problems: Vec<Option<Problem>> = match worked {
@@ -124,23 +124,23 @@ async fn run_on_peer(
 
 /// Looks, decides, applies, commits and verifies on one device.
 async fn work<'a>(
-    reached: &mut Connection,
+    connection: &mut Connection,
     transaction: &mut Transaction<'a>,
     watch: &mut Stopwatch,
 ) -> Result<DeviceResult<'a>, BatchError> {
-    let (log, patience, wish) = (transaction.log, transaction.patience(), transaction.wish());
+    let (log, retry_policy, request) = (transaction.log, transaction.retry_policy(), transaction.request());
     watch.begin(Phase::Check);
     let told = log.clone();
-    let until = Instant::now() + wish.commit_timeout;
-    reached.session.wait_while_busy(until, move |refusal| told.say(&format!("Waiting: {refusal}")));
-    settle_leftovers(reached, transaction).await?;
-    identity::settle(reached, transaction).await?;
-    identity::fall_back(reached, transaction);
-    let Assessment { situation, parts, places, .. } = look_until_free(reached, transaction, until).await?;
+    let until = Instant::now() + request.commit_timeout;
+    connection.session.wait_while_busy(until, move |refusal| told.say(&format!("Waiting: {refusal}")));
+    settle_leftovers(connection, transaction).await?;
+    identity::settle(connection, transaction).await?;
+    identity::fall_back(connection, transaction);
+    let Assessment { state, parts, places, .. } = look_until_free(connection, transaction, until).await?;
     let unproven = parts.iter().map(|_| None).collect();
     let mut done = DeviceResult {
         parts,
-        situation,
+        state,
         committed: false,
         unproven,
         managements: OnceCell::new(),
@@ -151,50 +151,50 @@ async fn work<'a>(
     }
     if done.parts.iter().all(|part| part.plan.steps.is_empty()) {
         log.say("This certificate is already installed; nothing to do.");
-        identity::forget(reached, transaction);
+        identity::forget(connection, transaction);
         return Ok(done);
     }
-    plan::pending_notes(wish.commit, &done.situation, &places).iter().for_each(|note| log.say(note));
+    plan::pending_notes(request.commit, &done.state, &places).iter().for_each(|note| log.say(note));
     done.answering = endpoints::answering(&done.parts).await;
     transaction.note_uncommitted(&done.parts).await?;
     let mut application = PlanRunner {
-        session: &reached.session,
+        session: &connection.session,
         log,
-        patience,
-        situation: done.situation.clone(),
-        undo: inherited(&done.situation, &places, &transaction.lefts).into_iter().collect(),
-        deadline: Instant::now() + wish.commit_timeout,
-        system: &reached.system,
-        device: &reached.target.device,
+        retry_policy,
+        state: done.state.clone(),
+        undo: inherited(&done.state, &places, &transaction.lefts).into_iter().collect(),
+        deadline: Instant::now() + request.commit_timeout,
+        system: &connection.system,
+        device: &connection.target.device,
         state_dir: transaction.state_dir,
-        taken: AcceptedForms::below(transaction.state_dir).of(&reached.target.device),
+        taken: AcceptedForms::below(transaction.state_dir).of(&connection.target.device),
     };
-    let walked = apply_and_commit(&mut application, &mut done, reached, transaction, watch).await;
+    let walked = apply_and_commit(&mut application, &mut done, connection, transaction, watch).await;
     if let Err((stop, aftermath)) = walked {
         let before = RollbackPoint {
-            situation: &application.situation,
-            seen: done.parts.iter().map(|part| (part.wish, &part.observed)).collect(),
+            state: &application.state,
+            seen: done.parts.iter().map(|part| (part.request, &part.observed)).collect(),
             spots: done.parts.iter().flat_map(|part| part.spots.iter().cloned()).collect(),
-            patience,
-            time: wish.commit_timeout,
+            retry_policy,
+            time: request.commit_timeout,
         };
-        return Err(roll_back(stop, aftermath, &before, &application, reached, transaction).await);
+        return Err(roll_back(stop, aftermath, &before, &application, connection, transaction).await);
     }
-    done.situation = application.situation;
+    done.state = application.state;
     if !done.committed {
-        debug_assert!(wish.commit == CommitScope::Nothing);
+        debug_assert!(request.commit == CommitScope::Nothing);
         log.say("Not committed (--commit none): a person has to commit on the device.");
         return Ok(done);
     }
     watch.begin(Phase::Verify);
-    verify(reached, transaction, &mut done).await;
-    identity::remember(reached, &done, transaction).await;
+    verify(connection, transaction, &mut done).await;
+    identity::remember(connection, &done, transaction).await;
     Ok(done)
 }
 
 /// Looks for as long as somebody has a pending change in a place of the deployment.
 async fn look_until_free<'a>(
-    reached: &Connection,
+    connection: &Connection,
     transaction: &Transaction<'a>,
     deadline: Instant,
 ) -> Result<Assessment<'a>, BatchError> {
@@ -204,13 +204,16 @@ async fn look_until_free<'a>(
     };
     let (mut pause, mut told) = (FIRST_PAUSE, None);
     loop {
-        let looked = match transaction.was_interrupted() {
+        let assessment = match transaction.was_interrupted() {
             true => {
-                transaction.patience().retry(async || look(reached, &transaction.wants, &known).await).await?
+                transaction
+                    .retry_policy()
+                    .retry(async || look(connection, &transaction.wants, &known).await)
+                    .await?
             }
-            false => look(reached, &transaction.wants, &known).await?,
+            false => look(connection, &transaction.wants, &known).await?,
         };
-        let Some((at, found)) = looked.contested else { return Ok(looked) };
+        let Some((at, found)) = assessment.contested else { return Ok(assessment) };
         if Instant::now() >= deadline {
             return Err(BatchError::of(at)(InstallError::Contested(Box::new(found))));
         }
@@ -225,43 +228,49 @@ async fn look_until_free<'a>(
     }
 }
 
-async fn settle_leftovers(reached: &Connection, transaction: &Transaction<'_>) -> Result<(), InstallError> {
+async fn settle_leftovers(
+    connection: &Connection,
+    transaction: &Transaction<'_>,
+) -> Result<(), InstallError> {
     let Some(left) = &transaction.interrupted else { return Ok(()) };
-    let (patience, time, user) =
-        (transaction.patience(), transaction.wish().commit_timeout, reached.user.as_deref());
-    let settling = async || settle(&reached.session, user, left, (patience, time), transaction.log).await;
-    patience.retry(settling).await
+    let (retry_policy, time, user) =
+        (transaction.retry_policy(), transaction.request().commit_timeout, connection.user.as_deref());
+    let settling =
+        async || settle(&connection.session, user, left, (retry_policy, time), transaction.log).await;
+    retry_policy.retry(settling).await
 }
 
 /// What a run that died has left pending in the places of this one is no state to come back to.
-fn inherited(situation: &DeviceState, places: &[String], lefts: &[LastRun]) -> Option<Undo> {
-    let ours = situation.own_changes().len() > situation.own_changes_elsewhere(places).len();
+fn inherited(state: &DeviceState, places: &[String], lefts: &[LastRun]) -> Option<Undo> {
+    let ours = state.own_changes().len() > state.own_changes_elsewhere(places).len();
     (ours && !lefts.contains(&LastRun::AwaitingCommit)).then_some(Undo::DiscardInterrupted)
 }
 
 async fn apply_and_commit(
     application: &mut PlanRunner<'_>,
     done: &mut DeviceResult<'_>,
-    reached: &Connection,
+    connection: &Connection,
     transaction: &mut Transaction<'_>,
     watch: &mut Stopwatch,
 ) -> Result<(), (BatchError, Rollback)> {
     let scope = done.parts.iter().find_map(|part| part.plan.commit());
     // Nothing was changed yet.
-    let decided = identity::decide(reached, done, transaction, scope.unwrap_or(CommitScope::Nothing)).await;
+    let decided =
+        identity::decide(connection, done, transaction, scope.unwrap_or(CommitScope::Nothing)).await;
     let decided = decided.map_err(|failure| (failure.into(), Rollback::Needed))?;
     for (at, part) in done.parts.iter_mut().enumerate() {
         let made = application.make(part, watch).await;
         made.map_err(|failure| (BatchError::of(at)(failure), Rollback::Needed))?;
     }
     let Some(scope) = scope else { return Ok(()) };
-    check_still_active(reached).await.map_err(|failure| (failure.into(), Rollback::Needed))?;
+    check_still_active(connection).await.map_err(|failure| (failure.into(), Rollback::Needed))?;
     watch.begin(Phase::Commit);
-    let accepted = identity::accept(reached, transaction, decided).await;
+    let accepted = identity::accept(connection, transaction, decided).await;
     accepted.map_err(|failure| (failure.into(), Rollback::Needed))?;
     let goals: Vec<ExpectedState> = done.parts.iter().map(goal).collect();
     let description = transaction.description();
-    let wanted = CommitRequest { scope, description, goals: &goals, time: transaction.wish().commit_timeout };
+    let wanted =
+        CommitRequest { scope, description, goals: &goals, time: transaction.request().commit_timeout };
     let committed = application.commit(&wanted, &mut *transaction.journal).await;
     committed.map_err(|(failure, aftermath)| (failure.into(), aftermath))?;
     done.committed = true;
@@ -269,18 +278,18 @@ async fn apply_and_commit(
 }
 
 /// A pair may have changed its roles since it was looked at.
-async fn check_still_active(reached: &Connection) -> Result<(), InstallError> {
-    if reached.role == HaRole::Standalone {
+async fn check_still_active(connection: &Connection) -> Result<(), InstallError> {
+    if connection.role == HaRole::Standalone {
         return Ok(());
     }
-    let state = reached.session.ha_state().await.map_err(InstallError::during(Activity::Committing))?;
-    ha::choose(&[HaMember { device: reached.target.device.clone(), state: Ok(state) }])?;
+    let state = connection.session.ha_state().await.map_err(InstallError::during(Activity::Committing))?;
+    ha::choose(&[HaMember { device: connection.target.device.clone(), state: Ok(state) }])?;
     Ok(())
 }
 
 fn goal(part: &PlannedInstall<'_>) -> ExpectedState {
-    let (wish, place) = (Box::new(part.wish.clone()), part.observed.place.clone());
-    ExpectedState::Runs { wish, place, wanted: part.bundle.fingerprint() }
+    let (request, place) = (Box::new(part.request.clone()), part.observed.place.clone());
+    ExpectedState::Runs { request, place, wanted: part.bundle.fingerprint() }
 }
 
 /// After a failure: the candidate configuration as it was found, where that can be had.
@@ -289,7 +298,7 @@ async fn roll_back(
     aftermath: Rollback,
     before: &RollbackPoint<'_>,
     application: &PlanRunner<'_>,
-    reached: &Connection,
+    connection: &Connection,
     transaction: &mut Transaction<'_>,
 ) -> BatchError {
     if aftermath == Rollback::Unsafe {
@@ -298,19 +307,19 @@ async fn roll_back(
             .error("the commit may still finish, so nothing was rolled back; see Tasks on the device");
     } else if before.restore_candidate(application.session, &application.undo, transaction.log).await {
         transaction.journal.note(Entry::RolledBack);
-        identity::forget(reached, transaction);
+        identity::forget(connection, transaction);
         return stop;
     }
     // Nobody goes on from a candidate configuration that is half changed.
     BatchError { at: None, ..stop }
 }
 
-async fn verify(reached: &Connection, transaction: &mut Transaction<'_>, done: &mut DeviceResult<'_>) {
+async fn verify(connection: &Connection, transaction: &mut Transaction<'_>, done: &mut DeviceResult<'_>) {
     for (item, part) in done.parts.iter().enumerate() {
-        let verified = goal(part).verify(&reached.session, transaction.patience()).await;
+        let verified = goal(part).verify(&connection.session, transaction.retry_policy()).await;
         if verified.is_ok() {
             let is_new = !part.plan.steps.is_empty();
-            let created = is_new.then(|| (part.wish.object.clone(), part.bundle.fingerprint()));
+            let created = is_new.then(|| (part.request.object.clone(), part.bundle.fingerprint()));
             let deleted = part.deleted.clone();
             transaction.journal.note(Entry::Verified { item, created, deleted });
         }

@@ -52,7 +52,7 @@ pub(super) struct DeviceResult<'a> {
     /// Each certificate's part in it.
     pub(super) parts: Vec<PlannedInstall<'a>>,
     /// What the device was seen to be like before.
-    pub(super) situation: DeviceState,
+    pub(super) state: DeviceState,
     /// Whether anything was committed.
     pub(super) committed: bool,
     /// Why a part is not as it should be after the commit.
@@ -69,13 +69,13 @@ impl<'a> Transaction<'a> {
         Self { wants, journal, lefts, interrupted, state_dir, next: Vec::new(), log }
     }
 
-    /// The first wish speaks for all where they are the same.
-    pub(super) fn wish(&self) -> &'a InstallRequest {
-        self.wants[0].wish
+    /// The first install request speaks for all where they are the same.
+    pub(super) fn request(&self) -> &'a InstallRequest {
+        self.wants[0].request
     }
 
-    pub(super) fn patience(&self) -> &'a RetryPolicy {
-        &self.wish().patience
+    pub(super) fn retry_policy(&self) -> &'a RetryPolicy {
+        &self.request().retry_policy
     }
 
     pub(super) fn was_interrupted(&self) -> bool {
@@ -88,8 +88,8 @@ impl<'a> Transaction<'a> {
             1 => String::new(),
             several => format!(" and {} more", several - 1),
         };
-        let wish = self.wish();
-        format!("pan_getcert: {} as {}{more} (run {})", wish.common_name, wish.object, self.log.id())
+        let request = self.request();
+        format!("pan_getcert: {} as {}{more} (run {})", request.common_name, request.object, self.log.id())
     }
 
     /// What stands in the journal of changes now may be ours.

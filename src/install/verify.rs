@@ -10,10 +10,10 @@ use super::state;
 /// What a device's running configuration is to be like.
 #[derive(Debug, Clone)]
 pub enum ExpectedState {
-    /// It holds this very certificate, bound to all profiles of the wish.
+    /// It holds this very certificate, bound to all profiles of the install request.
     Runs {
-        /// The wish.
-        wish: Box<InstallRequest>,
+        /// The install request.
+        request: Box<InstallRequest>,
         /// Where its certificate and profiles live.
         place: Location,
         /// The certificate.
@@ -35,8 +35,8 @@ impl ExpectedState {
     /// A device that fails or refuses.
     pub async fn lack(&self, session: &Session) -> Result<Option<String>, InstallError> {
         match self {
-            Self::Runs { wish, place, wanted } => {
-                Ok(state::running(session, place, wish).await?.first_difference(wish, *wanted))
+            Self::Runs { request, place, wanted } => {
+                Ok(state::running(session, place, request).await?.first_difference(request, *wanted))
             }
             Self::Bound { place, profiles } => {
                 let shown =
@@ -58,9 +58,9 @@ impl ExpectedState {
     ///
     /// # Errors
     /// [`InstallError::NotRunning`] with what was seen instead; a device that fails.
-    pub async fn verify(&self, session: &Session, patience: &RetryPolicy) -> Result<(), InstallError> {
+    pub async fn verify(&self, session: &Session, retry_policy: &RetryPolicy) -> Result<(), InstallError> {
         // The management plane may be restarting, with the new certificate.
-        let lack = patience.retry(async || self.lack(session).await).await?;
+        let lack = retry_policy.retry(async || self.lack(session).await).await?;
         lack.map_or(Ok(()), |lack| Err(InstallError::NotRunning(lack)))
     }
 }

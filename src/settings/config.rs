@@ -41,7 +41,7 @@ struct File {
     #[serde(default)]
     on_failure: Vec<String>,
     /// After how many failures in a row.
-    #[serde(default = "usual_patience")]
+    #[serde(default = "usual_tell_after")]
     tell_after: NonZeroU32,
     /// How long another process that works on the same device is waited for.
     lock_wait: Option<Spanned<String>>,
@@ -61,7 +61,7 @@ struct Group {
 }
 
 /// Some minutes: a device that is rebooted is no news.
-fn usual_patience() -> NonZeroU32 {
+fn usual_tell_after() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(3)
 }
 
@@ -82,7 +82,7 @@ pub struct Notify {
     /// A program with its arguments; no shell is between.
     pub command: Vec<String>,
     /// After how many failures in a row a trouble is told that time may mend.
-    pub patience: u32,
+    pub tell_after: u32,
 }
 
 /// What is set for which device.
@@ -183,7 +183,7 @@ impl Config {
         let mut listed: Vec<(Spanned<String>, DeviceOptions)> = file.device.into_iter().collect();
         listed.sort_by_key(|(name, _)| name.span().start);
         let mut config = Self {
-            notify: Notify { command: file.on_failure, patience: file.tell_after.get() },
+            notify: Notify { command: file.on_failure, tell_after: file.tell_after.get() },
             drift: file.drift,
             delegated: file.delegated,
             ..Self::default()

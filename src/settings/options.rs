@@ -126,7 +126,7 @@ pub enum SuffixOption {
     Serial,
 }
 
-/// A second to a week; what is above would be a clock's overflow sooner than anybody's wish.
+/// A second to a week; what is above would be a clock's overflow sooner than anybody wants.
 const COMMIT_TIMEOUTS: RangeInclusive<u64> = 1..=604_800;
 
 fn commit_timeout<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error> {

@@ -1,4 +1,4 @@
-//! From options to wishes: arguments and configuration become checked values, for each device one.
+//! From options to install requests: arguments and configuration become checked values, for each device one.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -88,8 +88,8 @@ pub fn devices(typed: &[String]) -> Result<Vec<Address>, SettingsError> {
 
 /// Everything that is wanted of one device, and what became of reading the files.
 pub struct Prepared {
-    /// The wish.
-    pub wish: InstallRequest,
+    /// The install request.
+    pub request: InstallRequest,
     /// The files, absolute as certmonger knows them, if they were found.
     pub files: Option<Files>,
     /// The profiles that the configuration file names for the device, whatever was typed.
@@ -109,7 +109,7 @@ pub enum CertmongerBus {
     Session,
 }
 
-/// Makes one device's wish.
+/// Makes one device's install request.
 ///
 /// # Errors
 /// An option that is not valid, typed or in the configuration file.
@@ -133,7 +133,7 @@ pub fn prepare(
         .and_then(|source| Bundle::load(&source, named.common_name.as_str()))
         .map_err(InstallError::from);
     let serial = bundle.as_ref().ok().and_then(|bundle| bundle.serial_hex().ok());
-    let wish = InstallRequest {
+    let request = InstallRequest {
         common_name: named.common_name.clone(),
         base_name: named.base_name.clone(),
         object: named.object(options.suffix, serial.as_deref())?,
@@ -152,13 +152,13 @@ pub fn prepare(
         existing: if asked.force { Existing::Replace } else { Existing::Keep },
         keep: options.keep,
         rebind: if options.where_used { Rebind::WhereUsed } else { Rebind::Named },
-        patience: RetryPolicy::default(),
+        retry_policy: RetryPolicy::default(),
         served: served(options)?,
     };
     let bus = if asked.session_bus { CertmongerBus::Session } else { CertmongerBus::System };
     let configured_profiles = profiles(&config.device(device))?;
     let certmonger = (!asked.blind).then_some(bus);
-    Ok(Prepared { wish, files, configured_profiles, bundle, certmonger })
+    Ok(Prepared { request, files, configured_profiles, bundle, certmonger })
 }
 
 fn files_of(source: &Source) -> Option<Files> {

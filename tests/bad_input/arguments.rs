@@ -2,7 +2,7 @@
 
 use panos_sim::Profile;
 
-use crate::common::pki::{KeyKind, Wish};
+use crate::common::pki::{CertificateSpec, KeyKind};
 use crate::common::world::{NAME, PORTAL, World, print, settings};
 use crate::line::{BOTH, Getcert, Instcert, Quiet};
 
@@ -359,7 +359,7 @@ fn the_same_profile_and_the_same_device_twice_are_one() {
 #[test]
 fn a_name_of_63_characters_and_an_odd_key_are_no_bad_input() {
     let quiet = Quiet::new();
-    quiet.world.issue(&Wish::named(NAME).san(NAME).key(KeyKind::P384));
+    quiet.world.issue(&CertificateSpec::named(NAME).san(NAME).key(KeyKind::P384));
     quiet.line(Instcert).plus(&["-p", PORTAL, "-n", &"n".repeat(63)]).run().exits(0);
     assert!(quiet.world.served().is_some());
 }

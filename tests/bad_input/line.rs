@@ -9,7 +9,7 @@ use crate::common::pki;
 use crate::common::world::{Ended, NAME, World, everything_below};
 
 /// Seconds after which a program counts as hanging; all of these end within a fraction of one.
-const PATIENCE: &str = "30";
+const TIMEOUT: &str = "30";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
@@ -184,7 +184,7 @@ impl Line<'_> {
         }
         words.extend(self.arguments());
         let mut command = Command::new("timeout");
-        command.arg(PATIENCE).args(words);
+        command.arg(TIMEOUT).args(words);
         let path = format!("{}:/usr/bin:/bin", self.quiet.path("bin").display());
         command.env_clear().env("PATH", path).env("TZ", "UTC").stdin(Stdio::null());
         command

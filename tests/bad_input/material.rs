@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use openssl::symm::Cipher;
 
-use crate::common::pki::{self, DAY, Issued, KeyKind, Wish};
+use crate::common::pki::{self, CertificateSpec, DAY, Issued, KeyKind};
 use crate::common::world::{Ended, NAME, PORTAL};
 use crate::line::{Getcert, Instcert, Quiet, as_nobody, open_folder_with_programs};
 
@@ -206,7 +206,7 @@ fn an_encrypted_key_is_no_question_on_a_terminal() {
 fn a_key_of_another_certificate_is_refused() {
     let quiet = Quiet::new();
     for kind in [KeyKind::P256, KeyKind::P384, KeyKind::Rsa(2048), KeyKind::Ed25519] {
-        let other = quiet.world.ca.issue(&Wish::named("other").key(kind));
+        let other = quiet.world.ca.issue(&CertificateSpec::named("other").key(kind));
         quiet.file(&key(), other.key_pem());
         refuse(&quiet, &["does not match the certificate", "compare their dates"]);
     }
@@ -215,9 +215,9 @@ fn a_key_of_another_certificate_is_refused() {
 #[test]
 fn a_certificate_out_of_its_time_is_refused() {
     let quiet = Quiet::new();
-    quiet.world.issue(&Wish::named(NAME).san(NAME).valid(-2 * DAY, -1));
+    quiet.world.issue(&CertificateSpec::named(NAME).san(NAME).valid(-2 * DAY, -1));
     refuse(&quiet, &["expired on", "UTC"]);
-    quiet.world.issue(&Wish::named(NAME).san(NAME).valid(DAY, 2 * DAY));
+    quiet.world.issue(&CertificateSpec::named(NAME).san(NAME).valid(DAY, 2 * DAY));
     refuse(&quiet, &["is not valid before", "UTC"]);
     assert!(quiet.log().contains("check this machine's clock"));
 }
@@ -225,30 +225,30 @@ fn a_certificate_out_of_its_time_is_refused() {
 #[test]
 fn a_certificate_for_another_name_is_refused() {
     let quiet = Quiet::new();
-    for wish in [
-        Wish::named("other.example.com").san("vpn.example.com"),
-        Wish::named("gp.example.com.evil.example"),
-        Wish::nameless().san("*.gp.example.com"),
-        Wish::named("example.com").san("*.com"),
+    for spec in [
+        CertificateSpec::named("other.example.com").san("vpn.example.com"),
+        CertificateSpec::named("gp.example.com.evil.example"),
+        CertificateSpec::nameless().san("*.gp.example.com"),
+        CertificateSpec::named("example.com").san("*.com"),
     ] {
-        quiet.world.issue(&wish);
+        quiet.world.issue(&spec);
         refuse(&quiet, &["is not for gp.example.com, but for"]);
     }
-    quiet.world.issue(&Wish::nameless());
+    quiet.world.issue(&CertificateSpec::nameless());
     refuse(&quiet, &["is not for gp.example.com, but for nobody"]);
-    quiet.world.issue(&Wish::named("x\u{1b}[2J\nEND - Finished"));
+    quiet.world.issue(&CertificateSpec::named("x\u{1b}[2J\nEND - Finished"));
     refuse(&quiet, &["but for x\\u{1b}[2J\\nEND"]);
 }
 
 #[test]
 fn a_certificate_for_the_name_by_any_means_works() {
     let quiet = Quiet::new();
-    for wish in [
-        Wish::named("GP.EXAMPLE.COM"),
-        Wish::named("vpn.example.com").san("gp.example.com"),
-        Wish::named("x").san("*.example.com"),
+    for spec in [
+        CertificateSpec::named("GP.EXAMPLE.COM"),
+        CertificateSpec::named("vpn.example.com").san("gp.example.com"),
+        CertificateSpec::named("x").san("*.example.com"),
     ] {
-        quiet.world.issue(&wish);
+        quiet.world.issue(&spec);
         quiet.line(Instcert).run().exits(0);
     }
     // A file with line ends of Windows and text before the certificate.
@@ -261,9 +261,9 @@ fn a_certificate_for_the_name_by_any_means_works() {
 fn a_chain_that_is_none_is_refused() {
     let quiet = Quiet::new();
     let issuing = quiet.world.ca.intermediate("Issuing CA", KeyKind::P256);
-    issuing.issue(&Wish::named(NAME).san(NAME)).write(quiet.world.folder.path(), NAME);
+    issuing.issue(&CertificateSpec::named(NAME).san(NAME)).write(quiet.world.folder.path(), NAME);
     let stranger = pki::root("Stranger", KeyKind::P256).intermediate("Strange CA", KeyKind::P256);
-    let expired = quiet.world.ca.intermediate_wishing(&Wish::named("Old CA").valid(-2 * DAY, -1));
+    let expired = quiet.world.ca.intermediate_with(&CertificateSpec::named("Old CA").valid(-2 * DAY, -1));
     let refuse = |path: &Path, words: &[&str]| {
         let ended = quiet.line(Instcert).with("--chain", path).refused(10, words);
         assert_told(&quiet, &ended, words);
@@ -280,7 +280,7 @@ fn a_chain_that_is_none_is_refused() {
     refuse(&quiet.path("missing"), &["chain file not found"]);
     refuse(quiet.world.folder.path(), &["the chain file", "is a directory"]);
 
-    expired.issue(&Wish::named(NAME).san(NAME)).write(quiet.world.folder.path(), NAME);
+    expired.issue(&CertificateSpec::named(NAME).san(NAME)).write(quiet.world.folder.path(), NAME);
     refuse(&quiet.file("i", expired.certificate_pem()), &["CN=Old CA", "expired on"]);
 
     quiet.line(Getcert).with("--chain", quiet.path("missing")).refused(10, &["chain file not found"]);
@@ -292,7 +292,7 @@ fn a_live_folder_with_a_broken_chain_is_refused_and_not_taken_for_one_without() 
     let live = quiet.path(NAME);
     std::fs::create_dir(&live).unwrap();
     let issuing = quiet.world.ca.intermediate("Issuing CA", KeyKind::P256);
-    issuing.issue(&Wish::named(NAME).san(NAME)).write_live(&live, &[&issuing]);
+    issuing.issue(&CertificateSpec::named(NAME).san(NAME)).write_live(&live, &[&issuing]);
     let line = quiet.line(Instcert).with("-C", &live).with("-K", &live).plus(&["-p", PORTAL]);
     let good = std::fs::read(live.join("chain.pem")).unwrap();
     std::fs::write(live.join("chain.pem"), b"junk").unwrap();

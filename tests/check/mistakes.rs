@@ -321,9 +321,9 @@ fn second(management: &panos_sim::ManagementCertificate, ca: &pki::Issued) -> (S
 
 #[test]
 fn management_interfaces_with_one_key_pair() {
-    let own = pki::self_signed(&pki::Wish::named("one"));
-    let again =
-        pki::root("Another CA", KeyKind::P256).issue_for_key(&pki::Wish::named("two"), own.key.clone());
+    let own = pki::self_signed(&pki::CertificateSpec::named("one"));
+    let again = pki::root("Another CA", KeyKind::P256)
+        .issue_for_key(&pki::CertificateSpec::named("two"), own.key.clone());
     let given = |issued: &pki::Issued| panos_sim::ManagementCertificate::Given {
         certificate: issued.certificate_pem(),
         key: issued.key_pem(),
@@ -365,8 +365,8 @@ fn management_interfaces_with_one_key_pair() {
 }
 
 /// A management interface with the profile that is renewed, and this certificate for it.
-fn managed(desk: &Desk, wish: &pki::Wish) {
-    let issued = desk.ca.issue(wish);
+fn managed(desk: &Desk, spec: &pki::CertificateSpec) {
+    let issued = desk.ca.issue(spec);
     issued.write(&desk.path("etc/ssl/certs"), NAME);
     issued.write(&desk.path("etc/ssl/private"), NAME);
 }
@@ -374,7 +374,7 @@ fn managed(desk: &Desk, wish: &pki::Wish) {
 #[test]
 fn a_certificate_that_would_lock_us_out_of_the_management_interface() {
     let bound = |settings: &mut Settings| {
-        let own = pki::self_signed(&pki::Wish::named("fw1.example.com"));
+        let own = pki::self_signed(&pki::CertificateSpec::named("fw1.example.com"));
         settings.certificates.push(panos_sim::PreloadedCertificate {
             name: "own".to_owned(),
             certificate: own.certificate_pem(),
@@ -384,7 +384,7 @@ fn a_certificate_that_would_lock_us_out_of_the_management_interface() {
         settings.profiles = vec![Profile::bound(PORTAL, "own")];
         settings.management_profile = Some(PORTAL.to_owned());
     };
-    let good = pki::Wish::named(NAME).san(NAME);
+    let good = pki::CertificateSpec::named(NAME).san(NAME);
     let desk = Desk::with(bound);
     managed(&desk, &good.clone().key(KeyKind::RsaPss));
     is_found(

@@ -1,4 +1,4 @@
-//! A deployment through the library, with less patience than the program has.
+//! A deployment through the library, with a shorter retry policy than the program has.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use pancert::install::retry::RetryPolicy;
 use super::world::{NAME, World};
 
 /// A device that is given up after a second or two.
-pub fn short_patience() -> RetryPolicy {
+pub fn short_retry_policy() -> RetryPolicy {
     let milliseconds = Duration::from_millis;
     let limits = ClientOptions {
         connect_timeout: milliseconds(1500),
@@ -39,7 +39,7 @@ pub fn deliver(world: &World, arguments: &[&str]) -> (RunResult, Vec<String>) {
     let [spec] = specs;
     let (log, file) = shared_log();
     let mut engine = DeliveryEngine::new(log, &state, true);
-    engine.patience = short_patience();
+    engine.retry_policy = short_retry_policy();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let reports = runtime.block_on(engine.serve(&spec.device, Selection::DueOrTransient)).unwrap();
     let report = reports.into_iter().find(|report| report.record.key() == spec.key()).unwrap();

@@ -66,7 +66,7 @@ impl KeyKind {
 
 /// What a certificate should look like.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct CertificateSpec {
     pub common_name: Option<String>,
     pub dns: Vec<String>,
     pub ips: Vec<IpAddr>,
@@ -83,13 +83,13 @@ pub struct Wish {
 
 pub const DAY: i64 = 86_400;
 
-impl Default for Wish {
+impl Default for CertificateSpec {
     fn default() -> Self {
         Self::named("gp.example.com")
     }
 }
 
-impl Wish {
+impl CertificateSpec {
     pub fn named(common_name: &str) -> Self {
         Self { common_name: Some(common_name.to_owned()), ..Self::nameless() }
     }
@@ -153,44 +153,45 @@ pub fn root(common_name: &str, kind: KeyKind) -> Issued {
 
 /// A self-signed root authority with this key: two roots of the same name and key are told apart by nothing else.
 pub fn root_for_key(common_name: &str, key: PKey<Private>) -> Issued {
-    let wish = Wish::named(common_name).valid(-DAY, 3650 * DAY);
-    let certificate = build(&wish, &key, None, true);
+    let spec = CertificateSpec::named(common_name).valid(-DAY, 3650 * DAY);
+    let certificate = build(&spec, &key, None, true);
     Issued { certificate, key }
 }
 
 /// A self-signed certificate that is no authority, such as a device makes for itself.
-pub fn self_signed(wish: &Wish) -> Issued {
-    let key = wish.key.generate();
-    Issued { certificate: build(wish, &key, None, false), key }
+pub fn self_signed(spec: &CertificateSpec) -> Issued {
+    let key = spec.key.generate();
+    Issued { certificate: build(spec, &key, None, false), key }
 }
 
 impl Issued {
     /// An authority below this one.
     pub fn intermediate(&self, common_name: &str, kind: KeyKind) -> Self {
-        self.intermediate_wishing(&Wish::named(common_name).key(kind).valid(-DAY, 1825 * DAY))
+        self.intermediate_with(&CertificateSpec::named(common_name).key(kind).valid(-DAY, 1825 * DAY))
     }
 
     /// An authority below this one, just so.
-    pub fn intermediate_wishing(&self, wish: &Wish) -> Self {
-        let key = wish.key.generate();
-        Self { certificate: build(wish, &key, Some(self), true), key }
+    pub fn intermediate_with(&self, spec: &CertificateSpec) -> Self {
+        let key = spec.key.generate();
+        Self { certificate: build(spec, &key, Some(self), true), key }
     }
 
     /// A second certificate for an authority, signed by this one.
     pub fn cross_sign(&self, other: &Self) -> Self {
         let name = other.certificate.subject_name().entries_by_nid(Nid::COMMONNAME).next().unwrap();
-        let wish = Wish::named(std::str::from_utf8(name.data().as_slice()).unwrap()).valid(-DAY, 1825 * DAY);
-        Self { certificate: build(&wish, &other.key, Some(self), true), key: other.key.clone() }
+        let spec = CertificateSpec::named(std::str::from_utf8(name.data().as_slice()).unwrap())
+            .valid(-DAY, 1825 * DAY);
+        Self { certificate: build(&spec, &other.key, Some(self), true), key: other.key.clone() }
     }
 
     /// A certificate signed by this authority, with a key of its own.
-    pub fn issue(&self, wish: &Wish) -> Self {
-        self.issue_for_key(wish, wish.key.generate())
+    pub fn issue(&self, spec: &CertificateSpec) -> Self {
+        self.issue_for_key(spec, spec.key.generate())
     }
 
     /// A certificate signed by this authority for a key that exists already.
-    pub fn issue_for_key(&self, wish: &Wish, key: PKey<Private>) -> Self {
-        Self { certificate: build(wish, &key, Some(self), false), key }
+    pub fn issue_for_key(&self, spec: &CertificateSpec, key: PKey<Private>) -> Self {
+        Self { certificate: build(spec, &key, Some(self), false), key }
     }
 
     pub fn certificate_pem(&self) -> String {
@@ -228,8 +229,8 @@ pub fn write(path: &Path, contents: &[u8], mode: u32) {
     file.write_all(contents).unwrap();
 }
 
-fn build(wish: &Wish, key: &PKey<Private>, issuer: Option<&Issued>, authority: bool) -> X509 {
-    let subject = subject(wish);
+fn build(spec: &CertificateSpec, key: &PKey<Private>, issuer: Option<&Issued>, authority: bool) -> X509 {
+    let subject = subject(spec);
     let signing_key = issuer.map_or(key, |issuer| &issuer.key);
     let issuer_certificate = issuer.map(|issuer| issuer.certificate.clone());
 
@@ -240,8 +241,8 @@ fn build(wish: &Wish, key: &PKey<Private>, issuer: Option<&Issued>, authority: b
     builder
         .set_issuer_name(issuer_certificate.as_ref().map_or(&subject, |issuer| issuer.subject_name()))
         .unwrap();
-    builder.set_not_before(&from_now(wish.starts_in)).unwrap();
-    builder.set_not_after(&from_now(wish.ends_in)).unwrap();
+    builder.set_not_before(&from_now(spec.starts_in)).unwrap();
+    builder.set_not_after(&from_now(spec.ends_in)).unwrap();
     builder.set_pubkey(key).unwrap();
 
     let mut constraints = BasicConstraints::new();
@@ -259,25 +260,25 @@ fn build(wish: &Wish, key: &PKey<Private>, issuer: Option<&Issued>, authority: b
     }
     builder.append_extension(constraints.build().unwrap()).unwrap();
     builder.append_extension(usage.build().unwrap()).unwrap();
-    if wish.client_only {
+    if spec.client_only {
         builder.append_extension(ExtendedKeyUsage::new().client_auth().build().unwrap()).unwrap();
     }
-    if wish.identifiers {
+    if spec.identifiers {
         let context = builder.x509v3_context(issuer_certificate.as_deref(), None);
         let identifier = SubjectKeyIdentifier::new().build(&context).unwrap();
         builder.append_extension(identifier).unwrap();
     }
-    if wish.identifiers && issuer.is_some() {
+    if spec.identifiers && issuer.is_some() {
         let context = builder.x509v3_context(issuer_certificate.as_deref(), None);
         let identifier = AuthorityKeyIdentifier::new().keyid(true).build(&context).unwrap();
         builder.append_extension(identifier).unwrap();
     }
-    if !wish.dns.is_empty() || !wish.ips.is_empty() {
+    if !spec.dns.is_empty() || !spec.ips.is_empty() {
         let mut names = SubjectAlternativeName::new();
-        wish.dns.iter().for_each(|name| {
+        spec.dns.iter().for_each(|name| {
             names.dns(name);
         });
-        wish.ips.iter().for_each(|address| {
+        spec.ips.iter().for_each(|address| {
             names.ip(&address.to_string());
         });
         let context = builder.x509v3_context(issuer_certificate.as_deref(), None);
@@ -292,9 +293,9 @@ fn build(wish: &Wish, key: &PKey<Private>, issuer: Option<&Issued>, authority: b
     builder.build()
 }
 
-fn subject(wish: &Wish) -> X509Name {
+fn subject(spec: &CertificateSpec) -> X509Name {
     let mut subject = X509Name::builder().unwrap();
-    if let Some(name) = &wish.common_name {
+    if let Some(name) = &spec.common_name {
         subject.append_entry_by_nid_with_type(Nid::COMMONNAME, name, Asn1Type::UTF8STRING).unwrap();
     }
     subject.build()

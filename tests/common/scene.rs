@@ -90,8 +90,8 @@ pub struct Certificates {
 impl Certificates {
     pub fn issue() -> Self {
         let ca = pki::root("Example CA", KeyKind::P256);
-        let named = || ca.issue(&pki::Wish::named(NAME).san(NAME));
-        let management = pki::self_signed(&pki::Wish::named("fw1.example.com"));
+        let named = || ca.issue(&pki::CertificateSpec::named(NAME).san(NAME));
+        let management = pki::self_signed(&pki::CertificateSpec::named("fw1.example.com"));
         Self { old: named(), new: named(), management, ca }
     }
 

@@ -85,7 +85,7 @@ impl Trouble {
         self.kills() || matches!(self, Self::Away(_))
     }
 
-    /// Whether it needs less patience than the program has.
+    /// Whether it needs a shorter retry policy than the program has.
     fn takes_long(self) -> bool {
         matches!(self, Self::Silence(_) | Self::Away(_) | Self::Twice(_))
     }

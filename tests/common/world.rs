@@ -8,7 +8,7 @@ use std::time::Duration;
 use panos_sim::{Administrator, Profile, Settings, Simulator};
 use tempfile::TempDir;
 
-use super::pki::{self, Issued, KeyKind, Wish};
+use super::pki::{self, CertificateSpec, Issued, KeyKind};
 
 pub const NAME: &str = "gp.example.com";
 pub const KEY: &str = "LUFRPT1-test-key-of-the-simulator==";
@@ -59,11 +59,11 @@ impl World {
 
     /// Issues a certificate for [`NAME`] with a new key, as certmonger does at a renewal.
     pub fn renew(&self) -> Issued {
-        self.issue(&Wish::named(NAME).san(NAME))
+        self.issue(&CertificateSpec::named(NAME).san(NAME))
     }
 
-    pub fn issue(&self, wish: &Wish) -> Issued {
-        let issued = self.ca.issue(wish);
+    pub fn issue(&self, spec: &CertificateSpec) -> Issued {
+        let issued = self.ca.issue(spec);
         issued.write(self.folder.path(), NAME);
         issued
     }

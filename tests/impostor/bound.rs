@@ -25,7 +25,7 @@ fn managed(own: &Issued) -> Settings {
 }
 
 fn own() -> Issued {
-    pki::self_signed(&pki::Wish::named("fw1.example.com"))
+    pki::self_signed(&pki::CertificateSpec::named("fw1.example.com"))
 }
 
 fn line(scene: &Scene, now: &str, before: &str) -> String {
@@ -154,7 +154,8 @@ fn what_is_remembered_falls_back_to_the_one_before_when_the_device_shows_that_ag
 #[test]
 fn by_an_authority_nothing_is_accepted_besides_and_what_would_lock_us_out_is_refused_beforehand() {
     let authority = pki::root("Management CA", KeyKind::P256);
-    let own = authority.issue(&pki::Wish::named("fw1.example.com").ip("127.0.0.1".parse().unwrap()));
+    let own =
+        authority.issue(&pki::CertificateSpec::named("fw1.example.com").ip("127.0.0.1".parse().unwrap()));
     let (scene, _) = Scene::new(managed(&own), Shown::New, Moment::NextRun);
     pki::write(&scene.world.path("ca.pem"), authority.certificate_pem().as_bytes(), 0o644);
     Ended::of(&mut scene.command(Way::Authority, "")).exits(16).says("would not be recognised any more");
@@ -166,7 +167,8 @@ fn by_an_authority_nothing_is_accepted_besides_and_what_would_lock_us_out_is_ref
     Ended::of(&mut scene.command(Way::Authority, "")).exits(16).says("mismatch");
     assert_eq!(count(&scene.world.device, "commit"), 0);
     // Both right.
-    let new = scene.world.issue(&pki::Wish::named(NAME).san(NAME).ip("127.0.0.1".parse().unwrap()));
+    let new =
+        scene.world.issue(&pki::CertificateSpec::named(NAME).san(NAME).ip("127.0.0.1".parse().unwrap()));
     Ended::of(&mut scene.command(Way::Authority, "")).exits(0);
     assert_eq!(scene.world.device.certificate_fingerprint(), print(&new.certificate));
     assert_eq!(scene.known(), "");

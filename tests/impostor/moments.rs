@@ -49,8 +49,8 @@ impl Shown {
         match self {
             Self::New => new.clone(),
             Self::SameKey => {
-                let wish = pki::Wish::named(NAME).san(NAME).valid(-60, 3600);
-                world.ca.issue_for_key(&wish, new.key.clone())
+                let spec = pki::CertificateSpec::named(NAME).san(NAME).valid(-60, 3600);
+                world.ca.issue_for_key(&spec, new.key.clone())
             }
         }
     }

@@ -35,7 +35,7 @@ enum Shown {
 impl Scene {
     fn new(shown: Shown) -> Self {
         let authority = pki::root("Management CA", KeyKind::P256);
-        let own = authority.issue(&pki::Wish::named("127.0.0.1").ip("127.0.0.1".parse().unwrap()));
+        let own = authority.issue(&pki::CertificateSpec::named("127.0.0.1").ip("127.0.0.1".parse().unwrap()));
         let (certificate, key) = (own.certificate_pem(), Some(own.key_pem()));
         let managed = Settings {
             certificates: vec![PreloadedCertificate { name: "own".into(), certificate, key, vsys: None }],
@@ -56,9 +56,8 @@ impl Scene {
         let impostor = Liar::showing(
             &match shown {
                 Shown::TheFirstOnes => own,
-                Shown::OfTheAuthority => {
-                    authority.issue(&pki::Wish::named("127.0.0.2").ip("127.0.0.2".parse().unwrap()))
-                }
+                Shown::OfTheAuthority => authority
+                    .issue(&pki::CertificateSpec::named("127.0.0.2").ip("127.0.0.2".parse().unwrap())),
             },
             second.address(),
         );
@@ -130,7 +129,8 @@ fn a_peer_that_only_the_device_names_gets_no_key_that_the_device_does_not_have()
     ended.says("--ha-peer");
     // A line of its own that says otherwise counts more than the authority.
     scene.world.write_key_file(&format!("api_key={KEY}\n"));
-    let other = scene.authority.issue(&pki::Wish::named("127.0.0.2").ip("127.0.0.2".parse().unwrap()));
+    let other =
+        scene.authority.issue(&pki::CertificateSpec::named("127.0.0.2").ip("127.0.0.2".parse().unwrap()));
     let pin = crate::common::world::print(&other.certificate);
     scene.write_known(&[(scene.world.target(), scene.pin()), (scene.peer(), pin)]);
     scene.gets_nothing(scene.command(&["--ca-file", &scene.ca_file()]));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use panos_sim::{Fault, Listening, LockKind, Matcher, Serving, Simulator, What, When};
 
 use super::common::pair::{OTHER_KEY, Pair};
-use super::common::pki::{Issued, KeyKind, Wish};
+use super::common::pki::{CertificateSpec, Issued, KeyKind};
 use super::common::trouble::wait_until;
 use super::common::world::{KEY, NAME, PORTAL, World, print, settings};
 use super::{Waiting, holds};
@@ -41,7 +41,7 @@ fn is_clean(what: &str, world: &World, devices: &[&Simulator], waiting: &Waiting
 }
 
 fn issued(world: &World) -> Issued {
-    world.issue(&Wish::named(NAME).san(NAME).key(KeyKind::Rsa(2048)))
+    world.issue(&CertificateSpec::named(NAME).san(NAME).key(KeyKind::Rsa(2048)))
 }
 
 #[test]

@@ -197,7 +197,7 @@ impl Device {
     }
 
     /// What a client sees of the device as a whole.
-    pub fn situation(&self) -> DeviceState {
+    pub fn state(&self) -> DeviceState {
         let changed = self.journal.iter().enumerate().filter(|(_, owner)| **owner != 0);
         let changes = changed.map(|(path, owner)| PendingChange {
             xpath: XPATHS[path].clone(),

@@ -70,7 +70,7 @@ pub fn spec_of(order: &Order, number: usize, sequence: u64, world: &World) -> In
 }
 
 /// What a record wants of the device.
-pub fn wish_of(record: &Installation, scenario: &Scenario) -> InstallRequest {
+pub fn request_of(record: &Installation, scenario: &Scenario) -> InstallRequest {
     let spec = &record.spec;
     InstallRequest {
         common_name: spec.common_name.clone(),
@@ -93,7 +93,7 @@ pub fn wish_of(record: &Installation, scenario: &Scenario) -> InstallRequest {
         existing: Existing::Keep,
         rebind: Rebind::Named,
         keep: None,
-        patience: RetryPolicy::default(),
+        retry_policy: RetryPolicy::default(),
         served: Vec::new(),
     }
 }

@@ -90,7 +90,7 @@ pub struct Run {
     pub groups: Vec<Vec<usize>>,
     pub plan: u64,
     pub commits: u8,
-    pub situation: Option<DeviceState>,
+    pub state: Option<DeviceState>,
     pub requests: Vec<Vec<(usize, u8)>>,
     /// How many requests were put, and have to be taken back.
     pub put: usize,
@@ -126,8 +126,8 @@ impl Run {
                 observed.candidate.object.is_some().hash(&mut hasher);
             }
         }
-        if let Some(situation) = &self.situation {
-            situation.own_changes().iter().for_each(|change| change.xpath.hash(&mut hasher));
+        if let Some(state) = &self.state {
+            state.own_changes().iter().for_each(|change| change.xpath.hash(&mut hasher));
         }
         hasher.finish()
     }
@@ -351,7 +351,7 @@ impl Stepper<'_> {
 
     pub fn next_group(&mut self) -> At {
         self.run.groups.retain(|group| !group.is_empty());
-        (self.run.situation, self.run.failure) = (None, None);
+        (self.run.state, self.run.failure) = (None, None);
         (self.run.put, self.run.inherited, self.run.commits) = (0, false, 0);
         self.run.requests.clear();
         self.run.plan += 1;

@@ -8,7 +8,7 @@ use pancert::install::request::CommitScope;
 use pancert::install::result::{LastRun, Outcome};
 
 use super::device::{CERTIFICATES, Device, JobState, NAMES, US, object_at, profile_at};
-use super::orders::wish_of;
+use super::orders::request_of;
 use super::run::{At, Delivery, Reply, Run, Stepper, place_of, silent, transient};
 use super::world::{Record, profile};
 
@@ -22,8 +22,8 @@ impl Stepper<'_> {
             return self.group_fails(silent());
         }
         let left = self.run.leftovers();
-        let situation = self.world.device.situation();
-        let own = situation.own_changes();
+        let state = self.world.device.state();
+        let own = state.own_changes();
         let ours =
             own.iter().filter(|change| left.iter().any(|path| change.xpath.starts_with(*path))).count();
         if ours > 0 && ours == own.len() {
@@ -37,34 +37,34 @@ impl Stepper<'_> {
         if reply != Reply::InTime {
             return self.group_fails(silent());
         }
-        let situation = self.world.device.situation();
+        let state = self.world.device.state();
         let places = self.run.places();
         let members = self.run.members();
         for at in &members {
             let delivery = &self.run.deliveries[*at];
             let record = &delivery.record.value;
             let certificate = *delivery.certificate.as_ref().unwrap();
-            let wish = wish_of(record, self.scenario);
+            let request = request_of(record, self.scenario);
             let (vsys, name) = place_of(record);
             let fingerprint = CERTIFICATES[usize::from(certificate) - 1].1;
             let mut observed = self.world.device.observed(vsys, name);
-            if observed.candidate.first_difference(&wish, fingerprint).is_some() {
+            if observed.candidate.first_difference(&request, fingerprint).is_some() {
                 observed.running = None;
             }
             let offer = NewCertificate { fingerprint, algorithm: KeyAlgorithm::Ec(256) };
             let made = &record.created_objects;
-            let decided = match plan(&wish, offer, &situation, &observed, made, &places) {
+            let decided = match plan(&request, offer, &state, &observed, made, &places) {
                 Ok(decided) => decided,
                 Err(failure) => return self.member_fails(*at, Problem::from(&failure)),
             };
             let delivery = &mut self.run.deliveries[*at];
             (delivery.observed, delivery.plan) = (Some(observed), Some(decided));
         }
-        let own = situation.own_changes().len();
+        let own = state.own_changes().len();
         let awaits =
             members.iter().any(|at| self.run.deliveries[*at].before.last_run() == LastRun::AwaitingCommit);
-        self.run.inherited = own > situation.own_changes_elsewhere(&places).len() && !awaits;
-        self.run.situation = Some(situation);
+        self.run.inherited = own > state.own_changes_elsewhere(&places).len() && !awaits;
+        self.run.state = Some(state);
         self.run.requests = members.iter().flat_map(|at| requests(&self.run.deliveries[*at])).collect();
         if members.iter().all(|at| self.run.deliveries[*at].plan.as_ref().unwrap().steps.is_empty()) {
             return self.group_ends();
@@ -148,8 +148,8 @@ impl Stepper<'_> {
         let (vsys, name) = place_of(&delivery.record.value);
         let certificate = usize::from(*delivery.certificate.as_ref().unwrap());
         let running = self.world.device.observed(vsys, name).running.unwrap();
-        let wish = wish_of(&delivery.record.value, self.scenario);
-        running.first_difference(&wish, CERTIFICATES[certificate - 1].1).is_some()
+        let request = request_of(&delivery.record.value, self.scenario);
+        running.first_difference(&request, CERTIFICATES[certificate - 1].1).is_some()
     }
 
     pub fn poll(&mut self, reply: Reply) -> At {
@@ -193,11 +193,11 @@ impl Stepper<'_> {
     /// The candidate configuration as it was found, where that can be had.
     pub fn restore_candidate(&mut self, reply: Reply) -> At {
         let places = self.run.places();
-        let situation = self.run.situation.as_ref().unwrap();
+        let state = self.run.state.as_ref().unwrap();
         let device = &mut self.world.device;
         let mut is_back = self.run.put == 0 && !self.run.inherited;
         if !is_back && reply != Reply::Never {
-            if situation.own_changes_elsewhere(&places).is_empty() {
+            if state.own_changes_elsewhere(&places).is_empty() {
                 device.revert();
                 is_back = !device.journal.contains(&US);
             } else if !self.run.inherited {

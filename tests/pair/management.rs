@@ -10,7 +10,7 @@ use crate::common::world::{Ended, GATEWAY, PORTAL, print};
 
 /// Both management interfaces use the profile that is renewed, and both are known.
 fn managed(change: impl Fn(&mut panos_sim::Settings)) -> Pair {
-    let own = pki::self_signed(&pki::Wish::named("old.example.com"));
+    let own = pki::self_signed(&pki::CertificateSpec::named("old.example.com"));
     let pair = Pair::with(|settings| {
         settings.certificates = vec![PreloadedCertificate {
             name: "own".into(),

@@ -7,7 +7,7 @@ use crate::common::pair::Pair;
 use crate::common::world::{PORTAL, served};
 use pancert::install::result::Outcome;
 
-/// Through the library: with less patience than the program has.
+/// Through the library: with a shorter retry policy than the program has.
 fn deliver(pair: &Pair) -> Vec<String> {
     let config = pair.world.path("config.toml");
     let peer = pair.second.address().to_string();

@@ -17,7 +17,7 @@ const MANAGEMENT: &str = "management";
 
 /// A firewall whose management interface is bound to a profile, and the certificate it shows.
 fn firewall() -> (Simulator, Issued) {
-    let old = pki::self_signed(&pki::Wish::named("old.example.com"));
+    let old = pki::self_signed(&pki::CertificateSpec::named("old.example.com"));
     let mut settings = settings();
     settings.certificates.push(preloaded("old", &old, &[]));
     settings.profiles.push(Profile::bound(MANAGEMENT, "old"));
@@ -27,7 +27,7 @@ fn firewall() -> (Simulator, Issued) {
 
 /// Binds the management profile to a new certificate and commits; the new certificate, and the job.
 async fn rebind(session: &Session) -> (Fingerprint, String) {
-    let new = pki::self_signed(&pki::Wish::named("new.example.com"));
+    let new = pki::self_signed(&pki::CertificateSpec::named("new.example.com"));
     session.import(&upload("new", &new)).await.unwrap();
     session.set_all(&Location::Shared.profiles(), &[binding(MANAGEMENT, "new")]).await.unwrap();
     (print(&new), commit(session).await)

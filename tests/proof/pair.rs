@@ -30,7 +30,7 @@ async fn members(pair: &[&Simulator]) -> Vec<HaMember> {
 /// A new certificate for the portal, committed and running.
 async fn renew(device: &Simulator) -> Session {
     let session = session(device);
-    let new = pki::self_signed(&pki::Wish::named("new.example.com"));
+    let new = pki::self_signed(&pki::CertificateSpec::named("new.example.com"));
     session.import(&upload("new", &new)).await.unwrap();
     session.set_all(&Location::Shared.profiles(), &[binding(PORTAL, "new")]).await.unwrap();
     commit(&session).await;
@@ -112,9 +112,9 @@ async fn a_right_that_is_missing_is_told_and_the_wait_is_bounded() {
         "<response status='error' code='16'><msg><line>Unauthorized request</line></msg></response>";
     let what = What::Body { content_type: "application/xml".into(), body: refusal.into() };
     first.inject(Fault::new(When::request(Matcher::typed("op").cmd("<sync-to-remote>")), what));
-    let (begun, patience) = (Instant::now(), Duration::from_secs(2));
-    let outcome = wait_until_in_sync(&session, patience).await;
-    assert!((patience..patience * 5).contains(&begun.elapsed()));
+    let (begun, timeout) = (Instant::now(), Duration::from_secs(2));
+    let outcome = wait_until_in_sync(&session, timeout).await;
+    assert!((timeout..timeout * 5).contains(&begun.elapsed()));
     assert_eq!(asked(&first), 1);
     let told = outcome.to_string();
     assert!(told.contains("not synchronized; ") && told.contains("'Operational Requests'"), "{told}");
@@ -125,9 +125,9 @@ async fn a_peer_that_is_away_is_not_waited_for_to_the_end() {
     let (first, second) = pair(|settings| settings.ha_automatic_sync = false);
     let session = renew(&first).await;
     drop(second);
-    let (begun, patience) = (Instant::now(), Duration::from_secs(20));
-    let outcome = wait_until_in_sync(&session, patience).await;
-    assert!(begun.elapsed() < patience / 2);
+    let (begun, timeout) = (Instant::now(), Duration::from_secs(20));
+    let outcome = wait_until_in_sync(&session, timeout).await;
+    assert!(begun.elapsed() < timeout / 2);
     let told = outcome.to_string();
     assert!(told.ends_with("not synchronized; the connection to the peer is down"), "{told}");
 }

@@ -28,9 +28,9 @@ async fn look(
     endpoint: &Address,
     wanted: Fingerprint,
     chain: &[Fingerprint],
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<(), ProbeMismatch> {
-    served(endpoint, &NAME.parse().unwrap(), wanted, chain, patience).await
+    served(endpoint, &NAME.parse().unwrap(), wanted, chain, timeout).await
 }
 
 async fn glance(endpoint: &Address, wanted: Fingerprint) -> Result<(), ProbeMismatch> {
@@ -39,11 +39,11 @@ async fn glance(endpoint: &Address, wanted: Fingerprint) -> Result<(), ProbeMism
 
 #[tokio::test]
 async fn the_leaf_has_to_be_the_very_one_and_what_is_seen_instead_is_told() {
-    let issued = pki::self_signed(&pki::Wish::named(NAME));
+    let issued = pki::self_signed(&pki::CertificateSpec::named(NAME));
     let device = serving(&issued, &[]);
     glance(&service(&device), print(&issued)).await.unwrap();
     // Same name, same dates, another certificate.
-    let other = pki::self_signed(&pki::Wish::named(NAME));
+    let other = pki::self_signed(&pki::CertificateSpec::named(NAME));
     let refused = glance(&service(&device), print(&other)).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
@@ -61,7 +61,7 @@ async fn the_intermediates_that_are_wanted_have_to_be_sent() {
     let root = pki::root("Example CA", KeyKind::P256);
     let (one, two) =
         (root.intermediate("Issuing CA 1", KeyKind::P256), root.intermediate("Issuing CA 2", KeyKind::P256));
-    let issued = one.issue(&pki::Wish::named(NAME));
+    let issued = one.issue(&pki::CertificateSpec::named(NAME));
     let device = serving(&issued, &[&one]);
     let at = service(&device);
     let leaf = print(&issued);
@@ -76,11 +76,11 @@ async fn the_intermediates_that_are_wanted_have_to_be_sent() {
 
 #[tokio::test]
 async fn it_is_looked_again_until_the_certificate_is_there() {
-    let device = serving(&pki::self_signed(&pki::Wish::named("old.example.com")), &[]);
-    let new = pki::self_signed(&pki::Wish::named(NAME));
+    let device = serving(&pki::self_signed(&pki::CertificateSpec::named("old.example.com")), &[]);
+    let new = pki::self_signed(&pki::CertificateSpec::named(NAME));
     let (at, wanted) = (service(&device), print(&new));
     assert!(glance(&at, wanted).await.is_err());
-    let patience = Duration::from_secs(60);
+    let timeout = Duration::from_secs(60);
     let renewal = async {
         let session = session(&device);
         session.import(&upload("new", &new)).await.unwrap();
@@ -88,9 +88,9 @@ async fn it_is_looked_again_until_the_certificate_is_there() {
         commit(&session).await;
     };
     let begun = Instant::now();
-    let (seen, ()) = tokio::join!(look(&at, wanted, &[], patience), renewal);
+    let (seen, ()) = tokio::join!(look(&at, wanted, &[], timeout), renewal);
     seen.unwrap();
-    assert!(begun.elapsed() < patience / 2);
+    assert!(begun.elapsed() < timeout / 2);
 }
 
 #[tokio::test]
@@ -98,10 +98,10 @@ async fn where_nobody_listens_that_is_told_when_patience_is_over_and_not_before(
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at: Address = listener.local_addr().unwrap().to_string().parse().unwrap();
     drop(listener);
-    let (begun, patience) = (Instant::now(), Duration::from_millis(700));
-    let refused = look(&at, Fingerprint::of_der(b""), &[], patience).await.unwrap_err();
+    let (begun, timeout) = (Instant::now(), Duration::from_millis(700));
+    let refused = look(&at, Fingerprint::of_der(b""), &[], timeout).await.unwrap_err();
     assert!(refused.to_string().contains("shows no certificate: Connection refused"), "{refused}");
-    assert!((patience..patience + Duration::from_secs(5)).contains(&begun.elapsed()));
+    assert!((timeout..timeout + Duration::from_secs(5)).contains(&begun.elapsed()));
     let nowhere = "does-not-exist.invalid".parse().unwrap();
     let refused = glance(&nowhere, Fingerprint::of_der(b"")).await.unwrap_err();
     assert!(matches!(refused.seen, Seen::Nothing { shown: None, .. }), "{refused}");
@@ -147,7 +147,7 @@ async fn a_port_that_speaks_something_else_is_told() {
 
 #[tokio::test]
 async fn the_name_is_asked_for_and_not_one_byte_is_sent_besides() {
-    let issued = pki::self_signed(&pki::Wish::named(NAME));
+    let issued = pki::self_signed(&pki::CertificateSpec::named(NAME));
     let mut acceptor = SslAcceptor::mozilla_intermediate(SslMethod::tls_server()).unwrap();
     acceptor.set_certificate(&issued.certificate).unwrap();
     acceptor.set_private_key(&issued.key).unwrap();

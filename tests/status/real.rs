@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use panos_sim::{Fault, Matcher, What, When};
 
-use crate::common::pki::Wish;
+use crate::common::pki::CertificateSpec;
 use crate::common::world::{Ended, NAME, PORTAL, World};
 use crate::desk::{command, told};
 
@@ -109,7 +109,7 @@ fn orders_in_the_queue_are_pending_and_joined_with_what_is_installed() {
 #[test]
 fn a_certificate_that_comes_to_its_end_on_the_device_is_an_alarm() {
     let world = World::new();
-    world.issue(&Wish::named(NAME).san(NAME).valid(-DAY, 3 * DAY));
+    world.issue(&CertificateSpec::named(NAME).san(NAME).valid(-DAY, 3 * DAY));
     world.install(&["-p", PORTAL]).exits(0);
     let state = world.path("state");
     Ended::of(&mut command(&state))

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::pki::{self, Issued, KeyKind, Wish};
+use crate::pki::{self, CertificateSpec, Issued, KeyKind};
 
 /// The longest that a command in the machine may take, and that anything is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const TIMEOUT: Duration = Duration::from_secs(120);
 /// A look costs next to nothing.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -59,7 +59,7 @@ impl Running {
         let status = loop {
             match self.child.try_wait().unwrap() {
                 Some(status) => break status,
-                None if begun.elapsed() < PATIENCE + PATIENCE => std::thread::sleep(PAUSE / 5),
+                None if begun.elapsed() < TIMEOUT + TIMEOUT => std::thread::sleep(PAUSE / 5),
                 None => {
                     self.child.kill().unwrap();
                     self.child.wait().unwrap();
@@ -94,14 +94,18 @@ pub fn here(words: &[&str]) -> Ended {
 /// Looks again and again until it is so.
 #[track_caller]
 pub fn until(what: &str, is_so: impl FnMut() -> bool) {
-    until_within(PATIENCE, what, is_so);
+    until_within(TIMEOUT, what, is_so);
 }
 
 #[track_caller]
-pub fn until_within(patience: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn until_within(retry_policy: Duration, what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
-        assert!(begun.elapsed() < patience, "waited in vain for {} s until {what}", patience.as_secs());
+        assert!(
+            begun.elapsed() < retry_policy,
+            "waited in vain for {} s until {what}",
+            retry_policy.as_secs()
+        );
         std::thread::sleep(PAUSE);
     }
 }
@@ -138,7 +142,7 @@ impl Machine {
     fn join_domain(&self, authority: &Issued) {
         std::fs::create_dir_all(self.path("/srv/ipa")).unwrap();
         let name = "ipa.ipa.test";
-        let server = authority.issue(&Wish::named(name).san(name).key(KeyKind::P256));
+        let server = authority.issue(&CertificateSpec::named(name).san(name).key(KeyKind::P256));
         server.write(&self.path("/srv/ipa"), "server");
         authority.write(&self.path("/srv/ipa"), "ca");
         self.write("/srv/ipa/answer", include_str!("ipa/answer"), 0o755);
@@ -186,7 +190,7 @@ impl Machine {
         let first = loop {
             let ended = child.try_wait().unwrap();
             assert!(
-                ended.is_none() && begun.elapsed() < PATIENCE,
+                ended.is_none() && begun.elapsed() < TIMEOUT,
                 "the machine does not boot: {}",
                 std::fs::read_to_string(&self.console).unwrap()
             );

@@ -101,10 +101,10 @@ impl Stage {
 
     /// Waits until a certificate is another than the one before, and delivered; notes how long that took.
     #[track_caller]
-    pub fn renewed(&mut self, name: &str, before: &Option<String>, patience: Duration) {
+    pub fn renewed(&mut self, name: &str, before: &Option<String>, retry_policy: Duration) {
         let begun = Instant::now();
         let what = format!("{name} is renewed and on fw1; the log: {}", self.machine.read(LOG));
-        until_within(patience, &what, || {
+        until_within(retry_policy, &what, || {
             self.certificate(name) != *before && self.is_delivered(name, FIREWALLS[0].0)
         });
         self.see(format!("delivered in {:.1} s", begun.elapsed().as_secs_f64()));

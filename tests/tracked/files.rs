@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use super::Scene;
 use crate::common::bus::until;
-use crate::common::pki::{self, Wish};
+use crate::common::pki::{self, CertificateSpec};
 use crate::common::world::{Ended, NAME, PORTAL};
 
 fn placeholder(scene: &Scene) -> pki::Issued {
-    let placeholder = pki::self_signed(&Wish::named(NAME).san(NAME));
+    let placeholder = pki::self_signed(&CertificateSpec::named(NAME).san(NAME));
     placeholder.write(scene.bus.folder.path(), NAME);
     placeholder
 }

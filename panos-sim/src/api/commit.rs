@@ -21,11 +21,11 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         return Err(Refusal::code(17, format!(" {} is not supported by this simulated device", cmd.name)));
     }
     if let Some(validate) = cmd.find("validate") {
-        let wish = commission(validate)?;
-        return Ok(validating(device.validate(call.session, &wish.scope, call.now)));
+        let wanted = commission(validate)?;
+        return Ok(validating(device.validate(call.session, &wanted.scope, call.now)));
     }
-    let wish = commission(&cmd)?;
-    let answer = device.commit(call.session, &wish, call.now)?;
+    let wanted = commission(&cmd)?;
+    let answer = device.commit(call.session, &wanted, call.now)?;
     Ok(match answer {
         CommitAnswer::Enqueued(id) => enqueued(&format!("Commit job enqueued with jobid {id}"), id),
         CommitAnswer::NoChanges => Reply::code(19, "There are no changes to commit."),

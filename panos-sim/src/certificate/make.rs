@@ -24,8 +24,8 @@ const V1: i32 = 0;
 const V3: i32 = 2;
 
 /// The identity that these settings describe; `hostname` is the subject of a self-made one.
-pub(crate) fn management_identity(wish: &ManagementCertificate, hostname: &str) -> Result<Identity> {
-    let identity = match wish {
+pub(crate) fn management_identity(wanted: &ManagementCertificate, hostname: &str) -> Result<Identity> {
+    let identity = match wanted {
         ManagementCertificate::SelfSigned => self_signed(hostname, V3, true)?,
         ManagementCertificate::SelfSignedLeaf => self_signed(hostname, V3, false)?,
         ManagementCertificate::SelfSignedV1 => self_signed(hostname, V1, false)?,

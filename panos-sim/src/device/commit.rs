@@ -1,4 +1,4 @@
-//! Commits: from the wish to a job, and from the job to the running configuration.
+//! Commits: from the request to a job, and from the job to the running configuration.
 
 use std::time::Instant;
 
@@ -37,7 +37,7 @@ impl Device {
     pub(crate) fn commit(
         &mut self,
         session: &Session,
-        wish: &Commission,
+        commission: &Commission,
         now: Instant,
     ) -> Result<CommitAnswer, Refusal> {
         if self.is_booting() {
@@ -50,10 +50,10 @@ impl Device {
         if self.settings.when_busy == WhenBusy::Refuse && self.jobs.open().next().is_some() {
             return Err(Refusal::line("Another commit/validate is in progress. Please try again later"));
         }
-        if !wish.force {
-            let mut pending = self.config.pending(&wish.scope).peekable();
+        if !commission.force {
+            let mut pending = self.config.pending(&commission.scope).peekable();
             if pending.peek().is_none() {
-                return Ok(if wish.scope.is_partial() {
+                return Ok(if commission.scope.is_partial() {
                     CommitAnswer::SameAsBefore
                 } else {
                     CommitAnswer::NoChanges
@@ -70,10 +70,10 @@ impl Device {
             }
         }
         let work = Work::Commit {
-            snapshot: self.config.snapshot(&wish.scope),
+            snapshot: self.config.snapshot(&commission.scope),
             fails: self.next_commit_fails.take(),
         };
-        let id = self.enqueue(&session.administrator, "Commit", &wish.description, work, now);
+        let id = self.enqueue(&session.administrator, "Commit", &commission.description, work, now);
         Ok(CommitAnswer::Enqueued(id))
     }
 

@@ -78,13 +78,13 @@ fn put(tree: &mut Element, base: Path, list: &str, entry: Element) {
     }
 }
 
-fn preloaded(wish: &PreloadedCertificate, keyring: &mut Keyring) -> Result<Element> {
-    let chain = X509::stack_from_pem(pem::text(&wish.certificate)?.as_bytes())?;
+fn preloaded(wanted: &PreloadedCertificate, keyring: &mut Keyring) -> Result<Element> {
+    let chain = X509::stack_from_pem(pem::text(&wanted.certificate)?.as_bytes())?;
     if chain.is_empty() {
-        return Err(Error::Settings(format!("no certificate in {:?}", wish.name)));
+        return Err(Error::Settings(format!("no certificate in {:?}", wanted.name)));
     }
-    let mut entry = certificate_entry(&wish.name, &chain)?;
-    if let Some(key) = &wish.key {
+    let mut entry = certificate_entry(&wanted.name, &chain)?;
+    if let Some(key) = &wanted.key {
         let pem = pem::text(key)?;
         let key = PKey::private_key_from_pem_callback(pem.as_bytes(), |_| Ok(0))?;
         entry = entry.child(Element::leaf("private-key", keyring.keep(key)));

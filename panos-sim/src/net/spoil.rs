@@ -52,8 +52,8 @@ fn change(device: &mut Device, what: &What, now: Instant) {
     match what {
         What::InvalidCredentials(time) => device.accounts.refuse_until(now + *time),
         What::SwapCertificate => {
-            let wish = ManagementCertificate::SelfSigned;
-            if let Ok(identity) = management_identity(&wish, "another.invalid") {
+            let wanted = ManagementCertificate::SelfSigned;
+            if let Ok(identity) = management_identity(&wanted, "another.invalid") {
                 device.swap_identity(identity);
             }
         }

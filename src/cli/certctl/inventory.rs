@@ -124,9 +124,9 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
 }
 
 async fn ask(target: &Target) -> Result<Vec<Item>, InstallError> {
-    let reached =
+    let connection =
         connect_single(target, &RetryPolicy { pauses: Vec::new(), ..RetryPolicy::default() }, &[]).await?;
-    inventory::list(&reached.session, &reached.system).await
+    inventory::list(&connection.session, &connection.system).await
 }
 
 impl Row {

@@ -17,7 +17,7 @@ use crate::install::probe::{PeerCertificate, shown};
 use crate::install::retry;
 
 /// How long the device may take to show its certificate.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which device.
 #[derive(Debug, Clone, Args)]
@@ -40,7 +40,7 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Usa
     let device: Address = arguments.device.parse()?;
     let mut known = KnownDevices::load(&place.state_dir)?;
     let runtime = arguments::event_loop()?;
-    let seen = match runtime.block_on(shown(&device, PATIENCE)) {
+    let seen = match runtime.block_on(shown(&device, TIMEOUT)) {
         Ok(seen) => seen,
         Err(problem) => {
             let advice =

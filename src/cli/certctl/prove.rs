@@ -71,7 +71,7 @@ pub fn run(arguments: &ProveArguments, place: &PlaceArguments) -> Result<Exit, U
     let input = ProveInput {
         target: &target,
         state_dir: &place.state_dir,
-        patience: &RetryPolicy::default(),
+        retry_policy: &RetryPolicy::default(),
         transcript: &transcript,
         tell: &report::note,
         agreed: &agreed,

@@ -123,9 +123,9 @@ async fn plans(arguments: &Arguments, words: &[String]) -> Result<(), Trouble> {
     let records = InstallationStore::below(state_dir);
     let mut codes = Vec::new();
     for (_, prepared) in read.requests(state_dir, Path::new(""), false)? {
-        let looked = dry_run::look(&prepared, &records).await;
-        codes.push(looked.as_ref().err().map_or(Exit::Done, |problem| problem.exit));
-        dry_run::tell(NAME, &prepared.wish, looked.as_ref());
+        let assessed = dry_run::look(&prepared, &records).await;
+        codes.push(assessed.as_ref().err().map_or(Exit::Done, |problem| problem.exit));
+        dry_run::tell(NAME, &prepared.request, assessed.as_ref());
     }
     not_ready(&codes)
 }

@@ -15,8 +15,8 @@ use super::listing::{Listing, Tracked};
 use super::run::{self, Ran};
 
 /// How long one call may take. certmonger answers at once; with sudo a person may have to type a password.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PATIENCE_WITH_SUDO: Duration = Duration::from_secs(360);
+const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT_WITH_SUDO: Duration = Duration::from_secs(360);
 
 /// How getcert is run.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ pub struct Getcert {
     words: Vec<OsString>,
     ca: Option<String>,
     session_bus: bool,
-    patience: Duration,
+    timeout: Duration,
 }
 
 /// The kinds of key certmonger can be asked for.
@@ -98,8 +98,8 @@ impl Getcert {
     pub fn new<W: Into<OsString>>(words: impl IntoIterator<Item = W>, ca: Option<&str>) -> Self {
         let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
         let sudo = words.first().is_some_and(|word| word == "sudo");
-        let patience = if sudo { PATIENCE_WITH_SUDO } else { PATIENCE };
-        Self { words, ca: ca.map(str::to_owned), session_bus: false, patience }
+        let timeout = if sudo { TIMEOUT_WITH_SUDO } else { TIMEOUT };
+        Self { words, ca: ca.map(str::to_owned), session_bus: false, timeout }
     }
 
     /// The usual program for a CA: `ipa-getcert` for the one named `IPA`, `getcert` for any other.
@@ -124,8 +124,8 @@ impl Getcert {
 
     /// The same with another limit on the time of each call.
     #[must_use]
-    pub fn with_patience(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
     }
 
     /// Asks for a certificate and has it watched from then on. Gives certmonger's nickname for the request.
@@ -257,7 +257,7 @@ impl Getcert {
     }
 
     async fn run(&self, line: Line) -> Result<Ran, GetcertError> {
-        run::run(&self.words, &line.0, self.session_bus, self.patience).await
+        run::run(&self.words, &line.0, self.session_bus, self.timeout).await
     }
 }
 

@@ -50,7 +50,7 @@ async fn refusal(stdout: &str, stderr: &str, code: i32) -> GetcertError {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_request_passes_every_wish_as_an_argument_of_its_own_and_gives_the_nickname() {
+async fn a_request_passes_every_option_as_an_argument_of_its_own_and_gives_the_nickname() {
     let fake = Fake::new("New signing request \"20260102030405\" added.\n", "", 0);
     assert_eq!(fake.getcert.request(&new_request()).await.unwrap(), "20260102030405");
     let wanted = "request|-c|local|-N|CN=gp.example.com|-K|HTTP/gp.example.com|-f|/c/gp.crt|-k|/k/gp.key\
@@ -60,7 +60,7 @@ async fn a_request_passes_every_wish_as_an_argument_of_its_own_and_gives_the_nic
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_request_without_wishes_is_short_and_the_session_bus_is_asked_where_wanted() {
+async fn a_request_without_options_is_short_and_the_session_bus_is_asked_where_wanted() {
     let fake = Fake::new("New signing request \"1\" added.\n", "", 0);
     let plain = NewRequest {
         principal: None,
@@ -204,5 +204,5 @@ fn the_program_follows_from_the_ca_and_sudo_goes_before_it() {
     assert_eq!(words(Getcert::for_ca("local", true)), "sudo getcert");
     assert_eq!(Getcert::for_ca("IPA", false).ca, None);
     assert_eq!(Getcert::for_ca("local", false).ca.as_deref(), Some("local"));
-    assert!(Getcert::for_ca("IPA", true).patience > Getcert::for_ca("IPA", false).patience);
+    assert!(Getcert::for_ca("IPA", true).timeout > Getcert::for_ca("IPA", false).timeout);
 }

@@ -21,7 +21,7 @@ pub(super) async fn run(
     words: &[OsString],
     arguments: &[OsString],
     session_bus: bool,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Ran, GetcertError> {
     let Some((program, rest)) = words.split_first() else {
         return Err(GetcertError::ProgramMissing { program: String::new() });
@@ -39,9 +39,9 @@ pub(super) async fn run(
         }
         _ => GetcertError::Start { program: name.clone(), source },
     })?;
-    let ended = tokio::time::timeout(patience, process::collect(&mut running)).await;
+    let ended = tokio::time::timeout(timeout, process::collect(&mut running)).await;
     match ended {
-        Err(_) => Err(GetcertError::TimedOut { program: name, after: patience }),
+        Err(_) => Err(GetcertError::TimedOut { program: name, after: timeout }),
         Ok(Err(Trouble::TooMuch)) => Err(GetcertError::TooMuch { program: name, limit: process::LIMIT }),
         Ok(Err(Trouble::Io(source))) => Err(GetcertError::Read { program: name, source }),
         Ok(Ok((stdout, stderr, status))) => Ok(Ran { program: name, stdout, stderr, status }),
@@ -60,9 +60,9 @@ mod tests {
     use super::*;
     use std::time::Instant;
 
-    async fn shell(script: &str, patience: Duration) -> Result<Ran, GetcertError> {
+    async fn shell(script: &str, timeout: Duration) -> Result<Ran, GetcertError> {
         let words: Vec<OsString> = ["/bin/sh", "-c"].map(Into::into).to_vec();
-        run(&words, &[script.into()], false, patience).await
+        run(&words, &[script.into()], false, timeout).await
     }
 
     const LONG: Duration = Duration::from_secs(60);

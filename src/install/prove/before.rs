@@ -26,7 +26,7 @@ pub struct Readiness {
 ///
 /// # Errors
 /// Why it must not be made.
-pub(super) async fn readiness(session: &Session, reached: &Connection) -> Result<Readiness, ProveError> {
+pub(super) async fn readiness(session: &Session, connection: &Connection) -> Result<Readiness, ProveError> {
     let looking = InstallError::during(Activity::Looking);
     // Asked once more: this time it stands in the transcript.
     let system = session.system_info().await.map_err(looking)?;
@@ -39,7 +39,7 @@ pub(super) async fn readiness(session: &Session, reached: &Connection) -> Result
         return Err(ProveError::NotActive(local));
     }
     let told = none_if_unsupported(session.current_administrator().await).map_err(looking)?.flatten();
-    let administrator = told.or_else(|| reached.user.clone()).ok_or(InstallError::AdministratorUnknown)?;
+    let administrator = told.or_else(|| connection.user.clone()).ok_or(InstallError::AdministratorUnknown)?;
     check_locks(session).await?;
     check_own_changes(session, &administrator).await?;
     Ok(Readiness { administrator, model: system.model, release: system.sw_version, place: Location::Shared })

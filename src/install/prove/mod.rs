@@ -42,7 +42,7 @@ pub struct ProveInput<'a> {
     /// The directory with what is remembered.
     pub state_dir: &'a Path,
     /// How long a device may be silent.
-    pub patience: &'a RetryPolicy,
+    pub retry_policy: &'a RetryPolicy,
     /// All that is asked and answered.
     pub transcript: &'a Transcript,
     /// Where progress is told.
@@ -57,8 +57,8 @@ pub struct ProveInput<'a> {
 /// A device that can't be reached, or on which this must not be done; what failed on the way, and what could not be
 /// taken back.
 pub async fn prove(input: &ProveInput<'_>) -> Result<Proof, ProveError> {
-    let ProveInput { target, patience, tell, .. } = input;
-    let plain = connect_single(target, patience, &[]).await?;
+    let ProveInput { target, retry_policy, tell, .. } = input;
+    let plain = connect_single(target, retry_policy, &[]).await?;
     let file = LeftoverFile::of(input.state_dir, &target.device);
     let read = file.read().map_err(|cause| ProveError::File { path: file.path().to_owned(), cause })?;
     let session = plain.session.noting(input.transcript);
@@ -126,7 +126,7 @@ async fn take_back(
             None => Ok(reverted),
         }
     };
-    let reverted: Result<bool, InstallError> = input.patience.retry(attempt).await;
+    let reverted: Result<bool, InstallError> = input.retry_policy.retry(attempt).await;
     let reverted = reverted.map_err(|failure| ProveError::NotRestored {
         failure,
         administrator: left.administrator.clone(),
@@ -134,7 +134,7 @@ async fn take_back(
     })?;
     for kind in [LockKind::Config, LockKind::Commit] {
         let release = async || release(session, left, kind).await;
-        input.patience.retry(release).await.map_err(ProveError::StillLocked)?;
+        input.retry_policy.retry(release).await.map_err(ProveError::StillLocked)?;
     }
     file.remove().map_err(|cause| ProveError::File { path: file.path().to_owned(), cause })?;
     Ok(reverted)

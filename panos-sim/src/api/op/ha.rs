@@ -95,10 +95,10 @@ pub(super) fn synchronize(device: &mut Device, now: Instant) -> Result<Reply, Re
 }
 
 /// Suspending the active device hands over; making it functional again does not take it back.
-pub(super) fn request_state(device: &Device, wish: &str) -> Result<Reply, Refusal> {
+pub(super) fn request_state(device: &Device, wanted: &str) -> Result<Reply, Refusal> {
     let Some(ha) = &device.ha else {
         return Err(Refusal::line("HA is not enabled"));
     };
-    ha.suspend(wish == "suspend");
-    Ok(Reply::text(format!("Successfully changed HA state to {wish}")))
+    ha.suspend(wanted == "suspend");
+    Ok(Reply::text(format!("Successfully changed HA state to {wanted}")))
 }

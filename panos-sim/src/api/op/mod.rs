@@ -60,8 +60,8 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         ["request", "high-availability", "sync-to-remote", "running-config", ..] => {
             ha::synchronize(device, call.now)
         }
-        ["request", "high-availability", "state", wish @ ("suspend" | "functional"), ..] => {
-            ha::request_state(device, wish)
+        ["request", "high-availability", "state", wanted @ ("suspend" | "functional"), ..] => {
+            ha::request_state(device, wanted)
         }
         _ => Err(Refusal::code(17, format!(" {} is unexpected", words.join(" -> ")))),
     }

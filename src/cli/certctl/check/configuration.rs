@@ -103,9 +103,9 @@ async fn availability(session: &Session, subject: &CheckTarget) -> Option<CheckR
         });
     }
     let local = state.local.as_deref().unwrap_or("in a state that it does not tell");
-    let patience = RetryPolicy { pauses: Vec::new(), ..RetryPolicy::default() };
-    Some(match connect_active(&subject.target, subject.peer.as_ref(), &patience, &[]).await {
-        Ok(reached) if is_active(&state) => match (&subject.peer, &reached.role) {
+    let retry_policy = RetryPolicy { pauses: Vec::new(), ..RetryPolicy::default() };
+    Some(match connect_active(&subject.target, subject.peer.as_ref(), &retry_policy, &[]).await {
+        Ok(connection) if is_active(&state) => match (&subject.peer, &connection.role) {
             (None, HaRole::Active { other: Some(other) }) => {
                 CheckResult::warning(CHECK, format!("{local}; nothing is known of its peer {}", other.device))
                     .advise(format!(
@@ -115,8 +115,8 @@ async fn availability(session: &Session, subject: &CheckTarget) -> Option<CheckR
             }
             _ => CheckResult::ok(CHECK, format!("{local}: it takes the configuration for the pair")),
         },
-        Ok(reached) => {
-            let active = &reached.target.device;
+        Ok(connection) => {
+            let active = &connection.target.device;
             let text = format!("{device} is {local}; {active} is the active HA member");
             match subject.peer {
                 Some(_) => CheckResult::ok(CHECK, text),
@@ -165,12 +165,12 @@ async fn profiles(session: &Session, subject: &CheckTarget, place: &Location) ->
     let known = result.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
     let named =
         Named { profiles: &subject.profiles, vsys: subject.vsys.as_ref(), object: subject.object.as_ref() };
-    let looked = match suitable::look(session, named, &known).await {
-        Ok(looked) => looked,
+    let found = match suitable::look(session, named, &known).await {
+        Ok(found) => found,
         Err(failure) => return vec![CheckResult::failed(CHECK, failure.exit(), failure.to_string())],
     };
-    if !looked.unsuitable.is_empty() {
-        return looked.unsuitable.iter().map(|unsuitable| refusal(CHECK, unsuitable)).collect();
+    if !found.unsuitable.is_empty() {
+        return found.unsuitable.iter().map(|unsuitable| refusal(CHECK, unsuitable)).collect();
     }
     let is_known = |name: &&ProfileName| known.iter().any(|profile| profile.name == name.as_str());
     let (there, missing): (Vec<&ProfileName>, Vec<&ProfileName>) =
@@ -184,7 +184,7 @@ async fn profiles(session: &Session, subject: &CheckTarget, place: &Location) ->
     });
     let mut findings: Vec<CheckResult> = there.collect();
     let overridden = suitable::overridden(session, place, &subject.profiles).await;
-    let notes = looked.notes.iter().map(|note| note.trim_start_matches("WARNING: ").to_owned());
+    let notes = found.notes.iter().map(|note| note.trim_start_matches("WARNING: ").to_owned());
     findings.extend(notes.chain(overridden).map(|text| CheckResult::warning(CHECK, text)));
     for name in missing {
         let elsewhere = places_with_profile(session, place, std::slice::from_ref(name)).await;

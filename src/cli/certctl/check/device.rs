@@ -21,7 +21,7 @@ use crate::install::{probe, retry};
 use crate::text::spoken;
 
 /// How long a device may take to accept a connection.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// How far clocks may be apart before certificates that were just issued are not valid yet.
 const CLOCK: TimeDelta = TimeDelta::minutes(5);
 
@@ -33,7 +33,7 @@ pub(super) async fn look(
     ipa: bool,
 ) -> (Vec<CheckResult>, Option<Interface>) {
     let (mut findings, mut shown) = (Vec::new(), None);
-    match reached(subject, place, &mut findings, &mut shown).await {
+    match connection(subject, place, &mut findings, &mut shown).await {
         Ok((session, user)) => {
             let refused = |user: Option<&str>, reason: &Reason| bad_key(subject, place, user, reason);
             if let Some(seen) = rights::look(&session, user, refused, &mut findings).await {
@@ -46,7 +46,7 @@ pub(super) async fn look(
 }
 
 /// The steps before the first question that needs a key. What fails ends them.
-async fn reached(
+async fn connection(
     subject: &CheckTarget,
     place: &PlaceArguments,
     findings: &mut Vec<CheckResult>,
@@ -90,10 +90,10 @@ async fn answers(device: &Address) -> Result<CheckResult, Box<CheckResult>> {
     };
     let mut trouble = String::new();
     for address in &addresses {
-        match timeout(PATIENCE, TcpStream::connect(address)).await {
+        match timeout(TIMEOUT, TcpStream::connect(address)).await {
             Ok(Ok(_)) => return Ok(CheckResult::ok(CHECK, format!("{address} accepts connections"))),
             Ok(Err(error)) => trouble = format!("{address}: {error}"),
-            Err(_) => trouble = format!("{address}: no answer within {} seconds", PATIENCE.as_secs()),
+            Err(_) => trouble = format!("{address}: no answer within {} seconds", TIMEOUT.as_secs()),
         }
     }
     let advice =
@@ -138,7 +138,7 @@ fn clock_finding(clock: DateTime<Utc>, now: DateTime<Utc>) -> CheckResult {
 
 /// Who takes everything has an understanding with the device, and this program has none.
 async fn unspoken(device: &Address) -> Option<CheckResult> {
-    let way = probe::speaks(device, PATIENCE).await?;
+    let way = probe::speaks(device, TIMEOUT).await?;
     let text = format!(
         "the device speaks {way}. This program speaks TLS 1.2 and 1.3 with ECDHE and AES-GCM or ChaCha20, with keys of RSA (2048 to 8192 bits), EC (P-256, P-384, P-521) or Ed25519"
     );

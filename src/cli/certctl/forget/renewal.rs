@@ -13,7 +13,7 @@ use crate::host::certmonger::{Getcert, GetcertError, Listing};
 use crate::install::names::ProfileName;
 
 /// It answers within milliseconds.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How the renewals of one installation go on.
 pub(super) enum Renewal {
@@ -130,7 +130,7 @@ impl Renewals {
 }
 
 fn getcert(session_bus: bool) -> Getcert {
-    Getcert::new(["getcert"], None).on_session_bus(session_bus).with_patience(PATIENCE)
+    Getcert::new(["getcert"], None).on_session_bus(session_bus).with_timeout(TIMEOUT)
 }
 
 async fn list(session_bus: bool) -> Result<Listing, String> {

@@ -12,7 +12,7 @@ use crate::delivery::InstallSpec;
 use crate::host::certmonger::{CaError, Getcert, GetcertError, Listing, Phase, Tracked};
 
 /// It answers within milliseconds, and a look at the state is not to hang.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 /// A state that is left within milliseconds when all is well is looked at again after this time.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -51,7 +51,7 @@ pub(super) struct Unrecorded {
 /// # Errors
 /// Outside: no event loop. Inside: certmonger can't be asked.
 pub(super) fn list(session_bus: bool) -> Result<Result<Listing, GetcertError>, UsageError> {
-    let getcert = Getcert::new(["getcert"], None).on_session_bus(session_bus).with_patience(PATIENCE);
+    let getcert = Getcert::new(["getcert"], None).on_session_bus(session_bus).with_timeout(TIMEOUT);
     Ok(arguments::event_loop()?.block_on(async {
         let listing = getcert.list().await?;
         if !listing.requests.iter().any(Tracked::has_no_request) {
