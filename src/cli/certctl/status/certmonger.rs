@@ -146,6 +146,7 @@ impl Standing {
         let what = match tracked.phase() {
             Phase::NeedsPerson(what) => Some(what),
             Phase::Rejected => Some("the CA refused"),
+            Phase::Unreachable if is_refused(tracked) => Some("the CA refused"),
             Phase::Unreachable => Some("the CA can't be reached"),
             _ if tracked.has_no_request() => Some("certmonger can't make its request to the CA"),
             Phase::Done | Phase::Saving | Phase::Working
