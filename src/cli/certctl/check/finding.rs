@@ -124,6 +124,11 @@ impl Section {
         self.findings.iter().filter(|finding| finding.is(verdict)).count()
     }
 
+    /// Shows it.
+    pub(super) fn show(&self) {
+        terminal::print_whole(&self.lines(terminal::width().unwrap_or(usize::from(u16::MAX))));
+    }
+
     fn lines(&self, width: usize) -> Vec<Line> {
         let title = self.device.as_ref().map_or("this machine".to_owned(), Address::to_string);
         let mut lines = vec![Line { text: title, mood: Severity::Heading }];
@@ -164,8 +169,13 @@ fn hanging(beginning: &str, text: &str, width: usize, mood: Severity) -> Vec<Lin
 
 /// Shows all sections, and a line that counts.
 pub(super) fn show(sections: &[Section]) {
-    let width = terminal::width().unwrap_or(usize::from(u16::MAX));
-    let mut lines: Vec<Line> = sections.iter().flat_map(|section| section.lines(width)).collect();
+    sections.iter().for_each(Section::show);
+    show_count(sections);
+}
+
+/// Shows a line that counts.
+pub(super) fn show_count(sections: &[Section]) {
+    let mut lines: Vec<Line> = Vec::new();
     let count = |verdict| sections.iter().map(|section| section.count(verdict)).sum::<usize>();
     let (failed, warnings, good) =
         (count(CheckStatus::Failed), count(CheckStatus::Warning), count(CheckStatus::Ok));
