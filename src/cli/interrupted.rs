@@ -7,9 +7,9 @@ use panos_xmlapi::Address;
 use super::live::Screen;
 use super::report;
 use super::signals::Signal;
+use crate::delivery::watch::Awaited;
 use crate::delivery::{InstallSpec, Installation, InstallationStore, Queue};
 use crate::host::worker;
-use crate::install::result::LastRun;
 
 /// Says how each installation stands that was being delivered, or was to be. Read from the records: they are what the
 /// next run goes by.
@@ -17,8 +17,22 @@ pub fn tell(program: &str, state_dir: &Path, screen: &Screen, asked: &[InstallSp
     let active = screen.active();
     screen.clear();
     report::problem(program, &format!("ended by {}", signal.name()), None);
-    let mut devices: Vec<&Address> = active.iter().map(|(device, _)| device).collect();
-    devices.extend(asked.iter().map(|spec| &spec.device));
+    let devices: Vec<&Address> =
+        active.iter().map(|(device, _)| device).chain(asked.iter().map(|spec| &spec.device)).collect();
+    tell_each(program, state_dir, devices, &active);
+}
+
+/// The same for whoever has asked certmonger, which goes on by itself, and waits.
+pub fn asked(program: &str, state_dir: &Path, awaited: &[Awaited], signal: Signal) {
+    let what = format!("ended by {}; what certmonger was asked for goes on by itself", signal.name());
+    report::problem(program, &what, None);
+    tell_each(program, state_dir, awaited.iter().map(|awaited| &awaited.key.device).collect(), &[]);
+}
+
+/// A device, and its commit job if there is one.
+type Active = (Address, Option<String>);
+
+fn tell_each(program: &str, state_dir: &Path, mut devices: Vec<&Address>, active: &[Active]) {
     devices.sort();
     devices.dedup();
     let after = match worker::is_enabled(state_dir) {
@@ -26,12 +40,11 @@ pub fn tell(program: &str, state_dir: &Path, screen: &Screen, asked: &[InstallSp
         false => format!("to verify it, or to try it again: pan_certctl retry --now{}", option(state_dir)),
     };
     for device in devices {
-        let job = active.iter().find(|(other, _)| other == device).and_then(|(_, job)| job.clone());
+        let active = active.iter().find(|(other, _)| other == device);
         let records = InstallationStore::below(state_dir).of_device(device);
         let records = records.map(|found| found.records).unwrap_or_default();
-        let begun = records.iter().filter(|record| record.last_run() == LastRun::Interrupted);
-        for record in begun.filter(|record| record.is_pending()) {
-            tell_one(program, &record.spec, &of_record(record, job.as_deref()), &after, state_dir);
+        for record in records.iter().filter(|record| record.is_pending()) {
+            tell_one(program, &record.spec, &of_record(record, active), &after, state_dir);
         }
         let queued = Queue::below(state_dir).for_device(device).map(|listing| listing.specs);
         for queued in queued.unwrap_or_default() {
@@ -54,15 +67,19 @@ fn tell_one(program: &str, spec: &InstallSpec, what: &str, after: &str, state_di
     report::problem_with_commands(program, &format!("{place}: {name}: {what}"), &[after.to_owned(), look]);
 }
 
-fn of_record(record: &Installation, job: Option<&str>) -> String {
-    match job.or(record.job.as_deref()) {
-        Some(job) => {
-            format!("the device goes on with commit job {job} by itself; the installation is recorded as pending")
+fn of_record(record: &Installation, active: Option<&Active>) -> String {
+    const PENDING: &str = "the installation is recorded as pending";
+    let goes_on = |job: &str| format!("the device goes on with commit job {job} by itself; {PENDING}");
+    match (active, &record.job) {
+        (Some((_, Some(job))), _) => goes_on(job),
+        (Some((_, None)), Some(job)) => {
+            format!("commit job {job} is over, and what the device runs was not verified; {PENDING}")
         }
-        None if !record.uncommitted_paths.is_empty() => {
-            "what was changed on the device is not committed, and the next run takes it back; the installation is recorded as pending".to_owned()
+        (None, Some(job)) => goes_on(job),
+        (_, None) if !record.uncommitted_paths.is_empty() => {
+            format!("what was changed on the device is not committed, and the next run takes it back; {PENDING}")
         }
-        None => "nothing was changed on the device; the installation is recorded as pending".to_owned(),
+        (_, None) => format!("nothing was changed on the device; {PENDING}"),
     }
 }
 
