@@ -9,6 +9,7 @@ use panos_xmlapi::Address;
 use tokio::sync::Mutex;
 
 use super::batch::{self, BatchItem};
+use super::claims;
 use super::conflicts;
 use super::error::StoreError;
 use super::failure::DeliveryError;
@@ -131,12 +132,23 @@ impl<'a> DeliveryEngine<'a> {
             heed(&mut all, &what, &records)?;
             told.forget();
         }
+        claims::hand_over(&mut all, &records, &run)?;
         let now = records.now();
         let mut reports = Vec::new();
+        let mut withheld = Vec::new();
         let mut groups: Vec<Vec<BatchItem>> = Vec::new();
         for record in all.iter().filter(|record| which.includes(record, now)) {
             match self.prepare(record.clone()).await {
-                Ok(delivery) => {
+                Ok(mut delivery) => {
+                    if let Some((problem, rest)) = claims::split(&delivery.record, &all) {
+                        let failed = fail_without_run((delivery.record, problem), &records, &run);
+                        if rest.is_empty() {
+                            reports.push(failed);
+                            continue;
+                        }
+                        withheld.push((record.key(), failed.result));
+                        (delivery.record, delivery.request.profiles) = (failed.record, rest);
+                    }
                     match groups.iter_mut().find(|group| group[0].request.can_share_commit(&delivery.request))
                     {
                         Some(group) => group.push(delivery),
@@ -165,6 +177,11 @@ impl<'a> DeliveryEngine<'a> {
                 reports.push(Report { record: delivery.record, result, news: None });
             }
         }
+        // A request of which a profile was withheld has not been done, whatever else was.
+        for report in reports.iter_mut().filter(|report| report.record.is_pending()) {
+            let result = withheld.iter().find(|(key, _)| *key == report.record.key());
+            result.into_iter().for_each(|(_, result)| report.result = result.clone());
+        }
         let mut news = Vec::new();
         for report in &mut reports {
             if let Some(new) = self.notifier.notice(&mut report.record, &report.result.outcome, now) {
@@ -175,6 +192,9 @@ impl<'a> DeliveryEngine<'a> {
         if !news.is_empty() {
             let records_of_news = news.iter().map(|(_, record)| record.clone()).collect();
             records.write_in_background(records_of_news).await?;
+        }
+        if reports.iter().any(|report| !report.record.takes_over.is_empty()) {
+            claims::hand_over(&mut records.of_device(device)?.records, &records, &run)?;
         }
         drop(lock);
         for (new, record) in &news {

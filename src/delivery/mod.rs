@@ -7,6 +7,7 @@
 //! their owner only, and each file is written whole or not at all.
 
 mod batch;
+pub mod claims;
 mod clock;
 pub mod conflicts;
 pub mod drift;
