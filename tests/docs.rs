@@ -13,7 +13,7 @@ use pancert::error::TABLE;
 /// An option of another program that is named outside of its commands.
 const FOREIGN: [&str; 2] = ["--locked", "--reloadcmd"];
 /// Programs that are not ours, in spans with options of theirs.
-const OTHERS: [&str; 5] = ["ipa ", "getcert ", "ipa-getcert ", "systemctl ", "certbot "];
+const OTHERS: [&str; 6] = ["ipa ", "getcert ", "ipa-getcert ", "systemctl ", "certbot ", "lego "];
 /// What a block can be: a command or a script that needs real servers, settings of ours, what was printed, …
 const KINDS: [&str; 7] =
     ["sh example", "yaml example", "toml", "toml panos-sim", "text", "console", "rust,ignore"];
