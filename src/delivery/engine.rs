@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use super::batch::{self, BatchItem};
 use super::claims;
+use super::confirm::{NotConfirmed, ask_certmonger};
 use super::conflicts;
 use super::error::StoreError;
 use super::failure::DeliveryError;
@@ -25,7 +26,6 @@ use super::run::Run;
 use super::spec::InstallSpec;
 use super::state::{Incident, State};
 use super::store::{InstallationStore, LoadedInstallations};
-use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, RunLog};
 use crate::install::InstallError;
 use crate::install::location;
@@ -85,14 +85,6 @@ pub struct DeliveryEngine<'a> {
     at_hand: Mutex<BTreeMap<String, (Instant, Prepared)>>,
     /// What certmonger has said of each certificate's file.
     confirmed: Mutex<BTreeMap<PathBuf, Result<(), NotConfirmed>>>,
-}
-
-/// Why certmonger does not confirm a certificate.
-#[derive(Debug, Clone)]
-struct NotConfirmed {
-    what: String,
-    advice: Option<String>,
-    retry_class: RetryClass,
 }
 
 /// How one record was dealt with.
@@ -486,29 +478,6 @@ fn fail_without_run(
 
 fn needs_operator(record: &Installation) -> bool {
     matches!(&record.state, State::Failed { problem, .. } if problem.retry_class == RetryClass::NeedsOperator)
-}
-
-async fn ask_certmonger(bus: CertmongerBus, file: &Path) -> Result<(), NotConfirmed> {
-    const BLIND: &str = "For a certificate that is not certmonger's, or to go on all the same, use -b.";
-    let getcert = Getcert::new(["getcert"], None).on_session_bus(bus == CertmongerBus::Session);
-    let no = |what: String| NotConfirmed {
-        what,
-        advice: Some(BLIND.to_owned()),
-        retry_class: RetryClass::Permanent,
-    };
-    match getcert.status(file).await {
-        Ok(status) => match status.phase() {
-            Phase::Done | Phase::Saving => Ok(()),
-            _ => Err(no(format!("the certificate's state is {}, it is not issued", status.state))),
-        },
-        Err(GetcertError::NotTracked) => Err(no(format!("{} is not tracked", file.display()))),
-        Err(error) => {
-            let advice =
-                error.advice().map(|advice| format!("{advice}; to go on without certmonger, use -b"));
-            let advice = advice.or_else(|| Some(BLIND.to_owned()));
-            Err(NotConfirmed { what: error.to_string(), advice, retry_class: RetryClass::Transient })
-        }
-    }
 }
 
 /// Six hexadecimal digits: enough to tell the runs of a day apart.

@@ -9,6 +9,7 @@
 mod batch;
 pub mod claims;
 mod clock;
+mod confirm;
 pub mod conflicts;
 pub mod drift;
 pub mod engine;
