@@ -77,7 +77,9 @@ fn of_record(record: &Installation, active: Option<&Active>) -> String {
         }
         (None, Some(job)) => goes_on(job),
         (_, None) if !record.uncommitted_paths.is_empty() => {
-            format!("what was changed on the device is not committed, and the next run takes it back; {PENDING}")
+            format!(
+                "what was changed on the device is not committed, and the next run takes it back; {PENDING}"
+            )
         }
         (_, None) => format!("nothing was changed on the device; {PENDING}"),
     }
