@@ -52,7 +52,12 @@ impl Bundle {
         }
         load_key(&source.certificate, &source.key, &leaf)?;
         let chain = match &source.chain {
-            Some(path) => load_chain(path, &leaf, now)?,
+            Some(path) => {
+                let mut chain = load_chain(path, &leaf, now)?;
+                // In a file for both it is where it belongs.
+                chain.notes.retain(|note| *path != source.certificate || note != chain::HOLDS_LEAF);
+                chain
+            }
             None => Chain::default(),
         };
         Ok(Self {

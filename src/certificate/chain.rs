@@ -15,6 +15,10 @@ pub(super) struct Chain {
     pub(super) notes: Vec<String>,
 }
 
+/// What is noted where a chain file holds the leaf.
+pub(super) const HOLDS_LEAF: &str =
+    "the chain file holds the certificate itself too; it was left out of the chain";
+
 /// Reads a chain file and puts it in order above the leaf.
 pub(super) fn load(path: &Path, leaf: &X509Ref) -> Result<Chain, BundleError> {
     order(path, leaf, read(path)?)
@@ -41,9 +45,7 @@ fn order(path: &Path, leaf: &X509Ref, mut pool: Vec<X509>) -> Result<Chain, Bund
     for certificate in pool.drain(..) {
         let digest = digest(&certificate)?;
         if digest == leaf_digest {
-            chain.notes.push(
-                "the chain file holds the certificate itself too; it was left out of the chain".to_owned(),
-            );
+            chain.notes.push(HOLDS_LEAF.to_owned());
         } else if !seen.contains(&digest) {
             seen.push(digest);
             unique.push(certificate);

@@ -21,7 +21,7 @@ mod seen;
 
 pub use bundle::Bundle;
 pub use error::{BundleError, Role};
-pub use files::Source;
+pub use files::{Place, Source};
 pub use fingerprint::{NoCertificate, fingerprint_of_pem};
 pub use key::{KeyAlgorithm, PrivateKey};
 pub(crate) use name::{issuer as issuer_of, subject as subject_of};

@@ -12,7 +12,7 @@ use crate::delivery::{InstallSpec, Requester, new_id};
 use crate::install::location;
 use crate::install::result::CertificateFacts;
 use crate::settings::SettingsError;
-use crate::settings::certificate::CertificateArguments;
+use crate::settings::certificate::{CertificateArguments, FileArguments};
 use crate::settings::config::Config;
 use crate::settings::delegation::Asked;
 use crate::settings::options::{DeviceOptions, absolute};
@@ -26,11 +26,14 @@ pub const NAME: &str = "pan_instcert";
 ///
 /// certmonger calls this as a post-save command; it can be run by hand just as well.
 #[derive(Debug, Parser)]
-#[command(name = NAME, version, after_help = arguments::exit_code_help(), max_term_width = 100)]
+#[command(name = NAME, version, after_help = arguments::exit_code_help(), max_term_width = 100, args_override_self = true)]
 pub struct Arguments {
     /// The certificate.
     #[command(flatten)]
     pub certificate: CertificateArguments,
+    /// Its files, where they were named.
+    #[command(flatten)]
+    pub files: FileArguments,
     /// How it gets onto a device.
     #[command(flatten)]
     pub device: DeviceOptions,
@@ -93,7 +96,7 @@ impl Arguments {
     /// A path that can't be made absolute or is no text.
     pub fn options(&self, from: &Path) -> Result<InstallOptions, SettingsError> {
         let config = self.place.config.as_ref();
-        let options = InstallOptions::of(&self.certificate, &self.device, config, from)?;
+        let options = InstallOptions::of(&self.certificate, &self.files, &self.device, config, from)?;
         Ok(InstallOptions { blind: self.blind, force: self.force, ..options })
     }
 
@@ -154,15 +157,6 @@ fn list_name(text: &str) -> Result<String, String> {
     if is_word { Ok(text.to_owned()) } else { Err("it is made of letters and digits".to_owned()) }
 }
 
-/// The devices and groups that a post-save command of ours names, as its words; none in any other command.
-#[must_use]
-pub fn devices_in(post_save: &str) -> Vec<String> {
-    let words = shlex::split(post_save).unwrap_or_default();
-    let is_ours = words.first().is_some_and(|program| Path::new(program).ends_with(NAME));
-    let arguments = words.get(1..).filter(|_| is_ours).and_then(|words| Arguments::of_words(words).ok());
-    arguments.and_then(|arguments| arguments.list.words().ok()).unwrap_or_default()
-}
-
 /// The words with which the installer does the same again, all but the devices. They are no secret.
 ///
 /// # Errors
@@ -179,6 +173,7 @@ pub fn words(
     words.extend(certificate.year.then(|| "-Y".to_owned()));
     words.push(format!("--cert-dir={}", absolute(&certificate.cert_dir)?));
     words.push(format!("--key-dir={}", absolute(&certificate.key_dir)?));
+    words.extend(certificate.take_over.then(|| "--take-over".to_owned()));
     words.extend(certificate.session_bus.then(|| "--session-bus".to_owned()));
     words.extend(device.to_arguments()?);
     if let Some(config) = config {

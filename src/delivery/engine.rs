@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -9,6 +10,8 @@ use panos_xmlapi::Address;
 use tokio::sync::Mutex;
 
 use super::batch::{self, BatchItem};
+use super::claims;
+use super::confirm::{NotConfirmed, ask_certmonger};
 use super::conflicts;
 use super::error::StoreError;
 use super::failure::DeliveryError;
@@ -17,11 +20,12 @@ use super::installation::Installation;
 use super::key::InstallationKey;
 use super::lock::{DeviceLock, LockError, STOPPED_WAIT, ToldOf};
 use super::notifier::{News, Notifier};
+use super::progress::{Progress, Unwatched, Watcher};
 use super::queue::{Listing, Queue};
+use super::run::Run;
 use super::spec::InstallSpec;
 use super::state::{Incident, State};
 use super::store::{InstallationStore, LoadedInstallations};
-use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, RunLog};
 use crate::install::InstallError;
 use crate::install::location;
@@ -75,18 +79,12 @@ pub struct DeliveryEngine<'a> {
     pub notifier: Notifier,
     /// How long another process that works on the same device is waited for.
     pub lock_wait: Duration,
+    /// Who watches.
+    pub watcher: Arc<dyn Watcher>,
     /// What this process has read itself for an order, by the order's id: it need not be read again.
     at_hand: Mutex<BTreeMap<String, (Instant, Prepared)>>,
     /// What certmonger has said of each certificate's file.
     confirmed: Mutex<BTreeMap<PathBuf, Result<(), NotConfirmed>>>,
-}
-
-/// Why certmonger does not confirm a certificate.
-#[derive(Debug, Clone)]
-struct NotConfirmed {
-    what: String,
-    advice: Option<String>,
-    retry_class: RetryClass,
 }
 
 /// How one record was dealt with.
@@ -106,8 +104,19 @@ impl<'a> DeliveryEngine<'a> {
     pub fn new(log: &'a Log, state_dir: &'a Path, several: bool) -> Self {
         let (records, retry_policy) = (InstallationStore::below(state_dir), RetryPolicy::default());
         let (notifier, at_hand, confirmed) = (Notifier::default(), Mutex::default(), Mutex::default());
-        let lock_wait = LOCK_WAIT;
-        Self { log, state_dir, records, retry_policy, several, notifier, lock_wait, at_hand, confirmed }
+        let (lock_wait, watcher) = (LOCK_WAIT, Arc::new(Unwatched));
+        Self {
+            log,
+            state_dir,
+            records,
+            retry_policy,
+            several,
+            notifier,
+            lock_wait,
+            watcher,
+            at_hand,
+            confirmed,
+        }
     }
 
     /// Keeps what was read for an order until that is delivered.
@@ -131,12 +140,23 @@ impl<'a> DeliveryEngine<'a> {
             heed(&mut all, &what, &records)?;
             told.forget();
         }
+        claims::hand_over(&mut all, &records, &run)?;
         let now = records.now();
         let mut reports = Vec::new();
+        let mut withheld = Vec::new();
         let mut groups: Vec<Vec<BatchItem>> = Vec::new();
         for record in all.iter().filter(|record| which.includes(record, now)) {
             match self.prepare(record.clone()).await {
-                Ok(delivery) => {
+                Ok(mut delivery) => {
+                    if let Some((problem, rest)) = claims::split(&delivery.record, &all) {
+                        let failed = fail_without_run((delivery.record, problem), &records, &run);
+                        if rest.is_empty() {
+                            reports.push(failed);
+                            continue;
+                        }
+                        withheld.push((record.key(), failed.result));
+                        (delivery.record, delivery.request.profiles) = (failed.record, rest);
+                    }
                     match groups.iter_mut().find(|group| group[0].request.can_share_commit(&delivery.request))
                     {
                         Some(group) => group.push(delivery),
@@ -151,12 +171,16 @@ impl<'a> DeliveryEngine<'a> {
             let run = if number == 0 { run.clone() } else { self.log.run(&run_id(), self.several) };
             group.iter().for_each(|delivery| warn_about_conflicts(&delivery.record, &all, &run));
             let sequence = Queue::below(self.state_dir).next_number()?;
-            let results = batch::deliver(&mut group, &records, sequence, &run).await;
+            let names: Vec<String> =
+                group.iter().map(|delivery| delivery.request.common_name.to_string()).collect();
+            self.watcher.see(device, Progress::Begun(&names));
+            let begin = || Run::begin(&run, device, &self.watcher);
+            let results = batch::deliver(&mut group, &records, sequence, &begin()).await;
             for (mut delivery, mut result) in group.into_iter().zip(results) {
                 if leave_out(&mut delivery, &result.missing_profiles) {
                     run.say("The other profiles are not made to wait for those that are missing.");
                     let only = std::slice::from_mut(&mut delivery);
-                    let rest = batch::deliver(only, &records, sequence, &run).await;
+                    let rest = batch::deliver(only, &records, sequence, &begin()).await;
                     // What is missing is still pending; what is there may have ended.
                     if let Some(rest) = rest.into_iter().find(|_| !delivery.record.is_pending()) {
                         result = rest;
@@ -164,6 +188,12 @@ impl<'a> DeliveryEngine<'a> {
                 }
                 reports.push(Report { record: delivery.record, result, news: None });
             }
+            self.watcher.see(device, Progress::Ended);
+        }
+        // A request of which a profile was withheld has not been done, whatever else was.
+        for report in reports.iter_mut().filter(|report| report.record.is_pending()) {
+            let result = withheld.iter().find(|(key, _)| *key == report.record.key());
+            result.into_iter().for_each(|(_, result)| report.result = result.clone());
         }
         let mut news = Vec::new();
         for report in &mut reports {
@@ -175,6 +205,9 @@ impl<'a> DeliveryEngine<'a> {
         if !news.is_empty() {
             let records_of_news = news.iter().map(|(_, record)| record.clone()).collect();
             records.write_in_background(records_of_news).await?;
+        }
+        if reports.iter().any(|report| !report.record.takes_over.is_empty()) {
+            claims::hand_over(&mut records.of_device(device)?.records, &records, &run)?;
         }
         drop(lock);
         for (new, record) in &news {
@@ -194,7 +227,11 @@ impl<'a> DeliveryEngine<'a> {
     ) -> Result<DeviceLock, DeliveryError> {
         // What is known to be stuck must not keep other devices from being tried again.
         let wait = if told.any().is_some() { self.lock_wait.min(STOPPED_WAIT) } else { self.lock_wait };
-        let error = match DeviceLock::acquire(self.state_dir, places, wait).await {
+        let error = match DeviceLock::acquire_telling(self.state_dir, places, wait, |holder| {
+            self.watcher.see(device, Progress::Reserving(holder));
+        })
+        .await
+        {
             Ok(lock) => return Ok(lock),
             Err(error) => error,
         };
@@ -441,29 +478,6 @@ fn fail_without_run(
 
 fn needs_operator(record: &Installation) -> bool {
     matches!(&record.state, State::Failed { problem, .. } if problem.retry_class == RetryClass::NeedsOperator)
-}
-
-async fn ask_certmonger(bus: CertmongerBus, file: &Path) -> Result<(), NotConfirmed> {
-    const BLIND: &str = "For a certificate that is not certmonger's, or to go on all the same, use -b.";
-    let getcert = Getcert::new(["getcert"], None).on_session_bus(bus == CertmongerBus::Session);
-    let no = |what: String| NotConfirmed {
-        what,
-        advice: Some(BLIND.to_owned()),
-        retry_class: RetryClass::Permanent,
-    };
-    match getcert.status(file).await {
-        Ok(status) => match status.phase() {
-            Phase::Done | Phase::Saving => Ok(()),
-            _ => Err(no(format!("the certificate's state is {}, it is not issued", status.state))),
-        },
-        Err(GetcertError::NotTracked) => Err(no(format!("{} is not tracked", file.display()))),
-        Err(error) => {
-            let advice =
-                error.advice().map(|advice| format!("{advice}; to go on without certmonger, use -b"));
-            let advice = advice.or_else(|| Some(BLIND.to_owned()));
-            Err(NotConfirmed { what: error.to_string(), advice, retry_class: RetryClass::Transient })
-        }
-    }
 }
 
 /// Six hexadecimal digits: enough to tell the runs of a day apart.

@@ -7,11 +7,14 @@
 //! their owner only, and each file is written whole or not at all.
 
 mod batch;
+pub mod claims;
 mod clock;
+mod confirm;
 pub mod conflicts;
 pub mod drift;
 pub mod engine;
 mod error;
+mod event_log;
 mod failure;
 mod files;
 mod forget;
@@ -22,8 +25,10 @@ mod journal;
 mod key;
 mod lock;
 pub mod notifier;
+pub mod progress;
 mod queue;
 mod request;
+mod run;
 mod schedule;
 mod sequence;
 mod spec;

@@ -28,6 +28,11 @@ pub struct CertificateArguments {
     #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
     pub key_dir: PathBuf,
 
+    /// Take an SSL/TLS service profile that another installation claims: it gives the profile up once this certificate
+    /// is verified there
+    #[arg(long)]
+    pub take_over: bool,
+
     /// Talk to a certmonger on the session bus
     #[arg(long)]
     pub session_bus: bool,
@@ -35,6 +40,18 @@ pub struct CertificateArguments {
     /// Restrict to what the section delegated of the configuration file allows; must be the first argument in sudo rules
     #[arg(long)]
     pub delegated: bool,
+}
+
+/// A certificate and its key by the names of their files, for every layout that the directories don't cover.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FileArguments {
+    /// Certificate file, with its chain if it holds one; instead of -C
+    #[arg(long, value_name = "FILE", conflicts_with = "cert_dir")]
+    pub cert_file: Option<PathBuf>,
+
+    /// Private key file of the certificate; instead of -K
+    #[arg(long, value_name = "FILE", conflicts_with = "key_dir")]
+    pub cert_key: Option<PathBuf>,
 }
 
 /// The files of a certificate.
