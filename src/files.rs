@@ -52,9 +52,9 @@ pub(crate) fn instead_of_denied() -> &'static str {
 /// What helps where the state directory can't be used.
 pub(crate) fn instead_of_state_dir() -> &'static str {
     if rustix::process::geteuid().is_root() {
-        "Look at the directory's owner, mode and file system, or name another one with --state-dir."
+        "look at the directory's owner, mode and file system, or name another one with --state-dir"
     } else {
-        "Run it with sudo, or name a directory of your own with --state-dir."
+        "run it with sudo, or name a directory of your own with --state-dir"
     }
 }
 
@@ -129,7 +129,7 @@ impl UnsafeFile {
             Self::Owner { .. } => "chown root:",
             Self::Open { .. } => "chmod go-w",
         };
-        format!("Check its contents, then run: {command} {}", path.display())
+        format!("check its contents, then run: {command} {}", path.display())
     }
 }
 

@@ -72,7 +72,7 @@ fn fails_elsewhere(world: &World, target: &str, code: i32, words: &[&str]) {
     }
 }
 
-const WHERE: &str = "Check the name, the port, and that the management interface allows HTTPS from here.";
+const WHERE: &str = "check the name, the port, and that the management interface allows HTTPS from here";
 
 #[test]
 fn a_refused_connection_is_code_4() {
@@ -306,7 +306,7 @@ fn bad_answers_to_the_end_of_the_time_leave_the_job_alone_and_say_so() {
     at_once(cases.collect(), |name, world, ended| {
         assert_eq!(ended.code, Some(18), "{name}: {ended:#?}");
         let ended = ended.says("did not finish within 4 seconds; the last question: ");
-        ended.says("Look at the job in the device's task manager");
+        ended.says("look at the job in the device's task manager");
         assert!(world.record()["job"].is_string(), "{name}");
         assert!(world.served().is_some(), "{name}");
         assert_eq!(world.device.pending_changes(), [], "{name}");
@@ -463,7 +463,7 @@ fn issued_for(name: &str) -> (World, String) {
 fn a_certificate_of_an_unknown_ca_is_code_16() {
     for world in [World::new(), issued_for("127.0.0.1").0] {
         let ended = trusting(&world, &[]).exits(16).says("was not accepted");
-        ended.says("Trust the issuing CA with --ca-file FILE, or exactly this certificate with --pin SHA256");
+        ended.says("trust the issuing CA with --ca-file FILE, or exactly this certificate with --pin SHA256");
         assert_nothing_was_said(&world, 1);
     }
 }

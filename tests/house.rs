@@ -10,6 +10,8 @@ use serde_json::Value;
 
 #[path = "house/circles.rs"]
 mod circles;
+#[path = "house/voice.rs"]
+mod voice;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -153,7 +153,7 @@ fn code_13_has_many_meanings_and_its_text_tells_which() {
         assert_eq!(ended.code, Some(code), "{text}: {ended:#?}");
         ended.says(text).says(advice);
     };
-    say("001900000000003 not connected", 4, "Connect the firewall to Panorama");
+    say("001900000000003 not connected", 4, "connect the firewall to Panorama");
     say("set failed, may need to override template object GP first", 13, "Panorama");
     say("A commit is pending. Please try again later.", 18, "busy");
     say("No such schema node", 13, "");

@@ -349,7 +349,7 @@ fn an_ordinary_user_who_could_not_see_the_end_is_told_before_anything_is_request
     command.env("PATH", format!("{}:/usr/bin:/bin", world.path("bin").display()));
     command.args(["-c", NAME, "--ca", "local", "--insecure", "-k"]).arg(world.path(".panrc"));
     command.arg("--state-dir").arg(&state).arg("--log-file").arg(world.path("log")).arg(world.target());
-    Ended::of(&mut command).exits(10).says("Permission denied").says("Run it with sudo.");
+    Ended::of(&mut command).exits(10).says("Permission denied").says("run it with sudo");
     let asked = std::fs::read_to_string(world.path("asked")).unwrap();
     assert!(asked.starts_with("getcert list ") && asked.lines().count() == 1, "{asked}");
 }

@@ -392,10 +392,10 @@ fn verify_finds_all_well_and_what_is_not_and_makes_it_pending() {
     certctl(&world, &["verify", "--drift", "warn"])
         .exits(15)
         .says("bound to 'other'")
-        .says("No action was taken");
+        .says("no action was taken");
     assert_eq!(world.record()["pending_since"], Value::Null);
     configure(&world, "drift = 'warn'\n");
-    certctl(&world, &["verify"]).exits(15).says("No action was taken");
+    certctl(&world, &["verify"]).exits(15).says("no action was taken");
     configure(&world, "");
     certctl(&world, &["verify", "--json"]).exits(15).says("\"pending-again\"");
     certctl(&world, &["verify"]).exits(0).says(": pending; see");

@@ -124,9 +124,9 @@ impl UsageError {
             Self::State(failure) => failure.advice(),
             Self::Claimed(problem) => problem.advice.clone(),
             Self::Environment(error) => Some(error.advice()),
-            Self::Path { .. } => Some("Choose a path that only root can change.".to_owned()),
+            Self::Path { .. } => Some("choose a path that only root can change".to_owned()),
             Self::Worker(_) => Some(
-                "Keep it where only root can write, /etc for instance, with root as its owner.".to_owned(),
+                "keep it where only root can write, /etc for instance, with root as its owner".to_owned(),
             ),
             Self::KeyType(_) | Self::Other(_) => None,
         }
@@ -209,12 +209,13 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
         // clap repeats words as they are, and they might steer the terminal: they are read again, escaped.
         let shown = words.iter().map(|word| escape_control(&word.to_string_lossy()));
         let error = if error.use_stderr() { T::try_parse_from(shown).err().unwrap_or(error) } else { error };
+        if error.use_stderr() {
+            tell(command.get_name(), &error.render().to_string());
+            return NotRead::Refused(Exit::Usage, first_line(&error.to_string()));
+        }
         // A closed pipe is no reason to fail.
         let _ = error.print();
-        match error.use_stderr() {
-            true => NotRead::Refused(Exit::Usage, first_line(&error.to_string())),
-            false => NotRead::Help(Exit::Done.into()),
-        }
+        NotRead::Help(Exit::Done.into())
     })?;
     let checked = delegated::check_options(&command, &matches)
         .map_err(UsageError::from)
@@ -225,6 +226,19 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
         NotRead::Refused(error.exit(), error.to_string())
     })?;
     Ok(arguments)
+}
+
+/// What clap says, in the voice of everything else: what is wrong, tips and usage as they are, and where to read on.
+fn tell(program: &str, text: &str) {
+    report::problem(program, &first_line(text), None);
+    for line in text.lines().skip(1).filter(|line| !line.trim().is_empty()) {
+        match line.strip_prefix("For more information, ") {
+            Some(rest) => {
+                report::note(program, &format!("for more information, {}", rest.trim_end_matches('.')));
+            }
+            None => report::data(line.trim()),
+        }
+    }
 }
 
 /// What is wrong, without what clap says about it besides.

@@ -36,7 +36,7 @@ pub(super) fn check<'k>(
             let what =
                 format!("WARNING: {device}: the SSL/TLS profile '{profile}' is taken over from '{other}'");
             let advice = format!(
-                "The renewals of '{other}' may still ask for it, and are refused there: run pan_getcert for it without this profile, or pan_certctl forget {other} --device {device}"
+                "the renewals of '{other}' may still ask for it, and are refused there: run pan_getcert for it without this profile, or pan_certctl forget {other} --device {device}"
             );
             report::problem(program, &what, Some(&advice));
         }

@@ -28,7 +28,7 @@ pub fn tell_devices(post_save: Option<&str>, now: &[Address]) {
     };
     if !dropped.is_empty() {
         let what = format!("WARNING: renewals will no longer be installed on: {}", dropped.join(" "));
-        report::problem(NAME, &what, Some("To keep them, run the command again with all devices."));
+        report::problem(NAME, &what, Some("to keep them, run the command again with all devices"));
     }
 }
 
@@ -49,7 +49,7 @@ pub fn tell_profiles(awaited: &[Awaited], state_dir: &Path) {
                 "WARNING: {device}: '{name}' is not installed in these SSL/TLS profiles any more: {}",
                 dropped.join(", ")
             );
-            report::problem(NAME, &what, Some("To keep them, run the command again with all devices."));
+            report::problem(NAME, &what, Some("to keep them, run the command again with all devices"));
         }
     }
 }

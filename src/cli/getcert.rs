@@ -138,7 +138,7 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(()) => Exit::Done.into(),
         Err(trouble) => {
-            report::problem_with_commands(NAME, &trouble.to_string(), &trouble.advice());
+            report::problem_with_advice(NAME, &trouble.to_string(), &trouble.advice());
             trouble.exit().into()
         }
     }
@@ -326,7 +326,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
         Some(refused) => {
             // Both are told; the one that is returned is told by whoever called.
             if let Err(trouble) = installed {
-                report::problem_with_commands(NAME, &trouble.to_string(), &trouble.advice());
+                report::problem_with_advice(NAME, &trouble.to_string(), &trouble.advice());
             }
             Err(refused)
         }
@@ -409,7 +409,7 @@ fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> Result<(), T
         1 if all == 1 => Err(troubles.remove(0)),
         _ => {
             for trouble in &troubles {
-                report::problem_with_commands(NAME, &trouble.to_string(), &trouble.advice());
+                report::problem_with_advice(NAME, &trouble.to_string(), &trouble.advice());
             }
             let mut each: Vec<Exit> = troubles.iter().map(Trouble::exit).collect();
             each.resize(all, Exit::Done);
@@ -436,9 +436,8 @@ async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
         ProfileKnown::Yes => Ok(()),
         ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),
         ProfileKnown::CantTell(why) => {
-            report::line(&format!(
-                "Could not check whether IPA has the certificate profile '{profile}' ({why}); the IPA server will decide."
-            ));
+            let what = format!("could not check whether IPA has the certificate profile '{profile}' ({why})");
+            report::note(NAME, &format!("{what}; the IPA server will decide"));
             Ok(())
         }
     }

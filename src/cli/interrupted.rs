@@ -64,7 +64,8 @@ fn tell_one(program: &str, spec: &InstallSpec, what: &str, after: &str, state_di
     let (place, name) = (spec.place(), &spec.common_name);
     let look =
         format!("to look: pan_certctl status --cert {name} --device {}{}", spec.device, option(state_dir));
-    report::problem_with_commands(program, &format!("{place}: {name}: {what}"), &[after.to_owned(), look]);
+    report::problem(program, &format!("{place}: {name}: {what}"), Some(after));
+    report::note(program, &look);
 }
 
 fn of_record(record: &Installation, active: Option<&Active>) -> String {

@@ -14,7 +14,17 @@ use crate::install::problem::Problem;
 use crate::install::result::{Outcome, RunResult};
 use crate::text::{escape_control, is_printable};
 
-/// A problem, and on a line of its own what to do about it.
+/// What to do about a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Advice {
+    /// In words.
+    Hint(String),
+    /// A command to be copied as it is.
+    Command(String),
+}
+
+/// A problem, and on a line of its own what to do about it. Each line begins with the program's name; its words are
+/// written as in the middle of a sentence, without a full stop at the end (`tests/house/voice.rs`).
 pub fn problem(program: &str, what: &str, advice: Option<&str>) {
     problem_in_lines(program, &[what], advice);
 }
@@ -24,7 +34,7 @@ pub fn problem_in_lines(program: &str, what: &[&str], advice: Option<&str>) {
     let lines: Vec<String> = what.iter().map(|line| escape_control(line)).collect();
     to_stderr(&format!("{program}: {}", lines.join("\n  ")));
     if let Some(advice) = advice {
-        to_stderr(&format!("  {}", escape_control(advice)));
+        note(program, advice);
     }
 }
 
@@ -35,11 +45,14 @@ fn to_stderr(lines: &str) {
     });
 }
 
-/// The same with several lines of advice, such as commands.
-pub fn problem_with_commands(program: &str, what: &str, advice: &[String]) {
+/// The same with several lines of advice.
+pub fn problem_with_advice(program: &str, what: &str, advice: &[Advice]) {
     problem(program, what, None);
     for line in advice {
-        to_stderr(&format!("  {}", escape_control(line)));
+        match line {
+            Advice::Hint(hint) => note(program, hint),
+            Advice::Command(command) => data(command),
+        }
     }
 }
 
@@ -51,8 +64,21 @@ pub fn line(text: &str) {
 }
 
 /// A line on standard error that is no problem.
-pub fn note(text: &str) {
-    to_stderr(&escape_control(text));
+pub fn note(program: &str, text: &str) {
+    to_stderr(&format!("{program}: {}", escape_control(text)));
+}
+
+/// A line of a result, where standard output is for JSON only. Indented ones belong to the one before.
+pub fn beside_json(program: &str, text: &str) {
+    match text.strip_prefix("  ") {
+        Some(more) => data(more),
+        None => note(program, text),
+    }
+}
+
+/// A line on standard error that is to be copied, or belongs to the one before.
+pub fn data(text: &str) {
+    to_stderr(&format!("  {}", escape_control(text)));
 }
 
 /// JSON with everything escaped, in JSON's way, that could steer a terminal: it stands only inside strings.
@@ -207,7 +233,7 @@ pub fn outcome(program: &str, told: &Told) {
         Some(found) => {
             problem(program, &format!("{}: {found}", told.spec.place()), found.advice.as_deref());
             if told.is_pending == Some(false) {
-                note("  It is not recorded as pending: once that is fixed, run it again.");
+                note(program, "it is not recorded as pending: once that is fixed, run it again");
             }
         }
     }

@@ -61,21 +61,16 @@ pub fn record(argv: &[OsString], exit: Exit, what: &str) {
         Some(Err(error)) => format!("it is lost: {error}"),
         None => "it is lost: its state directory can't be relied on".to_owned(),
     };
-    report::note(&format!("  {}; see 'pan_certctl status'.", capitalised(&consequence)));
+    report::note(NAME, &format!("{consequence}; see 'pan_certctl status'"));
     if let Some(log) = log_file.and_then(|file| Log::open(&file, Verbosity::Quiet).ok()) {
         let run = log.run(&crate::delivery::engine::run_id(), true);
         run.error(&format!("{NAME} was called with what can't be carried out: {what}; {consequence}"));
     }
 }
 
-fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
 fn problem(exit: Exit, what: &str) -> Problem {
     let what = what.lines().next().unwrap_or_default().chars().take(1000).collect();
-    let advice = Some("Fix it, or run pan_instcert again with the right words.".to_owned());
+    let advice = Some("fix it, or run pan_instcert again with the right words".to_owned());
     Problem { exit, what, advice, retry_class: RetryClass::NeedsOperator }
 }
 

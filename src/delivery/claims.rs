@@ -91,7 +91,7 @@ pub fn problem(claims: &[Claim]) -> Problem {
     let what = format!("{}: nothing was changed there", each.collect::<Vec<_>>().join("; "));
     let give_up = claims.first().map(|Claim { profile, by }| {
         format!(
-            "To let this certificate have it, add --take-over; to only end the other claim: pan_certctl forget {} \
+            "to let this certificate have it, add --take-over; to only end the other claim: pan_certctl forget {} \
              --device {} --profile '{profile}'",
             by.spec.name, by.spec.device
         )

@@ -16,7 +16,7 @@ pub(super) struct NotConfirmed {
 
 /// Asks it.
 pub(super) async fn ask_certmonger(bus: CertmongerBus, file: &Path) -> Result<(), NotConfirmed> {
-    const BLIND: &str = "For a certificate that is not certmonger's, or to go on all the same, use -b.";
+    const BLIND: &str = "for a certificate that is not certmonger's, or to go on all the same, use -b";
     let getcert = Getcert::new(["getcert"], None).on_session_bus(bus == CertmongerBus::Session);
     let no = |what: String| NotConfirmed {
         what,

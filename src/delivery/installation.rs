@@ -429,7 +429,7 @@ impl Installation {
                     exit: Exit::Certificate,
                     what: "the certificate's file holds an older certificate than was asked for".to_owned(),
                     advice: Some(
-                        "The device runs the older one: put the newer one back into its file.".to_owned(),
+                        "the device runs the older one: put the newer one back into its file".to_owned(),
                     ),
                     retry_class: RetryClass::NeedsOperator,
                 },

@@ -59,16 +59,16 @@ impl LockError {
             Self::File { .. } => files::instead_of_state_dir().to_owned(),
             Self::Held { holder: Holder { process: Some(process), stopped: true, .. }, .. } => {
                 format!(
-                    "Let it go on: kill -CONT {process}; or end it: kill -KILL {process}. What was begun is finished by the next retry."
+                    "let it go on: kill -CONT {process}; or end it: kill -KILL {process}; what was begun is finished by the next retry"
                 )
             }
             Self::Held { holder: Holder { process: Some(process), .. }, .. } => {
                 format!(
-                    "Look at it: ps -fp {process}; if it is stuck, end it: kill {process}. What was begun is finished by the next retry."
+                    "look at it: ps -fp {process}; if it is stuck, end it: kill {process}; what was begun is finished by the next retry"
                 )
             }
             Self::Held { .. } => {
-                "Find out which process has its lock: fuser -v on the device's file in the directory 'locks'."
+                "find out which process has its lock: fuser -v on the device's file in the directory 'locks'"
                     .to_owned()
             }
         }

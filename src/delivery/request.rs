@@ -107,7 +107,7 @@ impl RequestState {
                 exit: Exit::Unproven,
                 what: "another list of profiles was asked for meanwhile: not all of these present the certificate"
                     .to_owned(),
-                advice: Some("Ask for all profiles at once, with pan_getcert.".to_owned()),
+                advice: Some("ask for all profiles at once, with pan_getcert".to_owned()),
                 retry_class: RetryClass::Permanent,
             }),
         }
@@ -120,7 +120,7 @@ pub fn not_over() -> Problem {
     Problem {
         exit: Exit::Certificate,
         what: "the installation is still running, or was interrupted".to_owned(),
-        advice: Some("See the log; 'pan_certctl retry' resumes it.".to_owned()),
+        advice: Some("see the log; 'pan_certctl retry' resumes it".to_owned()),
         retry_class: RetryClass::Transient,
     }
 }

@@ -234,7 +234,7 @@ pub fn not_installed(what: &str) -> Problem {
     Problem {
         exit: Exit::Certificate,
         what: what.to_owned(),
-        advice: Some("See the log, then run pan_instcert by hand.".to_owned()),
+        advice: Some("see the log, then run pan_instcert by hand".to_owned()),
         retry_class: RetryClass::Transient,
     }
 }

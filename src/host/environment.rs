@@ -147,7 +147,7 @@ impl UnsafeEnvironment {
     /// What to do about it.
     #[must_use]
     pub fn advice(&self) -> String {
-        format!("Unset it: env -u {}", self.variable)
+        format!("unset it: env -u {}", self.variable)
     }
 }
 

@@ -54,6 +54,15 @@ pub fn resolve(option: Option<&str>) -> PathBuf {
     }
 }
 
+/// The command that makes a key for a device, and puts it into this file.
+pub fn keygen(device: &str, path: Option<&Path>) -> String {
+    let file = match path.and_then(Path::to_str) {
+        Some(DEFAULT) | None => String::new(),
+        Some(path) => format!(" -k {}", shlex::try_quote(path).unwrap_or_default()),
+    };
+    format!("pan_certctl keygen {device} -l ADMINISTRATOR{file}")
+}
+
 /// A key file that nobody else can read or change, and what is in it.
 #[derive(Debug)]
 pub struct KeyFile {

@@ -131,20 +131,20 @@ pub enum InstallError {
         elsewhere: Vec<String>,
     },
     /// A device or a profile that an installation makes no sense on. Nothing was changed.
-    #[error("{0}. Nothing was changed")]
+    #[error("{0}; nothing was changed")]
     Unsuitable(#[from] Unsuitable),
     /// Somebody has removed a profile after it was looked at.
     #[error("the SSL/TLS service profile '{0}' was removed during the installation")]
     ProfileVanished(String),
     /// Overwriting could not be taken back, because nobody can tell what is ours.
-    #[error("can't replace the certificate safely: {0}. Nothing was changed")]
+    #[error("can't replace the certificate safely: {0}; nothing was changed")]
     RollbackImpossible(&'static str),
     /// The device does not tell who we are, so a commit could not be limited to our changes.
     #[error("the device does not report which administrator the API key belongs to")]
     AdministratorUnknown,
     /// Overwriting could not be taken back while this administrator has other pending changes.
     #[error(
-        "'{administrator}' already has {count} uncommitted changes on the device (first: {first}); rolling back would discard them. Nothing was changed"
+        "'{administrator}' already has {count} uncommitted changes on the device (first: {first}); rolling back would discard them; nothing was changed"
     )]
     OwnChangesPending {
         /// The API administrator.
@@ -155,7 +155,7 @@ pub enum InstallError {
         first: String,
     },
     /// Somebody's pending change lies in a place of the deployment, and has not gone in the time allowed.
-    #[error("{0}: with the new certificate it would be lost or committed. Nothing was changed")]
+    #[error("{0}: with the new certificate it would be lost or committed; nothing was changed")]
     Contested(Box<Contested>),
     /// Somebody has changed a place of the deployment after it was looked at.
     #[error("{} was changed meanwhile{}", .at, .who.as_ref().map(|who| format!(" by {who}")).unwrap_or_default())]
@@ -167,7 +167,7 @@ pub enum InstallError {
     },
     /// The management interface gets the certificate, and would not be recognised by it. Nothing was changed.
     #[error(
-        "the management interface uses the SSL/TLS profile '{profile}', and with the new certificate it would not be recognised any more: {why}. Nothing was changed"
+        "the management interface uses the SSL/TLS profile '{profile}', and with the new certificate it would not be recognised any more: {why}; nothing was changed"
     )]
     WouldLockOut {
         /// The profile.
@@ -177,7 +177,7 @@ pub enum InstallError {
     },
     /// The object is in use, and the new certificate has another kind of key.
     #[error(
-        "the certificate '{object}' is in use and has an {before} key, the new one has an {after} key. Nothing was changed"
+        "the certificate '{object}' is in use and has an {before} key, the new one has an {after} key; nothing was changed"
     )]
     KeyTypeChanged {
         /// The object.
@@ -230,7 +230,7 @@ pub enum InstallError {
     ProbeMismatch(Box<ProbeMismatch>),
     /// As before; and because the endpoint had been answering, the profiles were given back what they had.
     #[error(
-        "the device ran the new certificate, but {0}. The previous certificate was restored and committed"
+        "the device ran the new certificate, but {0}; the previous certificate was restored and committed"
     )]
     RolledBack(Box<ProbeMismatch>),
 }
@@ -313,47 +313,47 @@ impl InstallError {
             Self::KnownDevices(error) => return error.advice(),
             Self::Journal(error) => return error.advice.clone(),
             Self::NoActivePeer(_) => {
-                "Check the HA state of both devices; use --ha-peer to name the second one. Nothing was changed."
+                "check the HA state of both devices; use --ha-peer to name the second one; nothing was changed"
             }
             Self::Peer { problem, .. } => return problem.advice.clone(),
             Self::Unsuitable(unsuitable) => return Some(unsuitable.advice()),
-            Self::NameTooLong { .. } => "Give a shorter name with -n.",
+            Self::NameTooLong { .. } => "give a shorter name with -n",
             Self::Device { error, .. } => return advice_for(error),
             Self::ProfilesMissing { elsewhere, .. } if !elsewhere.is_empty() => {
-                "Name the virtual system with --vsys, or leave it out for a profile of the device as a whole."
+                "name the virtual system with --vsys, or leave it out for a profile of the device as a whole"
             }
             Self::ProfilesMissing { .. } => {
-                "Create it on the device (Device > Certificate Management > SSL/TLS Service Profile), or correct -p and -s."
+                "create it on the device (Device > Certificate Management > SSL/TLS Service Profile), or correct -p and -s"
             }
             Self::AdministratorUnknown => {
-                "Put the administrator's name into the API key file (api_username=NAME), or allow --commit full."
+                "put the administrator's name into the API key file (api_username=NAME), or allow --commit full"
             }
             Self::Contested(_) | Self::ChangedMeanwhile { .. } => {
-                "Let it be committed or reverted on the device; it is tried again by itself."
+                "let it be committed or reverted on the device; it is tried again by itself"
             }
-            Self::OwnChangesPending { .. } => "Commit or revert them, or use -Y for an object of its own.",
+            Self::OwnChangesPending { .. } => "commit or revert them, or use -Y for an object of its own",
             Self::RollbackImpossible(_) => {
-                "Put the administrator's name into the API key file (api_username=NAME), or use --suffix serial, which makes an object of its own."
+                "put the administrator's name into the API key file (api_username=NAME), or use --suffix serial, which makes an object of its own"
             }
             Self::WouldLockOut { why, .. } => why.advice(),
             Self::KeyTypeChanged { .. } => {
-                "Use --suffix serial, which makes an object of its own, or --force."
+                "use --suffix serial, which makes an object of its own, or --force"
             }
-            Self::ImportNotApplied(_) => "Check the device's system log, then try again.",
+            Self::ImportNotApplied(_) => "check the device's system log, then try again",
             Self::ProbeMismatch(_) | Self::RolledBack(_) => {
-                "Check that this endpoint uses one of the profiles, and that it can be reached from here."
+                "check that this endpoint uses one of the profiles, and that it can be reached from here"
             }
             Self::NotRunning(_) => {
-                "Look at the job and at the uncommitted changes on the device, then run it again."
+                "look at the job and at the uncommitted changes on the device, then run it again"
             }
             Self::CommitFailed { .. } => {
-                "See the job in Tasks on the device, fix the configuration, then try again."
+                "see the job in Tasks on the device, fix the configuration, then try again"
             }
-            Self::NotCommitted(_) => "Everything was put back; run it again.",
+            Self::NotCommitted(_) => "everything was put back; run it again",
             Self::CommitUnknown { .. } => {
-                "Try again; it first checks whether the certificate is already installed."
+                "try again; it first checks whether the certificate is already installed"
             }
-            Self::CommitTimedOut { .. } => "Look at the job in the device's task manager, then run it again.",
+            Self::CommitTimedOut { .. } => "look at the job in the device's task manager, then run it again",
             _ => return None,
         };
         Some(text.to_owned())

@@ -41,13 +41,13 @@ impl LockOut {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::Identity(IdentityError::Unusable(_)) => {
-                "Ask for a certificate with another key (pan_getcert -G, -b, --rekey), give the management interface a profile and a certificate of its own, or use --force, after which this program can't connect any more."
+                "ask for a certificate with another key (pan_getcert -G, -b, --rekey), give the management interface a profile and a certificate of its own, or use --force, after which this program can't connect any more"
             }
             Self::Identity(_) => {
-                "Give the management interface a profile and a certificate of its own, name the issuing CA with --ca-file, pin the device (pan_certctl pin), or use --force, after which this program can't connect until one of these is done."
+                "give the management interface a profile and a certificate of its own, name the issuing CA with --ca-file, pin the device (pan_certctl pin), or use --force, after which this program can't connect until one of these is done"
             }
             Self::NotYetValid { .. } | Self::Expired { .. } => {
-                "Set NTP servers on the device (Device > Setup > Services), or use --force."
+                "set NTP servers on the device (Device > Setup > Services), or use --force"
             }
         }
     }

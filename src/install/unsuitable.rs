@@ -87,27 +87,27 @@ impl Unsuitable {
     #[must_use]
     pub fn advice(&self) -> String {
         match self {
-            Self::LogCollector => "Name the firewall, or the Panorama that manages it.".to_owned(),
+            Self::LogCollector => "name the firewall, or the Panorama that manages it".to_owned(),
             Self::Predefined(_) => {
-                "Give the profile another name on the device, bind the services to that one, and name it with -p."
+                "give the profile another name on the device, bind the services to that one, and name it with -p"
                     .to_owned()
             }
             Self::NotForManagement { .. } => {
-                "Make a shared profile for the management interface, and name it with -p without --vsys.".to_owned()
+                "make a shared profile for the management interface, and name it with -p without --vsys".to_owned()
             }
             Self::ProfileSupplied { profile, template, path, object } => {
                 let template = if template.is_empty() { "TEMPLATE".to_owned() } else { word(template) };
                 let object = object.as_ref().map_or_else(|| "NAME".to_owned(), |name| word(name.as_str()));
                 format!(
-                    "Import the certificate into the template on Panorama and bind it there: set template {template} config {path} ssl-tls-service-profile {} certificate {object} (in configuration mode; 'template-stack' where it is a stack), then commit and push. Or name a profile that the firewall has itself.",
+                    "import the certificate into the template on Panorama and bind it there: set template {template} config {path} ssl-tls-service-profile {} certificate {object} (in configuration mode; 'template-stack' where it is a stack), then commit and push; or name a profile that the firewall has itself",
                     word(profile.as_str())
                 )
             }
             Self::ForApiKeys(_) => {
-                "Give the certificate a name of its own with -n, or use --suffix serial.".to_owned()
+                "give the certificate a name of its own with -n, or use --suffix serial".to_owned()
             }
             Self::ObjectSupplied { .. } => {
-                "Give the certificate another name with -n, or replace it on Panorama.".to_owned()
+                "give the certificate another name with -n, or replace it on Panorama".to_owned()
             }
         }
     }

@@ -56,7 +56,7 @@ impl SettingsError {
             Self::Config(error) => error.advice(),
             Self::KnownDevices(error) => error.advice(),
             Self::NotDelegated(_) => Some(
-                "An administrator of this machine can run it, or allow it: see docs/delegation.md".to_owned(),
+                "an administrator of this machine can run it, or allow it: see docs/delegation.md".to_owned(),
             ),
             _ => None,
         }

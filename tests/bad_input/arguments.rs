@@ -193,7 +193,7 @@ fn a_year_can_make_a_name_too_long_for_panorama_which_is_told_before_anything_is
     let ended = quiet.line(Instcert).plus(&["-Y", "-n", &"n".repeat(27)]).run().exits(1);
     let name = format!("{}_{year}", "n".repeat(27));
     let ended = ended.says(&format!("'{name}' has 32 characters; this device allows 31"));
-    ended.says("Give a shorter name with -n");
+    ended.says("give a shorter name with -n");
     assert_eq!(quiet.world.device.candidate_xml(), before);
     let asked = |request: panos_sim::RequestRecord| request.r#type.as_deref() == Some("op");
     assert!(quiet.world.device.requests().into_iter().all(asked), "nothing but questions");

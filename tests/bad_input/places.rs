@@ -139,7 +139,7 @@ fn an_ordinary_user_needs_no_root_and_is_told_which_place_is_closed() {
     log.refused(1, &["Permission denied", "run it with sudo"]);
     assert_eq!(std::fs::read(ordinary.path("fixed/log")).unwrap(), b"old\n");
     let state = line.clone().with("--state-dir", ordinary.path("fixed"));
-    state.refused(1, &["installation record", "Permission denied", "Run it with sudo"]);
+    state.refused(1, &["installation record", "Permission denied", "run it with sudo"]);
     assert_eq!(quiet.world.device.connections(), 0);
     line.run().exits(0);
     assert!(quiet.world.served().is_some());

@@ -176,7 +176,31 @@ impl Ended {
     pub fn of(command: &mut Command) -> Self {
         let Output { status, stdout, stderr } = command.output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) }
+        let ended = Self { code: status.code(), stdout: text(stdout), stderr: text(stderr) };
+        let program = Path::new(command.get_program()).file_name().unwrap().to_string_lossy();
+        if program.starts_with("pan_") {
+            ended.has_one_voice(&program);
+        }
+        ended
+    }
+
+    /// On standard error a line begins with the program's name, and goes on as in the middle of a sentence; or it
+    /// belongs to the one before, or is one of the log's or the journal's.
+    fn has_one_voice(&self, program: &str) {
+        for line in self.stderr.lines().filter(|line| !line.starts_with(['[', '<'])) {
+            let line = line.rsplit("[y/N] ").next().unwrap();
+            let is_more =
+                line.is_empty() || line.starts_with("  ") || line.starts_with("Compare the fingerprint");
+            let Some(said) = line.strip_prefix(&format!("{program}: ")) else {
+                assert!(is_more, "'{line}' has no name before it: {self:#?}");
+                continue;
+            };
+            let first = said.split([' ', ':']).next().unwrap();
+            let begins = first.len() > 1
+                && first.starts_with(|c: char| c.is_ascii_uppercase())
+                && first[1..].bytes().all(|c| c.is_ascii_lowercase());
+            assert!(!begins || first == "Panorama", "'{line}' begins with a capital: {self:#?}");
+        }
     }
 
     #[track_caller]

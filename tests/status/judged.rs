@@ -161,7 +161,7 @@ fn a_folder_that_cannot_be_read_is_an_error_with_what_to_do() {
     fs::write(desk.state(), "a file").unwrap();
     // Root is not told to become root.
     let advice =
-        if rustix::process::geteuid().is_root() { "mode and file system" } else { "Run it with sudo" };
+        if rustix::process::geteuid().is_root() { "mode and file system" } else { "run it with sudo" };
     let ended = desk.exits(1, &[]).says(advice);
     assert_eq!(ended.stdout, "");
     fs::remove_file(desk.state()).unwrap();
@@ -180,7 +180,7 @@ fn a_folder_that_cannot_be_read_is_an_error_with_what_to_do() {
     let metrics = desk.path("x.prom");
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).arg("status").arg("--state-dir").arg(desk.state());
-    let ended = Ended::of(command.arg("--prometheus").arg(&metrics)).exits(1).says("Run it with sudo");
+    let ended = Ended::of(command.arg("--prometheus").arg(&metrics)).exits(1).says("run it with sudo");
     assert!(ended.stderr.contains("Permission denied") && ended.stdout.is_empty(), "{ended:#?}");
     assert!(!metrics.exists());
     fs::set_permissions(desk.state(), fs::Permissions::from_mode(0o700)).unwrap();

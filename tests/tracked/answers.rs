@@ -20,7 +20,7 @@ async fn every_lasting_refusal_ends_at_once_with_the_commands_that_fix_it_and_ev
         match answer.fix {
             Some(fix) => {
                 let ended = scene.first(&[]).exits(10).says(&answer.ca_error()).says(fix);
-                assert!(ended.stderr.contains("Then run this command again"), "{ended:#?}");
+                assert!(ended.stderr.contains("then run this command again"), "{ended:#?}");
                 assert!(!ended.stderr.contains("by itself"), "{ended:#?}");
                 assert!(begun.elapsed() < AT_ONCE, "{answer:?}");
             }

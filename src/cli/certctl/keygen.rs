@@ -118,7 +118,7 @@ impl Made<'_> {
             report::problem(
                 NAME,
                 &what,
-                Some(&format!("See what else is missing: pan_certctl check {device}")),
+                Some(&format!("see what else is missing: pan_certctl check {device}")),
             );
         }
         if let (Some(length), Some(end)) = (self.length(), self.end()) {
@@ -127,7 +127,7 @@ impl Made<'_> {
             report::problem(
                 NAME,
                 &what,
-                Some("It is not renewed automatically; run this command again before then."),
+                Some("it is not renewed automatically; run this command again before then"),
             );
         }
     }
@@ -143,16 +143,16 @@ impl Made<'_> {
 fn tell(device: &Address, user: &str, error: Error) -> Exit {
     let advice = match &error {
         Error::Identity(_) => Some(format!(
-            "Nothing was sent. Trust the issuing CA with --ca-file FILE, or exactly this certificate: pan_certctl pin {device}"
+            "nothing was sent; trust the issuing CA with --ca-file FILE, or exactly this certificate: pan_certctl pin {device}"
         )),
         Error::Refused(refusal) if refusal.reason == Reason::InvalidKey => {
-            Some(format!("Check the password of '{user}', and that the role allows the XML API at all."))
+            Some(format!("check the password of '{user}', and that the role allows the XML API at all"))
         }
         _ => None,
     };
     let failure = InstallError::during(Activity::Looking)(error);
     let advice = advice.or_else(|| failure.advice());
-    report::problem(NAME, &format!("{device}: {failure}. No key was written"), advice.as_deref());
+    report::problem(NAME, &format!("{device}: {failure}; no key was written"), advice.as_deref());
     failure.exit()
 }
 

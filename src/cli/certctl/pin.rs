@@ -43,8 +43,7 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Usa
     let seen = match runtime.block_on(shown(&device, TIMEOUT)) {
         Ok(seen) => seen,
         Err(problem) => {
-            let advice =
-                "Check the name, the port, and that the management interface allows HTTPS from here.";
+            let advice = "check the name, the port, and that the management interface allows HTTPS from here";
             report::problem(NAME, &problem.to_string(), Some(advice));
             return Ok(Exit::Device);
         }
@@ -87,7 +86,7 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Usa
 
 /// With `--json` nothing but JSON is on standard output.
 fn note(json: bool, text: &str) {
-    if json { report::note(text) } else { report::line(text) }
+    if json { report::beside_json(NAME, text) } else { report::line(text) }
 }
 
 fn tell(device: &Address, seen: &PeerCertificate, json: bool) {

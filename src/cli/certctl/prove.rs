@@ -73,7 +73,7 @@ pub fn run(arguments: &ProveArguments, place: &PlaceArguments) -> Result<Exit, U
         state_dir: &place.state_dir,
         retry_policy: &RetryPolicy::default(),
         transcript: &transcript,
-        tell: &report::note,
+        tell: &|text| report::note(NAME, text),
         agreed: &agreed,
     };
     let outcome = runtime.block_on(prove(&input));
@@ -83,10 +83,8 @@ pub fn run(arguments: &ProveArguments, place: &PlaceArguments) -> Result<Exit, U
         let told = redact::redacted(&transcript.exchanged(), &known.collect::<Vec<_>>());
         let written = serde_json::to_writer_pretty(&mut file, &told).map_err(io::Error::from);
         written.and_then(|()| writeln!(file)).map_err(|error| unwritable(&path, &error))?;
-        report::note(&format!(
-            "The transcript is in {}. Read it before you hand it to anybody.",
-            path.display()
-        ));
+        let shown = path.display();
+        report::note(NAME, &format!("the transcript is in {shown}: read it before you hand it to anybody"));
     }
     Ok(match outcome {
         Ok(proof) => {
@@ -126,11 +124,14 @@ fn announce(device: &Address, ready: &Readiness) {
         "  configuration and commits are locked, for less than a minute;".to_owned(),
         "  a throw-away certificate is uploaded in three forms, as pan-prove-…;".to_owned(),
         "  an SSL/TLS service profile pan-prove-… is bound to it, which nothing uses;".to_owned(),
-        "  the device is asked whether it would commit that. Nothing is committed;".to_owned(),
-        "  all of it is taken back, compared with before, and the locks are given back.".to_owned(),
-        "Lines in the device's configuration log (the uploads, the profile, the revert) and up to two jobs in its task manager (the validation, the revert) stay.".to_owned(),
+        "  the device is asked whether it would commit that. nothing is committed;".to_owned(),
+        "  all of it is taken back, compared with before, and the locks are given back".to_owned(),
+        "lines in the device's configuration log (the uploads, the profile, the revert) and up to two jobs in its task manager (the validation, the revert) stay".to_owned(),
     ] {
-        report::note(&line);
+        match line.strip_prefix("  ") {
+            Some(more) => report::data(more),
+            None => report::note(NAME, &line),
+        }
     }
 }
 

@@ -129,8 +129,8 @@ impl Finding {
             }
             Verdict::Drift { what, delivered } => {
                 let advice = match delivered {
-                    true => "It will be installed again by the worker, or now with 'pan_certctl retry'.",
-                    false => "No action was taken; 'pan_instcert' installs it again.",
+                    true => "it will be installed again by the worker, or now with 'pan_certctl retry'",
+                    false => "no action was taken; 'pan_instcert' installs it again",
                 };
                 report::problem(NAME, &format!("{device}: {name}: {}", escape_control(what)), Some(advice));
             }
@@ -138,14 +138,14 @@ impl Finding {
                 let what = format!(
                     "{device}: {name}: the SSL/TLS profile '{profile}' now uses '{by}', installed later; not changed"
                 );
-                self.advise_forgetting(&what, "If that is so for good");
+                self.advise_forgetting(&what, "if that is so for good");
             }
             Verdict::LeftOut { what } => {
                 let what = format!(
                     "{device}: {name}: {}; the device is left as it is: pan_getcert was run without it",
                     escape_control(what)
                 );
-                self.advise_forgetting(&what, "If that is meant");
+                self.advise_forgetting(&what, "if that is meant");
             }
             Verdict::Unknown(problem) => {
                 report::problem(NAME, &format!("{device}: {name}: {problem}"), problem.advice.as_deref());

@@ -157,7 +157,7 @@ pub(super) fn tell_replaced(before: Option<&str>, and_run: Option<&str>) {
     if let Some(command) = before.filter(|command| and_run != Some(*command)) {
         let quoted =
             shlex::try_quote(command).map_or_else(|_| command.to_owned(), |quoted| quoted.into_owned());
-        let advice = format!("To keep it, run after ours at each save, add: --and-run {quoted}");
+        let advice = format!("to keep it, run after ours at each save, add: --and-run {quoted}");
         let what = format!("WARNING: this post-save command is replaced: {command}");
         report::problem(NAME, &what, Some(&advice));
     }

@@ -7,6 +7,7 @@ use super::{Arguments, INSTALLER, NAME, Request, Trouble};
 use crate::cli::arguments::UsageError;
 use crate::cli::certctl::check::{self, Readiness};
 use crate::cli::installer;
+use crate::cli::report::Advice;
 use crate::cli::{dry_run, report};
 use crate::delivery::InstallationStore;
 use crate::error::Exit;
@@ -21,10 +22,11 @@ pub(super) async fn check_devices(arguments: &Arguments, request: &Request) -> R
     let mut obstacles: Vec<_> =
         look(arguments, request).await?.iter().filter_map(Readiness::obstacle).collect();
     let Some((exit, what, mut fixes)) = obstacles.pop() else { return Ok(()) };
-    fixes.push("No certificate was asked for. To ask for it all the same, add --no-check.".to_owned());
+    let all_the_same = "no certificate was asked for; to ask for it all the same, add --no-check";
+    fixes.push(Advice::Hint(all_the_same.to_owned()));
     let codes: Vec<Exit> = obstacles.iter().map(|(exit, ..)| *exit).chain([exit]).collect();
     for (_, what, fixes) in &obstacles {
-        report::problem_with_commands(NAME, what, fixes);
+        report::problem_with_advice(NAME, what, fixes);
     }
     Err(Trouble::NotReady { exit: Exit::of_all(&codes), what, fixes })
 }
@@ -40,7 +42,7 @@ async fn look(arguments: &Arguments, request: &Request) -> Result<Vec<Readiness>
         !matches!(KeyFile::load(&key_file), Err(KeyFileError::Unreadable { .. }))
     });
     if readable.len() < request.devices.len() {
-        report::line("The devices are not looked at before: the API key file is for root only.");
+        report::note(NAME, "the devices are not looked at before: the API key file is for root only");
     }
     let places = (&config, &arguments.place);
     Ok(check::devices(&request.named, &arguments.device, places, &readable, is_ipa).await?)

@@ -6,6 +6,7 @@ use super::INSTALLER;
 use super::NAME;
 use crate::cli::arguments::UsageError;
 use crate::cli::issuance::IssueError;
+use crate::cli::report::Advice;
 use crate::delivery::watch::FollowError;
 use crate::error::Exit;
 use crate::host::certmonger::{CA_RETRY_DAYS, CaError, GetcertError};
@@ -20,7 +21,7 @@ pub(super) enum Trouble {
     #[error("IPA has no certificate profile '{0}'")]
     NoSuchProfile(String),
     #[error("{what}")]
-    NotReady { exit: Exit, what: String, fixes: Vec<String> },
+    NotReady { exit: Exit, what: String, fixes: Vec<Advice> },
     #[error(transparent)]
     Usage(#[from] UsageError),
     #[error("certmonger tracks this certificate already, and not as it was typed: {}", .differences.join("; "))]
@@ -55,68 +56,75 @@ impl Trouble {
     }
 
     /// What to do about it, line by line.
-    pub(super) fn advice(&self) -> Vec<String> {
-        let one = |text: &str| vec![text.to_owned()];
+    pub(super) fn advice(&self) -> Vec<Advice> {
+        let one = |text: &str| vec![hint(text)];
         match self {
-            Self::NotEnrolled => one("Enrol it with ipa-client-install, or name another CA with --ca."),
-            Self::NoSuchProfile(_) => one("See which there are: ipa certprofile-find"),
+            Self::NotEnrolled => one("enrol it with ipa-client-install, or name another CA with --ca"),
+            Self::NoSuchProfile(_) => one("see which there are: ipa certprofile-find"),
             Self::NotReady { fixes, .. } => fixes.clone(),
-            Self::Usage(error) => error.advice().into_iter().collect(),
+            Self::Usage(error) => hints(error.advice()),
             Self::Differs { command, .. } => {
                 vec![
-                    "Nothing was changed. To ask for a new certificate with what was typed:".to_owned(),
-                    command.clone(),
+                    hint("nothing was changed; to ask for a new certificate with what was typed:"),
+                    Advice::Command(command.clone()),
                 ]
             }
-            Self::KeyGone { command, .. } => {
-                vec!["Have a new key made, and a certificate for it:".to_owned(), command.clone()]
-            }
-            Self::Certmonger(error) => error.advice().into_iter().collect(),
+            Self::KeyGone { command, .. } => new_key(command),
+            Self::Certmonger(error) => hints(error.advice()),
             Self::Issue { error, service, command } => advice_for(error, service, command),
-            Self::Following(FollowError::Installation(_)) => one("Run it with sudo."),
-            Self::Following(FollowError::Certmonger(error)) => error.advice().into_iter().collect(),
-            Self::NotInstalled { problem, .. } => problem.advice.clone().into_iter().collect(),
+            Self::Following(FollowError::Installation(_)) => one("run it with sudo"),
+            Self::Following(FollowError::Certmonger(error)) => hints(error.advice()),
+            Self::NotInstalled { problem, .. } => hints(problem.advice.clone()),
             Self::NotOurs(_) => {
-                vec![format!("An administrator can take it over with {NAME}, without --delegated.")]
+                one(&format!("an administrator can take it over with {NAME}, without --delegated"))
             }
             Self::Installer(_) => Vec::new(),
         }
     }
 }
 
-fn advice_for(error: &IssueError, service: &str, command: &str) -> Vec<String> {
+fn hint(text: impl Into<String>) -> Advice {
+    Advice::Hint(text.into())
+}
+
+fn hints(advice: Option<String>) -> Vec<Advice> {
+    advice.into_iter().map(Advice::Hint).collect()
+}
+
+fn new_key(command: &str) -> Vec<Advice> {
+    vec![hint("have a new key made, and a certificate for it:"), Advice::Command(command.to_owned())]
+}
+
+fn advice_for(error: &IssueError, service: &str, command: &str) -> Vec<Advice> {
     match error {
-        IssueError::Getcert(error) => error.advice().into_iter().collect(),
-        IssueError::NoKey { .. } => {
-            vec!["Have a new key made, and a certificate for it:".to_owned(), command.to_owned()]
-        }
-        IssueError::TimedOut { unreachable: true, .. } => vec![format!(
-            "By itself certmonger may ask the CA again only in {CA_RETRY_DAYS} days. Run this command again once the CA can be reached: it asks at once."
+        IssueError::Getcert(error) => hints(error.advice()),
+        IssueError::NoKey { .. } => new_key(command),
+        IssueError::TimedOut { unreachable: true, .. } => vec![hint(format!(
+            "by itself certmonger may ask the CA again only in {CA_RETRY_DAYS} days; run this command again once the CA can be reached: it asks at once"
+        ))],
+        IssueError::TimedOut { .. } => vec![hint(
+            "certmonger keeps trying and will install the certificate once it is issued; see 'getcert list'",
         )],
-        IssueError::TimedOut { .. } => vec![
-            "certmonger keeps trying and will install the certificate once it is issued; see 'getcert list'."
-                .to_owned(),
-        ],
         _ => error.ca_error().map_or_else(Vec::new, |said| advice_against(&CaError::read(said), service)),
     }
 }
 
 /// What lifts a refusal of the CA's.
-fn advice_against(error: &CaError, service: &str) -> Vec<String> {
+fn advice_against(error: &CaError, service: &str) -> Vec<Advice> {
     let host =
         ipa::Enrolment::read().map_or_else(|_| "$(hostname -f)".to_owned(), |enrolment| enrolment.host);
     let commands = error.commands(&host, service);
-    let mut advice: Vec<String> = error.explanation().into_iter().collect();
+    let mut advice = hints(error.explanation());
     if error.is_permanent() {
-        let asks = "Then run this command again: it asks the CA anew.";
+        let asks = "then run this command again: it asks the CA anew";
         if commands.is_empty() && advice.is_empty() {
-            advice.push("Once that is fixed, run this command again: it asks the CA anew.".to_owned());
+            advice.push(hint("once that is fixed, run this command again: it asks the CA anew"));
         } else if commands.is_empty() {
-            advice.push(asks.to_owned());
+            advice.push(hint(asks));
         } else {
-            advice.push("What fixes it:".to_owned());
-            advice.extend(commands.into_iter().map(|command| format!("  {command}")));
-            advice.push(asks.to_owned());
+            advice.push(hint("what fixes it:"));
+            advice.extend(commands.into_iter().map(Advice::Command));
+            advice.push(hint(asks));
         }
     }
     advice

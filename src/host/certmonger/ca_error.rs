@@ -135,13 +135,13 @@ impl CaError {
         match self {
             Self::Refused(refusal) => refusal.explanation(),
             Self::Identity(Keytab::ServerNotTrusted) => {
-                Some("This machine does not trust the server's certificate: see /etc/ipa/ca.crt.".to_owned())
+                Some("this machine does not trust the server's certificate: see /etc/ipa/ca.crt".to_owned())
             }
             Self::Identity(_) => {
-                Some("FreeIPA no longer accepts this machine's keytab (/etc/krb5.keytab).".to_owned())
+                Some("FreeIPA no longer accepts this machine's keytab (/etc/krb5.keytab)".to_owned())
             }
             Self::Outage => Some(format!(
-                "certmonger asks again by itself, after a first request only in {CA_RETRY_DAYS} days. Run this again once the server is back."
+                "certmonger asks again by itself, after a first request only in {CA_RETRY_DAYS} days; run this again once the server is back"
             )),
             Self::Unknown => None,
         }
@@ -222,15 +222,15 @@ impl Refusal {
     fn explanation(&self) -> Option<String> {
         match self {
             Self::NotPermitted { principal, ca, profile } => Some(format!(
-                "Either there is no certificate profile '{profile}' (-T), or no CA ACL allows it for {principal} with the CA '{ca}'."
+                "either there is no certificate profile '{profile}' (-T), or no CA ACL allows it for {principal} with the CA '{ca}'"
             )),
             Self::AddressNotInDns { address } => Some(format!(
-                "FreeIPA grants the address {address} only where the DNS has it for one of the names, in both directions. Add it there, or leave --ip out."
+                "FreeIPA grants the address {address} only where the DNS has it for one of the names, in both directions; add it there, or leave --ip out"
             )),
             Self::KeyType { demanded } => Some(format!(
-                "The certificate profile takes {demanded} keys only: use -G {demanded} with --rekey, or another profile with -T."
+                "the certificate profile takes {demanded} keys only: use -G {demanded} with --rekey, or another profile with -T"
             )),
-            Self::CaDisabled { ca } => Some(format!("The CA '{ca}' is disabled.")),
+            Self::CaDisabled { ca } => Some(format!("the CA '{ca}' is disabled")),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::LONGEST_KEY;
+use super::{LONGEST_KEY, keygen};
 use crate::files::instead_of_denied;
 
 /// Why there is no API key to use.
@@ -171,7 +171,8 @@ impl KeyFileError {
             | Self::Empty { path }
             | Self::NoKey { path }
             | Self::BadKey { path, .. } => Some(format!(
-                "make a key for the device with 'pan_certctl keygen', or write it into {} as a line: api_key=KEY",
+                "make a key for the device: {}; or write one into {} as a line: api_key=KEY",
+                keygen("FQDN", Some(path)),
                 path.display()
             )),
             Self::Open { path, .. } => Some(format!("chmod 600 {}", path.display())),
@@ -179,11 +180,13 @@ impl KeyFileError {
             Self::TwoKeys { .. } => {
                 Some("keep one of them, or give each a tag: api_key%TAG=KEY and hostname%TAG=FQDN".to_owned())
             }
-            Self::NotForHost { host, .. } => Some(format!(
-                "add a hostname={host} line to the key's entry, if the key is meant for that device"
+            Self::NotForHost { host, path, .. } => Some(format!(
+                "make a key for the device: {}; or, if the key is meant for it, add a line hostname={host} to the key's entry",
+                keygen(host, Some(path))
             )),
-            Self::NamedByDevice { host, .. } => Some(format!(
-                "name the peer with --ha-peer {host}, or add a hostname={host} line to the key's entry, if the key is meant for that device"
+            Self::NamedByDevice { host, path, .. } => Some(format!(
+                "name the peer with --ha-peer {host}, or make a key for it: {}; or, if the key is meant for it, add a line hostname={host} to the key's entry",
+                keygen(host, Some(path))
             )),
             Self::Unwritable { path, .. } => Some(match path.parent() {
                 Some(folder) if !folder.is_dir() => format!("mkdir -m 755 {}", folder.display()),

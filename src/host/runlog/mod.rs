@@ -142,7 +142,7 @@ impl ReviewError {
     #[must_use]
     pub fn advice(&self) -> Option<String> {
         matches!(self.trouble, ReadError::Missing)
-            .then(|| "pan_instcert makes it at its first run; --log-file names another one.".to_owned())
+            .then(|| "pan_instcert makes it at its first run; --log-file names another one".to_owned())
     }
 }
 

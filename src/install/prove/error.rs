@@ -104,19 +104,18 @@ impl ProveError {
         match self {
             Self::Device(failure) => failure.advice(),
             Self::Locked { .. } => {
-                Some("Ask who holds it, and run it again when it was given back.".to_owned())
+                Some("ask who holds it, and run it again when it was given back".to_owned())
             }
-            Self::OwnChanges { .. } => Some(
-                "Commit or revert them first, or use an administrator for this program alone.".to_owned(),
-            ),
-            Self::NotActive(_) => Some("Name the active member.".to_owned()),
-            Self::File { path, .. } => Some(format!("Look at {}, and run it with sudo.", path.display())),
+            Self::OwnChanges { .. } => {
+                Some("commit or revert them first, or use an administrator for this program alone".to_owned())
+            }
+            Self::NotActive(_) => Some("name the active member".to_owned()),
+            Self::File { path, .. } => Some(format!("look at {}, and run it with sudo", path.display())),
             Self::NotRestored { administrator, device, .. } => Some(format!(
-                "Run 'pan_certctl prove {device}' again: it takes that back first. Or, in the device's web interface: Config > Revert Changes for the changes of '{administrator}', and give back the locks (the padlock)."
+                "run 'pan_certctl prove {device}' again: it takes that back first; or, in the device's web interface: Config > Revert Changes for the changes of '{administrator}', and give back the locks (the padlock)"
             )),
             Self::StillLocked(_) => Some(
-                "Run it again, or give the locks back in the device's web interface (the padlock)."
-                    .to_owned(),
+                "run it again, or give the locks back in the device's web interface (the padlock)".to_owned(),
             ),
             Self::Both(_, stuck) => stuck.advice(),
             _ => None,

@@ -63,7 +63,7 @@ pub async fn prove(input: &ProveInput<'_>) -> Result<Proof, ProveError> {
     let read = file.read().map_err(|cause| ProveError::File { path: file.path().to_owned(), cause })?;
     let session = plain.session.noting(input.transcript);
     if let Some(left) = read {
-        tell("An earlier proof did not come to its end: what it has left is taken back.");
+        tell("an earlier proof did not come to its end: what it has left is taken back");
         take_back(&session, &left, input, &file, None).await?;
     }
     let ready = readiness(&session, &plain).await?;
@@ -71,7 +71,7 @@ pub async fn prove(input: &ProveInput<'_>) -> Result<Proof, ProveError> {
         return Err(ProveError::NotAgreed);
     }
     let mut left = Leftover::new(&ready.administrator).map_err(ProveError::Randomness)?;
-    tell("Making throw-away certificates.");
+    tell("making throw-away certificates");
     let pairs = material::make()?;
     for (form, pair) in &pairs {
         if let Ok(pair) = pair {
@@ -117,7 +117,7 @@ async fn take_back(
     file: &LeftoverFile,
     before: Option<(&Location, &Places)>,
 ) -> Result<bool, ProveError> {
-    (input.tell)("Taking all of it back.");
+    (input.tell)("taking all of it back");
     // Nobody can work there before that is done, so it is worth some waiting.
     let attempt = async || {
         let reverted = restore(session, left).await?;

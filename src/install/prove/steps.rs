@@ -41,7 +41,7 @@ impl Steps<'_> {
 
     async fn try_all(&self, pairs: Pairs) -> Result<Proof, ProveError> {
         let (session, looking) = (self.session, InstallError::during(Activity::Looking));
-        (self.tell)("Locking configuration and commits.");
+        (self.tell)("locking configuration and commits");
         for kind in [LockKind::Commit, LockKind::Config] {
             session.take_lock(kind, &self.left.comment()).await.map_err(looking)?;
         }
@@ -50,18 +50,18 @@ impl Steps<'_> {
         *self.before.borrow_mut() = Some(Places::look(session, &self.ready.place).await?);
         let mut forms = Vec::new();
         for (form, pair) in pairs {
-            (self.tell)(&format!("Uploading: {form}."));
+            (self.tell)(&format!("uploading: {form}"));
             forms.push(self.upload(form, pair).await?);
         }
         let object = forms.iter().find(|form| form.taken).map(|form| form.form);
         if let Some(form) = object {
-            (self.tell)("Making an SSL/TLS service profile that nothing uses.");
+            (self.tell)("making an SSL/TLS service profile that nothing uses");
             self.bind(form).await?;
         }
         let changes = session.pending_changes().await.map_err(looking)?;
         let own: Vec<&PendingChange> =
             changes.iter().filter(|change| change.owner == self.ready.administrator).collect();
-        (self.tell)("Asking whether it would be committed.");
+        (self.tell)("asking whether it would be committed");
         let (valid, validation) = match object {
             Some(_) => self.validate().await?,
             None => (false, vec!["not asked: no form was taken".to_owned()]),

@@ -35,8 +35,8 @@ const SERVICE_ADD: &str = "ipa service-add HTTP/NAME --force";
 const MANAGE: &str = "ipa service-add-host HTTP/NAME --hosts=client.ipa.test";
 const RM_KEYTAB: &str = "ipa-rmkeytab -p host/client.ipa.test -k /etc/krb5.keytab";
 const GET_KEYTAB: &str = "ipa-getkeytab -p host/client.ipa.test -k /etc/krb5.keytab";
-const AGAIN: &str = "Then run this command again: it asks the CA anew.";
-const OUTAGE: &str = "By itself certmonger may ask the CA again only in 7 days. Run this command again";
+const AGAIN: &str = "then run this command again: it asks the CA anew";
+const OUTAGE: &str = "by itself certmonger may ask the CA again only in 7 days. Run this command again";
 
 const NEW_KEY: &str = "rm -f /etc/krb5.keytab && kadmin.local ktadd host/client.ipa.test";
 
@@ -111,28 +111,28 @@ const ROWS: [Row; 18] = [
         &["-G", "EC"],
         UNREACHABLE,
         "failed request, will retry: 4301 (Certificate operation cannot be completed: Key Type RSA Not Matched).",
-        &["The certificate profile takes RSA keys only: use -G RSA with --rekey", AGAIN],
+        &["the certificate profile takes RSA keys only: use -G RSA with --rekey", AGAIN],
     ),
     answers(
         "CA disabled",
         &[],
         UNREACHABLE,
         "failed request, will retry: 4301 (Certificate operation cannot be completed: CA 'ipa' is disabled).",
-        &["The CA 'ipa' is disabled.", ADMIN, "ipa ca-enable ipa", AGAIN],
+        &["The CA 'ipa' is disabled", ADMIN, "ipa ca-enable ipa", AGAIN],
     ),
     answers(
         "wrong name",
         &[],
         REJECTED,
         "denied our request, giving up: 3009 (invalid 'csr': hostname in subject of request 'NAME' does not match name or aliases of principal 'HTTP/NAME@IPA.TEST').",
-        &["Once that is fixed, run this command again"],
+        &["once that is fixed, run this command again"],
     ),
     answers(
         "wrong realm",
         &[],
         UNREACHABLE,
         "failed request, will retry: 4005 (The realm for the principal does not match the realm for this IPA server).",
-        &["Once that is fixed, run this command again"],
+        &["once that is fixed, run this command again"],
     ),
     answers(
         "CA stopped",

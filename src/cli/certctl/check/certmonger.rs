@@ -25,7 +25,7 @@ pub(super) async fn look(arguments: &CheckArguments, common_name: Option<&Common
     if !known.contains(ca) {
         let text = format!("certmonger is running but has no CA named {ca}; known: {}", known.join(", "));
         return vec![
-            CheckResult::failed(CHECK, Exit::Certificate, text).advise("Name one of them with --ca."),
+            CheckResult::failed(CHECK, Exit::Certificate, text).advise("name one of them with --ca"),
         ];
     }
     let mut findings = vec![CheckResult::ok(CHECK, format!("it is running and knows the CA {ca}"))];
@@ -43,7 +43,7 @@ pub(super) async fn look(arguments: &CheckArguments, common_name: Option<&Common
             Exit::Certmonger,
             "certmonger does not track the certificate that was named",
         )
-        .advise("Give -b for a certificate that does not come from certmonger."),
+        .advise("give -b for a certificate that does not come from certmonger"),
         None => CheckResult::ok("request", format!("no request for {name} yet; pan_getcert will create it")),
         Some(tracked) => request(tracked, &arguments.service),
     });
@@ -73,7 +73,7 @@ fn request(tracked: &Tracked, service: &str) -> CheckResult {
         Phase::NeedsPerson(_) | Phase::Rejected => failed(text).run(again),
         Phase::Unreachable => CheckResult::warning(CHECK, text)
             .advise(format!(
-                "By itself certmonger may ask the CA again only in {CA_RETRY_DAYS} days. Once the CA can be reached:"
+                "by itself certmonger may ask the CA again only in {CA_RETRY_DAYS} days; once the CA can be reached:"
             ))
             .run(again),
         _ if said.is_some() => CheckResult::warning(CHECK, text).run(again),

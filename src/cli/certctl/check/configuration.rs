@@ -85,7 +85,7 @@ fn object(subject: &CheckTarget, system: &SystemInfo) -> Option<CheckResult> {
     let text = format!("'{name}' has {length} characters; this device allows {limit}");
     let finding = CheckResult::failed(CHECK, Exit::Usage, text);
     Some(finding.advise(format!(
-        "Give a shorter name with -n, or use --suffix serial, which makes one of at most {PANORAMA_NAME_LIMIT}."
+        "give a shorter name with -n, or use --suffix serial, which makes one of at most {PANORAMA_NAME_LIMIT}"
     )))
 }
 
@@ -109,7 +109,7 @@ async fn availability(session: &Session, subject: &CheckTarget) -> Option<CheckR
             (None, HaRole::Active { other: Some(other) }) => {
                 CheckResult::warning(CHECK, format!("{local}; nothing is known of its peer {}", other.device))
                     .advise(format!(
-                        "Name it with --ha-peer {}, so that whichever is active is found.",
+                        "name it with --ha-peer {}, so that whichever is active is found",
                         other.device
                     ))
             }
@@ -121,7 +121,7 @@ async fn availability(session: &Session, subject: &CheckTarget) -> Option<CheckR
             match subject.peer {
                 Some(_) => CheckResult::ok(CHECK, text),
                 None => CheckResult::warning(CHECK, text).advise(format!(
-                    "Name the pair by {active} with --ha-peer {device}, or the other way round."
+                    "name the pair by {active} with --ha-peer {device}, or the other way round"
                 )),
             }
         }
@@ -155,7 +155,7 @@ async fn profiles(session: &Session, subject: &CheckTarget, place: &Location) ->
     if subject.profiles.is_empty() {
         return vec![
             CheckResult::warning(CHECK, "no profile given: the certificate would be uploaded but not used")
-                .advise("Name the SSL/TLS service profile with -p."),
+                .advise("name the SSL/TLS service profile with -p"),
         ];
     }
     let result = match session.get(&place.profiles()).await {
@@ -200,11 +200,10 @@ fn absent(name: &ProfileName, known: &[ServiceProfile], elsewhere: &[String]) ->
     let finding = CheckResult::failed("profiles", Exit::Rebind, text);
     if let [place, ..] = elsewhere {
         return finding
-            .advise(format!("{place}: name that place with --vsys, or leave --vsys out for shared."));
+            .advise(format!("{place}: name that place with --vsys, or leave --vsys out for shared"));
     }
-    finding.advise(
-        "Correct -p and -s, or create it (Device > Certificate Management > SSL/TLS Service Profile).",
-    )
+    finding
+        .advise("correct -p and -s, or create it (Device > Certificate Management > SSL/TLS Service Profile)")
 }
 
 /// Whether the device has the authority that issues the certificates.
@@ -231,7 +230,7 @@ async fn authority(session: &Session, place: &Location) -> Option<CheckResult> {
     }
     let text = format!("the device does not have FreeIPA's ({})", ipa::AUTHORITY);
     Some(CheckResult::warning(CHECK, text).advise(format!(
-        "Import {} (Device > Certificate Management > Certificates > Import), where clients or other devices are to be verified by it.",
+        "import {} (Device > Certificate Management > Certificates > Import), where clients or other devices are to be verified by it",
         ipa::AUTHORITY
     )))
 }

@@ -84,7 +84,7 @@ async fn answers(device: &Address) -> Result<CheckResult, Box<CheckResult>> {
     let addresses: Vec<_> = match lookup_host((host.as_str(), device.port())).await {
         Ok(found) => found.collect(),
         Err(error) => {
-            let advice = "Correct the name, or add it to DNS or to /etc/hosts.";
+            let advice = "correct the name, or add it to DNS or to /etc/hosts";
             return Err(failed(format!("the name {host} has no address: {error}"), advice));
         }
     };
@@ -96,8 +96,7 @@ async fn answers(device: &Address) -> Result<CheckResult, Box<CheckResult>> {
             Err(_) => trouble = format!("{address}: no answer within {} seconds", TIMEOUT.as_secs()),
         }
     }
-    let advice =
-        "Check the port, and that the device's management interface permits HTTPS from this machine.";
+    let advice = "check the port, and that the device's management interface permits HTTPS from this machine";
     Err(failed(format!("can't connect to {trouble}"), advice))
 }
 
@@ -112,7 +111,7 @@ fn known(subject: &CheckTarget, place: &PlaceArguments, greeting: &Hello) -> Vec
         }
         Trust::DangerousAcceptAny => {
             CheckResult::warning(CHECK, "not verified: whoever answers gets the API key and the private key")
-                .advise("Leave --insecure out, and pin the certificate:")
+                .advise("leave --insecure out, and pin the certificate:")
                 .run(pin(&subject.target.device, place))
         }
     };
@@ -132,7 +131,7 @@ fn clock_finding(clock: DateTime<Utc>, now: DateTime<Utc>) -> CheckResult {
         "the device's clock is {length} {way} this machine's; certificates may appear expired or not yet valid"
     );
     CheckResult::failed(CHECK, Exit::Certificate, text).advise(
-        "Set NTP servers on the device (Device > Setup > Services), and look at this machine's clock too.",
+        "set NTP servers on the device (Device > Setup > Services), and look at this machine's clock too",
     )
 }
 
@@ -140,11 +139,11 @@ fn clock_finding(clock: DateTime<Utc>, now: DateTime<Utc>) -> CheckResult {
 async fn unspoken(device: &Address) -> Option<CheckResult> {
     let way = probe::speaks(device, TIMEOUT).await?;
     let text = format!(
-        "the device speaks {way}. This program speaks TLS 1.2 and 1.3 with ECDHE and AES-GCM or ChaCha20, with keys of RSA (2048 to 8192 bits), EC (P-256, P-384, P-521) or Ed25519"
+        "the device speaks {way}; this program speaks TLS 1.2 and 1.3 with ECDHE and AES-GCM or ChaCha20, with keys of RSA (2048 to 8192 bits), EC (P-256, P-384, P-521) or Ed25519"
     );
     let finding = CheckResult::failed("TLS", Exit::Device, text);
     Some(finding.advise(
-        "Give the management interface an SSL/TLS service profile with TLSv1.2 or higher as Max Version, ECDHE and AES-GCM allowed, and a certificate with such a key (Device > Setup > Management > General Settings).",
+        "give the management interface an SSL/TLS service profile with TLSv1.2 or higher as Max Version, ECDHE and AES-GCM allowed, and a certificate with such a key (Device > Setup > Management > General Settings)",
     ))
 }
 
@@ -157,19 +156,18 @@ fn stranger(subject: &CheckTarget, place: &PlaceArguments, error: &Error) -> Che
             let typed = subject.options.pin.is_some();
             match rejection {
                 IdentityError::PinMismatch { .. } if typed => finding
-                    .advise("If the certificate was replaced on purpose, correct the pin, on the command line or in the configuration file."),
+                    .advise("if the certificate was replaced on purpose, correct the pin, on the command line or in the configuration file"),
                 IdentityError::PinMismatch { .. } => finding
-                    .advise("If the certificate was replaced on purpose:")
+                    .advise("if the certificate was replaced on purpose:")
                     .run(pin(device, place)),
                 _ => finding
-                    .advise("Name the CA that has issued it with --ca-file, or trust exactly this certificate:")
+                    .advise("name the CA that has issued it with --ca-file, or trust exactly this certificate:")
                     .run(pin(device, place)),
             }
         }
         Error::Setup(_) => CheckResult::failed("identity", Exit::Usage, error.to_string()),
-        _ => CheckResult::failed("address", Exit::Device, error.to_string()).advise(
-            "Check that this is the address and port of the management interface of a PAN-OS device.",
-        ),
+        _ => CheckResult::failed("address", Exit::Device, error.to_string())
+            .advise("check that this is the address and port of the management interface of a PAN-OS device"),
     }
 }
 
@@ -189,8 +187,14 @@ fn with_key(
             KeyFileError::Open { .. } => finding.run(format!("chmod 600 {}", quoted(&path))),
             KeyFileError::Owner { .. } => finding.run(format!("chown root: {}", quoted(&path))),
             KeyFileError::Missing { .. } | KeyFileError::Empty { .. } | KeyFileError::NoKey { .. } => finding
-                .advise("Make a key, with the name of the device's API administrator:")
+                .advise("make a key, with the name of the device's API administrator:")
                 .template(keygen(subject, place, None)),
+            KeyFileError::NotForHost { host, .. } => finding
+                .advise("make a key for it, with the name of the device's API administrator:")
+                .template(keygen(subject, place, None))
+                .advise(format!(
+                    "or, if the key is meant for it, add a line hostname={host} to the key's entry"
+                )),
             _ => error.advice().into_iter().fold(finding, CheckResult::advise),
         })
     };
@@ -220,7 +224,7 @@ fn bad_key(
     match user {
         Some(user) => finding.run(keygen(subject, place, Some(user))),
         None => finding
-            .advise("Make a new one, with the name of the device's API administrator:")
+            .advise("make a new one, with the name of the device's API administrator:")
             .template(keygen(subject, place, None)),
     }
 }

@@ -60,11 +60,11 @@ fn no_ticket(enrolment: &Enrolment, error: &NoTicket) -> CheckResult {
     match error {
         NoTicket::CantTell(_) | NoTicket::Folder(_) => {
             CheckResult::warning(CHECK, format!("whether {} is good can't be tried: {error}", ipa::KEYTAB))
-                .advise("Install Kerberos' programs (krb5-user, krb5-workstation).")
+                .advise("install Kerberos' programs (krb5-user, krb5-workstation)")
         }
         NoTicket::Unreachable(_) => {
             CheckResult::failed(CHECK, Exit::Key, format!("no ticket for {principal}: {error}")).advise(
-                format!("Check that this machine reaches the Kerberos server ({server}), and that it runs."),
+                format!("check that this machine reaches the Kerberos server ({server}), and that it runs"),
             )
         }
         NoTicket::Refused(_) => {
@@ -105,6 +105,6 @@ async fn principal_of(
             CHECK,
             format!("whether {principal} is managed by {host} can't be told: {why}"),
         )
-        .advise(format!("Check manually: ipa service-show {principal}")),
+        .advise(format!("check manually: ipa service-show {principal}")),
     }
 }

@@ -7,6 +7,7 @@ use panos_xmlapi::Address;
 use serde::Serialize;
 
 use crate::cli::certctl::terminal::{self, Line, Severity};
+use crate::cli::report::Advice;
 use crate::error::Exit;
 use crate::text::escape_control;
 
@@ -112,11 +113,12 @@ impl Section {
     }
 
     /// The first failure, in words and with what mends it.
-    pub(super) fn first_failure(&self) -> Option<(Exit, String, Vec<String>)> {
+    pub(super) fn first_failure(&self) -> Option<(Exit, String, Vec<Advice>)> {
         let failed = self.findings.iter().find(|finding| finding.is(CheckStatus::Failed))?;
         let device = self.device.as_ref().map(|device| format!("{device}: ")).unwrap_or_default();
         let fixes = failed.fixes.iter().map(|fix| match fix {
-            Fix::Run(text) | Fix::Template(text) | Fix::Do(text) => text.clone(),
+            Fix::Run(text) | Fix::Template(text) => Advice::Command(text.clone()),
+            Fix::Do(text) => Advice::Hint(text.clone()),
         });
         Some((failed.fails, format!("{device}{}: {}", failed.check, failed.text), fixes.collect()))
     }

@@ -32,7 +32,7 @@ pub(super) fn look(
 fn not_root() -> Option<CheckResult> {
     let text = "not running as root: some files may wrongly be reported as unreadable";
     let finding =
-        CheckResult::warning("user", text).advise("Run it with sudo, as the installation will be run.");
+        CheckResult::warning("user", text).advise("run it with sudo, as the installation will be run");
     (!rustix::process::geteuid().is_root()).then_some(finding)
 }
 
@@ -43,7 +43,7 @@ fn state_dir(folder: &Path) -> CheckResult {
     match folder.metadata() {
         Ok(metadata) if !metadata.is_dir() => {
             CheckResult::failed(CHECK, Exit::Usage, format!("{shown} exists but is not a directory"))
-                .advise("Name another one with --state-dir, or remove what is there.")
+                .advise("name another one with --state-dir, or remove what is there")
         }
         Ok(metadata) => match files::check_owner(&metadata) {
             Err(UnsafeFile::Open { mode }) => {
@@ -70,7 +70,7 @@ fn log_file(file: &Path) -> CheckResult {
     match file.metadata() {
         Ok(metadata) if !metadata.is_file() => {
             CheckResult::failed(CHECK, Exit::Usage, format!("{shown} is there, and no file"))
-                .advise("Name another one with --log-file.")
+                .advise("name another one with --log-file")
         }
         Ok(_) if access(file, Access::WRITE_OK).is_err() => unwritable(CHECK, file),
         Ok(_) => CheckResult::ok(CHECK, format!("{shown}")),
@@ -89,7 +89,7 @@ fn parent_takes_files(path: &Path) -> bool {
 
 fn unwritable(check: &'static str, path: &Path) -> CheckResult {
     CheckResult::failed(check, Exit::Usage, format!("{} can't be written by this user", path.display()))
-        .advise("Run it with sudo, as the installation will be run.")
+        .advise("run it with sudo, as the installation will be run")
 }
 
 fn delivers(place: &PlaceArguments) -> CheckResult {
@@ -100,7 +100,7 @@ fn delivers(place: &PlaceArguments) -> CheckResult {
     }
     if place.state_dir != Path::new(worker::STATE_DIR) {
         return CheckResult::warning(CHECK, "the enabled worker uses another state directory").advise(
-            format!("Have 'pan_certctl retry --state-dir={}' run by cron.", place.state_dir.display()),
+            format!("have 'pan_certctl retry --state-dir={}' run by cron", place.state_dir.display()),
         );
     }
     let finding = CheckResult::warning(
@@ -109,7 +109,7 @@ fn delivers(place: &PlaceArguments) -> CheckResult {
     );
     match worker::has_systemd() {
         true => finding.run(format!("systemctl enable --now {UNITS}")),
-        false => finding.advise("Have 'pan_certctl retry' run every few minutes by cron."),
+        false => finding.advise("have 'pan_certctl retry' run every few minutes by cron"),
     }
 }
 

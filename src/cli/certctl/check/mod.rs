@@ -23,7 +23,8 @@ use crate::certificate::{Bundle, BundleError, Place, Source};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::devices::DeviceList;
 use crate::cli::live::Screen;
-use crate::cli::{interrupted, report, signals};
+use crate::cli::report::{self, Advice};
+use crate::cli::{interrupted, signals};
 use crate::error::Exit;
 use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
@@ -205,7 +206,7 @@ pub(in crate::cli) struct Readiness {
 impl Readiness {
     /// What keeps it from being installed there, if anything does that does not pass by itself: its code, and lines for
     /// a person.
-    pub(in crate::cli) fn obstacle(&self) -> Option<(Exit, String, Vec<String>)> {
+    pub(in crate::cli) fn obstacle(&self) -> Option<(Exit, String, Vec<Advice>)> {
         let lasting = [Exit::Usage, Exit::Key, Exit::Rebind, Exit::Identity, Exit::Refused];
         let counts = |exit: Exit| lasting.contains(&exit) || (exit == Exit::Device && !self.has_peer);
         self.section.first_failure().filter(|(exit, ..)| counts(*exit))

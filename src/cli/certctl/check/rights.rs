@@ -115,7 +115,7 @@ fn judge(
     if let Some(AdminRole::Everything { role }) = role {
         let text = format!("the role is '{role}', which may do far more than an installation needs");
         findings.push(CheckResult::warning(CHECK, text).advise(
-            "Give the administrator a custom role with these four XML API rights and nothing else (Device > Admin Roles).",
+            "give the administrator a custom role with these four XML API rights and nothing else (Device > Admin Roles)",
         ));
     }
     findings
@@ -125,7 +125,7 @@ fn lacking(right: Right, role: Option<&AdminRole>) -> CheckResult {
     let finding =
         CheckResult::failed("rights", Exit::Refused, format!("the XML API right '{right}' is missing"));
     let advice = format!(
-        "Enable '{right}' on the XML API tab of the administrator's role (Device > Admin Roles), and commit."
+        "enable '{right}' on the XML API tab of the administrator's role (Device > Admin Roles), and commit"
     );
     let finding = finding.advise(advice);
     let word = match right {
@@ -137,7 +137,7 @@ fn lacking(right: Right, role: Option<&AdminRole>) -> CheckResult {
     };
     match role {
         Some(AdminRole::Custom { role, .. }) => finding.advise(format!(
-            "On the device's command line: set shared admin-role \"{role}\" role device xmlapi {word} enable"
+            "on the device's command line: set shared admin-role \"{role}\" role device xmlapi {word} enable"
         )),
         _ => finding,
     }
@@ -149,6 +149,6 @@ async fn lifetime(session: &Session) -> Option<CheckResult> {
     let length = spoken(TimeDelta::try_minutes(i64::try_from(minutes).ok()?)?);
     Some(
         CheckResult::warning("key", format!("the device lets its API keys expire {length} after they were made"))
-            .advise("Run 'pan_certctl keygen' again before that, or have no lifetime (Device > Setup > Management > Authentication Settings)."),
+            .advise("run 'pan_certctl keygen' again before that, or have no lifetime (Device > Setup > Management > Authentication Settings)"),
     )
 }

@@ -49,6 +49,6 @@ pub(super) fn finding(device: &Address, all: &[Interface], known: &KnownDevices)
         others.join(", ")
     );
     Some(CheckResult::warning("management key", text).advise(
-        "Give each management interface a certificate of its own: request one for the device's own name, in a profile that only its management interface uses.",
+        "give each management interface a certificate of its own: request one for the device's own name, in a profile that only its management interface uses",
     ))
 }

@@ -257,7 +257,7 @@ fn describe(arguments: &ForgetArguments, found: &Found, renewals: &Renewals) {
 
 /// With `--json` nothing but JSON is on standard output.
 fn note(arguments: &ForgetArguments, text: &str) {
-    if arguments.json { report::note(text) } else { report::line(text) }
+    if arguments.json { report::beside_json(NAME, text) } else { report::line(text) }
 }
 
 /// Whether somebody says yes. The question goes to standard error, so that what is piped stays clean.

@@ -188,7 +188,7 @@ fn tell_unrecorded(one: &Unrecorded) {
         "{device}: {common_name}: certmonger renews it for this device (request {request}), and there is no record of it"
     );
     let advice = format!(
-        "Run its post-save command by hand: getcert list -i {request}. Or leave the device out: pan_getcert with the others."
+        "run its post-save command by hand: getcert list -i {request}; or leave the device out: pan_getcert with the others"
     );
     report::problem(NAME, &what, Some(&advice));
 }
