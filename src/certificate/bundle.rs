@@ -30,10 +30,30 @@ pub struct Bundle {
     algorithm: KeyAlgorithm,
 }
 
+/// From when until when a certificate is valid.
 #[derive(Debug, Clone, Copy)]
-struct Validity {
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
+pub(super) struct Validity {
+    pub(super) from: DateTime<Utc>,
+    pub(super) to: DateTime<Utc>,
+}
+
+impl Validity {
+    pub(super) fn includes(self, now: DateTime<Utc>) -> bool {
+        self.from <= now && now <= self.to
+    }
+
+    /// What is wrong with a certificate that is not valid now.
+    pub(super) fn refusal(self, path: &Path, certificate: &X509Ref, now: DateTime<Utc>) -> BundleError {
+        let (path, subject) = (path.to_owned(), name::subject(certificate));
+        match now < self.from {
+            true => BundleError::NotYetValid { path, subject, from: self.from },
+            false => BundleError::Expired { path, subject, since: self.to },
+        }
+    }
+}
+
+pub(super) fn validity(certificate: &X509Ref) -> Result<Validity, ErrorStack> {
+    Ok(Validity { from: time(certificate.not_before())?, to: time(certificate.not_after())? })
 }
 
 impl Bundle {
@@ -52,7 +72,7 @@ impl Bundle {
         }
         load_key(&source.certificate, &source.key, &leaf)?;
         let chain = match &source.chain {
-            Some(path) => load_chain(path, &leaf, now)?,
+            Some(path) => chain::load(path, &leaf, now)?,
             None => Chain::default(),
         };
         Ok(Self {
@@ -117,6 +137,16 @@ impl Bundle {
         &self.chain.certificates
     }
 
+    /// Whether a chain file was given: then whoever connects is to get the intermediates with the certificate.
+    pub fn asks_for_chain(&self) -> bool {
+        self.chain.is_asked_for
+    }
+
+    /// Who has issued it, written as the subject.
+    pub fn issuer(&self) -> String {
+        name::issuer(&self.leaf)
+    }
+
     /// What was left out of the chain and why, for the log.
     pub fn notes(&self) -> &[String] {
         &self.chain.notes
@@ -156,28 +186,9 @@ fn load_key(certificate: &Path, key: &Path, leaf: &X509Ref) -> Result<PrivateKey
         .ok_or_else(|| BundleError::KeyMismatch { certificate: certificate.to_owned(), key: key.to_owned() })
 }
 
-fn load_chain(path: &Path, leaf: &X509Ref, now: DateTime<Utc>) -> Result<Chain, BundleError> {
-    let chain = chain::load(path, leaf)?;
-    for certificate in &chain.certificates {
-        check_validity(path, certificate, now)?;
-    }
-    Ok(chain)
-}
-
 fn check_validity(path: &Path, certificate: &X509Ref, now: DateTime<Utc>) -> Result<Validity, BundleError> {
-    let validity = Validity { from: time(certificate.not_before())?, to: time(certificate.not_after())? };
-    let subject = || name::subject(certificate);
-    if now < validity.from {
-        return Err(BundleError::NotYetValid {
-            path: path.to_owned(),
-            subject: subject(),
-            from: validity.from,
-        });
-    }
-    if now > validity.to {
-        return Err(BundleError::Expired { path: path.to_owned(), subject: subject(), since: validity.to });
-    }
-    Ok(validity)
+    let validity = validity(certificate)?;
+    if validity.includes(now) { Ok(validity) } else { Err(validity.refusal(path, certificate, now)) }
 }
 
 pub(super) fn time(at: &Asn1TimeRef) -> Result<DateTime<Utc>, ErrorStack> {
