@@ -12,6 +12,7 @@ use panos_xmlapi::Fingerprint;
 use super::chain::{self, Chain};
 use super::error::{BundleError, Role};
 use super::files::{self, Source};
+use super::held::HeldCertificate;
 use super::key::{self, KeyAlgorithm, PrivateKey};
 use super::name;
 
@@ -135,6 +136,17 @@ impl Bundle {
     /// The intermediates, from the leaf's issuer upwards; empty where none were asked for.
     pub fn chain(&self) -> &[X509] {
         &self.chain.certificates
+    }
+
+    /// It and its intermediates, as a device is to hold them.
+    ///
+    /// # Errors
+    /// OpenSSL, which is not to be expected.
+    pub fn held(&self) -> Result<Vec<HeldCertificate>, ErrorStack> {
+        std::iter::once(&self.leaf)
+            .chain(&self.chain.certificates)
+            .map(|one| HeldCertificate::of(one))
+            .collect()
     }
 
     /// Whether a chain file was given: then whoever connects is to get the intermediates with the certificate.

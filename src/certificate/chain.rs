@@ -282,6 +282,11 @@ fn no_issuer(path: &Path, leaf: &X509Ref, pool: &[Candidate]) -> BundleError {
     }
 }
 
+/// Whether the first has issued the second; what can't be checked was not.
+pub(super) fn has_issued(issuer: &X509Ref, subject: &X509Ref) -> bool {
+    may_have_issued(issuer, subject) && has_signed(issuer, subject).unwrap_or(false)
+}
+
 /// By name, key identifier and permitted use, which is cheap.
 fn may_have_issued(issuer: &X509Ref, subject: &X509Ref) -> bool {
     issuer.issued(subject) == X509VerifyResult::OK

@@ -63,6 +63,10 @@ pub struct Installation {
     pub verified: Option<Verified>,
     /// The objects that were created on the device for this name, the latest last: what may be deleted again.
     pub created_objects: Vec<CreatedObject>,
+    /// The objects that were created for intermediate certificates of its chain, the latest last: what may be deleted
+    /// again once nothing needs it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub created_issuers: Vec<CreatedObject>,
     /// The paths on the device where something may be left that was changed and not committed.
     pub uncommitted_paths: Vec<String>,
     /// What runs were about to make of those paths, as far as they have noted it.
@@ -110,6 +114,7 @@ impl Installation {
             state: State::Pending,
             verified: None,
             created_objects: Vec::new(),
+            created_issuers: Vec::new(),
             uncommitted_paths: Vec::new(),
             uncommitted_changes: BTreeMap::new(),
             has_changed_device: false,
@@ -447,10 +452,12 @@ impl Installation {
 
     /// Notes an object that was created; one that was created before is the latest now.
     pub fn note_created(&mut self, created: CreatedObject) {
-        self.created_objects.retain(|other| other.object != created.object);
-        self.created_objects.push(created);
-        let superfluous = self.created_objects.len().saturating_sub(CREATED_OBJECTS);
-        self.created_objects.drain(..superfluous);
+        note(&mut self.created_objects, created);
+    }
+
+    /// The same for the object of an intermediate certificate.
+    pub fn note_issuer(&mut self, created: CreatedObject) {
+        note(&mut self.created_issuers, created);
     }
 
     /// Whether the device was seen to run the certificate with this fingerprint.
@@ -459,6 +466,13 @@ impl Installation {
         matches!(self.state, State::Installed { .. })
             && self.verified.as_ref().is_some_and(|verified| verified.certificate.fingerprint == fingerprint)
     }
+}
+
+fn note(objects: &mut Vec<CreatedObject>, created: CreatedObject) {
+    objects.retain(|other| other.object != created.object);
+    objects.push(created);
+    let superfluous = objects.len().saturating_sub(CREATED_OBJECTS);
+    objects.drain(..superfluous);
 }
 
 fn bindings(spec: &InstallSpec) -> Vec<Binding> {

@@ -13,7 +13,7 @@ use super::contest;
 use super::error::InstallError;
 use super::places::{self, Spot};
 use super::plan::Step;
-use super::probe::{self, ProbeMismatch, served};
+use super::probe::{self, Link, ProbeMismatch, served};
 use super::references::Reference;
 use super::request::InstallRequest;
 use super::rollback::{Rollback, RollbackPoint, Undo, undo_in_reverse};
@@ -90,7 +90,7 @@ pub(super) async fn probe_all(
         let mut problem = None;
         for (number, endpoint) in endpoints.into_iter().enumerate() {
             match endpoint {
-                Ok(shown) => transaction.log.say(&format!("Served: {shown} shows the new certificate.")),
+                Ok(shown) => transaction.log.say(&shown),
                 Err(not_served) => {
                     let answered = done.answering.get(at).and_then(|each| each.get(number)).copied();
                     if answered == Some(true) && !back.contains(&at) {
@@ -124,28 +124,43 @@ pub(super) async fn probe_all(
     }
 }
 
+/// What each endpoint shows, in words.
 async fn look_at_endpoints(
     request: &InstallRequest,
     bundle: &Bundle,
     form: UploadForm,
-) -> Vec<Result<panos_xmlapi::Address, ProbeMismatch>> {
-    let chain: Vec<Fingerprint> = match form.container() {
-        None => bundle
-            .chain()
-            .iter()
-            .filter_map(|link| link.to_der().ok().map(|der| Fingerprint::of_der(&der)))
-            .collect(),
-        // PAN-OS may drop what a container holds besides the leaf.
-        Some(_) => Vec::new(),
-    };
-    let chain = &chain;
+) -> Vec<Result<String, ProbeMismatch>> {
+    let chain = &Link::of_chain(bundle.chain());
+    // PAN-OS may drop what a container holds besides the leaf: then it is only told.
+    let demanded = if form.container().is_none() { chain.as_slice() } else { &[] };
     let looks = request.served.iter().map(|endpoint| async move {
         let retry_policy = request.retry_policy.served;
-        served(endpoint, &request.common_name, bundle.fingerprint(), chain, retry_policy)
-            .await
-            .map(|()| endpoint.clone())
+        let sent =
+            served(endpoint, &request.common_name, bundle.fingerprint(), demanded, retry_policy).await?;
+        Ok(served_in_words(endpoint, bundle, chain, &sent))
     });
     join_all(looks).await
+}
+
+/// What an endpoint sends, and what clients have to know besides.
+fn served_in_words(
+    endpoint: &panos_xmlapi::Address,
+    bundle: &Bundle,
+    chain: &[Link],
+    sent: &[Fingerprint],
+) -> String {
+    let missing: Vec<Link> = chain.iter().filter(|link| !sent.contains(&link.fingerprint)).cloned().collect();
+    let more = if !missing.is_empty() {
+        format!(" WARNING: it {}.", probe::in_words(&missing, sent.len()))
+    } else if sent.is_empty() && !bundle.asks_for_chain() && bundle.issuer() != bundle.subject() {
+        let issuer = bundle.issuer();
+        format!(
+            " It sends only the leaf; missing: {issuer} (issuer), which clients need unless they have it as a root."
+        )
+    } else {
+        String::new()
+    };
+    format!("Served: {endpoint} shows the new certificate.{more}")
 }
 
 async fn restore_bindings(

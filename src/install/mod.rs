@@ -14,6 +14,8 @@ pub mod error;
 pub mod ha;
 pub mod identity;
 pub mod inventory;
+mod issuer_steps;
+pub mod issuers;
 pub mod journal;
 pub mod known_devices;
 pub mod location;
