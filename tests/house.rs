@@ -304,6 +304,20 @@ fn modules_use_only_lower_layers() {
 }
 
 #[test]
+fn an_installation_tells_events_and_knows_nothing_of_who_reads_them() {
+    let mut uses = 0;
+    for (path, text) in sources("src/install") {
+        for reader in
+            ["host::log", "host::runlog", "indicatif", "console", "std::io::stderr", "std::io::stdout"]
+        {
+            assert!(!text.contains(reader), "{} names {reader}", path.display());
+        }
+        uses += text.matches("Event::").count();
+    }
+    assert!(uses > 30, "few events are told: {uses}");
+}
+
+#[test]
 fn no_two_files_need_each_other() {
     let (circular, arrows) = circles::circles(&sources("src"));
     assert!(arrows > 300, "the check sees little: {arrows}");

@@ -22,24 +22,58 @@ pub struct Source {
     pub chain: Option<PathBuf>,
 }
 
+/// Where a certificate or a key is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place<'a> {
+    /// In a directory, by the common name.
+    Directory(&'a Path),
+    /// In this very file.
+    File(&'a Path),
+}
+
+impl<'a> Place<'a> {
+    /// The file that was named, else the directory.
+    #[must_use]
+    pub fn of(file: Option<&'a PathBuf>, directory: &'a Path) -> Self {
+        file.map_or(Self::Directory(directory), |file| Self::File(file))
+    }
+}
+
 impl Source {
-    /// Finds the files for a common name in the two directories.
-    ///
-    /// The certificate is `NAME.crt`, else `NAME.pem`, and the key `NAME.key`. In a live directory, one whose path contains
-    /// the common name, they are `cert.pem` and `privkey.pem` where these are there, and `chain.pem` is the chain then.
-    /// The two directories are judged apart, as each has its option.
+    /// Finds the files for a common name in two directories.
     pub fn locate(common_name: &str, certificate_dir: &Path, key_dir: &Path) -> Result<Self, BundleError> {
+        Self::find(common_name, Place::Directory(certificate_dir), Place::Directory(key_dir))
+    }
+
+    /// Finds the files for a common name.
+    ///
+    /// In a directory the certificate is `NAME.crt`, else `NAME.pem`, and the key `NAME.key`. In a live directory, one whose
+    /// path contains the common name, they are `cert.pem` and `privkey.pem` where these are there, and `chain.pem` is the
+    /// chain then. A certificate file that was named brings its chain, where it holds further certificates. Certificate and
+    /// key are judged apart, as each has its options.
+    pub fn find(common_name: &str, certificate: Place<'_>, key: Place<'_>) -> Result<Self, BundleError> {
         let in_live = |dir: &Path, file: &str| is_live_folder(dir, common_name).then(|| dir.join(file));
         let is_there = |path: &PathBuf| !is_absent(path);
-        let live = in_live(certificate_dir, "cert.pem");
-        let chain = live.as_ref().filter(|path| is_there(path)).map(|_| certificate_dir.join("chain.pem"));
-        let certificates = live.into_iter().chain(Self::certificates(common_name, certificate_dir)).collect();
-        let keys =
-            in_live(key_dir, "privkey.pem").into_iter().chain([key_dir.join(format!("{common_name}.key"))]);
+        let (certificates, chain) = match certificate {
+            Place::File(file) => (vec![file.to_owned()], holds_chain(file).then(|| file.to_owned())),
+            Place::Directory(dir) => {
+                let live = in_live(dir, "cert.pem");
+                let chain = live.as_ref().filter(|path| is_there(path)).map(|_| dir.join("chain.pem"));
+                let usual = Self::certificates(common_name, dir);
+                (live.into_iter().chain(usual).collect(), chain.filter(is_there))
+            }
+        };
+        let keys = match key {
+            Place::File(file) => vec![file.to_owned()],
+            Place::Directory(dir) => {
+                let usual = dir.join(format!("{common_name}.key"));
+                in_live(dir, "privkey.pem").into_iter().chain([usual]).collect()
+            }
+        };
         Ok(Self {
             certificate: first_present(certificates, Role::Certificate)?,
-            key: first_present(keys.collect(), Role::Key)?,
-            chain: chain.filter(is_there),
+            key: first_present(keys, Role::Key)?,
+            chain,
         })
     }
 
@@ -55,6 +89,12 @@ impl Source {
         self.chain = chain.or(self.chain);
         self
     }
+}
+
+/// Whether a certificate file holds intermediate certificates after the certificate. One that can't be read is an error
+/// of its own later on.
+fn holds_chain(file: &Path) -> bool {
+    read_pem(file, Role::Certificate).is_ok_and(|pem| pem::certificates_begun(&pem) > 1)
 }
 
 /// certbot's are called after the name, and may have more folders below; other clients put the name higher up.
@@ -161,6 +201,22 @@ mod tests {
         let named = source.with_chain(Some("/a/chain".into()));
         assert_eq!(named.clone().with_chain(None).chain, Some("/a/chain".into()));
         assert_eq!(named.with_chain(Some("/b".into())).chain, Some("/b".into()));
+    }
+
+    #[test]
+    fn a_file_that_was_named_is_the_only_one_that_counts() {
+        let (_top, folder) =
+            folder_with("gp.example.com", &["cert.pem", "privkey.pem", "chain.pem", "a.cer"]);
+        let file = folder.join("a.cer");
+        let source = Source::find(NAME, Place::File(&file), Place::Directory(&folder)).unwrap();
+        assert_eq!((source.certificate, source.key), (file.clone(), folder.join("privkey.pem")));
+        assert_eq!(source.chain, None);
+        let source = Source::find(NAME, Place::Directory(&folder), Place::File(&file)).unwrap();
+        assert_eq!((source.certificate, source.key), (folder.join("cert.pem"), file));
+        let gone = folder.join("gone.cer");
+        let error =
+            Source::find(NAME, Place::File(&gone), Place::Directory(&folder)).unwrap_err().to_string();
+        assert_eq!(error, format!("certificate file not found: {}", gone.display()));
     }
 
     #[test]

@@ -22,7 +22,7 @@ mod seen;
 
 pub use bundle::Bundle;
 pub use error::{BundleError, Role};
-pub use files::Source;
+pub use files::{Place, Source};
 pub use fingerprint::{NoCertificate, fingerprint_of_pem};
 pub use held::HeldCertificate;
 pub use key::{KeyAlgorithm, PrivateKey};

@@ -11,6 +11,7 @@ use crate::install::assess::{self, Assessment, Item};
 use crate::install::connect::reach;
 use crate::install::contest::Known;
 use crate::install::error::BatchError;
+use crate::install::events::Events;
 use crate::install::issuers::{FormerIssuer, Issuer};
 use crate::install::location;
 use crate::install::management;
@@ -65,7 +66,7 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
     let connection = reach(request, next).await?;
     let wants = [item];
     let Assessment { mut state, mut parts, places, contested } =
-        assess::look(&connection, &wants, known).await?;
+        assess::look(&connection, &wants, known, &Events::unheard()).await?;
     state.fetch_administrator(&connection.session).await?;
     let warning =
         management::examine(&connection, &parts, &state, request.commit, &request.retry_policy).await?;

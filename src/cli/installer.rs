@@ -12,7 +12,7 @@ use crate::delivery::{InstallSpec, Requester, new_id};
 use crate::install::location;
 use crate::install::result::CertificateFacts;
 use crate::settings::SettingsError;
-use crate::settings::certificate::CertificateArguments;
+use crate::settings::certificate::{CertificateArguments, FileArguments};
 use crate::settings::config::Config;
 use crate::settings::delegation::Asked;
 use crate::settings::options::{DeviceOptions, absolute};
@@ -31,6 +31,9 @@ pub struct Arguments {
     /// The certificate.
     #[command(flatten)]
     pub certificate: CertificateArguments,
+    /// Its files, where they were named.
+    #[command(flatten)]
+    pub files: FileArguments,
     /// How it gets onto a device.
     #[command(flatten)]
     pub device: DeviceOptions,
@@ -93,7 +96,7 @@ impl Arguments {
     /// A path that can't be made absolute or is no text.
     pub fn options(&self, from: &Path) -> Result<InstallOptions, SettingsError> {
         let config = self.place.config.as_ref();
-        let options = InstallOptions::of(&self.certificate, &self.device, config, from)?;
+        let options = InstallOptions::of(&self.certificate, &self.files, &self.device, config, from)?;
         Ok(InstallOptions { blind: self.blind, force: self.force, ..options })
     }
 

@@ -109,6 +109,11 @@ impl IssuanceWatcher<'_> {
                 // The file may be for root only; then certmonger's word has to do.
                 Phase::Saving => return Ok(now),
                 Phase::Done if now.is_none() && tracked.complaint().is_none() => return Ok(None),
+                // Where the Kerberos server is up and its directory server is not, certmonger speaks of its set-up, or
+                // stays with the certificate at hand: that passes as well.
+                Phase::Done | Phase::NeedsPerson(_) if is_outage(&tracked) => {
+                    again.submit(self.getcert, &tracked).await?;
+                }
                 Phase::Done if tracked.complaint().is_some() => return Err(IssueError::Denied(error())),
                 Phase::Done if begun.elapsed() > SLOW_START => return Err(IssueError::Denied(error())),
                 Phase::Rejected => return Err(stuck("the CA refused")),
@@ -138,12 +143,16 @@ impl IssuanceWatcher<'_> {
         let doing = format!("certmonger says {}{error}", tracked.state);
         self.live.show(&doing);
         if Instant::now() >= self.deadline {
-            let unreachable = tracked.phase() == Phase::Unreachable;
+            let unreachable = tracked.phase() == Phase::Unreachable || is_outage(tracked);
             return Err(IssueError::TimedOut { seconds: self.timeout.as_secs(), doing, unreachable });
         }
         tokio::time::sleep(PAUSE).await;
         Ok(())
     }
+}
+
+fn is_outage(tracked: &Tracked) -> bool {
+    tracked.complaint().is_some_and(|error| CaError::read(error) == CaError::Outage)
 }
 
 fn is_refusal(tracked: &Tracked) -> bool {
@@ -163,8 +172,10 @@ impl Again {
         }
         self.gap = (self.gap * 2).min(AGAIN_AT_MOST);
         self.at = Instant::now() + self.gap;
-        // What is told anything wakes up and submits. To submit it in so many words as well would do it twice.
-        match tracked.post_save.as_deref().filter(|command| !command.is_empty()) {
+        // What is told anything wakes up and submits. To submit it in so many words as well would do it twice. What
+        // watches its certificate only notes it.
+        let command = tracked.post_save.as_deref().filter(|command| !command.is_empty());
+        match command.filter(|_| tracked.phase() != Phase::Done) {
             Some(command) => getcert.set_post_save(&tracked.id, command).await,
             None => getcert.resubmit(&tracked.id, &Changes::default()).await,
         }

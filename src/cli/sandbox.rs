@@ -40,7 +40,9 @@ pub fn closed(spec: &InstallSpec, prepared: &Prepared, config: &Config) -> Optio
     let files =
         files.iter().flat_map(|files| [Some(&files.certificate), Some(&files.key), files.chain.as_ref()]);
     let keys = [Some(&target.key_file), peer.as_ref().map(|peer| &peer.key_file)];
-    let named = files.chain(keys).flatten().find_map(|path| worker::cannot_read(path));
+    // Also where they are not there yet.
+    let typed = [spec.options.cert_file.as_ref(), spec.options.cert_key.as_ref()];
+    let named = files.chain(typed).chain(keys).flatten().find_map(|path| worker::cannot_read(path));
     let options = resolve::options_for(&spec.options.device, config, &spec.device);
     named.or_else(|| closed_options(&options, spec.options.config.as_deref()))
 }

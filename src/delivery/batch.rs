@@ -8,6 +8,7 @@ use chrono::Local;
 use super::failure::DeliveryError;
 use super::installation::Installation;
 use super::journal::RecordJournal;
+use super::run::Run;
 use super::store::InstallationStore;
 use crate::certificate::Bundle;
 use crate::host::log::RunLog;
@@ -15,7 +16,6 @@ use crate::install::assess::Item;
 use crate::install::change::Change;
 use crate::install::error::{BatchError, InstallError};
 use crate::install::names::ProfileName;
-use crate::install::phases::Stopwatch;
 use crate::install::problem::Problem;
 use crate::install::prove::{Leftover, LeftoverFile};
 use crate::install::recover::InterruptedRun;
@@ -46,9 +46,9 @@ pub(super) async fn deliver(
     deliveries: &mut [BatchItem],
     records: &InstallationStore,
     sequence: u64,
-    log: &RunLog,
+    current: &Run,
 ) -> Vec<RunResult> {
-    let mut watch = Stopwatch::new();
+    let log = &current.log;
     let before: Vec<Installation> = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     if deliveries.iter().all(|delivery| delivery.record.failures >= REPEATED) {
         log.hold();
@@ -69,7 +69,7 @@ pub(super) async fn deliver(
         let before: Vec<&Installation> = group.iter().map(|at| &before[*at]).collect();
         let chosen = deliveries.iter_mut().enumerate().filter(|(at, _)| group.contains(at));
         let members = chosen.map(|(_, delivery)| delivery).collect();
-        match run(members, &before, records, log, &mut watch).await {
+        match run(members, &before, records, current).await {
             Ok(each) => {
                 for (at, end) in group.into_iter().zip(each) {
                     ends[at] = Some(end.unwrap_or_else(|failure| Outcome::Failed((&failure).into())));
@@ -97,12 +97,11 @@ pub(super) async fn deliver(
             },
         }
     }
-    watch.stop();
     let ends = ends
         .into_iter()
         .map(|end| end.unwrap_or_else(|| Outcome::Failed((&InstallError::OutcomeUnknown).into())));
     let ends = ends.collect();
-    let mut results = conclude(deliveries, ends, (records, sequence), log, &watch).await;
+    let mut results = conclude(deliveries, ends, (records, sequence), current).await;
     for (result, missing) in results.iter_mut().zip(missing) {
         result.missing_profiles = missing;
     }
@@ -114,8 +113,7 @@ async fn run(
     members: Vec<&mut BatchItem>,
     before: &[&Installation],
     records: &InstallationStore,
-    log: &RunLog,
-    watch: &mut Stopwatch,
+    current: &Run,
 ) -> Result<Vec<Result<Outcome, InstallError>>, BatchError> {
     let (mut items, mut entries) = (Vec::new(), Vec::new());
     for BatchItem { request, bundle, record } in members {
@@ -129,7 +127,7 @@ async fn run(
     let device = items.first().map(|item| &item.request.target.device);
     let proof = device.map(|device| LeftoverFile::of(records.state_dir(), device).read()).transpose();
     let proof = proof.unwrap_or_else(|error| {
-        log.error(&format!("what a proof has left on the device can't be read: {error}"));
+        current.log.error(&format!("what a proof has left on the device can't be read: {error}"));
         None
     });
     let interrupted = with_proof(interrupted(before), proof.flatten());
@@ -138,8 +136,9 @@ async fn run(
         last_runs: before.iter().map(|record| record.last_run()).collect(),
         interrupted,
         state_dir: records.state_dir(),
+        run: current.log.id(),
     };
-    transact(input, &mut RecordJournal::new(records, entries), log, watch).await
+    transact(input, &mut RecordJournal::new(records, entries), &current.events).await
 }
 
 /// What runs that did not come to their end may have left on the device.
@@ -207,10 +206,9 @@ async fn conclude(
     deliveries: &mut [BatchItem],
     ends: Vec<Outcome>,
     (records, sequence): (&InstallationStore, u64),
-    log: &RunLog,
-    watch: &Stopwatch,
+    current: &Run,
 ) -> Vec<RunResult> {
-    let phases = watch.phases();
+    let (log, phases) = (&current.log, current.phases());
     let nothing_new = is_repeat(deliveries, &ends);
     let unfinished: Vec<Installation> = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     for (delivery, end) in deliveries.iter_mut().zip(&ends) {

@@ -68,5 +68,5 @@ impl DeviceLists {
 }
 
 fn file(spec: &InstallSpec) -> (PathBuf, String) {
-    (spec.options.cert_dir.clone(), spec.common_name.to_string())
+    (spec.options.cert_file.as_ref().unwrap_or(&spec.options.cert_dir).clone(), spec.common_name.to_string())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -17,7 +18,9 @@ use super::installation::Installation;
 use super::key::InstallationKey;
 use super::lock::{DeviceLock, LockError, STOPPED_WAIT, ToldOf};
 use super::notifier::{News, Notifier};
+use super::progress::{Progress, Unwatched, Watcher};
 use super::queue::{Listing, Queue};
+use super::run::Run;
 use super::spec::InstallSpec;
 use super::state::{Incident, State};
 use super::store::{InstallationStore, LoadedInstallations};
@@ -75,6 +78,8 @@ pub struct DeliveryEngine<'a> {
     pub notifier: Notifier,
     /// How long another process that works on the same device is waited for.
     pub lock_wait: Duration,
+    /// Who watches.
+    pub watcher: Arc<dyn Watcher>,
     /// What this process has read itself for an order, by the order's id: it need not be read again.
     at_hand: Mutex<BTreeMap<String, (Instant, Prepared)>>,
     /// What certmonger has said of each certificate's file.
@@ -106,8 +111,19 @@ impl<'a> DeliveryEngine<'a> {
     pub fn new(log: &'a Log, state_dir: &'a Path, several: bool) -> Self {
         let (records, retry_policy) = (InstallationStore::below(state_dir), RetryPolicy::default());
         let (notifier, at_hand, confirmed) = (Notifier::default(), Mutex::default(), Mutex::default());
-        let lock_wait = LOCK_WAIT;
-        Self { log, state_dir, records, retry_policy, several, notifier, lock_wait, at_hand, confirmed }
+        let (lock_wait, watcher) = (LOCK_WAIT, Arc::new(Unwatched));
+        Self {
+            log,
+            state_dir,
+            records,
+            retry_policy,
+            several,
+            notifier,
+            lock_wait,
+            watcher,
+            at_hand,
+            confirmed,
+        }
     }
 
     /// Keeps what was read for an order until that is delivered.
@@ -151,12 +167,16 @@ impl<'a> DeliveryEngine<'a> {
             let run = if number == 0 { run.clone() } else { self.log.run(&run_id(), self.several) };
             group.iter().for_each(|delivery| warn_about_conflicts(&delivery.record, &all, &run));
             let sequence = Queue::below(self.state_dir).next_number()?;
-            let results = batch::deliver(&mut group, &records, sequence, &run).await;
+            let names: Vec<String> =
+                group.iter().map(|delivery| delivery.request.common_name.to_string()).collect();
+            self.watcher.see(device, Progress::Begun(&names));
+            let begin = || Run::begin(&run, device, &self.watcher);
+            let results = batch::deliver(&mut group, &records, sequence, &begin()).await;
             for (mut delivery, mut result) in group.into_iter().zip(results) {
                 if leave_out(&mut delivery, &result.missing_profiles) {
                     run.say("The other profiles are not made to wait for those that are missing.");
                     let only = std::slice::from_mut(&mut delivery);
-                    let rest = batch::deliver(only, &records, sequence, &run).await;
+                    let rest = batch::deliver(only, &records, sequence, &begin()).await;
                     // What is missing is still pending; what is there may have ended.
                     if let Some(rest) = rest.into_iter().find(|_| !delivery.record.is_pending()) {
                         result = rest;
@@ -164,6 +184,7 @@ impl<'a> DeliveryEngine<'a> {
                 }
                 reports.push(Report { record: delivery.record, result, news: None });
             }
+            self.watcher.see(device, Progress::Ended);
         }
         let mut news = Vec::new();
         for report in &mut reports {
@@ -194,7 +215,11 @@ impl<'a> DeliveryEngine<'a> {
     ) -> Result<DeviceLock, DeliveryError> {
         // What is known to be stuck must not keep other devices from being tried again.
         let wait = if told.any().is_some() { self.lock_wait.min(STOPPED_WAIT) } else { self.lock_wait };
-        let error = match DeviceLock::acquire(self.state_dir, places, wait).await {
+        let error = match DeviceLock::acquire_telling(self.state_dir, places, wait, |holder| {
+            self.watcher.see(device, Progress::Reserving(holder));
+        })
+        .await
+        {
             Ok(lock) => return Ok(lock),
             Err(error) => error,
         };

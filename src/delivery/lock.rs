@@ -19,6 +19,8 @@ use crate::text::spoken_of;
 const FOLDER: &str = "locks";
 /// How often it is looked whether whoever has a lock was stopped: nothing tells of that.
 const LOOK: Duration = Duration::from_secs(5);
+/// When it is looked for the first time who has it.
+const FIRST_LOOK: Duration = Duration::from_millis(500);
 /// How long a stopped process is waited for. Whoever stopped it may be about to let it go on.
 pub const STOPPED_WAIT: Duration = Duration::from_secs(60);
 /// The most that is read of what a person was told.
@@ -139,6 +141,19 @@ impl DeviceLock {
     /// # Errors
     /// A state directory that can't be written; a process that has not given a lock back in this time, or is stopped.
     pub async fn acquire(state_dir: &Path, devices: &[Address], wait: Duration) -> Result<Self, LockError> {
+        Self::acquire_telling(state_dir, devices, wait, |_| {}).await
+    }
+
+    /// The same; `tell` learns who is waited for, as soon as somebody is.
+    ///
+    /// # Errors
+    /// As [`DeviceLock::acquire`].
+    pub async fn acquire_telling(
+        state_dir: &Path,
+        devices: &[Address],
+        wait: Duration,
+        mut tell: impl FnMut(&Holder),
+    ) -> Result<Self, LockError> {
         let places = open_all(state_dir, devices)?;
         let names: Vec<PathBuf> = places.iter().map(|(path, _)| path.clone()).collect();
         let failed = |cause: io::Error| LockError::File { path: state_dir.to_owned(), cause };
@@ -158,9 +173,10 @@ impl DeviceLock {
         };
         std::thread::Builder::new().name("lock".to_owned()).spawn(work).map_err(failed)?;
         let begun = Instant::now();
-        let mut stopped_for = Duration::ZERO;
+        let (mut stopped_for, mut is_told) = (Duration::ZERO, false);
         loop {
-            let slice = LOOK.min(wait.saturating_sub(begun.elapsed()));
+            let look = if is_told { LOOK } else { FIRST_LOOK };
+            let slice = look.min(wait.saturating_sub(begun.elapsed()));
             match tokio::time::timeout(slice, &mut waiting).await {
                 Ok(Ok(locked)) => return locked.map(Self::noted),
                 Ok(Err(error)) => return Err(failed(io::Error::other(error))),
@@ -168,6 +184,8 @@ impl DeviceLock {
             }
             let place = &names[at.load(Ordering::Relaxed).min(names.len() - 1)];
             let holder = Holder::of(place);
+            tell(&holder);
+            is_told = true;
             stopped_for = if holder.stopped { stopped_for + slice } else { Duration::ZERO };
             if begun.elapsed() >= wait || stopped_for >= STOPPED_WAIT {
                 let device = place.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -19,6 +19,8 @@ fn options() -> InstallOptions {
     InstallOptions {
         cert_dir: "/etc/ssl/certs".into(),
         key_dir: "/etc/ssl/private".into(),
+        cert_file: None,
+        cert_key: None,
         year: false,
         session_bus: false,
         blind: true,

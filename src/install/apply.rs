@@ -11,9 +11,10 @@ use tokio::time::Instant;
 use super::accepted_forms::AcceptedForms;
 use super::blockers::retry_while_locked;
 use super::error::{Activity, InstallError};
+use super::events::{Event, Events};
 use super::names::ObjectName;
 use super::objects;
-use super::phases::{Phase, Stopwatch};
+use super::phases::Phase;
 use super::places::{Sight, Spot};
 use super::plan::{Plan, Step};
 use super::references::Reference;
@@ -25,14 +26,13 @@ use super::upload::{self, UploadForm};
 use crate::certificate::Bundle;
 use crate::certificate::pkcs12::{self, Passphrase};
 use crate::host::fips;
-use crate::host::log::RunLog;
 
 /// A deployment in progress: what it works with, and what it has done so far.
 pub struct PlanRunner<'a> {
     /// The device.
     pub session: &'a Session,
-    /// Where it is told.
-    pub log: &'a RunLog,
+    /// Where it is told what happens.
+    pub events: &'a Events,
     /// How long a device may be silent.
     pub retry_policy: &'a RetryPolicy,
     /// What the device was seen to be like. The administrator's name is noted as soon as it is known.
@@ -87,28 +87,24 @@ impl PlanRunner<'_> {
     ///
     /// # Errors
     /// The first failure. What was done is to be put back.
-    pub async fn make(
-        &mut self,
-        part: &mut PlannedInstall<'_>,
-        watch: &mut Stopwatch,
-    ) -> Result<(), InstallError> {
+    pub async fn make(&mut self, part: &mut PlannedInstall<'_>) -> Result<(), InstallError> {
         let steps = part.plan.steps.clone();
         for step in &steps {
             match step {
                 Step::Import { object, replaces } => {
-                    watch.begin(Phase::Import);
+                    self.events.begin(Phase::Import);
                     part.form = Some(self.import(part, object, *replaces).await?);
                 }
                 Step::ImportIssuer(issuer) => {
-                    watch.begin(Phase::Import);
+                    self.events.begin(Phase::Import);
                     self.import_issuer(part, issuer).await?;
                 }
                 Step::Bind { profiles, to } => {
-                    watch.begin(Phase::Bind);
+                    self.events.begin(Phase::Bind);
                     self.bind(part, profiles, to).await?;
                 }
                 Step::Rebind { uses, to } => {
-                    watch.begin(Phase::Bind);
+                    self.events.begin(Phase::Bind);
                     self.rebind(uses, to).await?;
                 }
                 Step::Delete(object) => self.delete(part, object).await?,
@@ -132,9 +128,9 @@ impl PlanRunner<'_> {
         });
         let forms = upload::forms(part.request.upload, !part.bundle.chain().is_empty(), self.taken);
         let (reply, form) = self.upload_in_turn(part, object, forms).await?;
-        self.log.say(&format!("XML API output for keypair: {reply}"));
+        self.events.tell(Event::Uploaded(reply));
         self.read_back(part, object, replaces).await?;
-        self.log.say(&format!("Finished uploading certificate: {object}"));
+        self.events.tell(Event::Imported(object.clone()));
         self.remember(part, form);
         Ok(form)
     }
@@ -147,7 +143,8 @@ impl PlanRunner<'_> {
         }
         self.taken = Some(form);
         if let Err(error) = AcceptedForms::below(self.state_dir).remember(self.device, form) {
-            self.log.error(&format!("in which form the device took the upload is not remembered: {error}"));
+            self.events
+                .trouble(format!("in which form the device took the upload is not remembered: {error}"));
         }
     }
 
@@ -163,7 +160,7 @@ impl PlanRunner<'_> {
         let mut unmade = None;
         let fips = fips::is_on() && part.request.upload == Upload::Auto;
         if fips {
-            self.log.say("This machine is in FIPS mode, in which no PKCS#12 is made: the upload is PEM.");
+            self.events.tell(Event::FipsMode);
         }
         let forms: Vec<UploadForm> =
             forms.into_iter().filter(|form| !fips || form.container().is_none()).collect();
@@ -175,7 +172,7 @@ impl PlanRunner<'_> {
                 // Where the system forbids an algorithm, another form may do without it.
                 Err(InstallError::Pkcs12(error)) if next.is_some() => {
                     let next = next.unwrap_or_default();
-                    self.log.say(&format!("{error}, as on machines in FIPS mode; trying {next}."));
+                    self.events.tell(Event::FormNotMade { why: error.to_string(), next });
                     unmade = Some(error);
                     continue;
                 }
@@ -183,7 +180,7 @@ impl PlanRunner<'_> {
             };
             let goes_on = may_be_the_form(&refusal);
             if let (true, Some(next)) = (goes_on, next) {
-                self.log.say(&format!("{refusal}; trying once more {next}."));
+                self.events.tell(Event::FormRefused { why: refusal.to_string(), next });
             }
             refusals.push((form.in_words(), refusal));
             if !goes_on {
@@ -287,7 +284,7 @@ impl PlanRunner<'_> {
         let at = place.profiles();
         self.change(Activity::Binding, async || self.session.set_all(&at, &entries).await).await?;
         for (profile, _) in profiles {
-            self.log.say(&format!("Successfully updated SSL/TLS Profile {profile}"));
+            self.events.tell(Event::ProfileUpdated(profile.clone()));
         }
         Ok(())
     }
@@ -305,7 +302,7 @@ impl PlanRunner<'_> {
             self.undo.push(Undo::RestoreReference { place: place.clone(), made: to.to_string() });
             let element = Element::new(place.element).with_text(to.as_str());
             self.change(Activity::Binding, async || self.session.set(&place.at, &element).await).await?;
-            self.log.say(&format!("Successfully updated {}", place.label));
+            self.events.tell(Event::PlaceUpdated(place.label.to_string()));
         }
         Ok(())
     }
@@ -320,15 +317,13 @@ impl PlanRunner<'_> {
         let path = part.observed.place.certificate(object.as_str())?;
         match self.session.delete(&path).await {
             Ok(true) => {
-                self.log.say(&format!("Deleted the older certificate: {object}"));
+                self.events.tell(Event::OlderDeleted(object.clone()));
                 part.deleted.push(object.clone());
             }
             Ok(false) => part.deleted.push(object.clone()),
             Err(Error::Refused(refusal)) if refusal.reason == Reason::InUse => {
-                self.log.say(&format!(
-                    "Kept the older certificate {object}: still referenced by {}",
-                    refusal.lines.join("; ")
-                ));
+                let (object, by) = (object.clone(), refusal.lines.join("; "));
+                self.events.tell(Event::OlderKept { object, by });
             }
             Err(error) => return Err(InstallError::during(Activity::Binding)(error)),
         }
@@ -341,7 +336,7 @@ impl PlanRunner<'_> {
         doing: Activity,
         request: impl AsyncFnMut() -> Result<T, Error>,
     ) -> Result<T, InstallError> {
-        retry_while_locked(self.session, self.log, self.deadline, request)
+        retry_while_locked(self.session, self.events, self.deadline, request)
             .await
             .map_err(InstallError::during(doing))
     }

@@ -9,6 +9,7 @@ use super::commit_lookup::await_commits;
 use super::connect::Connection;
 use super::contest::{Known, contested};
 use super::error::{BatchError, InstallError};
+use super::events::Events;
 use super::issuers::{self, ChainQuestion};
 use super::names::ObjectName;
 use super::places::{self, Spot};
@@ -50,6 +51,7 @@ pub async fn look<'a>(
     connection: &Connection,
     wants: &[Item<'a>],
     known: &Known,
+    events: &Events,
 ) -> Result<Assessment<'a>, BatchError> {
     let (mut state, mut observed) = see(connection, wants).await?;
     // A commit's changes are pending until it is over. A run that died may have left one, and what it will change
@@ -59,7 +61,8 @@ pub async fn look<'a>(
         let time = request.commit_timeout;
         let deadline = Instant::now() + time;
         let own = |job: &panos_xmlapi::Job| job.user == state.administrator;
-        if await_commits(&connection.session, &request.retry_policy, (time, deadline), own).await? {
+        let device = (&connection.session, events);
+        if await_commits(device, &request.retry_policy, (time, deadline), own).await? {
             (state, observed) = see(connection, wants).await?;
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use panos_xmlapi::{Error, Job, JobState, Lock, Reason, Session};
 use tokio::time::Instant;
 
-use crate::host::log::RunLog;
+use super::events::{Event, Events, Wait};
 
 /// The first pause between two attempts, and the longest one.
 const FIRST: Duration = Duration::from_millis(500);
@@ -22,7 +22,7 @@ const ASKING: Duration = Duration::from_secs(10);
 /// Any other error at once; the last refusal when the time is over.
 pub async fn retry_while_locked<T>(
     session: &Session,
-    log: &RunLog,
+    events: &Events,
     deadline: Instant,
     mut request: impl AsyncFnMut() -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -30,17 +30,19 @@ pub async fn retry_while_locked<T>(
     loop {
         let error = match request().await {
             Err(error) if is_blocked(&error) => error,
-            outcome => return outcome,
+            outcome => {
+                if told.is_some() {
+                    events.tell(Event::WaitOver);
+                }
+                return outcome;
+            }
         };
         let by = tokio::time::timeout(ASKING, who(session)).await.ok().flatten();
         if Instant::now() >= deadline {
             return Err(named(error, by));
         }
         if told.as_ref() != Some(&by) {
-            log.say(&format!(
-                "Waiting: {error}{}",
-                by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default()
-            ));
+            events.tell(Event::Waiting(Wait::Device { refusal: error.to_string(), by: by.clone() }));
             told = Some(by);
         }
         tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;

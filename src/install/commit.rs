@@ -10,6 +10,7 @@ use super::apply::PlanRunner;
 use super::blockers::retry_while_locked;
 use super::commit_lookup::{CommitLookup, CommitStatus};
 use super::error::{Activity, InstallError};
+use super::events::Event;
 use super::journal::{Entry, Journal};
 use super::request::CommitScope;
 use super::rollback::{Rollback, may_have_taken_effect};
@@ -51,9 +52,10 @@ impl PlanRunner<'_> {
             CommitScope::Everybody | CommitScope::Nothing => panos_xmlapi::CommitScope::Full,
         };
         let commit = Commit { scope, locations: Vec::new(), description: wanted.description.clone() };
-        self.log.say("Starting commit, please be patient.");
+        self.events.tell(Event::CommitBegun);
         let lookup = CommitLookup {
             session: self.session,
+            events: self.events,
             goals: wanted.goals,
             retry_policy: self.retry_policy,
             time: wanted.time,
@@ -62,23 +64,24 @@ impl PlanRunner<'_> {
         let deadline = begun + wanted.time;
         match self.enqueue(&commit, &lookup, deadline).await? {
             CommitReply::NoChanges(words) => {
-                self.log.say(&format!("commit: nothing to commit: \"{words}\""));
+                self.events.tell(Event::NothingToCommit(words));
                 // Because it runs already, because a job does it just now, or because the change is lost.
                 lookup.conclude(deadline).await?;
             }
             CommitReply::Job(id) => {
                 // Should this process die while it waits, the journal says which job to ask about.
                 journal.note(Entry::CommitStarted(id.clone()));
+                self.events.tell(Event::CommitJob(id.clone()));
                 let (noted, ended) =
                     join(journal.sync(), self.follow(&id, &lookup, (wanted.time, deadline))).await;
                 // The commit goes on all the same; it is written once more at the end.
                 if let Err(error) = noted {
-                    self.log.error(&error.to_string());
+                    self.events.trouble(error.to_string());
                 }
                 ended?;
             }
         }
-        self.log.say(&format!("The commit took {} seconds to complete.", begun.elapsed().as_secs()));
+        self.events.tell(Event::Committed { took: begun.elapsed() });
         Ok(())
     }
 
@@ -93,14 +96,14 @@ impl PlanRunner<'_> {
         loop {
             attempt += 1;
             let ask = async || self.session.commit(commit).await;
-            let error = match retry_while_locked(self.session, self.log, self.deadline, ask).await {
+            let error = match retry_while_locked(self.session, self.events, self.deadline, ask).await {
                 Ok(enqueued) => return Ok(enqueued),
                 Err(error) if may_have_taken_effect(&error) => error,
                 Err(error) => {
                     return Err(restore_candidate(InstallError::during(Activity::Committing)(error)));
                 }
             };
-            self.log.say(&format!("{error}; checking whether the commit started."));
+            self.events.tell(Event::CommitAnswerLost(error.to_string()));
             match lookup.status(commit, deadline).await {
                 Ok(CommitStatus::Job(id)) => return Ok(CommitReply::Job(id)),
                 Ok(CommitStatus::Running) => return Ok(CommitReply::NoChanges("it runs already".to_owned())),
@@ -129,23 +132,24 @@ impl PlanRunner<'_> {
                 if job.progress != told {
                     tracing::debug!("job {id}: {:?} {:?}", job.status, job.progress);
                     told.clone_from(&job.progress);
+                    let percent = job.progress.as_deref().and_then(|percent| percent.parse().ok());
+                    let percent = percent.filter(|percent| *percent <= 100);
+                    self.events.tell(Event::CommitProgress { job: id.to_owned(), percent });
                 }
             })
             .await;
         match end {
             JobOutcome::Done(job) => {
-                self.log_success(&job);
+                self.tell_success(&job);
                 Ok(())
             }
             JobOutcome::Failed(job) => {
                 let lines = job.details.clone();
-                self.log.say(&format!("commit: failure: \"{}\"", lines.join("; ")));
+                self.events.tell(Event::CommitFailed(lines.clone()));
                 Err(restore_candidate(InstallError::CommitFailed { job: id.to_owned(), lines }))
             }
             JobOutcome::NotFound => {
-                self.log.say(&format!(
-                    "Job {id} is no longer known to the device; checking the running configuration."
-                ));
+                self.events.tell(Event::CommitJobGone(id.to_owned()));
                 lookup.conclude(deadline).await
             }
             JobOutcome::TimedOut(error) => {
@@ -158,16 +162,13 @@ impl PlanRunner<'_> {
         }
     }
 
-    fn log_success(&self, job: &Job) {
+    fn tell_success(&self, job: &Job) {
         const USUAL: &str = "Configuration committed successfully";
         let words = match job.details.iter().find(|line| line.as_str() == USUAL) {
             Some(line) => line.clone(),
             None => job.details.join("; "),
         };
-        self.log.say(&format!("commit: success: \"{words}\""));
-        for warning in &job.warnings {
-            self.log.say(&format!("commit: warning: \"{warning}\""));
-        }
+        self.events.tell(Event::CommitSucceeded { words, warnings: job.warnings.clone() });
     }
 }
 

@@ -6,6 +6,7 @@ use panos_xmlapi::{Commit, Error, Job, JobOutcome, JobState, Session};
 use tokio::time::Instant;
 
 use super::error::{Activity, InstallError};
+use super::events::{Event, Events, Wait};
 use super::retry::RetryPolicy;
 use super::rollback::Rollback;
 use super::verify::ExpectedState;
@@ -27,6 +28,8 @@ pub(super) enum CommitStatus {
 pub(super) struct CommitLookup<'a> {
     /// The device.
     pub(super) session: &'a Session,
+    /// Where it is told what is waited for.
+    pub(super) events: &'a Events,
     /// What the device is to run.
     pub(super) goals: &'a [ExpectedState],
     /// How long it is asked again.
@@ -71,7 +74,8 @@ impl CommitLookup<'_> {
 
     /// What the device's running configuration lacks, once no job can change it any more.
     async fn lack(&self, deadline: Instant) -> Result<Option<String>, InstallError> {
-        await_commits(self.session, self.retry_policy, (self.time, deadline), |_| true).await?;
+        await_commits((self.session, self.events), self.retry_policy, (self.time, deadline), |_| true)
+            .await?;
         for goal in self.goals {
             let lack = self.retry_policy.retry(async || goal.lack(self.session).await).await?;
             if lack.is_some() {
@@ -92,7 +96,7 @@ async fn jobs(session: &Session, retry_policy: &RetryPolicy) -> Result<Vec<Job>,
 /// # Errors
 /// A job that is not over in time; a device that fails or refuses. Nothing was changed.
 pub(super) async fn await_commits(
-    session: &Session,
+    (session, events): (&Session, &Events),
     retry_policy: &RetryPolicy,
     (time, deadline): (Duration, Instant),
     of: impl Fn(&Job) -> bool,
@@ -103,9 +107,15 @@ pub(super) async fn await_commits(
         let is_open = |job: &Job| job.status.is_some() && job.state() == JobState::Running;
         let commits = |job: &Job| matches!(job.kind.as_deref(), Some("Commit" | "AutoCom")) && of(job);
         let open = jobs(session, retry_policy).await?.into_iter().find(|job| is_open(job) && commits(job));
-        let Some(id) = open.and_then(|job| job.id) else { return Ok(waited) };
+        let Some(id) = open.and_then(|job| job.id) else {
+            if waited {
+                events.tell(Event::WaitOver);
+            }
+            return Ok(waited);
+        };
         waited = true;
         tracing::debug!("job {id} is waited for");
+        events.tell(Event::Waiting(Wait::EarlierJob(id.clone())));
         let open = |error: Option<Error>| InstallError::CommitTimedOut {
             job: id.clone(),
             seconds: time.as_secs(),

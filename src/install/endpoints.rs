@@ -1,7 +1,7 @@
 //! Proof from outside, and what follows from it: what is shown at the endpoints.
 
 use futures_util::future::join_all;
-use panos_xmlapi::{Fingerprint, Session};
+use panos_xmlapi::{Address, Fingerprint, Session};
 use tokio::time::Instant;
 
 use super::accepted_forms::AcceptedForms;
@@ -11,6 +11,7 @@ use super::commit::CommitRequest;
 use super::connect::Connection;
 use super::contest;
 use super::error::InstallError;
+use super::events::{Event, Wait};
 use super::places::{self, Spot};
 use super::plan::Step;
 use super::probe::{self, Link, ProbeMismatch, served};
@@ -84,13 +85,22 @@ pub(super) async fn probe_all(
             look_at_endpoints(part.request, part.bundle, part.sent_as(taken)).await
         }
     });
+    let awaited: Vec<Address> =
+        done.parts.iter().flat_map(|part| part.request.served.iter().cloned()).collect();
+    if !awaited.is_empty() {
+        transaction.events.tell(Event::Waiting(Wait::Endpoints(awaited)));
+    }
     let seen = join_all(looks).await;
+    transaction.events.tell(Event::WaitOver);
     let mut back = Vec::new();
     for (at, endpoints) in seen.into_iter().enumerate() {
         let mut problem = None;
         for (number, endpoint) in endpoints.into_iter().enumerate() {
             match endpoint {
-                Ok(shown) => transaction.log.say(&shown),
+                Ok((shown, remark)) => {
+                    transaction.events.tell(Event::Served(shown));
+                    remark.iter().for_each(|remark| transaction.events.remark(remark));
+                }
                 Err(not_served) => {
                     let answered = done.answering.get(at).and_then(|each| each.get(number)).copied();
                     if answered == Some(true) && !back.contains(&at) {
@@ -109,7 +119,7 @@ pub(super) async fn probe_all(
     }
     match restore_bindings(connection, done, transaction, &back).await {
         Ok(()) => {
-            transaction.log.say("The profiles were restored to the previous certificate and committed.");
+            transaction.events.tell(Event::GivenBack);
             for at in back {
                 let turned = |failure| match failure {
                     InstallError::ProbeMismatch(problem) => InstallError::RolledBack(problem),
@@ -118,9 +128,9 @@ pub(super) async fn probe_all(
                 done.unproven[at] = done.unproven[at].take().map(turned);
             }
         }
-        Err(failure) => transaction
-            .log
-            .error(&format!("the profiles could not be bound back to what they presented before: {failure}")),
+        Err(failure) => transaction.events.trouble(format!(
+            "the profiles could not be bound back to what they presented before: {failure}"
+        )),
     }
 }
 
@@ -129,7 +139,7 @@ async fn look_at_endpoints(
     request: &InstallRequest,
     bundle: &Bundle,
     form: UploadForm,
-) -> Vec<Result<String, ProbeMismatch>> {
+) -> Vec<Result<(Address, Option<String>), ProbeMismatch>> {
     let chain = &Link::of_chain(bundle.chain());
     // PAN-OS may drop what a container holds besides the leaf: then it is only told.
     let demanded = if form.container().is_none() { chain.as_slice() } else { &[] };
@@ -137,30 +147,24 @@ async fn look_at_endpoints(
         let retry_policy = request.retry_policy.served;
         let sent =
             served(endpoint, &request.common_name, bundle.fingerprint(), demanded, retry_policy).await?;
-        Ok(served_in_words(endpoint, bundle, chain, &sent))
+        Ok((endpoint.clone(), remark(endpoint, bundle, chain, &sent)))
     });
     join_all(looks).await
 }
 
-/// What an endpoint sends, and what clients have to know besides.
-fn served_in_words(
-    endpoint: &panos_xmlapi::Address,
-    bundle: &Bundle,
-    chain: &[Link],
-    sent: &[Fingerprint],
-) -> String {
+/// What clients have to have besides of what an endpoint sends, in words.
+fn remark(endpoint: &Address, bundle: &Bundle, chain: &[Link], sent: &[Fingerprint]) -> Option<String> {
     let missing: Vec<Link> = chain.iter().filter(|link| !sent.contains(&link.fingerprint)).cloned().collect();
-    let more = if !missing.is_empty() {
-        format!(" WARNING: it {}.", probe::in_words(&missing, sent.len()))
-    } else if sent.is_empty() && !bundle.asks_for_chain() && bundle.issuer() != bundle.subject() {
-        let issuer = bundle.issuer();
+    if !missing.is_empty() {
+        return Some(format!("WARNING: {endpoint} {}", probe::in_words(&missing, sent.len())));
+    }
+    let is_alone = sent.is_empty() && !bundle.asks_for_chain() && bundle.issuer() != bundle.subject();
+    is_alone.then(|| {
         format!(
-            " It sends only the leaf; missing: {issuer} (issuer), which clients need unless they have it as a root."
+            "{endpoint} sends only the leaf; missing: {} (issuer), which clients need unless they have it as a root",
+            bundle.issuer()
         )
-    } else {
-        String::new()
-    };
-    format!("Served: {endpoint} shows the new certificate.{more}")
+    })
 }
 
 async fn restore_bindings(
@@ -171,7 +175,7 @@ async fn restore_bindings(
 ) -> Result<(), InstallError> {
     let parts: Vec<&PlannedInstall<'_>> = which.iter().map(|at| &done.parts[*at]).collect();
     let (session, request) = (&connection.session, transaction.request());
-    transaction.log.say("The new certificate is not presented; restoring the previous one.");
+    transaction.events.tell(Event::GivingBack);
     // As it is now, with the new certificate committed: should this fail too, that is what is come back to.
     let look = DeviceState::look(session, connection.user.clone()).await?;
     let mut state = DeviceState { changes: look.changes, ..done.state.clone() };
@@ -191,7 +195,7 @@ async fn restore_bindings(
     let goals: Vec<ExpectedState> = parts.iter().map(|part| goal_before(part)).collect();
     let mut application = PlanRunner {
         session,
-        log: transaction.log,
+        events: transaction.events,
         retry_policy: &request.retry_policy,
         state,
         undo: parts.iter().flat_map(|part| reapply_steps(part)).collect(),
@@ -221,7 +225,7 @@ async fn restore_bindings(
                 retry_policy: &request.retry_policy,
                 time: request.commit_timeout,
             };
-            before.restore_candidate(session, &application.undo, transaction.log).await;
+            before.restore_candidate(session, &application.undo, transaction.events).await;
         }
         return Err(failure);
     }

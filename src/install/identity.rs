@@ -15,6 +15,7 @@ use panos_xmlapi::{
 
 use super::connect::{self, Connection, HaRole, connect_single};
 use super::error::{Activity, InstallError};
+use super::events::Events;
 use super::journal::{Entry, Journal};
 use super::known_devices::{KnownDevices, KnownDevicesError};
 use super::management::{Receiving, after_commit, binding, received, receiving, would_get_in};
@@ -24,7 +25,6 @@ use super::request::{CommitScope, Target};
 use super::retry::RetryPolicy;
 use super::transaction::{DeviceResult, Transaction};
 use crate::certificate::fingerprint_of_pem;
-use crate::host::log::RunLog;
 
 /// What runs that did not come to their end have decided for a device and its HA peer, as they have noted.
 #[must_use]
@@ -41,7 +41,7 @@ pub(super) fn refreshed(target: &Target, transaction: &Transaction<'_>) -> Targe
             remembered.retain(|pin| !pins.contains(pin));
             pins.append(&mut remembered);
         }
-        Err(error) => transaction.log.error(&error.to_string()),
+        Err(error) => transaction.events.trouble(error.to_string()),
     }
     Target { trust: Trust::Pinned(pins), ..target.clone() }
 }
@@ -53,17 +53,17 @@ fn known(transaction: &Transaction<'_>) -> Result<KnownDevices, KnownDevicesErro
 /// Where a device shows the certificate again by which it was recognised before the one that is remembered, somebody
 /// has taken a commit back, or it never took effect: then the other one is forgotten.
 pub(super) fn fall_back(connection: &Connection, transaction: &Transaction<'_>) {
-    let (device, log) = (&connection.target.device, transaction.log);
+    let (device, events) = (&connection.target.device, transaction.events);
     let (Trust::Pinned(_), Some(shown)) = (&connection.target.trust, connection.session.peer_fingerprint())
     else {
         return;
     };
     match known(transaction).and_then(|mut known| known.fall_back(device, shown)) {
         Ok(false) => {}
-        Ok(true) => log.say(&format!(
-            "WARNING: the management interface shows the certificate from before again; it is remembered as {shown}."
+        Ok(true) => events.warn(format!(
+            "the management interface shows the certificate from before again; it is remembered as {shown}."
         )),
-        Err(error) => log.error(&format!("the device's fingerprint is not remembered: {error}")),
+        Err(error) => events.trouble(format!("the device's fingerprint is not remembered: {error}")),
     }
 }
 
@@ -128,12 +128,12 @@ async fn presented(session: &Session, system: &SystemInfo) -> Result<Option<Fing
 pub(super) async fn management_uses_it(
     connection: &Connection,
     done: &DeviceResult<'_>,
-    log: &RunLog,
+    events: &Events,
 ) -> bool {
-    *done.managements.get_or_init(|| ask_for_management(connection, done, log)).await
+    *done.managements.get_or_init(|| ask_for_management(connection, done, events)).await
 }
 
-async fn ask_for_management(connection: &Connection, done: &DeviceResult<'_>, log: &RunLog) -> bool {
+async fn ask_for_management(connection: &Connection, done: &DeviceResult<'_>, events: &Events) -> bool {
     let receiving = receiving(&done.parts);
     if receiving.is_empty() {
         return false;
@@ -141,7 +141,7 @@ async fn ask_for_management(connection: &Connection, done: &DeviceResult<'_>, lo
     match connection.session.management_profile().await {
         Ok(name) => receiving.iter().any(|receiving| Some(receiving.profile) == name.as_deref()),
         Err(error) => {
-            log.error(&format!("which profile the management interface uses can't be read: {error}"));
+            events.trouble(format!("which profile the management interface uses can't be read: {error}"));
             false
         }
     }
@@ -162,31 +162,34 @@ pub(super) async fn decide(
     if receiving.is_empty() {
         return Ok(Vec::new());
     }
-    let (retry_policy, log) = (transaction.retry_policy(), transaction.log);
+    let (retry_policy, events) = (transaction.retry_policy(), transaction.events);
     let binding = binding(&connection.session, retry_policy).await?;
     let profile = after_commit(&binding, &done.state, scope);
     let own = received(&connection.session, profile, &receiving, retry_policy).await?;
     // Asked once: for the other member of a pair, too.
     let _ = done.managements.set(own.is_some());
     let Some(own) = own else { return Ok(Vec::new()) };
-    would_get_in(&connection.session, own, retry_policy).await?.iter().for_each(|warning| log.say(warning));
+    would_get_in(&connection.session, own, retry_policy)
+        .await?
+        .iter()
+        .for_each(|warning| events.remark(warning));
     let pinned = matches!(connection.target.trust, Trust::Pinned(_));
     let mut decided: Vec<NextIdentity> =
         pinned.then(|| binding.next(own.bundle.fingerprint())).into_iter().collect();
     if let (HaRole::Active { other: Some(other) }, true) = (&connection.role, scope != CommitScope::Nothing) {
         let other = &refreshed(other, transaction);
-        match of_peer(other, &receiving, retry_policy, log).await {
+        match of_peer(other, &receiving, retry_policy, events).await {
             Ok(next) => decided.extend(next),
             Err(failure @ InstallError::WouldLockOut { .. }) => return Err(failure),
-            Err(failure) => log.say(&format!(
-                "WARNING: the HA peer {} can't be looked at before the commit, so a new certificate of its management interface will not be recognised: {failure}",
+            Err(failure) => events.warn(format!(
+                "the HA peer {} can't be looked at before the commit, so a new certificate of its management interface will not be recognised: {failure}",
                 other.device
             )),
         }
     }
     if scope == CommitScope::Nothing && pinned {
-        log.say(&format!(
-            "WARNING: the management interface shows the new certificate once a person has committed: run 'pan_certctl pin {}' then.",
+        events.warn(format!(
+            "the management interface shows the new certificate once a person has committed: run 'pan_certctl pin {}' then.",
             connection.target.device
         ));
     }
@@ -198,13 +201,16 @@ async fn of_peer(
     other: &Target,
     receiving: &[Receiving<'_>],
     retry_policy: &RetryPolicy,
-    log: &RunLog,
+    events: &Events,
 ) -> Result<Option<NextIdentity>, InstallError> {
     let connection = connect_single(other, retry_policy, &[]).await?;
     let binding = binding(&connection.session, retry_policy).await?;
     let gets = received(&connection.session, binding.running.as_deref(), receiving, retry_policy).await?;
     let Some(gets) = gets else { return Ok(None) };
-    would_get_in(&connection.session, gets, retry_policy).await?.iter().for_each(|warning| log.say(warning));
+    would_get_in(&connection.session, gets, retry_policy)
+        .await?
+        .iter()
+        .for_each(|warning| events.remark(warning));
     let pinned = matches!(other.trust, Trust::Pinned(_));
     Ok(pinned.then(|| binding.next(gets.bundle.fingerprint())))
 }
@@ -259,7 +265,9 @@ pub(super) async fn remember(
         match look {
             Ok(next) => keep(&next, transaction),
             Err(problem) => {
-                transaction.log.error(&format!("the device's new fingerprint is not remembered: {problem}"));
+                transaction
+                    .events
+                    .trouble(format!("the device's new fingerprint is not remembered: {problem}"));
             }
         }
     }
@@ -271,14 +279,14 @@ fn keep(next: &NextIdentity, transaction: &mut Transaction<'_>) {
     let before = Some(next.before());
     match known(transaction).and_then(|mut known| known.remember(next.device(), certificate, before)) {
         Ok(()) => {
-            transaction.log.say(&format!(
+            transaction.events.note(format!(
                 "The management interface shows the new certificate; it is remembered as {certificate}."
             ));
             transaction.next.retain(|other| other != next);
             transaction.journal.note(Entry::IdentityKept(next.clone()));
         }
         Err(error) => {
-            transaction.log.error(&format!("the device's new fingerprint is not remembered: {error}"))
+            transaction.events.trouble(format!("the device's new fingerprint is not remembered: {error}"))
         }
     }
 }

@@ -5,6 +5,7 @@ use panos_xmlapi::{CertificateImport, Error, Reason};
 use super::apply::{PlanRunner, PlannedInstall, may_be_the_form};
 use super::change::Change;
 use super::error::{Activity, InstallError};
+use super::events::Event;
 use super::issuers::{FormerIssuer, Issuer};
 use super::places;
 use super::plan::Step;
@@ -38,8 +39,9 @@ impl PlanRunner<'_> {
         let now = places::candidate(self.session, &at).await?;
         match (now.is(&Change::Holds(*fingerprint)), now.is_there()) {
             (true, _) => {
-                self.log.say(&format!("Uploaded the intermediate certificate {subject} as {object}"));
-                part.issuers.push((object.clone(), *fingerprint));
+                let (object, subject) = (object.clone(), subject.clone());
+                self.events.tell(Event::IssuerImported { object: object.clone(), subject });
+                part.issuers.push((object, *fingerprint));
                 Ok(())
             }
             (false, true) => {
@@ -47,8 +49,8 @@ impl PlanRunner<'_> {
             }
             (false, false) => {
                 let why = refused.unwrap_or_else(|| "it is not there afterwards".to_owned());
-                self.log.say(&format!(
-                    "WARNING: the device does not take the intermediate certificate {subject} as an object of its own: {why}. Going on without it."
+                self.events.warn(format!(
+"the device does not take the intermediate certificate {subject} as an object of its own: {why}. Going on without it"
                 ));
                 Ok(())
             }
@@ -74,16 +76,13 @@ impl PlanRunner<'_> {
         self.undo.push(Undo::Restore(former.object.clone()));
         match self.session.delete(&at).await {
             Ok(_) => {
-                self.log.say(&format!("Deleted the intermediate certificate {}", former.object));
+                self.events.tell(Event::IssuerDeleted(former.object.clone()));
                 part.deleted.push(former.object.clone());
                 Ok(())
             }
             Err(Error::Refused(refusal)) if refusal.reason == Reason::InUse => {
-                let by = refusal.lines.join("; ");
-                self.log.say(&format!(
-                    "Kept the intermediate certificate {}: still referenced by {by}",
-                    former.object
-                ));
+                let (object, by) = (former.object.clone(), refusal.lines.join("; "));
+                self.events.tell(Event::IssuerKept { object, by });
                 Ok(())
             }
             Err(error) => Err(InstallError::during(Activity::Binding)(error)),

@@ -11,6 +11,7 @@ pub mod connect;
 pub mod contest;
 mod endpoints;
 pub mod error;
+pub mod events;
 pub mod ha;
 pub mod identity;
 pub mod inventory;

@@ -1,6 +1,4 @@
-//! How long each phase of a run takes.
-
-use std::time::{Duration, Instant};
+//! The phases of a run.
 
 /// The phases of a run, as they are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,58 +18,20 @@ pub enum Phase {
 }
 
 impl Phase {
-    const ALL: [(Self, &'static str); 6] = [
-        (Self::Connect, "connect"),
-        (Self::Check, "check"),
-        (Self::Import, "import"),
-        (Self::Bind, "bind"),
-        (Self::Commit, "commit"),
-        (Self::Verify, "verify"),
-    ];
-}
+    /// All of them, in their order.
+    pub const ALL: [Self; 6] =
+        [Self::Connect, Self::Check, Self::Import, Self::Bind, Self::Commit, Self::Verify];
 
-/// How long each phase took.
-#[derive(Debug)]
-pub struct Stopwatch {
-    begun: Instant,
-    current: Option<(Phase, Instant)>,
-    times: Vec<(Phase, Duration)>,
-}
-
-impl Default for Stopwatch {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Stopwatch {
-    /// Starts counting.
+    /// The word for it, which stays the same: in the log, in records and in `--json`.
     #[must_use]
-    pub fn new() -> Self {
-        Self { begun: Instant::now(), current: None, times: Vec::new() }
-    }
-
-    /// Ends the current phase and begins another.
-    pub fn begin(&mut self, phase: Phase) {
-        self.stop();
-        self.current = Some((phase, Instant::now()));
-    }
-
-    /// Ends the current phase.
-    pub fn stop(&mut self) {
-        if let Some((phase, since)) = self.current.take() {
-            self.times.push((phase, since.elapsed()));
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Check => "check",
+            Self::Import => "import",
+            Self::Bind => "bind",
+            Self::Commit => "commit",
+            Self::Verify => "verify",
         }
-    }
-
-    /// Each phase with its seconds, 0 where it was not reached, and the total.
-    #[must_use]
-    pub fn phases(&self) -> Vec<(&'static str, f64)> {
-        let spent = |wanted: Phase| -> f64 {
-            let times = self.times.iter().filter(|(phase, _)| *phase == wanted);
-            times.map(|(_, time)| *time).sum::<Duration>().as_secs_f64()
-        };
-        let total = ("total", self.begun.elapsed().as_secs_f64());
-        Phase::ALL.iter().map(|(phase, name)| (*name, spent(*phase))).chain(std::iter::once(total)).collect()
     }
 }

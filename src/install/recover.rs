@@ -9,10 +9,10 @@ use tokio::time::Instant;
 use super::change::Change;
 use super::commit_lookup::await_commits;
 use super::error::{Activity, InstallError};
+use super::events::{Event, Events};
 use super::places::{self, Mark, Sight, more_of};
 use super::retry::RetryPolicy;
 use super::state::none_if_unsupported;
-use crate::host::log::RunLog;
 
 /// What a run that died has left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,16 +48,16 @@ pub(super) async fn settle(
     user: Option<&str>,
     left: &InterruptedRun,
     (retry_policy, time): (&RetryPolicy, Duration),
-    log: &RunLog,
+    events: &Events,
 ) -> Result<(), InstallError> {
     let look = InstallError::during(Activity::Looking);
     let told = none_if_unsupported(session.current_administrator().await).map_err(look)?.flatten();
     let administrator = told.or_else(|| user.map(str::to_owned));
     let deadline = Instant::now() + time;
     let own_job = |job: &Job| administrator.is_none() || job.user == administrator;
-    await_commits(session, retry_policy, (time, deadline), own_job).await?;
+    await_commits((session, events), retry_policy, (time, deadline), own_job).await?;
     if let Some(id) = &left.job {
-        tell_job(session, id, &left.run, log).await;
+        tell_job(session, id, &left.run, events).await;
     }
     let Pending { ours, others } = pending(session, administrator.as_deref(), left).await?;
     if ours.is_empty() {
@@ -73,9 +73,7 @@ pub(super) async fn settle(
     match administrator.filter(|_| !beside) {
         Some(administrator) => {
             session.revert_changes_of(&administrator).await.map_err(look)?;
-            log.say(&format!(
-                "An earlier run did not come to its end: its {count} uncommitted changes were taken back."
-            ));
+            events.tell(Event::LeftoverTakenBack { count, one_by_one: false });
         }
         None => {
             // An object can't be deleted before nothing refers to it.
@@ -84,15 +82,13 @@ pub(super) async fn settle(
             for dirty in references.into_iter().chain(objects) {
                 restore_candidate(session, dirty).await?;
             }
-            log.say(&format!(
-                "An earlier run did not come to its end: its {count} uncommitted changes were taken back one by one, because a revert would take other changes as well."
-            ));
+            events.tell(Event::LeftoverTakenBack { count, one_by_one: true });
         }
     }
     for dirty in &ours {
         if places::candidate(session, &dirty.at).await?.content != dirty.running.content {
-            log.say(&format!(
-                "WARNING: an earlier run has left an uncommitted change at {}, which only Config > Revert Changes takes back; it stays, and is committed with ours.",
+            events.warn(format!(
+                "an earlier run has left an uncommitted change at {}, which only Config > Revert Changes takes back; it stays, and is committed with ours.",
                 dirty.at
             ));
         }
@@ -162,8 +158,8 @@ async fn restore_candidate(session: &Session, dirty: &Dirty<'_>) -> Result<(), I
     Ok(())
 }
 
-/// What became of the commit of a run that died. The device's state decides; this is for the reader of the log.
-async fn tell_job(session: &Session, id: &str, run: &str, log: &RunLog) {
+/// What became of the commit of a run that died. The device's state decides; this is for whoever reads of it.
+async fn tell_job(session: &Session, id: &str, run: &str, events: &Events) {
     // After a restart a device may give the same number to another job.
     let is_that = |job: &Job| job.description.as_ref().is_none_or(|description| description.contains(run));
     let ended = match session.job(id).await {
@@ -173,5 +169,5 @@ async fn tell_job(session: &Session, id: &str, run: &str, log: &RunLog) {
         Ok(_) => "is not over".to_owned(),
         Err(error) => format!("can't be looked up any more: {error}"),
     };
-    log.say(&format!("Commit job {id} of an interrupted run {ended}."));
+    events.tell(Event::EarlierCommit { job: id.to_owned(), ended });
 }

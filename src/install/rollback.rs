@@ -8,13 +8,13 @@ use tokio::time::Instant;
 use super::blockers::is_blocked;
 use super::change::Change;
 use super::error::{Activity, InstallError};
+use super::events::{Event, Events};
 use super::names::ObjectName;
 use super::places::{self, Mark, Spot, more_of};
 use super::references::Reference;
 use super::request::InstallRequest;
 use super::retry::RetryPolicy;
 use super::state::{self, CurrentInstall, DeviceState};
-use crate::host::log::RunLog;
 
 /// The pause before a locked device is asked again, after those that any question is asked again with.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -79,32 +79,26 @@ pub struct RollbackPoint<'a> {
 }
 
 impl RollbackPoint<'_> {
-    /// Takes all steps back, looks whether that worked, and says in the log how it ended.
+    /// Takes all steps back, looks whether that worked, and tells how it ended.
     ///
     /// Returns whether the candidate configuration is as it was found.
-    pub async fn restore_candidate(&self, session: &Session, undo: &[Undo], log: &RunLog) -> bool {
+    pub async fn restore_candidate(&self, session: &Session, undo: &[Undo], events: &Events) -> bool {
         if undo.is_empty() {
             return true;
         }
         let attempt = async || self.retry_policy.retry(async || self.attempt(session, undo).await).await;
         let trouble = match until_free(Instant::now() + self.time, attempt).await {
             Ok(others) => {
-                log.say("The candidate configuration was restored.");
-                for other in others {
-                    log.say(&format!("Left as it is: what was changed meanwhile at {other}."));
-                }
+                events.tell(Event::PutBack { left: others });
                 return true;
             }
             Err(failure) => failure,
         };
-        log.error(&format!("the candidate configuration could not be restored: {trouble}"));
-        for step in undo {
-            log.error(&format!("may remain uncommitted on the device: {}", left(step)));
-        }
-        let who = self.state.administrator.as_deref().unwrap_or("the API administrator");
-        log.error(&format!(
-            "to clean up: in the device's web interface choose Config > Revert Changes, for the changes of '{who}'"
-        ));
+        events.tell(Event::NotPutBack {
+            why: trouble.to_string(),
+            left: undo.iter().map(left).collect(),
+            administrator: self.state.administrator.clone(),
+        });
         false
     }
 

@@ -14,10 +14,11 @@ use super::connect::{Connection, HaRole, connect_active, connect_single};
 use super::contest::Known;
 use super::endpoints;
 use super::error::{Activity, BatchError, InstallError};
+use super::events::{Event, Events, Wait};
 use super::ha::{self, HaMember};
 use super::identity;
 use super::journal::{Entry, Journal};
-use super::phases::{Phase, Stopwatch};
+use super::phases::Phase;
 use super::plan;
 use super::problem::Problem;
 use super::recover::settle;
@@ -27,7 +28,6 @@ use super::rollback::{Rollback, RollbackPoint, Undo};
 use super::state::DeviceState;
 use super::transaction::{DeviceResult, Transaction, TransactionInput};
 use super::verify::ExpectedState;
-use crate::host::log::RunLog;
 
 /// The first pause between two looks at a place that somebody works on, and the longest one.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -40,17 +40,26 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 pub async fn transact(
     input: TransactionInput<'_>,
     journal: &mut dyn Journal,
-    log: &RunLog,
-    watch: &mut Stopwatch,
+    events: &Events,
 ) -> Result<Vec<Result<Outcome, InstallError>>, BatchError> {
-    let mut transaction = Transaction::new(input, journal, log);
+    let ended = in_phases(input, journal, events).await;
+    events.end_phase();
+    ended
+}
+
+async fn in_phases(
+    input: TransactionInput<'_>,
+    journal: &mut dyn Journal,
+    events: &Events,
+) -> Result<Vec<Result<Outcome, InstallError>>, BatchError> {
+    let mut transaction = Transaction::new(input, journal, events);
     let request = transaction.request();
     if request.target.trust == Trust::DangerousAcceptAny {
-        log.say("WARNING: the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
+        events.warn("the device's identity is NOT verified (--insecure): whoever answers gets the API key and the private key.");
     }
     // On the disk before anybody is talked to.
     transaction.journal.sync().await.map_err(InstallError::from)?;
-    watch.begin(Phase::Connect);
+    events.begin(Phase::Connect);
     let target = identity::refreshed(&request.target, &transaction);
     let peer = request.peer.as_ref().map(|peer| identity::refreshed(peer, &transaction));
     transaction.next = identity::recorded(&*transaction.journal, &target, peer.as_ref());
@@ -60,12 +69,14 @@ pub async fn transact(
         true => transaction.retry_policy().retry(ask).await?,
         false => ask().await?,
     };
-    connection.notes.iter().for_each(|note| log.say(note));
-    let mut done = work(&mut connection, &mut transaction, watch).await?;
+    connection.notes.iter().for_each(|note| events.remark(note));
+    let mut done = work(&mut connection, &mut transaction).await?;
     if let HaRole::Active { other } = &connection.role {
         if done.committed {
+            events.tell(Event::Waiting(Wait::PeerSync));
             let synchronised = ha::wait_until_in_sync(&connection.session, request.retry_policy.sync).await;
-            log.say(&format!("HA: {synchronised}."));
+            events.tell(Event::WaitOver);
+            events.tell(Event::PeerSync(synchronised.to_string()));
             // A failover during the commit leaves the certificate on a member that serves nobody.
             if let Err(InstallError::NoActivePeer(why)) = check_still_active(&connection).await {
                 for unproven in done.unproven.iter_mut().filter(|unproven| unproven.is_none()) {
@@ -75,13 +86,10 @@ pub async fn transact(
             }
         }
         if let Some(other) = other
-            && identity::management_uses_it(&connection, &done, log).await
+            && identity::management_uses_it(&connection, &done, events).await
         {
-            log.say(&format!(
-                "The management interface uses this certificate; also checking the HA peer {}.",
-                other.device
-            ));
-            run_on_peer(other, &mut transaction, &mut done, watch).await;
+            events.tell(Event::PeerBegun(other.device.clone()));
+            run_on_peer(other, &mut transaction, &mut done).await;
         }
     }
     endpoints::probe_all(&connection, &mut done, &mut transaction).await;
@@ -100,16 +108,11 @@ fn end(part: &PlannedInstall<'_>) -> Outcome {
 }
 
 /// The other member of a pair, for itself: what its management interface presents is not synchronised.
-async fn run_on_peer(
-    other: &Target,
-    transaction: &mut Transaction<'_>,
-    done: &mut DeviceResult<'_>,
-    watch: &mut Stopwatch,
-) {
+async fn run_on_peer(other: &Target, transaction: &mut Transaction<'_>, done: &mut DeviceResult<'_>) {
     let blame = |problem| InstallError::Peer { device: other.device.to_string(), problem };
     let other = &identity::refreshed(other, transaction);
     let worked = match connect_single(other, transaction.retry_policy(), &transaction.next).await {
-        Ok(mut connection) => work(&mut connection, transaction, watch).await,
+        Ok(mut connection) => work(&mut connection, transaction).await,
         Err(failure) => Err(failure.into()),
     };
     let problems: Vec<Option<Problem>> = match worked {
@@ -126,13 +129,15 @@ async fn run_on_peer(
 async fn work<'a>(
     connection: &mut Connection,
     transaction: &mut Transaction<'a>,
-    watch: &mut Stopwatch,
 ) -> Result<DeviceResult<'a>, BatchError> {
-    let (log, retry_policy, request) = (transaction.log, transaction.retry_policy(), transaction.request());
-    watch.begin(Phase::Check);
-    let told = log.clone();
+    let (events, retry_policy, request) =
+        (transaction.events, transaction.retry_policy(), transaction.request());
+    events.begin(Phase::Check);
+    let told = events.clone();
     let until = Instant::now() + request.commit_timeout;
-    connection.session.wait_while_busy(until, move |refusal| told.say(&format!("Waiting: {refusal}")));
+    connection.session.wait_while_busy(until, move |refusal| {
+        told.tell(Event::Waiting(Wait::Device { refusal: refusal.to_string(), by: None }));
+    });
     settle_leftovers(connection, transaction).await?;
     identity::settle(connection, transaction).await?;
     identity::fall_back(connection, transaction);
@@ -147,19 +152,19 @@ async fn work<'a>(
         answering: Vec::new(),
     };
     for note in done.parts.iter().flat_map(|part| &part.plan.notes) {
-        log.say(note);
+        events.remark(note);
     }
     if done.parts.iter().all(|part| part.plan.steps.is_empty()) {
-        log.say("This certificate is already installed; nothing to do.");
+        events.tell(Event::AlreadyInstalled);
         identity::forget(connection, transaction);
         return Ok(done);
     }
-    plan::pending_notes(request.commit, &done.state, &places).iter().for_each(|note| log.say(note));
+    plan::pending_notes(request.commit, &done.state, &places).iter().for_each(|note| events.remark(note));
     done.answering = endpoints::answering(&done.parts).await;
     transaction.note_uncommitted(&done.parts).await?;
     let mut application = PlanRunner {
         session: &connection.session,
-        log,
+        events,
         retry_policy,
         state: done.state.clone(),
         undo: inherited(&done.state, &places, &transaction.lefts).into_iter().collect(),
@@ -169,7 +174,7 @@ async fn work<'a>(
         state_dir: transaction.state_dir,
         taken: AcceptedForms::below(transaction.state_dir).of(&connection.target.device),
     };
-    let walked = apply_and_commit(&mut application, &mut done, connection, transaction, watch).await;
+    let walked = apply_and_commit(&mut application, &mut done, connection, transaction).await;
     if let Err((stop, aftermath)) = walked {
         let before = RollbackPoint {
             state: &application.state,
@@ -183,10 +188,10 @@ async fn work<'a>(
     done.state = application.state;
     if !done.committed {
         debug_assert!(request.commit == CommitScope::Nothing);
-        log.say("Not committed (--commit none): a person has to commit on the device.");
+        events.tell(Event::LeftToCommit);
         return Ok(done);
     }
-    watch.begin(Phase::Verify);
+    events.begin(Phase::Verify);
     verify(connection, transaction, &mut done).await;
     identity::remember(connection, &done, transaction).await;
     Ok(done)
@@ -208,19 +213,22 @@ async fn look_until_free<'a>(
             true => {
                 transaction
                     .retry_policy()
-                    .retry(async || look(connection, &transaction.wants, &known).await)
+                    .retry(async || look(connection, &transaction.wants, &known, transaction.events).await)
                     .await?
             }
-            false => look(connection, &transaction.wants, &known).await?,
+            false => look(connection, &transaction.wants, &known, transaction.events).await?,
         };
-        let Some((at, found)) = assessment.contested else { return Ok(assessment) };
+        let Some((at, found)) = assessment.contested else {
+            if told.is_some() {
+                transaction.events.tell(Event::WaitOver);
+            }
+            return Ok(assessment);
+        };
         if Instant::now() >= deadline {
             return Err(BatchError::of(at)(InstallError::Contested(Box::new(found))));
         }
         if told.as_ref() != Some(&found) {
-            transaction
-                .log
-                .say(&format!("Waiting: {found}; nothing is begun before it is committed or reverted."));
+            transaction.events.tell(Event::Waiting(Wait::PendingChange(found.to_string())));
             told = Some(found);
         }
         tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
@@ -236,7 +244,7 @@ async fn settle_leftovers(
     let (retry_policy, time, user) =
         (transaction.retry_policy(), transaction.request().commit_timeout, connection.user.as_deref());
     let settling =
-        async || settle(&connection.session, user, left, (retry_policy, time), transaction.log).await;
+        async || settle(&connection.session, user, left, (retry_policy, time), transaction.events).await;
     retry_policy.retry(settling).await
 }
 
@@ -251,7 +259,6 @@ async fn apply_and_commit(
     done: &mut DeviceResult<'_>,
     connection: &Connection,
     transaction: &mut Transaction<'_>,
-    watch: &mut Stopwatch,
 ) -> Result<(), (BatchError, Rollback)> {
     let scope = done.parts.iter().find_map(|part| part.plan.commit());
     // Nothing was changed yet.
@@ -259,12 +266,12 @@ async fn apply_and_commit(
         identity::decide(connection, done, transaction, scope.unwrap_or(CommitScope::Nothing)).await;
     let decided = decided.map_err(|failure| (failure.into(), Rollback::Needed))?;
     for (at, part) in done.parts.iter_mut().enumerate() {
-        let made = application.make(part, watch).await;
+        let made = application.make(part).await;
         made.map_err(|failure| (BatchError::of(at)(failure), Rollback::Needed))?;
     }
     let Some(scope) = scope else { return Ok(()) };
     check_still_active(connection).await.map_err(|failure| (failure.into(), Rollback::Needed))?;
-    watch.begin(Phase::Commit);
+    transaction.events.begin(Phase::Commit);
     let accepted = identity::accept(connection, transaction, decided).await;
     accepted.map_err(|failure| (failure.into(), Rollback::Needed))?;
     let goals: Vec<ExpectedState> = done.parts.iter().map(goal).collect();
@@ -302,10 +309,8 @@ async fn roll_back(
     transaction: &mut Transaction<'_>,
 ) -> BatchError {
     if aftermath == Rollback::Unsafe {
-        transaction
-            .log
-            .error("the commit may still finish, so nothing was rolled back; see Tasks on the device");
-    } else if before.restore_candidate(application.session, &application.undo, transaction.log).await {
+        transaction.events.tell(Event::CommitMayFinish);
+    } else if before.restore_candidate(application.session, &application.undo, transaction.events).await {
         transaction.journal.note(Entry::RolledBack);
         identity::forget(connection, transaction);
         return stop;
@@ -322,6 +327,7 @@ async fn verify(connection: &Connection, transaction: &mut Transaction<'_>, done
             let created = is_new.then(|| (part.request.object.clone(), part.bundle.fingerprint()));
             let (issuers, deleted) = (part.issuers.clone(), part.deleted.clone());
             transaction.journal.note(Entry::Verified { item, created, issuers, deleted });
+            transaction.events.tell(Event::Verified { item });
         }
         done.unproven[item] = verified.err();
     }

@@ -8,13 +8,13 @@ use tokio::sync::OnceCell;
 use super::apply::PlannedInstall;
 use super::assess::Item;
 use super::error::InstallError;
+use super::events::Events;
 use super::journal::{Entry, Journal};
 use super::recover::InterruptedRun;
 use super::request::InstallRequest;
 use super::result::LastRun;
 use super::retry::RetryPolicy;
 use super::state::DeviceState;
-use crate::host::log::RunLog;
 
 /// What a transaction is about, and how the runs before have left the device.
 pub struct TransactionInput<'a> {
@@ -26,6 +26,8 @@ pub struct TransactionInput<'a> {
     pub interrupted: Option<InterruptedRun>,
     /// The directory of the file of known devices.
     pub state_dir: &'a Path,
+    /// The run's id: it stands in the commit's description on the device.
+    pub run: &'a str,
 }
 
 /// What a transaction is about.
@@ -43,8 +45,10 @@ pub(super) struct Transaction<'a> {
     /// By which certificates devices are recognised from the commit on, as it was decided before it, and as runs that
     /// died have decided.
     pub(super) next: Vec<NextIdentity>,
-    /// Where it is told.
-    pub(super) log: &'a RunLog,
+    /// The run's id.
+    run: &'a str,
+    /// Where it is told what happens.
+    pub(super) events: &'a Events,
 }
 
 /// What was done on one device.
@@ -64,9 +68,9 @@ pub(super) struct DeviceResult<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(input: TransactionInput<'a>, journal: &'a mut dyn Journal, log: &'a RunLog) -> Self {
-        let TransactionInput { items: wants, last_runs: lefts, interrupted, state_dir } = input;
-        Self { wants, journal, lefts, interrupted, state_dir, next: Vec::new(), log }
+    pub(super) fn new(input: TransactionInput<'a>, journal: &'a mut dyn Journal, events: &'a Events) -> Self {
+        let TransactionInput { items: wants, last_runs: lefts, interrupted, state_dir, run } = input;
+        Self { wants, journal, lefts, interrupted, state_dir, next: Vec::new(), run, events }
     }
 
     /// The first install request speaks for all where they are the same.
@@ -89,7 +93,7 @@ impl<'a> Transaction<'a> {
             several => format!(" and {} more", several - 1),
         };
         let request = self.request();
-        format!("pan_getcert: {} as {}{more} (run {})", request.common_name, request.object, self.log.id())
+        format!("pan_getcert: {} as {}{more} (run {})", request.common_name, request.object, self.run)
     }
 
     /// What stands in the journal of changes now may be ours.

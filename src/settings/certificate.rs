@@ -37,6 +37,18 @@ pub struct CertificateArguments {
     pub delegated: bool,
 }
 
+/// A certificate and its key by the names of their files, for every layout that the directories don't cover.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FileArguments {
+    /// Certificate file, with its chain if it holds one; instead of -C
+    #[arg(long, value_name = "FILE", conflicts_with = "cert_dir")]
+    pub cert_file: Option<PathBuf>,
+
+    /// Private key file of the certificate; instead of -K
+    #[arg(long, value_name = "FILE", conflicts_with = "key_dir")]
+    pub cert_key: Option<PathBuf>,
+}
+
 /// The files of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Files {

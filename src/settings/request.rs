@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::certificate::CertificateArguments;
+use super::certificate::{CertificateArguments, FileArguments};
 use super::error::SettingsError;
 use super::options::{DeviceOptions, absolute};
+use crate::certificate::{BundleError, Place, Source};
+use crate::install::names::CommonName;
 
 /// Everything that is asked for, besides the certificate's names and the device. Paths are absolute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +18,12 @@ pub struct InstallOptions {
     pub cert_dir: PathBuf,
     /// The directory of the key's file.
     pub key_dir: PathBuf,
+    /// The certificate's file, where it was named: no other one is looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_file: Option<PathBuf>,
+    /// The key's file, where it was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_key: Option<PathBuf>,
     /// Whether the object's name gets the year of the day of installation.
     #[serde(default)]
     pub year: bool,
@@ -41,6 +49,7 @@ impl InstallOptions {
     /// A path that can't be made absolute or is no text.
     pub fn of(
         certificate: &CertificateArguments,
+        files: &FileArguments,
         device: &DeviceOptions,
         config: Option<&PathBuf>,
         from: &Path,
@@ -50,6 +59,8 @@ impl InstallOptions {
         Ok(Self {
             cert_dir: path(&certificate.cert_dir)?,
             key_dir: path(&certificate.key_dir)?,
+            cert_file: files.cert_file.as_ref().map(path).transpose()?,
+            cert_key: files.cert_key.as_ref().map(path).transpose()?,
             year: certificate.year,
             session_bus: certificate.session_bus,
             blind: false,
@@ -57,5 +68,24 @@ impl InstallOptions {
             config: config.map(path).transpose()?,
             device: device.absolute(from).map_err(SettingsError::Value)?,
         })
+    }
+
+    /// Finds the certificate, its key and its chain.
+    ///
+    /// # Errors
+    /// A file that is not there.
+    pub fn source(&self, common_name: &CommonName) -> Result<Source, BundleError> {
+        let certificate = Place::of(self.cert_file.as_ref(), &self.cert_dir);
+        let key = Place::of(self.cert_key.as_ref(), &self.key_dir);
+        Source::find(common_name.as_str(), certificate, key)
+    }
+
+    /// The files that the certificate may be in, as certmonger would know it.
+    #[must_use]
+    pub fn certificate_files(&self, common_name: &CommonName) -> Vec<PathBuf> {
+        match &self.cert_file {
+            Some(file) => vec![file.clone()],
+            None => Source::certificates(common_name.as_str(), &self.cert_dir).to_vec(),
+        }
     }
 }

@@ -122,8 +122,8 @@ pub fn prepare(
 ) -> Result<Prepared, SettingsError> {
     let typed = &asked.device;
     let options = &options_for(typed, config, device);
-    let source = Source::locate(named.common_name.as_str(), &asked.cert_dir, &asked.key_dir)
-        .map(|source| source.with_chain(options.chain.clone()));
+    let source = asked.source(&named.common_name);
+    let source = source.map(|source| source.with_chain(options.chain.clone()));
     let has_chain = match &source {
         Ok(source) => source.chain.is_some(),
         Err(_) => options.chain.is_some(),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
-use super::certificate::CertificateArguments;
+use super::certificate::{CertificateArguments, FileArguments};
 use super::error::SettingsError;
 use super::options::DeviceOptions;
 use super::request::InstallOptions;
@@ -34,6 +34,12 @@ struct Line {
 /// Words that are not understood.
 pub fn read(words: &[String]) -> Result<InstallOptions, SettingsError> {
     let line = Line::try_parse_from(words).map_err(|error| SettingsError::Value(error.to_string()))?;
-    let options = InstallOptions::of(&line.certificate, &line.device, line.config.as_ref(), Path::new("/"))?;
+    let options = InstallOptions::of(
+        &line.certificate,
+        &FileArguments::default(),
+        &line.device,
+        line.config.as_ref(),
+        Path::new("/"),
+    )?;
     Ok(InstallOptions { blind: line.blind, force: line.force, ..options })
 }

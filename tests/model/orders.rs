@@ -59,6 +59,8 @@ pub fn spec_of(order: &Order, number: usize, sequence: u64, world: &World) -> In
         options: InstallOptions {
             cert_dir: "/etc/ssl/certs".into(),
             key_dir: "/etc/ssl/private".into(),
+            cert_file: None,
+            cert_key: None,
             year: false,
             session_bus: false,
             blind: true,

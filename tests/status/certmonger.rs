@@ -91,7 +91,7 @@ fn what_certmonger_or_the_ca_complains_of_is_a_further_line() {
             11,
             "CA_UNREACHABLE",
             "\\tca-error: Server at https://ipa failed request, will retry: 4001 (The host x does not exist).\\n",
-            "CA_UNREACHABLE: the CA can't be reached: Server at",
+            "CA_UNREACHABLE: the CA refused: Server at",
         ),
         (11, "NEED_CSR", "\\tstuck: no\\n", "NEED_CSR: certmonger can't make its request to the CA"),
         (

@@ -65,6 +65,8 @@ pub fn order(name: &str, device: &str, at: DateTime<Utc>, days: i64) -> InstallS
         options: InstallOptions {
             cert_dir: "/etc/ssl/certs".into(),
             key_dir: "/etc/ssl/private".into(),
+            cert_file: None,
+            cert_key: None,
             year: false,
             session_bus: false,
             blind: false,

@@ -15,7 +15,7 @@ mod scenarios;
 mod stage;
 mod transcript;
 
-use scenarios::{authority, mistakes, package as packaged, power, renewal, rights, together};
+use scenarios::{authority, mistakes, package as packaged, power, refusals, renewal, rights, together};
 
 /// Each is a test of its own, so that one can be chosen. They are played in the order of their names, and each
 /// finds the machine as the ones before have left it, or a fresh one.
@@ -39,6 +39,8 @@ scenarios! {
     s06_time_limit: power::time_limit,
     s07_denied: authority::denied,
     s08_ipa_unreachable: authority::ipa_unreachable,
+    s08_refused_at_first: refusals::refused_at_first,
+    s08_refused_at_renewal: refusals::refused_at_renewal,
     s09_two_at_once: together::two_at_once,
     s10_log_rotated: together::log_rotated,
     s11_upgraded: packaged::upgraded,

@@ -109,7 +109,9 @@ fn advice_against(error: &CaError, service: &str) -> Vec<String> {
     let mut advice: Vec<String> = error.explanation().into_iter().collect();
     if error.is_permanent() {
         let asks = "Then run this command again: it asks the CA anew.";
-        if commands.is_empty() {
+        if commands.is_empty() && advice.is_empty() {
+            advice.push("Once that is fixed, run this command again: it asks the CA anew.".to_owned());
+        } else if commands.is_empty() {
             advice.push(asks.to_owned());
         } else {
             advice.push("What fixes it:".to_owned());

@@ -268,6 +268,8 @@ fn keytab(text: &str) -> Option<Keytab> {
         return Some(Keytab::NoHostEntry);
     }
     let refused = says("Preauthentication failed")
+        // The same where the server gives a ticket to anybody and only the right key can read it.
+        || says("Decrypt integrity check failed")
         || says("Password incorrect")
         || says("credentials have been revoked")
         || says("Password has expired");

@@ -5,12 +5,13 @@ use crate::aftermath::{DELIVERED, Rollback};
 use crate::firewall::THIRD;
 use crate::stage::{GP, Stage};
 
-const WORDS: &str = "Insufficient access: not allowed to perform operation: Request Certificate";
+const WORDS: &str =
+    "Insufficient access: Insufficient 'write' privilege to the 'userCertificate' attribute of entry";
 
 pub fn denied(stage: &mut Stage) {
     stage.set();
     let old = stage.certificate(GP);
-    stage.machine.write("/srv/ipa/deny", WORDS, 0o644);
+    stage.machine.write("/srv/ipa/refuse", "not managed", 0o644);
     stage.pan_getcert(&["--resubmit"]).exits(10).says("2100").says(WORDS);
     assert_eq!(stage.certificate(GP), old);
     let words = ["pan_getcert", "-c", "new.ipa.test", "-p", THIRD, "fw1.ipa.test"];
@@ -25,7 +26,7 @@ pub fn denied(stage: &mut Stage) {
         ..DELIVERED
     });
     stage.machine.run(&["ipa-getcert", "stop-tracking", "-f", "/etc/ssl/certs/new.ipa.test.crt"]).exits(0);
-    std::fs::remove_file(stage.machine.path("/srv/ipa/deny")).unwrap();
+    std::fs::remove_file(stage.machine.path("/srv/ipa/refuse")).unwrap();
     stage.pan_getcert(&["--resubmit"]).exits(0).says("FINISHED");
     assert_ne!(stage.certificate(GP), old);
     stage.check(&DELIVERED);

@@ -4,6 +4,7 @@ pub mod authority;
 pub mod mistakes;
 pub mod package;
 pub mod power;
+pub mod refusals;
 pub mod renewal;
 pub mod rights;
 pub mod together;

@@ -34,8 +34,16 @@ pub(super) async fn look(arguments: &CheckArguments, common_name: Option<&Common
         Ok(listing) => listing,
         Err(error) => return vec![unasked(&error)],
     };
-    let files = Source::certificates(name.as_str(), &arguments.cert_dir);
+    let named = arguments.files.cert_file.clone();
+    let usual = || Source::certificates(name.as_str(), &arguments.cert_dir).to_vec();
+    let files = named.map_or_else(usual, |file| vec![file]);
     findings.push(match files.iter().find_map(|file| listing.for_certificate(file)) {
+        None if arguments.files.cert_file.is_some() => CheckResult::failed(
+            "request",
+            Exit::Certmonger,
+            "certmonger does not track the certificate that was named",
+        )
+        .advise("Give -b for a certificate that does not come from certmonger."),
         None => CheckResult::ok("request", format!("no request for {name} yet; pan_getcert will create it")),
         Some(tracked) => request(tracked, &arguments.service),
     });

@@ -6,7 +6,7 @@ use rustix::fs::{Access, access};
 
 use super::CheckArguments;
 use super::finding::{CheckResult, quoted};
-use crate::certificate::{Bundle, BundleError, Role, Source};
+use crate::certificate::{Bundle, BundleError, Role};
 use crate::cli::arguments::PlaceArguments;
 use crate::error::Exit;
 use crate::files::{self, UnsafeFile};
@@ -23,7 +23,7 @@ pub(super) fn look(
     findings.extend([state_dir(&place.state_dir), log_file(&place.log_file), delivers(place)]);
     match common_name {
         Some(name) => findings.extend(certificate(arguments, name)),
-        None => findings.extend([&arguments.cert_dir, &arguments.key_dir].map(|folder| is_folder(folder))),
+        None => findings.extend(arguments.directories().into_iter().map(is_folder)),
     }
     findings
 }
@@ -125,7 +125,7 @@ fn is_folder(folder: &Path) -> CheckResult {
 
 /// The certificate, where there is one already that can be used.
 pub(super) fn bundle(arguments: &CheckArguments, name: &CommonName) -> Option<Bundle> {
-    let source = Source::locate(name.as_str(), &arguments.cert_dir, &arguments.key_dir).ok()?;
+    let source = arguments.source(name).ok()?;
     Bundle::load(&source, name.as_str()).ok()
 }
 
@@ -136,7 +136,7 @@ fn certificate(arguments: &CheckArguments, name: &CommonName) -> Vec<CheckResult
         let finding = CheckResult::failed(CHECK, Exit::Certificate, error.to_string());
         error.advice().into_iter().fold(finding, CheckResult::advise)
     };
-    match Source::locate(name.as_str(), &arguments.cert_dir, &arguments.key_dir) {
+    match arguments.source(name) {
         Ok(source) => vec![match Bundle::load(&source, name.as_str()) {
             Ok(bundle) => {
                 let until = bundle.not_after().format("%Y-%m-%d");
@@ -144,9 +144,10 @@ fn certificate(arguments: &CheckArguments, name: &CommonName) -> Vec<CheckResult
             }
             Err(error) => failed(error),
         }],
-        Err(BundleError::Missing { role: Role::Certificate, .. }) if !arguments.blind => {
-            let mut findings: Vec<CheckResult> =
-                [&arguments.cert_dir, &arguments.key_dir].map(|folder| is_folder(folder)).into();
+        Err(BundleError::Missing { role: Role::Certificate, .. })
+            if !arguments.blind && arguments.files.cert_file.is_none() =>
+        {
+            let mut findings: Vec<CheckResult> = arguments.directories().into_iter().map(is_folder).collect();
             findings.push(CheckResult::ok(
                 CHECK,
                 format!("no certificate for {name} yet; pan_getcert will request it"),

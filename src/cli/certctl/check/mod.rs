@@ -10,7 +10,7 @@ mod management;
 mod rights;
 mod sharing;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use clap::Args;
@@ -19,7 +19,7 @@ use panos_xmlapi::{Address, VsysName};
 use serde_json::json;
 
 use super::NAME;
-use crate::certificate::Bundle;
+use crate::certificate::{Bundle, BundleError, Place, Source};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::devices::DeviceList;
 use crate::cli::report;
@@ -27,6 +27,7 @@ use crate::error::Exit;
 use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::request::Target;
+use crate::settings::certificate::FileArguments;
 use crate::settings::config::{self, Config};
 use crate::settings::options::DeviceOptions;
 use crate::settings::resolve::{self, Named};
@@ -67,6 +68,9 @@ pub struct CheckArguments {
     /// Key directory
     #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
     key_dir: PathBuf,
+
+    #[command(flatten)]
+    files: FileArguments,
 
     /// Talk to a certmonger on the session bus
     #[arg(long)]
@@ -230,6 +234,20 @@ fn listed(config: &Config) -> CheckResult {
 }
 
 impl CheckArguments {
+    /// Finds the certificate's files.
+    fn source(&self, name: &CommonName) -> Result<Source, BundleError> {
+        let certificate = Place::of(self.files.cert_file.as_ref(), &self.cert_dir);
+        let key = Place::of(self.files.cert_key.as_ref(), &self.key_dir);
+        Source::find(name.as_str(), certificate, key)
+    }
+
+    /// The directories that files are looked for in, or written into.
+    fn directories(&self) -> Vec<&Path> {
+        let certificate = self.files.cert_file.is_none().then_some(self.cert_dir.as_path());
+        let key = self.files.cert_key.is_none().then_some(self.key_dir.as_path());
+        certificate.into_iter().chain(key).collect()
+    }
+
     fn named(&self) -> Result<Option<Named>, UsageError> {
         let Some(common_name) = &self.common_name else { return Ok(None) };
         let base_name = self.cert_name.as_deref().unwrap_or(common_name).to_ascii_lowercase();

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use panos_xmlapi::Address;
 
-use crate::certificate::Source;
 use crate::cli::post_save::{Names, PostSave, Without};
 use crate::delivery::{Installation, InstallationKey};
 use crate::host::certmonger::{Getcert, GetcertError, Listing};
@@ -143,7 +142,7 @@ async fn list(session_bus: bool) -> Result<Listing, String> {
 impl Renewal {
     fn of(record: &Installation, listing: &Listing) -> Self {
         let spec = &record.spec;
-        let files = Source::certificates(spec.common_name.as_str(), &spec.options.cert_dir);
+        let files = spec.options.certificate_files(&spec.common_name);
         let Some(tracked) = files.iter().find_map(|file| listing.for_certificate(file)) else {
             return Self::None;
         };

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use panos_xmlapi::Address;
 
-use crate::certificate::Source;
 use crate::cli::arguments::{self, UsageError};
 use crate::cli::post_save::PostSave;
 use crate::delivery::InstallSpec;
@@ -101,7 +100,7 @@ pub(super) fn unrecorded(
 
 /// The names that the certificate's file may have.
 fn files(order: &InstallSpec) -> Vec<PathBuf> {
-    Source::certificates(order.common_name.as_str(), &order.options.cert_dir).to_vec()
+    order.options.certificate_files(&order.common_name)
 }
 
 impl Standing {
@@ -147,6 +146,7 @@ impl Standing {
         let what = match tracked.phase() {
             Phase::NeedsPerson(what) => Some(what),
             Phase::Rejected => Some("the CA refused"),
+            Phase::Unreachable if is_refused(tracked) => Some("the CA refused"),
             Phase::Unreachable => Some("the CA can't be reached"),
             _ if tracked.has_no_request() => Some("certmonger can't make its request to the CA"),
             Phase::Done | Phase::Saving | Phase::Working

@@ -1,0 +1,63 @@
+//! One run: what is made of its events. The lines of the log, the times of its phases, and what a person sees who
+//! watches.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use panos_xmlapi::Address;
+
+use super::event_log;
+use super::progress::{Progress, Watcher};
+use crate::host::log::RunLog;
+use crate::install::events::{Event, EventSink, Events};
+use crate::install::phases::Phase;
+
+/// A run for one device.
+pub(super) struct Run {
+    /// Where its lines go.
+    pub(super) log: RunLog,
+    begun: Instant,
+    sink: Arc<RunSink>,
+    /// What its transactions tell.
+    pub(super) events: Events,
+}
+
+/// Gets the events of a run's transactions.
+struct RunSink {
+    log: RunLog,
+    device: Address,
+    watcher: Arc<dyn Watcher>,
+    spent: Mutex<Vec<(Phase, Duration)>>,
+}
+
+impl Run {
+    /// Begins a run.
+    pub(super) fn begin(log: &RunLog, device: &Address, watcher: &Arc<dyn Watcher>) -> Self {
+        let (log, device, watcher) = (log.clone(), device.clone(), Arc::clone(watcher));
+        let sink = RunSink { log: log.clone(), device, watcher, spent: Mutex::default() };
+        let sink = Arc::new(sink);
+        let events = Events::into_sink(Arc::<RunSink>::clone(&sink));
+        Self { log, begun: Instant::now(), sink, events }
+    }
+
+    /// Each phase with its seconds, 0 where it was not reached, and the total until now.
+    pub(super) fn phases(&self) -> Vec<(&'static str, f64)> {
+        let times = self.sink.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let spent = |wanted: Phase| -> f64 {
+            let times = times.iter().filter(|(phase, _)| *phase == wanted);
+            times.map(|(_, time)| *time).sum::<Duration>().as_secs_f64()
+        };
+        let total = ("total", self.begun.elapsed().as_secs_f64());
+        Phase::ALL.iter().map(|phase| (phase.name(), spent(*phase))).chain(std::iter::once(total)).collect()
+    }
+}
+
+impl EventSink for RunSink {
+    fn take(&self, event: &Event) {
+        if let Event::PhaseEnded { phase, took } = event {
+            self.spent.lock().unwrap_or_else(PoisonError::into_inner).push((*phase, *took));
+        }
+        event_log::lines(event).iter().for_each(|line| self.log.say(line));
+        self.watcher.see(&self.device, Progress::Transaction(event));
+    }
+}
