@@ -3,8 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use chrono::{DateTime, Utc};
 use openssl::error::ErrorStack;
 use openssl::x509::{X509, X509Ref};
 use panos_xmlapi::Fingerprint;
@@ -15,6 +14,7 @@ use super::files::{self, Source};
 use super::held::HeldCertificate;
 use super::key::{self, KeyAlgorithm, PrivateKey};
 use super::name;
+use super::validity::{Validity, validity};
 
 /// A certificate with its intermediates, ready to be installed, and where its private key is.
 ///
@@ -29,32 +29,6 @@ pub struct Bundle {
     chain: Chain,
     validity: Validity,
     algorithm: KeyAlgorithm,
-}
-
-/// From when until when a certificate is valid.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Validity {
-    pub(super) from: DateTime<Utc>,
-    pub(super) to: DateTime<Utc>,
-}
-
-impl Validity {
-    pub(super) fn includes(self, now: DateTime<Utc>) -> bool {
-        self.from <= now && now <= self.to
-    }
-
-    /// What is wrong with a certificate that is not valid now.
-    pub(super) fn refusal(self, path: &Path, certificate: &X509Ref, now: DateTime<Utc>) -> BundleError {
-        let (path, subject) = (path.to_owned(), name::subject(certificate));
-        match now < self.from {
-            true => BundleError::NotYetValid { path, subject, from: self.from },
-            false => BundleError::Expired { path, subject, since: self.to },
-        }
-    }
-}
-
-pub(super) fn validity(certificate: &X509Ref) -> Result<Validity, ErrorStack> {
-    Ok(Validity { from: time(certificate.not_before())?, to: time(certificate.not_after())? })
 }
 
 impl Bundle {
@@ -205,12 +179,6 @@ fn load_key(certificate: &Path, key: &Path, leaf: &X509Ref) -> Result<PrivateKey
 fn check_validity(path: &Path, certificate: &X509Ref, now: DateTime<Utc>) -> Result<Validity, BundleError> {
     let validity = validity(certificate)?;
     if validity.includes(now) { Ok(validity) } else { Err(validity.refusal(path, certificate, now)) }
-}
-
-pub(super) fn time(at: &Asn1TimeRef) -> Result<DateTime<Utc>, ErrorStack> {
-    let since_epoch = Asn1Time::from_unix(0)?.diff(at)?;
-    let whole = TimeDelta::days(since_epoch.days.into()) + TimeDelta::seconds(since_epoch.secs.into());
-    Ok(DateTime::UNIX_EPOCH + whole)
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use chrono::{DateTime, Utc};
 use openssl::error::ErrorStack;
 use openssl::x509::{X509, X509Ref, X509VerifyResult};
 
-use super::bundle::{Validity, validity};
 use super::error::{BundleError, Role};
+use super::validity::{Validity, validity};
 use super::{files, name, pem};
 
 /// How many certificates a chain file may hold: more than a whole store of roots has.

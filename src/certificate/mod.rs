@@ -19,6 +19,7 @@ mod pem;
 pub mod pem_keypair;
 pub mod pkcs12;
 mod seen;
+mod validity;
 
 pub use bundle::Bundle;
 pub use error::{BundleError, Role};

@@ -476,12 +476,12 @@ impl Installation {
 
     /// Notes an object that was created; one that was created before is the latest now.
     pub fn note_created(&mut self, created: CreatedObject) {
-        note(&mut self.created_objects, created);
+        created.note_among(&mut self.created_objects, CREATED_OBJECTS);
     }
 
     /// The same for the object of an intermediate certificate.
     pub fn note_issuer(&mut self, created: CreatedObject) {
-        note(&mut self.created_issuers, created);
+        created.note_among(&mut self.created_issuers, CREATED_OBJECTS);
     }
 
     /// Whether the device was seen to run the certificate with this fingerprint.
@@ -490,13 +490,6 @@ impl Installation {
         matches!(self.state, State::Installed { .. })
             && self.verified.as_ref().is_some_and(|verified| verified.certificate.fingerprint == fingerprint)
     }
-}
-
-fn note(objects: &mut Vec<CreatedObject>, created: CreatedObject) {
-    objects.retain(|other| other.object != created.object);
-    objects.push(created);
-    let superfluous = objects.len().saturating_sub(CREATED_OBJECTS);
-    objects.drain(..superfluous);
 }
 
 fn bindings(spec: &InstallSpec) -> Vec<Binding> {
