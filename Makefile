@@ -31,7 +31,8 @@ REMAPPED = --remap-path-prefix=$(CURDIR)=/source --remap-path-prefix=$(abspath $
 # One set of flags for all release builds: with another one everything would be built anew.
 RELEASE = RUSTFLAGS='$(strip $(RUSTFLAGS) $(REMAPPED))' $(CARGO) build --release
 
-.PHONY: all manual install demo test system-test lint year matrix model bench fuzz deny sbom dependencies stage deb rpm packages-test clean
+.PHONY: all manual install demo test system-test lint year matrix model bench fuzz deny sbom dependencies stage reproducible recording deb rpm \
+	packages-test clean
 
 all: manual
 
@@ -61,6 +62,10 @@ stage: all
 	gzip -9n $(STAGE)/usr/share/man/man8/*
 	gzip -9nc CHANGELOG.md > $(STAGE)/changelog.gz
 
+# What the packages hold, built twice in different directories: the same bytes, or an error. Twice a release build.
+reproducible:
+	@scripts/reproducible $(abspath $(TARGET))
+
 deb:
 	@scripts/install-dependencies deb
 	@$(MAKE) --no-print-directory stage
@@ -79,10 +84,17 @@ packages-test:
 	@$(MAKE) --no-print-directory deb rpm
 	@tests/packages $(TARGET)
 
+# The README's recording of the demo, docs/demo.svg, made anew.
+recording: dependencies
+	$(CARGO) build --workspace --bins
+	@scripts/recording
+
 demo: dependencies
 	$(CARGO) build --workspace --bins
 	@demo/run
 
+# Most tests wait for a device, for certmonger or for a moment to come: more of them than there are cores can go at once.
+test: export RUST_TEST_THREADS ?= $(shell expr 4 \* $$(nproc))
 test: dependencies
 	$(CARGO) test --workspace
 

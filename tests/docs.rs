@@ -128,10 +128,11 @@ impl Page {
     /// All pages.
     fn all() -> Vec<Self> {
         let mut pages = Vec::new();
-        for folder in ["", "docs/"] {
+        for folder in ["", "docs/", ".github/ISSUE_TEMPLATE/"] {
             for entry in std::fs::read_dir(root().join(folder)).unwrap() {
                 let name = entry.unwrap().file_name().into_string().unwrap();
-                if name.ends_with(".md") {
+                // The forms ask for the output of our commands.
+                if name.ends_with(".md") || name.ends_with(".yml") {
                     pages.push(Self::read(&format!("{folder}{name}")));
                 }
             }
@@ -484,6 +485,16 @@ fn each_check_finds_the_mistakes_that_are_planted() {
 #[test]
 fn the_pages_have_what_is_looked_at() {
     let pages = Page::all();
+    let readme = Page::read("README.md").text;
+    for page in pages.iter().filter(|page| page.path.starts_with("docs")) {
+        let path = page.path.to_str().unwrap();
+        assert!(readme.contains(&format!("[{path}]({path})")), "the README's list of pages lacks {path}");
+    }
+    let spans: Vec<String> =
+        pages.iter().filter(|page| page.path.starts_with(".github")).flat_map(Page::spans).collect();
+    for asked in ["pan_certctl check --json", "pan_certctl prove FQDN --transcript FILE"] {
+        assert!(spans.iter().any(|span| span == asked), "no form asks for {asked}");
+    }
     let tables = pages.iter().flat_map(Page::tables);
     let codes = tables.filter(|rows| rows[0][0] == "exit code" && rows.len() == TABLE.len() + 2).count();
     assert!(codes >= 1, "no page has the table of exit codes");

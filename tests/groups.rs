@@ -6,7 +6,7 @@ mod common;
 
 use common::bus::Bus;
 use common::pki;
-use common::world::{Ended, KEY, NAME, PORTAL, World, settings};
+use common::world::{Ended, GATEWAY, KEY, NAME, PORTAL, World, settings};
 use panos_sim::Simulator;
 
 /// The settings of a device that is trusted by its fingerprint.
@@ -83,10 +83,36 @@ async fn a_device_that_joins_the_group_gets_the_certificate_at_the_next_renewal(
     assert_eq!((first.commits(), second.commits()), (2, 1));
     assert!(!ended.stderr.contains("WARNING"), "{ended:#?}");
     // Whoever names less than before is told what is no longer renewed.
-    let first = first.address().to_string();
-    ask(&[&first], &[]).says("WARNING: renewals will no longer be installed on: --group=vpn");
+    let (first, second_name) = (first.address().to_string(), second.address().to_string());
+    let ended = ask(&[&first, &second_name], &[]);
+    assert!(!ended.stderr.contains("WARNING"), "the same devices, named one by one: {ended:#?}");
+    let ended = ask(&vpn, &[]);
+    assert!(!ended.stderr.contains("WARNING"), "and as a group again: {ended:#?}");
+    ask(&[&first], &[]).says(&format!("WARNING: renewals will no longer be installed on: {second_name}\n"));
     ask(&[&first], &[]).exits(0);
     let ended = ask(&[&first, &second.address().to_string()], &[]);
     assert!(!ended.stderr.contains("WARNING"), "{ended:#?}");
     ask(&[&first], &[]).says(&format!("no longer be installed on: {}\n", second.address()));
+}
+
+#[test]
+fn a_profile_that_is_typed_is_the_whole_list() {
+    let world = World::new();
+    let more = format!("profile = \"{GATEWAY}\"\nsecondary-profile = \"{PORTAL}\"\n");
+    std::fs::write(world.path("pan.toml"), section(&world.device) + &more).unwrap();
+    let bound = || {
+        let bindings = world.record()["bindings"].as_array().unwrap().clone();
+        bindings.iter().map(|one| one["profile"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    // The file's second profile is not added to what is typed.
+    install(&world, &[&world.target()]).exits(0).says("in 'GP portal' (");
+    assert_eq!(bound(), [PORTAL]);
+    // Where nothing is typed, the file's profiles count; a second one that is typed goes with the file's first.
+    let bare = |arguments: &[&str]| {
+        let mut command = world.bare_command();
+        command.arg("-k").arg(world.path(".panrc")).arg("--config").arg(world.path("pan.toml"));
+        Ended::of(command.args(arguments).arg(world.target())).exits(0)
+    };
+    bare(&["--profile-list", "a"]).says("in 'GP gateway' and 'GP portal'");
+    bare(&["--profile-list", "b", "-s", PORTAL]).says("in 'GP gateway' and 'GP portal'");
 }

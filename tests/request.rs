@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::bus::Bus;
+use common::bus::{Bus, until};
 use common::pki;
 use common::world::{Ended, GATEWAY, KEY, NAME, PORTAL, print, settings};
 use pancert::host::certmonger::Changes;
@@ -72,7 +72,9 @@ async fn one_command_asks_installs_and_says_finished_in_the_kept_order() {
         "Certificate requested for: gp.example.com",
         "Certificate issue took ",
         &format!("Certificate install and commit by the post-save process on: {device} took "),
-        &format!("FINISHED: {device} runs the certificate 'gp.example.com'"),
+        &format!(
+            "FINISHED: {device} runs the certificate 'gp.example.com' for gp.example.com in 'GP portal' and 'GP gateway', valid until "
+        ),
     ] {
         assert!(
             lines.next().unwrap_or_default().starts_with(phrase),
@@ -350,4 +352,45 @@ fn an_ordinary_user_who_could_not_see_the_end_is_told_before_anything_is_request
     Ended::of(&mut command).exits(10).says("Permission denied").says("Run it with sudo.");
     let asked = std::fs::read_to_string(world.path("asked")).unwrap();
     assert!(asked.starts_with("getcert list ") && asked.lines().count() == 1, "{asked}");
+}
+
+#[tokio::test]
+async fn a_claimed_profile_is_refused_before_anything_is_requested_and_handed_over_on_demand() {
+    let scene = Scene::new().await;
+    // As another certificate's installation has it: by its file, and by the record of it.
+    scene.ask(&["-p", PORTAL, "-n", "first"]).exits(0);
+    let before = scene.served();
+    let ask = |more: &[&str]| {
+        let mut command = scene.command();
+        command.args(["-c", "vpn.example.com", "-p", PORTAL, "-s", GATEWAY]).args(more);
+        Ended::of(command.arg(scene.device.address().to_string()))
+    };
+    let claimed = "the SSL/TLS profile 'GP portal' belongs to the installation 'first' (gp.example.com)";
+    let ended = ask(&[]).exits(13).says(claimed);
+    assert!(ended.stderr.contains("--take-over"), "{ended:#?}");
+    ask(&["--dry-run"]).exits(13).says(claimed);
+    assert_eq!(scene.bus.getcert().list().await.unwrap().requests.len(), 1, "nothing was requested");
+    let ended = ask(&["--take-over"]).exits(0).says("FINISHED: ");
+    assert!(ended.stderr.contains("is taken over from 'first'"), "{ended:#?}");
+    assert_ne!(scene.served(), before);
+    // A renewal of the first one, by certmonger: recorded and not done, and nothing is taken back.
+    let served = scene.served();
+    let requests = scene.bus.getcert().list().await.unwrap().requests;
+    let first =
+        requests.iter().find(|request| request.post_save.as_ref().unwrap().contains("first")).unwrap();
+    let ended = scene.ask(&["-p", PORTAL, "-n", "first"]).exits(13).says("vpn.example.com");
+    assert!(ended.stdout.contains("PAN_FQDN"), "{ended:#?}");
+    let device = scene.device.address();
+    let record = scene.bus.path(&format!("state/installations/{device}/shared/first.json"));
+    let known: serde_json::Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+    let serial = known["spec"]["certificate"]["serial"].clone();
+    scene.bus.getcert().resubmit(&first.id, &Changes::default()).await.unwrap();
+    until("the renewal to be recorded and refused", || async {
+        let record: serde_json::Value = serde_json::from_slice(&std::fs::read(&record).unwrap()).unwrap();
+        // The renewed one stands in the file, and is asked for.
+        let is_new = record["spec"]["certificate"]["serial"] != serial;
+        (is_new && record["state"]["is"] == "failed" && record["state"]["exit"] == 13).then_some(())
+    })
+    .await;
+    assert_eq!(scene.served(), served);
 }

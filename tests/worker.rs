@@ -207,6 +207,7 @@ fn a_failure_that_lasts_is_told_once_and_its_end_once() {
     let environment = std::fs::read_to_string(world.path("told")).unwrap();
     for fact in [
         "PAN_DEVICE=127.0.0.1:",
+        "PAN_PENDING_SINCE=20",
         "PAN_OWED_SINCE=20",
         "PAN_PROBLEM=",
         "PAN_NEXT_TRY=20",

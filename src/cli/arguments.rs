@@ -19,6 +19,7 @@ use crate::host::keyfile::KeyFileError;
 use crate::host::log::{Log, Verbosity};
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
+use crate::install::problem::Problem;
 use crate::settings::SettingsError;
 use crate::settings::config::ConfigError;
 use crate::text::escape_control;
@@ -87,6 +88,9 @@ pub enum UsageError {
         /// Who has a say in it.
         problem: String,
     },
+    /// Another installation claims a profile.
+    #[error(transparent)]
+    Claimed(Box<Problem>),
     /// The worker could not do it.
     #[error("the worker could not deliver this: {0}")]
     Worker(String),
@@ -105,6 +109,7 @@ impl UsageError {
             Self::Files(_) => Exit::Certificate,
             Self::Key(_) => Exit::Key,
             Self::State(failure) => failure.exit(),
+            Self::Claimed(problem) => problem.exit,
             Self::Environment(_) | Self::Path { .. } | Self::Worker(_) | Self::Other(_) => Exit::Usage,
         }
     }
@@ -117,6 +122,7 @@ impl UsageError {
             Self::Files(error) => error.advice(),
             Self::Key(error) => error.advice(),
             Self::State(failure) => failure.advice(),
+            Self::Claimed(problem) => problem.advice.clone(),
             Self::Environment(error) => Some(error.advice()),
             Self::Path { .. } => Some("Choose a path that only root can change.".to_owned()),
             Self::Worker(_) => Some(

@@ -2,15 +2,30 @@
 
 use std::path::Path;
 
+use panos_xmlapi::Address;
+
+use super::post_save::PostSave;
 use super::report;
 use crate::delivery::InstallationStore;
 use crate::delivery::watch::Awaited;
 
 const NAME: &str = "pan_getcert";
 
-/// Whoever leaves a device out may not mean it.
-pub fn tell_devices(before: &[String], now: &[String]) {
-    let dropped: Vec<&str> = before.iter().filter(|word| !now.contains(word)).map(String::as_str).collect();
+/// Whoever leaves a device out may not mean it. Devices are compared, not the words that name them: a group that is
+/// named by its members now leaves nobody out.
+pub fn tell_devices(post_save: Option<&str>, now: &[Address]) {
+    let Some(before) = post_save.and_then(PostSave::read) else { return };
+    let left_out = |devices: Vec<Address>| -> Vec<String> {
+        devices.iter().filter(|device| !now.contains(device)).map(ToString::to_string).collect()
+    };
+    let dropped = match before.all_devices() {
+        Some(devices) => left_out(devices),
+        // Who is in a group that is not there any more, nobody knows.
+        None => {
+            let groups = before.arguments.list.group.iter().map(|name| format!("--group={name}"));
+            left_out(before.devices()).into_iter().chain(groups).collect()
+        }
+    };
     if !dropped.is_empty() {
         let what = format!("WARNING: renewals will no longer be installed on: {}", dropped.join(" "));
         report::problem(NAME, &what, Some("To keep them, run the command again with all devices."));

@@ -14,6 +14,7 @@ use panos_xmlapi::{Address, CaFileError};
 use tokio::time::Instant;
 
 use super::arguments::{self, PlaceArguments, UsageError};
+use super::claims;
 use super::devices::DeviceList;
 use super::dropped;
 use super::enrolment::{Enrolment, EnrolmentArguments, IPA};
@@ -49,7 +50,7 @@ const LEAST: Duration = Duration::from_secs(60);
 /// Ask FreeIPA for a certificate through certmonger, and have it installed on Palo Alto Networks devices now
 /// and at each renewal.
 #[derive(Debug, Parser)]
-#[command(name = NAME, version, after_help = arguments::exit_code_help(), max_term_width = 100)]
+#[command(name = NAME, version, after_help = arguments::exit_code_help(), max_term_width = 100, args_override_self = true)]
 pub struct Arguments {
     #[command(flatten)]
     certificate: CertificateArguments,
@@ -339,11 +340,10 @@ fn look(arguments: &Arguments, request: &Request, tracked: Option<&Tracked>) -> 
     }
     let plan = ask::plan(arguments, request, tracked)?;
     let before = tracked.and_then(|tracked| tracked.post_save.as_deref());
+    let wanted = request.awaited.iter().map(|awaited| (&awaited.key, awaited.profiles.as_slice()));
+    claims::check(NAME, wanted, &arguments.place.state_dir, arguments.certificate.take_over)?;
     dropped::tell_profiles(&request.awaited, &arguments.place.state_dir);
-    dropped::tell_devices(
-        &before.map(installer::devices_in).unwrap_or_default(),
-        &request.installer_arguments,
-    );
+    dropped::tell_devices(before, &request.devices);
     ask::tell_replaced(before, arguments.and_run.as_deref());
     Ok(plan)
 }
@@ -425,7 +425,8 @@ fn finished(record: &Installation) -> String {
     let until = record.verified.as_ref().map(|proven| proven.certificate.not_after.format(" until %Y-%m-%d"));
     let until = until.map(|until| until.to_string()).unwrap_or_default();
     let (device, name) = (&record.spec.device, record.common_name());
-    format!("FINISHED: {device} runs the certificate '{object}' for {name}, valid{until}.")
+    let presents = report::presented_by(record);
+    format!("FINISHED: {device} runs the certificate '{object}' for {name}{presents}, valid{until}.")
 }
 
 async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {

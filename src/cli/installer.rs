@@ -26,7 +26,7 @@ pub const NAME: &str = "pan_instcert";
 ///
 /// certmonger calls this as a post-save command; it can be run by hand just as well.
 #[derive(Debug, Parser)]
-#[command(name = NAME, version, after_help = arguments::exit_code_help(), max_term_width = 100)]
+#[command(name = NAME, version, after_help = arguments::exit_code_help(), max_term_width = 100, args_override_self = true)]
 pub struct Arguments {
     /// The certificate.
     #[command(flatten)]
@@ -157,15 +157,6 @@ fn list_name(text: &str) -> Result<String, String> {
     if is_word { Ok(text.to_owned()) } else { Err("it is made of letters and digits".to_owned()) }
 }
 
-/// The devices and groups that a post-save command of ours names, as its words; none in any other command.
-#[must_use]
-pub fn devices_in(post_save: &str) -> Vec<String> {
-    let words = shlex::split(post_save).unwrap_or_default();
-    let is_ours = words.first().is_some_and(|program| Path::new(program).ends_with(NAME));
-    let arguments = words.get(1..).filter(|_| is_ours).and_then(|words| Arguments::of_words(words).ok());
-    arguments.and_then(|arguments| arguments.list.words().ok()).unwrap_or_default()
-}
-
 /// The words with which the installer does the same again, all but the devices. They are no secret.
 ///
 /// # Errors
@@ -182,6 +173,7 @@ pub fn words(
     words.extend(certificate.year.then(|| "-Y".to_owned()));
     words.push(format!("--cert-dir={}", absolute(&certificate.cert_dir)?));
     words.push(format!("--key-dir={}", absolute(&certificate.key_dir)?));
+    words.extend(certificate.take_over.then(|| "--take-over".to_owned()));
     words.extend(certificate.session_bus.then(|| "--session-bus".to_owned()));
     words.extend(device.to_arguments()?);
     if let Some(config) = config {

@@ -11,7 +11,7 @@ use futures_util::stream;
 
 use super::arguments::{self, UsageError};
 use super::installer::{Arguments, NAME};
-use super::{dry_run, report, sandbox, unresolved};
+use super::{claims, dry_run, report, sandbox, unresolved};
 use crate::delivery::DeliveryError;
 use crate::delivery::engine::{DeliveryEngine, Selection, run_id};
 use crate::delivery::notifier::Notifier;
@@ -81,6 +81,12 @@ fn run(arguments: &Arguments, requests: Vec<(InstallSpec, Prepared)>) -> Result<
     let state_dir = &arguments.place.state_dir;
     let (mut specs, prepared): (Vec<InstallSpec>, Vec<Prepared>) = requests.into_iter().unzip();
     let runtime = arguments::event_loop()?;
+    if arguments.dry_run || unresolved::is_attended() {
+        // What nobody sees is recorded: all that can be done of it is done, and 'status' tells the rest.
+        let wanted: Vec<_> = specs.iter().map(|spec| (spec.key(), spec.profiles.as_slice())).collect();
+        let wanted = wanted.iter().map(|(key, profiles)| (key, *profiles));
+        claims::check(NAME, wanted, state_dir, arguments.certificate.take_over)?;
+    }
     if arguments.dry_run {
         let records = InstallationStore::below(state_dir);
         return Ok(runtime.block_on(dry_run(arguments, prepared, &records)));

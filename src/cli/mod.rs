@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod certctl;
+mod claims;
 pub mod delegated;
 pub mod devices;
 pub mod dropped;

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use panos_xmlapi::Location;
 use serde::Serialize;
 
-use crate::delivery::InstallSpec;
+use crate::delivery::{InstallSpec, Installation};
 use crate::error::Exit;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
@@ -207,8 +207,22 @@ pub fn outcome(program: &str, told: &Told) {
 }
 
 fn bound(spec: &InstallSpec) -> String {
-    let names: Vec<String> = spec.profiles.iter().map(|name| format!("'{name}'")).collect();
-    if names.is_empty() { String::new() } else { format!(" in {}", names.join(" and ")) }
+    if spec.profiles.is_empty() { String::new() } else { format!(" in {}", quoted(&spec.profiles)) }
+}
+
+fn quoted(profiles: &[ProfileName]) -> String {
+    profiles.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(" and ")
+}
+
+/// By which profiles the device was seen to present it.
+#[must_use]
+pub fn presented_by(record: &Installation) -> String {
+    let profiles = record.verified.as_ref().map(|verified| verified.profiles.as_slice()).unwrap_or_default();
+    match profiles {
+        [] if record.spec.options.device.where_used => " wherever it was used".to_owned(),
+        [] => " in no SSL/TLS profile".to_owned(),
+        profiles => format!(" in {}", quoted(profiles)),
+    }
 }
 
 /// The result as one JSON object.

@@ -79,9 +79,9 @@ fn problem(exit: Exit, what: &str) -> Problem {
     Problem { exit, what, advice, retry_class: RetryClass::NeedsOperator }
 }
 
-/// What stands behind an option, wherever it stands.
+/// What stands behind an option, wherever it stands; of several the last counts.
 fn value_of<'w>(words: &'w [String], option: &str) -> Option<&'w str> {
-    words.iter().enumerate().find_map(|(at, word)| match word.strip_prefix(option)? {
+    words.iter().enumerate().rev().find_map(|(at, word)| match word.strip_prefix(option)? {
         "" => words.get(at + 1).map(String::as_str),
         rest => rest.strip_prefix('='),
     })

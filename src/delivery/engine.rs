@@ -10,6 +10,8 @@ use panos_xmlapi::Address;
 use tokio::sync::Mutex;
 
 use super::batch::{self, BatchItem};
+use super::claims;
+use super::confirm::{NotConfirmed, ask_certmonger};
 use super::conflicts;
 use super::error::StoreError;
 use super::failure::DeliveryError;
@@ -24,7 +26,6 @@ use super::run::Run;
 use super::spec::InstallSpec;
 use super::state::{Incident, State};
 use super::store::{InstallationStore, LoadedInstallations};
-use crate::host::certmonger::{Getcert, GetcertError, Phase};
 use crate::host::log::{Log, RunLog};
 use crate::install::InstallError;
 use crate::install::location;
@@ -86,14 +87,6 @@ pub struct DeliveryEngine<'a> {
     confirmed: Mutex<BTreeMap<PathBuf, Result<(), NotConfirmed>>>,
 }
 
-/// Why certmonger does not confirm a certificate.
-#[derive(Debug, Clone)]
-struct NotConfirmed {
-    what: String,
-    advice: Option<String>,
-    retry_class: RetryClass,
-}
-
 /// How one record was dealt with.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -147,12 +140,23 @@ impl<'a> DeliveryEngine<'a> {
             heed(&mut all, &what, &records)?;
             told.forget();
         }
+        claims::hand_over(&mut all, &records, &run)?;
         let now = records.now();
         let mut reports = Vec::new();
+        let mut withheld = Vec::new();
         let mut groups: Vec<Vec<BatchItem>> = Vec::new();
         for record in all.iter().filter(|record| which.includes(record, now)) {
             match self.prepare(record.clone()).await {
-                Ok(delivery) => {
+                Ok(mut delivery) => {
+                    if let Some((problem, rest)) = claims::split(&delivery.record, &all) {
+                        let failed = fail_without_run((delivery.record, problem), &records, &run);
+                        if rest.is_empty() {
+                            reports.push(failed);
+                            continue;
+                        }
+                        withheld.push((record.key(), failed.result));
+                        (delivery.record, delivery.request.profiles) = (failed.record, rest);
+                    }
                     match groups.iter_mut().find(|group| group[0].request.can_share_commit(&delivery.request))
                     {
                         Some(group) => group.push(delivery),
@@ -186,6 +190,11 @@ impl<'a> DeliveryEngine<'a> {
             }
             self.watcher.see(device, Progress::Ended);
         }
+        // A request of which a profile was withheld has not been done, whatever else was.
+        for report in reports.iter_mut().filter(|report| report.record.is_pending()) {
+            let result = withheld.iter().find(|(key, _)| *key == report.record.key());
+            result.into_iter().for_each(|(_, result)| report.result = result.clone());
+        }
         let mut news = Vec::new();
         for report in &mut reports {
             if let Some(new) = self.notifier.notice(&mut report.record, &report.result.outcome, now) {
@@ -196,6 +205,9 @@ impl<'a> DeliveryEngine<'a> {
         if !news.is_empty() {
             let records_of_news = news.iter().map(|(_, record)| record.clone()).collect();
             records.write_in_background(records_of_news).await?;
+        }
+        if reports.iter().any(|report| !report.record.takes_over.is_empty()) {
+            claims::hand_over(&mut records.of_device(device)?.records, &records, &run)?;
         }
         drop(lock);
         for (new, record) in &news {
@@ -466,29 +478,6 @@ fn fail_without_run(
 
 fn needs_operator(record: &Installation) -> bool {
     matches!(&record.state, State::Failed { problem, .. } if problem.retry_class == RetryClass::NeedsOperator)
-}
-
-async fn ask_certmonger(bus: CertmongerBus, file: &Path) -> Result<(), NotConfirmed> {
-    const BLIND: &str = "For a certificate that is not certmonger's, or to go on all the same, use -b.";
-    let getcert = Getcert::new(["getcert"], None).on_session_bus(bus == CertmongerBus::Session);
-    let no = |what: String| NotConfirmed {
-        what,
-        advice: Some(BLIND.to_owned()),
-        retry_class: RetryClass::Permanent,
-    };
-    match getcert.status(file).await {
-        Ok(status) => match status.phase() {
-            Phase::Done | Phase::Saving => Ok(()),
-            _ => Err(no(format!("the certificate's state is {}, it is not issued", status.state))),
-        },
-        Err(GetcertError::NotTracked) => Err(no(format!("{} is not tracked", file.display()))),
-        Err(error) => {
-            let advice =
-                error.advice().map(|advice| format!("{advice}; to go on without certmonger, use -b"));
-            let advice = advice.or_else(|| Some(BLIND.to_owned()));
-            Err(NotConfirmed { what: error.to_string(), advice, retry_class: RetryClass::Transient })
-        }
-    }
 }
 
 /// Six hexadecimal digits: enough to tell the runs of a day apart.

@@ -251,6 +251,7 @@ impl Record {
         let created =
             |made: Made| CreatedObject { object: made.object, fingerprint: made.fingerprint, at: made.at };
         Ok(Installation {
+            takes_over: Vec::new(),
             version: VERSION,
             bindings: bindings.collect(),
             list: None,

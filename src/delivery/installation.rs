@@ -39,6 +39,9 @@ pub struct Installation {
     pub bindings: Vec<Binding>,
     /// The name of the list of profiles that was stated last.
     pub list: Option<String>,
+    /// The profiles that are taken from whoever claims them, once the certificate is verified there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub takes_over: Vec<ProfileName>,
     /// Who asked, with what they asked for and how that ended; the latest last.
     pub requests: Vec<RequestState>,
     /// Since when the device has not been verified to run the certificate; nothing where it was.
@@ -98,6 +101,7 @@ impl Installation {
             version: VERSION,
             bindings: bindings(&spec),
             list: spec.list.clone(),
+            takes_over: if spec.options.take_over { spec.profiles.clone() } else { Vec::new() },
             requests: vec![request],
             pending_since: Some(spec.requested_at.min(now)),
             next_attempt: Some(now),
@@ -133,6 +137,10 @@ impl Installation {
             self.failures = 0;
         }
         self.requests.push(RequestState::of(&spec));
+        // A list is stated once, however often its post-save command runs: at a renewal nothing is taken over anew.
+        if spec.options.take_over && (spec.list.is_none() || spec.list != self.list) {
+            self.takes_over.clone_from(&spec.profiles);
+        }
         if spec.list.is_some() && spec.list != self.list {
             self.list.clone_from(&spec.list);
             self.restate(&spec, now);
@@ -196,6 +204,22 @@ impl Installation {
         self.spec.profiles.retain(|other| other != profile);
         self.supersede(now);
         before != self.bindings.len()
+    }
+
+    /// Another installation has taken these profiles over: they are not presented by this one any more.
+    pub fn give_up(&mut self, profile: &ProfileName, now: DateTime<Utc>) {
+        self.unbind(profile, now);
+        self.takes_over.retain(|other| other != profile);
+        if let Some(verified) = &mut self.verified {
+            verified.profiles.retain(|other| other != profile);
+        }
+    }
+
+    /// Whether the device was verified to present the certificate in a profile that is still this installation's.
+    #[must_use]
+    pub fn holds(&self, profile: &ProfileName) -> bool {
+        let is_bound = self.bindings.iter().any(|binding| binding.profile == *profile);
+        is_bound && self.verified.as_ref().is_some_and(|verified| verified.profiles.contains(profile))
     }
 
     /// The profiles that have nothing to do with these, which the device does not have: a request is done in all its

@@ -7,7 +7,9 @@
 //! their owner only, and each file is written whole or not at all.
 
 mod batch;
+pub mod claims;
 mod clock;
+mod confirm;
 pub mod conflicts;
 pub mod drift;
 pub mod engine;

@@ -107,7 +107,10 @@ fn facts(news: News, record: &Installation) -> Vec<(&'static str, String)> {
         facts.push(("PAN_PROBLEM", problem.what.clone()));
         facts.extend(problem.advice.clone().map(|advice| ("PAN_ADVICE", advice)));
     }
-    facts.extend(record.pending_since.map(|at| ("PAN_OWED_SINCE", time(at))));
+    // The second name is the one that scripts of 0.1.0 know.
+    for name in ["PAN_PENDING_SINCE", "PAN_OWED_SINCE"] {
+        facts.extend(record.pending_since.map(|at| (name, time(at))));
+    }
     facts.extend(record.next_attempt.map(|at| ("PAN_NEXT_TRY", time(at))));
     facts.extend(
         record

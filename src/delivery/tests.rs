@@ -25,6 +25,7 @@ fn options() -> InstallOptions {
         session_bus: false,
         blind: true,
         force: false,
+        take_over: false,
         config: None,
         device: DeviceOptions::default(),
     }

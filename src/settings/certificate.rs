@@ -28,6 +28,11 @@ pub struct CertificateArguments {
     #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
     pub key_dir: PathBuf,
 
+    /// Take an SSL/TLS service profile that another installation claims: it gives the profile up once this certificate
+    /// is verified there
+    #[arg(long)]
+    pub take_over: bool,
+
     /// Talk to a certmonger on the session bus
     #[arg(long)]
     pub session_bus: bool,

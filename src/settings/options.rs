@@ -18,7 +18,7 @@ pub struct DeviceOptions {
     #[serde(skip_serializing_if = "is_unset")]
     pub key_file: Option<String>,
 
-    /// Primary SSL/TLS service profile to rebind
+    /// Primary SSL/TLS service profile to rebind; the configuration file's profiles are left out then
     #[arg(short = 'p', long, value_name = "NAME")]
     #[serde(skip_serializing_if = "is_unset")]
     pub profile: Option<String>,
@@ -181,10 +181,12 @@ impl DeviceOptions {
     pub fn over(self, below: Self) -> Self {
         let trust = if self.trust_choices() > 0 { &self } else { &below };
         let (ca_file, pin, insecure) = (trust.ca_file.clone(), trust.pin.clone(), trust.insecure);
+        // Whoever names the first profile means the whole list.
+        let below_secondary = below.secondary_profile.filter(|_| self.profile.is_none());
         Self {
             key_file: self.key_file.or(below.key_file),
             profile: self.profile.or(below.profile),
-            secondary_profile: self.secondary_profile.or(below.secondary_profile),
+            secondary_profile: self.secondary_profile.or(below_secondary),
             format: self.format.or(below.format),
             pkcs12: self.pkcs12.or(below.pkcs12),
             chain: self.chain.or(below.chain),
@@ -342,7 +344,13 @@ mod tests {
         };
         let laid = typed.over(full());
         assert_eq!(laid.profile.as_deref(), Some("typed"));
-        assert_eq!(laid.secondary_profile, full().secondary_profile);
+        assert_eq!(laid.secondary_profile, None, "-p is the whole list");
+        let second = DeviceOptions { secondary_profile: Some("typed".into()), ..DeviceOptions::default() };
+        let laid_second = second.over(full());
+        assert_eq!(
+            (laid_second.profile, laid_second.secondary_profile),
+            (full().profile, Some("typed".into()))
+        );
         assert!(laid.ca_file.is_empty() && laid.pin.is_some());
         let laid = DeviceOptions::default().over(full());
         assert_eq!(laid, full());

@@ -36,10 +36,19 @@ pub struct InstallOptions {
     /// Whether it is imported and committed although the device has this certificate already.
     #[serde(default)]
     pub force: bool,
+    /// Whether profiles may be taken that another installation claims.
+    #[serde(default, skip_serializing_if = "is_not_set")]
+    pub take_over: bool,
     /// The configuration file that was named.
     pub config: Option<PathBuf>,
     /// How it gets onto the device, as far as it was typed.
     pub device: DeviceOptions,
+}
+
+/// Then it is not stored: a version that does not know it reads the rest.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_not_set(option: &bool) -> bool {
+    !option
 }
 
 impl InstallOptions {
@@ -65,6 +74,7 @@ impl InstallOptions {
             session_bus: certificate.session_bus,
             blind: false,
             force: false,
+            take_over: certificate.take_over,
             config: config.map(path).transpose()?,
             device: device.absolute(from).map_err(SettingsError::Value)?,
         })

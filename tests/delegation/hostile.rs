@@ -131,7 +131,8 @@ fn the_first_word_can_be_neither_stretched_nor_taken_back() {
             // sudo compares the words joined by blanks: one word with a blank passes its rule.
             &["--delegated --insecure", "-c", name, &device][..],
             &["--delegated ", "--insecure", "-c", name, &device],
-            &["--delegated", "--delegated", "-c", name, &device],
+            // Twice is the same as once.
+            &["--delegated", "--delegated", "-c", name, "--insecure", &device],
             &["--delegated", "--no-delegated", "-c", name, &device],
             &["--delegated", "--delegated=false", "-c", name, &device],
             &["--delegated", "--", "-c", name, "--insecure", &device],

@@ -65,6 +65,7 @@ pub fn spec_of(order: &Order, number: usize, sequence: u64, world: &World) -> In
             session_bus: false,
             blind: true,
             force: false,
+            take_over: false,
             config: None,
             device: DeviceOptions::default(),
         },

@@ -71,6 +71,7 @@ pub fn order(name: &str, device: &str, at: DateTime<Utc>, days: i64) -> InstallS
             session_bus: false,
             blind: false,
             force: false,
+            take_over: false,
             config: None,
             device: DeviceOptions { profile: Some(profile(name).to_string()), ..DeviceOptions::default() },
         },

@@ -58,6 +58,8 @@ fn an_installation_that_nothing_presents() {
     record.finish(&installed("a.example.com"), &[], &[], 1, ago(3));
     desk.write(&record);
     desk.exits(13, &[]).says("1 without a profile").says("\n  no SSL/TLS profile presents it");
+    let shown = desk.exits(13, &[]).stdout;
+    assert!(shown.contains(" not presented") && !shown.contains(" ok"), "{shown}");
     assert_eq!(words(&desk, "a.example.com"), ["no-profile"]);
     assert!(metrics(&desk).contains("pan_getcert_without_profile{"));
     // What uses the object is found on the device.

@@ -1,4 +1,4 @@
-//! The way from nothing to a delivered certificate, as it is printed: for the README, and the first scenario.
+//! The way from nothing to a delivered certificate, as it is printed: for docs/getting-started.md, and the first scenario.
 
 use std::fmt::Write as _;
 
@@ -33,9 +33,14 @@ pub fn play(stage: &Stage) {
         codes.push((command.to_owned(), ended.code));
     }
     std::fs::write(stage.folder.join("transcript.txt"), &text).unwrap();
-    let readme = include_str!("../../README.md").split_once("<!-- transcript: machine -->").unwrap().1;
-    let told = readme.split_once("```text\n").unwrap().1.split_once("```").unwrap().0;
-    assert_eq!(plain(told), plain(&text), "README.md tells of another way than target/system/transcript.txt");
+    let page =
+        include_str!("../../docs/getting-started.md").split_once("<!-- transcript: machine -->").unwrap().1;
+    let told = page.split_once("```text\n").unwrap().1.split_once("```").unwrap().0;
+    assert_eq!(
+        plain(told),
+        plain(&text),
+        "docs/getting-started.md tells of another way than target/system/transcript.txt"
+    );
     for (command, code) in codes {
         assert_eq!(code, Some(0), "'{command}' failed:\n{text}");
     }

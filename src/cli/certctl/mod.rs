@@ -31,7 +31,8 @@ const NAME: &str = "pan_certctl";
     version,
     propagate_version = true,
     after_help = arguments::exit_code_help(),
-    max_term_width = 100
+    max_term_width = 100,
+    args_override_self = true
 )]
 pub struct Arguments {
     #[command(flatten)]

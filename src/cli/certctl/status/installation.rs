@@ -29,6 +29,8 @@ pub(super) struct Row {
     pub(super) record: Installation,
     /// Whether its order is still in the queue.
     pub(super) queued: bool,
+    /// Whether its profiles are those that use the object already.
+    pub(super) is_where_used: bool,
     /// What certmonger says, if it was asked.
     pub(super) certmonger: Option<Standing>,
     /// What is wrong with it beside that.
@@ -93,7 +95,7 @@ pub(super) type Place = (u8, DateTime<Utc>, DateTime<Utc>, String, String, Strin
 
 impl Row {
     pub(super) fn of(record: Installation, queued: bool) -> Self {
-        Self { record, queued, certmonger: None, faults: Vec::new() }
+        Self { record, queued, is_where_used: false, certmonger: None, faults: Vec::new() }
     }
 
     pub(super) fn how(&self) -> InstallState {
@@ -242,7 +244,10 @@ pub(super) fn find_faults(all: &mut [Row], is_where_used: impl Fn(&Installation)
         all.get_mut(index).into_iter().for_each(|row| row.faults.push(fault.clone()));
     }
     let is_bare = |record: &Installation| record.profiles().is_empty() && !record.is_pending();
-    for row in all.iter_mut().filter(|row| is_bare(&row.record) && !is_where_used(&row.record)) {
-        row.faults.push(Fault::NoProfile);
+    for row in all.iter_mut() {
+        row.is_where_used = is_where_used(&row.record);
+        if is_bare(&row.record) && !row.is_where_used {
+            row.faults.push(Fault::NoProfile);
+        }
     }
 }

@@ -87,7 +87,7 @@ impl Summary {
         add(self.pending, format!("{} pending{long}", self.pending));
         add(self.failed, format!("{} failed", self.failed));
         add(self.left_to_commit, format!("{} waiting for manual commit", self.left_to_commit));
-        let is_done = all > 0 && self.installed == all;
+        let is_done = all > 0 && self.installed == all && self.without_profile == 0;
         add(usize::from(is_done), if all == 1 { "installed" } else { "all installed" }.to_owned());
         add(self.expired, one_or(self.expired, "has expired", "have expired"));
         let soon = one_or(self.expire_soon, "expires", "expire");

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Local, Utc};
 
-use super::installation::{Expiry, InstallState, Limits, Row};
+use super::installation::{Expiry, Fault, InstallState, Limits, Row};
 use crate::cli::certctl::terminal::{self, Columns, Line};
 use crate::cli::certctl::when::in_short;
 
@@ -21,11 +21,12 @@ const NARROW: usize = 20;
 pub(super) fn lines(all: &[Row], limits: &Limits, width: Option<usize>) -> Vec<Line> {
     // Two columns are saved where nothing is pending.
     let pending = all.iter().any(|one| one.record.is_pending());
-    let mut headings = vec!["certificate", "device", "installed until", "runs"];
+    let mut headings = vec!["certificate", "device", "profiles", "installed until", "runs"];
     headings.extend(pending.then_some(["pending for", "next try"]).into_iter().flatten());
     let mut columns = Columns::new(&headings, headings.len(), "how it stands");
     for one in all {
-        let mut cells = vec![certificate(one), device(one), until(one, limits), runs(one).to_owned()];
+        let mut cells =
+            vec![certificate(one), device(one), profiles(one), until(one, limits), runs(one).to_owned()];
         cells
             .extend(pending.then(|| [pending_for(one, limits), next_try(one, limits)]).into_iter().flatten());
         columns.push(&cells, stands(one, limits), one.mood(limits));
@@ -54,7 +55,8 @@ fn card(one: &Row, limits: &Limits, width: usize) -> Vec<Line> {
         .record
         .is_pending()
         .then(|| format!("pending for {}, next try: {}", pending_for(one, limits), next_try(one, limits)));
-    let parts = [installed, pending, Some(stands(one, limits)), certmonger(one)];
+    let profiles = format!("profiles: {}", profiles(one));
+    let parts = [installed, pending, Some(profiles), Some(stands(one, limits)), certmonger(one)];
     let parts: Vec<String> = parts.into_iter().flatten().chain(faults(one)).collect();
     let indent = if width > NARROW { INDENT } else { "" };
     let mut lines = terminal::wrapped(&first, width);
@@ -73,6 +75,16 @@ fn certificate(one: &Row) -> String {
 
 fn device(one: &Row) -> String {
     terminal::shortened(&one.record.spec.place(), NAMES)
+}
+
+/// The profiles that are to present it.
+fn profiles(one: &Row) -> String {
+    let names: Vec<String> = one.record.profiles().iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        [] if one.is_where_used => "where used".to_owned(),
+        [] => "-".to_owned(),
+        names => terminal::shortened(&names.join(", "), NAMES),
+    }
 }
 
 fn until(one: &Row, limits: &Limits) -> String {
@@ -110,6 +122,7 @@ fn next_try(one: &Row, limits: &Limits) -> String {
 fn stands(one: &Row, limits: &Limits) -> String {
     let problem = one.problem().map(|problem| terminal::shortened(&problem.what, PROBLEM));
     match one.how() {
+        InstallState::Installed if one.faults.contains(&Fault::NoProfile) => "not presented".to_owned(),
         InstallState::Installed => match one.lasts(limits) {
             Expiry::Long => "ok".to_owned(),
             Expiry::NotLong => "expires soon".to_owned(),
