@@ -19,9 +19,12 @@ use super::devices::DeviceList;
 use super::dropped;
 use super::enrolment::{Enrolment, EnrolmentArguments, IPA};
 use super::installer;
-use super::issuance::{self, IssuanceWatcher, IssueError, StatusLine};
+use super::interrupted;
+use super::issuance::{self, IssuanceWatcher, IssueError};
+use super::live::StatusLine;
 use super::report;
 use super::sandbox;
+use super::signals;
 use crate::certificate::{BundleError, Role};
 use crate::delivery::watch::{self, Awaited, Following, Hook, Standing};
 use crate::delivery::{Installation, InstallationKey, Queue, new_id};
@@ -126,7 +129,11 @@ pub fn main() -> ExitCode {
         Err(error) => return arguments::refuse(NAME, &error),
     };
     let live = StatusLine::new();
-    let ended = runtime.block_on(run(&arguments, &request, &live));
+    let stopped = |signal| {
+        live.clear();
+        interrupted::asked(NAME, &arguments.place.state_dir, &request.awaited, signal);
+    };
+    let ended = signals::run(runtime, run(&arguments, &request, &live), stopped);
     live.clear();
     match ended {
         Ok(()) => Exit::Done.into(),
@@ -312,7 +319,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
     let installing = Instant::now();
     // Waiting for the CA may have used up the time.
     following.deadline = following.deadline.max(installing + LEAST);
-    install_now(request, at_hand.is_some()).await?;
+    following.meanwhile(install_now(request, at_hand.is_some())).await?;
     let standings = match request.queued {
         true => following.to_the_end(None).await?,
         false => following.standings()?,

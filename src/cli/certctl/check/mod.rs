@@ -23,7 +23,8 @@ use crate::certificate::{Bundle, BundleError, Place, Source};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::devices::DeviceList;
 use crate::cli::enrolment::EnrolmentArguments;
-use crate::cli::report;
+use crate::cli::live::Screen;
+use crate::cli::{interrupted, report, signals};
 use crate::error::Exit;
 use crate::host::ipa::Needs;
 use crate::install::known_devices::KnownDevices;
@@ -33,7 +34,7 @@ use crate::settings::certificate::FileArguments;
 use crate::settings::config::{self, Config};
 use crate::settings::options::DeviceOptions;
 use crate::settings::resolve::{self, Named};
-use finding::{CheckResult, Section};
+use finding::{CheckResult, Section, Shown};
 
 /// What is to be installed where.
 #[derive(Debug, Clone, Args)]
@@ -141,13 +142,21 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
     };
     let subjects: Vec<CheckTarget> = devices.iter().map(with_certificate).collect::<Result<_, _>>()?;
     let common_name = named.as_ref().map(|named| &named.common_name);
+    let shown = Shown::new(!arguments.json);
     let sections = match subjects.as_slice() {
-        [] => vec![Section::machine(vec![configuration_file(place), listed(&config)])],
+        [] => {
+            let findings = vec![configuration_file(place), listed(&config)];
+            shown.machine(&findings);
+            vec![Section::machine(findings)]
+        }
         subjects => {
             let known = KnownDevices::load(&place.state_dir)?;
+            let screen = Screen::new(Some(subjects.len()), place.verbose);
             let needs = common_name.map(|name| arguments.needs(name)).transpose()?;
-            let examined = examine(arguments, place, (common_name, needs.as_ref()), subjects, &known);
-            arguments::event_loop()?.block_on(examined)
+            let named = (common_name, needs.as_ref());
+            let examined = examine(arguments, place, named, (subjects, &known), (&shown, &screen));
+            let stopped = |signal| interrupted::only_looked(NAME, &screen, signal);
+            signals::run(arguments::event_loop()?, examined, stopped)
         }
     };
     let each: Vec<Exit> = sections.iter().map(Section::exit).collect();
@@ -155,7 +164,7 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
     if arguments.json {
         report::json(NAME, &json!({ "exit": exit.code(), "checked": sections }));
     } else {
-        finding::show(&sections);
+        finding::show_count(&sections);
     }
     Ok(exit)
 }
@@ -169,8 +178,8 @@ async fn examine(
     arguments: &CheckArguments,
     place: &PlaceArguments,
     (common_name, needs): (Option<&CommonName>, Option<&Needs>),
-    subjects: &[CheckTarget],
-    known: &KnownDevices,
+    (subjects, known): (&[CheckTarget], &KnownDevices),
+    (shown, screen): (&Shown, &Screen),
 ) -> Vec<Section> {
     let machine = async {
         let mut findings = vec![configuration_file(place)];
@@ -181,14 +190,25 @@ async fn examine(
             }
             findings.extend(certmonger::look(arguments, common_name).await);
         }
+        shown.machine(&findings);
         findings
     };
-    let devices = subjects.iter().map(|subject| device::look(subject, place, arguments.ca == "IPA"));
+    let devices = subjects.iter().map(|subject| async move {
+        let working = screen.work_on(&subject.target.device, "check");
+        let (findings, interface) = device::look(subject, place, arguments.ca == "IPA").await;
+        drop(working);
+        shown.device(&subject.target.device, &findings);
+        (findings, interface)
+    });
     let (machine, devices, peers) = tokio::join!(machine, join_all(devices), sharing::peers(subjects));
-    let (mut findings, shown): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
-    let all: Vec<_> = shown.into_iter().flatten().chain(peers).collect();
+    let (mut findings, interfaces): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
+    let all: Vec<_> = interfaces.into_iter().flatten().chain(peers).collect();
     for (subject, findings) in subjects.iter().zip(&mut findings) {
-        findings.extend(sharing::finding(&subject.target.device, &all, known));
+        // What is known only when all have answered comes after them.
+        if let Some(finding) = sharing::finding(&subject.target.device, &all, known) {
+            shown.device(&subject.target.device, std::slice::from_ref(&finding));
+            findings.push(finding);
+        }
     }
     let named = subjects.iter().zip(findings);
     let devices = named.map(|(subject, findings)| Section::device(&subject.target.device, findings));
