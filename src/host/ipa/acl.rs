@@ -1,7 +1,9 @@
 //! CA ACLs: which CA may issue with which certificate profile for whom.
 
-use super::server::{Principal, USUAL_PROFILE};
+use super::principal::Principal;
 
+/// The certificate profile of a request that names none.
+pub(super) const USUAL_PROFILE: &str = "caIPAserviceCert";
 /// The CA that issues where none is named.
 pub(super) const USUAL_CA: &str = "ipa";
 

@@ -6,11 +6,13 @@
 
 mod acl;
 mod needs;
+mod principal;
 mod server;
 mod ticket;
 
 pub use needs::{Found, Needs, Standing, examine};
-pub use server::{Principal, ProfileKnown, Server, certificate_profile};
+pub use principal::Principal;
+pub use server::{ProfileKnown, Server, certificate_profile};
 pub use ticket::{NoTicket, Ticket};
 
 use std::path::{Path, PathBuf};

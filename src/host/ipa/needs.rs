@@ -2,8 +2,9 @@
 
 use futures_util::future::join_all;
 
-use super::acl::{USUAL_CA, Wanted};
-use super::server::{Answer, Known, Principal, ProfileKnown, Server, USUAL_PROFILE};
+use super::acl::{USUAL_CA, USUAL_PROFILE, Wanted};
+use super::principal::Principal;
+use super::server::{Answer, Known, ProfileKnown, Server};
 use crate::host::certmonger::KeyType;
 
 /// What a request asks the server for.
