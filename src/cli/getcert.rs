@@ -237,7 +237,8 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
     let tracked = getcert.tracked(&request.certificate).await;
     let tracked_ca = tracked.as_ref().ok().and_then(|tracked| tracked.as_ref()?.ca.as_deref());
     let ca = enrolment.ca.as_deref().or(tracked_ca).unwrap_or(IPA);
-    if ca == IPA {
+    let is_ipa = ca == IPA;
+    if is_ipa {
         check_profile(enrolment).await?;
         if !Path::new(ipa::CONFIGURATION).is_file() {
             return Err(Trouble::NotEnrolled);
@@ -250,10 +251,15 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
     let kept = arguments.and_run.clone().or_else(|| ask::and_run_in(tracked_command));
     let post_save = post_save(&request.installer, &request.installer_arguments, kept.as_deref())
         .map_err(|error| Trouble::Installer(std::io::Error::other(error)))?;
+    let asks_ca = matches!(plan, Plan::New { .. } | Plan::Again { .. });
+    let looks = asks_ca && is_ipa && !arguments.no_check;
+    let server =
+        if looks { before::look_at_server(arguments, request, tracked.as_ref()).await } else { Vec::new() };
     if arguments.dry_run {
-        return before::tell(arguments, request, tracked.as_ref(), &plan, &post_save).await;
+        return before::tell(arguments, request, (tracked.as_ref(), &server), &plan, &post_save).await;
     }
-    if !arguments.no_check && matches!(plan, Plan::New { .. } | Plan::Again { .. }) {
+    if !arguments.no_check && asks_ca {
+        before::check_server(&server)?;
         before::check_devices(arguments, request).await?;
     }
     let begun = Instant::now();
@@ -433,7 +439,7 @@ fn finished(record: &Installation) -> String {
 async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
     let Some(profile) = &enrolment.profile else { return Ok(()) };
     match ipa::certificate_profile(profile).await {
-        ProfileKnown::Yes => Ok(()),
+        ProfileKnown::Yes { .. } => Ok(()),
         ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),
         ProfileKnown::CantTell(why) => {
             let what = format!("could not check whether IPA has the certificate profile '{profile}' ({why})");

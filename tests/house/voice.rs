@@ -26,7 +26,7 @@ fn fault(text: &str) -> Option<&'static str> {
 }
 
 /// What begins a message, up to the bracket that ends it.
-const BEGINNINGS: [&str; 9] = [
+const BEGINNINGS: [&str; 10] = [
     "#[error(",
     ".advise(",
     "Advice::Hint(",
@@ -35,6 +35,7 @@ const BEGINNINGS: [&str; 9] = [
     "report::problem(",
     "report::problem_with_advice(",
     "advice: Some(",
+    "advice = Some(",
     "with_advice(",
 ];
 
@@ -121,7 +122,7 @@ fn every_message_and_every_hint_has_the_one_voice() {
 
 #[test]
 fn the_check_sees_what_it_is_to_see() {
-    for bad in ["Check the name", "Run it again.", "A person commits", "see the log."] {
+    for bad in ["Check the name", "run it again", "A person commits", "see the log."] {
         assert!(fault(bad).is_some(), "{bad}");
     }
     for good in

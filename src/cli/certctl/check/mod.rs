@@ -22,10 +22,12 @@ use super::NAME;
 use crate::certificate::{Bundle, BundleError, Place, Source};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::devices::DeviceList;
+use crate::cli::enrolment::EnrolmentArguments;
 use crate::cli::live::Screen;
 use crate::cli::report::{self, Advice};
 use crate::cli::{interrupted, signals};
 use crate::error::Exit;
+use crate::host::ipa::Needs;
 use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::request::Target;
@@ -54,6 +56,22 @@ pub struct CheckArguments {
     /// Service of the principal SERVICE/CERT_CN
     #[arg(short = 'S', long, value_name = "SERVICE", default_value = "HTTP")]
     service: String,
+
+    /// A further DNS name for the certificate (can be repeated)
+    #[arg(long = "san", value_name = "NAME", requires = "common_name")]
+    names: Vec<String>,
+
+    /// IPA certificate profile
+    #[arg(short = 'T', long, value_name = "PROFILE", requires = "common_name")]
+    cert_profile: Option<String>,
+
+    /// RSA, EC or ECDSA [default: RSA]
+    #[arg(short = 'G', long, value_name = "TYPE", requires = "common_name")]
+    key_type: Option<String>,
+
+    /// The CA of FreeIPA that issues, where it is a sub-CA
+    #[arg(short = 'X', long, value_name = "NAME", requires = "common_name")]
+    issuer: Option<String>,
 
     /// certmonger's CA, by its name in 'getcert list-cas'; only for IPA is the enrolment looked at
     #[arg(long, value_name = "NAME", default_value = "IPA")]
@@ -135,7 +153,9 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
         subjects => {
             let known = KnownDevices::load(&place.state_dir)?;
             let screen = Screen::new(Some(subjects.len()), place.verbose);
-            let examined = examine(arguments, place, common_name, (subjects, &known), (&shown, &screen));
+            let needs = common_name.map(|name| arguments.needs(name)).transpose()?;
+            let named = (common_name, needs.as_ref());
+            let examined = examine(arguments, place, named, (subjects, &known), (&shown, &screen));
             let stopped = |signal| interrupted::only_looked(NAME, &screen, signal);
             signals::run(arguments::event_loop()?, examined, stopped)
         }
@@ -158,7 +178,7 @@ fn worst(each: &[Exit]) -> Exit {
 async fn examine(
     arguments: &CheckArguments,
     place: &PlaceArguments,
-    common_name: Option<&CommonName>,
+    (common_name, needs): (Option<&CommonName>, Option<&Needs>),
     (subjects, known): (&[CheckTarget], &KnownDevices),
     (shown, screen): (&Shown, &Screen),
 ) -> Vec<Section> {
@@ -167,7 +187,7 @@ async fn examine(
         findings.extend(machine::look(arguments, place, common_name));
         if !arguments.blind {
             if arguments.ca == "IPA" {
-                findings.extend(enrolment::look(&arguments.service, common_name).await);
+                findings.extend(enrolment::look(needs).await);
             }
             findings.extend(certmonger::look(arguments, common_name).await);
         }
@@ -254,6 +274,18 @@ fn listed(config: &Config) -> CheckResult {
 }
 
 impl CheckArguments {
+    /// What FreeIPA would be asked for.
+    fn needs(&self, common_name: &CommonName) -> Result<Needs, UsageError> {
+        let typed = EnrolmentArguments {
+            service: Some(self.service.clone()),
+            cert_profile: self.cert_profile.clone(),
+            key_type: self.key_type.clone(),
+            names: self.names.clone(),
+            ..EnrolmentArguments::default()
+        };
+        typed.check(common_name)?.needs(common_name, self.issuer.as_deref())
+    }
+
     /// Finds the certificate's files.
     fn source(&self, name: &CommonName) -> Result<Source, BundleError> {
         let certificate = Place::of(self.files.cert_file.as_ref(), &self.cert_dir);
