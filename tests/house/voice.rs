@@ -122,7 +122,7 @@ fn every_message_and_every_hint_has_the_one_voice() {
 
 #[test]
 fn the_check_sees_what_it_is_to_see() {
-    for bad in ["Check the name", "run it again", "A person commits", "see the log."] {
+    for bad in ["Check the name", "Run it again.", "A person commits", "see the log."] {
         assert!(fault(bad).is_some(), "{bad}");
     }
     for good in
