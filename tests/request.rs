@@ -287,7 +287,7 @@ fn an_ipa_certificate_profile_is_looked_up_first_and_left_to_ipa_where_that_is_n
     let unknown = "echo \"ipa: ERROR: $3: Certificate Profile not found\" >&2; exit 2";
     ask(unknown).exits(6).says("IPA has no certificate profile 'webServer'");
     let ended = ask("echo 'ipa: ERROR: did not receive Kerberos credentials' >&2; exit 1");
-    assert_eq!(ended.stdout.matches("did not receive Kerberos credentials").count(), 1, "{ended:#?}");
+    assert_eq!(ended.stderr.matches("did not receive Kerberos credentials").count(), 1, "{ended:#?}");
     let ended = ask("exit 0");
     assert!(!ended.stdout.contains("can't be checked"), "{ended:#?}");
 }

@@ -307,7 +307,7 @@ fn files_that_are_missing_or_bad_at_that_moment_are_waited_for() {
 fn words_that_are_not_understood_are_kept_as_they_were_typed() {
     let world = World::new();
     let ended = Ended::of(&mut installs(&world, &["-p", PORTAL, "--nonsense"])).exits(1);
-    assert!(ended.stderr.contains("It is recorded"), "{ended:#?}");
+    assert!(ended.stderr.contains("it is recorded"), "{ended:#?}");
     let shown = certctl(&world, &["status", "--no-certmonger"]);
     assert!(shown.stderr.contains("--nonsense"), "{shown:#?}");
     assert_eq!(shown.code, Some(1));
@@ -342,7 +342,7 @@ fn what_is_typed_and_fails_before_anything_was_changed_is_told_and_not_pending()
     let missing = || installs(&world, &["-p", "GP gatway"]);
     for (command, code) in [(&wrong_port, 4), (&missing(), 13)] {
         let ended = at_a_terminal(command).exits(code);
-        assert!(ended.stdout.contains("It is not recorded as pending"), "{ended:#?}");
+        assert!(ended.stdout.contains("it is not recorded as pending"), "{ended:#?}");
     }
     assert_eq!(status(&world)["summary"]["pending"], 0);
     certctl(&world, &["retry", "--now"]).exits(0).says("Nothing is pending");

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{ArgMatches, Args, Parser};
 use panos_xmlapi::InvalidAddress;
 use tokio::runtime::{Builder, Runtime};
@@ -209,6 +210,12 @@ pub fn parse<T: Parser>(words: impl IntoIterator<Item = OsString>) -> Result<T, 
         // clap repeats words as they are, and they might steer the terminal: they are read again, escaped.
         let shown = words.iter().map(|word| escape_control(&word.to_string_lossy()));
         let error = if error.use_stderr() { T::try_parse_from(shown).err().unwrap_or(error) } else { error };
+        if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            let what = "a command is missing; it is one of these";
+            report::problem(command.get_name(), what, None);
+            error.render().to_string().lines().skip(1).for_each(report::data);
+            return NotRead::Refused(Exit::Usage, what.to_owned());
+        }
         if error.use_stderr() {
             tell(command.get_name(), &error.render().to_string());
             return NotRead::Refused(Exit::Usage, first_line(&error.to_string()));

@@ -72,7 +72,18 @@ pub fn note(program: &str, text: &str) {
 pub fn beside_json(program: &str, text: &str) {
     match text.strip_prefix("  ") {
         Some(more) => data(more),
-        None => note(program, text),
+        None => note(program, &within_a_line(text)),
+    }
+}
+
+/// A sentence as it stands behind the program's name.
+fn within_a_line(text: &str) -> String {
+    let first = text.split([' ', ':']).next().unwrap_or_default();
+    let is_word = first.chars().skip(1).all(|c| c.is_ascii_lowercase());
+    let text = text.trim_end_matches('.');
+    match text.split_at_checked(1) {
+        Some((letter, rest)) if is_word => format!("{}{rest}", letter.to_ascii_lowercase()),
+        _ => text.to_owned(),
     }
 }
 

@@ -88,7 +88,7 @@ fn a_certificate_profile_that_is_not_there_or_takes_other_keys_is_told_before() 
         trouble: "failed certificate profile: ",
         about: "'caIPAserviceCert' takes RSA keys only",
         run: &[],
-        advice: "Use -G RSA",
+        advice: "use -G RSA",
     };
     is_found(&desk, &["-G", "EC", "-p", PORTAL, &target], &expected);
     well(&desk, &["-G", "RSA"]);
@@ -98,7 +98,7 @@ fn a_certificate_profile_that_is_not_there_or_takes_other_keys_is_told_before() 
     is_found(&desk, &["-T", "gpServer", "-p", PORTAL, &target], &expected);
     desk.profile("gpServer", "EC");
     expected.about = "'gpServer' takes EC keys only";
-    expected.advice = "Use -G EC";
+    expected.advice = "use -G EC";
     is_found(&desk, &["-T", "gpServer", "-p", PORTAL, &target], &expected);
     well(&desk, &["-T", "gpServer", "-G", "ecdsa"]);
     // "-" in a profile is any type.

@@ -47,7 +47,7 @@ fn a_key_is_made_tried_and_bound_to_the_device_and_the_password_is_nowhere() {
 fn the_old_key_stays_until_the_new_one_is_proven() {
     let desk = Desk::new();
     let before = key_file(&desk);
-    keygen(&desk, &[], "wrong\n").exits(17).says("No key was written");
+    keygen(&desk, &[], "wrong\n").exits(17).says("no key was written");
     keygen(&desk, &[], "\n").exits(1).says("no password");
     keygen(&desk, &[], "").exits(1).says("no password");
     assert_eq!(key_file(&desk), before);
@@ -61,7 +61,7 @@ fn the_old_key_stays_until_the_new_one_is_proven() {
 fn nothing_is_sent_to_a_device_that_is_not_trusted() {
     let desk = Desk::new();
     desk.remove("lib/pan_getcert/known_devices");
-    keygen(&desk, &[], "secret\n").exits(16).says("Nothing was sent").says("pan_certctl pin");
+    keygen(&desk, &[], "secret\n").exits(16).says("nothing was sent").says("pan_certctl pin");
     assert!(desk.device.requests().is_empty());
 }
 

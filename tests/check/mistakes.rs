@@ -130,7 +130,7 @@ fn a_missing_right() {
             found.troubles().into_iter().filter(|trouble| trouble.starts_with("failed")).collect();
         assert_eq!(failed, [format!("failed rights: the XML API right '{name}' is missing")], "{found:#?}");
         assert_eq!(found.code, 17);
-        assert!(found.fixes("do").iter().any(|fix| fix.contains(&format!("Enable '{name}'"))), "{found:#?}");
+        assert!(found.fixes("do").iter().any(|fix| fix.contains(&format!("enable '{name}'"))), "{found:#?}");
     }
 }
 
@@ -141,7 +141,7 @@ fn a_misspelt_profile() {
     is_found(
         &desk,
         &["-p", "GP prtal", &target],
-        &of_device("failed profiles:", 13, "'GP portal'", "Correct -p"),
+        &of_device("failed profiles:", 13, "'GP portal'", "correct -p"),
     );
 }
 
@@ -210,7 +210,7 @@ fn a_wrong_port() {
     let desk = Desk::new();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let target = format!("fw1.example.com:{free}");
-    let expected = of_device("failed address:", 4, "Connection refused", "Check the port");
+    let expected = of_device("failed address:", 4, "Connection refused", "check the port");
     is_found(&desk, &["-p", PORTAL, &target], &expected);
 }
 
@@ -269,7 +269,7 @@ fn a_clock_that_is_off_by_a_day() {
 
 #[test]
 fn a_device_without_the_authority() {
-    let expected = of_device("warning authority:", 0, "/etc/ipa/ca.crt", "Import /etc/ipa/ca.crt");
+    let expected = of_device("warning authority:", 0, "/etc/ipa/ca.crt", "import /etc/ipa/ca.crt");
     other(|settings| settings.certificates.clear(), &expected);
 }
 

@@ -199,7 +199,7 @@ fn a_log_that_cannot_be_read_is_an_error_with_its_reason() {
         (fifo, "it is a FIFO, not a regular file"),
         (shelf.folder.path().to_owned(), "it is a directory, not a regular file"),
         ("/dev/zero".into(), "it is a device, not a regular file"),
-        (shelf.path("none"), "there is no such file\n  pan_instcert makes it at its first run"),
+        (shelf.path("none"), "there is no such file\npan_certctl: pan_instcert makes it at its first run"),
     ] {
         let ended = Ended::of(&mut crate::shelf::command(&log)).exits(1).says(says);
         assert_eq!(ended.stdout, "");

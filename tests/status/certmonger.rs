@@ -205,7 +205,7 @@ fn a_certmonger_that_is_not_running_or_not_installed_is_a_remark() {
         command.args(["status", "--session-bus", "--state-dir"]).arg(desk.state());
         let ended = Ended::of(&mut command).exits(0).says("2 certificates on 1 device: all installed.");
         assert!(ended.stderr.contains(says), "{ended:#?}");
-        assert_eq!(ended.stderr.matches("pan_certctl: ").count(), 1, "{ended:#?}");
+        assert_eq!(ended.stderr.matches(says).count(), 1, "{ended:#?}");
         assert_eq!(ended.stdout.lines().count(), 4, "{ended:#?}");
     }
 }
