@@ -104,6 +104,11 @@ impl Section {
         Self { device: Some(device.clone()), findings }
     }
 
+    /// One more finding.
+    pub(super) fn push(&mut self, finding: CheckResult) {
+        self.findings.push(finding);
+    }
+
     /// The code of the first failure: what is looked at first is what the rest depends on.
     pub(super) fn exit(&self) -> Exit {
         let failed = self.findings.iter().find(|finding| finding.is(CheckStatus::Failed));

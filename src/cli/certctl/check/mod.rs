@@ -18,13 +18,15 @@ use futures_util::future::join_all;
 use panos_xmlapi::{Address, VsysName};
 use serde_json::json;
 
-use super::NAME;
+use super::{NAME, known};
 use crate::certificate::{Bundle, BundleError, Place, Source};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::devices::DeviceList;
 use crate::cli::report;
+use crate::delivery::{Installation, InstallationStore};
 use crate::error::Exit;
 use crate::install::known_devices::KnownDevices;
+use crate::install::location;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::request::Target;
 use crate::settings::certificate::FileArguments;
@@ -87,8 +89,8 @@ pub struct CheckArguments {
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
 
-    /// Devices; without any only the configuration file is checked
-    #[arg(value_name = "FQDN[:PORT]", required_unless_present_any = ["config", "group"])]
+    /// Devices [default: all that are known here; with --config only that file is checked]
+    #[arg(value_name = "FQDN[:PORT]")]
     devices: Vec<String>,
 }
 
@@ -113,7 +115,12 @@ struct CheckTarget {
 pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
     let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
-    let devices = list.all(&config)?;
+    let mut devices = list.all(&config)?;
+    let is_typed = !devices.is_empty();
+    let is_file_only = devices.is_empty() && place.config.is_some();
+    if devices.is_empty() && !is_file_only {
+        devices = known::devices(&config, place)?.into_keys().collect();
+    }
     let named = arguments.named()?;
     let certificate = named.as_ref().and_then(|named| machine::bundle(arguments, &named.common_name));
     let certificate = certificate.map(Rc::new);
@@ -121,14 +128,23 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
         let subject = subject(&arguments.device, device, named.as_ref(), &config, place)?;
         Ok::<_, UsageError>(CheckTarget { certificate: certificate.clone(), ..subject })
     };
-    let subjects: Vec<CheckTarget> = devices.iter().map(with_certificate).collect::<Result<_, _>>()?;
+    let mut subjects: Vec<CheckTarget> = devices.iter().map(with_certificate).collect::<Result<_, _>>()?;
+    if !is_typed {
+        presented(&mut subjects, place);
+    }
     let common_name = named.as_ref().map(|named| &named.common_name);
     let sections = match subjects.as_slice() {
-        [] => vec![Section::machine(vec![configuration_file(place), listed(&config)])],
+        [] if is_file_only => vec![Section::machine(vec![configuration_file(place), listed(&config)])],
         subjects => {
             let known = KnownDevices::load(&place.state_dir)?;
             let examined = examine(arguments, place, common_name, subjects, &known);
-            arguments::event_loop()?.block_on(examined)
+            let mut sections = arguments::event_loop()?.block_on(examined);
+            if subjects.is_empty() {
+                let none = CheckResult::warning("devices", "no device is known here yet");
+                let none = none.template("pan_certctl check FQDN");
+                sections.iter_mut().take(1).for_each(|machine| machine.push(none.clone()));
+            }
+            sections
         }
     };
     let each: Vec<Exit> = sections.iter().map(Section::exit).collect();
@@ -139,6 +155,20 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
         finding::show(&sections);
     }
     Ok(exit)
+}
+
+/// Where nobody named the devices, what is installed there says which profiles matter.
+fn presented(subjects: &mut [CheckTarget], place: &PlaceArguments) {
+    let records = InstallationStore::below(&place.state_dir).all().unwrap_or_default().records;
+    for subject in subjects.iter_mut().filter(|subject| subject.profiles.is_empty()) {
+        let its = records.iter().filter(|record| {
+            record.spec.device == subject.target.device
+                && location::vsys(&record.spec.location) == subject.vsys
+        });
+        subject.profiles = its.flat_map(Installation::profiles).collect();
+        subject.profiles.sort();
+        subject.profiles.dedup();
+    }
 }
 
 /// The code of the first section that has one: without this machine in order no device matters.
