@@ -6,6 +6,7 @@ use crate::install::events::{Event, Wait};
 pub(super) fn lines(event: &Event) -> Vec<String> {
     let line = match event {
         Event::PhaseBegun(_) | Event::PhaseEnded { .. } | Event::WaitOver => return Vec::new(),
+        Event::PuttingBack => return Vec::new(),
         Event::CommitJob(_) | Event::CommitProgress { .. } | Event::Verified { .. } => return Vec::new(),
         Event::Waiting(wait) => return waiting(wait).into_iter().collect(),
         Event::AlreadyInstalled => "This certificate is already installed; nothing to do.".to_owned(),

@@ -97,6 +97,8 @@ pub enum Event {
     LeftToCommit,
     /// The commit may still end by itself, so the candidate configuration was not touched.
     CommitMayFinish,
+    /// The candidate configuration is being put back.
+    PuttingBack,
     /// The candidate configuration is as it was found.
     PutBack {
         /// Where somebody else has changed something meanwhile.

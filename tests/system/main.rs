@@ -15,7 +15,7 @@ mod scenarios;
 mod stage;
 mod transcript;
 
-use scenarios::{authority, mistakes, package as packaged, power, refusals, renewal, rights, together};
+use scenarios::{authority, mistakes, package as packaged, power, refusals, renewal, rights, time, together};
 
 /// Each is a test of its own, so that one can be chosen. They are played in the order of their names, and each
 /// finds the machine as the ones before have left it, or a fresh one.
@@ -33,6 +33,7 @@ scenarios! {
     s01_first_request: renewal::first_request,
     s02_renewal: renewal::renewal,
     s03_renewed_by_itself: renewal::renewed_by_itself,
+    s03_renewed_by_time: time::renewed_by_time,
     s04_firewall_away: power::firewall_away,
     s05_daemons_restarted: power::daemons_restarted,
     s06_power_cut: power::power_cut,

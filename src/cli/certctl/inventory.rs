@@ -13,7 +13,8 @@ use super::terminal::{self, Columns, Line, Severity};
 use super::{NAME, when};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::devices::DeviceList;
-use crate::cli::report;
+use crate::cli::live::Screen;
+use crate::cli::{interrupted, report, signals};
 use crate::delivery::{DeliveryError, Installation, InstallationStore};
 use crate::error::Exit;
 use crate::install::InstallError;
@@ -96,8 +97,21 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
         resolve::target(&options, device, &place.state_dir)
     };
     let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;
-    let asked = stream::iter(&targets).map(ask).buffered(usize::from(arguments.concurrency));
-    let answers: Vec<Result<Vec<Item>, InstallError>> = arguments::event_loop()?.block_on(asked.collect());
+    let screen = &Screen::new(Some(targets.len()), place.verbose);
+    let asked = stream::iter(&targets).map(|target| async move {
+        let working = screen.work_on(&target.device, "list");
+        let answer = ask(target).await;
+        drop(working);
+        // The table is sorted, so it comes last; what went wrong is told as soon as it is known.
+        if let Err(failure) = &answer {
+            let what = format!("{}: {failure}", target.device);
+            report::problem(NAME, &what, failure.advice().as_deref());
+        }
+        answer
+    });
+    let asked = asked.buffered(usize::from(arguments.concurrency)).collect::<Vec<_>>();
+    let stopped = |signal| interrupted::only_looked(NAME, screen, signal);
+    let answers = signals::run(arguments::event_loop()?, asked, stopped);
     let each: Vec<Exit> = answers
         .iter()
         .map(|answer| answer.as_ref().map_or_else(InstallError::exit, |_| Exit::Done))
@@ -108,7 +122,6 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
         match answer {
             Ok(items) => rows.extend(items.into_iter().map(|item| Row::of(device, item, &records))),
             Err(failure) => {
-                report::problem(NAME, &format!("{device}: {failure}"), failure.advice().as_deref());
                 troubles.push(json!({ "device": device, "problem": failure.to_string(), "exit": failure.exit().code() }));
             }
         }

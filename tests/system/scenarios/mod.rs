@@ -7,6 +7,7 @@ pub mod power;
 pub mod refusals;
 pub mod renewal;
 pub mod rights;
+pub mod time;
 pub mod together;
 
 use std::time::Duration;
