@@ -22,32 +22,34 @@ const LARGEST: u32 = 8192;
 pub struct EnrolmentArguments {
     /// Service of the principal SERVICE/CERT_CN [default: as it is tracked; for a new request HTTP, none for a CA other
     /// than IPA]
-    #[arg(short = 'S', long, value_name = "SERVICE")]
+    #[arg(short = 'S', long, value_name = "SERVICE", help_heading = "Certificate", hide_short_help = true)]
     pub service: Option<String>,
 
     /// IPA certificate profile (sub-CA, ...)
-    #[arg(short = 'T', long, value_name = "PROFILE")]
+    #[arg(short = 'T', long, value_name = "PROFILE", help_heading = "Certificate", hide_short_help = true)]
     pub cert_profile: Option<String>,
 
     /// RSA, EC or ECDSA [default: certmonger's]
-    #[arg(short = 'G', long, value_name = "TYPE")]
+    #[arg(short = 'G', long, value_name = "TYPE", help_heading = "Certificate", hide_short_help = true)]
     pub key_type: Option<String>,
 
     /// RSA 2048 to 8192; EC 256, 384 or 521 [default: certmonger's]
-    #[arg(short = 'b', long, value_name = "BITS")]
+    #[arg(short = 'b', long, value_name = "BITS", help_heading = "Certificate", hide_short_help = true)]
     pub key_bits: Option<String>,
 
-    /// A further DNS name for the certificate (can be repeated) [default: as it is tracked; for a new request CERT_CN alone]
-    #[arg(long = "san", value_name = "NAME")]
+    /// A further DNS name (can be repeated)
+    ///
+    /// [default: as it is tracked; for a new request CERT_CN alone]
+    #[arg(long = "san", value_name = "NAME", help_heading = "Certificate")]
     pub names: Vec<String>,
 
     /// An IP address for the certificate (can be repeated)
-    #[arg(long = "ip", value_name = "ADDRESS")]
+    #[arg(long = "ip", value_name = "ADDRESS", help_heading = "Certificate", hide_short_help = true)]
     pub addresses: Vec<String>,
 
     /// certmonger's CA, by its name in 'getcert list-cas'; 'local' needs no server [default: as it is tracked; for a new
     /// request IPA]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Certificate", hide_short_help = true)]
     pub ca: Option<String>,
 }
 
