@@ -8,7 +8,7 @@ use panos_xmlapi::Fingerprint;
 
 use super::fingerprint::NoCertificate;
 use super::key::KeyAlgorithm;
-use super::{bundle, name, pem};
+use super::{name, pem, validity};
 
 /// What is in a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl SeenCertificate {
             fingerprint: Fingerprint::of_der(&der),
             subject: name::subject(&certificate),
             issuer: name::issuer(&certificate),
-            not_after: bundle::time(certificate.not_after()).map_err(|_| NoCertificate)?,
+            not_after: validity::time(certificate.not_after()).map_err(|_| NoCertificate)?,
             addresses: name::addresses(&certificate),
             key: KeyAlgorithm::of(&*certificate.public_key().map_err(|_| NoCertificate)?),
             is_self_issued: certificate.subject_name().to_der().ok()

@@ -205,7 +205,8 @@ impl DriftChecker {
         }
         let connection = reach(&request, &record.next_identities).await?;
         let place = place_of(&request, &connection.system);
-        let goal = ExpectedState::Runs { request: Box::new(request.clone()), place, wanted };
+        let goal =
+            ExpectedState::Runs { request: Box::new(request.clone()), place, wanted, issuers: Vec::new() };
         if let Some(lack) = goal.lack(&connection.session).await? {
             return Ok(Some(lack));
         }

@@ -17,6 +17,13 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
         Event::FormRefused { why, next } => format!("{why}; trying once more {next}."),
         Event::Uploaded(reply) => format!("XML API output for keypair: {reply}"),
         Event::Imported(object) => format!("Finished uploading certificate: {object}"),
+        Event::IssuerImported { object, subject } => {
+            format!("Finished uploading intermediate certificate: {object} ({subject})")
+        }
+        Event::IssuerDeleted(object) => format!("Deleted the intermediate certificate: {object}"),
+        Event::IssuerKept { object, by } => {
+            format!("Kept the intermediate certificate {object}: still referenced by {by}")
+        }
         Event::ProfileUpdated(profile) => format!("Successfully updated SSL/TLS Profile {profile}"),
         Event::PlaceUpdated(place) => format!("Successfully updated {place}"),
         Event::OlderDeleted(object) => format!("Deleted the older certificate: {object}"),

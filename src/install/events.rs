@@ -49,6 +49,22 @@ pub enum Event {
     Uploaded(String),
     /// The device was seen to have the certificate in its candidate configuration.
     Imported(ObjectName),
+    /// The same of an intermediate certificate that has become an object of its own.
+    IssuerImported {
+        /// The object.
+        object: ObjectName,
+        /// Whose certificate it is.
+        subject: String,
+    },
+    /// The object of an intermediate certificate was deleted.
+    IssuerDeleted(ObjectName),
+    /// It stays, because something refers to it.
+    IssuerKept {
+        /// The object.
+        object: ObjectName,
+        /// What refers to it.
+        by: String,
+    },
     /// An SSL/TLS service profile is bound to the certificate, in the candidate configuration.
     ProfileUpdated(String),
     /// Another place that used the previous certificate is, too.
