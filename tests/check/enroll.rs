@@ -85,7 +85,7 @@ fn exactly_what_is_missing_is_added_after_a_yes_and_a_second_run_has_nothing_to_
     let options = ["-T", "gpServer", "-X", "gateways", "--san", "vpn.example.com", "-G", "EC"];
     let ended = enroll(&desk, &[&options[..], &["--yes", "--json"]].concat(), "").exits(0);
     let told: Value = serde_json::from_str(&ended.stdout).unwrap();
-    let own = "pan_getcert_gpServer_gateways";
+    let own = "pan_getcert-gpServer-gateways";
     let wanted = [
         "ipa host-add vpn.example.com --force".to_owned(),
         "ipa service-add HTTP/vpn.example.com --force".to_owned(),
@@ -132,7 +132,7 @@ fn a_ticket_without_the_rights_is_told_by_the_servers_words_and_a_run_that_broke
     // Somebody has added the host meanwhile, and a rule was begun.
     desk.host(NAME, &[NAME]);
     desk.profile("gpServer", "-");
-    desk.acl("pan_getcert_gpServer", "");
+    desk.acl("pan_getcert-gpServer", "");
     desk.type_in("kinit admin");
     let ended = enroll(&desk, &["-T", "gpServer", "--yes"], "").exits(0);
     assert_eq!(
@@ -140,8 +140,8 @@ fn a_ticket_without_the_rights_is_told_by_the_servers_words_and_a_run_that_broke
         [
             SERVICE[1],
             SERVICE[2],
-            "ipa caacl-add-profile pan_getcert_gpServer --certprofiles=gpServer",
-            "ipa caacl-add-service pan_getcert_gpServer --services=HTTP/gp.example.com"
+            "ipa caacl-add-profile pan_getcert-gpServer --certprofiles=gpServer",
+            "ipa caacl-add-service pan_getcert-gpServer --services=HTTP/gp.example.com"
         ]
     );
     // Without a keytab the own ticket is enough to look.
