@@ -120,28 +120,33 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(not_read) => return not_read.into(),
     };
-    let request = match check(&arguments) {
-        Ok(request) => request,
-        Err(error) => return arguments::refuse(NAME, &error),
-    };
-    let runtime = match arguments::event_loop() {
-        Ok(runtime) => runtime,
-        Err(error) => return arguments::refuse(NAME, &error),
-    };
+    match carry_out(&arguments) {
+        Ok(exit) => exit.into(),
+        Err(error) => arguments::refuse(NAME, &error),
+    }
+}
+
+/// Does what was read; what comes of it is printed.
+///
+/// # Errors
+/// Words that can't be carried out.
+pub(super) fn carry_out(arguments: &Arguments) -> Result<Exit, UsageError> {
+    let request = check(arguments)?;
+    let runtime = arguments::event_loop()?;
     let live = StatusLine::new();
     let stopped = |signal| {
         live.clear();
         interrupted::asked(NAME, &arguments.place.state_dir, &request.awaited, signal);
     };
-    let ended = signals::run(runtime, run(&arguments, &request, &live), stopped);
+    let ended = signals::run(runtime, run(arguments, &request, &live), stopped);
     live.clear();
-    match ended {
-        Ok(()) => Exit::Done.into(),
+    Ok(match ended {
+        Ok(()) => Exit::Done,
         Err(trouble) => {
             report::problem_with_commands(NAME, &trouble.to_string(), &trouble.advice());
-            trouble.exit().into()
+            trouble.exit()
         }
-    }
+    })
 }
 
 /// Checks every word before anything is done.

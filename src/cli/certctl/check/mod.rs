@@ -18,16 +18,18 @@ use futures_util::future::join_all;
 use panos_xmlapi::{Address, VsysName};
 use serde_json::json;
 
-use super::NAME;
+use super::{NAME, known};
 use crate::certificate::{Bundle, BundleError, Place, Source};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::devices::DeviceList;
 use crate::cli::enrolment::EnrolmentArguments;
 use crate::cli::live::Screen;
 use crate::cli::{interrupted, report, signals};
+use crate::delivery::{Installation, InstallationStore};
 use crate::error::Exit;
 use crate::host::ipa::Needs;
 use crate::install::known_devices::KnownDevices;
+use crate::install::location;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::request::Target;
 use crate::settings::certificate::FileArguments;
@@ -106,8 +108,8 @@ pub struct CheckArguments {
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
 
-    /// Devices; without any only the configuration file is checked
-    #[arg(value_name = "FQDN[:PORT]", required_unless_present_any = ["config", "group"])]
+    /// Devices [default: all that are known here; with --config only that file is checked]
+    #[arg(value_name = "FQDN[:PORT]")]
     devices: Vec<String>,
 }
 
@@ -132,7 +134,12 @@ struct CheckTarget {
 pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
     let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
-    let devices = list.all(&config)?;
+    let mut devices = list.all(&config)?;
+    let is_typed = !devices.is_empty();
+    let is_file_only = devices.is_empty() && place.config.is_some();
+    if devices.is_empty() && !is_file_only {
+        devices = known::devices(&config, place)?.into_keys().collect();
+    }
     let named = arguments.named()?;
     let certificate = named.as_ref().and_then(|named| machine::bundle(arguments, &named.common_name));
     let certificate = certificate.map(Rc::new);
@@ -140,11 +147,14 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
         let subject = subject(&arguments.device, device, named.as_ref(), &config, place)?;
         Ok::<_, UsageError>(CheckTarget { certificate: certificate.clone(), ..subject })
     };
-    let subjects: Vec<CheckTarget> = devices.iter().map(with_certificate).collect::<Result<_, _>>()?;
+    let mut subjects: Vec<CheckTarget> = devices.iter().map(with_certificate).collect::<Result<_, _>>()?;
+    if !is_typed {
+        presented(&mut subjects, place);
+    }
     let common_name = named.as_ref().map(|named| &named.common_name);
     let shown = Shown::new(!arguments.json);
     let sections = match subjects.as_slice() {
-        [] => {
+        [] if is_file_only => {
             let findings = vec![configuration_file(place), listed(&config)];
             shown.machine(&findings);
             vec![Section::machine(findings)]
@@ -169,6 +179,20 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
     Ok(exit)
 }
 
+/// Where nobody named the devices, what is installed there says which profiles matter.
+fn presented(subjects: &mut [CheckTarget], place: &PlaceArguments) {
+    let records = InstallationStore::below(&place.state_dir).all().unwrap_or_default().records;
+    for subject in subjects.iter_mut().filter(|subject| subject.profiles.is_empty()) {
+        let its = records.iter().filter(|record| {
+            record.spec.device == subject.target.device
+                && location::vsys(&record.spec.location) == subject.vsys
+        });
+        subject.profiles = its.flat_map(Installation::profiles).collect();
+        subject.profiles.sort();
+        subject.profiles.dedup();
+    }
+}
+
 /// The code of the first section that has one: without this machine in order no device matters.
 fn worst(each: &[Exit]) -> Exit {
     each.iter().copied().find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done)
@@ -189,6 +213,10 @@ async fn examine(
                 findings.extend(enrolment::look(needs).await);
             }
             findings.extend(certmonger::look(arguments, common_name).await);
+        }
+        if subjects.is_empty() {
+            let none = CheckResult::warning("devices", "no device is known here yet");
+            findings.push(none.template("pan_certctl check FQDN"));
         }
         shown.machine(&findings);
         findings
