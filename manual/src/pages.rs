@@ -19,7 +19,7 @@ const ENROLMENT: (&str, &str) = ("/etc/ipa/default.conf", "What this machine kno
 const PRIVATE_KEY: (&str, &str) = ("/etc/ssl/private/<CERT_CN>.key", "Its private key (*-K*).");
 
 /// Every page.
-pub(crate) const PAGES: [Page; 17] = [
+pub(crate) const PAGES: [Page; 18] = [
     Page {
         name: "pan_getcert",
         summary: "have a FreeIPA certificate issued, installed on firewalls and renewed",
