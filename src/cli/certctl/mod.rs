@@ -63,7 +63,7 @@ pub enum Verb {
     Inventory(inventory::InventoryArguments),
 
     /// Show what FreeIPA lacks for a certificate (host, service, who manages it, CA ACL), and add it after a yes
-    #[command(after_help = arguments::exit_code_help())]
+    #[command(after_help = arguments::short_end("pan_certctl enroll"), after_long_help = arguments::exit_code_help())]
     Enroll(enroll::EnrollArguments),
 
     /// Make an API key for a device, try it, and put it into the key file; asks for the password without showing
