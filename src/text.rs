@@ -19,6 +19,18 @@ pub(crate) fn escape_control(text: &str) -> String {
     shown
 }
 
+/// Words as they are typed in a shell: quoted only where they have to be.
+pub(crate) fn shell_words(words: &[String]) -> String {
+    let is_plain = |word: &str| {
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:@=,+".contains(c))
+    };
+    let quoted = |word: &String| match is_plain(word) {
+        true => word.clone(),
+        false => shlex::try_quote(word).map_or_else(|_| "''".to_owned(), Into::into),
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
 /// The most that is told of a list: nobody reads more, and nothing grows with what a device has.
 const SOME: usize = 10;
 

@@ -55,6 +55,7 @@ fn troubles_of(shape: Shape) -> Vec<Trouble> {
     match shape {
         // With a restart the other member would take over, with a configuration of its own.
         Shape::Pair => worst.to_vec(),
+        Shape::Chain => worst.to_vec(),
         Shape::Tidy => [&worst[..], &[Trouble::Reboot { keeps_candidate: true }]].concat(),
         Shape::RefusedCommit => Trouble::ALL.to_vec(),
         // A restart that loses her change makes it another shape.
@@ -251,7 +252,12 @@ impl Reference {
         }
         let after = State::of(&world.device);
         assert!(shape != Shape::Tidy || (before.running.contains(FIRST) && !after.running.contains(FIRST)));
-        assert_eq!(after.served, Some(print(&certificates.new.certificate)), "{shape:?}");
+        let former = certificates.former_object();
+        let issuers = |state: &State| {
+            (state.running.matches("\"pan_getcert-ca-").count(), state.running.contains(&former))
+        };
+        assert!(shape != Shape::Chain || (issuers(&before), issuers(&after)) == ((1, true), (1, false)));
+        assert_eq!(after.served, Some(print(&certificates.wanted(shape).certificate)), "{shape:?}");
         assert!(after.running.contains(&format!("name=\"{NAME}")));
         assert!(shape == Shape::Contested || jane_is_pending(&world));
         Self { before, after, requests, code }

@@ -8,8 +8,13 @@ mod common;
 mod answers;
 #[path = "tracked/before.rs"]
 mod before;
+#[path = "check/desk.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod desk;
 #[path = "tracked/files.rs"]
 mod files;
+#[path = "tracked/freeipa.rs"]
+mod freeipa;
 #[path = "tracked/typed.rs"]
 mod typed;
 

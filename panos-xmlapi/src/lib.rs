@@ -3,6 +3,7 @@
 mod address;
 mod administrators;
 mod busy;
+mod certificate_import;
 mod certificates;
 mod changes;
 mod clock;
@@ -35,6 +36,7 @@ mod xpath;
 
 pub use address::{Address, HTTPS, Host, InvalidAddress, check_dns_name};
 pub use administrators::AdminRole;
+pub use certificate_import::CertificateImport;
 pub use certificates::{CertificateEntry, ServiceProfile};
 pub use changes::PendingChange;
 pub use clock::DeviceClock;

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use openssl::asn1::{Asn1Time, Asn1TimeRef};
+use chrono::{DateTime, Utc};
 use openssl::error::ErrorStack;
 use openssl::x509::{X509, X509Ref};
 use panos_xmlapi::Fingerprint;
@@ -12,8 +11,10 @@ use panos_xmlapi::Fingerprint;
 use super::chain::{self, Chain};
 use super::error::{BundleError, Role};
 use super::files::{self, Source};
+use super::held::HeldCertificate;
 use super::key::{self, KeyAlgorithm, PrivateKey};
 use super::name;
+use super::validity::{Validity, validity};
 
 /// A certificate with its intermediates, ready to be installed, and where its private key is.
 ///
@@ -28,12 +29,6 @@ pub struct Bundle {
     chain: Chain,
     validity: Validity,
     algorithm: KeyAlgorithm,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Validity {
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
 }
 
 impl Bundle {
@@ -52,12 +47,11 @@ impl Bundle {
         }
         load_key(&source.certificate, &source.key, &leaf)?;
         let chain = match &source.chain {
-            Some(path) => {
-                let mut chain = load_chain(path, &leaf, now)?;
-                // In a file for both it is where it belongs.
-                chain.notes.retain(|note| *path != source.certificate || note != chain::HOLDS_LEAF);
-                chain
-            }
+            Some(path) => match chain::load(path, &leaf, now) {
+                // Nobody has asked for a chain that has no beginning.
+                Err(BundleError::NoIssuer { .. }) if *path == source.certificate => Chain::default(),
+                chain => chain?,
+            },
             None => Chain::default(),
         };
         Ok(Self {
@@ -122,6 +116,27 @@ impl Bundle {
         &self.chain.certificates
     }
 
+    /// It and its intermediates, as a device is to hold them.
+    ///
+    /// # Errors
+    /// OpenSSL, which is not to be expected.
+    pub fn held(&self) -> Result<Vec<HeldCertificate>, ErrorStack> {
+        std::iter::once(&self.leaf)
+            .chain(&self.chain.certificates)
+            .map(|one| HeldCertificate::of(one))
+            .collect()
+    }
+
+    /// Whether a chain file was given: then whoever connects is to get the intermediates with the certificate.
+    pub fn asks_for_chain(&self) -> bool {
+        self.chain.is_asked_for
+    }
+
+    /// Who has issued it, written as the subject.
+    pub fn issuer(&self) -> String {
+        name::issuer(&self.leaf)
+    }
+
     /// What was left out of the chain and why, for the log.
     pub fn notes(&self) -> &[String] {
         &self.chain.notes
@@ -161,34 +176,9 @@ fn load_key(certificate: &Path, key: &Path, leaf: &X509Ref) -> Result<PrivateKey
         .ok_or_else(|| BundleError::KeyMismatch { certificate: certificate.to_owned(), key: key.to_owned() })
 }
 
-fn load_chain(path: &Path, leaf: &X509Ref, now: DateTime<Utc>) -> Result<Chain, BundleError> {
-    let chain = chain::load(path, leaf)?;
-    for certificate in &chain.certificates {
-        check_validity(path, certificate, now)?;
-    }
-    Ok(chain)
-}
-
 fn check_validity(path: &Path, certificate: &X509Ref, now: DateTime<Utc>) -> Result<Validity, BundleError> {
-    let validity = Validity { from: time(certificate.not_before())?, to: time(certificate.not_after())? };
-    let subject = || name::subject(certificate);
-    if now < validity.from {
-        return Err(BundleError::NotYetValid {
-            path: path.to_owned(),
-            subject: subject(),
-            from: validity.from,
-        });
-    }
-    if now > validity.to {
-        return Err(BundleError::Expired { path: path.to_owned(), subject: subject(), since: validity.to });
-    }
-    Ok(validity)
-}
-
-pub(super) fn time(at: &Asn1TimeRef) -> Result<DateTime<Utc>, ErrorStack> {
-    let since_epoch = Asn1Time::from_unix(0)?.diff(at)?;
-    let whole = TimeDelta::days(since_epoch.days.into()) + TimeDelta::seconds(since_epoch.secs.into());
-    Ok(DateTime::UNIX_EPOCH + whole)
+    let validity = validity(certificate)?;
+    if validity.includes(now) { Ok(validity) } else { Err(validity.refusal(path, certificate, now)) }
 }
 
 #[cfg(test)]

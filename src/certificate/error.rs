@@ -154,15 +154,32 @@ pub enum BundleError {
         /// The first second of its validity.
         from: DateTime<Utc>,
     },
-    /// A certificate in the chain file that signed nothing in the chain.
-    #[error("{subject} in the chain file {} is not part of the chain of {leaf}", path.display())]
-    NotInChain {
+    /// The chain file does not lead up from the certificate.
+    #[error(
+        "the chain file {} does not hold the issuer of {leaf}: missing is {issuer}{}",
+        path.display(),
+        if *has_one_of_that_name { " (one of that name is in it, but with another key)" } else { "" }
+    )]
+    NoIssuer {
         /// The chain file.
         path: PathBuf,
-        /// The certificate that doesn't belong.
-        subject: String,
-        /// The certificate whose chain it should be.
+        /// The certificate that is to be installed.
         leaf: String,
+        /// Who has issued it.
+        issuer: String,
+        /// Whether there is one of that name, which has not signed the certificate.
+        has_one_of_that_name: bool,
+    },
+    /// So many certificates that it would take too long to find the right ones.
+    #[error(
+        "the chain file {} holds more than {limit} certificates, or very many that may have issued one another",
+        path.display()
+    )]
+    TooMany {
+        /// The chain file.
+        path: PathBuf,
+        /// How many it may hold.
+        limit: usize,
     },
     /// The operating system failed.
     #[error("cannot read the {role} file {}: {source}", path.display())]
@@ -198,9 +215,13 @@ impl BundleError {
                 Some("one of the two may be left from an earlier certificate: compare their dates".to_owned())
             }
             Self::NotYetValid { .. } => Some("check this machine's clock".to_owned()),
-            Self::NotInChain { .. } => Some(
-                "remove it from the chain file, or add the intermediate between it and the rest".to_owned(),
+            Self::NoIssuer { .. } => Some(
+                "add that certificate to the chain file (of FreeIPA: ipa ca-show NAME --certificate-out=FILE), or leave --chain out where it is a root"
+                    .to_owned(),
             ),
+            Self::TooMany { .. } => {
+                Some("name a file with the intermediate certificates of this certificate only".to_owned())
+            }
             _ => None,
         }
     }

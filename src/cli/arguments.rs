@@ -13,6 +13,7 @@ use crate::certificate::BundleError;
 use crate::delivery::DeliveryError;
 use crate::error::{Exit, TABLE};
 use crate::files;
+use crate::host::certmonger::GetcertError;
 use crate::host::core_dumps;
 use crate::host::environment::{self, UnsafeEnvironment};
 use crate::host::keyfile::KeyFileError;
@@ -91,6 +92,9 @@ pub enum UsageError {
     /// Another installation claims a profile.
     #[error(transparent)]
     Claimed(Box<Problem>),
+    /// certmonger can't be asked.
+    #[error(transparent)]
+    Certmonger(Box<GetcertError>),
     /// The worker could not do it.
     #[error("the worker could not deliver this: {0}")]
     Worker(String),
@@ -110,6 +114,7 @@ impl UsageError {
             Self::Key(_) => Exit::Key,
             Self::State(failure) => failure.exit(),
             Self::Claimed(problem) => problem.exit,
+            Self::Certmonger(_) => Exit::Certmonger,
             Self::Environment(_) | Self::Path { .. } | Self::Worker(_) | Self::Other(_) => Exit::Usage,
         }
     }
@@ -123,6 +128,7 @@ impl UsageError {
             Self::Key(error) => error.advice(),
             Self::State(failure) => failure.advice(),
             Self::Claimed(problem) => problem.advice.clone(),
+            Self::Certmonger(error) => error.advice(),
             Self::Environment(error) => Some(error.advice()),
             Self::Path { .. } => Some("Choose a path that only root can change.".to_owned()),
             Self::Worker(_) => Some(

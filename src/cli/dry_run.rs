@@ -12,6 +12,7 @@ use crate::install::connect::reach;
 use crate::install::contest::Known;
 use crate::install::error::BatchError;
 use crate::install::events::Events;
+use crate::install::issuers::{FormerIssuer, Issuer};
 use crate::install::location;
 use crate::install::management;
 use crate::install::plan::{Plan, Step, pending_notes};
@@ -42,11 +43,14 @@ pub async fn look(prepared: &Prepared, records: &InstallationStore) -> Result<Dr
     let record =
         records.read(&key_of(request)).map_err(|error| Problem::from(&DeliveryError::from(error)))?;
     let known = record.as_ref().map(known_of).unwrap_or_default();
-    let made = record.map(|record| record.created_objects).unwrap_or_default();
+    let (made, issuers) =
+        record.map(|record| (record.created_objects, record.created_issuers)).unwrap_or_default();
     let devices: Vec<&Address> =
         std::iter::once(&request.target).chain(&request.peer).map(|one| &one.device).collect();
     let next = records.next_identities(&devices);
-    dry_run(Item { request, bundle, made }, &known, &next).await.map_err(|stop| Problem::from(&stop.failure))
+    dry_run(Item { request, bundle, made, issuers }, &known, &next)
+        .await
+        .map_err(|stop| Problem::from(&stop.failure))
 }
 
 /// The pending changes that an installation goes on from.
@@ -128,7 +132,13 @@ fn lines(step: &Step, assessed: &DryRun) -> Vec<String> {
         Step::Rebind { uses, to } => {
             uses.iter().map(|place| format!("rebind  {}: {} -> {to}", place.label, place.from)).collect()
         }
-        Step::Delete(object) => vec![format!("delete  {object}, unless it is still referenced")],
+        Step::ImportIssuer(issuer) => {
+            let Issuer { object, subject, .. } = issuer;
+            vec![format!("upload  {object} (a new object for the intermediate certificate {subject})")]
+        }
+        Step::Delete(object) | Step::DeleteIssuer(FormerIssuer { object, .. }) => {
+            vec![format!("delete  {object}, unless it is still referenced")]
+        }
         Step::Commit(CommitScope::Everybody) => vec!["commit  all administrators' changes".to_owned()],
         Step::Commit(_) => {
             let who = assessed.state.administrator.as_deref().unwrap_or("the API administrator");
@@ -177,7 +187,12 @@ fn json_step(step: &Step, assessed: &DryRun) -> Value {
                 uses.iter().map(|place| json!({ "place": place.label, "from": place.from, "to": to }));
             json!({ "do": "rebind", "places": places.collect::<Vec<_>>() })
         }
-        Step::Delete(object) => json!({ "do": "delete", "object": object }),
+        Step::ImportIssuer(Issuer { object, subject, fingerprint, .. }) => {
+            json!({ "do": "import_issuer", "object": object, "subject": subject, "fingerprint": fingerprint })
+        }
+        Step::Delete(object) | Step::DeleteIssuer(FormerIssuer { object, .. }) => {
+            json!({ "do": "delete", "object": object })
+        }
         Step::Commit(CommitScope::Everybody) => json!({ "do": "commit", "administrator": null }),
         Step::Commit(_) => json!({ "do": "commit", "administrator": assessed.state.administrator }),
     }

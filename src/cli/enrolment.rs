@@ -7,6 +7,7 @@ use panos_xmlapi::check_dns_name;
 
 use super::arguments::UsageError;
 use crate::host::certmonger::KeyType;
+use crate::host::ipa::{Needs, Principal};
 use crate::install::names::CommonName;
 
 /// The longest common name in a certificate's subject (RFC 5280, `ub-common-name`), in characters.
@@ -17,7 +18,7 @@ const SMALLEST: u32 = 2048;
 const LARGEST: u32 = 8192;
 
 /// What is asked of the CA, as typed.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct EnrolmentArguments {
     /// Service of the principal SERVICE/CERT_CN [default: as it is tracked; for a new request HTTP, none for a CA other
     /// than IPA]
@@ -88,6 +89,26 @@ impl Enrolment {
     pub fn new_principal(&self) -> Option<String> {
         let usual = (self.new_ca() == IPA).then(|| format!("HTTP/{}", self.common_name));
         self.principal.clone().or(usual)
+    }
+}
+
+impl Enrolment {
+    /// What FreeIPA is asked for in a new request, or one as it is typed: a service that was not is the usual one.
+    ///
+    /// # Errors
+    /// An issuing CA that is no name.
+    pub fn needs(&self, common_name: &CommonName, issuer: Option<&str>) -> Result<Needs, UsageError> {
+        if let Some(issuer) = issuer.filter(|issuer| !is_word(issuer, "._-")) {
+            return Err(UsageError::Other(format!("'{}' is not the name of a CA", issuer.escape_debug())));
+        }
+        let usual = || Principal::new("HTTP", common_name.as_str());
+        Ok(Needs {
+            principal: self.principal.as_deref().and_then(Principal::read).unwrap_or_else(usual),
+            names: self.names.clone(),
+            profile: self.profile.clone(),
+            issuer: issuer.map(str::to_owned),
+            key_type: Some(self.key_type.unwrap_or(KeyType::Rsa)),
+        })
     }
 }
 

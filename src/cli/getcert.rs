@@ -19,9 +19,12 @@ use super::devices::DeviceList;
 use super::dropped;
 use super::enrolment::{Enrolment, EnrolmentArguments, IPA};
 use super::installer;
-use super::issuance::{self, IssuanceWatcher, IssueError, StatusLine};
+use super::interrupted;
+use super::issuance::{self, IssuanceWatcher, IssueError};
+use super::live::StatusLine;
 use super::report;
 use super::sandbox;
+use super::signals;
 use crate::certificate::{BundleError, Role};
 use crate::delivery::watch::{self, Awaited, Following, Hook, Standing};
 use crate::delivery::{Installation, InstallationKey, Queue, new_id};
@@ -117,24 +120,33 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(not_read) => return not_read.into(),
     };
-    let request = match check(&arguments) {
-        Ok(request) => request,
-        Err(error) => return arguments::refuse(NAME, &error),
-    };
-    let runtime = match arguments::event_loop() {
-        Ok(runtime) => runtime,
-        Err(error) => return arguments::refuse(NAME, &error),
-    };
+    match carry_out(&arguments) {
+        Ok(exit) => exit.into(),
+        Err(error) => arguments::refuse(NAME, &error),
+    }
+}
+
+/// Does what was read; what comes of it is printed.
+///
+/// # Errors
+/// Words that can't be carried out.
+pub(super) fn carry_out(arguments: &Arguments) -> Result<Exit, UsageError> {
+    let request = check(arguments)?;
+    let runtime = arguments::event_loop()?;
     let live = StatusLine::new();
-    let ended = runtime.block_on(run(&arguments, &request, &live));
+    let stopped = |signal| {
+        live.clear();
+        interrupted::asked(NAME, &arguments.place.state_dir, &request.awaited, signal);
+    };
+    let ended = signals::run(runtime, run(arguments, &request, &live), stopped);
     live.clear();
-    match ended {
-        Ok(()) => Exit::Done.into(),
+    Ok(match ended {
+        Ok(()) => Exit::Done,
         Err(trouble) => {
             report::problem_with_commands(NAME, &trouble.to_string(), &trouble.advice());
-            trouble.exit().into()
+            trouble.exit()
         }
-    }
+    })
 }
 
 /// Checks every word before anything is done.
@@ -230,7 +242,8 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
     let tracked = getcert.tracked(&request.certificate).await;
     let tracked_ca = tracked.as_ref().ok().and_then(|tracked| tracked.as_ref()?.ca.as_deref());
     let ca = enrolment.ca.as_deref().or(tracked_ca).unwrap_or(IPA);
-    if ca == IPA {
+    let is_ipa = ca == IPA;
+    if is_ipa {
         check_profile(enrolment).await?;
         if !Path::new(ipa::CONFIGURATION).is_file() {
             return Err(Trouble::NotEnrolled);
@@ -243,10 +256,15 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
     let kept = arguments.and_run.clone().or_else(|| ask::and_run_in(tracked_command));
     let post_save = post_save(&request.installer, &request.installer_arguments, kept.as_deref())
         .map_err(|error| Trouble::Installer(std::io::Error::other(error)))?;
+    let asks_ca = matches!(plan, Plan::New { .. } | Plan::Again { .. });
+    let looks = asks_ca && is_ipa && !arguments.no_check;
+    let server =
+        if looks { before::look_at_server(arguments, request, tracked.as_ref()).await } else { Vec::new() };
     if arguments.dry_run {
-        return before::tell(arguments, request, tracked.as_ref(), &plan, &post_save).await;
+        return before::tell(arguments, request, (tracked.as_ref(), &server), &plan, &post_save).await;
     }
-    if !arguments.no_check && matches!(plan, Plan::New { .. } | Plan::Again { .. }) {
+    if !arguments.no_check && asks_ca {
+        before::check_server(&server)?;
         before::check_devices(arguments, request).await?;
     }
     let begun = Instant::now();
@@ -306,7 +324,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
     let installing = Instant::now();
     // Waiting for the CA may have used up the time.
     following.deadline = following.deadline.max(installing + LEAST);
-    install_now(request, at_hand.is_some()).await?;
+    following.meanwhile(install_now(request, at_hand.is_some())).await?;
     let standings = match request.queued {
         true => following.to_the_end(None).await?,
         false => following.standings()?,
@@ -426,7 +444,7 @@ fn finished(record: &Installation) -> String {
 async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
     let Some(profile) = &enrolment.profile else { return Ok(()) };
     match ipa::certificate_profile(profile).await {
-        ProfileKnown::Yes => Ok(()),
+        ProfileKnown::Yes { .. } => Ok(()),
         ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),
         ProfileKnown::CantTell(why) => {
             report::line(&format!(

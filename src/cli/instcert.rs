@@ -5,13 +5,15 @@ use std::io::IsTerminal as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use super::arguments::{self, UsageError};
 use super::installer::{Arguments, NAME};
-use super::{claims, dry_run, report, sandbox, unresolved};
+use super::live::Screen;
+use super::{claims, dry_run, interrupted, report, sandbox, signals, unresolved};
 use crate::delivery::DeliveryError;
 use crate::delivery::engine::{DeliveryEngine, Selection, run_id};
 use crate::delivery::notifier::Notifier;
@@ -99,7 +101,10 @@ fn run(arguments: &Arguments, requests: Vec<(InstallSpec, Prepared)>) -> Result<
     }
     let config = Config::load(arguments.place.config.as_deref())?;
     let log = arguments.place.open_log()?;
-    let told = runtime.block_on(install(arguments, specs.into_iter().zip(prepared), &config, &log));
+    let screen = Screen::new(Some(specs.len()), arguments.place.verbose);
+    let stopped = |signal| interrupted::tell(NAME, state_dir, &screen, &specs, signal);
+    let wanted = specs.iter().zip(prepared);
+    let told = signals::run(runtime, install(arguments, wanted, &config, (&log, &screen)), stopped);
     let each: Vec<Exit> = told.iter().map(Told::exit).collect();
     let exit = Exit::of_all(&each);
     if arguments.json {
@@ -155,18 +160,19 @@ fn notifier(config: &Config, state_dir: &Path) -> Notifier {
 
 async fn install(
     arguments: &Arguments,
-    wanted: impl ExactSizeIterator<Item = (InstallSpec, Prepared)>,
+    wanted: impl ExactSizeIterator<Item = (&InstallSpec, Prepared)>,
     config: &Config,
-    log: &Log,
+    (log, screen): (&Log, &Arc<Screen>),
 ) -> Vec<Told> {
     let state_dir = arguments.place.state_dir.as_path();
     let mut engine = DeliveryEngine::new(log, state_dir, wanted.len() > 1);
     engine.notifier = notifier(config, state_dir);
     engine.lock_wait = config.lock_wait();
+    engine.watcher = Arc::<Screen>::clone(screen);
     let engine = &engine;
     let runs = wanted.map(|(spec, prepared)| async move {
-        engine.keep(&spec, prepared).await;
-        let told = served(engine, &spec).await;
+        engine.keep(spec, prepared).await;
+        let told = served(engine, spec).await;
         if !arguments.json {
             report::outcome(NAME, &told);
         }

@@ -1,13 +1,12 @@
 //! Following a request until the certificate is issued.
 
-use std::cell::RefCell;
 use std::path::Path;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use panos_xmlapi::Fingerprint;
 use tokio::time::Instant;
 
+use super::live::StatusLine;
 use crate::certificate::{SeenCertificate, fingerprint_of_pem};
 use crate::files;
 use crate::host::certmonger::{CaError, Changes, Getcert, GetcertError, Phase, Tracked};
@@ -198,37 +197,4 @@ fn text_in(file: &Path) -> Option<String> {
     let contents =
         files::open(file).and_then(|(file, metadata)| files::read(file, &metadata, LARGEST)).ok()?;
     std::str::from_utf8(&contents).ok().map(str::to_owned)
-}
-
-/// A line on a terminal that shows what is waited for and for how long; nothing elsewhere.
-#[derive(Default)]
-pub struct StatusLine(RefCell<Option<ProgressBar>>);
-
-impl StatusLine {
-    /// A line that is not shown yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Shows what is waited for.
-    pub fn show(&self, text: &str) {
-        let mut line = self.0.borrow_mut();
-        let bar = line.get_or_insert_with(|| {
-            let bar = ProgressBar::new_spinner();
-            match ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
-                Ok(style) => bar.with_style(style),
-                Err(_) => bar,
-            }
-        });
-        bar.set_message(text.chars().filter(|character| !character.is_control()).collect::<String>());
-        bar.tick();
-    }
-
-    /// Takes the line away, so that a whole line can be printed; the next one counts anew.
-    pub fn clear(&self) {
-        if let Some(bar) = self.0.borrow_mut().take() {
-            bar.finish_and_clear();
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use panos_xmlapi::Location;
 use serde::Serialize;
 
+use super::live::aside;
 use crate::delivery::{InstallSpec, Installation};
 use crate::error::Exit;
 use crate::install::names::{ObjectName, ProfileName};
@@ -20,32 +21,38 @@ pub fn problem(program: &str, what: &str, advice: Option<&str>) {
 
 /// The same, for a problem that is told in several lines.
 pub fn problem_in_lines(program: &str, what: &[&str], advice: Option<&str>) {
-    let mut stderr = io::stderr().lock();
     let lines: Vec<String> = what.iter().map(|line| escape_control(line)).collect();
-    // Whether standard error is gone is nothing that could be told anywhere.
-    let _ = writeln!(stderr, "{program}: {}", lines.join("\n  "));
+    to_stderr(&format!("{program}: {}", lines.join("\n  ")));
     if let Some(advice) = advice {
-        let _ = writeln!(stderr, "  {}", escape_control(advice));
+        to_stderr(&format!("  {}", escape_control(advice)));
     }
+}
+
+/// Whole lines. Whether standard error is gone is nothing that could be told anywhere.
+fn to_stderr(lines: &str) {
+    aside(|| {
+        let _ = writeln!(io::stderr().lock(), "{lines}");
+    });
 }
 
 /// The same with several lines of advice, such as commands.
 pub fn problem_with_commands(program: &str, what: &str, advice: &[String]) {
     problem(program, what, None);
-    let mut stderr = io::stderr().lock();
     for line in advice {
-        let _ = writeln!(stderr, "  {}", escape_control(line));
+        to_stderr(&format!("  {}", escape_control(line)));
     }
 }
 
 /// A line on standard output.
 pub fn line(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{}", escape_control(text));
+    aside(|| {
+        let _ = writeln!(io::stdout().lock(), "{}", escape_control(text));
+    });
 }
 
 /// A line on standard error that is no problem.
 pub fn note(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", escape_control(text));
+    to_stderr(&escape_control(text));
 }
 
 /// JSON with everything escaped, in JSON's way, that could steer a terminal: it stands only inside strings.
@@ -75,10 +82,9 @@ pub fn json(program: &str, object: &impl Serialize) {
 pub enum Priority {
     /// Somebody should look.
     Error,
-    /// Normal, but worth knowing.
+    /// Normal, and worth knowing. What is less than that, systemd's own lines about each run among them, the worker's
+    /// unit keeps out of the journal.
     Notice,
-    /// Normal.
-    Info,
 }
 
 /// Whether standard error is the journal.
@@ -92,7 +98,6 @@ pub fn journal(priority: Priority, told: &Told) {
     let number = match priority {
         Priority::Error => 3,
         Priority::Notice => 5,
-        Priority::Info => 6,
     };
     let text = match told.problem() {
         Some(problem) => {
@@ -102,7 +107,7 @@ pub fn journal(priority: Priority, told: &Told) {
         }
         None => told.sentence(),
     };
-    let _ = writeln!(io::stderr().lock(), "<{number}>{}", escape_control(&text));
+    to_stderr(&format!("<{number}>{}", escape_control(&text)));
 }
 
 /// Several certificates on several devices, as one JSON object.

@@ -119,7 +119,8 @@ async fn run(
     for BatchItem { request, bundle, record } in members {
         // What has no certificate has failed before.
         if let Ok(bundle) = bundle {
-            items.push(Item { request, bundle, made: record.created_objects.clone() });
+            let (made, issuers) = (record.created_objects.clone(), record.created_issuers.clone());
+            items.push(Item { request, bundle, made, issuers });
             entries.push(record);
         }
     }

@@ -1,5 +1,6 @@
 //! What devices run and show, compared with the records and the files.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -10,6 +11,7 @@ use super::engine::{again, run_id};
 use super::failure::DeliveryError;
 use super::installation::Installation;
 use super::lock::DeviceLock;
+use super::progress::{Progress, Watcher};
 use super::queue::Queue;
 use super::state::State;
 use super::store::InstallationStore;
@@ -79,6 +81,8 @@ pub struct DriftChecker {
     pub lock_wait: Duration,
     /// Which devices the certificates are meant for.
     pub lists: DeviceLists,
+    /// Who watches.
+    pub watcher: Arc<dyn Watcher>,
 }
 
 impl DriftChecker {
@@ -88,7 +92,11 @@ impl DriftChecker {
     /// A state directory that can't be used.
     pub async fn examine(&self, device: &Address) -> Result<Vec<Finding>, DeliveryError> {
         let state_dir = self.records.state_dir();
-        let lock = DeviceLock::acquire(state_dir, std::slice::from_ref(device), self.lock_wait).await?;
+        let devices = std::slice::from_ref(device);
+        let lock = DeviceLock::acquire_telling(state_dir, devices, self.lock_wait, |holder| {
+            self.watcher.see(device, Progress::Reserving(holder));
+        });
+        let lock = lock.await?;
         let log = self.log.run(&run_id(), true);
         let mut findings = Vec::new();
         let all = self.records.of_device(device)?.records;
@@ -197,7 +205,8 @@ impl DriftChecker {
         }
         let connection = reach(&request, &record.next_identities).await?;
         let place = place_of(&request, &connection.system);
-        let goal = ExpectedState::Runs { request: Box::new(request.clone()), place, wanted };
+        let goal =
+            ExpectedState::Runs { request: Box::new(request.clone()), place, wanted, issuers: Vec::new() };
         if let Some(lack) = goal.lack(&connection.session).await? {
             return Ok(Some(lack));
         }

@@ -129,6 +129,13 @@ impl<'a> DeliveryEngine<'a> {
     /// # Errors
     /// A state directory that can't be used. Everything else is in the reports, and in the records.
     pub async fn serve(&self, device: &Address, which: Selection) -> Result<Vec<Report>, DeliveryError> {
+        self.watcher.see(device, Progress::Taken);
+        let served = self.deliver_to(device, which).await;
+        self.watcher.see(device, Progress::Done);
+        served
+    }
+
+    async fn deliver_to(&self, device: &Address, which: Selection) -> Result<Vec<Report>, DeliveryError> {
         let records = self.records.clone();
         let run = self.log.run(&run_id(), self.several);
         let devices = self.devices(device, &run)?;
@@ -188,7 +195,6 @@ impl<'a> DeliveryEngine<'a> {
                 }
                 reports.push(Report { record: delivery.record, result, news: None });
             }
-            self.watcher.see(device, Progress::Ended);
         }
         // A request of which a profile was withheld has not been done, whatever else was.
         for report in reports.iter_mut().filter(|report| report.record.is_pending()) {

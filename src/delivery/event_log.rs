@@ -6,6 +6,7 @@ use crate::install::events::{Event, Wait};
 pub(super) fn lines(event: &Event) -> Vec<String> {
     let line = match event {
         Event::PhaseBegun(_) | Event::PhaseEnded { .. } | Event::WaitOver => return Vec::new(),
+        Event::PuttingBack => return Vec::new(),
         Event::CommitJob(_) | Event::CommitProgress { .. } | Event::Verified { .. } => return Vec::new(),
         Event::Waiting(wait) => return waiting(wait).into_iter().collect(),
         Event::AlreadyInstalled => "This certificate is already installed; nothing to do.".to_owned(),
@@ -16,6 +17,13 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
         Event::FormRefused { why, next } => format!("{why}; trying once more {next}."),
         Event::Uploaded(reply) => format!("XML API output for keypair: {reply}"),
         Event::Imported(object) => format!("Finished uploading certificate: {object}"),
+        Event::IssuerImported { object, subject } => {
+            format!("Finished uploading intermediate certificate: {object} ({subject})")
+        }
+        Event::IssuerDeleted(object) => format!("Deleted the intermediate certificate: {object}"),
+        Event::IssuerKept { object, by } => {
+            format!("Kept the intermediate certificate {object}: still referenced by {by}")
+        }
         Event::ProfileUpdated(profile) => format!("Successfully updated SSL/TLS Profile {profile}"),
         Event::PlaceUpdated(place) => format!("Successfully updated {place}"),
         Event::OlderDeleted(object) => format!("Deleted the older certificate: {object}"),

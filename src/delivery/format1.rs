@@ -268,6 +268,7 @@ impl Record {
             state,
             verified,
             created_objects: self.made.into_iter().map(created).collect(),
+            created_issuers: Vec::new(),
             uncommitted_paths: self.touches,
             uncommitted_changes: BTreeMap::new(),
             next_identities: Vec::new(),

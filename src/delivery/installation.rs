@@ -66,6 +66,10 @@ pub struct Installation {
     pub verified: Option<Verified>,
     /// The objects that were created on the device for this name, the latest last: what may be deleted again.
     pub created_objects: Vec<CreatedObject>,
+    /// The objects that were created for intermediate certificates of its chain, the latest last: what may be deleted
+    /// again once nothing needs it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub created_issuers: Vec<CreatedObject>,
     /// The paths on the device where something may be left that was changed and not committed.
     pub uncommitted_paths: Vec<String>,
     /// What runs were about to make of those paths, as far as they have noted it.
@@ -114,6 +118,7 @@ impl Installation {
             state: State::Pending,
             verified: None,
             created_objects: Vec::new(),
+            created_issuers: Vec::new(),
             uncommitted_paths: Vec::new(),
             uncommitted_changes: BTreeMap::new(),
             has_changed_device: false,
@@ -471,10 +476,12 @@ impl Installation {
 
     /// Notes an object that was created; one that was created before is the latest now.
     pub fn note_created(&mut self, created: CreatedObject) {
-        self.created_objects.retain(|other| other.object != created.object);
-        self.created_objects.push(created);
-        let superfluous = self.created_objects.len().saturating_sub(CREATED_OBJECTS);
-        self.created_objects.drain(..superfluous);
+        created.note_among(&mut self.created_objects, CREATED_OBJECTS);
+    }
+
+    /// The same for the object of an intermediate certificate.
+    pub fn note_issuer(&mut self, created: CreatedObject) {
+        created.note_among(&mut self.created_issuers, CREATED_OBJECTS);
     }
 
     /// Whether the device was seen to run the certificate with this fingerprint.

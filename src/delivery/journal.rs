@@ -54,8 +54,12 @@ impl Journal for RecordJournal<'_> {
                 self.each(|record| record.next_identities.retain(|next| *next.device() != device))
             }
             Entry::CommitStarted(job) => self.each(|record| record.job = Some(job.clone())),
-            Entry::Verified { item, created, deleted } => self.one(item, |record| {
+            Entry::Verified { item, created, issuers, deleted } => self.one(item, |record| {
                 record.forget_uncommitted();
+                record.created_issuers.retain(|created| !deleted.contains(&created.object));
+                for (object, fingerprint) in issuers {
+                    record.note_issuer(CreatedObject { object, fingerprint, at });
+                }
                 record.created_objects.retain(|created| !deleted.contains(&created.object));
                 if let Some((object, fingerprint)) = created {
                     record.note_created(CreatedObject { object, fingerprint, at });

@@ -8,14 +8,16 @@ use crate::install::events::Event;
 /// How far the delivery to a device has come.
 #[derive(Debug)]
 pub enum Progress<'a> {
+    /// The device is the next one.
+    Taken,
     /// Another process works on the device, and is waited for.
     Reserving(&'a Holder),
     /// A run begins, for these certificates.
     Begun(&'a [String]),
     /// It happens in a transaction of the run.
     Transaction(&'a Event),
-    /// The run is over.
-    Ended,
+    /// Nothing more is done on the device for now.
+    Done,
 }
 
 /// Somebody who watches deliveries. Nothing of a delivery depends on it.

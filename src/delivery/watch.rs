@@ -80,16 +80,25 @@ impl Following<'_> {
                 }
             }
             let standings = judged(standings);
-            let open = standings.iter().find_map(|(device, standing)| match standing {
-                Standing::Open(doing) => Some(format!("{device}: {doing}")),
-                _ => None,
-            });
-            let Some(doing) = open else { return Ok(standings) };
+            let Some(doing) = open(&standings) else { return Ok(standings) };
             if (delivers && !runs) || Instant::now() >= self.deadline {
                 return Ok(standings);
             }
             (self.show)(&doing);
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Shows how it stands for as long as something else goes on that delivers.
+    pub async fn meanwhile<T>(&self, delivery: impl Future<Output = T>) -> T {
+        let mut delivery = std::pin::pin!(delivery);
+        loop {
+            if let Ok(done) = tokio::time::timeout(PAUSE, &mut delivery).await {
+                return done;
+            }
+            if let Some(doing) = open(&self.standings().unwrap_or_default()) {
+                (self.show)(&doing);
+            }
         }
     }
 
@@ -157,6 +166,14 @@ impl Following<'_> {
             },
         }
     }
+}
+
+/// The first device that is not done, and what is being done there.
+fn open(standings: &[(Address, Standing)]) -> Option<String> {
+    standings.iter().find_map(|(device, standing)| match standing {
+        Standing::Open(doing) => Some(format!("{device}: {doing}")),
+        _ => None,
+    })
 }
 
 /// A run that is under way after a failed one is not waited for: what is pending is tried again without an end.

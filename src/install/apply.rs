@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use panos_xmlapi::{
-    Address, CertificateEntry, Element, Error, KeyExport, KeyPairImport, Reason, Refusal, Session,
-    SystemInfo, XPath,
+    Address, CertificateEntry, Element, Error, Fingerprint, KeyExport, KeyPairImport, Reason, Refusal,
+    Session, SystemInfo, XPath,
 };
 use tokio::time::Instant;
 
@@ -66,6 +66,8 @@ pub struct PlannedInstall<'a> {
     pub spots: Vec<Spot>,
     /// In which form the device took the upload.
     pub form: Option<UploadForm>,
+    /// The objects that were made for intermediate certificates.
+    pub issuers: Vec<(ObjectName, Fingerprint)>,
     /// The older objects that are gone.
     pub deleted: Vec<ObjectName>,
 }
@@ -93,6 +95,10 @@ impl PlanRunner<'_> {
                     self.events.begin(Phase::Import);
                     part.form = Some(self.import(part, object, *replaces).await?);
                 }
+                Step::ImportIssuer(issuer) => {
+                    self.events.begin(Phase::Import);
+                    self.import_issuer(part, issuer).await?;
+                }
                 Step::Bind { profiles, to } => {
                     self.events.begin(Phase::Bind);
                     self.bind(part, profiles, to).await?;
@@ -102,6 +108,7 @@ impl PlanRunner<'_> {
                     self.rebind(uses, to).await?;
                 }
                 Step::Delete(object) => self.delete(part, object).await?,
+                Step::DeleteIssuer(former) => self.delete_issuer(part, former).await?,
                 Step::Commit(_) => {}
             }
         }
@@ -324,7 +331,7 @@ impl PlanRunner<'_> {
     }
 
     /// A change, made as soon as no lock is in its way.
-    async fn change<T>(
+    pub(super) async fn change<T>(
         &self,
         doing: Activity,
         request: impl AsyncFnMut() -> Result<T, Error>,
@@ -356,7 +363,7 @@ fn import_of(
 }
 
 /// Refusals that have nothing to do with the file are not answered by another file.
-fn may_be_the_form(refusal: &Refusal) -> bool {
+pub(super) fn may_be_the_form(refusal: &Refusal) -> bool {
     let is_about_more = refusal.says("certificate-name") || refusal.says("is expired");
     !is_about_more
         && matches!(

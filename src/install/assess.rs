@@ -10,12 +10,14 @@ use super::connect::Connection;
 use super::contest::{Known, contested};
 use super::error::{BatchError, InstallError};
 use super::events::Events;
+use super::issuers::{self, ChainQuestion};
+use super::names::ObjectName;
 use super::places::{self, Spot};
 use super::plan::{self, NewCertificate, Plan};
 use super::request::InstallRequest;
 use super::result::CreatedObject;
 use super::state::{self, CurrentInstall, DeviceState};
-use crate::certificate::Bundle;
+use crate::certificate::{Bundle, BundleError, HeldCertificate};
 
 /// A certificate that is wanted on a device.
 pub struct Item<'a> {
@@ -25,6 +27,8 @@ pub struct Item<'a> {
     pub bundle: &'a Bundle,
     /// The objects that were made for this name before, the latest last.
     pub made: Vec<CreatedObject>,
+    /// The objects that were made for intermediate certificates of this name's.
+    pub issuers: Vec<CreatedObject>,
 }
 
 /// A device that was looked at, and what is to be done there.
@@ -67,16 +71,24 @@ pub async fn look<'a>(
         let own = state::places_of(want.request, &connection.system).map_err(InstallError::from);
         places.extend(own.map_err(BatchError::of(at))?);
     }
+    places.extend(observed.iter().flat_map(|observed| observed.issuers.places.clone()));
     state.look_into_lists(&connection.session, &places).await?;
-    let mut parts = Vec::new();
-    for (at, (want, observed)) in wants.iter().zip(observed).enumerate() {
-        let Item { request, bundle, made } = want;
+    let (mut parts, mut planned) = (Vec::new(), Vec::new());
+    for (at, (want, mut observed)) in wants.iter().zip(observed).enumerate() {
+        let Item { request, bundle, made, .. } = want;
+        // Several certificates have the same issuers: one of them brings them along, and takes them away.
+        forget_planned(&mut observed, &mut planned).map_err(BatchError::of(at))?;
         let offer = NewCertificate { fingerprint: bundle.fingerprint(), algorithm: bundle.key_algorithm() };
-        let plan =
+        let mut plan =
             plan::plan(request, offer, &state, &observed, made, &places).map_err(BatchError::of(at))?;
-        let own = state::places_of(request, &connection.system)
+        if !plan.steps.is_empty() {
+            plan.notes.extend(bundle.notes().iter().cloned());
+        }
+        let mut own = state::places_of(request, &connection.system)
             .map_err(InstallError::from)
             .map_err(BatchError::of(at))?;
+        let is_seen = |place: &&String| observed.candidate.sights.contains_key(*place);
+        own.extend(observed.issuers.places.iter().filter(is_seen).cloned());
         let spots =
             spots(&connection.session, &plan, &observed, offer, &own).await.map_err(BatchError::of(at))?;
         parts.push(PlannedInstall {
@@ -86,6 +98,7 @@ pub async fn look<'a>(
             plan,
             spots,
             form: None,
+            issuers: Vec::new(),
             deleted: Vec::new(),
         });
     }
@@ -130,17 +143,62 @@ async fn spots(
     Ok(spots)
 }
 
+/// What another certificate of the same transaction is planned to do about intermediates is not done twice.
+fn forget_planned(observed: &mut CurrentInstall, planned: &mut Vec<String>) -> Result<(), InstallError> {
+    let place = observed.place.clone();
+    let mut is_new = |object: &ObjectName| {
+        let at = place.certificate(object.as_str())?.to_string();
+        let is_new = !planned.contains(&at);
+        planned.extend(is_new.then_some(at));
+        Ok::<_, InstallError>(is_new)
+    };
+    let (mut missing, mut former) = (Vec::new(), Vec::new());
+    for issuer in std::mem::take(&mut observed.issuers.missing) {
+        if is_new(&issuer.object)? {
+            missing.push(issuer);
+        }
+    }
+    for issuer in std::mem::take(&mut observed.issuers.former) {
+        if is_new(&issuer.object)? {
+            former.push(issuer);
+        }
+    }
+    (observed.issuers.missing, observed.issuers.former) = (missing, former);
+    Ok(())
+}
+
+/// How the intermediates of one certificate stand.
+async fn see_issuers(
+    session: &Session,
+    want: &Item<'_>,
+    observed: &mut CurrentInstall,
+    wanted: &[HeldCertificate],
+) -> Result<(), InstallError> {
+    let removable = if want.request.keep.is_some() { want.issuers.iter().collect() } else { Vec::new() };
+    let question = ChainQuestion { place: &observed.place, chain: want.bundle.chain(), removable, wanted };
+    let mut issuers = issuers::look(session, &question).await?;
+    observed.candidate.sights.append(&mut issuers.sights);
+    observed.issuers = issuers;
+    Ok(())
+}
+
 async fn see(
     connection: &Connection,
     wants: &[Item<'_>],
 ) -> Result<(DeviceState, Vec<CurrentInstall>), BatchError> {
     let session: &Session = &connection.session;
     let mut state = DeviceState::look(session, connection.user.clone()).await?;
-    let mut observed = Vec::new();
+    let (mut observed, mut held) = (Vec::new(), Vec::new());
+    for (at, want) in wants.iter().enumerate() {
+        let own = want.bundle.held().map_err(BundleError::from).map_err(InstallError::from);
+        held.extend(own.map_err(BatchError::of(at))?);
+    }
     for (at, want) in wants.iter().enumerate() {
         let wanted = want.bundle.fingerprint();
         let seen = state::observe(session, want.request, &connection.system, wanted, &want.made).await;
-        observed.push(seen.map_err(BatchError::of(at))?);
+        let mut seen = seen.map_err(BatchError::of(at))?;
+        see_issuers(session, want, &mut seen, &held).await.map_err(BatchError::of(at))?;
+        observed.push(seen);
     }
     // With nothing pending, and nothing to overwrite or delete, the mark on the new object will tell the name.
     let nothing_pending = state.changes.as_ref().is_some_and(Vec::is_empty);

@@ -14,7 +14,7 @@ use super::error::InstallError;
 use super::events::{Event, Wait};
 use super::places::{self, Spot};
 use super::plan::Step;
-use super::probe::{self, ProbeMismatch, served};
+use super::probe::{self, Link, ProbeMismatch, served};
 use super::references::Reference;
 use super::request::InstallRequest;
 use super::rollback::{Rollback, RollbackPoint, Undo, undo_in_reverse};
@@ -97,7 +97,10 @@ pub(super) async fn probe_all(
         let mut problem = None;
         for (number, endpoint) in endpoints.into_iter().enumerate() {
             match endpoint {
-                Ok(shown) => transaction.events.tell(Event::Served(shown)),
+                Ok((shown, remark)) => {
+                    transaction.events.tell(Event::Served(shown));
+                    remark.iter().for_each(|remark| transaction.events.remark(remark));
+                }
                 Err(not_served) => {
                     let answered = done.answering.get(at).and_then(|each| each.get(number)).copied();
                     if answered == Some(true) && !back.contains(&at) {
@@ -131,28 +134,37 @@ pub(super) async fn probe_all(
     }
 }
 
+/// What each endpoint shows, in words.
 async fn look_at_endpoints(
     request: &InstallRequest,
     bundle: &Bundle,
     form: UploadForm,
-) -> Vec<Result<Address, ProbeMismatch>> {
-    let chain: Vec<Fingerprint> = match form.container() {
-        None => bundle
-            .chain()
-            .iter()
-            .filter_map(|link| link.to_der().ok().map(|der| Fingerprint::of_der(&der)))
-            .collect(),
-        // PAN-OS may drop what a container holds besides the leaf.
-        Some(_) => Vec::new(),
-    };
-    let chain = &chain;
+) -> Vec<Result<(Address, Option<String>), ProbeMismatch>> {
+    let chain = &Link::of_chain(bundle.chain());
+    // PAN-OS may drop what a container holds besides the leaf: then it is only told.
+    let demanded = if form.container().is_none() { chain.as_slice() } else { &[] };
     let looks = request.served.iter().map(|endpoint| async move {
         let retry_policy = request.retry_policy.served;
-        served(endpoint, &request.common_name, bundle.fingerprint(), chain, retry_policy)
-            .await
-            .map(|()| endpoint.clone())
+        let sent =
+            served(endpoint, &request.common_name, bundle.fingerprint(), demanded, retry_policy).await?;
+        Ok((endpoint.clone(), remark(endpoint, bundle, chain, &sent)))
     });
     join_all(looks).await
+}
+
+/// What clients have to have besides of what an endpoint sends, in words.
+fn remark(endpoint: &Address, bundle: &Bundle, chain: &[Link], sent: &[Fingerprint]) -> Option<String> {
+    let missing: Vec<Link> = chain.iter().filter(|link| !sent.contains(&link.fingerprint)).cloned().collect();
+    if !missing.is_empty() {
+        return Some(format!("WARNING: {endpoint} {}", probe::in_words(&missing, sent.len())));
+    }
+    let is_alone = sent.is_empty() && !bundle.asks_for_chain() && bundle.issuer() != bundle.subject();
+    is_alone.then(|| {
+        format!(
+            "{endpoint} sends only the leaf; missing: {} (issuer), which clients need unless they have it as a root",
+            bundle.issuer()
+        )
+    })
 }
 
 async fn restore_bindings(

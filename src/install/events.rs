@@ -49,6 +49,22 @@ pub enum Event {
     Uploaded(String),
     /// The device was seen to have the certificate in its candidate configuration.
     Imported(ObjectName),
+    /// The same of an intermediate certificate that has become an object of its own.
+    IssuerImported {
+        /// The object.
+        object: ObjectName,
+        /// Whose certificate it is.
+        subject: String,
+    },
+    /// The object of an intermediate certificate was deleted.
+    IssuerDeleted(ObjectName),
+    /// It stays, because something refers to it.
+    IssuerKept {
+        /// The object.
+        object: ObjectName,
+        /// What refers to it.
+        by: String,
+    },
     /// An SSL/TLS service profile is bound to the certificate, in the candidate configuration.
     ProfileUpdated(String),
     /// Another place that used the previous certificate is, too.
@@ -97,6 +113,8 @@ pub enum Event {
     LeftToCommit,
     /// The commit may still end by itself, so the candidate configuration was not touched.
     CommitMayFinish,
+    /// The candidate configuration is being put back.
+    PuttingBack,
     /// The candidate configuration is as it was found.
     PutBack {
         /// Where somebody else has changed something meanwhile.

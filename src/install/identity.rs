@@ -259,7 +259,7 @@ pub(super) async fn remember(
         let (name, retry_policy) =
             proven.next().map(|part| (&part.request.common_name, part.request.retry_policy.served))?;
         let wanted = next.certificate();
-        Some(async move { served(device, name, wanted, &[], retry_policy).await.map(|()| next) })
+        Some(async move { served(device, name, wanted, &[], retry_policy).await.map(|_| next) })
     });
     for look in join_all(looks.collect::<Vec<_>>()).await {
         match look {

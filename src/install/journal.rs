@@ -32,6 +32,8 @@ pub enum Entry {
         item: usize,
         /// The object that was created or overwritten for it.
         created: Option<(ObjectName, Fingerprint)>,
+        /// The objects that were made for intermediate certificates.
+        issuers: Vec<(ObjectName, Fingerprint)>,
         /// Older objects that were deleted.
         deleted: Vec<ObjectName>,
     },

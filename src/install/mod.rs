@@ -15,6 +15,8 @@ pub mod events;
 pub mod ha;
 pub mod identity;
 pub mod inventory;
+mod issuer_steps;
+pub mod issuers;
 pub mod journal;
 pub mod known_devices;
 pub mod location;

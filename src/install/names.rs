@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use panos_xmlapi::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT, check_dns_name};
+use panos_xmlapi::{FIREWALL_NAME_LIMIT, Fingerprint, PANORAMA_NAME_LIMIT, check_dns_name};
 use serde::{Deserialize, Serialize};
 
 /// A word that is not valid, and why.
@@ -139,6 +139,20 @@ impl ObjectName {
     }
 }
 
+/// How the names of the objects begin that are made for intermediate certificates; the rest is the beginning of a
+/// fingerprint, as much as fits the shorter limit, Panorama's.
+const ISSUER_PREFIX: &str = "pan_getcert-ca-";
+const ISSUER_DIGITS: usize = PANORAMA_NAME_LIMIT - ISSUER_PREFIX.len();
+
+impl ObjectName {
+    /// The name of the object that holds an intermediate certificate with this fingerprint.
+    #[must_use]
+    pub fn of_issuer(fingerprint: Fingerprint) -> Self {
+        let digits: String = fingerprint.to_string().chars().take(ISSUER_DIGITS).collect();
+        Self(format!("{ISSUER_PREFIX}{digits}"))
+    }
+}
+
 /// The name of an SSL/TLS service profile: letters, digits, spaces, dots, hyphens, underscores.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -216,6 +230,13 @@ mod tests {
         for text in ["", "-1", "1 F", "é0123456789a", "漢字漢字漢"] {
             assert!(name.with_serial(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_intermediate_is_named_after_its_fingerprint_within_panoramas_limit() {
+        let name = ObjectName::of_issuer(Fingerprint::of_der(b""));
+        assert_eq!(name.as_str(), "pan_getcert-ca-e3b0c44298fc1c14");
+        assert!(name.as_str().len() == PANORAMA_NAME_LIMIT && name.as_str().parse::<ObjectName>().is_ok());
     }
 
     #[test]

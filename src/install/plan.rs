@@ -4,6 +4,7 @@ use panos_xmlapi::{Fingerprint, Location, ServiceProfile, UnquotableName, XPath}
 
 use super::change::Change;
 use super::error::InstallError;
+use super::issuers::{FormerIssuer, Issuer};
 use super::names::ObjectName;
 use super::references::Reference;
 use super::request::{CommitScope, Existing, InstallRequest, Rebind};
@@ -24,6 +25,8 @@ pub enum Step {
         /// Whether there is an object of this name, which is overwritten.
         replaces: bool,
     },
+    /// Upload an intermediate certificate as an object of its own, without a key.
+    ImportIssuer(Issuer),
     /// Bind profiles to the object, all in one request.
     Bind {
         /// The profiles with what each is bound to now.
@@ -40,6 +43,8 @@ pub enum Step {
     },
     /// Delete an older object, unless something still refers to it.
     Delete(ObjectName),
+    /// Delete the object of an intermediate certificate that nothing needs any more.
+    DeleteIssuer(FormerIssuer),
     /// Make it the running configuration.
     Commit(CommitScope),
 }
@@ -81,7 +86,8 @@ pub fn plan(
         .as_ref()
         .is_some_and(|running| running.first_difference(request, offer.fingerprint).is_none());
     let all_rebound = to_bind(request, candidate, made).is_empty() && observed.uses.rebindable.is_empty();
-    if runs_it && all_rebound && request.existing == Existing::Keep {
+    let has_issuers = observed.issuers.missing.is_empty();
+    if runs_it && all_rebound && has_issuers && request.existing == Existing::Keep {
         return Ok(Plan { steps: Vec::new(), notes: Vec::new() });
     }
     let mut steps = Vec::new();
@@ -91,6 +97,7 @@ pub fn plan(
         refuse_another_kind_of_key(request, offer, candidate)?;
         steps.push(Step::Import { object: request.object.clone(), replaces });
     }
+    steps.extend(observed.issuers.missing.iter().cloned().map(Step::ImportIssuer));
     let profiles = to_bind(request, candidate, made);
     if !profiles.is_empty() {
         steps.push(Step::Bind { profiles, to: request.object.clone() });
@@ -100,10 +107,13 @@ pub fn plan(
     }
     let mut notes = notes(observed);
     let outdated = outdated(request, made, &presented(&steps));
+    let former = former(&steps, observed, &outdated, made);
+    let nothing_to_delete = outdated.is_empty() && former.is_empty();
     let can_be_undone = state.administrator.is_some() && state.changes.is_some();
-    if !outdated.is_empty() && can_be_undone && state.own_changes_elsewhere(places).is_empty() {
+    if !nothing_to_delete && can_be_undone && state.own_changes_elsewhere(places).is_empty() {
         steps.extend(outdated.into_iter().map(Step::Delete));
-    } else if !outdated.is_empty() {
+        steps.extend(former.into_iter().map(Step::DeleteIssuer));
+    } else if !nothing_to_delete {
         notes.push("Older certificates were kept: deleting them could not be rolled back safely.".to_owned());
     }
     let names_itself = steps.iter().any(|step| matches!(step, Step::Import { .. }));
@@ -156,6 +166,19 @@ fn outdated(request: &InstallRequest, made: &[CreatedObject], presented: &[Strin
     let may_go =
         older.skip(keep.max(1)).filter(|object| !presented.iter().any(|name| name == object.as_str()));
     may_go.cloned().collect()
+}
+
+/// The intermediates that nothing needs once the older objects and what is overwritten are gone.
+fn former(
+    steps: &[Step],
+    observed: &CurrentInstall,
+    outdated: &[ObjectName],
+    made: &[CreatedObject],
+) -> Vec<FormerIssuer> {
+    let overwrites = steps.iter().any(|step| matches!(step, Step::Import { replaces: true, .. }));
+    let overwritten = observed.candidate.fingerprint().filter(|_| overwrites);
+    let deleted = made.iter().filter(|made| outdated.contains(&made.object)).map(|made| made.fingerprint);
+    observed.issuers.unneeded(&deleted.chain(overwritten).collect::<Vec<_>>())
 }
 
 /// Under the same name, a service that is bound to it would change the kind of its key unasked.
@@ -223,7 +246,7 @@ fn notes(observed: &CurrentInstall) -> Vec<String> {
     let others = observed.uses.others.iter();
     let others = others
         .map(|place| format!("WARNING: the previous certificate is still used by {place}; not changed"));
-    observed.notes.iter().cloned().chain(others).collect()
+    observed.notes.iter().chain(&observed.issuers.notes).cloned().chain(others).collect()
 }
 
 /// What a person should know about the changes that are pending on the device.
@@ -289,7 +312,13 @@ impl Plan {
                 Step::Import { object, .. } => {
                     changes.push((place.certificate(object.as_str())?, Change::Holds(certificate)));
                 }
-                Step::Delete(object) => changes.push((place.certificate(object.as_str())?, Change::Gone)),
+                Step::ImportIssuer(issuer) => {
+                    let at = place.certificate(issuer.object.as_str())?;
+                    changes.push((at, Change::Holds(issuer.fingerprint)));
+                }
+                Step::Delete(object) | Step::DeleteIssuer(FormerIssuer { object, .. }) => {
+                    changes.push((place.certificate(object.as_str())?, Change::Gone));
+                }
                 Step::Bind { profiles, to } => {
                     for (profile, _) in profiles {
                         changes.push((place.profile(profile)?, names("certificate", to)));

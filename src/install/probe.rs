@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use openssl::pkey::Id;
 use openssl::ssl::{ErrorCode, HandshakeError, SslConnector, SslMethod, SslRef, SslVerifyMode, SslVersion};
-use openssl::x509::X509Ref;
+use openssl::x509::{X509, X509Ref};
 use panos_xmlapi::{Address, Fingerprint, Host};
 
 use super::names::CommonName;
@@ -56,11 +56,47 @@ pub enum Seen {
     Other(Box<PeerCertificate>),
     /// The right certificate, but without these intermediates, which clients need to believe it.
     Incomplete {
-        /// Those that were not sent.
-        missing: Vec<Fingerprint>,
+        /// Those that were not sent, from the issuer of the certificate upwards.
+        missing: Vec<Link>,
         /// How many were sent, needed or not.
         sent: usize,
     },
+}
+
+/// An intermediate certificate that is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// SHA-256 over its DER form.
+    pub fingerprint: Fingerprint,
+    /// `CN=…, O=…`, safe to print.
+    pub subject: String,
+    /// Whether it has issued the certificate itself.
+    pub is_issuer: bool,
+}
+
+impl Link {
+    /// Those of a chain, from the issuer of the certificate upwards.
+    #[must_use]
+    pub fn of_chain(chain: &[X509]) -> Vec<Self> {
+        let link = |(at, certificate): (usize, &X509)| {
+            let fingerprint = Fingerprint::of_der(&certificate.to_der().ok()?);
+            Some(Self { fingerprint, subject: subject_of(certificate), is_issuer: at == 0 })
+        };
+        chain.iter().enumerate().filter_map(link).collect()
+    }
+}
+
+/// What is sent and what is missing, as in "sends only the leaf; missing: CN=… (issuer)".
+#[must_use]
+pub fn in_words(missing: &[Link], sent: usize) -> String {
+    let names = missing
+        .iter()
+        .map(|link| format!("{}{}", link.subject, if link.is_issuer { " (issuer)" } else { "" }));
+    let names = names.collect::<Vec<_>>().join("; ");
+    match sent {
+        0 => format!("sends only the leaf; missing: {names}"),
+        sent => format!("sends {sent} besides the leaf, and not the whole chain; missing: {names}"),
+    }
 }
 
 /// A certificate, as far as a person needs to recognise it.
@@ -93,19 +129,15 @@ impl fmt::Display for Seen {
             }
             Self::Other(shown) => write!(f, "shows another certificate: {shown}"),
             Self::Incomplete { missing, sent } => {
-                let missing: Vec<String> = missing.iter().map(Fingerprint::to_string).collect();
-                write!(
-                    f,
-                    "shows the new certificate, but not the intermediates with SHA-256 {} ({sent} are sent besides the leaf)",
-                    missing.join(" and ")
-                )
+                write!(f, "shows the new certificate, but {}", in_words(missing, *sent))
             }
         }
     }
 }
 
 /// Looks at an endpoint until it shows this certificate: at once, and then with growing pauses until
-/// `timeout` is over. Where `chain` names intermediates, all of them have to be sent as well.
+/// `timeout` is over. Where `chain` names intermediates, all of them have to be sent as well. What was sent besides the
+/// certificate.
 ///
 /// # Errors
 /// What was seen at the last look.
@@ -113,9 +145,9 @@ pub async fn served(
     endpoint: &Address,
     sni: &CommonName,
     wanted: Fingerprint,
-    chain: &[Fingerprint],
+    chain: &[Link],
     timeout: Duration,
-) -> Result<(), ProbeMismatch> {
+) -> Result<Vec<Fingerprint>, ProbeMismatch> {
     let deadline = Instant::now() + timeout;
     let mut pause = FIRST_PAUSE;
     loop {
@@ -125,8 +157,8 @@ pub async fn served(
         let handshake = tokio::task::spawn_blocking(move || look(&place, name.as_str(), until)).await;
         let handshake = handshake.unwrap_or_else(|error| Err(nothing(error)));
         let seen = match handshake.map(|shown| shown.compare(wanted, chain)) {
-            Ok(None) => return Ok(()),
-            Ok(Some(seen)) | Err(seen) => seen,
+            Ok(Ok(others)) => return Ok(others),
+            Ok(Err(seen)) | Err(seen) => seen,
         };
         let now = Instant::now();
         if now >= deadline {
@@ -174,14 +206,17 @@ struct Handshake {
 }
 
 impl Handshake {
-    /// What is not as it should be.
-    fn compare(self, wanted: Fingerprint, chain: &[Fingerprint]) -> Option<Seen> {
+    /// What was sent besides the certificate, or what is not as it should be.
+    fn compare(self, wanted: Fingerprint, chain: &[Link]) -> Result<Vec<Fingerprint>, Seen> {
         if self.leaf.fingerprint != wanted {
-            return Some(Seen::Other(Box::new(self.leaf)));
+            return Err(Seen::Other(Box::new(self.leaf)));
         }
-        let missing: Vec<Fingerprint> =
-            chain.iter().filter(|wanted| !self.others.contains(wanted)).copied().collect();
-        (!missing.is_empty()).then_some(Seen::Incomplete { missing, sent: self.others.len() })
+        let missing: Vec<Link> =
+            chain.iter().filter(|link| !self.others.contains(&link.fingerprint)).cloned().collect();
+        match missing.is_empty() {
+            true => Ok(self.others),
+            false => Err(Seen::Incomplete { missing, sent: self.others.len() }),
+        }
     }
 }
 

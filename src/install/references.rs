@@ -183,7 +183,7 @@ async fn read_part(
 }
 
 /// Whether a reply is larger than anything that is read (8 MiB, 300,000 elements).
-fn is_too_much(error: &Error) -> bool {
+pub(super) fn is_too_much(error: &Error) -> bool {
     matches!(
         error,
         Error::TooLarge { .. } | Error::InvalidReply { problem: ReplyError::Xml(XmlError::TooMany), .. }

@@ -59,6 +59,15 @@ pub struct CreatedObject {
     pub at: DateTime<Utc>,
 }
 
+impl CreatedObject {
+    /// Notes it as the latest of a list that keeps so many; one that was created before is the latest now.
+    pub fn note_among(self, objects: &mut Vec<Self>, limit: usize) {
+        objects.retain(|other| other.object != self.object);
+        objects.push(self);
+        objects.drain(..objects.len().saturating_sub(limit));
+    }
+}
+
 /// How the last run left the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LastRun {

@@ -86,6 +86,7 @@ impl RollbackPoint<'_> {
         if undo.is_empty() {
             return true;
         }
+        events.tell(Event::PuttingBack);
         let attempt = async || self.retry_policy.retry(async || self.attempt(session, undo).await).await;
         let trouble = match until_free(Instant::now() + self.time, attempt).await {
             Ok(others) => {

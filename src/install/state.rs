@@ -8,6 +8,7 @@ use panos_xmlapi::{
 };
 
 use super::error::{Activity, InstallError};
+use super::issuers::Issuers;
 use super::names::{ObjectName, ProfileName};
 use super::objects;
 use super::places::{self, Relation, Sight, relation_to};
@@ -44,6 +45,8 @@ pub struct CurrentInstall {
     pub uses: References,
     /// What a person should know of the named profiles.
     pub notes: Vec<String>,
+    /// How the intermediate certificates stand.
+    pub issuers: Issuers,
 }
 
 /// The part of a configuration that matters to one install request.
@@ -248,7 +251,7 @@ pub async fn observe(
             uses
         }
     };
-    Ok(CurrentInstall { place, candidate, running, uses, notes: found.notes })
+    Ok(CurrentInstall { place, candidate, running, uses, notes: found.notes, issuers: Issuers::default() })
 }
 
 /// A missing profile is often one of a virtual system, or of the device as a whole: then it is said where it is.

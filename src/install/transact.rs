@@ -296,7 +296,7 @@ async fn check_still_active(connection: &Connection) -> Result<(), InstallError>
 
 fn goal(part: &PlannedInstall<'_>) -> ExpectedState {
     let (request, place) = (Box::new(part.request.clone()), part.observed.place.clone());
-    ExpectedState::Runs { request, place, wanted: part.bundle.fingerprint() }
+    ExpectedState::Runs { request, place, wanted: part.bundle.fingerprint(), issuers: part.issuers.clone() }
 }
 
 /// After a failure: the candidate configuration as it was found, where that can be had.
@@ -325,8 +325,8 @@ async fn verify(connection: &Connection, transaction: &mut Transaction<'_>, done
         if verified.is_ok() {
             let is_new = !part.plan.steps.is_empty();
             let created = is_new.then(|| (part.request.object.clone(), part.bundle.fingerprint()));
-            let deleted = part.deleted.clone();
-            transaction.journal.note(Entry::Verified { item, created, deleted });
+            let (issuers, deleted) = (part.issuers.clone(), part.deleted.clone());
+            transaction.journal.note(Entry::Verified { item, created, issuers, deleted });
             transaction.events.tell(Event::Verified { item });
         }
         done.unproven[item] = verified.err();

@@ -2,7 +2,10 @@
 
 use panos_xmlapi::{Fingerprint, Location, ServiceProfile, Session};
 
+use super::change::Change;
 use super::error::{Activity, InstallError};
+use super::names::ObjectName;
+use super::places;
 use super::request::InstallRequest;
 use super::retry::RetryPolicy;
 use super::state;
@@ -18,6 +21,8 @@ pub enum ExpectedState {
         place: Location,
         /// The certificate.
         wanted: Fingerprint,
+        /// The objects of intermediate certificates that have come with it.
+        issuers: Vec<(ObjectName, Fingerprint)>,
     },
     /// These profiles are bound to these objects.
     Bound {
@@ -35,8 +40,18 @@ impl ExpectedState {
     /// A device that fails or refuses.
     pub async fn lack(&self, session: &Session) -> Result<Option<String>, InstallError> {
         match self {
-            Self::Runs { request, place, wanted } => {
-                Ok(state::running(session, place, request).await?.first_difference(request, *wanted))
+            Self::Runs { request, place, wanted, issuers } => {
+                let running = state::running(session, place, request).await?;
+                if let Some(difference) = running.first_difference(request, *wanted) {
+                    return Ok(Some(difference));
+                }
+                for (object, fingerprint) in issuers {
+                    let runs = places::running(session, &place.certificate(object.as_str())?).await?;
+                    if !runs.is(&Change::Holds(*fingerprint)) {
+                        return Ok(Some(format!("it has no intermediate certificate '{object}'")));
+                    }
+                }
+                Ok(None)
             }
             Self::Bound { place, profiles } => {
                 let shown =

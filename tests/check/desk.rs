@@ -22,11 +22,11 @@ pub const KEY: &str = "LUFRPT1-test-key-of-the-simulator==";
 pub const USER: &str = "cert-deploy";
 pub const PASSWORD: &str = "secret";
 pub const PORTAL: &str = "GP portal";
-const HOST: &str = "certs.example.com";
+pub const HOST: &str = "certs.example.com";
 const FOLDERS: [(&str, &str); 3] = [("etc", "/etc"), ("run", "/run"), ("lib", "/var/lib")];
 
 /// The words of the real programs, as far as they are read here.
-const SCRIPTS: [(&str, &str); 6] = [
+const SCRIPTS: [(&str, &str); 8] = [
     (
         "systemctl",
         r#"case "$1 $2" in
@@ -46,35 +46,16 @@ list-cas) printf "CA 'SelfSign':\n\tis-default: no\nCA 'IPA':\n\tis-default: no\
 list) echo "Number of certificates and requests being tracked: 0." ;;
 esac"#,
     ),
-    (
-        "kinit",
-        r#"test "$1" = admin && exit 0
-test -s /etc/krb5.keytab && exit 0
-echo "kinit: Pre-authentication failed: Key table file '/etc/krb5.keytab' not found while getting initial credentials" >&2
-exit 1"#,
-    ),
-    ("ipa-getkeytab", "umask 077; echo key > /etc/krb5.keytab"),
+    ("kinit", include_str!("../common/freeipa/kinit")),
+    ("klist", include_str!("../common/freeipa/klist")),
+    ("ipa-getkeytab", include_str!("../common/freeipa/ipa-getkeytab")),
+    ("ipa-rmkeytab", include_str!("../common/freeipa/ipa-rmkeytab")),
+    ("ipa", include_str!("../common/freeipa/ipa")),
     (
         "ipa-client-install",
         r#"mkdir -p /etc/ipa
 cp /run/state/default.conf /etc/ipa/default.conf
 cp /run/state/ca.crt /etc/ipa/ca.crt"#,
-    ),
-    (
-        "ipa",
-        r#"verb=$1; shift
-for word; do case $word in --hosts=*) host=${word#--hosts=} ;; --*) ;; *) name=$word ;; esac; done
-entry=/run/state/$(echo "$name" | tr / _)
-case $verb in
-host-show) test -e "$entry" || { echo "ipa: ERROR: $name: host not found" >&2; exit 2; } ;;
-host-add) touch "$entry" ;;
-service-show)
-    test -e "$entry" || { echo "ipa: ERROR: $name@EXAMPLE.COM: service not found" >&2; exit 2; }
-    cat "$entry" ;;
-service-add) test -e "/run/state/${name#HTTP/}" && echo "  managedby: fqdn=${name#HTTP/},cn=computers,cn=accounts,dc=example,dc=com" > "$entry" ;;
-service-add-host) echo "  managedby: fqdn=$host,cn=computers,cn=accounts,dc=example,dc=com" >> "$entry" ;;
-*) exit 1 ;;
-esac"#,
     ),
 ];
 
@@ -120,7 +101,11 @@ impl Desk {
             "etc/ssl/certs",
             "etc/ssl/private",
             "run/systemd/system",
-            "run/state",
+            "run/state/hosts",
+            "run/state/services",
+            "run/state/acls",
+            "run/state/profiles",
+            "run/state/cas",
             "run/mount",
             "bin",
         ] {
@@ -130,7 +115,8 @@ impl Desk {
             fs::create_dir_all(desk.path(part)).unwrap();
         }
         for (name, text) in SCRIPTS {
-            desk.write(&format!("bin/{name}"), &format!("#!/bin/sh\n{text}\n"), 0o755);
+            let text = if text.starts_with("#!") { text.to_owned() } else { format!("#!/bin/sh\n{text}\n") };
+            desk.write(&format!("bin/{name}"), &text, 0o755);
         }
         let conf = format!(
             "[global]\nbasedn = dc=example,dc=com\nrealm = EXAMPLE.COM\nserver = ipa.example.com\nhost = {HOST}\n"
@@ -147,14 +133,19 @@ impl Desk {
         // Names are looked up in the file only, so that one that is not there is not waited for.
         desk.write("etc/nsswitch.conf", "hosts: files\n", 0o644);
         desk.write("etc/hosts", "127.0.0.1 localhost fw1.example.com\n", 0o644);
-        desk.write("etc/krb5.keytab", "key", 0o600);
+        desk.write("etc/krb5.keytab", "1 first\n", 0o600);
+        desk.write("run/state/hostkey", "1 first\n", 0o600);
         desk.write("run/state/certmonger", "", 0o644);
-        desk.write(
-            "run/state/HTTP_gp.example.com",
-            &format!("  managedby: fqdn={HOST},cn=computers\n"),
-            0o644,
-        );
-        desk.write("run/state/gp.example.com", "", 0o644);
+        desk.host(HOST, &[HOST]);
+        desk.host(NAME, &[NAME]);
+        desk.service(NAME, &[NAME], &[NAME, HOST]);
+        let profile = include_str!("../common/freeipa/caIPAserviceCert");
+        desk.write("run/state/profiles/caIPAserviceCert", profile, 0o644);
+        desk.write("run/state/cas/ipa", "  Name: ipa\n", 0o644);
+        // What every server has.
+        let usual = "hosts_services_caIPAserviceCert";
+        let scope = "  Host category: all\n  Service category: all\n  Profiles: caIPAserviceCert\n";
+        desk.acl(usual, scope);
         let wants = "etc/systemd/system/paths.target.wants";
         fs::create_dir_all(desk.path(wants)).unwrap();
         desk.write(&format!("{wants}/pan_certctl-retry.path"), "", 0o644);
@@ -174,6 +165,39 @@ impl Desk {
 
     pub fn remove(&self, name: &str) {
         fs::remove_file(self.path(name)).unwrap();
+    }
+
+    /// A host entry, and who manages it.
+    pub fn host(&self, name: &str, managers: &[&str]) {
+        self.write(&format!("run/state/hosts/{name}"), &managed_by(managers), 0o644);
+    }
+
+    /// The service HTTP by its names, the first of which is the entry's own, and who manages it.
+    pub fn service(&self, name: &str, names: &[&str], managers: &[&str]) {
+        let mut entry = format!("  krbcanonicalname: HTTP/{name}@EXAMPLE.COM\n");
+        for name in names {
+            entry.push_str(&format!("  krbprincipalname: HTTP/{name}@EXAMPLE.COM\n"));
+        }
+        self.write(&format!("run/state/services/HTTP_{name}"), &(entry + &managed_by(managers)), 0o644);
+    }
+
+    /// An enabled CA ACL.
+    pub fn acl(&self, name: &str, scope: &str) {
+        let text = format!("  ACL name: {name}\n  Enabled: True\n{scope}");
+        self.write(&format!("run/state/acls/{name}"), &text, 0o644);
+    }
+
+    /// A certificate profile that takes keys of one type.
+    pub fn profile(&self, name: &str, key_type: &str) {
+        let text = include_str!("../common/freeipa/caIPAserviceCert");
+        let text = text.replace("keyType=RSA", &format!("keyType={key_type}"));
+        self.write(&format!("run/state/profiles/{name}"), &text, 0o644);
+    }
+
+    /// What the server was asked, and by whom.
+    pub fn asked(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.path("run/state/asked")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
     }
 
     /// A key file with the administrator's name.
@@ -241,7 +265,8 @@ impl Desk {
         let mut find = Command::new("find");
         find.arg(self.folder.path()).args(["-printf", "%p %m %s %T@ %l\n"]);
         let listed = String::from_utf8(find.output().unwrap().stdout).unwrap();
-        listed.lines().map(str::to_owned).collect()
+        // The stand-in's own record of what it was asked.
+        listed.lines().filter(|line| !line.contains("/run/state")).map(str::to_owned).collect()
     }
 
     #[track_caller]
@@ -249,6 +274,11 @@ impl Desk {
         let changed: Vec<String> = self.picture().symmetric_difference(before).cloned().collect();
         assert_eq!(changed, Vec::<String>::new(), "looking has changed something");
     }
+}
+
+fn managed_by(managers: &[&str]) -> String {
+    let line = |host: &&str| format!("  managedby: fqdn={host},cn=computers,cn=accounts,dc=example,dc=com\n");
+    managers.iter().map(line).collect()
 }
 
 fn rustix_is_root() -> bool {

@@ -7,22 +7,22 @@ use crate::common::pki::{self, KeyKind};
 use crate::desk::{Desk, Found, KEY, NAME, PASSWORD, PORTAL, USER, settings};
 
 /// What is expected of a mistake.
-struct Expected<'a> {
+pub struct Expected<'a> {
     /// The exit code.
-    code: i32,
+    pub code: i32,
     /// The beginning of the one finding that is not ok.
-    trouble: &'a str,
+    pub trouble: &'a str,
     /// What it is about, in its text.
-    about: &'a str,
+    pub about: &'a str,
     /// A part of each command that mends it.
-    run: &'a [&'a str],
+    pub run: &'a [&'a str],
     /// A part of what somebody is told to do.
-    advice: &'a str,
+    pub advice: &'a str,
 }
 
 /// Looks, and compares; types what was printed, and looks again.
 #[track_caller]
-fn is_found(desk: &Desk, arguments: &[&str], expected: &Expected<'_>) {
+pub fn is_found(desk: &Desk, arguments: &[&str], expected: &Expected<'_>) {
     let before = desk.picture();
     let found = desk.check(arguments);
     desk.looks_like(&before);
@@ -47,7 +47,7 @@ fn is_found(desk: &Desk, arguments: &[&str], expected: &Expected<'_>) {
 }
 
 #[track_caller]
-fn is_well(found: &Found) {
+pub fn is_well(found: &Found) {
     assert_eq!((found.troubles(), found.code), (Vec::new(), 0), "{found:#?}");
 }
 
@@ -166,13 +166,13 @@ fn a_host_that_is_not_enrolled() {
 
 #[test]
 fn no_keytab() {
-    let run = &["kinit admin", "ipa-getkeytab -s ipa.example.com -p host/certs.example.com@EXAMPLE.COM"];
+    let run = &["kinit admin", "ipa-getkeytab -p host/certs.example.com -k /etc/krb5.keytab"];
     spoilt(|desk| desk.remove("etc/krb5.keytab"), &of_machine("failed keytab:", 5, run));
 }
 
 #[test]
 fn a_keytab_that_others_can_read() {
-    let spoil = |desk: &Desk| desk.write("etc/krb5.keytab", "key", 0o644);
+    let spoil = |desk: &Desk| desk.write("etc/krb5.keytab", "1 first\n", 0o644);
     spoilt(spoil, &of_machine("failed keytab:", 5, &["chmod 600 /etc/krb5.keytab"]));
 }
 
@@ -185,13 +185,13 @@ fn a_stopped_certmonger() {
 #[test]
 fn a_missing_service_principal() {
     let run = &["kinit admin", "ipa service-add HTTP/gp.example.com --force", "ipa service-add-host"];
-    let spoil = |desk: &Desk| desk.remove("run/state/HTTP_gp.example.com");
+    let spoil = |desk: &Desk| desk.remove("run/state/services/HTTP_gp.example.com");
     spoilt(spoil, &of_machine("failed service principal:", 10, run));
     let run =
         &["kinit admin", "ipa host-add gp.example.com --force", "ipa service-add", "ipa service-add-host"];
     let spoil = |desk: &Desk| {
-        desk.remove("run/state/HTTP_gp.example.com");
-        desk.remove("run/state/gp.example.com");
+        desk.remove("run/state/services/HTTP_gp.example.com");
+        desk.remove("run/state/hosts/gp.example.com");
     };
     spoilt(spoil, &of_machine("failed service principal:", 10, run));
 }
@@ -199,9 +199,7 @@ fn a_missing_service_principal() {
 #[test]
 fn a_service_that_another_host_manages() {
     let run = &["kinit admin", "ipa service-add-host HTTP/gp.example.com --hosts=certs.example.com"];
-    let spoil = |desk: &Desk| {
-        desk.write("run/state/HTTP_gp.example.com", "  managedby: fqdn=www.example.com,cn=x\n", 0o644)
-    };
+    let spoil = |desk: &Desk| desk.service(NAME, &[NAME], &["www.example.com"]);
     let expected =
         Expected { about: "managed by www.example.com", ..of_machine("failed service principal:", 10, run) };
     spoilt(spoil, &expected);

@@ -129,6 +129,11 @@ pub struct Authority {
 
 impl Authority {
     pub fn add_to(bus: &Bus) -> Self {
+        Self::add_as(bus, NAME)
+    }
+
+    /// By the name of a CA that certmonger has already: in its place.
+    pub fn add_as(bus: &Bus, name: &str) -> Self {
         let folder = bus.path("authority");
         std::fs::create_dir(&folder).unwrap();
         let root = pki::root("Stand-in CA", pki::KeyKind::P256);
@@ -145,12 +150,12 @@ impl Authority {
         );
         let helper = folder.join("helper");
         pki::write(&helper, script.as_bytes(), 0o755);
-        let added = Command::new("getcert")
-            .args(["add-ca", "-s", "-c", NAME, "-e"])
-            .arg(&helper)
-            .env("DBUS_SESSION_BUS_ADDRESS", bus.address())
-            .output()
-            .unwrap();
+        let getcert = |words: &[&str]| {
+            let mut command = Command::new("getcert");
+            command.args(words).env("DBUS_SESSION_BUS_ADDRESS", bus.address()).output().unwrap()
+        };
+        getcert(&["remove-ca", "-s", "-c", name]);
+        let added = getcert(&["add-ca", "-s", "-c", name, "-e", helper.to_str().unwrap()]);
         assert!(added.status.success(), "{added:?}");
         Self { folder }
     }

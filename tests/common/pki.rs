@@ -172,7 +172,11 @@ impl Issued {
 
     /// An authority below this one, just so.
     pub fn intermediate_with(&self, spec: &CertificateSpec) -> Self {
-        let key = spec.key.generate();
+        self.intermediate_for_key(spec, spec.key.generate())
+    }
+
+    /// An authority below this one with a key that exists already, as one that is renewed.
+    pub fn intermediate_for_key(&self, spec: &CertificateSpec, key: PKey<Private>) -> Self {
         Self { certificate: build(spec, &key, Some(self), true), key }
     }
 

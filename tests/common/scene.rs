@@ -40,12 +40,14 @@ pub enum Shape {
     Pair,
     /// As `Overwrite`, on a device that lists pending changes by the lists that hold them.
     Container,
+    /// As `Overwrite`, with an intermediate certificate, and another one whose time has come to go.
+    Chain,
     /// As `Container`, and Jane has a pending change in the profile: nothing is begun.
     Contested,
 }
 
 impl Shape {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Fresh,
         Self::Overwrite,
         Self::Management,
@@ -53,6 +55,7 @@ impl Shape {
         Self::Tidy,
         Self::Pair,
         Self::Container,
+        Self::Chain,
         Self::Contested,
     ];
 
@@ -65,6 +68,7 @@ impl Shape {
             Self::Tidy => "older object deleted",
             Self::Pair => "active of a pair",
             Self::Container => "changes listed by container",
+            Self::Chain => "intermediates as objects",
             Self::Contested => "a colleague's pending change in the same place",
         }
     }
@@ -74,6 +78,7 @@ impl Shape {
         match self {
             Self::Fresh => &["-p", PORTAL, "-s", GATEWAY],
             Self::Tidy => &["-p", PORTAL, "--suffix", "serial", "--keep", "1"],
+            Self::Chain => &["-p", PORTAL, "--keep", "1"],
             _ => &["-p", PORTAL],
         }
     }
@@ -83,6 +88,10 @@ impl Shape {
 pub struct Certificates {
     ca: Issued,
     old: Issued,
+    /// An intermediate, a certificate that it has issued, and an intermediate that nothing needs.
+    issuer: Issued,
+    pub below: Issued,
+    former: Issued,
     pub new: Issued,
     management: Issued,
 }
@@ -92,7 +101,10 @@ impl Certificates {
         let ca = pki::root("Example CA", KeyKind::P256);
         let named = || ca.issue(&pki::CertificateSpec::named(NAME).san(NAME));
         let management = pki::self_signed(&pki::CertificateSpec::named("fw1.example.com"));
-        Self { old: named(), new: named(), management, ca }
+        let issuer = ca.intermediate("Example Issuing CA", KeyKind::P256);
+        let former = ca.intermediate("Former Issuing CA", KeyKind::P256);
+        let below = issuer.issue(&pki::CertificateSpec::named(NAME).san(NAME));
+        Self { old: named(), new: named(), management, issuer, below, former, ca }
     }
 
     /// A device in this state, with the new certificate in the administrator's folder and Jane's change pending.
@@ -114,6 +126,17 @@ impl Certificates {
             Shape::Fresh => {}
             Shape::Overwrite | Shape::RefusedCommit | Shape::Pair => {
                 settings.certificates = vec![old(NAME)];
+                settings.profiles = vec![Profile::bound(PORTAL, NAME)];
+            }
+            Shape::Chain => {
+                let name = issuer_object(&self.former);
+                let former = PreloadedCertificate {
+                    name,
+                    certificate: self.former.certificate_pem(),
+                    key: None,
+                    vsys: None,
+                };
+                settings.certificates = vec![old(NAME), former];
                 settings.profiles = vec![Profile::bound(PORTAL, NAME)];
             }
             Shape::Container | Shape::Contested => {
@@ -144,10 +167,11 @@ impl Certificates {
             _ => (Simulator::start(settings).unwrap(), None),
         };
         let world = World { peer, ..World::of(device, self.ca.clone()) };
-        if shape == Shape::Tidy {
-            self.note_older(&world);
+        if matches!(shape, Shape::Tidy | Shape::Chain) {
+            self.note_older(&world, shape);
         }
-        self.new.write(world.folder.path(), NAME);
+        self.wanted(shape).write(world.folder.path(), NAME);
+        pki::write(&world.path("chain.pem"), self.issuer.certificate_pem().as_bytes(), 0o644);
         world.device.add_pending_change(JANE, PRINTER, "<ip-netmask>192.0.2.7</ip-netmask>").unwrap();
         if shape == Shape::Contested {
             world.device.add_pending_change(JANE, PROFILE, HERS).unwrap();
@@ -160,21 +184,50 @@ impl Certificates {
 }
 
 impl Certificates {
+    /// The certificate that is to be installed.
+    pub fn wanted(&self, shape: Shape) -> &Issued {
+        if shape == Shape::Chain { &self.below } else { &self.new }
+    }
+
+    /// The object of the intermediate that has to go.
+    pub fn former_object(&self) -> String {
+        issuer_object(&self.former)
+    }
+
     /// The record says that the older objects were made by this program.
-    fn note_older(&self, world: &World) {
+    fn note_older(&self, world: &World, shape: Shape) {
         let order = order(world, &[]);
         let mut record = Installation::ingest(order, None, Utc::now());
         let fingerprint = print(&self.old.certificate).parse().unwrap();
         let made = |name: &str| CreatedObject { object: name.parse().unwrap(), fingerprint, at: Utc::now() };
-        record.created_objects = OLDER.map(made).to_vec();
+        if shape == Shape::Chain {
+            let fingerprint = print(&self.former.certificate).parse().unwrap();
+            let object = issuer_object(&self.former).parse().unwrap();
+            record.created_issuers = vec![CreatedObject { object, fingerprint, at: Utc::now() }];
+        } else {
+            record.created_objects = OLDER.map(made).to_vec();
+        }
         InstallationStore::below(&world.path("state")).write(&record).unwrap();
     }
 }
 
+/// How the object of an intermediate is called.
+fn issuer_object(issuer: &Issued) -> String {
+    format!("pan_getcert-ca-{}", &print(&issuer.certificate)[..16])
+}
+
 /// What a deployment is asked for in this scene: of a pair, with the other member's name.
 pub fn arguments(world: &World, shape: Shape) -> Vec<String> {
+    let chain = (shape == Shape::Chain)
+        .then(|| ["--chain".to_owned(), world.path("chain.pem").to_str().unwrap().to_owned()]);
     let peer = world.peer.iter().flat_map(|peer| ["--ha-peer".to_owned(), peer.address().to_string()]);
-    shape.arguments().iter().map(|word| (*word).to_owned()).chain(peer).collect()
+    shape
+        .arguments()
+        .iter()
+        .map(|word| (*word).to_owned())
+        .chain(peer)
+        .chain(chain.into_iter().flatten())
+        .collect()
 }
 
 /// Runs the program in a scene, to its end.

@@ -262,7 +262,9 @@ fn requests(delivery: &Delivery) -> Vec<Vec<(usize, u8)>> {
             Some(profiles.iter().map(bind).collect())
         }
         Step::Commit(_) => None,
-        Step::Rebind { .. } | Step::Delete(_) => unreachable!("nothing of that is asked for"),
+        Step::Rebind { .. } | Step::Delete(_) | Step::ImportIssuer(_) | Step::DeleteIssuer(_) => {
+            unreachable!("nothing of that is asked for")
+        }
     };
     delivery.plan.as_ref().unwrap().steps.iter().filter_map(changes).collect()
 }

@@ -215,7 +215,8 @@ impl Upload<'_> {
     }
 
     fn certificate(&self, device: &Device, mut chain: Vec<X509>) -> Result<Element, Refusal> {
-        if self.pkcs12 && device.settings.drops_extra_certificates {
+        let settings = &device.settings;
+        if (self.pkcs12 && settings.drops_extra_certificates) || (!self.pkcs12 && settings.keeps_leaf_only) {
             chain.truncate(1);
         }
         let leaf = chain.first().ok_or_else(|| no_certificate(self.name))?;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use openssl::x509::{X509, X509VerifyResult};
+
 use super::{accounts::Accounts, fleet::Fleet, ha::HaSide, initial, jobs::Jobs, locks::Locks};
 use crate::{
     Result, Serving, Settings, UploadRecord,
@@ -230,6 +232,37 @@ impl Device {
         let entry =
             at(base, "certificate", certificate).or_else(|| at(&places[0], "certificate", certificate))?;
         let key = self.keyring.find(entry.text_of("private-key")?)?;
-        Identity::new(crate::certificate::certificates_in(entry), key.clone())
+        let mut chain = crate::certificate::certificates_in(entry);
+        if self.settings.sends_issuer_objects {
+            let lists = [base, &places[0]].map(|base| base.then(Step::Named("certificate".into())));
+            let held: Vec<X509> = lists
+                .iter()
+                .filter_map(|list| list.first(running))
+                .flat_map(|list| &list.children)
+                .filter_map(|entry| crate::certificate::certificates_in(entry).into_iter().next())
+                .collect();
+            complete(&mut chain, &held);
+        }
+        Identity::new(chain, key.clone())
+    }
+}
+
+/// Adds the issuers, one above the other, but no root.
+fn complete(chain: &mut Vec<X509>, held: &[X509]) {
+    let issued = |issuer: &X509, subject: &X509| {
+        let key = issuer.public_key();
+        issuer.issued(subject) == X509VerifyResult::OK
+            && key.is_ok_and(|key| subject.verify(&key).unwrap_or(false))
+    };
+    while let Some(top) = chain.last() {
+        let next = held.iter().find(|one| {
+            issued(one, top)
+                && !issued(one, one)
+                && !chain.iter().any(|other| other.to_der().ok() == one.to_der().ok())
+        });
+        match next.cloned() {
+            Some(next) => chain.push(next),
+            None => return,
+        }
     }
 }

@@ -106,6 +106,10 @@ pub struct Settings {
     pub accepts_header_key: bool,
     /// Whether certificates of a PKCS#12 beyond the leaf are thrown away.
     pub drops_extra_certificates: bool,
+    /// Whether only the first certificate of a PEM file is kept.
+    pub keeps_leaf_only: bool,
+    /// Whether what is shown is completed by those certificate objects that have issued it, roots excepted.
+    pub sends_issuer_objects: bool,
     /// How far the device's clock, as it tells it, is ahead of the true time, in seconds; negative where it is behind.
     pub clock_ahead: i64,
     /// Names of the SSL/TLS service profiles below `/config/predefined`; `None` is what the model and release have.
@@ -170,6 +174,8 @@ impl Default for Settings {
             marks_own_session: true,
             accepts_header_key: true,
             drops_extra_certificates: true,
+            keeps_leaf_only: false,
+            sends_issuer_objects: false,
             clock_ahead: 0,
             predefined_profiles: None,
             pushed: None,

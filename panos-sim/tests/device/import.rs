@@ -112,6 +112,34 @@ fn pkcs12_is_opened_for_real() {
     assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 2);
 }
 
+/// Sources differ: here the intermediates of the file are dropped, and the objects that have issued the leaf are sent.
+#[test]
+fn the_leaf_alone_is_kept_and_its_issuers_are_sent_where_they_are_objects() {
+    let mut settings = settings();
+    (settings.keeps_leaf_only, settings.sends_issuer_objects) = (true, true);
+    let device = Simulator::start(settings).unwrap();
+    let root = pki::self_signed("Root");
+    let above = pki::issued("Issuing CA", &root);
+    let made = pki::issued("a.test", &above);
+    import_pair(&device, "vpn", &(made.pem() + &above.certificate_pem())).has("success");
+    let text = config(&device, "get", &entry("vpn"), "").text();
+    assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 1);
+    config(&device, "set", PORTAL, "<certificate>vpn</certificate>");
+    commit_and_wait(&device, MINE).has("<result>OK</result>");
+    let sent = || {
+        let stream = tls(device.service_address()).unwrap();
+        let chain = stream.ssl().peer_cert_chain().unwrap();
+        chain.iter().map(|c| pki::fingerprint(&c.to_owned())).collect::<Vec<_>>()
+    };
+    assert_eq!(sent(), [made.fingerprint()]);
+    for (name, authority) in [("issuing", &above), ("root", &root)] {
+        import(&device, &two_step("certificate", name), authority.certificate_pem().as_bytes())
+            .has("success");
+    }
+    commit_and_wait(&device, MINE).has("<result>OK</result>");
+    assert_eq!(sent(), [made.fingerprint(), above.fingerprint()]);
+}
+
 #[test]
 fn a_chain_in_pem_is_served() {
     let device = start();

@@ -4,14 +4,18 @@ pub mod check;
 pub mod forget;
 pub mod inventory;
 pub mod keygen;
+pub mod known;
+pub mod list_devices;
 pub mod log;
 pub mod pin;
 pub mod prove;
 pub mod reach;
+pub mod renew;
 pub mod retry;
 pub mod selection;
 pub mod status;
 pub mod terminal;
+pub mod unpin;
 pub mod verify;
 pub mod when;
 
@@ -62,6 +66,14 @@ pub enum Verb {
     #[command(after_help = arguments::exit_code_help())]
     Pin(pin::PinArguments),
 
+    /// Trust a device no longer by the certificate that was pinned
+    #[command(after_help = arguments::exit_code_help())]
+    Unpin(unpin::UnpinArguments),
+
+    /// List all devices that are known here, and what there is for each: settings, API key, trust, certificates
+    #[command(after_help = arguments::exit_code_help())]
+    ListDevices(list_devices::ListDevicesArguments),
+
     /// Try on a firewall what an installation needs, with a throw-away certificate, and take all of it back within a
     /// minute; nothing is committed
     #[command(after_help = arguments::exit_code_help())]
@@ -74,6 +86,14 @@ pub enum Verb {
     /// Show installations and pending work; the exit code is suitable for monitoring
     #[command(after_help = arguments::exit_code_help())]
     Status(status::StatusArguments),
+
+    /// Show one certificate: names, issuer, dates, next renewal, devices and how they stand, last attempts
+    #[command(after_help = arguments::exit_code_help())]
+    Show(status::show::ShowArguments),
+
+    /// Have certmonger ask for the next certificate now, and wait until it is installed on all devices
+    #[command(after_help = arguments::exit_code_help())]
+    Renew(renew::RenewArguments),
 
     /// Install everything that is due (run by the systemd worker)
     #[command(after_help = arguments::exit_code_help())]
@@ -100,9 +120,13 @@ fn run(arguments: &Arguments) -> Result<Exit, UsageError> {
         Verb::Inventory(inventory) => inventory::run(inventory, &arguments.place),
         Verb::Keygen(keygen) => keygen::run(keygen, &arguments.place),
         Verb::Pin(pin) => pin::run(pin, &arguments.place),
+        Verb::Unpin(unpin) => unpin::run(unpin, &arguments.place),
+        Verb::ListDevices(list) => list_devices::run(list, &arguments.place),
         Verb::Prove(prove) => prove::run(prove, &arguments.place),
         Verb::Log(log) => log::run(log, &arguments.place),
         Verb::Status(status) => status::run(status, &arguments.place),
+        Verb::Show(show) => status::show::run(show, &arguments.place),
+        Verb::Renew(renew) => renew::run(renew, &arguments.place),
         Verb::Retry(retry) => retry::run(retry, &arguments.place),
         Verb::Verify(verify) => verify::run(verify, &arguments.place),
         Verb::Forget(forget) => forget::run(forget, &arguments.place),

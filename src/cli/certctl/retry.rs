@@ -1,6 +1,7 @@
 //! `pan_certctl retry`: deliver what is pending. The worker that systemd starts is this, and nothing else.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::Args;
 use panos_xmlapi::Address;
@@ -8,8 +9,9 @@ use panos_xmlapi::Address;
 use super::NAME;
 use super::selection::Selection;
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
+use crate::cli::live::Screen;
 use crate::cli::report::{self, Told};
-use crate::cli::unresolved;
+use crate::cli::{interrupted, signals, unresolved};
 use crate::delivery::DeliveryError;
 use crate::delivery::engine::{self, DeliveryEngine, Report, run_id};
 use crate::delivery::notifier::{News, Notifier};
@@ -45,15 +47,23 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     let mut engine = DeliveryEngine::new(&log, &place.state_dir, true);
     engine.notifier = Notifier { settings: config.notify().clone() };
     engine.lock_wait = config.lock_wait();
+    let screen = Screen::new(None, place.verbose);
+    engine.watcher = Arc::<Screen>::clone(&screen);
     let which = if arguments.now { engine::Selection::All } else { engine::Selection::Due };
     let unread = unresolved::resolve(&place.state_dir, &log.run(&run_id(), true));
     let worker = Worker { engine: &engine, which, only, concurrency: arguments.selection.at_once() };
     let json = arguments.selection.json;
-    let (reports, mut troubles) = arguments::event_loop()?.block_on(worker.work(|report| {
+    let work = worker.work(|report| {
         if !json {
             tell(report);
         }
-    }));
+    });
+    let stopped = |signal| interrupted::tell(NAME, &place.state_dir, &screen, &[], signal);
+    let (reports, mut troubles) = match report::is_journal() {
+        // systemd ends the worker, and says so itself.
+        true => arguments::event_loop()?.block_on(work),
+        false => signals::run(arguments::event_loop()?, work, stopped),
+    };
     troubles.extend(unread.err().map(|error: StoreError| DeliveryError::from(error)));
     for failure in &troubles {
         report::problem(NAME, &failure.to_string(), failure.advice().as_deref());
@@ -98,7 +108,7 @@ fn tell(report: &Report) {
         _ if !report::is_journal() => report::outcome(NAME, &told(report)),
         Some(News::Failure) => report::journal(report::Priority::Error, &told(report)),
         Some(News::Recovered) => report::journal(report::Priority::Notice, &told(report)),
-        None if !failed => report::journal(report::Priority::Info, &told(report)),
+        None if !failed => report::journal(report::Priority::Notice, &told(report)),
         None => {}
     }
 }

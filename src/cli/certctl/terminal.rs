@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use console::{Style, Term, truncate_str};
 
+use crate::cli::live::aside;
 use crate::text::escape_control;
 
 /// Between two columns, in characters.
@@ -57,6 +58,10 @@ pub fn print_whole(lines: &[Line]) {
 }
 
 fn print_within(lines: &[Line], width: Option<usize>) {
+    aside(|| print_lines(lines, width));
+}
+
+fn print_lines(lines: &[Line], width: Option<usize>) {
     let mut out = io::stdout().lock();
     for line in lines {
         let text = width.map_or_else(|| line.text.clone(), |width| shortened(&line.text, width));

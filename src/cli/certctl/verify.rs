@@ -1,5 +1,7 @@
 //! `pan_certctl verify`: what devices run and show, compared with the records and the files.
 
+use std::sync::Arc;
+
 use clap::Args;
 use futures_util::StreamExt as _;
 use futures_util::stream;
@@ -9,7 +11,8 @@ use serde_json::json;
 use super::selection::Selection;
 use super::{NAME, forget};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
-use crate::cli::report;
+use crate::cli::live::Screen;
+use crate::cli::{interrupted, report, signals};
 use crate::delivery::DeliveryError;
 use crate::delivery::conflicts::DeviceLists;
 use crate::delivery::drift::{DriftChecker, Finding, Verdict};
@@ -67,11 +70,21 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     devices.dedup();
     let devices = arguments.selection.among(&devices)?;
     let log = place.open_log()?;
-    let auditor = &DriftChecker { records, drift, log, lock_wait: config.lock_wait(), lists };
-    let work = devices.iter().map(|device| auditor.examine(device));
-    let runtime = arguments::event_loop()?;
-    let found: Vec<Result<Vec<Finding>, DeliveryError>> =
-        runtime.block_on(stream::iter(work).buffered(arguments.selection.at_once()).collect::<Vec<_>>());
+    let screen = Screen::new(Some(devices.len()), place.verbose);
+    let watcher = Arc::<Screen>::clone(&screen);
+    let auditor = &DriftChecker { records, drift, log, lock_wait: config.lock_wait(), lists, watcher };
+    let (json, screen) = (arguments.selection.json, &screen);
+    let work = devices.iter().map(|device| async move {
+        let working = screen.work_on(device, "verify");
+        let found = auditor.examine(device).await;
+        drop(working);
+        // As soon as it is known, however long the others take.
+        found.iter().flatten().filter(|_| !json).for_each(Finding::tell);
+        found
+    });
+    let work = stream::iter(work).buffered(arguments.selection.at_once()).collect::<Vec<_>>();
+    let stopped = |signal| interrupted::only_looked(NAME, screen, signal);
+    let found = signals::run(arguments::event_loop()?, work, stopped);
     let mut findings: Vec<Finding> = Vec::new();
     for found in found {
         match found {
@@ -85,14 +98,11 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     // What is well does not make a problem another one.
     each.extend(findings.iter().map(Finding::exit).filter(|exit| *exit != Exit::Done));
     let exit = Exit::of_all(&each);
-    if arguments.selection.json {
+    if json {
         let each: Vec<_> = findings.iter().map(Finding::json).collect();
         report::json(NAME, &json!({ "exit": exit.code(), "installations": each }));
-    } else {
-        findings.iter().for_each(Finding::tell);
-        if findings.is_empty() && is_clean {
-            report::line("No installations.");
-        }
+    } else if findings.is_empty() && is_clean {
+        report::line("No installations.");
     }
     Ok(exit)
 }

@@ -11,9 +11,11 @@ use crate::cli::{dry_run, report};
 use crate::delivery::InstallationStore;
 use crate::error::Exit;
 use crate::host::certmonger::Tracked;
+use crate::host::ipa::{self, Enrolment, Found, Needs, Principal, Server, Standing, Ticket};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::settings::config::Config;
 use crate::settings::resolve;
+use crate::text::shell_words;
 
 /// Looks at the devices as `pan_certctl check` does. What is wrong there now would be found only after the certificate
 /// was issued, and for a misspelt device it would be pending without end.
@@ -27,6 +29,90 @@ pub(super) async fn check_devices(arguments: &Arguments, request: &Request) -> R
         report::problem_with_commands(NAME, what, fixes);
     }
     Err(Trouble::NotReady { exit: Exit::of_all(&codes), what, fixes })
+}
+
+/// What FreeIPA knows of the principals, the profile and the CA ACLs of the request, where a ticket or the host's keytab
+/// lets it be asked.
+pub(super) async fn look_at_server(
+    arguments: &Arguments,
+    request: &Request,
+    tracked: Option<&Tracked>,
+) -> Vec<Found> {
+    let note = |why: &str| {
+        if arguments.place.verbose > 0 {
+            report::note(&format!("FreeIPA is not looked at before the request: {why}"));
+        }
+    };
+    let enrolment = match Enrolment::read() {
+        Ok(enrolment) => enrolment,
+        Err(error) => {
+            note(&error.to_string());
+            return Vec::new();
+        }
+    };
+    let ticket = match Ticket::to_read(&enrolment).await {
+        Ok(ticket) => ticket,
+        Err(error) => {
+            note(&error.to_string());
+            return Vec::new();
+        }
+    };
+    let Some(needs) = needs(request, tracked) else { return Vec::new() };
+    let found = ipa::examine(&Server { ticket: &ticket, enrolment: &enrolment }, &needs).await;
+    found.iter().filter(|found| found.standing == Standing::CantTell).for_each(|found| note(&found.text));
+    found
+}
+
+/// What the request names; what was not typed, as it is tracked.
+fn needs(request: &Request, tracked: Option<&Tracked>) -> Option<Needs> {
+    let enrolment = &request.enrolment;
+    let mut needs = enrolment.needs(&request.named.common_name, None).ok()?;
+    let Some(tracked) = tracked else { return Some(needs) };
+    needs.key_type = enrolment.key_type;
+    if enrolment.principal.is_none() {
+        let principal = tracked.principals.first().and_then(|name| Principal::read(name));
+        needs.principal = principal.unwrap_or(needs.principal);
+    }
+    if !enrolment.names_typed {
+        needs.names.clone_from(&tracked.dns);
+    }
+    needs.profile = needs.profile.or_else(|| tracked.profile.clone().filter(|profile| !profile.is_empty()));
+    Some(needs)
+}
+
+/// Stops before anybody is asked for what would be refused.
+pub(super) fn check_server(found: &[Found]) -> Result<(), Trouble> {
+    let missing: Vec<&Found> = found.iter().filter(|found| found.standing == Standing::Missing).collect();
+    let Some(first) = missing.first() else { return Ok(()) };
+    let texts = missing.iter().map(|found| format!("{}: {}", found.what, found.text));
+    let mut fixes = commands(found);
+    fixes.extend(missing.iter().filter_map(|found| found.advice.clone()));
+    fixes.push("No certificate was asked for. To ask for it all the same, add --no-check.".to_owned());
+    let what = texts.collect::<Vec<_>>().join("; ");
+    Err(Trouble::NotReady { exit: exit_of(first), what, fixes })
+}
+
+fn exit_of(found: &Found) -> Exit {
+    match found.standing {
+        Standing::Missing if found.is_profile() => Exit::KeyType,
+        Standing::Missing => Exit::Certificate,
+        Standing::Good | Standing::CantTell => Exit::Done,
+    }
+}
+
+/// What an administrator types, each command once.
+fn commands(found: &[Found]) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    for words in found.iter().flat_map(|found| &found.commands) {
+        let command = shell_words(words);
+        if !commands.contains(&command) {
+            commands.push(command);
+        }
+    }
+    if !commands.is_empty() {
+        commands.insert(0, "kinit admin".to_owned());
+    }
+    commands
 }
 
 async fn look(arguments: &Arguments, request: &Request) -> Result<Vec<Readiness>, Trouble> {
@@ -56,11 +142,20 @@ fn load(arguments: &Arguments) -> Result<Config, Trouble> {
 pub(super) async fn tell(
     arguments: &Arguments,
     request: &Request,
-    tracked: Option<&Tracked>,
+    (tracked, server): (Option<&Tracked>, &[Found]),
     plan: &Plan,
     post_save: &str,
 ) -> Result<(), Trouble> {
     tell_request(request, tracked, plan);
+    for found in server {
+        let word = match found.standing {
+            Standing::Good => "ok",
+            Standing::Missing => "FAILED",
+            Standing::CantTell => "unknown",
+        };
+        report::line(&format!("  FreeIPA: {word}: {}: {}", found.what, found.text));
+    }
+    commands(server).iter().for_each(|command| report::line(&format!("    run: {command}")));
     report::line("Post-save command:");
     let words = shlex::split(post_save).unwrap_or_default();
     for word in &words {
@@ -74,6 +169,11 @@ pub(super) async fn tell(
     let codes: Vec<Exit> =
         found.iter().map(|found| found.obstacle().map_or(Exit::Done, |(exit, ..)| exit)).collect();
     check::show(found);
+    let refused = server.iter().map(exit_of).find(|exit| *exit != Exit::Done);
+    if let Some(exit) = refused {
+        let what = "FreeIPA would refuse the request".to_owned();
+        return Err(Trouble::NotReady { exit, what, fixes: Vec::new() });
+    }
     not_ready(&codes)
 }
 

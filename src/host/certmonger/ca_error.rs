@@ -237,10 +237,18 @@ impl Refusal {
 }
 
 impl Keytab {
-    fn commands(self, host: &str) -> Vec<String> {
-        let remove = format!("ipa-rmkeytab -p host/{host} -k /etc/krb5.keytab");
-        let fetch = format!("ipa-getkeytab -p host/{host} -k /etc/krb5.keytab");
-        match self {
+    /// The commands that fix it, in their order: those of FreeIPA's administrator, typed on this machine.
+    #[must_use]
+    pub fn commands(self, host: &str) -> Vec<String> {
+        const KEYTAB: &str = "/etc/krb5.keytab";
+        let remove = format!("ipa-rmkeytab -p host/{host} -k {KEYTAB}");
+        let fetch = format!("ipa-getkeytab -p host/{host} -k {KEYTAB}");
+        let this = match self {
+            // certmonger has the same words for a file that is gone (measured).
+            Self::OldKey if std::fs::exists(KEYTAB).is_ok_and(|there| !there) => Self::NoKey,
+            other => other,
+        };
+        match this {
             Self::NoKey => vec!["kinit admin".to_owned(), fetch],
             // A new key begins with number 1 again, and beside the old one it is never used.
             Self::OldKey => vec!["kinit admin".to_owned(), remove, fetch],
@@ -261,13 +269,16 @@ fn keytab(text: &str) -> Option<Keytab> {
     if says("Key table entry not found")
         || says("Keytab contains no suitable keys")
         || says("No key table entry")
+        || (says("Key table file") && says("not found"))
     {
         return Some(Keytab::NoKey);
     }
     if says("not found in Kerberos database") {
         return Some(Keytab::NoHostEntry);
     }
+    // Of a host that is disabled the server has no key at all: then it is the generic failure.
     let refused = says("Preauthentication failed")
+        || says("Generic preauthentication failure")
         // The same where the server gives a ticket to anybody and only the right key can read it.
         || says("Decrypt integrity check failed")
         || says("Password incorrect")

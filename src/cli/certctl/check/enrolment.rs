@@ -4,11 +4,11 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::finding::CheckResult;
 use crate::error::Exit;
-use crate::host::ipa::{self, Enrolment, NoTicket, Service, Ticket};
-use crate::install::names::CommonName;
+use crate::host::ipa::{self, Enrolment, Found, Needs, NoTicket, Server, Standing, Ticket};
+use crate::text::shell_words;
 
-/// Looks at the enrolment and the keytab, and asks the server for the service's principal.
-pub(super) async fn look(service: &str, common_name: Option<&CommonName>) -> Vec<CheckResult> {
+/// Looks at the enrolment and the keytab, and asks the server for all that a request names.
+pub(super) async fn look(needs: Option<&Needs>) -> Vec<CheckResult> {
     let enrolment = match enrolled() {
         Ok(enrolment) => enrolment,
         Err(finding) => return vec![*finding],
@@ -33,8 +33,9 @@ pub(super) async fn look(service: &str, common_name: Option<&CommonName>) -> Vec
             CheckResult::failed("keytab", Exit::Key, text).run(format!("chmod 600 {}", ipa::KEYTAB))
         }
     });
-    if let Some(name) = common_name {
-        findings.push(principal_of(&ticket, &enrolment, service, name).await);
+    if let Some(needs) = needs {
+        let server = Server { ticket: &ticket, enrolment: &enrolment };
+        findings.extend(ipa::examine(&server, needs).await.into_iter().map(told));
     }
     findings
 }
@@ -55,56 +56,36 @@ fn open_to_others(path: &str) -> Option<u32> {
 
 fn no_ticket(enrolment: &Enrolment, error: &NoTicket) -> CheckResult {
     const CHECK: &str = "keytab";
-    let Enrolment { server, .. } = enrolment;
+    let Enrolment { server, host, .. } = enrolment;
     let principal = enrolment.principal();
+    let failed = || CheckResult::failed(CHECK, Exit::Key, format!("no ticket for {principal}: {error}"));
     match error {
-        NoTicket::CantTell(_) | NoTicket::Folder(_) => {
+        NoTicket::CantTell(_) | NoTicket::Folder(_) | NoTicket::None => {
             CheckResult::warning(CHECK, format!("whether {} is good can't be tried: {error}", ipa::KEYTAB))
                 .advise("Install Kerberos' programs (krb5-user, krb5-workstation).")
         }
-        NoTicket::Unreachable(_) => {
-            CheckResult::failed(CHECK, Exit::Key, format!("no ticket for {principal}: {error}")).advise(
-                format!("Check that this machine reaches the Kerberos server ({server}), and that it runs."),
-            )
+        NoTicket::Unreachable(_) => failed().advise(format!(
+            "The keytab may be good. Check that this machine reaches the Kerberos server ({server}), and that it and its directory server run."
+        )),
+        NoTicket::Refused { keytab: Some(keytab), .. } => {
+            keytab.commands(host).into_iter().fold(failed(), CheckResult::run)
         }
-        NoTicket::Refused(_) => {
-            CheckResult::failed(CHECK, Exit::Key, format!("no ticket for {principal}: {error}"))
-                .run("kinit admin")
-                .run(format!("ipa-getkeytab -s {server} -p {principal} -k {}", ipa::KEYTAB))
-        }
+        NoTicket::Refused { keytab: None, .. } => failed()
+            .advise("Check this machine's clock, and what the Kerberos server says in its log (krb5kdc.log)."),
     }
 }
 
-/// Whether the service is known to the server, and this machine may act for it.
-async fn principal_of(
-    ticket: &Ticket,
-    enrolment: &Enrolment,
-    service: &str,
-    name: &CommonName,
-) -> CheckResult {
-    const CHECK: &str = "service principal";
-    let (principal, host) = (format!("{service}/{name}"), &enrolment.host);
-    let manage = format!("ipa service-add-host {principal} --hosts={host}");
-    match ipa::service(ticket, enrolment, &principal, name.as_str()).await {
-        Service::Managed => CheckResult::ok(CHECK, format!("{principal} is managed by {host}")),
-        Service::NotManaged { by } => {
-            let by = if by.is_empty() { "nobody".to_owned() } else { by.join(", ") };
-            let text = format!("{principal} is managed by {by}, not by {host}: the request would be denied");
-            CheckResult::failed(CHECK, Exit::Certificate, text).run("kinit admin").run(manage)
-        }
-        Service::Missing { host_known } => {
-            let text = format!("{principal} is not known to the server: the request would be denied");
-            let finding = CheckResult::failed(CHECK, Exit::Certificate, text).run("kinit admin");
-            let finding = match host_known {
-                true => finding,
-                false => finding.run(format!("ipa host-add {name} --force")),
-            };
-            finding.run(format!("ipa service-add {principal} --force")).run(manage)
-        }
-        Service::CantTell(why) => CheckResult::warning(
-            CHECK,
-            format!("whether {principal} is managed by {host} can't be told: {why}"),
-        )
-        .advise(format!("Check manually: ipa service-show {principal}")),
-    }
+/// What the server knows of all that a request names, as findings.
+fn told(found: Found) -> CheckResult {
+    let Found { what, standing, text, commands, advice, .. } = &found;
+    let exit = if found.is_profile() { Exit::KeyType } else { Exit::Certificate };
+    let finding = match standing {
+        Standing::Good => CheckResult::ok(what, text.as_str()),
+        Standing::CantTell => CheckResult::warning(what, text.as_str()),
+        Standing::Missing => CheckResult::failed(what, exit, text.as_str()),
+    };
+    let admin = (!commands.is_empty()).then(|| "kinit admin".to_owned());
+    let commands = commands.iter().map(|words| shell_words(words));
+    let finding = admin.into_iter().chain(commands).fold(finding, CheckResult::run);
+    advice.iter().cloned().fold(finding, CheckResult::advise)
 }

@@ -1,6 +1,7 @@
 //! What was looked at, how it was found, and what mends it.
 
 use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
 
 use panos_xmlapi::Address;
 use serde::Serialize;
@@ -124,6 +125,11 @@ impl Section {
         self.findings.iter().filter(|finding| finding.is(verdict)).count()
     }
 
+    /// Shows it.
+    pub(super) fn show(&self) {
+        terminal::print_whole(&self.lines(terminal::width().unwrap_or(usize::from(u16::MAX))));
+    }
+
     fn lines(&self, width: usize) -> Vec<Line> {
         let title = self.device.as_ref().map_or("this machine".to_owned(), Address::to_string);
         let mut lines = vec![Line { text: title, mood: Severity::Heading }];
@@ -162,10 +168,47 @@ fn hanging(beginning: &str, text: &str, width: usize, mood: Severity) -> Vec<Lin
         .collect()
 }
 
+/// What is shown as soon as it is known: this machine first, for without it in order no device matters.
+pub(super) struct Shown {
+    is_wanted: bool,
+    is_machine_shown: Cell<bool>,
+    held: RefCell<Vec<Section>>,
+}
+
+impl Shown {
+    pub(super) fn new(is_wanted: bool) -> Self {
+        Self { is_wanted, is_machine_shown: Cell::new(false), held: RefCell::default() }
+    }
+
+    pub(super) fn machine(&self, findings: &[CheckResult]) {
+        self.is_machine_shown.set(true);
+        self.show(Section::machine(findings.to_vec()));
+        self.held.take().into_iter().for_each(|section| self.show(section));
+    }
+
+    pub(super) fn device(&self, device: &Address, findings: &[CheckResult]) {
+        let section = Section::device(device, findings.to_vec());
+        match self.is_machine_shown.get() {
+            true => self.show(section),
+            false => self.held.borrow_mut().push(section),
+        }
+    }
+
+    fn show(&self, section: Section) {
+        if self.is_wanted {
+            section.show();
+        }
+    }
+}
+
 /// Shows all sections, and a line that counts.
 pub(super) fn show(sections: &[Section]) {
-    let width = terminal::width().unwrap_or(usize::from(u16::MAX));
-    let mut lines: Vec<Line> = sections.iter().flat_map(|section| section.lines(width)).collect();
+    sections.iter().for_each(Section::show);
+    show_count(sections);
+}
+
+/// Shows a line that counts.
+pub(super) fn show_count(sections: &[Section]) {
     let count = |verdict| sections.iter().map(|section| section.count(verdict)).sum::<usize>();
     let (failed, warnings, good) =
         (count(CheckStatus::Failed), count(CheckStatus::Warning), count(CheckStatus::Ok));
@@ -175,8 +218,8 @@ pub(super) fn show(sections: &[Section]) {
         (0, _) => Severity::Odd,
         _ => Severity::Bad,
     };
-    lines.push(Line { text: format!("{failed} failed, {warnings} warning{plural}, {good} ok."), mood });
-    terminal::print_whole(&lines);
+    let text = format!("{failed} failed, {warnings} warning{plural}, {good} ok.");
+    terminal::print_whole(&[Line { text, mood }]);
 }
 
 /// A word of a command line, quoted where a shell would take it for more than one.

@@ -18,20 +18,25 @@ use futures_util::future::join_all;
 use panos_xmlapi::{Address, VsysName};
 use serde_json::json;
 
-use super::NAME;
+use super::{NAME, known};
 use crate::certificate::{Bundle, BundleError, Place, Source};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::devices::DeviceList;
-use crate::cli::report;
+use crate::cli::enrolment::EnrolmentArguments;
+use crate::cli::live::Screen;
+use crate::cli::{interrupted, report, signals};
+use crate::delivery::{Installation, InstallationStore};
 use crate::error::Exit;
+use crate::host::ipa::Needs;
 use crate::install::known_devices::KnownDevices;
+use crate::install::location;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::request::Target;
 use crate::settings::certificate::FileArguments;
 use crate::settings::config::{self, Config};
 use crate::settings::options::DeviceOptions;
 use crate::settings::resolve::{self, Named};
-use finding::{CheckResult, Section};
+use finding::{CheckResult, Section, Shown};
 
 /// What is to be installed where.
 #[derive(Debug, Clone, Args)]
@@ -52,6 +57,22 @@ pub struct CheckArguments {
     /// Service of the principal SERVICE/CERT_CN
     #[arg(short = 'S', long, value_name = "SERVICE", default_value = "HTTP")]
     service: String,
+
+    /// A further DNS name for the certificate (can be repeated)
+    #[arg(long = "san", value_name = "NAME", requires = "common_name")]
+    names: Vec<String>,
+
+    /// IPA certificate profile
+    #[arg(short = 'T', long, value_name = "PROFILE", requires = "common_name")]
+    cert_profile: Option<String>,
+
+    /// RSA, EC or ECDSA [default: RSA]
+    #[arg(short = 'G', long, value_name = "TYPE", requires = "common_name")]
+    key_type: Option<String>,
+
+    /// The CA of FreeIPA that issues, where it is a sub-CA
+    #[arg(short = 'X', long, value_name = "NAME", requires = "common_name")]
+    issuer: Option<String>,
 
     /// certmonger's CA, by its name in 'getcert list-cas'; only for IPA is the enrolment looked at
     #[arg(long, value_name = "NAME", default_value = "IPA")]
@@ -87,8 +108,8 @@ pub struct CheckArguments {
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
 
-    /// Devices; without any only the configuration file is checked
-    #[arg(value_name = "FQDN[:PORT]", required_unless_present_any = ["config", "group"])]
+    /// Devices [default: all that are known here; with --config only that file is checked]
+    #[arg(value_name = "FQDN[:PORT]")]
     devices: Vec<String>,
 }
 
@@ -113,7 +134,12 @@ struct CheckTarget {
 pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
     let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
-    let devices = list.all(&config)?;
+    let mut devices = list.all(&config)?;
+    let is_typed = !devices.is_empty();
+    let is_file_only = devices.is_empty() && place.config.is_some();
+    if devices.is_empty() && !is_file_only {
+        devices = known::devices(&config, place)?.into_keys().collect();
+    }
     let named = arguments.named()?;
     let certificate = named.as_ref().and_then(|named| machine::bundle(arguments, &named.common_name));
     let certificate = certificate.map(Rc::new);
@@ -121,14 +147,26 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
         let subject = subject(&arguments.device, device, named.as_ref(), &config, place)?;
         Ok::<_, UsageError>(CheckTarget { certificate: certificate.clone(), ..subject })
     };
-    let subjects: Vec<CheckTarget> = devices.iter().map(with_certificate).collect::<Result<_, _>>()?;
+    let mut subjects: Vec<CheckTarget> = devices.iter().map(with_certificate).collect::<Result<_, _>>()?;
+    if !is_typed {
+        presented(&mut subjects, place);
+    }
     let common_name = named.as_ref().map(|named| &named.common_name);
+    let shown = Shown::new(!arguments.json);
     let sections = match subjects.as_slice() {
-        [] => vec![Section::machine(vec![configuration_file(place), listed(&config)])],
+        [] if is_file_only => {
+            let findings = vec![configuration_file(place), listed(&config)];
+            shown.machine(&findings);
+            vec![Section::machine(findings)]
+        }
         subjects => {
             let known = KnownDevices::load(&place.state_dir)?;
-            let examined = examine(arguments, place, common_name, subjects, &known);
-            arguments::event_loop()?.block_on(examined)
+            let screen = Screen::new(Some(subjects.len()), place.verbose);
+            let needs = common_name.map(|name| arguments.needs(name)).transpose()?;
+            let named = (common_name, needs.as_ref());
+            let examined = examine(arguments, place, named, (subjects, &known), (&shown, &screen));
+            let stopped = |signal| interrupted::only_looked(NAME, &screen, signal);
+            signals::run(arguments::event_loop()?, examined, stopped)
         }
     };
     let each: Vec<Exit> = sections.iter().map(Section::exit).collect();
@@ -136,9 +174,23 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
     if arguments.json {
         report::json(NAME, &json!({ "exit": exit.code(), "checked": sections }));
     } else {
-        finding::show(&sections);
+        finding::show_count(&sections);
     }
     Ok(exit)
+}
+
+/// Where nobody named the devices, what is installed there says which profiles matter.
+fn presented(subjects: &mut [CheckTarget], place: &PlaceArguments) {
+    let records = InstallationStore::below(&place.state_dir).all().unwrap_or_default().records;
+    for subject in subjects.iter_mut().filter(|subject| subject.profiles.is_empty()) {
+        let its = records.iter().filter(|record| {
+            record.spec.device == subject.target.device
+                && location::vsys(&record.spec.location) == subject.vsys
+        });
+        subject.profiles = its.flat_map(Installation::profiles).collect();
+        subject.profiles.sort();
+        subject.profiles.dedup();
+    }
 }
 
 /// The code of the first section that has one: without this machine in order no device matters.
@@ -149,27 +201,42 @@ fn worst(each: &[Exit]) -> Exit {
 async fn examine(
     arguments: &CheckArguments,
     place: &PlaceArguments,
-    common_name: Option<&CommonName>,
-    subjects: &[CheckTarget],
-    known: &KnownDevices,
+    (common_name, needs): (Option<&CommonName>, Option<&Needs>),
+    (subjects, known): (&[CheckTarget], &KnownDevices),
+    (shown, screen): (&Shown, &Screen),
 ) -> Vec<Section> {
     let machine = async {
         let mut findings = vec![configuration_file(place)];
         findings.extend(machine::look(arguments, place, common_name));
         if !arguments.blind {
             if arguments.ca == "IPA" {
-                findings.extend(enrolment::look(&arguments.service, common_name).await);
+                findings.extend(enrolment::look(needs).await);
             }
             findings.extend(certmonger::look(arguments, common_name).await);
         }
+        if subjects.is_empty() {
+            let none = CheckResult::warning("devices", "no device is known here yet");
+            findings.push(none.template("pan_certctl check FQDN"));
+        }
+        shown.machine(&findings);
         findings
     };
-    let devices = subjects.iter().map(|subject| device::look(subject, place, arguments.ca == "IPA"));
+    let devices = subjects.iter().map(|subject| async move {
+        let working = screen.work_on(&subject.target.device, "check");
+        let (findings, interface) = device::look(subject, place, arguments.ca == "IPA").await;
+        drop(working);
+        shown.device(&subject.target.device, &findings);
+        (findings, interface)
+    });
     let (machine, devices, peers) = tokio::join!(machine, join_all(devices), sharing::peers(subjects));
-    let (mut findings, shown): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
-    let all: Vec<_> = shown.into_iter().flatten().chain(peers).collect();
+    let (mut findings, interfaces): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
+    let all: Vec<_> = interfaces.into_iter().flatten().chain(peers).collect();
     for (subject, findings) in subjects.iter().zip(&mut findings) {
-        findings.extend(sharing::finding(&subject.target.device, &all, known));
+        // What is known only when all have answered comes after them.
+        if let Some(finding) = sharing::finding(&subject.target.device, &all, known) {
+            shown.device(&subject.target.device, std::slice::from_ref(&finding));
+            findings.push(finding);
+        }
     }
     let named = subjects.iter().zip(findings);
     let devices = named.map(|(subject, findings)| Section::device(&subject.target.device, findings));
@@ -234,6 +301,18 @@ fn listed(config: &Config) -> CheckResult {
 }
 
 impl CheckArguments {
+    /// What FreeIPA would be asked for.
+    fn needs(&self, common_name: &CommonName) -> Result<Needs, UsageError> {
+        let typed = EnrolmentArguments {
+            service: Some(self.service.clone()),
+            cert_profile: self.cert_profile.clone(),
+            key_type: self.key_type.clone(),
+            names: self.names.clone(),
+            ..EnrolmentArguments::default()
+        };
+        typed.check(common_name)?.needs(common_name, self.issuer.as_deref())
+    }
+
     /// Finds the certificate's files.
     fn source(&self, name: &CommonName) -> Result<Source, BundleError> {
         let certificate = Place::of(self.files.cert_file.as_ref(), &self.cert_dir);

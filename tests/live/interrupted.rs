@@ -1,0 +1,106 @@
+//! Ctrl-C and SIGTERM during a commit: the device goes on, the record says so, and so do the words.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::common::trouble::wait_until;
+use crate::common::world::{Ended, NAME, PORTAL, World};
+use crate::screen::{Terminal, drawn, slow};
+
+fn command(world: &World) -> Command {
+    let mut command = world.command();
+    command.args(["-p", PORTAL]).arg(world.target());
+    command
+}
+
+fn commits(world: &World) -> bool {
+    wait_until(|| world.device.commits() == 1 && world.record()["job"].is_string())
+}
+
+/// The words, and what a retry makes of it.
+fn is_told_and_settled(world: &World, text: &str, signal: &str) {
+    let (device, record) = (world.target(), world.record());
+    let job = record["job"].as_str().unwrap();
+    let state = world.path("state");
+    let state = format!("--state-dir {}", state.display());
+    let place = format!("{device}: {NAME}: ");
+    for line in [
+        format!("pan_instcert: ended by {signal}"),
+        format!(
+            "pan_instcert: {place}the device goes on with commit job {job} by itself; the installation is recorded as pending"
+        ),
+        format!("  to verify it, or to try it again: pan_certctl retry --now {state}"),
+        format!("  to look: pan_certctl status --cert {NAME} --device {device} {state}"),
+    ] {
+        assert!(text.replace("\r\n", "\n").contains(&line), "no '{line}' in {text}");
+    }
+    assert!(record["pending_since"].is_string() && record["state"]["is"] == "pending", "{record:#}");
+    let mut retry = Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+    retry.args(["retry", "--now", "--state-dir"]).arg(world.path("state"));
+    retry.arg("--log-file").arg(world.path("log")).env_clear();
+    Ended::of(&mut retry).exits(0);
+    assert_eq!(world.device.commits(), 1, "the commit that went on was the one");
+    assert!(world.record()["pending_since"].is_null());
+}
+
+#[test]
+fn ctrl_c_during_a_commit_says_what_goes_on_and_how_to_look() {
+    let world = slow(2500);
+    let mut terminal = Terminal::begin(&command(&world), &[]);
+    assert!(commits(&world));
+    terminal.keyboard.write_all(b"\x03").unwrap();
+    terminal.keyboard.flush().unwrap();
+    let (text, code) = terminal.end();
+    assert_eq!(code, Some(130), "{text:?}");
+    // The live line does not stay behind.
+    let last = drawn(&text).pop().unwrap();
+    assert!(last.contains("to look: pan_certctl"), "{last} in {text:?}");
+    let plain = console::strip_ansi_codes(&text).into_owned();
+    is_told_and_settled(&world, &plain, "SIGINT");
+}
+
+#[test]
+fn sigterm_without_a_terminal_says_the_same() {
+    let world = slow(1500);
+    let child = command(&world).stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let child = child.unwrap();
+    assert!(commits(&world));
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143));
+    assert!(output.stdout.is_empty());
+    is_told_and_settled(&world, &String::from_utf8(output.stderr).unwrap(), "SIGTERM");
+}
+
+#[test]
+fn whoever_is_started_to_ignore_it_goes_on() {
+    let world = slow(1000);
+    let inner = command(&world);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' INT; exec \"$@\"", "sh"]).arg(inner.get_program()).args(inner.get_args());
+    let child = shell.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    assert!(commits(&world));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8(output.stdout).unwrap().contains(": installed the certificate"));
+}
+
+#[test]
+fn before_anything_was_changed_it_says_so_and_the_request_is_not_lost() {
+    let world = World::new();
+    world.device.set_listening(panos_sim::Listening::Silent);
+    let child = command(&world).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    assert!(wait_until(|| world.path("log").exists() && !world.log().is_empty()));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("nothing was changed on the device; the installation is recorded as pending"),
+        "{text}"
+    );
+    assert!(world.record()["pending_since"].is_string());
+}
