@@ -19,7 +19,7 @@ const ENROLMENT: (&str, &str) = ("/etc/ipa/default.conf", "What this machine kno
 const PRIVATE_KEY: (&str, &str) = ("/etc/ssl/private/<CERT_CN>.key", "Its private key (*-K*).");
 
 /// Every page.
-pub(crate) const PAGES: [Page; 17] = [
+pub(crate) const PAGES: [Page; 18] = [
     Page {
         name: "pan_getcert",
         summary: "have a FreeIPA certificate issued, installed on firewalls and renewed",
@@ -92,6 +92,7 @@ pub(crate) const PAGES: [Page; 17] = [
             "pan_certctl-check(8)",
             "pan_certctl-keygen(8)",
             "pan_certctl-pin(8)",
+            "pan_certctl-enroll(8)",
             "pan_certctl-status(8)",
             "pan_certctl-log(8)",
             "pan_certctl-show(8)",
@@ -111,7 +112,7 @@ pub(crate) const PAGES: [Page; 17] = [
         name: "pan_certctl-check",
         summary: "find what would make an installation on a firewall fail, before the first one",
         description: &[
-            "*pan_certctl check* looks at this machine (state directory, log, worker, certificate), at its enrolment in FreeIPA (keytab, service principal, who manages it), at certmonger, and at each device: name, port, identity, clock, API key, each right, release, name of the object, high availability, locks, profiles, and FreeIPA's authority. It changes nothing.",
+            "*pan_certctl check* looks at this machine (state directory, log, worker, certificate), at its enrolment in FreeIPA (keytab, principals, who manages them, certificate profile, CA ACL), at certmonger, and at each device: name, port, identity, clock, API key, each right, release, name of the object, high availability, locks, profiles, and FreeIPA's authority. It changes nothing.",
             "Each line is *ok*, a *warning*, or *FAILED*. Below what is not as it should be stands a command that fixes it, to be typed exactly so except for words in capitals, or what somebody has to do.",
             "Without a device only the configuration file is checked that *--config* names.",
         ],
@@ -127,6 +128,26 @@ pub(crate) const PAGES: [Page; 17] = [
             ("Check a configuration file alone:", "pan_certctl check --config /etc/pan_getcert.toml"),
         ],
         see_also: &["pan_certctl(8)", "pan_certctl-keygen(8)", "pan_certctl-pin(8)", "pan_getcert(8)"],
+    },
+    Page {
+        name: "pan_certctl-enroll",
+        summary: "prepare FreeIPA for a certificate",
+        description: &[
+            "*pan_certctl enroll* looks what FreeIPA lacks before it can issue a certificate to this machine: the host, the service, that this machine manages it, the same for each further name, the sub-CA, and a CA ACL for the certificate profile. It prints exactly the *ipa* commands that add it. With an administrator's ticket (*kinit admin*) and a <yes>, or *--yes*, it runs them and looks again. Done twice, there is nothing to do.",
+            "Looking needs the host's keytab, or any ticket. A certificate profile is not made: it has to be there.",
+        ],
+        exit: &[
+            "10 where something is missing and was not added, or FreeIPA could not be asked; 6 for a certificate profile that is missing or takes other keys; 5 where this machine is not enrolled, or there is no ticket to look with.",
+        ],
+        files: &[],
+        examples: &[
+            ("See what is missing, and add it after a yes:", "pan_certctl enroll --service gp.example.com"),
+            (
+                "With a certificate profile of one's own and a sub-CA:",
+                "pan_certctl enroll --service gp.example.com -T gpServer -X gateways",
+            ),
+        ],
+        see_also: &["pan_certctl(8)", "pan_certctl-check(8)", "pan_getcert(8)"],
     },
     Page {
         name: "pan_certctl-keygen",

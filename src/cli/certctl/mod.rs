@@ -1,6 +1,7 @@
 //! `pan_certctl`: look after what was installed.
 
 pub mod check;
+pub mod enroll;
 pub mod forget;
 pub mod inventory;
 pub mod keygen;
@@ -56,6 +57,10 @@ pub enum Verb {
     /// List all certificates on the devices, the next to expire first
     #[command(after_help = arguments::exit_code_help())]
     Inventory(inventory::InventoryArguments),
+
+    /// Show what FreeIPA lacks for a certificate (host, service, who manages it, CA ACL), and add it after a yes
+    #[command(after_help = arguments::exit_code_help())]
+    Enroll(enroll::EnrollArguments),
 
     /// Make an API key for a device, try it, and put it into the key file; asks for the password without showing
     /// it, or reads it from standard input
@@ -118,6 +123,7 @@ fn run(arguments: &Arguments) -> Result<Exit, UsageError> {
     match &arguments.verb {
         Verb::Check(check) => check::run(check, &arguments.place),
         Verb::Inventory(inventory) => inventory::run(inventory, &arguments.place),
+        Verb::Enroll(enroll) => enroll::run(enroll),
         Verb::Keygen(keygen) => keygen::run(keygen, &arguments.place),
         Verb::Pin(pin) => pin::run(pin, &arguments.place),
         Verb::Unpin(unpin) => unpin::run(unpin, &arguments.place),
