@@ -10,6 +10,8 @@ mod server;
 #[path = "check/desk.rs"]
 mod desk;
 
+#[path = "check/enroll.rs"]
+mod enroll;
 #[path = "check/freeipa.rs"]
 mod freeipa;
 #[path = "check/keys.rs"]

@@ -248,7 +248,7 @@ async fn certmongers_command_is_told_of_and_changed_where_that_is_wanted() {
         "{ended:#?}"
     );
     assert_eq!(post_save().await, before);
-    status(0).says("2 certificates on 2 devices: all installed.");
+    status(0).says("1 certificate on 2 devices: all installed.");
 
     forget(&["--profile", PORTAL, "--device", &first])
         .exits(0)

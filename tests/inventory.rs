@@ -83,3 +83,19 @@ fn where_no_device_is_known_that_is_said() {
     let world = world();
     Ended::of(&mut inventory(&world, &[])).exits(0).says("No devices configured");
 }
+
+#[test]
+fn on_a_terminal_of_80_columns_nothing_is_cut_off() {
+    let world = world();
+    world.install(&["-p", PORTAL, "-s", GATEWAY]).exits(0);
+    let presented = format!("presented by {PORTAL}, {GATEWAY}");
+    for width in ["80", "60"] {
+        let shown = Ended::of(inventory(&world, &[]).env("COLUMNS", width)).exits(0).stdout;
+        let width: usize = width.parse().unwrap();
+        assert!(shown.lines().all(|line| line.chars().count() <= width), "{shown}");
+        assert!(shown.contains(&presented) && shown.contains(NAME) && !shown.contains('…'), "{shown}");
+        assert!(shown.contains("from here") && shown.contains("with its key"), "{shown}");
+    }
+    let wide = Ended::of(inventory(&world, &[]).env("COLUMNS", "200")).exits(0).stdout;
+    assert!(wide.lines().next().unwrap().ends_with("presented by"), "{wide}");
+}

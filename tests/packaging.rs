@@ -254,8 +254,17 @@ fn section(text: &str, name: &str) -> Vec<String> {
 #[test]
 fn all_services_live_in_one_sandbox_and_write_only_their_log_and_their_state() {
     let (_folder, units) = units();
-    // What each says for itself is how it is started and ended.
-    let own = ["Type=", "EnvironmentFile=", "ExecStart=", "Timeout", "KillMode=", "SuccessExitStatus="];
+    // What each says for itself is how it is started and ended, and what of it the journal gets.
+    let own = [
+        "Type=",
+        "EnvironmentFile=",
+        "ExecStart=",
+        "Timeout",
+        "KillMode=",
+        "SuccessExitStatus=",
+        "SyslogLevel=",
+        "LogLevelMax=",
+    ];
     let sandboxes = services(&units).into_iter().map(|unit| {
         let mut lines = section(&std::fs::read_to_string(unit).unwrap(), "Service");
         lines.retain(|line| !own.iter().any(|setting| line.starts_with(setting)));

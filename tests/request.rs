@@ -394,3 +394,55 @@ async fn a_claimed_profile_is_refused_before_anything_is_requested_and_handed_ov
     .await;
     assert_eq!(scene.served(), served);
 }
+
+#[tokio::test]
+async fn a_certificate_is_shown_with_all_that_is_known_and_renewed_by_its_name() {
+    let scene = Scene::new().await;
+    scene.ask(&["-p", PORTAL, "-s", GATEWAY, "--san", "vpn.example.com", "-n", "portal"]).exits(0);
+    let certctl = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
+        command.env("DBUS_SESSION_BUS_ADDRESS", scene.bus.address());
+        command.args(words).arg("--session-bus").arg("--state-dir").arg(scene.bus.path("state"));
+        Ended::of(command.arg("--log-file").arg(scene.bus.path("log")))
+    };
+    let device = scene.device.address().to_string();
+    let shown = certctl(&["show", NAME]).exits(0).stdout;
+    let day = |at: chrono::DateTime<chrono::Utc>| at.format("%Y-%m-%d").to_string();
+    let pem = std::fs::read_to_string(scene.bus.path(&format!("{NAME}.crt"))).unwrap();
+    let seen = pancert::certificate::SeenCertificate::of_pem(&pem).unwrap();
+    let renewal = day(seen.not_after - chrono::TimeDelta::days(28));
+    for text in [
+        format!("names       {NAME}, vpn.example.com"),
+        format!("serial      {}", seen.serial),
+        format!("valid       {} to {} (", day(seen.not_before), day(seen.not_after)),
+        format!("renewal     {renewal} (in "),
+        ", MONITORING, CA local".to_owned(),
+        "GP portal, GP gateway".to_owned(),
+        device.clone(),
+        "last attempts".to_owned(),
+    ] {
+        assert!(shown.contains(&text), "no '{text}' in {shown}");
+    }
+    let told: serde_json::Value =
+        serde_json::from_str(&certctl(&["show", "--json", "portal"]).exits(0).stdout).unwrap();
+    assert_eq!(told["certificate"]["sha256"], scene.issued().as_str(), "{told:#}");
+    assert_eq!(told["installations"][0]["device"], device.as_str(), "{told:#}");
+    assert_eq!(told["attempts"][0]["exit"], 0, "{told:#}");
+    certctl(&["show", "nobody.example.com"]).exits(1).says(&format!("there is: {NAME}"));
+
+    // The next one, with all that was typed once.
+    let first = scene.issued();
+    let ended = certctl(&["renew", NAME]).exits(0).says("FINISHED: ").says("'GP portal' and 'GP gateway'");
+    assert_eq!(ended.stderr, "");
+    assert_ne!(scene.issued(), first);
+    assert_eq!(scene.served(), Some(scene.issued()));
+    let renewed = std::fs::read_to_string(scene.bus.path(&format!("{NAME}.crt"))).unwrap();
+    let renewed = pancert::certificate::SeenCertificate::of_pem(&renewed).unwrap();
+    assert_eq!(renewed.names, seen.names);
+    certctl(&["renew", "nobody.example.com"]).exits(1).says(&format!("there is: {NAME}"));
+    // What the device does not take is told as by pan_getcert, and the certificate is there all the same.
+    scene.device.fail_next_commit(&["no"]);
+    let ended = certctl(&["renew", NAME, "--rekey"]).exits(14).says("no");
+    assert!(!ended.stdout.contains("FINISHED"), "{ended:#?}");
+}

@@ -19,7 +19,7 @@ const ENROLMENT: (&str, &str) = ("/etc/ipa/default.conf", "What this machine kno
 const PRIVATE_KEY: (&str, &str) = ("/etc/ssl/private/<CERT_CN>.key", "Its private key (*-K*).");
 
 /// Every page.
-pub(crate) const PAGES: [Page; 13] = [
+pub(crate) const PAGES: [Page; 18] = [
     Page {
         name: "pan_getcert",
         summary: "have a FreeIPA certificate issued, installed on firewalls and renewed",
@@ -92,8 +92,13 @@ pub(crate) const PAGES: [Page; 13] = [
             "pan_certctl-check(8)",
             "pan_certctl-keygen(8)",
             "pan_certctl-pin(8)",
+            "pan_certctl-enroll(8)",
             "pan_certctl-status(8)",
             "pan_certctl-log(8)",
+            "pan_certctl-show(8)",
+            "pan_certctl-renew(8)",
+            "pan_certctl-list-devices(8)",
+            "pan_certctl-unpin(8)",
             "pan_certctl-retry(8)",
             "pan_certctl-verify(8)",
             "pan_certctl-inventory(8)",
@@ -107,7 +112,7 @@ pub(crate) const PAGES: [Page; 13] = [
         name: "pan_certctl-check",
         summary: "find what would make an installation on a firewall fail, before the first one",
         description: &[
-            "*pan_certctl check* looks at this machine (state directory, log, worker, certificate), at its enrolment in FreeIPA (keytab, service principal, who manages it), at certmonger, and at each device: name, port, identity, clock, API key, each right, release, name of the object, high availability, locks, profiles, and FreeIPA's authority. It changes nothing.",
+            "*pan_certctl check* looks at this machine (state directory, log, worker, certificate), at its enrolment in FreeIPA (keytab, principals, who manages them, certificate profile, CA ACL), at certmonger, and at each device: name, port, identity, clock, API key, each right, release, name of the object, high availability, locks, profiles, and FreeIPA's authority. It changes nothing.",
             "Each line is *ok*, a *warning*, or *FAILED*. Below what is not as it should be stands a command that fixes it, to be typed exactly so except for words in capitals, or what somebody has to do.",
             "Without a device only the configuration file is checked that *--config* names.",
         ],
@@ -123,6 +128,26 @@ pub(crate) const PAGES: [Page; 13] = [
             ("Check a configuration file alone:", "pan_certctl check --config /etc/pan_getcert.toml"),
         ],
         see_also: &["pan_certctl(8)", "pan_certctl-keygen(8)", "pan_certctl-pin(8)", "pan_getcert(8)"],
+    },
+    Page {
+        name: "pan_certctl-enroll",
+        summary: "prepare FreeIPA for a certificate",
+        description: &[
+            "*pan_certctl enroll* looks what FreeIPA lacks before it can issue a certificate to this machine: the host, the service, that this machine manages it, the same for each further name, the sub-CA, and a CA ACL for the certificate profile. It prints exactly the *ipa* commands that add it. With an administrator's ticket (*kinit admin*) and a <yes>, or *--yes*, it runs them and looks again. Done twice, there is nothing to do.",
+            "Looking needs the host's keytab, or any ticket. A certificate profile is not made: it has to be there.",
+        ],
+        exit: &[
+            "10 where something is missing and was not added, or FreeIPA could not be asked; 6 for a certificate profile that is missing or takes other keys; 5 where this machine is not enrolled, or there is no ticket to look with.",
+        ],
+        files: &[],
+        examples: &[
+            ("See what is missing, and add it after a yes:", "pan_certctl enroll --service gp.example.com"),
+            (
+                "With a certificate profile of one's own and a sub-CA:",
+                "pan_certctl enroll --service gp.example.com -T gpServer -X gateways",
+            ),
+        ],
+        see_also: &["pan_certctl(8)", "pan_certctl-check(8)", "pan_getcert(8)"],
     },
     Page {
         name: "pan_certctl-keygen",
@@ -148,8 +173,60 @@ pub(crate) const PAGES: [Page; 13] = [
         ],
         exit: &["16 where the answer was no; then nothing was recorded."],
         files: &[STATE],
-        examples: &[("See the fingerprint, and record it after a yes:", "pan_certctl pin fw1.example.com")],
-        see_also: &["pan_certctl(8)", "pan_certctl-keygen(8)", "pan_certctl-check(8)"],
+        examples: &[(
+            "See the fingerprints, and record each after a yes:",
+            "pan_certctl pin fw1.example.com fw2.example.com",
+        )],
+        see_also: &[
+            "pan_certctl(8)",
+            "pan_certctl-unpin(8)",
+            "pan_certctl-keygen(8)",
+            "pan_certctl-check(8)",
+        ],
+    },
+    Page {
+        name: "pan_certctl-unpin",
+        summary: "trust a firewall no longer by a certificate that was pinned",
+        description: &[
+            "*pan_certctl unpin* takes the devices out of <known_devices>: from now on each is trusted if its issuing CA is. A name that is not there changes nothing.",
+        ],
+        exit: &[],
+        files: &[STATE],
+        examples: &[("Trust a device by its CA again:", "pan_certctl unpin fw1.example.com")],
+        see_also: &["pan_certctl(8)", "pan_certctl-pin(8)", "pan_certctl-list-devices(8)"],
+    },
+    Page {
+        name: "pan_certctl-list-devices",
+        summary: "list the firewalls that are known on this machine",
+        description: &[
+            "*pan_certctl list-devices* lists every device that the configuration file, the key files, <known_devices> or an installation names: whether it has settings and an API key, how it is trusted, and which certificates are installed there. No device is spoken to.",
+        ],
+        exit: &[],
+        files: &[STATE, KEY, CONFIGURATION],
+        examples: &[("Which devices are known:", "pan_certctl list-devices")],
+        see_also: &["pan_certctl(8)", "pan_certctl-pin(8)", "pan_certctl-keygen(8)", "pan_certctl-check(8)"],
+    },
+    Page {
+        name: "pan_certctl-show",
+        summary: "show one certificate with all that is known of it",
+        description: &[
+            "*pan_certctl show* shows a certificate's names, issuer, serial number and dates, when certmonger renews it, how it stands on each device, and the last attempts. Only root asks certmonger.",
+        ],
+        exit: &[],
+        files: &[STATE],
+        examples: &[("All about a certificate:", "pan_certctl show gp.example.com")],
+        see_also: &["pan_certctl(8)", "pan_certctl-status(8)", "pan_certctl-renew(8)", "getcert(1)"],
+    },
+    Page {
+        name: "pan_certctl-renew",
+        summary: "renew a certificate now, on all its firewalls",
+        description: &[
+            "*pan_certctl renew* has certmonger submit the certificate's request again, with what it tracks and what the post-save command remembers, waits for the certificate, and tells of each device whether it runs it. It is *pan_getcert --resubmit* without the options that were given before.",
+        ],
+        exit: &[],
+        files: &[STATE, LOG],
+        examples: &[("Renew a certificate now:", "pan_certctl renew gp.example.com")],
+        see_also: &["pan_certctl(8)", "pan_certctl-show(8)", "pan_getcert(8)", "getcert-resubmit(1)"],
     },
     Page {
         name: "pan_certctl-prove",

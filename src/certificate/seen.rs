@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
+use openssl::error::ErrorStack;
 use openssl::x509::X509;
 use panos_xmlapi::Fingerprint;
 
@@ -19,6 +20,12 @@ pub struct SeenCertificate {
     pub subject: String,
     /// Who has issued it, written in the same way.
     pub issuer: String,
+    /// Its common name and its DNS names.
+    pub names: Vec<String>,
+    /// Its serial number in hexadecimal digits.
+    pub serial: String,
+    /// The first second of its validity.
+    pub not_before: DateTime<Utc>,
     /// The last second of its validity.
     pub not_after: DateTime<Utc>,
     /// Its IP addresses.
@@ -48,6 +55,9 @@ impl SeenCertificate {
             fingerprint: Fingerprint::of_der(&der),
             subject: name::subject(&certificate),
             issuer: name::issuer(&certificate),
+            names: name::every(&certificate),
+            serial: serial(&certificate).map_err(|_| NoCertificate)?,
+            not_before: validity::time(certificate.not_before()).map_err(|_| NoCertificate)?,
             not_after: validity::time(certificate.not_after()).map_err(|_| NoCertificate)?,
             addresses: name::addresses(&certificate),
             key: KeyAlgorithm::of(&*certificate.public_key().map_err(|_| NoCertificate)?),
@@ -55,4 +65,8 @@ impl SeenCertificate {
                 == certificate.issuer_name().to_der().ok(),
         })
     }
+}
+
+fn serial(certificate: &X509) -> Result<String, ErrorStack> {
+    Ok(certificate.serial_number().to_bn()?.to_hex_str()?.to_lowercase())
 }

@@ -14,6 +14,7 @@ use crate::certificate::BundleError;
 use crate::delivery::DeliveryError;
 use crate::error::{Exit, TABLE};
 use crate::files;
+use crate::host::certmonger::GetcertError;
 use crate::host::core_dumps;
 use crate::host::environment::{self, UnsafeEnvironment};
 use crate::host::keyfile::KeyFileError;
@@ -29,19 +30,33 @@ use crate::text::escape_control;
 #[derive(Debug, Clone, Args)]
 pub struct PlaceArguments {
     /// Per-device settings [default: /etc/pan_getcert.toml if there]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Output", hide_short_help = true)]
     pub config: Option<PathBuf>,
 
     /// The log
-    #[arg(long, global = true, value_name = "FILE", default_value = "/var/log/pan_instcert.log")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "/var/log/pan_instcert.log",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
     pub log_file: PathBuf,
 
     /// The directory of the installation records
-    #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/pan_getcert")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "/var/lib/pan_getcert",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
     pub state_dir: PathBuf,
 
     /// Show the log's lines on standard error; twice: more
-    #[arg(short = 'v', long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short = 'v', long, global = true, action = clap::ArgAction::Count, help_heading = "Output", hide_short_help = true)]
     pub verbose: u8,
 }
 
@@ -92,6 +107,9 @@ pub enum UsageError {
     /// Another installation claims a profile.
     #[error(transparent)]
     Claimed(Box<Problem>),
+    /// certmonger can't be asked.
+    #[error(transparent)]
+    Certmonger(Box<GetcertError>),
     /// The worker could not do it.
     #[error("the worker could not deliver this: {0}")]
     Worker(String),
@@ -111,6 +129,7 @@ impl UsageError {
             Self::Key(_) => Exit::Key,
             Self::State(failure) => failure.exit(),
             Self::Claimed(problem) => problem.exit,
+            Self::Certmonger(_) => Exit::Certmonger,
             Self::Environment(_) | Self::Path { .. } | Self::Worker(_) | Self::Other(_) => Exit::Usage,
         }
     }
@@ -124,6 +143,7 @@ impl UsageError {
             Self::Key(error) => error.advice(),
             Self::State(failure) => failure.advice(),
             Self::Claimed(problem) => problem.advice.clone(),
+            Self::Certmonger(error) => error.advice(),
             Self::Environment(error) => Some(error.advice()),
             Self::Path { .. } => Some("choose a path that only root can change".to_owned()),
             Self::Worker(_) => Some(
@@ -156,6 +176,19 @@ impl From<ConfigError> for UsageError {
     fn from(error: ConfigError) -> Self {
         SettingsError::from(error).into()
     }
+}
+
+/// The end of the short help: where the rest is.
+#[must_use]
+pub fn short_end(words: &str) -> String {
+    format!("All options, examples and exit codes: {words} --help, man {}", words.replace(' ', "-"))
+}
+
+/// The end of the long help: examples, then the exit codes.
+#[must_use]
+pub fn long_end(examples: &[(&str, &str)]) -> String {
+    let each: Vec<String> = examples.iter().map(|(what, line)| format!("  # {what}\n  {line}")).collect();
+    format!("Examples:\n{}\n\n{}", each.join("\n"), exit_code_help())
 }
 
 /// The exit codes, for the end of the help.

@@ -119,10 +119,9 @@ pub fn json(program: &str, object: &impl Serialize) {
 pub enum Priority {
     /// Somebody should look.
     Error,
-    /// Normal, but worth knowing.
+    /// Normal, and worth knowing. What is less than that, systemd's own lines about each run among them, the worker's
+    /// unit keeps out of the journal.
     Notice,
-    /// Normal.
-    Info,
 }
 
 /// Whether standard error is the journal.
@@ -136,7 +135,6 @@ pub fn journal(priority: Priority, told: &Told) {
     let number = match priority {
         Priority::Error => 3,
         Priority::Notice => 5,
-        Priority::Info => 6,
     };
     let text = match told.problem() {
         Some(problem) => {

@@ -145,9 +145,14 @@ impl KeyFile {
         }
     }
 
-    fn named_hosts(&self) -> Option<String> {
+    /// The hosts that the file names, as far as there is a key for them.
+    pub fn hosts(&self) -> impl Iterator<Item = &str> {
         let keyed = self.entries.iter().filter(|entry| entry.key.is_some());
-        let hosts: Vec<&str> = keyed.flat_map(|entry| &entry.hosts).map(String::as_str).collect();
+        keyed.flat_map(|entry| &entry.hosts).map(String::as_str)
+    }
+
+    fn named_hosts(&self) -> Option<String> {
+        let hosts: Vec<&str> = self.hosts().collect();
         (!hosts.is_empty()).then(|| hosts.join(", "))
     }
 }

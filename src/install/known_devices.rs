@@ -159,6 +159,20 @@ impl KnownDevices {
             .unwrap_or_default()
     }
 
+    /// All devices that are recognised by a certificate of their own.
+    pub fn devices(&self) -> impl Iterator<Item = &Address> {
+        self.lines.iter().filter_map(|line| line.pin.as_ref()).map(|pin| &pin.device)
+    }
+
+    /// From now on recognises this device by no certificate of its own. Whether there was one.
+    ///
+    /// # Errors
+    /// As [`KnownDevices::remember`].
+    pub fn forget(&mut self, device: &Address) -> Result<bool, KnownDevicesError> {
+        // Nothing is made where nothing is known.
+        if self.pin(device).is_none() { Ok(false) } else { self.change(device, |now| now.map(|_| None)) }
+    }
+
     /// The devices that are recognised by this certificate.
     pub fn all_with(&self, certificate: Fingerprint) -> impl Iterator<Item = &Address> {
         let pins = self.lines.iter().filter_map(|line| line.pin.as_ref());
@@ -182,7 +196,7 @@ impl KnownDevices {
     ) -> Result<(), KnownDevicesError> {
         let before = before.filter(|before| *before != certificate);
         let pin = Pin { device: device.clone(), certificate, before };
-        self.change(device, move |now| (now != Some(&pin)).then_some(pin)).map(drop)
+        self.change(device, move |now| (now != Some(&pin)).then_some(Some(pin))).map(drop)
     }
 
     /// Where the device shows the certificate from before again, it is recognised by that one alone. Whether it does.
@@ -195,14 +209,17 @@ impl KnownDevices {
             Some(Pin { device: now.device.clone(), certificate: shown, before: None })
         };
         // Usually there is nothing to write.
-        if back(self.pin(device)).is_none() { Ok(false) } else { self.change(device, back) }
+        if back(self.pin(device)).is_none() {
+            return Ok(false);
+        }
+        self.change(device, |now| back(now).map(Some))
     }
 
-    /// Changes what is known of one device; whether anything was written.
+    /// Changes what is known of one device, or takes its line out; whether anything was written.
     fn change(
         &mut self,
         device: &Address,
-        change: impl FnOnce(Option<&Pin>) -> Option<Pin>,
+        change: impl FnOnce(Option<&Pin>) -> Option<Option<Pin>>,
     ) -> Result<bool, KnownDevicesError> {
         let path = self.path.clone();
         let bad = |error: io::Error| KnownDevicesError::File {
@@ -218,11 +235,12 @@ impl KnownDevices {
         let pin = change(self.pin(device));
         let changed = pin.is_some();
         if let Some(pin) = pin {
-            let line = Line::pinning(pin);
             let mut lines = self.lines.clone();
-            match lines.iter_mut().find(|line| line.pin.as_ref().is_some_and(|pin| pin.device == *device)) {
-                Some(old) => *old = line,
-                None => lines.push(line),
+            let is_its = |line: &Line| line.pin.as_ref().is_some_and(|pin| pin.device == *device);
+            match (pin.map(Line::pinning), lines.iter_mut().find(|line| is_its(line))) {
+                (Some(line), Some(old)) => *old = line,
+                (Some(line), None) => lines.push(line),
+                (None, _) => lines.retain(|line| !is_its(line)),
             }
             let text: String = lines.iter().map(|line| format!("{}\n", line.text)).collect();
             if text.len() > LIMIT {

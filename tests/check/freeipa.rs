@@ -113,16 +113,16 @@ fn a_ca_acl_that_is_missing_is_found_and_what_is_printed_opens_nothing_else() {
     desk.profile("gpServer", "RSA");
     let run = [
         "kinit admin",
-        "ipa caacl-add pan_getcert_gpServer",
-        "ipa caacl-add-profile pan_getcert_gpServer --certprofiles=gpServer",
-        "ipa caacl-add-service pan_getcert_gpServer --services=HTTP/gp.example.com",
+        "ipa caacl-add pan_getcert-gpServer",
+        "ipa caacl-add-profile pan_getcert-gpServer --certprofiles=gpServer",
+        "ipa caacl-add-service pan_getcert-gpServer --services=HTTP/gp.example.com",
     ];
     let about =
         "no enabled CA ACL lets HTTP/gp.example.com use the certificate profile gpServer with the CA ipa";
     found(&desk, &["-T", "gpServer"], ("CA ACL", about), &run);
     // The sub-CA is another rule: added to the first one, it would take the usual CA away from it (measured).
     desk.write("run/state/cas/gateways", "  Name: gateways\n", 0o644);
-    let own = "pan_getcert_gpServer_gateways";
+    let own = "pan_getcert-gpServer-gateways";
     let run = [
         "kinit admin".to_owned(),
         format!("ipa caacl-add {own}"),
@@ -137,7 +137,7 @@ fn a_ca_acl_that_is_missing_is_found_and_what_is_printed_opens_nothing_else() {
     // A further name becomes a member of the rule that is there.
     desk.host(VPN, &[VPN]);
     desk.service(VPN, &[VPN], &[HOST]);
-    let run = ["kinit admin", "ipa caacl-add-service pan_getcert_gpServer --services=HTTP/vpn.example.com"];
+    let run = ["kinit admin", "ipa caacl-add-service pan_getcert-gpServer --services=HTTP/vpn.example.com"];
     found(&desk, &["-T", "gpServer", "--san", VPN], ("CA ACL", "lets HTTP/vpn.example.com use"), &run);
     // The rule that every server has can be disabled.
     let usual = "run/state/acls/hosts_services_caIPAserviceCert";
@@ -145,7 +145,7 @@ fn a_ca_acl_that_is_missing_is_found_and_what_is_printed_opens_nothing_else() {
     desk.write(usual, &text.replace("Enabled: True", "Enabled: False"), 0o644);
     let run = [
         "kinit admin",
-        "ipa caacl-add pan_getcert_caIPAserviceCert",
+        "ipa caacl-add pan_getcert-caIPAserviceCert",
         "ipa caacl-add-profile",
         "ipa caacl-add-",
     ];

@@ -62,6 +62,8 @@ fn nothing_is_sent_to_a_device_that_is_not_trusted() {
     let desk = Desk::new();
     desk.remove("lib/pan_getcert/known_devices");
     keygen(&desk, &[], "secret\n").exits(16).says("nothing was sent").says("pan_certctl pin");
+    // That is known before a password is asked for.
+    keygen(&desk, &[], "").exits(16).says("nothing was sent");
     assert!(desk.device.requests().is_empty());
 }
 
@@ -141,4 +143,38 @@ fn what_is_no_device_is_not_pinned() {
         with_input(desk.command(&["pan_certctl", "pin", &target]), "yes\n").exits(4);
     }
     with_input(desk.command(&["pan_certctl", "pin", "a b"]), "yes\n").exits(4);
+}
+
+#[test]
+fn several_devices_are_pinned_and_get_a_key_by_one_command_and_one_is_unpinned() {
+    let desk = Desk::new();
+    desk.remove("lib/pan_getcert/known_devices");
+    let second = panos_sim::Simulator::start(crate::common::world::settings()).unwrap();
+    let (first, second) = (desk.target(), format!("localhost:{}", second.address().port()));
+    let known = || std::fs::read_to_string(desk.path("lib/pan_getcert/known_devices")).unwrap_or_default();
+    // One question for each: the second one is refused.
+    let pin = |answers: &str| with_input(desk.command(&["pan_certctl", "pin", &first, &second]), answers);
+    pin("y\nn\n").exits(20);
+    assert!(known().contains(&first) && !known().contains(&second), "{}", known());
+    // One that is not trusted gets nothing, and the other one its key, for one password.
+    let keygen =
+        || with_input(desk.command(&["pan_certctl", "keygen", &first, &second, "-l", USER]), "secret\n");
+    let ended = keygen().exits(20).says("Nothing was sent");
+    assert!(ended.stdout.contains(&format!("{first}: accepts the new API key")), "{ended:#?}");
+    pin("y\n").exits(0);
+    let words = ["pan_certctl", "unpin", &first, "fw9.example.com"];
+    Ended::of(&mut desk.command(&words)).exits(1).says("nothing matches fw9.example.com");
+    assert!(known().contains(&first), "a misspelt name changes nothing");
+    let listed = |device: &str| {
+        let ended = Ended::of(&mut desk.command(&["pan_certctl", "list-devices", "--json"])).exits(0);
+        let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        let devices = told["devices"].as_array().unwrap().clone();
+        let one = devices.iter().find(|one| one["device"] == device).cloned();
+        one.map(|one| (one["trusted_by"].as_str().unwrap().to_owned(), one["has_key"].as_bool()))
+    };
+    assert_eq!(listed(&first), Some(("pin".to_owned(), Some(true))));
+    Ended::of(&mut desk.command(&words[..3])).exits(0).says("no longer trusted by a certificate of its own");
+    assert!(!known().contains(&first) && known().contains(&second), "{}", known());
+    let kept = listed("fw1.example.com");
+    assert_eq!(kept, Some(("CA".to_owned(), Some(true))), "the key file names it still, without its port");
 }

@@ -34,6 +34,40 @@ fn the_configuration_file_is_checked_alone() {
     check("good.toml").exits(0).says("devices: fw9.example.com").says("2 ok.");
     check("bad.toml").exits(1).says("line 1").says("perhaps");
     assert!(desk.device.requests().is_empty());
-    // Nothing to check is a mistake, not a success.
-    Ended::of(&mut desk.command(&["pan_certctl", "check"])).exits(1);
+}
+
+#[test]
+fn without_a_name_this_machine_and_all_known_devices_are_looked_at() {
+    let desk = Desk::new();
+    let check = || {
+        let ended = Ended::of(&mut desk.command(&["pan_certctl", "check", "--json"]));
+        let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        let sections = told["checked"].as_array().unwrap().clone();
+        let names = sections.iter().map(|one| one["device"].as_str().unwrap_or("this machine").to_owned());
+        (names.collect::<Vec<_>>(), ended.code, sections)
+    };
+    // By known_devices and the key file, which names no port and means the same device.
+    let (names, code, sections) = check();
+    assert_eq!(names, ["this machine".to_owned(), desk.target()], "{sections:#?}");
+    assert_eq!(code, Some(0), "{sections:#?}");
+    assert!(sections[0]["findings"].as_array().unwrap().len() > 4, "{sections:#?}");
+    // By the configuration file: a device, a member of a group, a peer.
+    let text = "[device.\"fw3.example.com\"]\nha-peer = 'fw4.example.com'\n[group.vpn]\ndevices = ['fw2.example.com']\n";
+    desk.write("etc/pan_getcert.toml", text, 0o644);
+    desk.write("etc/ipa/.panrc", "api_key=x\nhostname=fw5.example.com\n", 0o600);
+    let (names, code, _) = check();
+    let target = desk.target();
+    let all = [&target, "fw2.example.com", "fw3.example.com", "fw4.example.com", "fw5.example.com"];
+    assert_eq!(names[1..], all.map(str::to_owned));
+    assert_ne!(code, Some(0));
+    let listed = Ended::of(&mut desk.command(&["pan_certctl", "list-devices"])).exits(0).stdout;
+    for device in all {
+        assert!(listed.contains(device), "{device}: {listed}");
+    }
+    // Where nothing is known, that is said.
+    for file in ["etc/pan_getcert.toml", "etc/ipa/.panrc", "lib/pan_getcert/known_devices"] {
+        desk.remove(file);
+    }
+    let ended = Ended::of(&mut desk.command(&["pan_certctl", "check"])).exits(0);
+    assert!(ended.stdout.contains("no device is known here yet"), "{ended:#?}");
 }

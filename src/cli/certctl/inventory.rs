@@ -27,6 +27,12 @@ use crate::settings::resolve;
 
 /// What is told of a subject at most, in columns.
 const SUBJECT: usize = 60;
+/// The heading of the last column, in columns.
+const PRESENTED: usize = 12;
+/// How far what belongs to a certificate stands to the right of its first line.
+const INDENT: &str = "  ";
+/// A terminal of no more columns has none to spare.
+const NARROW: usize = 20;
 
 /// Which devices.
 #[derive(Debug, Clone, Args)]
@@ -44,7 +50,7 @@ pub struct InventoryArguments {
     json: bool,
 
     /// The devices of a group in the configuration file (can be repeated)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Device", hide_short_help = true)]
     group: Vec<String>,
 
     /// Devices [default: those of the configuration file, and those that something was installed on]
@@ -131,7 +137,7 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     } else if devices.is_empty() {
         report::line("No devices configured. Name a device, or add it to the configuration file.");
     } else {
-        terminal::print(&table(&rows));
+        terminal::print(&lines(&rows, terminal::width()));
     }
     Ok(exit)
 }
@@ -176,27 +182,57 @@ impl Row {
     }
 }
 
-fn table(rows: &[Row]) -> Vec<Line> {
+/// The lines for a terminal of this width, or for a pipe.
+fn lines(rows: &[Row], width: Option<usize>) -> Vec<Line> {
     let now = Utc::now();
-    let mut columns = Columns::new(
-        &["until", "device", "place", "object", "subject", "key", "from here"],
-        7,
-        "presented by",
-    );
+    let headings = ["until", "device", "place", "object", "subject", "key", "from here"];
+    let mut columns = Columns::new(&headings, 7, "presented by");
     for row in rows {
-        let until = match row.until {
-            Some(until) => {
-                let day = until.with_timezone(&Local).format("%Y-%m-%d");
-                let left = if until <= now { "expired".to_owned() } else { when::in_short(until - now) };
-                format!("{day} ({left})")
-            }
-            None => "unreadable".to_owned(),
-        };
         let yes = |is: bool| if is { "yes" } else { "-" }.to_owned();
-        let subject = terminal::shortened(row.subject.as_deref().unwrap_or("-"), SUBJECT);
         let (device, place, object) = (row.device.to_string(), row.place.clone(), row.object.clone());
-        let cells = [until, device, place, object, subject, yes(row.private_key), yes(row.ours)];
+        let cells =
+            [row.until(now), device, place, object, row.subject(), yes(row.private_key), yes(row.ours)];
         columns.push(&cells, row.profiles.join(", "), row.mood(now));
     }
-    columns.lines()
+    // By what it is presented is what most people look for: it is never cut off.
+    let longest = rows.iter().map(|row| row.profiles.join(", ").chars().count()).max().unwrap_or(0);
+    match width {
+        Some(width) if columns.width() + longest.max(PRESENTED) > width => {
+            rows.iter().flat_map(|row| row.card(now, width)).collect()
+        }
+        _ => columns.lines(),
+    }
+}
+
+impl Row {
+    fn until(&self, now: DateTime<Utc>) -> String {
+        let Some(until) = self.until else { return "unreadable".to_owned() };
+        let day = until.with_timezone(&Local).format("%Y-%m-%d");
+        let left = if until <= now { "expired".to_owned() } else { when::in_short(until - now) };
+        format!("{day} ({left})")
+    }
+
+    fn subject(&self) -> String {
+        terminal::shortened(self.subject.as_deref().unwrap_or("-"), SUBJECT)
+    }
+
+    /// One certificate in lines of its own.
+    fn card(&self, now: DateTime<Utc>, width: usize) -> Vec<Line> {
+        let Self { object, device, place, .. } = self;
+        let mut about = vec![self.subject()];
+        about.push(if self.private_key { "with its key" } else { "without a key" }.to_owned());
+        about.extend(self.ours.then(|| "from here".to_owned()));
+        let presented = match self.profiles.as_slice() {
+            [] => "nothing".to_owned(),
+            profiles => profiles.join(", "),
+        };
+        let indent = if width > NARROW { INDENT } else { "" };
+        let mut lines =
+            terminal::wrapped(&format!("{} {object} on {device}, {place}", self.until(now)), width);
+        for part in [about.join(", "), format!("presented by {presented}")] {
+            let wrapped = terminal::wrapped(&part, width.saturating_sub(indent.len()).max(1));
+            lines.extend(wrapped.iter().map(|line| format!("{indent}{line}")));
+        }
+        lines.into_iter().map(|text| Line { text, mood: self.mood(now) }).collect()
+    }
 }

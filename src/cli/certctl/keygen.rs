@@ -1,13 +1,14 @@
-//! `pan_certctl keygen`: an API key for one device, proven before it takes an old one's place.
+//! `pan_certctl keygen`: an API key for each device, proven before it takes an old one's place.
 
 use std::io::{self, IsTerminal as _, Read as _};
 
 use chrono::{Local, TimeDelta};
 use clap::Args;
-use panos_xmlapi::{Address, Error, Reason, Session};
+use panos_xmlapi::{Address, Error, Reason, Session, hello};
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use super::NAME;
 use super::reach::ReachOptions;
@@ -16,6 +17,7 @@ use crate::cli::report;
 use crate::error::Exit;
 use crate::host::keyfile::{KeyFile, NewKey};
 use crate::install::error::{Activity, InstallError};
+use crate::install::request::Target;
 use crate::install::retry;
 use crate::settings::config::Config;
 use crate::settings::resolve;
@@ -39,34 +41,77 @@ pub struct KeygenArguments {
     #[arg(long)]
     json: bool,
 
-    /// The device
-    #[arg(value_name = "FQDN[:PORT]")]
-    device: String,
+    /// Devices
+    #[arg(value_name = "FQDN[:PORT]", required = true)]
+    devices: Vec<String>,
 }
 
-/// Makes a key, tries it, and writes it down.
+/// Makes a key for each device, tries it, and writes it down. The password is asked for once, and not before the devices
+/// are known to be the right ones.
 ///
 /// # Errors
 /// A device or user that is not valid; no password; a key file that can't be used.
 pub fn run(arguments: &KeygenArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
-    let device: Address = arguments.device.parse()?;
+    let devices = resolve::devices(&arguments.devices)?;
     let user = arguments.login.as_str();
     if user.is_empty() || user.len() > 255 || user.chars().any(|c| c.is_control() || c.is_whitespace()) {
         let shown = user.escape_debug();
         return Err(UsageError::Other(format!("'{shown}' is not the name of an administrator")));
     }
     let config = Config::load(place.config.as_deref())?;
-    let options = resolve::options_for(&(&arguments.reach).into(), &config, &device);
-    let target = resolve::target(&options, &device, &place.state_dir)?;
+    let target = |device: &Address| {
+        let options = resolve::options_for(&(&arguments.reach).into(), &config, device);
+        resolve::target(&options, device, &place.state_dir)
+    };
+    let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;
     // What stands in the way of writing it is better known before a password is asked for.
-    KeyFile::can_store(&target.key_file)?;
-    let password = password(user, &device)?;
+    targets.iter().try_for_each(|target| KeyFile::can_store(&target.key_file))?;
+    let runtime = arguments::event_loop()?;
+    let (mut each, mut reached) = (Vec::new(), Vec::new());
+    for target in &targets {
+        match runtime.block_on(hello(&target.device, &target.trust, retry::limits())) {
+            Ok(_) => reached.push(target),
+            Err(error) => each.push(tell(&target.device, user, error)),
+        }
+    }
+    let mut told = Vec::new();
+    if !reached.is_empty() {
+        let names: Vec<String> = reached.iter().map(|target| target.device.to_string()).collect();
+        let password = password(user, &names.join(", "))?;
+        for target in reached {
+            let (exit, made) = make(target, user, &password, &runtime, arguments.json)?;
+            each.push(exit);
+            told.extend(made);
+        }
+    }
+    let exit = Exit::of_all(&each);
+    if arguments.json {
+        match (targets.len(), told.pop()) {
+            (1, None) => {}
+            (1, Some(only)) => report::json(NAME, &only),
+            (_, last) => {
+                told.extend(last);
+                report::json(NAME, &json!({ "exit": exit.code(), "devices": told }));
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// One device's key.
+fn make(
+    target: &Target,
+    user: &str,
+    password: &SecretString,
+    runtime: &Runtime,
+    is_json: bool,
+) -> Result<(Exit, Option<Value>), UsageError> {
+    let device = &target.device;
     let host = device.host().to_string();
-    let made = arguments::event_loop()?.block_on(async {
+    let made = runtime.block_on(async {
         let limits = retry::limits();
-        let key = Session::generate_key(&device, &target.trust, user, &password, limits).await?;
-        drop(password);
-        let session = Session::new(&device, &target.trust, &key, limits)?;
+        let key = Session::generate_key(device, &target.trust, user, password, limits).await?;
+        let session = Session::new(device, &target.trust, &key, limits)?;
         let lacks_rights = match session.system_info().await {
             Ok(_) => false,
             Err(Error::Refused(refusal)) if matches!(refusal.reason, Reason::PermissionMissing(_)) => true,
@@ -77,16 +122,15 @@ pub fn run(arguments: &KeygenArguments, place: &PlaceArguments) -> Result<Exit, 
     });
     let (key, lacks_rights, lifetime) = match made {
         Ok(made) => made,
-        Err(error) => return Ok(tell(&device, user, error)),
+        Err(error) => return Ok((tell(device, user, error), None)),
     };
     KeyFile::store(&target.key_file, &NewKey { host: &host, username: user, key: &key })?;
-    let made = Made { device: &device, user, file: target.key_file.display().to_string(), lifetime };
-    if arguments.json {
-        made.json()
-    } else {
-        made.say(lacks_rights)
+    let made = Made { device, user, file: target.key_file.display().to_string(), lifetime };
+    if is_json {
+        return Ok((Exit::Done, Some(made.json())));
     }
-    Ok(Exit::Done)
+    made.say(lacks_rights);
+    Ok((Exit::Done, None))
 }
 
 struct Made<'a> {
@@ -132,11 +176,9 @@ impl Made<'_> {
         }
     }
 
-    fn json(&self) {
+    fn json(&self) -> Value {
         let Self { device, user, file, .. } = self;
-        let told =
-            json!({ "device": device, "administrator": user, "key_file": file, "expires": self.end() });
-        report::json(NAME, &told);
+        json!({ "device": device, "administrator": user, "key_file": file, "expires": self.end() })
     }
 }
 
@@ -157,11 +199,11 @@ fn tell(device: &Address, user: &str, error: Error) -> Exit {
 }
 
 /// The password, typed without echo, or the first line of standard input.
-fn password(user: &str, device: &Address) -> Result<SecretString, UsageError> {
+fn password(user: &str, devices: &str) -> Result<SecretString, UsageError> {
     let bad = |error: &dyn std::fmt::Display| UsageError::Other(format!("no password: {error}"));
     let text = if io::stdin().is_terminal() {
         let terminal = console::Term::stderr();
-        let asked = format!("Password of '{user}' on {device}: ");
+        let asked = format!("Password of '{user}' on {devices}: ");
         terminal.write_str(&asked).map_err(|error| bad(&error))?;
         Zeroizing::new(terminal.read_secure_line().map_err(|error| bad(&error))?)
     } else {

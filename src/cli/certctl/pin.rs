@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 use panos_xmlapi::{Address, Trust, hello};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use super::NAME;
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
@@ -15,11 +16,12 @@ use crate::install::error::{Activity, InstallError};
 use crate::install::known_devices::KnownDevices;
 use crate::install::probe::{PeerCertificate, shown};
 use crate::install::retry;
+use crate::settings::resolve;
 
 /// How long the device may take to show its certificate.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Which device.
+/// Which devices.
 #[derive(Debug, Clone, Args)]
 #[command(next_display_order = 100)]
 pub struct PinArguments {
@@ -27,61 +29,81 @@ pub struct PinArguments {
     #[arg(long)]
     json: bool,
 
-    /// The device
-    #[arg(value_name = "FQDN[:PORT]")]
-    device: String,
+    /// Devices
+    #[arg(value_name = "FQDN[:PORT]", required = true)]
+    devices: Vec<String>,
 }
 
-/// Shows the fingerprint, and records it after a yes.
+/// Shows the fingerprint of each device, and records it after a yes.
 ///
 /// # Errors
 /// A device name that is not valid; a file of known devices that can't be used.
 pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
-    let device: Address = arguments.device.parse()?;
+    let devices = resolve::devices(&arguments.devices)?;
     let mut known = KnownDevices::load(&place.state_dir)?;
     let runtime = arguments::event_loop()?;
-    let seen = match runtime.block_on(shown(&device, TIMEOUT)) {
+    let (mut each, mut told) = (Vec::new(), Vec::new());
+    for device in &devices {
+        let (exit, seen) = pin(device, arguments.json, &mut known, &runtime)?;
+        each.push(exit);
+        told.extend(seen);
+    }
+    let exit = Exit::of_all(&each);
+    if arguments.json {
+        match (devices.len(), told.pop()) {
+            (1, None) => {}
+            (1, Some(only)) => report::json(NAME, &only),
+            (_, last) => {
+                told.extend(last);
+                report::json(NAME, &json!({ "exit": exit.code(), "devices": told }));
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// One device; what was seen and done, where there was anything to be seen.
+fn pin(
+    device: &Address,
+    json: bool,
+    known: &mut KnownDevices,
+    runtime: &Runtime,
+) -> Result<(Exit, Option<Value>), UsageError> {
+    let seen = match runtime.block_on(shown(device, TIMEOUT)) {
         Ok(seen) => seen,
         Err(problem) => {
             let advice = "check the name, the port, and that the management interface allows HTTPS from here";
             report::problem(NAME, &problem.to_string(), Some(advice));
-            return Ok(Exit::Device);
+            return Ok((Exit::Device, None));
         }
     };
     // A certificate that the device can't sign with, or that belongs to no PAN-OS, is not worth a question.
     let trust = Trust::Pinned(vec![seen.fingerprint]);
-    if let Err(error) = runtime.block_on(hello(&device, &trust, retry::limits())) {
+    if let Err(error) = runtime.block_on(hello(device, &trust, retry::limits())) {
         let failure = InstallError::during(Activity::Looking)(error);
         report::problem(NAME, &format!("{device}: {failure}"), failure.advice().as_deref());
-        return Ok(failure.exit());
+        return Ok((failure.exit(), None));
     }
-    let before = known.pin_of(&device);
-    let end = |recorded: bool| {
-        if arguments.json {
-            let told = json!({ "device": device, "sha256": seen.fingerprint, "recorded": recorded });
-            report::json(NAME, &told);
-        }
-    };
-    tell(&device, &seen, arguments.json);
+    let before = known.pin_of(device);
+    let told =
+        |recorded: bool| Some(json!({ "device": device, "sha256": seen.fingerprint, "recorded": recorded }));
+    tell(device, &seen, json);
     if before == Some(seen.fingerprint) {
-        note(arguments.json, &format!("{device}: already trusted with this certificate."));
-        end(true);
-        return Ok(Exit::Done);
+        note(json, &format!("{device}: already trusted with this certificate."));
+        return Ok((Exit::Done, told(true)));
     }
     if let Some(before) = before {
         let text = format!("Previously trusted certificate: SHA-256 {}.", before.colons());
-        note(arguments.json, &text);
+        note(json, &text);
     }
     if !agreed()? {
         report::problem(NAME, &format!("{device}: nothing was recorded"), None);
-        end(false);
-        return Ok(Exit::Identity);
+        return Ok((Exit::Identity, told(false)));
     }
-    known.remember(&device, seen.fingerprint, None)?;
+    known.remember(device, seen.fingerprint, None)?;
     let path = known.path().display();
-    note(arguments.json, &format!("{device}: now trusted with this certificate (saved in {path})."));
-    end(true);
-    Ok(Exit::Done)
+    note(json, &format!("{device}: now trusted with this certificate (saved in {path})."));
+    Ok((Exit::Done, told(true)))
 }
 
 /// With `--json` nothing but JSON is on standard output.

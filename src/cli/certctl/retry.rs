@@ -108,7 +108,7 @@ fn tell(report: &Report) {
         _ if !report::is_journal() => report::outcome(NAME, &told(report)),
         Some(News::Failure) => report::journal(report::Priority::Error, &told(report)),
         Some(News::Recovered) => report::journal(report::Priority::Notice, &told(report)),
-        None if !failed => report::journal(report::Priority::Info, &told(report)),
+        None if !failed => report::journal(report::Priority::Notice, &told(report)),
         None => {}
     }
 }

@@ -103,19 +103,11 @@ fn exit_of(found: &Found) -> Exit {
     }
 }
 
-/// What an administrator types, each command once.
+/// What an administrator types.
 fn commands(found: &[Found]) -> Vec<String> {
-    let mut commands: Vec<String> = Vec::new();
-    for words in found.iter().flat_map(|found| &found.commands) {
-        let command = shell_words(words);
-        if !commands.contains(&command) {
-            commands.push(command);
-        }
-    }
-    if !commands.is_empty() {
-        commands.insert(0, "kinit admin".to_owned());
-    }
-    commands
+    let commands = ipa::commands(found);
+    let ticket = (!commands.is_empty()).then(|| "kinit admin".to_owned());
+    ticket.into_iter().chain(commands.iter().map(|words| shell_words(words))).collect()
 }
 
 async fn look(arguments: &Arguments, request: &Request) -> Result<Vec<Readiness>, Trouble> {

@@ -10,6 +10,7 @@ mod error;
 mod getcert;
 mod listing;
 mod run;
+mod schedule;
 mod state;
 
 pub use answer::Status;
@@ -18,4 +19,5 @@ pub use command::{Unquotable, post_save_command};
 pub use error::GetcertError;
 pub use getcert::{Changes, Getcert, KeyType, NewRequest};
 pub use listing::{BadListing, Listing, Storage, Tracked};
+pub use schedule::next_renewal;
 pub use state::{Phase, State};

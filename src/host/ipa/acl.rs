@@ -172,14 +172,14 @@ impl<'a> Wanted<'a> {
 
     fn base_name(&self) -> String {
         match self.ca {
-            USUAL_CA => format!("pan_getcert_{}", self.profile),
-            ca => format!("pan_getcert_{}_{ca}", self.profile),
+            USUAL_CA => format!("pan_getcert-{}", self.profile),
+            ca => format!("pan_getcert-{}-{ca}", self.profile),
         }
     }
 
     fn free_name(&self, acls: &[CaAcl]) -> String {
         let base = self.base_name();
-        let names = (1..).map(|number| if number == 1 { base.clone() } else { format!("{base}_{number}") });
+        let names = (1..).map(|number| if number == 1 { base.clone() } else { format!("{base}-{number}") });
         let is_free = |name: &String| !acls.iter().any(|acl| acl.name.eq_ignore_ascii_case(name));
         names.take(acls.len() + 1).find(is_free).unwrap_or_else(|| base.clone())
     }
@@ -250,20 +250,20 @@ mod tests {
         assert_eq!(
             lines(&commands),
             [
-                "ipa caacl-add pan_getcert_gpServer_gateways",
-                "ipa caacl-add-profile pan_getcert_gpServer_gateways --certprofiles=gpServer",
-                "ipa caacl-add-ca pan_getcert_gpServer_gateways --cas=gateways",
-                "ipa caacl-add-service pan_getcert_gpServer_gateways --services=HTTP/x.ipa.test"
+                "ipa caacl-add pan_getcert-gpServer-gateways",
+                "ipa caacl-add-profile pan_getcert-gpServer-gateways --certprofiles=gpServer",
+                "ipa caacl-add-ca pan_getcert-gpServer-gateways --cas=gateways",
+                "ipa caacl-add-service pan_getcert-gpServer-gateways --services=HTTP/x.ipa.test"
             ]
         );
         // A run that broke off is gone on with.
-        let begun = CaAcl::all("  ACL name: pan_getcert_other_gw\n  Enabled: True\n  Profiles: other\n");
+        let begun = CaAcl::all("  ACL name: pan_getcert-other-gw\n  Enabled: True\n  Profiles: other\n");
         let commands = Wanted::new(Some("gw"), Some("other")).commands(&begun, &[&x]);
-        assert_eq!(lines(&commands)[0], "ipa caacl-add-ca pan_getcert_other_gw --cas=gw");
+        assert_eq!(lines(&commands)[0], "ipa caacl-add-ca pan_getcert-other-gw --cas=gw");
         assert_eq!(commands.len(), 2);
         // A name that is taken by another rule is left alone.
-        let taken = CaAcl::all("  ACL name: pan_getcert_other\n  Enabled: False\n  Profiles: other\n");
+        let taken = CaAcl::all("  ACL name: pan_getcert-other\n  Enabled: False\n  Profiles: other\n");
         let commands = Wanted::new(None, Some("other")).commands(&taken, &[&x]);
-        assert_eq!(lines(&commands)[0], "ipa caacl-add pan_getcert_other_2");
+        assert_eq!(lines(&commands)[0], "ipa caacl-add pan_getcert-other-2");
     }
 }

@@ -10,9 +10,9 @@ mod principal;
 mod server;
 mod ticket;
 
-pub use needs::{Found, Needs, Standing, examine};
+pub use needs::{Found, Needs, Standing, commands, examine};
 pub use principal::Principal;
-pub use server::{ProfileKnown, Server, certificate_profile};
+pub use server::{ProfileKnown, Server, carry_out, certificate_profile};
 pub use ticket::{NoTicket, Ticket};
 
 use std::path::{Path, PathBuf};

@@ -130,6 +130,18 @@ pub async fn examine(server: &Server<'_>, needs: &Needs) -> Vec<Found> {
     once(found)
 }
 
+/// All that an administrator has to type, each command once.
+#[must_use]
+pub fn commands(found: &[Found]) -> Vec<Vec<String>> {
+    let mut commands: Vec<Vec<String>> = Vec::new();
+    for words in found.iter().flat_map(|found| &found.commands) {
+        if !commands.contains(words) {
+            commands.push(words.clone());
+        }
+    }
+    commands
+}
+
 /// Where nothing could be asked, for the same reason, that is said once.
 fn once(found: Vec<Found>) -> Vec<Found> {
     let mut kept: Vec<Found> = Vec::new();

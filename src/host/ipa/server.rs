@@ -126,6 +126,25 @@ impl Server<'_> {
     }
 }
 
+/// Runs an administrator's command. What is there by now was added by somebody else in between.
+///
+/// # Errors
+/// The server's words.
+pub async fn carry_out(ticket: &Ticket, words: &[String]) -> Result<(), String> {
+    let Some((program, words)) = words.split_first() else { return Ok(()) };
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match command::ask(program, &words, &ticket.environment()).await {
+        Ok(said) if said.success || said.complaint.contains("already exists") => Ok(()),
+        // Of members the command complains on standard output.
+        Ok(said) if said.output.contains("already a member") => Ok(()),
+        Ok(said) if said.complaint.is_empty() => {
+            Err(said.output.split_whitespace().collect::<Vec<_>>().join(" "))
+        }
+        Ok(said) => Err(said.complaint),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Whether the server has a certificate profile, asked with whatever ticket there is.
 pub async fn certificate_profile(name: &str) -> ProfileKnown {
     let enrolment = Enrolment::read().ok();

@@ -11,6 +11,7 @@ use crate::host::command;
 #[derive(Debug)]
 pub struct Ticket {
     cache: Option<String>,
+    holder: Option<String>,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -49,7 +50,9 @@ impl Ticket {
         let cache = format!("FILE:{}", folder.path().join("ticket").display());
         let principal = enrolment.principal();
         match command::ask("kinit", &["-k", "-t", KEYTAB, "-c", &cache, &principal], &[]).await {
-            Ok(said) if said.success => Ok(Self { cache: Some(cache), _folder: Some(folder) }),
+            Ok(said) if said.success => {
+                Ok(Self { cache: Some(cache), holder: Some(principal), _folder: Some(folder) })
+            }
             Ok(said) => Err(match CaError::read(&said.complaint) {
                 CaError::Outage => NoTicket::Unreachable(said.complaint),
                 CaError::Identity(keytab) => NoTicket::Refused { what: said.complaint, keytab: Some(keytab) },
@@ -66,12 +69,23 @@ impl Ticket {
     /// # Errors
     /// There is none that is valid; no `klist`.
     pub async fn own() -> Result<Self, NoTicket> {
-        let ticket = Self { cache: std::env::var("KRB5CCNAME").ok(), _folder: None };
-        match command::ask("klist", &["-s"], &ticket.environment()).await {
-            Ok(said) if said.success => Ok(ticket),
-            Ok(_) => Err(NoTicket::None),
-            Err(error) => Err(NoTicket::CantTell(error.to_string())),
+        let mut ticket = Self { cache: std::env::var("KRB5CCNAME").ok(), ..Self::usual() };
+        let ask = async |words: &[&str]| command::ask("klist", words, &ticket.environment()).await;
+        match ask(&["-s"]).await {
+            Ok(said) if said.success => {}
+            Ok(_) => return Err(NoTicket::None),
+            Err(error) => return Err(NoTicket::CantTell(error.to_string())),
         }
+        let listed = ask(&[]).await.map(|said| said.output).unwrap_or_default();
+        let holder = listed.lines().find_map(|line| line.trim().strip_prefix("Default principal:"));
+        ticket.holder = holder.map(|name| name.trim().to_owned());
+        Ok(ticket)
+    }
+
+    /// Whose it is, where that is known.
+    #[must_use]
+    pub fn holder(&self) -> Option<&str> {
+        self.holder.as_deref()
     }
 
     /// A ticket to look things up with: root's is the host's, whatever root has besides; who may not read the keytab
@@ -88,7 +102,7 @@ impl Ticket {
 
     /// Whatever the libraries take by themselves.
     pub(super) fn usual() -> Self {
-        Self { cache: None, _folder: None }
+        Self { cache: None, holder: None, _folder: None }
     }
 
     /// Each question adds a ticket for the server to the cache: the caller's own stays as it is.
@@ -101,7 +115,11 @@ impl Ticket {
         let folder = tempfile::tempdir()?;
         let copy = folder.path().join("ticket");
         std::fs::copy(file, &copy)?;
-        Ok(Self { cache: Some(format!("FILE:{}", copy.display())), _folder: Some(folder) })
+        Ok(Self {
+            cache: Some(format!("FILE:{}", copy.display())),
+            holder: self.holder,
+            _folder: Some(folder),
+        })
     }
 
     /// How a program is told of it.

@@ -18,7 +18,7 @@ use futures_util::future::join_all;
 use panos_xmlapi::{Address, VsysName};
 use serde_json::json;
 
-use super::NAME;
+use super::{NAME, known};
 use crate::certificate::{Bundle, BundleError, Place, Source};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::devices::DeviceList;
@@ -26,9 +26,11 @@ use crate::cli::enrolment::EnrolmentArguments;
 use crate::cli::live::Screen;
 use crate::cli::report::{self, Advice};
 use crate::cli::{interrupted, signals};
+use crate::delivery::{Installation, InstallationStore};
 use crate::error::Exit;
 use crate::host::ipa::Needs;
 use crate::install::known_devices::KnownDevices;
+use crate::install::location;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::request::Target;
 use crate::settings::certificate::FileArguments;
@@ -42,23 +44,43 @@ use finding::{CheckResult, Section, Shown};
 #[command(next_display_order = 100)]
 pub struct CheckArguments {
     /// Certificate common name, to see whether it could be requested and installed
-    #[arg(short = 'c', long, value_name = "CERT_CN")]
+    #[arg(short = 'c', long, value_name = "CERT_CN", help_heading = "Certificate")]
     common_name: Option<String>,
 
     /// Name of the certificate object on the device [default: CERT_CN]
-    #[arg(short = 'n', long, value_name = "CERT_NAME", requires = "common_name")]
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "CERT_NAME",
+        requires = "common_name",
+        help_heading = "Certificate",
+        hide_short_help = true
+    )]
     cert_name: Option<String>,
 
     /// Append _YYYY, the year of the day of installation, to the name
-    #[arg(short = 'Y', long, requires = "common_name")]
+    #[arg(short = 'Y', long, requires = "common_name", help_heading = "Certificate", hide_short_help = true)]
     year: bool,
 
     /// Service of the principal SERVICE/CERT_CN
-    #[arg(short = 'S', long, value_name = "SERVICE", default_value = "HTTP")]
+    #[arg(
+        short = 'S',
+        long,
+        value_name = "SERVICE",
+        default_value = "HTTP",
+        help_heading = "Certificate",
+        hide_short_help = true
+    )]
     service: String,
 
     /// A further DNS name for the certificate (can be repeated)
-    #[arg(long = "san", value_name = "NAME", requires = "common_name")]
+    #[arg(
+        long = "san",
+        value_name = "NAME",
+        requires = "common_name",
+        help_heading = "Certificate",
+        hide_short_help = true
+    )]
     names: Vec<String>,
 
     /// IPA certificate profile
@@ -74,41 +96,61 @@ pub struct CheckArguments {
     issuer: Option<String>,
 
     /// certmonger's CA, by its name in 'getcert list-cas'; only for IPA is the enrolment looked at
-    #[arg(long, value_name = "NAME", default_value = "IPA")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "IPA",
+        help_heading = "Certificate",
+        hide_short_help = true
+    )]
     ca: String,
 
     /// The certificate does not come from certmonger
-    #[arg(short = 'b', long)]
+    #[arg(short = 'b', long, help_heading = "Certificate")]
     blind: bool,
 
     /// Certificate directory
-    #[arg(short = 'C', long, value_name = "DIR", default_value = "/etc/ssl/certs")]
+    #[arg(
+        short = 'C',
+        long,
+        value_name = "DIR",
+        default_value = "/etc/ssl/certs",
+        help_heading = "Certificate",
+        hide_short_help = true
+    )]
     cert_dir: PathBuf,
 
     /// Key directory
-    #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
+    #[arg(
+        short = 'K',
+        long,
+        value_name = "DIR",
+        default_value = "/etc/ssl/private",
+        help_heading = "Certificate",
+        hide_short_help = true
+    )]
     key_dir: PathBuf,
 
     #[command(flatten)]
     files: FileArguments,
 
     /// Talk to a certmonger on the session bus
-    #[arg(long)]
+    #[arg(long, help_heading = "Delivery", hide_short_help = true)]
     session_bus: bool,
 
     #[command(flatten)]
     device: DeviceOptions,
 
     /// The findings as one JSON object on standard output
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     json: bool,
 
     /// The devices of a group in the configuration file (can be repeated)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Device", hide_short_help = true)]
     group: Vec<String>,
 
-    /// Devices; without any only the configuration file is checked
-    #[arg(value_name = "FQDN[:PORT]", required_unless_present_any = ["config", "group"])]
+    /// Devices [default: all that are known here; with --config only that file is checked]
+    #[arg(value_name = "FQDN[:PORT]")]
     devices: Vec<String>,
 }
 
@@ -133,7 +175,12 @@ struct CheckTarget {
 pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
     let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
-    let devices = list.all(&config)?;
+    let mut devices = list.all(&config)?;
+    let is_typed = !devices.is_empty();
+    let is_file_only = devices.is_empty() && place.config.is_some();
+    if devices.is_empty() && !is_file_only {
+        devices = known::devices(&config, place)?.into_keys().collect();
+    }
     let named = arguments.named()?;
     let certificate = named.as_ref().and_then(|named| machine::bundle(arguments, &named.common_name));
     let certificate = certificate.map(Rc::new);
@@ -141,11 +188,14 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
         let subject = subject(&arguments.device, device, named.as_ref(), &config, place)?;
         Ok::<_, UsageError>(CheckTarget { certificate: certificate.clone(), ..subject })
     };
-    let subjects: Vec<CheckTarget> = devices.iter().map(with_certificate).collect::<Result<_, _>>()?;
+    let mut subjects: Vec<CheckTarget> = devices.iter().map(with_certificate).collect::<Result<_, _>>()?;
+    if !is_typed {
+        presented(&mut subjects, place);
+    }
     let common_name = named.as_ref().map(|named| &named.common_name);
     let shown = Shown::new(!arguments.json);
     let sections = match subjects.as_slice() {
-        [] => {
+        [] if is_file_only => {
             let findings = vec![configuration_file(place), listed(&config)];
             shown.machine(&findings);
             vec![Section::machine(findings)]
@@ -170,6 +220,20 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
     Ok(exit)
 }
 
+/// Where nobody named the devices, what is installed there says which profiles matter.
+fn presented(subjects: &mut [CheckTarget], place: &PlaceArguments) {
+    let records = InstallationStore::below(&place.state_dir).all().unwrap_or_default().records;
+    for subject in subjects.iter_mut().filter(|subject| subject.profiles.is_empty()) {
+        let its = records.iter().filter(|record| {
+            record.spec.device == subject.target.device
+                && location::vsys(&record.spec.location) == subject.vsys
+        });
+        subject.profiles = its.flat_map(Installation::profiles).collect();
+        subject.profiles.sort();
+        subject.profiles.dedup();
+    }
+}
+
 /// The code of the first section that has one: without this machine in order no device matters.
 fn worst(each: &[Exit]) -> Exit {
     each.iter().copied().find(|exit| *exit != Exit::Done).unwrap_or(Exit::Done)
@@ -190,6 +254,10 @@ async fn examine(
                 findings.extend(enrolment::look(needs).await);
             }
             findings.extend(certmonger::look(arguments, common_name).await);
+        }
+        if subjects.is_empty() {
+            let none = CheckResult::warning("devices", "no device is known here yet");
+            findings.push(none.template("pan_certctl check FQDN"));
         }
         shown.machine(&findings);
         findings
@@ -290,7 +358,8 @@ impl CheckArguments {
     fn source(&self, name: &CommonName) -> Result<Source, BundleError> {
         let certificate = Place::of(self.files.cert_file.as_ref(), &self.cert_dir);
         let key = Place::of(self.files.cert_key.as_ref(), &self.key_dir);
-        Source::find(name.as_str(), certificate, key)
+        let found = Source::find(name.as_str(), certificate, key)?;
+        Ok(found.with_chain(self.device.chain.clone()))
     }
 
     /// The directories that files are looked for in, or written into.

@@ -1,15 +1,19 @@
 //! How long runs took, as bars: one for each run, or for each stretch of time where they are many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, DurationRound as _, Local, TimeDelta};
 
 use super::table;
-use crate::cli::certctl::terminal::{Columns, Line, Severity};
+use crate::cli::certctl::terminal::{self, Columns, Line, Severity};
 use crate::host::runlog::Run;
 
 /// How wide a chart is where no terminal says it.
 pub(super) const WIDTH: usize = 80;
+/// What the other columns take, and as much for bars: the rest is for the two names.
+const OTHERS: usize = 54;
+/// The least and the most of a name, in columns.
+const NAME: (usize, usize) = (8, 40);
 /// The most bars.
 const BARS: usize = 40;
 /// Stretches of time, in minutes: one of them is taken.
@@ -27,24 +31,30 @@ struct Bar {
 
 /// The lines for this width.
 pub(super) fn lines(runs: &[Run], width: usize) -> Vec<Line> {
+    let room = (width.saturating_sub(OTHERS) / 2).clamp(NAME.0, NAME.1);
     if runs.len() <= BARS {
         let bars = runs.iter().map(|run| Bar {
-            cells: vec![table::time(run.begun), known(run.total())],
+            cells: vec![
+                table::time(run.begun),
+                short(table::certificates(run), room),
+                short(table::device(run), room),
+                known(run.total()),
+            ],
             seconds: run.total(),
             mood: table::mood(run),
         });
-        drawn(&["begun", "seconds"], &bars.collect::<Vec<_>>(), width)
+        drawn(&["begun", "certificate", "device", "seconds"], 3, &bars.collect::<Vec<_>>(), width)
     } else {
-        drawn(&["from", "runs", "failed", "seconds (mean)"], &stretches(runs), width)
+        drawn(&["from", "certificate", "device", "runs", "failed", "mean"], 3, &stretches(runs, room), width)
     }
 }
 
-fn drawn(headings: &[&str], bars: &[Bar], width: usize) -> Vec<Line> {
-    let mut plain = Columns::new(headings, 1, "");
+fn drawn(headings: &[&str], first_number: usize, bars: &[Bar], width: usize) -> Vec<Line> {
+    let mut plain = Columns::new(headings, first_number, "");
     bars.iter().for_each(|bar| plain.push(&bar.cells, String::new(), bar.mood));
     let room = width.saturating_sub(plain.width()).max(1);
     let longest = bars.iter().filter_map(|bar| bar.seconds).fold(0.0, f64::max);
-    let mut columns = Columns::new(headings, 1, &format!("{BAR} done  {BAD} failed"));
+    let mut columns = Columns::new(headings, first_number, &format!("{BAR} done  {BAD} failed"));
     for bar in bars {
         let length = bar.seconds.map_or(0, |seconds| length(seconds, longest, room));
         let made_of = if bar.mood == Severity::Bad { BAD } else { BAR };
@@ -68,7 +78,7 @@ fn known(seconds: Option<f64>) -> String {
 }
 
 /// The runs of each stretch of time together.
-fn stretches(runs: &[Run]) -> Vec<Bar> {
+fn stretches(runs: &[Run], room: usize) -> Vec<Bar> {
     let mut fewest = BTreeMap::new();
     for minutes in STRETCHES {
         fewest = grouped(runs, minutes);
@@ -76,7 +86,7 @@ fn stretches(runs: &[Run]) -> Vec<Bar> {
             break;
         }
     }
-    fewest.into_iter().map(|(from, runs)| together(from, &runs)).collect()
+    fewest.into_iter().map(|(from, runs)| together(from, &runs, room)).collect()
 }
 
 fn grouped(runs: &[Run], minutes: i64) -> BTreeMap<DateTime<Local>, Vec<&Run>> {
@@ -89,7 +99,7 @@ fn grouped(runs: &[Run], minutes: i64) -> BTreeMap<DateTime<Local>, Vec<&Run>> {
     groups
 }
 
-fn together(from: DateTime<Local>, runs: &[&Run]) -> Bar {
+fn together(from: DateTime<Local>, runs: &[&Run], room: usize) -> Bar {
     let times: Vec<f64> = runs.iter().filter_map(|run| run.total()).collect();
     #[allow(clippy::cast_precision_loss)]
     let mean = (!times.is_empty()).then(|| times.iter().sum::<f64>() / times.len() as f64);
@@ -99,5 +109,24 @@ fn together(from: DateTime<Local>, runs: &[&Run]) -> Bar {
     let (all, failed) = (count(&|_| true), count(&Run::failed));
     let mood = if failed == all { Severity::Bad } else { Severity::Plain };
     let from = from.format("%Y-%m-%d %H:%M").to_string();
-    Bar { cells: vec![from, all.to_string(), failed.to_string(), known(mean)], seconds: mean, mood }
+    let certificates = runs.iter().map(|run| table::certificates(run));
+    let devices = runs.iter().map(|run| table::device(run));
+    let names = [one_or_how_many(certificates, room), one_or_how_many(devices, room)];
+    let numbers = [all.to_string(), failed.to_string(), known(mean)];
+    let cells = std::iter::once(from).chain(names).chain(numbers).collect();
+    Bar { cells, seconds: mean, mood }
+}
+
+/// The name, where all have the same; else how many there are.
+fn one_or_how_many(names: impl Iterator<Item = String>, room: usize) -> String {
+    let mut different: BTreeSet<String> = names.collect();
+    match different.len() {
+        1 => short(different.pop_first().unwrap_or_default(), room),
+        many => many.to_string(),
+    }
+}
+
+/// So much of a name that there is room for bars.
+fn short(name: String, room: usize) -> String {
+    terminal::shortened(&name, room)
 }

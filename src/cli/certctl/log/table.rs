@@ -67,14 +67,14 @@ pub(super) fn mood(run: &Run) -> Severity {
     }
 }
 
-fn certificates(run: &Run) -> String {
+pub(super) fn certificates(run: &Run) -> String {
     if run.certificates.is_empty() {
         return "-".to_owned();
     }
     terminal::shortened(&run.certificates.join(", "), NAMES)
 }
 
-fn device(run: &Run) -> String {
+pub(super) fn device(run: &Run) -> String {
     run.device.as_ref().map_or("-".to_owned(), |device| terminal::shortened(device, NAMES))
 }
 

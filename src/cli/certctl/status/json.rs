@@ -117,6 +117,11 @@ pub(super) fn print(all: &[Row], beside: &Beside, summary: &Summary, limits: &Li
     );
 }
 
+/// One installation.
+pub(super) fn value(one: &Row, limits: &Limits) -> serde_json::Value {
+    serde_json::to_value(JsonInstallation::of(one, limits)).unwrap_or_default()
+}
+
 fn time(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

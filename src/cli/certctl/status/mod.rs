@@ -5,6 +5,7 @@ mod found;
 mod installation;
 mod json;
 mod prometheus;
+pub mod show;
 mod summary;
 mod table;
 
@@ -74,6 +75,12 @@ pub struct StatusArguments {
 pub struct Span {
     length: TimeDelta,
     text: String,
+}
+
+impl Span {
+    fn hours(hours: i64) -> Self {
+        Self { length: TimeDelta::hours(hours), text: format!("{hours}h") }
+    }
 }
 
 impl FromStr for Span {

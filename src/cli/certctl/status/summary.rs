@@ -12,6 +12,7 @@ use crate::error::Exit;
 /// The numbers, and the exit code.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Summary {
+    pub(super) installations: usize,
     pub(super) certificates: usize,
     pub(super) devices: usize,
     pub(super) installed: usize,
@@ -34,6 +35,16 @@ impl Summary {
     pub(super) fn of(all: &[Row], beside: &Beside, limits: &Limits) -> Self {
         let unreadable = beside.unreadable.len();
         let count = |wanted: &dyn Fn(&Row) -> bool| all.iter().filter(|one| wanted(one)).count();
+        // What several devices have is one certificate, and what becomes of it is told once.
+        let issued = |wanted: &dyn Fn(&Row) -> bool| {
+            let verified =
+                all.iter().filter(|one| wanted(one)).filter_map(|one| one.record.verified.as_ref());
+            verified.map(|verified| verified.certificate.fingerprint).collect::<BTreeSet<_>>().len()
+        };
+        let named = |wanted: &dyn Fn(&Row) -> bool| {
+            let names = all.iter().filter(|one| wanted(one)).map(|one| one.record.common_name().as_str());
+            names.collect::<BTreeSet<_>>().len()
+        };
         let devices: BTreeSet<_> = all.iter().map(|one| &one.record.spec.device).collect();
         let exits = all.iter().flat_map(|one| one.exits(limits));
         let exits = exits.chain(beside.unresolved.iter().map(|spec| spec.problem.exit));
@@ -45,16 +56,17 @@ impl Summary {
             _ => Exit::Partly,
         };
         Self {
-            certificates: all.len(),
+            installations: all.len(),
+            certificates: named(&|_| true),
             devices: devices.len(),
             installed: count(&|one| one.how() == InstallState::Installed),
             pending: count(&|one| one.how() == InstallState::Pending),
             pending_too_long: count(&|one| one.is_overdue(limits)),
             failed: count(&|one| one.how() == InstallState::Failed),
             left_to_commit: count(&|one| one.how() == InstallState::LeftToCommit),
-            expire_soon: count(&|one| one.lasts(limits) == Expiry::NotLong),
-            expired: count(&|one| one.lasts(limits) == Expiry::Expired),
-            certmonger_troubles: count(&|one| one.certmongers_trouble().is_some()),
+            expire_soon: issued(&|one| one.lasts(limits) == Expiry::NotLong),
+            expired: issued(&|one| one.lasts(limits) == Expiry::Expired),
+            certmonger_troubles: named(&|one| one.certmongers_trouble().is_some()),
             profiles_claimed_twice: count(&|one| has(one, "profile-claimed-twice")),
             without_profile: count(&|one| has(one, "no-profile")),
             unrecorded: beside.unrecorded.len(),
@@ -73,7 +85,7 @@ impl Summary {
     }
 
     fn text(&self, limits: &Limits) -> String {
-        let all = self.certificates;
+        let all = self.installations;
         let one_or = |count: usize, one: &str, more: &str| {
             if count == 1 { format!("1 {one}") } else { format!("{count} {more}") }
         };
@@ -87,7 +99,7 @@ impl Summary {
         add(self.pending, format!("{} pending{long}", self.pending));
         add(self.failed, format!("{} failed", self.failed));
         add(self.left_to_commit, format!("{} waiting for manual commit", self.left_to_commit));
-        let is_done = all > 0 && self.installed == all && self.without_profile == 0;
+        let is_done = all > 0 && self.installed == self.installations && self.without_profile == 0;
         add(usize::from(is_done), if all == 1 { "installed" } else { "all installed" }.to_owned());
         add(self.expired, one_or(self.expired, "has expired", "have expired"));
         let soon = one_or(self.expire_soon, "expires", "expire");
@@ -104,12 +116,17 @@ impl Summary {
         add(self.unresolved, format!("{unresolved} can't be carried out"));
         let files = one_or(self.unreadable, "file", "files");
         add(self.unreadable, format!("{files} in the state directory can't be read"));
-        let what = one_or(all, "certificate", "certificates");
+        let what = one_or(self.certificates, "certificate", "certificates");
         let on = one_or(self.devices, "device", "devices");
+        // Where neither of the two tells how many there are of what is counted next.
+        let each = match all != self.certificates.max(self.devices) {
+            true => format!(", {all} installations"),
+            false => String::new(),
+        };
         match (all, parts.is_empty()) {
             (0, true) => "No matching certificates.".to_owned(),
             (0, false) => format!("No matching certificates; {}.", parts.join("; ")),
-            _ => format!("{what} on {on}: {}.", parts.join("; ")),
+            _ => format!("{what} on {on}{each}: {}.", parts.join("; ")),
         }
     }
 }

@@ -1,0 +1,102 @@
+//! `pan_certctl list-devices`: all devices that are known here, and what there is for each.
+
+use clap::Args;
+use panos_xmlapi::Address;
+use serde_json::json;
+
+use super::NAME;
+use super::known::{self, Sources};
+use super::terminal::{self, Columns, Line, Severity};
+use crate::cli::arguments::{PlaceArguments, UsageError};
+use crate::cli::report;
+use crate::error::Exit;
+use crate::host::keyfile::{self, KeyFile, KeyFileError};
+use crate::install::known_devices::KnownDevices;
+use crate::settings::config::Config;
+
+/// How it is shown.
+#[derive(Debug, Clone, Args)]
+#[command(next_display_order = 100)]
+pub struct ListDevicesArguments {
+    /// Print the list as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What there is for a device on this machine.
+struct Row {
+    device: Address,
+    sources: Sources,
+    /// Whether there is an API key for it; nothing where that can't be told.
+    has_key: Option<bool>,
+    /// How its own certificate is judged.
+    trust: &'static str,
+}
+
+/// Lists them. No device is spoken to.
+///
+/// # Errors
+/// A configuration, state directory or `known_devices` that can't be read.
+pub fn run(arguments: &ListDevicesArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
+    let config = Config::load(place.config.as_deref())?;
+    let pins = KnownDevices::load(&place.state_dir)?;
+    let rows: Vec<Row> = known::devices(&config, place)?
+        .into_iter()
+        .map(|(device, sources)| {
+            let options = config.device(&device);
+            let trust = match options {
+                _ if options.insecure => "nothing",
+                _ if options.pin.is_some() || pins.pin_of(&device).is_some() => "pin",
+                _ => "CA",
+            };
+            let path = keyfile::resolve(options.key_file.as_deref());
+            let has_key = match KeyFile::load(&path) {
+                Ok(keys) => Some(keys.key_for(&device.host().to_string()).is_ok()),
+                Err(KeyFileError::Missing { .. }) => Some(false),
+                Err(_) => None,
+            };
+            Row { device, sources, has_key, trust }
+        })
+        .collect();
+    if arguments.json {
+        let each: Vec<_> = rows.iter().map(Row::json).collect();
+        report::json(NAME, &json!({ "devices": each }));
+    } else if rows.is_empty() {
+        report::line("No device is known here yet.");
+    } else {
+        terminal::print(&lines(&rows));
+    }
+    Ok(Exit::Done)
+}
+
+fn lines(rows: &[Row]) -> Vec<Line> {
+    let mut columns = Columns::new(&["device", "configured", "API key", "trusted by"], 4, "certificates");
+    for row in rows {
+        let key = match row.has_key {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "unreadable",
+        };
+        let configured = if row.sources.configured { "yes" } else { "-" };
+        let cells = [row.device.to_string(), configured.to_owned(), key.to_owned(), row.trust.to_owned()];
+        let certificates: Vec<&str> = row.sources.certificates.iter().map(String::as_str).collect();
+        let certificates = if certificates.is_empty() { "-".to_owned() } else { certificates.join(", ") };
+        let mood = if row.has_key == Some(true) { Severity::Plain } else { Severity::Odd };
+        columns.push(&cells, certificates, mood);
+    }
+    columns.lines()
+}
+
+impl Row {
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "device": self.device,
+            "configured": self.sources.configured,
+            "in_key_file": self.sources.key_file,
+            "pinned": self.sources.pinned,
+            "has_key": self.has_key,
+            "trusted_by": self.trust,
+            "certificates": self.sources.certificates,
+        })
+    }
+}
