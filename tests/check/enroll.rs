@@ -111,7 +111,7 @@ fn what_no_command_adds_stops_before_anything_is_changed() {
     let desk = bare();
     desk.type_in("kinit admin");
     enroll(&desk, &["-T", "gpServer", "--yes"], "").exits(6).says("no certificate profile 'gpServer'");
-    enroll(&desk, &["-G", "EC", "--yes"], "").exits(6).says("takes RSA keys only").says("Use -G RSA");
+    enroll(&desk, &["-G", "EC", "--yes"], "").exits(6).says("takes RSA keys only").says("use -G RSA");
     desk.write("run/state/down", "", 0o644);
     enroll(&desk, &["--yes"], "").exits(10).says("did not answer everything");
     assert_eq!(changes(&desk), Vec::<String>::new());

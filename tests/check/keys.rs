@@ -159,7 +159,7 @@ fn several_devices_are_pinned_and_get_a_key_by_one_command_and_one_is_unpinned()
     // One that is not trusted gets nothing, and the other one its key, for one password.
     let keygen =
         || with_input(desk.command(&["pan_certctl", "keygen", &first, &second, "-l", USER]), "secret\n");
-    let ended = keygen().exits(20).says("Nothing was sent");
+    let ended = keygen().exits(20).says("nothing was sent");
     assert!(ended.stdout.contains(&format!("{first}: accepts the new API key")), "{ended:#?}");
     pin("y\n").exits(0);
     let words = ["pan_certctl", "unpin", &first, "fw9.example.com"];

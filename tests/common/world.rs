@@ -191,7 +191,9 @@ impl Ended {
             let line = line.rsplit("[y/N] ").next().unwrap();
             let is_more =
                 line.is_empty() || line.starts_with("  ") || line.starts_with("Compare the fingerprint");
-            let Some(said) = line.strip_prefix(&format!("{program}: ")) else {
+            // `pan_certctl renew` is pan_getcert's work, which says so itself.
+            let renewing = line.strip_prefix("pan_getcert: ").filter(|_| program == "pan_certctl");
+            let Some(said) = line.strip_prefix(&format!("{program}: ")).or(renewing) else {
                 assert!(is_more, "'{line}' has no name before it: {self:#?}");
                 continue;
             };
