@@ -14,6 +14,7 @@ use super::files::{self, Source};
 use super::held::HeldCertificate;
 use super::key::{self, KeyAlgorithm, PrivateKey};
 use super::name;
+use super::remarks::{self, Remark};
 use super::validity::{Validity, validity};
 
 /// A certificate with its intermediates, ready to be installed, and where its private key is.
@@ -69,6 +70,11 @@ impl Bundle {
     /// The name the bundle was loaded for.
     pub fn common_name(&self) -> &str {
         &self.common_name
+    }
+
+    /// The file that the certificate was read from.
+    pub fn certificate_file(&self) -> &Path {
+        &self.certificate_file
     }
 
     /// The certificate's subject as `CN=…, O=…`.
@@ -135,6 +141,13 @@ impl Bundle {
     /// Who has issued it, written as the subject.
     pub fn issuer(&self) -> String {
         name::issuer(&self.leaf)
+    }
+
+    /// What a person should know about it before it is too late.
+    pub fn remarks(&self) -> Vec<Remark> {
+        let leaf = remarks::of_leaf(&self.leaf, &self.common_name);
+        let above = self.chain.certificates.iter().flat_map(|one| remarks::of_intermediate(one));
+        leaf.into_iter().chain(above).collect()
     }
 
     /// What was left out of the chain and why, for the log.

@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::certificate::testing::{self, CertificateSpec, DAY, Issued, KeyKind};
+use crate::certificate::validity::time;
+use chrono::TimeDelta;
+use openssl::asn1::Asn1Time;
 use openssl::rsa::Rsa;
 use secrecy::ExposeSecret;
 use std::path::PathBuf;

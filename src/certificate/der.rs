@@ -1,7 +1,8 @@
-//! As much of DER as a private key needs, read and written in memory that is wiped.
+//! As much of DER as a private key and the extensions of a certificate need, read and written in memory that is wiped.
 
 use secrecy::zeroize::Zeroizing;
 
+pub(super) const BOOLEAN: u8 = 0x01;
 pub(super) const INTEGER: u8 = 0x02;
 pub(super) const BIT_STRING: u8 = 0x03;
 pub(super) const OCTET_STRING: u8 = 0x04;
@@ -10,6 +11,8 @@ pub(super) const SEQUENCE: u8 = 0x30;
 /// `[0]` and `[1]`, constructed.
 pub(super) const CONTEXT_0: u8 = 0xa0;
 pub(super) const CONTEXT_1: u8 = 0xa1;
+/// `[3]`, constructed.
+pub(super) const CONTEXT_3: u8 = 0xa3;
 
 /// One element.
 #[derive(Clone, Copy)]

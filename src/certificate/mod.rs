@@ -18,6 +18,7 @@ mod parts;
 mod pem;
 pub mod pem_keypair;
 pub mod pkcs12;
+mod remarks;
 mod seen;
 mod validity;
 
@@ -29,6 +30,7 @@ pub use held::HeldCertificate;
 pub use key::{KeyAlgorithm, PrivateKey};
 pub(crate) use name::{issuer as issuer_of, subject as subject_of};
 pub use pkcs12::{Container, Passphrase, Pkcs12Error};
+pub use remarks::Remark;
 pub use seen::{SeenCertificate, key_algorithm_of_pem};
 
 /// Bytes that must not be printed and are wiped when dropped: a private key, or a container holding one.

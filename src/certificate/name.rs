@@ -13,6 +13,16 @@ pub(super) fn covers(certificate: &X509Ref, name: &str) -> bool {
     by_subject || dns_names(certificate).iter().any(|pattern| matches(pattern, name))
 }
 
+/// Whether a dNSName of the certificate is this name, which is all that today's clients look at.
+pub(super) fn is_among_sans(certificate: &X509Ref, name: &str) -> bool {
+    dns_names(certificate).iter().any(|pattern| matches(pattern, name))
+}
+
+/// Whether it has names of hosts besides the subject.
+pub(super) fn has_sans(certificate: &X509Ref) -> bool {
+    !dns_names(certificate).is_empty() || !addresses(certificate).is_empty()
+}
+
 /// Every name a certificate carries, for an error message.
 pub(super) fn all(certificate: &X509Ref) -> String {
     let names = every(certificate);

@@ -17,7 +17,7 @@ use super::plan::{self, NewCertificate, Plan};
 use super::request::InstallRequest;
 use super::result::CreatedObject;
 use super::state::{self, CurrentInstall, DeviceState};
-use crate::certificate::{Bundle, BundleError, HeldCertificate};
+use crate::certificate::{Bundle, BundleError, HeldCertificate, Remark};
 
 /// A certificate that is wanted on a device.
 pub struct Item<'a> {
@@ -83,6 +83,7 @@ pub async fn look<'a>(
             plan::plan(request, offer, &state, &observed, made, &places).map_err(BatchError::of(at))?;
         if !plan.steps.is_empty() {
             plan.notes.extend(bundle.notes().iter().cloned());
+            plan.notes.extend(bundle.remarks().iter().map(remark_in_words));
         }
         let mut own = state::places_of(request, &connection.system)
             .map_err(InstallError::from)
@@ -141,6 +142,10 @@ async fn spots(
         spots.push(Spot { at: XPath::absolute(&place), before, change: None });
     }
     Ok(spots)
+}
+
+fn remark_in_words(remark: &Remark) -> String {
+    format!("{}: {remark}", if remark.is_warning() { "WARNING" } else { "Note" })
 }
 
 /// What another certificate of the same transaction is planned to do about intermediates is not done twice.

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use openssl::x509::X509;
-use panos_xmlapi::{Element, Error, Fingerprint, Location, Session, XPath};
+use panos_xmlapi::{Element, Fingerprint, Location, Session, XPath};
 
 use super::change::Change;
 use super::error::{Activity, InstallError};
@@ -88,11 +88,7 @@ pub async fn look(session: &Session, question: &ChainQuestion<'_>) -> Result<Iss
     if matches!(place, Location::Vsys(_)) {
         lists.push(Location::Shared.certificates());
     }
-    let held = match held(session, &lists).await {
-        Ok(held) => Some(held),
-        Err(error) if is_too_much(&error) => None,
-        Err(error) => return Err(InstallError::during(Activity::Looking)(error)),
-    };
+    let held = held_in(session, &lists).await?;
     for link in question.chain {
         let link_held = HeldCertificate::of(link).map_err(crate::certificate::BundleError::from)?;
         let fingerprint = link_held.fingerprint();
@@ -121,8 +117,10 @@ pub async fn look(session: &Session, question: &ChainQuestion<'_>) -> Result<Iss
             Location::Shared => vec![XPath::device().step("vsys").step("entry").step("certificate")],
             _ => Vec::new(),
         };
-        let elsewhere =
-            self::held(session, &elsewhere).await.map_err(InstallError::during(Activity::Looking))?;
+        let elsewhere = held_in(session, &elsewhere).await?;
+        // Where not all of them can be looked at, nothing is deleted.
+        let former = if elsewhere.is_some() { former } else { Vec::new() };
+        let elsewhere = elsewhere.unwrap_or_default();
         for made in former {
             let at = place.certificate(made.object.as_str())?.to_string();
             issuers.places.push(at);
@@ -184,13 +182,18 @@ fn is_free(former: &FormerIssuer, going: &[Fingerprint]) -> bool {
     })
 }
 
-/// The certificates in these lists: without names and without private keys, in one request for each list.
-async fn held(session: &Session, lists: &[XPath]) -> Result<Vec<HeldCertificate>, Error> {
+/// The certificates in these lists: without names and without private keys, in one request for each list. Nothing where
+/// that is more than can be read.
+async fn held_in(session: &Session, lists: &[XPath]) -> Result<Option<Vec<HeldCertificate>>, InstallError> {
     let mut held = Vec::new();
     for list in lists {
-        let found = session.get_all(&list.clone().step("entry").step("public-key")).await?;
+        let found = match session.get_all(&list.clone().step("entry").step("public-key")).await {
+            Ok(found) => found,
+            Err(error) if is_too_much(&error) => return Ok(None),
+            Err(error) => return Err(InstallError::during(Activity::Looking)(error)),
+        };
         let read = |element: &Element| HeldCertificate::of_pem(&element.text()).ok();
         held.extend(found.iter().filter_map(read));
     }
-    Ok(held)
+    Ok(Some(held))
 }

@@ -79,6 +79,8 @@ pub struct CertificateSpec {
     pub identifiers: bool,
     /// Whether it is for clients, and so not for servers.
     pub client_only: bool,
+    /// Whether it is signed with SHA-1.
+    pub sha1: bool,
 }
 
 pub const DAY: i64 = 86_400;
@@ -104,6 +106,7 @@ impl CertificateSpec {
             ends_in: 90 * DAY,
             identifiers: true,
             client_only: false,
+            sha1: false,
         }
     }
 
@@ -130,6 +133,11 @@ impl CertificateSpec {
 
     pub fn client_only(mut self) -> Self {
         self.client_only = true;
+        self
+    }
+
+    pub fn sha1(mut self) -> Self {
+        self.sha1 = true;
         self
     }
 
@@ -291,6 +299,7 @@ fn build(spec: &CertificateSpec, key: &PKey<Private>, issuer: Option<&Issued>, a
     }
     let digest = match signing_key.id() {
         Id::ED25519 | Id::ED448 => MessageDigest::null(),
+        _ if spec.sha1 => MessageDigest::sha1(),
         _ => MessageDigest::sha256(),
     };
     builder.sign(signing_key, digest).unwrap();

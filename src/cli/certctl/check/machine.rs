@@ -6,7 +6,7 @@ use rustix::fs::{Access, access};
 
 use super::CheckArguments;
 use super::finding::{CheckResult, quoted};
-use crate::certificate::{Bundle, BundleError, Role};
+use crate::certificate::{Bundle, BundleError, Remark, Role};
 use crate::cli::arguments::PlaceArguments;
 use crate::error::Exit;
 use crate::files::{self, UnsafeFile};
@@ -129,6 +129,15 @@ pub(super) fn bundle(arguments: &CheckArguments, name: &CommonName) -> Option<Bu
     Bundle::load(&source, name.as_str()).ok()
 }
 
+/// What a person should know about the certificate.
+fn remark(remark: &Remark) -> CheckResult {
+    const CHECK: &str = "certificate";
+    match remark.is_warning() {
+        true => CheckResult::warning(CHECK, remark.to_string()).advise(remark.advice()),
+        false => CheckResult::ok(CHECK, remark.to_string()),
+    }
+}
+
 /// The certificate, where there is one already; else whether there is room for it.
 fn certificate(arguments: &CheckArguments, name: &CommonName) -> Vec<CheckResult> {
     const CHECK: &str = "certificate";
@@ -137,13 +146,15 @@ fn certificate(arguments: &CheckArguments, name: &CommonName) -> Vec<CheckResult
         error.advice().into_iter().fold(finding, CheckResult::advise)
     };
     match arguments.source(name) {
-        Ok(source) => vec![match Bundle::load(&source, name.as_str()) {
+        Ok(source) => match Bundle::load(&source, name.as_str()) {
             Ok(bundle) => {
                 let until = bundle.not_after().format("%Y-%m-%d");
-                CheckResult::ok(CHECK, format!("{}, valid until {until}", source.certificate.display()))
+                let found = format!("{}, valid until {until}", bundle.certificate_file().display());
+                let found = CheckResult::ok(CHECK, found);
+                std::iter::once(found).chain(bundle.remarks().iter().map(remark)).collect()
             }
-            Err(error) => failed(error),
-        }],
+            Err(error) => vec![failed(error)],
+        },
         Err(BundleError::Missing { role: Role::Certificate, .. })
             if !arguments.blind && arguments.files.cert_file.is_none() =>
         {

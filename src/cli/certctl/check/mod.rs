@@ -317,7 +317,8 @@ impl CheckArguments {
     fn source(&self, name: &CommonName) -> Result<Source, BundleError> {
         let certificate = Place::of(self.files.cert_file.as_ref(), &self.cert_dir);
         let key = Place::of(self.files.cert_key.as_ref(), &self.key_dir);
-        Source::find(name.as_str(), certificate, key)
+        let found = Source::find(name.as_str(), certificate, key)?;
+        Ok(found.with_chain(self.device.chain.clone()))
     }
 
     /// The directories that files are looked for in, or written into.
