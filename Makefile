@@ -54,6 +54,7 @@ install:
 # What building and testing need from the distribution; says what it installs, and does nothing where all is there.
 dependencies:
 	@scripts/install-dependencies
+	@scripts/install-promtool $(TOOLS)
 
 # The packages hold what `make install` installs.
 stage: all
