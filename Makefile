@@ -31,7 +31,7 @@ REMAPPED = --remap-path-prefix=$(CURDIR)=/source --remap-path-prefix=$(abspath $
 # One set of flags for all release builds: with another one everything would be built anew.
 RELEASE = RUSTFLAGS='$(strip $(RUSTFLAGS) $(REMAPPED))' $(CARGO) build --release
 
-.PHONY: all manual install demo test system-test lint year matrix model bench fuzz deny sbom dependencies stage reproducible recording deb rpm \
+.PHONY: all manual install demo test fresh system-test lint year matrix model bench fuzz deny sbom dependencies stage reproducible recording deb rpm \
 	packages-test clean
 
 all: manual
@@ -53,6 +53,7 @@ install:
 
 # What building and testing need from the distribution; says what it installs, and does nothing where all is there.
 dependencies:
+	@scripts/check-compilers
 	@scripts/install-dependencies
 	@scripts/install-promtool $(TOOLS)
 
@@ -90,14 +91,23 @@ recording: dependencies
 	$(CARGO) build --workspace --bins
 	@scripts/recording
 
-demo: dependencies
-	$(CARGO) build --workspace --bins
+# What the demo shows, and no more.
+demo:
+	@scripts/check-compilers
+	@scripts/install-dependencies demo
+	$(CARGO) build --workspace --bin pan_getcert --bin pan_instcert --bin panos-sim
 	@demo/run
+	@printf '\nNothing of this runs on. What was built stays in %s ("make clean" takes it away), and so do installed packages.\n' '$(TARGET)'
 
 # Most tests wait for a device, for certmonger or for a moment to come: more of them than there are cores can go at once.
 test: export RUST_TEST_THREADS ?= $(shell expr 4 \* $$(nproc))
 test: dependencies
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --no-fail-fast
+
+# The README's commands on empty machines: those two of Debian and the last long-lived Ubuntu. As root; hours. With
+# HERE=1 on one of this machine's release, with what is built already. docs/system-test.md
+fresh:
+	@scripts/fresh $(if $(HERE),--here) $(ON)
 
 # A real machine, booted, with certmonger, Kerberos, sudo and systemd in it. As root; minutes. docs/system-test.md
 system-test:

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use common::scene::{self, Certificates, Shape, State};
@@ -53,8 +53,13 @@ enum Who {
     Worker,
 }
 
-/// The library that stands between a program and its state folder.
+/// The library that stands between a program and its state folder. Built once: another test may have loaded it already.
 fn disk() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(build_disk).clone()
+}
+
+fn build_disk() -> PathBuf {
     let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("disk.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/disk.c");
     let status = Command::new("cc")
