@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -191,25 +191,56 @@ fn a_failure_is_posted_to_a_webhook_as_json() {
     assert!(text.contains("a \"quoted\" \\ line"), "{text}");
 }
 
+/// Takes one mail by SMTP; the commands, and the mail.
+fn take_mail(listener: &TcpListener) -> (Vec<String>, String) {
+    let (stream, _) = listener.accept().unwrap();
+    let mut answer = stream.try_clone().unwrap();
+    let (mut commands, mut mail, mut is_data) = (Vec::new(), String::new(), false);
+    answer.write_all(b"220 mail.example.com\r\n").unwrap();
+    for line in BufReader::new(stream).lines() {
+        let line = line.unwrap();
+        let line = line.trim_end_matches('\r');
+        let reply = match (is_data, line) {
+            (true, ".") => {
+                is_data = false;
+                "250 taken"
+            }
+            (true, line) => {
+                mail.push_str(line);
+                mail.push('\n');
+                continue;
+            }
+            (false, "DATA") => {
+                is_data = true;
+                "354 go on"
+            }
+            (false, "QUIT") => "221 bye",
+            (false, command) => {
+                commands.push(command.to_owned());
+                "250 fine"
+            }
+        };
+        answer.write_all(format!("{reply}\r\n").as_bytes()).unwrap();
+        if reply.starts_with("221") {
+            break;
+        }
+    }
+    (commands, mail)
+}
+
 #[test]
 fn a_failure_becomes_a_mail_of_one_subject_and_its_facts() {
-    let folder = tempfile::tempdir().unwrap();
-    let (sent, sendmail) = (folder.path().join("mail"), folder.path().join("sendmail"));
-    let script = format!("#!/bin/sh\n{{ echo \"$@\"; cat; }} > '{}'\n", sent.display());
-    pki::write(&sendmail, script.as_bytes(), 0o755);
-    // The environment is the program's own, so the place of the mail program comes by another one.
-    let wrapper = folder.path().join("wrapper");
-    let mail = file("on_failure-mail");
-    let words = format!("#!/bin/sh\nSENDMAIL='{}' exec '{}' \"$@\"\n", sendmail.display(), mail.display());
-    pki::write(&wrapper, words.as_bytes(), 0o755);
-    fail_and_tell(&[wrapper.to_str().unwrap().to_owned(), "root@example.com".to_owned()]);
-    let mail = fs::read_to_string(sent).unwrap();
-    let mut lines = mail.lines();
-    assert_eq!(lines.next(), Some("-i -- root@example.com"));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = listener.local_addr().unwrap().to_string();
+    let taken = std::thread::spawn(move || take_mail(&listener));
+    let program = file("on_failure-mail").to_str().unwrap().to_owned();
+    fail_and_tell(&[program, "root@example.com".to_owned(), server]);
+    let (commands, mail) = taken.join().unwrap();
+    assert!(commands.contains(&"RCPT TO:<root@example.com>".to_owned()), "{commands:?}");
     let (head, body) = mail.split_once("\n\n").unwrap();
     let subject = head.lines().find(|line| line.starts_with("Subject: ")).unwrap();
     assert!(subject.starts_with(&format!("Subject: {NAME} on 127.0.0.1:")), "{mail}");
-    assert_eq!(head.lines().count(), 6, "{mail}");
+    assert_eq!(head.lines().count(), 7, "{mail}");
     for fact in
         ["a \"quoted\" \\ line", "pending since:    20", "failed attempts:  1", "next attempt:     20"]
     {
