@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
+use clap::CommandFactory as _;
+
 use pancert::error::TABLE;
 
 /// An option of another program that is named outside of its commands.
@@ -66,15 +68,12 @@ impl Known {
             assert!(output.status.success(), "{words:?}");
             String::from_utf8(output.stdout).unwrap()
         };
-        let certctl = help(&["pan_certctl"]);
-        let verbs = certctl.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
-        let rows =
-            verbs.lines().filter_map(|line| line.strip_prefix("  ")).filter(|row| !row.starts_with(' '));
-        let verbs: Vec<&str> = rows.filter_map(|row| row.split_whitespace().next()).collect();
+        let certctl = pancert::cli::certctl::Arguments::command();
+        let verbs: Vec<&str> = certctl.get_subcommands().map(clap::Command::get_name).collect();
         assert!(verbs.contains(&"log") && verbs.contains(&"check"), "{verbs:?}");
         let mut texts: Vec<String> =
             ["pan_getcert", "pan_instcert", "panos-sim"].iter().map(|name| help(&[name])).collect();
-        texts.extend(verbs.iter().filter(|verb| **verb != "help").map(|verb| help(&["pan_certctl", verb])));
+        texts.extend(verbs.iter().map(|verb| help(&["pan_certctl", verb])));
         let options: BTreeSet<String> = texts.iter().flat_map(|text| options_in(text)).collect();
         assert!(options.len() > 60 && options.contains("--pin"), "{options:?}");
         let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();

@@ -29,19 +29,33 @@ use crate::text::escape_control;
 #[derive(Debug, Clone, Args)]
 pub struct PlaceArguments {
     /// Per-device settings [default: /etc/pan_getcert.toml if there]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Output", hide_short_help = true)]
     pub config: Option<PathBuf>,
 
     /// The log
-    #[arg(long, global = true, value_name = "FILE", default_value = "/var/log/pan_instcert.log")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "/var/log/pan_instcert.log",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
     pub log_file: PathBuf,
 
     /// The directory of the installation records
-    #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/pan_getcert")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "/var/lib/pan_getcert",
+        help_heading = "Output",
+        hide_short_help = true
+    )]
     pub state_dir: PathBuf,
 
     /// Show the log's lines on standard error; twice: more
-    #[arg(short = 'v', long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short = 'v', long, global = true, action = clap::ArgAction::Count, help_heading = "Output", hide_short_help = true)]
     pub verbose: u8,
 }
 
@@ -161,6 +175,19 @@ impl From<ConfigError> for UsageError {
     fn from(error: ConfigError) -> Self {
         SettingsError::from(error).into()
     }
+}
+
+/// The end of the short help: where the rest is.
+#[must_use]
+pub fn short_end(words: &str) -> String {
+    format!("All options, examples and exit codes: {words} --help, man {}", words.replace(' ', "-"))
+}
+
+/// The end of the long help: examples, then the exit codes.
+#[must_use]
+pub fn long_end(examples: &[(&str, &str)]) -> String {
+    let each: Vec<String> = examples.iter().map(|(what, line)| format!("  # {what}\n  {line}")).collect();
+    format!("Examples:\n{}\n\n{}", each.join("\n"), exit_code_help())
 }
 
 /// The exit codes, for the end of the help.

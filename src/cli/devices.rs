@@ -12,11 +12,11 @@ use crate::text::escape_control;
 #[derive(Debug, Clone, Default, Args)]
 pub struct DeviceList {
     /// The devices of a group in the configuration file (can be repeated)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Device", hide_short_help = true)]
     pub group: Vec<String>,
 
     /// Devices
-    #[arg(value_name = "FQDN[:PORT]", required_unless_present = "group")]
+    #[arg(value_name = "FQDN[:PORT]", required_unless_present = "group", hide_short_help = true)]
     pub devices: Vec<String>,
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 use panos_xmlapi::check_dns_name;
 
 use super::arguments::UsageError;
+use super::report;
 use crate::host::certmonger::KeyType;
 use crate::host::ipa::{Needs, Principal};
 use crate::install::names::CommonName;
@@ -22,32 +23,34 @@ const LARGEST: u32 = 8192;
 pub struct EnrolmentArguments {
     /// Service of the principal SERVICE/CERT_CN [default: as it is tracked; for a new request HTTP, none for a CA other
     /// than IPA]
-    #[arg(short = 'S', long, value_name = "SERVICE")]
+    #[arg(short = 'S', long, value_name = "SERVICE", help_heading = "Certificate", hide_short_help = true)]
     pub service: Option<String>,
 
     /// IPA certificate profile (sub-CA, ...)
-    #[arg(short = 'T', long, value_name = "PROFILE")]
+    #[arg(short = 'T', long, value_name = "PROFILE", help_heading = "Certificate", hide_short_help = true)]
     pub cert_profile: Option<String>,
 
     /// RSA, EC or ECDSA [default: certmonger's]
-    #[arg(short = 'G', long, value_name = "TYPE")]
+    #[arg(short = 'G', long, value_name = "TYPE", help_heading = "Certificate", hide_short_help = true)]
     pub key_type: Option<String>,
 
     /// RSA 2048 to 8192; EC 256, 384 or 521 [default: certmonger's]
-    #[arg(short = 'b', long, value_name = "BITS")]
+    #[arg(short = 'b', long, value_name = "BITS", help_heading = "Certificate", hide_short_help = true)]
     pub key_bits: Option<String>,
 
-    /// A further DNS name for the certificate (can be repeated) [default: as it is tracked; for a new request CERT_CN alone]
-    #[arg(long = "san", value_name = "NAME")]
+    /// A further DNS name (can be repeated)
+    ///
+    /// [default: as it is tracked; for a new request CERT_CN alone]
+    #[arg(long = "san", value_name = "NAME", help_heading = "Certificate")]
     pub names: Vec<String>,
 
     /// An IP address for the certificate (can be repeated)
-    #[arg(long = "ip", value_name = "ADDRESS")]
+    #[arg(long = "ip", value_name = "ADDRESS", help_heading = "Certificate", hide_short_help = true)]
     pub addresses: Vec<String>,
 
     /// certmonger's CA, by its name in 'getcert list-cas'; 'local' needs no server [default: as it is tracked; for a new
     /// request IPA]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Certificate", hide_short_help = true)]
     pub ca: Option<String>,
 }
 
@@ -135,7 +138,15 @@ impl EnrolmentArguments {
             return Err(UsageError::KeyType(format!("'{shown}' is not a valid IPA certificate profile")));
         }
         let key_type = self.key_type.as_deref().map(key_type).transpose()?;
-        let key_bits = self.key_bits.as_deref().map(|bits| key_bits(bits, key_type)).transpose()?;
+        let key_bits = self.key_bits.as_deref().map(|bits| key_bits(bits, key_type)).transpose();
+        let key_bits = match (key_bits, key_type, self.key_bits.as_deref()) {
+            // The scripts passed a size over where no type was given.
+            (Err(error), None, Some(bits)) if bits.parse::<u32>().is_ok() => {
+                report::problem("pan_getcert", &format!("WARNING: -b is ignored without -G: {error}"), None);
+                None
+            }
+            (checked, ..) => checked?,
+        };
         let mut names = vec![common_name.to_string()];
         for name in &self.names {
             check_dns_name(name)
@@ -191,6 +202,8 @@ fn key_bits(text: &str, key_type: Option<KeyType>) -> Result<u32, UsageError> {
     let bad = |rule: &str| UsageError::KeyType(format!("a key of '{}' bits: {rule}", text.escape_debug()));
     let bits: u32 = text.parse().map_err(|_| bad("that is not a number"))?;
     match key_type.unwrap_or(KeyType::Rsa) {
+        // The scripts' help said 512, and certmonger makes the next larger curve of it.
+        KeyType::Ec if bits == 512 => Ok(521),
         KeyType::Ec if [256, 384, 521].contains(&bits) => Ok(bits),
         KeyType::Ec => Err(bad("an EC key has 256, 384 or 521")),
         KeyType::Rsa | KeyType::Dsa if (SMALLEST..=LARGEST).contains(&bits) => Ok(bits),
@@ -223,15 +236,16 @@ mod tests {
     fn key_types_and_sizes_are_checked_together() {
         assert_eq!(check(&["-G", "EcDsA", "-b", "384"]).unwrap().key_bits, Some(384));
         assert_eq!(check(&["-b", "2048"]).unwrap().key_bits, Some(2048));
+        assert_eq!(check(&["-b", "1024"]).unwrap().key_bits, None, "as the scripts: ignored without -G");
+        assert_eq!(check(&["-G", "EC", "-b", "512"]).unwrap().key_bits, Some(521));
         for words in [
             &["-G", "ed25519"][..],
             &["-G", "DSA"],
-            &["-b", "8193"],
+            &["-G", "rsa", "-b", "8193"],
             &["-G", "rsa", "-b", "1024"],
-            &["-b", "256"],
             &["-G", "ec", "-b", "2048"],
             &["-b", "many"],
-            &["-b", "99999"],
+            &["-G", "RSA", "-b", "99999"],
             &["-T", "a b"],
             &["--cert-profile=--all"],
         ] {

@@ -3,6 +3,7 @@
 mod ask;
 mod before;
 mod difference;
+mod outcome;
 mod trouble;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use super::claims;
 use super::devices::DeviceList;
 use super::dropped;
 use super::enrolment::{Enrolment, EnrolmentArguments, IPA};
+use super::examples;
 use super::installer;
 use super::interrupted;
 use super::issuance::{self, IssuanceWatcher, IssueError};
@@ -26,8 +28,8 @@ use super::report;
 use super::sandbox;
 use super::signals;
 use crate::certificate::{BundleError, Role};
-use crate::delivery::watch::{self, Awaited, Following, Hook, Standing};
-use crate::delivery::{Installation, InstallationKey, Queue, new_id};
+use crate::delivery::watch::{Awaited, Following, Hook};
+use crate::delivery::{InstallationKey, Queue, new_id};
 use crate::error::Exit;
 use crate::host::certmonger::{Getcert, Tracked, Unquotable, post_save_command};
 use crate::host::ipa::{self, ProfileKnown};
@@ -36,7 +38,6 @@ use crate::host::process;
 use crate::host::worker;
 use crate::install::location;
 use crate::install::names::{ObjectName, ProfileName};
-use crate::install::problem::Problem;
 use crate::settings::certificate::CertificateArguments;
 use crate::settings::config::Config;
 use crate::settings::delegation;
@@ -50,10 +51,12 @@ const INSTALLER: &str = "pan_instcert";
 /// The time that an installation has, however long the CA was waited for.
 const LEAST: Duration = Duration::from_secs(60);
 
-/// Ask FreeIPA for a certificate through certmonger, and have it installed on Palo Alto Networks devices now
-/// and at each renewal.
+/// Have FreeIPA certificates issued, put onto firewalls, and renewed.
+///
+/// Asks FreeIPA for a certificate through certmonger, and has it installed on Palo Alto Networks devices now and at each
+/// renewal.
 #[derive(Debug, Parser)]
-#[command(name = NAME, version, after_help = arguments::exit_code_help(), max_term_width = 100, args_override_self = true)]
+#[command(name = NAME, version, after_help = arguments::short_end(NAME), after_long_help = arguments::long_end(&examples::GETCERT), max_term_width = 100, args_override_self = true)]
 pub struct Arguments {
     #[command(flatten)]
     certificate: CertificateArguments,
@@ -64,29 +67,33 @@ pub struct Arguments {
     #[command(flatten)]
     place: PlaceArguments,
 
-    /// Ask for a new certificate although one is tracked already
-    #[arg(long, conflicts_with = "rekey")]
+    /// Ask for a new certificate now
+    ///
+    /// Although one is tracked already.
+    #[arg(long, conflicts_with = "rekey", help_heading = "Certificate")]
     resubmit: bool,
 
     /// Ask for a new certificate with a new key although one is tracked already
-    #[arg(long)]
+    #[arg(long, help_heading = "Certificate", hide_short_help = true)]
     rekey: bool,
 
     /// A further command at each save, after ours and not waited for: another program's that was there before. ''
     /// ends it [default: as it is tracked]
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(long, value_name = "COMMAND", help_heading = "Delivery", hide_short_help = true)]
     and_run: Option<String>,
 
-    /// Show the request, the post-save command and what is found of each device; ask for nothing, change nothing
-    #[arg(long)]
+    /// Show what would be done
+    ///
+    /// The request, the post-save command and what is found of each device; nothing is asked for or changed.
+    #[arg(long, help_heading = "Output")]
     dry_run: bool,
 
     /// Don't look at the devices before a certificate is asked for
-    #[arg(long, conflicts_with = "dry_run")]
+    #[arg(long, conflicts_with = "dry_run", help_heading = "Delivery", hide_short_help = true)]
     no_check: bool,
 
     /// How long to wait for issue and installation together
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=604_800))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=604_800), help_heading = "Delivery", hide_short_help = true)]
     timeout: u64,
 
     #[command(flatten)]
@@ -264,7 +271,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
         return before::tell(arguments, request, (tracked.as_ref(), &server), &plan, &post_save).await;
     }
     if !arguments.no_check && asks_ca {
-        before::check_server(&server)?;
+        before::check_server(request, tracked.as_ref(), &server)?;
         before::check_devices(arguments, request).await?;
     }
     let begun = Instant::now();
@@ -309,7 +316,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
                     let standings = following.to_the_end(Some(hook)).await?;
                     live.clear();
                     tell_duration(request, saving);
-                    return judge(request, standings);
+                    return outcome::judge(request, standings);
                 }
                 Err(error) => not_issued(request, tracked.as_ref(), error),
             };
@@ -331,7 +338,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
     };
     live.clear();
     tell_duration(request, installing);
-    let installed = judge(request, standings);
+    let installed = outcome::judge(request, standings);
     match at_hand {
         None => installed,
         Some(refused) => {
@@ -395,50 +402,6 @@ async fn install_now(request: &Request, blind: bool) -> Result<(), Trouble> {
     // How it ended, the record tells.
     command.args(words).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().await.map(drop).map_err(Trouble::Installer)
-}
-
-/// FINISHED is said only when each device was seen to run this very certificate.
-fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> Result<(), Trouble> {
-    let mut troubles = Vec::new();
-    for (device, standing) in standings {
-        match standing {
-            Standing::Runs(record) => report::line(&finished(&record)),
-            Standing::Failed(problem) => {
-                troubles.push(Trouble::NotInstalled { device: device.to_string(), problem })
-            }
-            Standing::Open(doing) => {
-                let problem = watch::not_installed(&format!(
-                    "the installation is not over ({doing}), or its process was ended"
-                ));
-                troubles.push(Trouble::NotInstalled { device: device.to_string(), problem });
-            }
-        }
-    }
-    let (failed, all) = (troubles.len(), request.devices.len());
-    match troubles.len() {
-        0 => Ok(()),
-        1 if all == 1 => Err(troubles.remove(0)),
-        _ => {
-            for trouble in &troubles {
-                report::problem_with_commands(NAME, &trouble.to_string(), &trouble.advice());
-            }
-            let mut each: Vec<Exit> = troubles.iter().map(Trouble::exit).collect();
-            each.resize(all, Exit::Done);
-            let what = format!("{failed} of {all} devices are not running the new certificate");
-            let exit = Exit::of_all(&each);
-            let problem = Problem { exit, advice: None, ..watch::not_installed(&what) };
-            Err(Trouble::NotInstalled { device: request.named.common_name.to_string(), problem })
-        }
-    }
-}
-
-fn finished(record: &Installation) -> String {
-    let object = record.verified.as_ref().map_or(&record.spec.name, |proven| &proven.object);
-    let until = record.verified.as_ref().map(|proven| proven.certificate.not_after.format(" until %Y-%m-%d"));
-    let until = until.map(|until| until.to_string()).unwrap_or_default();
-    let (device, name) = (&record.spec.device, record.common_name());
-    let presents = report::presented_by(record);
-    format!("FINISHED: {device} runs the certificate '{object}' for {name}{presents}, valid{until}.")
 }
 
 async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {

@@ -8,6 +8,7 @@ use panos_xmlapi::Address;
 
 use super::arguments::{self, PlaceArguments, UsageError};
 use super::devices::DeviceList;
+use super::examples;
 use crate::delivery::{InstallSpec, Requester, new_id};
 use crate::install::location;
 use crate::install::result::CertificateFacts;
@@ -22,11 +23,11 @@ use crate::settings::resolve::{self, Named, Prepared};
 /// The program's name.
 pub const NAME: &str = "pan_instcert";
 
-/// Put an issued certificate on Palo Alto Networks devices, bind it, commit, and prove that they run it.
+/// Put an issued certificate on firewalls, bind it, commit, and prove it.
 ///
 /// certmonger calls this as a post-save command; it can be run by hand just as well.
 #[derive(Debug, Parser)]
-#[command(name = NAME, version, after_help = arguments::exit_code_help(), max_term_width = 100, args_override_self = true)]
+#[command(name = NAME, version, after_help = arguments::short_end(NAME), after_long_help = arguments::long_end(&examples::INSTCERT), max_term_width = 100, args_override_self = true)]
 pub struct Arguments {
     /// The certificate.
     #[command(flatten)]
@@ -41,38 +42,38 @@ pub struct Arguments {
     #[command(flatten)]
     pub place: PlaceArguments,
 
-    /// Don't ask certmonger for the certificate's status
-    #[arg(short = 'b', long)]
+    /// Not certmonger's: don't ask it
+    #[arg(short = 'b', long, help_heading = "Certificate")]
     pub blind: bool,
 
     /// Queue the installation for the worker and exit
-    #[arg(long, conflicts_with_all = ["dry_run", "concurrency"])]
+    #[arg(long, conflicts_with_all = ["dry_run", "concurrency"], help_heading = "Delivery", hide_short_help = true)]
     pub queue: bool,
 
     /// The profiles are the whole list of this name: when another list is named, profiles that are not in it are
     /// dropped. pan_getcert writes it
-    #[arg(long, value_name = "NAME", value_parser = list_name)]
+    #[arg(long, value_name = "NAME", value_parser = list_name, help_heading = "Delivery", hide_short_help = true)]
     pub profile_list: Option<String>,
 
     /// Run this command afterwards, and don't wait for it: another program's that certmonger ran before
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(long, value_name = "COMMAND", help_heading = "Delivery", hide_short_help = true)]
     pub and_run: Option<String>,
 
     /// Import and commit although the device has this certificate already; install on the management interface
     /// although this program could not connect any more
-    #[arg(long)]
+    #[arg(long, help_heading = "Delivery", hide_short_help = true)]
     force: bool,
 
-    /// Print the plan, change nothing
-    #[arg(long)]
+    /// Show what would be done
+    #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
 
     /// Devices worked on at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Delivery", hide_short_help = true)]
     pub concurrency: u16,
 
     /// Print the result as JSON
-    #[arg(long)]
+    #[arg(long, help_heading = "Output", hide_short_help = true)]
     pub json: bool,
 
     /// Which devices.

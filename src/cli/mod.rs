@@ -8,6 +8,7 @@ pub mod devices;
 pub mod dropped;
 pub mod dry_run;
 pub mod enrolment;
+mod examples;
 pub mod getcert;
 pub mod installer;
 pub mod instcert;

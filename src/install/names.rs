@@ -92,8 +92,8 @@ impl FromStr for ObjectName {
         if text.len() > FIREWALL_NAME_LIMIT {
             return Err(bad(WHAT, text, format!("it is longer than {FIREWALL_NAME_LIMIT} characters")));
         }
-        if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) {
-            return Err(bad(WHAT, text, "it has to begin with a letter or a digit"));
+        if !text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_') {
+            return Err(bad(WHAT, text, "it has to begin with a letter, a digit or an underscore"));
         }
         if text.ends_with(' ') {
             return Err(bad(WHAT, text, "it can't end with a space"));
@@ -243,7 +243,7 @@ mod tests {
     fn object_names_have_63_characters_at_most() {
         assert!("a".repeat(63).parse::<ObjectName>().is_ok());
         assert!("GP portal 2026".parse::<ObjectName>().is_ok(), "devices have such names");
-        for text in ["", "_a", "*.a", " a", "a ", "a/b", &"a".repeat(64)] {
+        for text in ["", "*.a", " a", "a ", "a/b", &"a".repeat(64)] {
             assert!(text.parse::<ObjectName>().is_err(), "{text}");
         }
     }

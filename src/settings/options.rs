@@ -14,97 +14,105 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub struct DeviceOptions {
     /// API key file; a directory means DIR/.panrc, a word without '/' means /etc/ipa/.panrc.EXT
     /// [default: /etc/ipa/.panrc]
-    #[arg(short = 'k', long, value_name = "FILE|DIR|EXT")]
+    #[arg(short = 'k', long, value_name = "FILE|DIR|EXT", help_heading = "Device", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub key_file: Option<String>,
 
-    /// Primary SSL/TLS service profile to rebind; the configuration file's profiles are left out then
-    #[arg(short = 'p', long, value_name = "NAME")]
+    /// SSL/TLS service profile that gets it
+    ///
+    /// The configuration file's profiles are left out then.
+    #[arg(short = 'p', long, value_name = "NAME", help_heading = "Device")]
     #[serde(skip_serializing_if = "is_unset")]
     pub profile: Option<String>,
 
-    /// Secondary SSL/TLS service profile to rebind; needs -p
-    #[arg(short = 's', long, value_name = "NAME")]
+    /// A second one; needs -p
+    #[arg(short = 's', long, value_name = "NAME", help_heading = "Device")]
     #[serde(skip_serializing_if = "is_unset")]
     pub secondary_profile: Option<String>,
 
     /// Form of the upload; auto tries what the device took at last, then one after the other, PKCS#12 first, PEM first when
     /// a chain is given [default: auto]
-    #[arg(long, value_name = "FORM")]
+    #[arg(long, value_name = "FORM", help_heading = "Certificate", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub format: Option<FormatOption>,
 
     /// Algorithms of a PKCS#12: 3DES with HMAC-SHA1, or AES-256 with HMAC-SHA-256; auto tries the first,
     /// then the second [default: auto]
-    #[arg(long, value_name = "ALGORITHMS")]
+    #[arg(long, value_name = "ALGORITHMS", help_heading = "Certificate", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub pkcs12: Option<Pkcs12Option>,
 
     /// Intermediate certificates, in any order [default: leaf only; chain.pem in a live directory]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Certificate", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub chain: Option<PathBuf>,
 
     /// Let PAN-OS export the private key later [default: not exportable]
-    #[arg(long)]
+    #[arg(long, help_heading = "Certificate", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub exportable: bool,
 
     /// Trust this CA for the device's own HTTPS (can be repeated) [default: the system's CAs and /etc/ipa/ca.crt]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Trust", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub ca_file: Vec<PathBuf>,
 
     /// Trust exactly the device certificate with this fingerprint [default: the device's line in
     /// known_devices in the state directory, if any]
-    #[arg(long, value_name = "SHA256", conflicts_with = "ca_file")]
+    #[arg(
+        long,
+        value_name = "SHA256",
+        conflicts_with = "ca_file",
+        help_heading = "Trust",
+        hide_short_help = true
+    )]
     #[serde(skip_serializing_if = "is_unset")]
     pub pin: Option<String>,
 
     /// Do NOT verify the device: whoever answers gets the API key and the private key
-    #[arg(long, conflicts_with_all = ["ca_file", "pin"])]
+    #[arg(long, conflicts_with_all = ["ca_file", "pin"], help_heading = "Trust", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub insecure: bool,
 
     /// Which changes to commit: own (partial), all (full) or none [default: partial]
-    #[arg(long, value_name = "WHAT")]
+    #[arg(long, value_name = "WHAT", help_heading = "Commit", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub commit: Option<CommitOption>,
 
     /// How long a commit job may take [default: 1800]
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(COMMIT_TIMEOUTS))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(COMMIT_TIMEOUTS), help_heading = "Commit", hide_short_help = true)]
     #[serde(deserialize_with = "commit_timeout", skip_serializing_if = "is_unset")]
     pub commit_timeout: Option<u64>,
 
     /// Name of the object: as given, with _YYYY (as -Y), or shortened and with the certificate's serial
     /// number, so that each certificate is an object of its own [default: none]
-    #[arg(long, value_name = "WHAT")]
+    #[arg(long, value_name = "WHAT", help_heading = "Certificate", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub suffix: Option<SuffixOption>,
 
     /// Delete unreferenced older objects that this tool made for the same name, keeping N; the one before
     /// the new one always stays [default: keep all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Certificate", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub keep: Option<usize>,
 
     /// Profiles and certificate of one virtual system (vsys1, vsys2, ...) [default: shared]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Device", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub vsys: Option<String>,
 
     /// The other member of an HA pair; the active one is configured
-    #[arg(long, value_name = "FQDN")]
+    #[arg(long, value_name = "FQDN", help_heading = "Device", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub ha_peer: Option<String>,
 
     /// After the commit, verify that HOST:PORT presents the new certificate (can be repeated)
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", help_heading = "Commit", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub served: Vec<String>,
 
     /// Rebind everything that uses the object that is being replaced, not only -p and -s
-    #[arg(long)]
+    #[arg(long, help_heading = "Device", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
     pub where_used: bool,
 }

@@ -1,6 +1,8 @@
 //! Help, version, and which options there are.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use clap::CommandFactory as _;
 
 use crate::common::world::Ended;
 use crate::line::{BOTH, Getcert, Instcert, Program, Quiet};
@@ -88,18 +90,95 @@ fn help_ends_well_and_tells_every_option_and_every_exit_code() {
             for line in [quiet.line(program), quiet.line(program).without("-c").devices::<&str>(&[])] {
                 let ended = line.plus(&[option]).run().exits(0);
                 assert_eq!(ended.stderr, "");
-                let codes = ended.stdout.split_once("Exit codes:").expect("a table of exit codes").1;
-                for code in CODES {
-                    let row = |line: &str| line.trim_start().starts_with(&format!("{code}  "));
-                    assert!(codes.lines().any(row), "{program:?} {option} lacks the code {code}: {codes}");
+                if option == "-h" {
+                    assert!(!ended.stdout.contains("Exit codes:"), "{program:?}: {}", ended.stdout);
+                    assert!(ended.stdout.contains(" --help, man "), "{program:?}: {}", ended.stdout);
+                    continue;
                 }
+                all_codes_end(&ended.stdout);
                 for wanted in options_of(program) {
                     assert!(named(&ended.stdout, wanted), "{program:?} {option} lacks {wanted}");
                 }
+                let headings = ["Certificate", "Device", "Trust", "Commit", "Delivery", "Output", "Examples"];
+                for heading in headings {
+                    assert!(ended.stdout.contains(&format!("\n{heading}:\n")), "{program:?} lacks {heading}");
+                }
+                let options =
+                    ended.stdout.split_once("\nOptions:\n").unwrap().1.split("\n\n").collect::<Vec<_>>();
+                let headless = options.iter().take_while(|part| !part.starts_with("Certificate:")).count();
+                assert_eq!(headless, 2, "only help and version are under no heading: {options:#?}");
             }
         }
     }
     quiet.assert_untouched(&"help");
+}
+
+/// The exit codes are the end of the help, behind three examples.
+fn all_codes_end(help: &str) {
+    let codes = help.split_once("Exit codes:").expect("a table of exit codes").1;
+    for code in CODES {
+        let row = |line: &str| line.trim_start().starts_with(&format!("{code}  "));
+        assert!(codes.lines().any(row), "{code} is missing: {codes}");
+    }
+    assert!(codes.lines().skip(1).all(|line| line.starts_with("  ")), "something comes after them: {codes}");
+    if let Some((_, examples)) = help.split_once("Examples:\n") {
+        let examples = examples.split("\n\n").next().unwrap();
+        assert_eq!(examples.lines().filter(|line| line.starts_with("  # ")).count(), 3, "{examples}");
+    }
+}
+
+#[test]
+fn the_short_help_of_each_program_fits_a_screen() {
+    let programs = [
+        env!("CARGO_BIN_EXE_pan_getcert"),
+        env!("CARGO_BIN_EXE_pan_instcert"),
+        env!("CARGO_BIN_EXE_pan_certctl"),
+    ];
+    for program in programs {
+        for (option, most) in [("-h", 24), ("--help", usize::MAX)] {
+            let line = format!("stty rows 24 cols 80; '{program}' {option}");
+            let mut command = Command::new("timeout");
+            command.args(["30", "script", "-qec", &line, "/dev/null"]).env_clear().stdin(Stdio::null());
+            command.env("PATH", "/usr/bin:/bin").env("TERM", "xterm").env("SHELL", "/bin/sh");
+            let shown = Ended::of(&mut command).exits(0).stdout.replace('\r', "");
+            let shown = console::strip_ansi_codes(&shown).into_owned();
+            assert!(shown.lines().count() <= most, "{} lines: {shown}", shown.lines().count());
+            // Examples are copied from the screen: they stay in one piece.
+            let is_example = |line: &&str| line.starts_with("  pan_");
+            for line in shown.lines().filter(|line| !is_example(line)) {
+                assert!(line.chars().count() <= 80, "{program} {option}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_verb_stands_in_its_group() {
+    let help = certctl(&["-h"]).exits(0).stdout;
+    let group = |name: &str, next: &str| {
+        let rest = help.split_once(&format!("\n{name}")).unwrap().1;
+        rest.split_once(next).unwrap().0.to_owned()
+    };
+    let groups = [
+        ("Before", "\nDaily", &["check", "pin", "unpin", "keygen", "enroll", "prove", "list-devices"][..]),
+        ("Daily", "\nActing", &["status", "show", "log", "inventory"]),
+        ("Acting", "\n\n", &["renew", "retry", "verify", "forget"]),
+    ];
+    let mut all = Vec::new();
+    for (name, next, verbs) in groups {
+        let text = group(name, next);
+        for verb in verbs {
+            assert!(named(&text, verb), "{verb} is not in {name}: {help}");
+            all.push((*verb).to_owned());
+        }
+    }
+    // And there are no others: clap names the one that is meant.
+    let completions = pancert::cli::certctl::Arguments::command();
+    let mut there: Vec<String> =
+        completions.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    there.sort();
+    all.sort();
+    assert_eq!(there, all);
 }
 
 #[test]
@@ -177,11 +256,11 @@ fn the_help_of_pan_certctl_and_of_each_verb_tells_every_option_and_every_exit_co
         for option in ["--help", "-h"] {
             let ended = certctl(&[verb, &[option]].concat()).exits(0);
             assert_eq!(ended.stderr, "");
-            let codes = ended.stdout.split_once("Exit codes:").expect("a table of exit codes").1;
-            for code in CODES {
-                let row = |line: &str| line.trim_start().starts_with(&format!("{code}  "));
-                assert!(codes.lines().any(row), "{verb:?} {option} lacks the code {code}: {codes}");
+            if option == "-h" {
+                assert!(!ended.stdout.contains("Exit codes:"), "{verb:?}: {}", ended.stdout);
+                continue;
             }
+            all_codes_end(&ended.stdout);
             let everywhere = ["--config", "--log-file", "--state-dir", "-v", "-h", "-V"];
             for wanted in own.iter().chain(&everywhere) {
                 assert!(named(&ended.stdout, wanted), "{verb:?} {option} lacks {wanted}");

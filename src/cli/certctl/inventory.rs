@@ -50,7 +50,7 @@ pub struct InventoryArguments {
     json: bool,
 
     /// The devices of a group in the configuration file (can be repeated)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Device", hide_short_help = true)]
     group: Vec<String>,
 
     /// Devices [default: those of the configuration file, and those that something was installed on]

@@ -11,19 +11,25 @@ use crate::settings::options::DeviceOptions;
 pub struct ReachOptions {
     /// API key file; a directory means DIR/.panrc, a word without '/' means /etc/ipa/.panrc.EXT
     /// [default: /etc/ipa/.panrc]
-    #[arg(short = 'k', long, value_name = "FILE|DIR|EXT")]
+    #[arg(short = 'k', long, value_name = "FILE|DIR|EXT", help_heading = "Device", hide_short_help = true)]
     key_file: Option<String>,
 
     /// Trust this CA for the device's own HTTPS (can be repeated) [default: the system's CAs and /etc/ipa/ca.crt]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Trust", hide_short_help = true)]
     ca_file: Vec<PathBuf>,
 
     /// Trust exactly the device certificate with this fingerprint [default: what 'pan_certctl pin' recorded]
-    #[arg(long, value_name = "SHA256", conflicts_with = "ca_file")]
+    #[arg(
+        long,
+        value_name = "SHA256",
+        conflicts_with = "ca_file",
+        help_heading = "Trust",
+        hide_short_help = true
+    )]
     pin: Option<String>,
 
     /// Do NOT verify the device: whoever answers gets the password or the API key
-    #[arg(long, conflicts_with_all = ["ca_file", "pin"])]
+    #[arg(long, conflicts_with_all = ["ca_file", "pin"], help_heading = "Trust", hide_short_help = true)]
     insecure: bool,
 }
 

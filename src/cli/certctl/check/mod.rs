@@ -43,23 +43,43 @@ use finding::{CheckResult, Section, Shown};
 #[command(next_display_order = 100)]
 pub struct CheckArguments {
     /// Certificate common name, to see whether it could be requested and installed
-    #[arg(short = 'c', long, value_name = "CERT_CN")]
+    #[arg(short = 'c', long, value_name = "CERT_CN", help_heading = "Certificate")]
     common_name: Option<String>,
 
     /// Name of the certificate object on the device [default: CERT_CN]
-    #[arg(short = 'n', long, value_name = "CERT_NAME", requires = "common_name")]
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "CERT_NAME",
+        requires = "common_name",
+        help_heading = "Certificate",
+        hide_short_help = true
+    )]
     cert_name: Option<String>,
 
     /// Append _YYYY, the year of the day of installation, to the name
-    #[arg(short = 'Y', long, requires = "common_name")]
+    #[arg(short = 'Y', long, requires = "common_name", help_heading = "Certificate", hide_short_help = true)]
     year: bool,
 
     /// Service of the principal SERVICE/CERT_CN
-    #[arg(short = 'S', long, value_name = "SERVICE", default_value = "HTTP")]
+    #[arg(
+        short = 'S',
+        long,
+        value_name = "SERVICE",
+        default_value = "HTTP",
+        help_heading = "Certificate",
+        hide_short_help = true
+    )]
     service: String,
 
     /// A further DNS name for the certificate (can be repeated)
-    #[arg(long = "san", value_name = "NAME", requires = "common_name")]
+    #[arg(
+        long = "san",
+        value_name = "NAME",
+        requires = "common_name",
+        help_heading = "Certificate",
+        hide_short_help = true
+    )]
     names: Vec<String>,
 
     /// IPA certificate profile
@@ -75,37 +95,57 @@ pub struct CheckArguments {
     issuer: Option<String>,
 
     /// certmonger's CA, by its name in 'getcert list-cas'; only for IPA is the enrolment looked at
-    #[arg(long, value_name = "NAME", default_value = "IPA")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "IPA",
+        help_heading = "Certificate",
+        hide_short_help = true
+    )]
     ca: String,
 
     /// The certificate does not come from certmonger
-    #[arg(short = 'b', long)]
+    #[arg(short = 'b', long, help_heading = "Certificate")]
     blind: bool,
 
     /// Certificate directory
-    #[arg(short = 'C', long, value_name = "DIR", default_value = "/etc/ssl/certs")]
+    #[arg(
+        short = 'C',
+        long,
+        value_name = "DIR",
+        default_value = "/etc/ssl/certs",
+        help_heading = "Certificate",
+        hide_short_help = true
+    )]
     cert_dir: PathBuf,
 
     /// Key directory
-    #[arg(short = 'K', long, value_name = "DIR", default_value = "/etc/ssl/private")]
+    #[arg(
+        short = 'K',
+        long,
+        value_name = "DIR",
+        default_value = "/etc/ssl/private",
+        help_heading = "Certificate",
+        hide_short_help = true
+    )]
     key_dir: PathBuf,
 
     #[command(flatten)]
     files: FileArguments,
 
     /// Talk to a certmonger on the session bus
-    #[arg(long)]
+    #[arg(long, help_heading = "Delivery", hide_short_help = true)]
     session_bus: bool,
 
     #[command(flatten)]
     device: DeviceOptions,
 
     /// The findings as one JSON object on standard output
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     json: bool,
 
     /// The devices of a group in the configuration file (can be repeated)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Device", hide_short_help = true)]
     group: Vec<String>,
 
     /// Devices [default: all that are known here; with --config only that file is checked]
