@@ -84,11 +84,19 @@ fn needs(request: &Request, tracked: Option<&Tracked>) -> Option<Needs> {
 }
 
 /// Stops before anybody is asked for what would be refused.
-pub(super) fn check_server(found: &[Found]) -> Result<(), Trouble> {
+pub(super) fn check_server(
+    request: &Request,
+    tracked: Option<&Tracked>,
+    found: &[Found],
+) -> Result<(), Trouble> {
     let missing: Vec<&Found> = found.iter().filter(|found| found.standing == Standing::Missing).collect();
     let Some(first) = missing.first() else { return Ok(()) };
     let texts = missing.iter().map(|found| format!("{}: {}", found.what, found.text));
     let mut fixes: Vec<Advice> = commands(found).into_iter().map(Advice::Command).collect();
+    if let Some(needs) = needs(request, tracked).filter(|_| !fixes.is_empty()) {
+        let enroll = shell_words(&needs.enroll_command());
+        fixes.push(Advice::Hint(format!("or, to have just these run here: {enroll}")));
+    }
     fixes.extend(missing.iter().filter_map(|found| found.advice.clone()).map(Advice::Hint));
     fixes.push(Advice::Hint(ALL_THE_SAME.to_owned()));
     let what = texts.collect::<Vec<_>>().join("; ");
