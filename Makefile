@@ -55,6 +55,7 @@ install:
 dependencies:
 	@scripts/check-compilers
 	@scripts/install-dependencies
+	@scripts/install-promtool $(TOOLS)
 
 # The packages hold what `make install` installs.
 stage: all

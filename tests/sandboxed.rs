@@ -87,6 +87,14 @@ fn what_the_worker_can_not_read_is_told_when_it_is_asked_for() {
     let log = std::fs::read_to_string(world.path("log/pan_instcert.log")).unwrap();
     assert!(log.contains(&says), "{log}");
 
+    // A certificate or key that was named, also before it is there.
+    for option in ["--cert-file", "--cert-key"] {
+        let file = world.path("later.pem").display().to_string();
+        let ended = inside(&world, &words(&world, INSTCERT, &["-b", "--queue", option, &file])).exits(0);
+        let says = format!("the worker could not deliver this: {file} lies below /tmp");
+        assert!(ended.stderr.contains(&says), "{ended:#?}");
+    }
+
     // A file of somebody else, which root reads only by its capabilities.
     std::os::unix::fs::chown(
         world.path(format!("etc/ssl/private/{NAME}.key").as_str()),

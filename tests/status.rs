@@ -15,6 +15,8 @@ mod faults;
 mod judged;
 #[path = "status/machine.rs"]
 mod machine;
+#[path = "status/monitoring.rs"]
+mod monitoring;
 #[path = "status/real.rs"]
 mod real;
 #[path = "status/screen.rs"]

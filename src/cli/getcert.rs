@@ -271,7 +271,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
         return before::tell(arguments, request, (tracked.as_ref(), &server), &plan, &post_save).await;
     }
     if !arguments.no_check && asks_ca {
-        before::check_server(&server)?;
+        before::check_server(request, tracked.as_ref(), &server)?;
         before::check_devices(arguments, request).await?;
     }
     let begun = Instant::now();

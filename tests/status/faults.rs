@@ -107,6 +107,20 @@ fn a_certificate_that_certmonger_renews_and_nobody_has_recorded() {
     fs::remove_dir_all(desk.state()).unwrap();
     list("SUBMITTING", &state);
     ask(&[]).exits(0);
+    // One that was refused, or not answered, at the first request is nowhere else: nobody would hear of it for days.
+    for (status, why) in [
+        ("CA_REJECTED", "the CA refused"),
+        ("CA_UNREACHABLE", "the CA can't be reached"),
+        ("NEED_CA", "no CA of this name"),
+    ] {
+        list(status, &state);
+        let ended = ask(&[]).exits(10).says("2 never issued").says(why);
+        assert!(ended.stderr.contains("was never issued (request 7): "), "{ended:#?}");
+        assert!(ended.stderr.contains("getcert stop-tracking -i 7"), "{ended:#?}");
+    }
+    let ended = ask(&["--json"]).exits(10);
+    let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(told["unrecorded"][0]["not_issued"].as_str().unwrap().starts_with("NEED_CA: "), "{told:#}");
     list("MONITORING", "/elsewhere");
     ask(&[]).exits(0);
 }

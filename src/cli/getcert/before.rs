@@ -81,11 +81,18 @@ fn needs(request: &Request, tracked: Option<&Tracked>) -> Option<Needs> {
 }
 
 /// Stops before anybody is asked for what would be refused.
-pub(super) fn check_server(found: &[Found]) -> Result<(), Trouble> {
+pub(super) fn check_server(
+    request: &Request,
+    tracked: Option<&Tracked>,
+    found: &[Found],
+) -> Result<(), Trouble> {
     let missing: Vec<&Found> = found.iter().filter(|found| found.standing == Standing::Missing).collect();
     let Some(first) = missing.first() else { return Ok(()) };
     let texts = missing.iter().map(|found| format!("{}: {}", found.what, found.text));
     let mut fixes = commands(found);
+    if let Some(needs) = needs(request, tracked).filter(|_| !fixes.is_empty()) {
+        fixes.push(format!("Or, to have just these run here: {}", shell_words(&needs.enroll_command())));
+    }
     fixes.extend(missing.iter().filter_map(|found| found.advice.clone()));
     fixes.push("No certificate was asked for. To ask for it all the same, add --no-check.".to_owned());
     let what = texts.collect::<Vec<_>>().join("; ");

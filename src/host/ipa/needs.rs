@@ -22,6 +22,27 @@ pub struct Needs {
     pub key_type: Option<KeyType>,
 }
 
+impl Needs {
+    /// The command that shows what of it is missing, and adds it.
+    #[must_use]
+    pub fn enroll_command(&self) -> Vec<String> {
+        let principal = self.principal.to_string();
+        let service = principal.strip_prefix("HTTP/").unwrap_or(&principal);
+        let mut command = words(["pan_certctl", "enroll", "--service", service]);
+        let further = self.names.iter().filter(|name| !name.eq_ignore_ascii_case(self.principal.host()));
+        let kind = self.key_type.filter(|kind| *kind != KeyType::Rsa).map(|kind| kind.to_string());
+        for (option, value) in further
+            .map(|name| ("--san", name))
+            .chain(self.profile.iter().map(|profile| ("-T", profile)))
+            .chain(kind.iter().map(|kind| ("-G", kind)))
+            .chain(self.issuer.iter().map(|issuer| ("-X", issuer)))
+        {
+            command.extend([option.to_owned(), value.clone()]);
+        }
+        command
+    }
+}
+
 /// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {

@@ -34,7 +34,8 @@ pub(super) fn is_blind(order: &InstallSpec) -> bool {
     order.options.blind
 }
 
-/// A certificate that certmonger renews for a device by our post-save command, and of which there is no record.
+/// A certificate that certmonger renews for a device by our post-save command, and of which there is no record; or that
+/// it was asked for, and that was never issued.
 #[derive(Debug, Clone)]
 pub(super) struct Unrecorded {
     /// Its common name.
@@ -43,6 +44,8 @@ pub(super) struct Unrecorded {
     pub(super) device: Address,
     /// certmonger's name for the request.
     pub(super) request: String,
+    /// Why it was never issued.
+    pub(super) not_issued: Option<String>,
 }
 
 /// All of certmonger's requests.
@@ -73,15 +76,22 @@ pub(super) fn standing(order: &InstallSpec, listing: &Listing) -> Option<Standin
     }
 }
 
-/// The certificates that were issued for devices and of which nothing is recorded in this state directory. A request
-/// that has no certificate yet has nothing to be recorded.
+/// The certificates that were issued for devices and of which nothing is recorded in this state directory, and those that
+/// were refused, or never answered, at the first request. One that is being worked on has nothing to be recorded yet.
 pub(super) fn unrecorded(
     listing: &Listing,
     state_dir: &Path,
     is_recorded: impl Fn(&str, &Address) -> bool,
 ) -> Vec<Unrecorded> {
     let mut found = Vec::new();
-    for tracked in listing.requests.iter().filter(|tracked| tracked.phase() == Phase::Done) {
+    for tracked in &listing.requests {
+        let not_issued = match tracked.phase() {
+            Phase::Done => None,
+            Phase::Rejected | Phase::Unreachable | Phase::NeedsPerson(_) => {
+                Standing::Tracked(Box::new(tracked.clone())).trouble()
+            }
+            Phase::Saving | Phase::Working => continue,
+        };
         let Some(command) = tracked.post_save.as_deref().and_then(PostSave::read) else { continue };
         if command.arguments.place.state_dir != state_dir {
             continue;
@@ -93,6 +103,7 @@ pub(super) fn unrecorded(
             common_name: common_name.clone(),
             device,
             request: tracked.id.clone(),
+            not_issued: not_issued.clone(),
         }));
     }
     found

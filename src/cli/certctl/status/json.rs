@@ -63,6 +63,7 @@ struct JsonUnrecorded<'a> {
     certificate: &'a str,
     device: &'a Address,
     request: &'a str,
+    not_issued: Option<&'a str>,
 }
 
 /// What was asked for and can't be read as a request yet.
@@ -109,6 +110,7 @@ pub(super) fn print(all: &[Row], beside: &Beside, summary: &Summary, limits: &Li
         certificate: &one.common_name,
         device: &one.device,
         request: &one.request,
+        not_issued: one.not_issued.as_deref(),
     });
     let (unresolved, unrecorded) = (unresolved.collect(), unrecorded.collect());
     report::json(

@@ -190,7 +190,16 @@ fn tell_unresolved(spec: &UnresolvedSpec) {
 
 /// What certmonger renews and nobody has recorded: its post-save command was not run, or could record nothing.
 fn tell_unrecorded(one: &Unrecorded) {
-    let Unrecorded { common_name, device, request } = one;
+    let Unrecorded { common_name, device, request, not_issued } = one;
+    if let Some(why) = not_issued {
+        let what =
+            format!("{device}: {common_name}: the certificate was never issued (request {request}): {why}");
+        let advice = format!(
+            "See what helps: pan_certctl check -c {common_name} {device}. Then run pan_getcert again; or, not wanted any more: getcert stop-tracking -i {request}"
+        );
+        report::problem(NAME, &what, Some(&advice));
+        return;
+    }
     let what = format!(
         "{device}: {common_name}: certmonger renews it for this device (request {request}), and there is no record of it"
     );

@@ -27,6 +27,7 @@ pub(super) struct Summary {
     pub(super) profiles_claimed_twice: usize,
     pub(super) without_profile: usize,
     pub(super) unrecorded: usize,
+    pub(super) never_issued: usize,
     pub(super) unresolved: usize,
     pub(super) unreadable: usize,
     pub(super) exit: Exit,
@@ -72,6 +73,7 @@ impl Summary {
             profiles_claimed_twice: count(&|one| has(one, "profile-claimed-twice")),
             without_profile: count(&|one| has(one, "no-profile")),
             unrecorded: beside.unrecorded.len(),
+            never_issued: beside.unrecorded.iter().filter(|one| one.not_issued.is_some()).count(),
             unresolved: beside.unresolved.len(),
             unreadable,
             exit,
@@ -112,9 +114,10 @@ impl Summary {
         let claimed = self.profiles_claimed_twice;
         add(claimed, format!("{claimed} with a profile that another one has, too"));
         add(self.without_profile, format!("{} without a profile", self.without_profile));
-        let unrecorded =
-            one_or(self.unrecorded, "certificate of certmonger's", "certificates of certmonger's");
-        add(self.unrecorded, format!("{unrecorded} without a record"));
+        let without = self.unrecorded - self.never_issued;
+        let unrecorded = one_or(without, "certificate of certmonger's", "certificates of certmonger's");
+        add(without, format!("{unrecorded} without a record"));
+        add(self.never_issued, format!("{} never issued", self.never_issued));
         let unresolved = one_or(self.unresolved, "request", "requests");
         add(self.unresolved, format!("{unresolved} can't be carried out"));
         let files = one_or(self.unreadable, "file", "files");
