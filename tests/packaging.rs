@@ -435,3 +435,26 @@ fn every_option_in_the_unit_is_one_of_the_program() {
     command.arg("--log-file").arg(world.path("log")).arg("--state-dir").arg(world.path("state"));
     Ended::of(&mut command).exits(0);
 }
+
+#[test]
+fn the_packages_tell_of_scripts_that_are_found_first() {
+    // The loop itself, with a directory in the place of /usr/local.
+    for script in ["packaging/deb/postinst", "packaging/rpm/post"] {
+        let text = std::fs::read_to_string(root().join(script)).unwrap();
+        let begin = text.find("for old in ").expect(script);
+        let part = &text[begin..];
+        let part = &part[..part.find("done").unwrap() + 4];
+        let folder = tempfile::tempdir().unwrap();
+        let local = folder.path().display().to_string();
+        std::fs::create_dir(folder.path().join("bin")).unwrap();
+        let part = part.replace("/usr/local", &local);
+        let told = || run("sh", &["-ec", &part]).exits(0).stderr;
+        assert_eq!(told(), "", "{script}");
+        let old = folder.path().join("bin/pan_getcert");
+        std::fs::write(&old, "#!/bin/bash\n").unwrap();
+        assert!(told().contains(&format!("mv {0} {0}.old", old.display())), "{script}");
+        std::fs::remove_file(&old).unwrap();
+        std::os::unix::fs::symlink("/usr/bin/true", &old).unwrap();
+        assert_eq!(told(), "", "{script}: a link is what the page says to make");
+    }
+}
