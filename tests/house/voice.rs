@@ -141,6 +141,7 @@ fn nothing_is_written_to_standard_error_past_the_one_who_puts_the_name_before_it
     // Questions to a person, and the log's own lines with -v.
     let others = [
         "certctl/pin.rs",
+        "certctl/adopt.rs",
         "certctl/enroll.rs",
         "certctl/forget/mod.rs",
         "certctl/prove.rs",

@@ -118,7 +118,7 @@ pub fn run(arguments: &AdoptArguments, place: &PlaceArguments) -> Result<Exit, U
 
 /// With `--json` nothing but JSON is on standard output.
 fn note(arguments: &AdoptArguments, text: &str) {
-    if arguments.json { report::note(text) } else { report::line(text) }
+    if arguments.json { report::beside_json(NAME, text) } else { report::line(text) }
 }
 
 /// What becomes of a request with the scripts' command: one of ours names a list of profiles, theirs don't.
@@ -194,7 +194,7 @@ fn describe(arguments: &AdoptArguments, one: &Adoption) {
         Err(why) => report::problem(
             NAME,
             &format!("{common_name}: can't be adopted: {why}"),
-            Some(&format!("Fix that, or run pan_getcert for it. Its post-save command: {before}")),
+            Some(&format!("fix that, or run pan_getcert for it; its post-save command: {before}")),
         ),
     }
 }
