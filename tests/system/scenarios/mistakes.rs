@@ -60,7 +60,7 @@ const MISTAKES: [Mistake; 7] = [
     Mistake {
         what: "KDC away",
         plant: "systemctl stop krb5-kdc",
-        finds: "do:  Check that this machine reaches the Kerberos server",
+        finds: "Check that this machine reaches the Kerberos server (ipa.ipa.test)",
         code: 5,
         undo: Some("systemctl start krb5-kdc"),
     },
