@@ -184,7 +184,8 @@ fn every_layout_is_installed_with_its_chain_and_a_renewal_in_the_same_files_is_f
         assert_eq!(record["spec"]["options"]["cert_key"], path(layout.key));
         assert_eq!(record["spec"]["files"]["certificate"], path(layout.certificate));
         assert_eq!(record["spec"]["files"]["chain"], path(layout.chain.unwrap_or(layout.certificate)));
-        if layout.program.starts_with("acme.sh,") {
+        // From here on nothing depends on who wrote the files: the first layout, and one file for everything.
+        if ![LAYOUTS[0].program, LAYOUTS[5].program].contains(&layout.program) {
             continue;
         }
         site.certctl(&["verify"]).exits(0).says("OK, the device is running this certificate");

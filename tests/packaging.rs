@@ -435,3 +435,51 @@ fn every_option_in_the_unit_is_one_of_the_program() {
     command.arg("--log-file").arg(world.path("log")).arg("--state-dir").arg(world.path("state"));
     Ended::of(&mut command).exits(0);
 }
+
+#[test]
+fn the_packages_tell_of_scripts_that_are_found_first() {
+    // The loop itself, with a directory in the place of /usr/local.
+    for script in ["packaging/deb/postinst", "packaging/rpm/post"] {
+        let text = std::fs::read_to_string(root().join(script)).unwrap();
+        let begin = text.find("for old in ").expect(script);
+        let part = &text[begin..];
+        let part = &part[..part.find("done").unwrap() + 4];
+        let folder = tempfile::tempdir().unwrap();
+        let local = folder.path().display().to_string();
+        std::fs::create_dir(folder.path().join("bin")).unwrap();
+        let part = part.replace("/usr/local", &local);
+        let told = || run("sh", &["-ec", &part]).exits(0).stderr;
+        assert_eq!(told(), "", "{script}");
+        let old = folder.path().join("bin/pan_getcert");
+        std::fs::write(&old, "#!/bin/bash\n").unwrap();
+        assert!(told().contains(&format!("mv {0} {0}.old", old.display())), "{script}");
+        std::fs::remove_file(&old).unwrap();
+        std::os::unix::fs::symlink("/usr/bin/true", &old).unwrap();
+        assert_eq!(told(), "", "{script}: a link is what the page says to make");
+    }
+}
+
+#[test]
+fn bash_completes_what_is_known_and_files_only_where_a_file_is_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let manual = Path::new(env!("CARGO_BIN_EXE_pan_certctl")).with_file_name("manual");
+    run(manual.to_str().unwrap(), &[folder.path().to_str().unwrap()]).exits(0);
+    let completions = folder.path().join("bash-completion/completions");
+    let line = |words: &str| {
+        let script = format!(
+            "pan_certctl() {{ case $3 in devices) echo fw1.example.com;; certificates) echo gp.example.com;; \
+             groups) echo vpn;; profiles) echo 'GP portal'; echo 'GP gateway';; esac; }}\n\
+             cd /etc; . {0}/pan_certctl; . {0}/pan_getcert; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n\
+             _$COMP_WORDS $COMP_WORDS \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"; printf '%s|' \"${{COMPREPLY[@]}}\"",
+            completions.display()
+        );
+        run("bash", &["-c", &script]).exits(0).stdout
+    };
+    assert_eq!(line("pan_certctl check -p G"), "GP\\ portal|GP\\ gateway|");
+    assert_eq!(line("pan_certctl check --group ''"), "vpn|");
+    assert_eq!(line("pan_certctl show g"), "gp.example.com|");
+    assert_eq!(line("pan_certctl unpin fw"), "fw1.example.com|");
+    assert_eq!(line("pan_getcert -c gp.example.com fw"), "fw1.example.com|");
+    assert_eq!(line("pan_getcert --san ''"), "|");
+    assert!(line("pan_getcert --config /etc/pass").contains("/etc/passwd|"));
+}

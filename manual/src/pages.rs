@@ -19,7 +19,7 @@ const ENROLMENT: (&str, &str) = ("/etc/ipa/default.conf", "What this machine kno
 const PRIVATE_KEY: (&str, &str) = ("/etc/ssl/private/<CERT_CN>.key", "Its private key (*-K*).");
 
 /// Every page.
-pub(crate) const PAGES: [Page; 18] = [
+pub(crate) const PAGES: [Page; 19] = [
     Page {
         name: "pan_getcert",
         summary: "have a FreeIPA certificate issued, installed on firewalls and renewed",
@@ -99,6 +99,7 @@ pub(crate) const PAGES: [Page; 18] = [
             "pan_certctl-renew(8)",
             "pan_certctl-list-devices(8)",
             "pan_certctl-unpin(8)",
+            "pan_certctl-adopt(8)",
             "pan_certctl-retry(8)",
             "pan_certctl-verify(8)",
             "pan_certctl-inventory(8)",
@@ -227,6 +228,20 @@ pub(crate) const PAGES: [Page; 18] = [
         files: &[STATE, LOG],
         examples: &[("Renew a certificate now:", "pan_certctl renew gp.example.com")],
         see_also: &["pan_certctl(8)", "pan_certctl-show(8)", "pan_getcert(8)", "getcert-resubmit(1)"],
+    },
+    Page {
+        name: "pan_certctl-adopt",
+        summary: "look after what the bash scripts have set up",
+        description: &[
+            "*pan_certctl adopt* finds certmonger's requests with a post-save command of the bash scripts, records what that installs on which device, and exchanges the command for one of this program. Nothing is issued or delivered, and no device is spoken to; *pan_certctl verify* compares afterwards. It asks before it changes anything.",
+        ],
+        exit: &["10 where a request can't be adopted; the others are."],
+        files: &[STATE, CONFIGURATION],
+        examples: &[
+            ("See what would be adopted:", "pan_certctl adopt --dry-run"),
+            ("Adopt all of it:", "pan_certctl adopt --yes"),
+        ],
+        see_also: &["pan_certctl(8)", "pan_certctl-verify(8)", "pan_certctl-status(8)", "getcert(1)"],
     },
     Page {
         name: "pan_certctl-prove",

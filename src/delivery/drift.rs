@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use panos_xmlapi::Address;
 
 use super::conflicts::{self, DeviceLists};
@@ -19,6 +19,7 @@ use crate::certificate::Bundle;
 use crate::host::log::{Log, RunLog};
 use crate::install::InstallError;
 use crate::install::connect::reach;
+use crate::install::names::ObjectName;
 use crate::install::probe::served;
 use crate::install::problem::Problem;
 use crate::install::request::InstallRequest;
@@ -104,6 +105,7 @@ impl DriftChecker {
             let verdict = match &record.state {
                 _ if record.is_pending() => Verdict::Pending,
                 State::AwaitingCommit { .. } => self.ask_for_commit(&mut record).await?,
+                _ if record.is_unseen() => self.look_at_adopted(&mut record).await?,
                 // It was a mistake, and never installed.
                 _ if record.verified.is_none() => continue,
                 _ => self.compare(&mut record).await,
@@ -163,6 +165,21 @@ impl DriftChecker {
         }
     }
 
+    /// The first look at what somebody else has installed: it is as it was adopted, or is brought there.
+    async fn look_at_adopted(&self, record: &mut Installation) -> Result<Verdict, DeliveryError> {
+        let verdict = self.compare(record).await;
+        if let Verdict::Good = verdict {
+            let object = match again(record, self.records.state_dir()) {
+                Ok(prepared) => adopted_object(record, prepared.request.object),
+                Err(problem) => return Ok(Verdict::Unknown(problem)),
+            };
+            let sequence = Queue::below(self.records.state_dir()).next_number()?;
+            record.mark_verified(&object, sequence, self.records.now());
+            self.records.write_in_background(vec![record.clone()]).await?;
+        }
+        Ok(verdict)
+    }
+
     async fn compare(&self, record: &mut Installation) -> Verdict {
         let prepared = match again(record, self.records.state_dir()) {
             Ok(prepared) => prepared,
@@ -202,6 +219,8 @@ impl DriftChecker {
         let wanted = bundle.fingerprint();
         if let Some(verified) = &record.verified {
             request.object = verified.object.clone();
+        } else if record.is_unseen() {
+            request.object = adopted_object(record, request.object);
         }
         let connection = reach(&request, &record.next_identities).await?;
         let place = place_of(&request, &connection.system);
@@ -217,6 +236,14 @@ impl DriftChecker {
         }
         Ok(None)
     }
+}
+
+/// The scripts named an object after the year in which they installed it: that of the issue, not today's.
+fn adopted_object(record: &Installation, today: ObjectName) -> ObjectName {
+    let issued =
+        record.spec.certificate.as_ref().and_then(|certificate| Some(certificate.not_before?.year()));
+    let of_then = issued.filter(|_| record.spec.options.year);
+    of_then.and_then(|year| record.spec.name.with_year(year).ok()).unwrap_or(today)
 }
 
 /// Delivering it would take the profile away from the other one, which would take it back, day after day.

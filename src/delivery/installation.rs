@@ -99,7 +99,7 @@ impl Installation {
         }
     }
 
-    fn new(spec: InstallSpec, now: DateTime<Utc>) -> Self {
+    pub(super) fn new(spec: InstallSpec, now: DateTime<Utc>) -> Self {
         let request = RequestState::of(&spec);
         Self {
             version: VERSION,

@@ -6,6 +6,7 @@
 //! under way, and no delivery overwrites a request. Nothing in these files is a secret; directories and files are for
 //! their owner only, and each file is written whole or not at all.
 
+mod adopted;
 mod batch;
 pub mod claims;
 mod clock;

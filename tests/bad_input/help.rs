@@ -160,7 +160,11 @@ fn every_verb_stands_in_its_group() {
         rest.split_once(next).unwrap().0.to_owned()
     };
     let groups = [
-        ("Before", "\nDaily", &["check", "pin", "unpin", "keygen", "enroll", "prove", "list-devices"][..]),
+        (
+            "Before",
+            "\nDaily",
+            &["check", "pin", "unpin", "keygen", "enroll", "adopt", "prove", "list-devices"][..],
+        ),
         ("Daily", "\nActing", &["status", "show", "log", "inventory"]),
         ("Acting", "\n\n", &["renew", "retry", "verify", "forget"]),
     ];

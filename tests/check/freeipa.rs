@@ -150,6 +150,10 @@ fn a_ca_acl_that_is_missing_is_found_and_what_is_printed_opens_nothing_else() {
         "ipa caacl-add-",
     ];
     found(&desk, &[], ("CA ACL", "('hosts_services_caIPAserviceCert' would, and is disabled)"), &run);
+    // Where there is no rule at all.
+    let desk = Desk::new();
+    desk.remove(usual);
+    found(&desk, &[], ("CA ACL", "no enabled CA ACL lets"), &run);
 }
 
 #[test]
@@ -217,6 +221,11 @@ fn where_the_server_can_not_be_asked_that_is_said_once_and_nothing_is_called_wro
     let troubles = found.troubles();
     assert_eq!((troubles.len(), found.code), (1, 0), "{found:#?}");
     assert!(troubles[0].starts_with("warning service principal: whether"), "{troubles:?}");
+    // What Kerberos does not find is nothing that FreeIPA lacks.
+    let words = "Kerberos error: Server HTTP/ipa.example.com not found in Kerberos database";
+    desk.write("run/state/down", words, 0o644);
+    let found = desk.check(&["-T", "gpServer", "-p", PORTAL, &desk.target()]);
+    assert_eq!((found.troubles().len(), found.code), (1, 0), "{found:#?}");
     // Asked with the host's ticket, in a cache of its own.
     desk.remove("run/state/down");
     desk.type_in("kinit admin");

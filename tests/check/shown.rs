@@ -71,3 +71,28 @@ fn without_a_name_this_machine_and_all_known_devices_are_looked_at() {
     let ended = Ended::of(&mut desk.command(&["pan_certctl", "check"])).exits(0);
     assert!(ended.stdout.contains("no device is known here yet"), "{ended:#?}");
 }
+
+#[test]
+fn a_script_of_the_same_name_that_is_found_first_is_told() {
+    let desk = Desk::new();
+    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_pan_certctl")).parent().unwrap().display();
+    let old = desk.path("bin/pan_getcert");
+    desk.write("bin/pan_getcert", "#!/bin/bash\n", 0o755);
+    let check = |path: String| {
+        let line = format!("PATH='{path}:/usr/bin:/bin' exec '{programs}/pan_certctl' check");
+        Ended::of(&mut desk.command(&["sh", "-c", &line])).stdout
+    };
+    let first = check(format!("{}:{programs}", desk.path("bin").display()));
+    let told = format!("path: {} comes first in PATH", old.display());
+    assert!(
+        first.contains(&told) && first.contains(&format!("run: mv {0} {0}.old", old.display())),
+        "{first}"
+    );
+    let behind = check(format!("{programs}:{}", desk.path("bin").display()));
+    assert!(!behind.contains("path:"), "{behind}");
+    // A link to ours is ours.
+    desk.remove("bin/pan_getcert");
+    std::os::unix::fs::symlink(format!("{programs}/pan_getcert"), &old).unwrap();
+    let linked = check(format!("{}:{programs}", desk.path("bin").display()));
+    assert!(!linked.contains("path:"), "{linked}");
+}

@@ -108,11 +108,11 @@ fn no_certificate(name: &str) -> Refusal {
     Refusal::line(format!("Import of {name} failed. Failed to extract certificate"))
 }
 
-/// Code 17 for a name the device does not take: too long, or beginning with anything but a letter
-/// or a digit, or holding what no name holds.
+/// Code 17 for a name the device does not take: too long, or beginning with anything but a letter,
+/// a digit or an underscore, or holding what no name holds.
 fn check_name(name: &str, category: &str, longest: usize) -> Result<(), Refusal> {
     let fits = name.chars().count() <= longest
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || " ._-".contains(c));
     if fits {
         return Ok(());

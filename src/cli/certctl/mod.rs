@@ -1,5 +1,6 @@
 //! `pan_certctl`: look after what was installed.
 
+pub mod adopt;
 pub mod check;
 pub mod enroll;
 pub mod forget;
@@ -31,7 +32,7 @@ use crate::error::Exit;
 
 const NAME: &str = "pan_certctl";
 
-/// Look after the certificates that pan_getcert and pan_instcert put on Palo Alto Networks devices.
+/// Look after the certificates that are on Palo Alto Networks firewalls.
 #[derive(Debug, Parser)]
 #[command(
     name = NAME,
@@ -112,6 +113,11 @@ pub enum Verb {
     #[command(after_help = arguments::short_end("pan_certctl verify"), after_long_help = arguments::exit_code_help())]
     Verify(verify::VerifyArguments),
 
+    /// Look after what certmonger renews with a post-save command of the bash scripts: record it, exchange the command,
+    /// deliver nothing
+    #[command(after_help = arguments::short_end("pan_certctl adopt"), after_long_help = arguments::exit_code_help())]
+    Adopt(adopt::AdoptArguments),
+
     /// Look after an installation, or one of its profiles, no more; what is on the device stays as it is
     #[command(after_help = arguments::short_end("pan_certctl forget"), after_long_help = arguments::exit_code_help())]
     Forget(forget::ForgetArguments),
@@ -139,6 +145,7 @@ fn run(arguments: &Arguments) -> Result<Exit, UsageError> {
         Verb::Renew(renew) => renew::run(renew, &arguments.place),
         Verb::Retry(retry) => retry::run(retry, &arguments.place),
         Verb::Verify(verify) => verify::run(verify, &arguments.place),
+        Verb::Adopt(adopt) => adopt::run(adopt, &arguments.place),
         Verb::Forget(forget) => forget::run(forget, &arguments.place),
     }
 }

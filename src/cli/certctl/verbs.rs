@@ -10,6 +10,7 @@ Before  check         find what an installation needs; changes nothing
         pin, unpin    trust a device by the certificate that it shows
         keygen        make an API key, try it, put it into the key file
         enroll        prepare FreeIPA for a certificate
+        adopt         take over what the bash scripts have set up
         prove         try an installation on a firewall, and take it back
         list-devices  what there is here for each device
 Daily   status        what is installed where, what is pending; for monitoring

@@ -62,7 +62,10 @@ impl Server<'_> {
     pub(super) async fn ask(&self, words: &[&str]) -> Answer {
         match command::ask("ipa", words, &self.ticket.environment()).await {
             Ok(said) if said.success => Answer::Output(said.output),
-            Ok(said) if said.complaint.contains(" not found") => Answer::NotFound,
+            // A search that finds nothing fails without a word. Of Kerberos, too, something can be "not found in" it.
+            Ok(said) if said.complaint.is_empty() || said.complaint.ends_with(" not found") => {
+                Answer::NotFound
+            }
             Ok(said) => Answer::CantTell(said.complaint),
             Err(CommandError::Missing(program)) => {
                 Answer::CantTell(format!("the program {program} is not installed"))

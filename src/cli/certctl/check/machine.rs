@@ -1,6 +1,6 @@
 //! This machine's own files, and the worker.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
@@ -20,12 +20,40 @@ pub(super) fn look(
     common_name: Option<&CommonName>,
 ) -> Vec<CheckResult> {
     let mut findings: Vec<CheckResult> = not_root().into_iter().collect();
+    findings.extend(others_in_path());
     findings.extend([state_dir(&place.state_dir), log_file(&place.log_file), delivers(place)]);
     match common_name {
         Some(name) => findings.extend(certificate(arguments, name)),
         None => findings.extend(arguments.directories().into_iter().map(is_folder)),
     }
     findings
+}
+
+/// Programs of our names that are found before ours: the bash scripts that these replace, most likely.
+fn others_in_path() -> Vec<CheckResult> {
+    let Some(own) = std::env::current_exe().ok().and_then(|program| program.parent()?.canonicalize().ok())
+    else {
+        return Vec::new();
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_program = |file: &PathBuf| file.is_file() && access(file, Access::EXEC_OK).is_ok();
+    let other = |name: &&str| {
+        let first = std::env::split_paths(&path).map(|folder| folder.join(name)).find(is_program)?;
+        let is_ours = first.canonicalize().ok().is_none_or(|real| real == own.join(name));
+        (!is_ours).then_some(first)
+    };
+    let found = ["pan_getcert", "pan_instcert", "pan_certctl"].iter().filter_map(other);
+    found
+        .map(|file| {
+            let shown = file.display().to_string();
+            let text = format!(
+                "{shown} comes first in PATH, and is another program than the one in {}",
+                own.display()
+            );
+            let finding = CheckResult::warning("path", text);
+            finding.run(format!("mv {} {}", quoted(&shown), quoted(&format!("{shown}.old"))))
+        })
+        .collect()
 }
 
 /// What follows is judged with this user's eyes, and the installation will have others.

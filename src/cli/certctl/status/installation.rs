@@ -80,6 +80,8 @@ pub(super) enum InstallState {
     Pending,
     Failed,
     LeftToCommit,
+    /// Taken over from the scripts, and not seen on the device yet.
+    Adopted,
 }
 
 /// How the certificate on the device's end is seen.
@@ -101,6 +103,7 @@ impl Row {
     pub(super) fn how(&self) -> InstallState {
         match &self.record.state {
             _ if self.record.is_pending() => InstallState::Pending,
+            _ if self.record.is_unseen() => InstallState::Adopted,
             State::Pending => InstallState::Pending,
             State::Installed { .. } => InstallState::Installed,
             State::Failed { .. } => InstallState::Failed,

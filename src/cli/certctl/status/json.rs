@@ -142,6 +142,7 @@ impl<'a> JsonInstallation<'a> {
                 InstallState::Installed => "installed",
                 InstallState::Pending => "pending",
                 InstallState::Failed => "failed",
+                InstallState::Adopted => "adopted",
                 InstallState::LeftToCommit => "left-to-commit",
             },
             queued: one.queued,

@@ -128,6 +128,7 @@ fn stands(one: &Row, limits: &Limits) -> String {
             Expiry::NotLong => "expires soon".to_owned(),
             Expiry::Expired => "has expired".to_owned(),
         },
+        InstallState::Adopted => "adopted, not verified yet".to_owned(),
         InstallState::LeftToCommit => "waiting for manual commit".to_owned(),
         InstallState::Failed => format!("failed: {}", problem.unwrap_or_default()),
         InstallState::Pending => pending(one, problem, limits.now),
