@@ -458,3 +458,28 @@ fn the_packages_tell_of_scripts_that_are_found_first() {
         assert_eq!(told(), "", "{script}: a link is what the page says to make");
     }
 }
+
+#[test]
+fn bash_completes_what_is_known_and_files_only_where_a_file_is_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let manual = Path::new(env!("CARGO_BIN_EXE_pan_certctl")).with_file_name("manual");
+    run(manual.to_str().unwrap(), &[folder.path().to_str().unwrap()]).exits(0);
+    let completions = folder.path().join("bash-completion/completions");
+    let line = |words: &str| {
+        let script = format!(
+            "pan_certctl() {{ case $3 in devices) echo fw1.example.com;; certificates) echo gp.example.com;; \
+             groups) echo vpn;; profiles) echo 'GP portal'; echo 'GP gateway';; esac; }}\n\
+             cd /etc; . {0}/pan_certctl; . {0}/pan_getcert; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n\
+             _$COMP_WORDS $COMP_WORDS \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"; printf '%s|' \"${{COMPREPLY[@]}}\"",
+            completions.display()
+        );
+        run("bash", &["-c", &script]).exits(0).stdout
+    };
+    assert_eq!(line("pan_certctl check -p G"), "GP\\ portal|GP\\ gateway|");
+    assert_eq!(line("pan_certctl check --group ''"), "vpn|");
+    assert_eq!(line("pan_certctl show g"), "gp.example.com|");
+    assert_eq!(line("pan_certctl unpin fw"), "fw1.example.com|");
+    assert_eq!(line("pan_getcert -c gp.example.com fw"), "fw1.example.com|");
+    assert_eq!(line("pan_getcert --san ''"), "|");
+    assert!(line("pan_getcert --config /etc/pass").contains("/etc/passwd|"));
+}

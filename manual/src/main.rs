@@ -2,6 +2,7 @@
 //!
 //! A program of its own, so that those that are installed carry neither the texts nor what renders them.
 
+mod complete;
 mod markup;
 mod page;
 mod pages;
@@ -57,7 +58,12 @@ fn write(folder: &Path) -> io::Result<()> {
             (Shell::Fish, "fish/vendor_completions.d", format!("{name}.fish")),
         ] {
             fs::create_dir_all(folder.join(below))?;
-            generate(shell, &mut command, &name, &mut File::create(folder.join(below).join(file))?);
+            let mut text = Vec::new();
+            generate(shell, &mut command, &name, &mut text);
+            if shell == Shell::Bash {
+                text = complete::bash(&String::from_utf8_lossy(&text)).into_bytes();
+            }
+            fs::write(folder.join(below).join(file), text)?;
         }
     }
     Ok(())

@@ -1,6 +1,8 @@
 //! `pan_certctl list-devices`: all devices that are known here, and what there is for each.
 
-use clap::Args;
+use std::collections::BTreeSet;
+
+use clap::{Args, ValueEnum};
 use panos_xmlapi::Address;
 use serde_json::json;
 
@@ -9,6 +11,7 @@ use super::known::{self, Sources};
 use super::terminal::{self, Columns, Line, Severity};
 use crate::cli::arguments::{PlaceArguments, UsageError};
 use crate::cli::report;
+use crate::delivery::{Installation, claims};
 use crate::error::Exit;
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::install::known_devices::KnownDevices;
@@ -21,6 +24,36 @@ pub struct ListDevicesArguments {
     /// Print the list as JSON
     #[arg(long)]
     json: bool,
+
+    /// Only names, one a line: what the shells' completion offers
+    #[arg(long, value_name = "WHAT", conflicts_with = "json", hide = true)]
+    names: Option<Names>,
+}
+
+/// What a completion offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Names {
+    Devices,
+    Certificates,
+    Groups,
+    Profiles,
+}
+
+/// Everything of this kind that is known here, each once.
+fn names(wanted: Names, config: &Config, place: &PlaceArguments) -> Result<BTreeSet<String>, UsageError> {
+    let known = known::devices(config, place)?;
+    Ok(match wanted {
+        Names::Devices => known.keys().map(ToString::to_string).collect(),
+        Names::Certificates => known.into_values().flat_map(|sources| sources.certificates).collect(),
+        Names::Groups => config.groups().map(str::to_owned).collect(),
+        Names::Profiles => {
+            let configured = config.devices().map(|device| config.device(device));
+            let configured = configured.flat_map(|options| [options.profile, options.secondary_profile]);
+            let records = claims::known(&place.state_dir).unwrap_or_default();
+            let bound = records.iter().flat_map(Installation::profiles).map(|profile| profile.to_string());
+            configured.flatten().chain(bound).collect()
+        }
+    })
 }
 
 /// What there is for a device on this machine.
@@ -39,6 +72,10 @@ struct Row {
 /// A configuration, state directory or `known_devices` that can't be read.
 pub fn run(arguments: &ListDevicesArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
+    if let Some(wanted) = arguments.names {
+        names(wanted, &config, place)?.iter().for_each(|name| report::line(name));
+        return Ok(Exit::Done);
+    }
     let pins = KnownDevices::load(&place.state_dir)?;
     let rows: Vec<Row> = known::devices(&config, place)?
         .into_iter()
