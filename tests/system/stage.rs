@@ -164,6 +164,10 @@ pub fn scenario(name: &'static str, play: impl FnOnce(&mut Stage)) {
             if !stage.machine.is_up() {
                 stage.machine.boot();
             }
+            // What a scenario that failed has told the IPA server.
+            for told in ["refuse", "seconds", "faster"] {
+                let _ = std::fs::remove_file(stage.machine.path(&format!("/srv/ipa/{told}")));
+            }
             for firewall in &stage.firewalls {
                 firewall.device.clear_faults();
                 firewall.commit_takes(None);

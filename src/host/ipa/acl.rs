@@ -16,6 +16,8 @@ pub(super) struct CaAcl {
     profiles: Scope,
     services: Scope,
     hosts: Scope,
+    /// Whether it names groups of hosts. Their members are not read.
+    has_host_groups: bool,
 }
 
 /// What a rule covers of a kind.
@@ -50,6 +52,10 @@ impl CaAcl {
             }
             let Some(acl) = all.last_mut() else { continue };
             let (scope, is_category) = match label {
+                "Host Groups" => {
+                    acl.has_host_groups = true;
+                    continue;
+                }
                 "Enabled" => {
                     acl.enabled = value.eq_ignore_ascii_case("true");
                     continue;
@@ -78,9 +84,10 @@ impl CaAcl {
         if names_none { ca == USUAL_CA } else { self.cas.covers(ca) }
     }
 
+    /// Who may be in a group that it names counts as covered: what is not known must stop no request.
     fn covers_principal(&self, principal: &Principal) -> bool {
         match principal.is_host() {
-            true => self.hosts.covers(principal.host()),
+            true => self.has_host_groups || self.hosts.covers(principal.host()),
             false => self.services.covers(&principal.to_string()),
         }
     }
@@ -212,6 +219,15 @@ mod tests {
         // No CA named: the usual one, and no other.
         assert_eq!(refused(Some("gateways"), Some("gpServer")).len(), 3);
         assert_eq!(refused(Some("gateways"), None).len(), 3);
+    }
+
+    #[test]
+    fn a_rule_with_a_group_of_hosts_may_cover_each_host_and_no_service() {
+        let acls =
+            CaAcl::all(&PRINTED.replace("  Services: HTTP/h", "  Host Groups: gateways\n  Services: HTTP/h"));
+        let all = [Principal::new("host", "x.ipa.test"), http("x.ipa.test")];
+        let refused = Wanted::new(None, Some("gpServer")).refused(&acls, &all);
+        assert_eq!(refused.iter().map(ToString::to_string).collect::<Vec<_>>(), ["HTTP/x.ipa.test"]);
     }
 
     #[test]

@@ -19,8 +19,8 @@ pub fn denied(stage: &mut Stage) {
     stage.check(&Rollback {
         serves: old.clone(),
         commits: 0..=0,
-        // What the device has is good for months, but nobody else would mend it.
-        status: (11, &["2100", "certmonger reports problems with 1"]),
+        // What the device has is good for months, but nobody else would mend it; the other one was never issued.
+        status: (20, &["2100", "certmonger reports problems with 1", "1 never issued"]),
         log: &[],
         journal: &["2100"],
         ..DELIVERED

@@ -46,7 +46,7 @@ const MISTAKES: [Mistake; 7] = [
     Mistake {
         what: "no keytab",
         plant: "mv /etc/krb5.keytab /root/away",
-        finds: "run: ipa-getkeytab -s ipa.ipa.test -p host/client.ipa.test@IPA.TEST -k /etc/krb5.keytab",
+        finds: "run: ipa-getkeytab -p host/client.ipa.test -k /etc/krb5.keytab",
         code: 5,
         undo: Some("mv /root/away /etc/krb5.keytab"),
     },
@@ -60,7 +60,7 @@ const MISTAKES: [Mistake; 7] = [
     Mistake {
         what: "KDC away",
         plant: "systemctl stop krb5-kdc",
-        finds: "do:  check that this machine reaches the Kerberos server",
+        finds: "check that this machine reaches the Kerberos server (ipa.ipa.test)",
         code: 5,
         undo: Some("systemctl start krb5-kdc"),
     },

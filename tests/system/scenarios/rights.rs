@@ -28,6 +28,10 @@ impl Stage {
 pub fn delegated(stage: &mut Stage) {
     stage.set();
     stage.add_users();
+    // Another scenario's certificate claims the same profile, and would not let it go.
+    stage.machine.sh(
+        "getcert stop-tracking -f /etc/ssl/certs/vpn.ipa.test.crt; pan_certctl forget vpn.ipa.test --yes; true",
+    );
     let request = ["pan_getcert", "--delegated", "-c", ALICES, "-p", THIRD, "fw1.ipa.test"];
     stage.typed_by("alice", &request).exits(0).says("FINISHED: fw1.ipa.test");
     assert_eq!(stage.firewalls[0].bound(THIRD).as_deref(), Some(ALICES));
@@ -69,10 +73,6 @@ pub fn delegated(stage: &mut Stage) {
     }
     assert_eq!(stage.traces(), before, "a refusal leaves nothing behind");
     stage.see("24 hostile lines refused");
-    // Another scenario's certificate claims the same profile, which status calls wrong.
-    stage.machine.sh(
-        "getcert stop-tracking -f /etc/ssl/certs/vpn.ipa.test.crt; pan_certctl forget vpn.ipa.test --yes; true",
-    );
     let ours = Rollback { serves: stage.certificate(GP), status: (0, &[ALICES]), ..DELIVERED };
     stage.check(&Rollback { journal: &["sudo", "alice", ALICES], ..ours });
 }
