@@ -36,7 +36,7 @@ fn last_screen(recording: &str) -> String {
         .filter_map(|node| Some((id(&node)?, text(node))))
         .collect();
     let frames = document.descendants().find(|node| node.attribute("id") == Some("screen_view")).unwrap();
-    let last = frames.children().filter(Node::is_element).last().unwrap();
+    let last = frames.last_element_child().unwrap();
     let used = last.children().filter_map(|node| {
         let target = node.attributes().find(|attribute| attribute.name() == "href")?;
         rows.get(target.value().strip_prefix('#')?)

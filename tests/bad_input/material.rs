@@ -289,7 +289,7 @@ fn a_chain_that_is_none_is_refused() {
     // What is not needed does no harm.
     issuing.issue(&CertificateSpec::named(NAME).san(NAME)).write(quiet.world.folder.path(), NAME);
     let all = [&stranger, &expired, &issuing, &quiet.world.ca].map(|one| one.certificate_pem()).concat();
-    quiet.line(Instcert).with("--chain", &quiet.file("b", all)).plus(&["-p", PORTAL]).run().exits(0);
+    quiet.line(Instcert).with("--chain", quiet.file("b", all)).plus(&["-p", PORTAL]).run().exits(0);
 }
 
 #[test]

@@ -72,7 +72,7 @@ async fn the_intermediates_that_are_wanted_have_to_be_sent() {
     let words = "sends 1 besides the leaf, and not the whole chain; missing: CN=Issuing CA 2";
     assert!(refused.to_string().ends_with(words), "{refused}");
     // A leaf is no intermediate, were it sent twice.
-    let itself = Link::of_chain(&[issued.certificate.clone()]);
+    let itself = Link::of_chain(std::slice::from_ref(&issued.certificate));
     let refused = look(&at, leaf, &itself, Duration::ZERO).await.unwrap_err();
     assert_eq!(refused.seen, Seen::Incomplete { missing: itself, sent: 1 });
 }
