@@ -75,7 +75,7 @@ fn fails_elsewhere(world: &World, target: &str, code: i32, words: &[&str]) {
 const WHERE: &str = "check the name, the port, and that the management interface allows HTTPS from here";
 
 #[test]
-fn a_refused_connection_is_code_4() {
+fn connection_refused_exits_4() {
     let world = World::new();
     world.device.set_listening(Listening::Refused);
     // Until the port is closed, a connection may still come about; then it is dropped.
@@ -212,7 +212,7 @@ fn a_bad_answer_in_the_middle_fails_and_the_candidate_is_put_back_whatever_took_
 }
 
 #[test]
-fn fifty_megabytes_are_not_read() {
+fn response_over_the_size_limit_is_rejected() {
     let world = World::new();
     world.device.inject(Fault::new(When::Nth(1), What::Huge(50_000_000)));
     fails(
@@ -567,7 +567,7 @@ fn a_refused_key_is_code_17_at_the_first_question_and_in_the_middle() {
 }
 
 #[test]
-fn devices_that_fail_in_different_ways_are_each_told_and_the_code_is_20() {
+fn mixed_failures_are_reported_per_device_and_exit_20() {
     let world = World::new();
     let stranger = panos_sim::Simulator::start(settings()).unwrap();
     let stranger = stranger.address().to_string();

@@ -95,7 +95,7 @@ fn is_absent(world: &World, number: usize) {
 }
 
 #[test]
-fn what_was_ordered_one_by_one_is_installed_in_one_commit() {
+fn queued_installs_share_one_commit() {
     let world = crowd(|_| {});
     queue(&world, 1..CERTIFICATES);
     assert_eq!((orders(&world).len(), world.device.connections()), (CERTIFICATES - 1, 0));
@@ -234,7 +234,7 @@ fn enqueued(world: &World) -> usize {
 }
 
 #[test]
-fn one_that_nobody_names_is_found_by_halves() {
+fn failing_certificate_is_found_by_bisection() {
     let world = crowd(|_| {});
     queue(&world, 1..4);
     world.device.fail_next_commit(&["Validation Error:", " something is invalid"]);
@@ -244,7 +244,7 @@ fn one_that_nobody_names_is_found_by_halves() {
 }
 
 #[test]
-fn an_order_takes_no_time_and_talks_to_nobody() {
+fn queueing_contacts_no_device() {
     let world = crowd(|_| {});
     world.device.set_listening(Listening::Silent);
     let mut times: Vec<Duration> = (0..11)
@@ -289,7 +289,7 @@ fn an_order_that_was_taken_over_before_its_file_was_removed_is_not_delivered_twi
 }
 
 #[test]
-fn an_order_survives_whoever_dies_while_it_delivers() {
+fn queued_install_survives_a_killed_worker() {
     let world = crowd(|_| {});
     queue(&world, 1..4);
     world.device.inject(Fault::new(When::request(Matcher::typed("commit")), What::Silence));

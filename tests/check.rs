@@ -7,8 +7,8 @@ mod common;
 #[path = "../panos-xmlapi/tests/common/server.rs"]
 mod server;
 
-#[path = "check/desk.rs"]
-mod desk;
+#[path = "check/support.rs"]
+mod support;
 
 #[path = "check/enroll.rs"]
 mod enroll;

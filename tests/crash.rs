@@ -390,7 +390,7 @@ fn undisturbed(certificates: &Certificates, disk: &Path, drafts: Drafts, who: Wh
 }
 
 #[test]
-fn whatever_ends_and_whenever_the_worker_completes_it_with_one_commit() {
+fn interrupted_install_is_completed_with_one_commit() {
     let (certificates, disk) = (Certificates::issue(), disk());
     let mut cases = Vec::new();
     for who in [Who::InPlace, Who::Worker] {

@@ -79,7 +79,7 @@ fn a_device_that_does_not_answer_is_told_and_the_others_are_listed() {
 }
 
 #[test]
-fn where_no_device_is_known_that_is_said() {
+fn reports_when_no_devices_are_configured() {
     let world = world();
     Ended::of(&mut inventory(&world, &[])).exits(0).says("No devices configured");
 }

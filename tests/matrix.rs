@@ -271,7 +271,7 @@ fn in_words(record: &panos_sim::RequestRecord) -> String {
 }
 
 #[test]
-fn whatever_fails_and_whenever_the_device_serves_the_new_certificate_or_is_as_it_was_found() {
+fn every_failure_ends_installed_or_rolled_back() {
     break_every(3);
 }
 

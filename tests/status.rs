@@ -4,8 +4,8 @@
 
 mod common;
 
-#[path = "status/desk.rs"]
-mod desk;
+#[path = "status/support.rs"]
+mod support;
 
 #[path = "status/certmonger.rs"]
 mod certmonger;

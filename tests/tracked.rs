@@ -8,13 +8,13 @@ mod common;
 mod answers;
 #[path = "tracked/before.rs"]
 mod before;
-#[path = "check/desk.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod desk;
 #[path = "tracked/files.rs"]
 mod files;
 #[path = "tracked/freeipa.rs"]
 mod freeipa;
+#[path = "check/support.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod support;
 #[path = "tracked/typed.rs"]
 mod typed;
 

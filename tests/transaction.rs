@@ -156,7 +156,7 @@ fn a_restart_in_the_middle_of_a_commit_is_noticed_and_everything_put_back() {
 }
 
 #[test]
-fn a_job_that_vanished_is_judged_by_what_the_device_runs() {
+fn unknown_job_is_resolved_from_running_config() {
     let shape = Shape::Overwrite;
     let world = slow(shape);
     let before = State::of(&world.device);
@@ -291,7 +291,7 @@ fn a_failing_commit_behind_a_lost_answer_is_a_failure() {
 }
 
 #[test]
-fn own_earlier_changes_are_not_thrown_away_with_ours() {
+fn earlier_uncommitted_changes_survive_rollback() {
     let world = scene(Shape::Fresh);
     world.device.add_pending_change(ADMINISTRATOR, OWN, "<fqdn>own.example</fqdn>").unwrap();
     let before = State::of(&world.device);

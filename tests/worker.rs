@@ -188,7 +188,7 @@ fn told(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn a_failure_that_lasts_is_told_once_and_its_end_once() {
+fn persistent_failure_notifies_once_and_recovery_once() {
     let world = world();
     configure(&world, &notifier(&world));
     world.device.inject(away());
@@ -311,7 +311,7 @@ fn lock_wait_is_a_length_of_time_that_the_unit_has() {
 }
 
 #[test]
-fn what_only_a_person_can_mend_is_told_at_once_and_tried_seldom() {
+fn operator_errors_notify_immediately_and_retry_rarely() {
     let world = world();
     configure(&world, &notifier(&world));
     world.install(&["-p", "GP gatway", "--queue"]).exits(0);
@@ -436,7 +436,7 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
 }
 
 #[tokio::test]
-async fn whoever_asked_follows_the_record_while_the_worker_delivers() {
+async fn getcert_waits_for_the_workers_result() {
     use pancert::delivery::watch::{Awaited, Following, Standing};
     use pancert::delivery::{InstallationKey, Queue};
     use panos_xmlapi::Location;

@@ -366,7 +366,7 @@ fn report(fleet: &Fleet, sum: &Sum, old: usize, commits: u64, time: Duration) {
 }
 
 #[test]
-fn in_a_month_with_trouble_in_three_of_ten_runs_nothing_is_lost() {
+fn month_of_renewals_with_faults_loses_nothing() {
     live(30, 1);
 }
 

@@ -233,7 +233,7 @@ async fn no_connection_takes_up_an_earlier_session() {
 }
 
 #[tokio::test]
-async fn a_rejection_is_not_blamed_for_the_next_failure() {
+async fn identity_error_is_not_reused_for_later_failures() {
     let (right, wrong) = (Plan::named("fw").self_signed(), Plan::named("fw").self_signed());
     let trust = pinned(&right);
     let server = Server::start_with(

@@ -24,7 +24,7 @@ pub enum Advice {
 }
 
 /// A problem, and on a line of its own what to do about it. Each line begins with the program's name; its words are
-/// written as in the middle of a sentence, without a full stop at the end (`tests/house/voice.rs`).
+/// written as in the middle of a sentence, without a full stop at the end (`tests/project_rules/voice.rs`).
 pub fn problem(program: &str, what: &str, advice: Option<&str>) {
     problem_in_lines(program, &[what], advice);
 }

@@ -172,7 +172,7 @@ fn encrypted(issued: &Issued) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn an_encrypted_key_is_told_with_the_cure() {
+fn encrypted_key_error_has_a_hint() {
     let quiet = Quiet::new();
     for pem in encrypted(&quiet.world.renew()) {
         quiet.file(&key(), pem);

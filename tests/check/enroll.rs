@@ -7,19 +7,19 @@ use std::process::Stdio;
 use serde_json::Value;
 
 use crate::common::world::Ended;
-use crate::desk::{Desk, HOST, NAME, PORTAL};
+use crate::support::{Desk, HOST, NAME, PORTAL};
 
 /// A machine that is enrolled, and a server that knows nothing of the name.
 fn bare() -> Desk {
-    let desk = Desk::new();
-    desk.remove("run/state/services/HTTP_gp.example.com");
-    desk.remove("run/state/hosts/gp.example.com");
-    desk
+    let support = Desk::new();
+    support.remove("run/state/services/HTTP_gp.example.com");
+    support.remove("run/state/hosts/gp.example.com");
+    support
 }
 
-fn enroll(desk: &Desk, more: &[&str], input: &str) -> Ended {
+fn enroll(support: &Desk, more: &[&str], input: &str) -> Ended {
     let words = [&["pan_certctl", "enroll", "--service", NAME], more].concat();
-    let mut command = desk.command(&words);
+    let mut command = support.command(&words);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // It may have ended before it reads.
@@ -35,12 +35,12 @@ fn printed(ended: &Ended) -> Vec<String> {
 }
 
 /// The calls that were meant to change something.
-fn changes(desk: &Desk) -> Vec<String> {
+fn changes(support: &Desk) -> Vec<String> {
     let is_change = |line: &String| {
         let verb = line.split(' ').nth(1).unwrap();
         !verb.ends_with("-show") && !verb.ends_with("-find")
     };
-    desk.asked().into_iter().filter(is_change).collect()
+    support.asked().into_iter().filter(is_change).collect()
 }
 
 const SERVICE: [&str; 3] = [
@@ -51,39 +51,39 @@ const SERVICE: [&str; 3] = [
 
 #[test]
 fn what_is_missing_is_printed_and_nothing_is_changed_without_a_ticket_and_a_yes() {
-    let desk = bare();
-    let ended = enroll(&desk, &["--yes"], "").exits(10).says("there is no Kerberos ticket");
+    let support = bare();
+    let ended = enroll(&support, &["--yes"], "").exits(10).says("there is no Kerberos ticket");
     assert_eq!(printed(&ended), SERVICE);
     assert!(ended.stderr.contains("kinit admin"), "{ended:#?}");
-    desk.type_in("kinit admin");
+    support.type_in("kinit admin");
     for answer in ["", "no\n", "yess\n"] {
-        enroll(&desk, &[], answer).exits(10).says("nothing was changed").says("--yes");
+        enroll(&support, &[], answer).exits(10).says("nothing was changed").says("--yes");
     }
-    enroll(&desk, &["--json"], "yes\n").exits(10);
-    assert_eq!(changes(&desk), Vec::<String>::new());
+    enroll(&support, &["--json"], "yes\n").exits(10);
+    assert_eq!(changes(&support), Vec::<String>::new());
     // Looking needs the host's keytab only, and leaves the administrator's ticket alone.
-    assert!(desk.asked().iter().all(|line| line.starts_with("host ")), "{:#?}", desk.asked());
+    assert!(support.asked().iter().all(|line| line.starts_with("host ")), "{:#?}", support.asked());
 }
 
 #[test]
 fn exactly_what_is_missing_is_added_after_a_yes_and_a_second_run_has_nothing_to_do() {
-    let desk = bare();
-    desk.type_in("kinit admin");
-    let ended = enroll(&desk, &[], "y\n").exits(0).says("FreeIPA is ready for HTTP/gp.example.com");
+    let support = bare();
+    support.type_in("kinit admin");
+    let ended = enroll(&support, &[], "y\n").exits(0).says("FreeIPA is ready for HTTP/gp.example.com");
     assert_eq!(ended.stdout.matches("done: ").count(), 3, "{ended:#?}");
     let wanted: Vec<String> = SERVICE.iter().map(|line| line.replace("ipa ", "admin ")).collect();
-    assert_eq!(changes(&desk), wanted);
+    assert_eq!(changes(&support), wanted);
     for more in [&[][..], &["--yes"]] {
-        enroll(&desk, more, "").exits(0).says("nothing to do: FreeIPA is ready for HTTP/gp.example.com");
+        enroll(&support, more, "").exits(0).says("nothing to do: FreeIPA is ready for HTTP/gp.example.com");
     }
-    assert_eq!(changes(&desk).len(), 3);
-    let found = desk.usual();
+    assert_eq!(changes(&support).len(), 3);
+    let found = support.usual();
     assert_eq!((found.troubles(), found.code), (Vec::new(), 0), "{found:#?}");
 
     // A further name, a profile and a sub-CA, all at once: only what they lack.
-    desk.profile("gpServer", "-");
+    support.profile("gpServer", "-");
     let options = ["-T", "gpServer", "-X", "gateways", "--san", "vpn.example.com", "-G", "EC"];
-    let ended = enroll(&desk, &[&options[..], &["--yes", "--json"]].concat(), "").exits(0);
+    let ended = enroll(&support, &[&options[..], &["--yes", "--json"]].concat(), "").exits(0);
     let told: Value = serde_json::from_str(&ended.stdout).unwrap();
     let own = "pan_getcert-gpServer-gateways";
     let wanted = [
@@ -99,42 +99,42 @@ fn exactly_what_is_missing_is_added_after_a_yes_and_a_second_run_has_nothing_to_
     ];
     assert_eq!(told["ran"], Value::from(wanted.to_vec()), "{told:#}");
     assert_eq!((&told["exit"], &told["principal"]), (&0.into(), &"HTTP/gp.example.com".into()));
-    enroll(&desk, &options, "").exits(0).says("nothing to do");
-    let found = desk.check(&[&options[..], &["-p", PORTAL, &desk.target()]].concat());
+    enroll(&support, &options, "").exits(0).says("nothing to do");
+    let found = support.check(&[&options[..], &["-p", PORTAL, &support.target()]].concat());
     assert_eq!((found.troubles(), found.code), (Vec::new(), 0), "{found:#?}");
     // The usual CA is where it was.
-    enroll(&desk, &[], "").exits(0).says("nothing to do");
+    enroll(&support, &[], "").exits(0).says("nothing to do");
 }
 
 #[test]
 fn what_no_command_adds_stops_before_anything_is_changed() {
-    let desk = bare();
-    desk.type_in("kinit admin");
-    enroll(&desk, &["-T", "gpServer", "--yes"], "").exits(6).says("no certificate profile 'gpServer'");
-    enroll(&desk, &["-G", "EC", "--yes"], "").exits(6).says("takes RSA keys only").says("use -G RSA");
-    desk.write("run/state/down", "", 0o644);
-    enroll(&desk, &["--yes"], "").exits(10).says("did not answer everything");
-    assert_eq!(changes(&desk), Vec::<String>::new());
-    desk.remove("run/state/down");
-    desk.remove("etc/ipa/default.conf");
-    enroll(&desk, &["--yes"], "").exits(5).says("ipa-client-install");
+    let support = bare();
+    support.type_in("kinit admin");
+    enroll(&support, &["-T", "gpServer", "--yes"], "").exits(6).says("no certificate profile 'gpServer'");
+    enroll(&support, &["-G", "EC", "--yes"], "").exits(6).says("takes RSA keys only").says("use -G RSA");
+    support.write("run/state/down", "", 0o644);
+    enroll(&support, &["--yes"], "").exits(10).says("did not answer everything");
+    assert_eq!(changes(&support), Vec::<String>::new());
+    support.remove("run/state/down");
+    support.remove("etc/ipa/default.conf");
+    enroll(&support, &["--yes"], "").exits(5).says("ipa-client-install");
     for name in ["*.example.com", "HTTP/x/gp.example.com", "", "ht tp/gp.example.com"] {
-        Ended::of(&mut desk.command(&["pan_certctl", "enroll", "--service", name])).exits(1);
+        Ended::of(&mut support.command(&["pan_certctl", "enroll", "--service", name])).exits(1);
     }
 }
 
 #[test]
 fn a_ticket_without_the_rights_is_told_by_the_servers_words_and_a_run_that_broke_off_goes_on() {
-    let desk = bare();
-    desk.write("run/state/admin", "jane\n", 0o600);
-    let ended = enroll(&desk, &["--yes"], "").exits(10).says("Insufficient access");
+    let support = bare();
+    support.write("run/state/admin", "jane\n", 0o600);
+    let ended = enroll(&support, &["--yes"], "").exits(10).says("Insufficient access");
     assert!(ended.stderr.contains("0 of 3 commands were run"), "{ended:#?}");
     // Somebody has added the host meanwhile, and a rule was begun.
-    desk.host(NAME, &[NAME]);
-    desk.profile("gpServer", "-");
-    desk.acl("pan_getcert-gpServer", "");
-    desk.type_in("kinit admin");
-    let ended = enroll(&desk, &["-T", "gpServer", "--yes"], "").exits(0);
+    support.host(NAME, &[NAME]);
+    support.profile("gpServer", "-");
+    support.acl("pan_getcert-gpServer", "");
+    support.type_in("kinit admin");
+    let ended = enroll(&support, &["-T", "gpServer", "--yes"], "").exits(0);
     assert_eq!(
         printed(&ended),
         [
@@ -145,10 +145,10 @@ fn a_ticket_without_the_rights_is_told_by_the_servers_words_and_a_run_that_broke
         ]
     );
     // Without a keytab the own ticket is enough to look.
-    desk.remove("etc/krb5.keytab");
-    enroll(&desk, &["-T", "gpServer"], "").exits(0).says("nothing to do");
-    desk.remove("run/state/admin");
-    enroll(&desk, &[], "").exits(5).says("get a ticket: kinit admin");
+    support.remove("etc/krb5.keytab");
+    enroll(&support, &["-T", "gpServer"], "").exits(0).says("nothing to do");
+    support.remove("run/state/admin");
+    enroll(&support, &[], "").exits(5).says("get a ticket: kinit admin");
 }
 
 /// The lines of the page's examples, whole.
@@ -163,11 +163,11 @@ fn page() -> Vec<String> {
 
 #[test]
 fn the_page_can_be_typed_from_top_to_bottom_and_says_what_enroll_prints() {
-    let desk = bare();
+    let support = bare();
     for file in ["etc/ipa/default.conf", "etc/ipa/ca.crt", "run/state/certmonger"] {
-        desk.remove(file);
+        support.remove(file);
     }
-    std::fs::create_dir(desk.path("run/work")).unwrap();
+    std::fs::create_dir(support.path("run/work")).unwrap();
     // What asks certmonger or a device is tried elsewhere, and the verb of this page by itself.
     let elsewhere = ["ipa-getcert ", "getcert ", "pan_getcert ", "pan_certctl "];
     let typed: Vec<String> =
@@ -175,21 +175,21 @@ fn the_page_can_be_typed_from_top_to_bottom_and_says_what_enroll_prints() {
     assert!(typed.len() >= 18, "{typed:#?}");
     for line in &typed {
         let command = format!("cd /run/work && {line}");
-        let ended = Ended::of(&mut desk.command(&["sh", "-c", &command]));
+        let ended = Ended::of(&mut support.command(&["sh", "-c", &command]));
         assert_eq!(ended.code, Some(0), "{line}: {ended:#?}");
     }
     let all = ["-T", "gpServer", "-X", "gateways", "-G", "EC"];
     for options in [&[][..], &all[..2], &all[..4], &all] {
-        enroll(&desk, options, "").exits(0).says("nothing to do");
+        enroll(&support, options, "").exits(0).says("nothing to do");
     }
 
     // And the other way round: what enroll prints stands on the page, and it prints all of it but the profile.
-    let desk = bare();
-    desk.profile("gpServer", "-");
+    let support = bare();
+    support.profile("gpServer", "-");
     let mut said: Vec<String> = Vec::new();
-    desk.type_in("kinit admin");
+    support.type_in("kinit admin");
     for options in [&[][..], &all[..2], &all[..4]] {
-        said.extend(printed(&enroll(&desk, options, "yes\n").exits(0)));
+        said.extend(printed(&enroll(&support, options, "yes\n").exits(0)));
     }
     let on_page: Vec<String> = page()
         .into_iter()

@@ -4,7 +4,7 @@
 use panos_sim::{Administrator, Profile, Rights, Settings, Simulator};
 
 use crate::common::pki::{self, KeyKind};
-use crate::desk::{Desk, Found, KEY, NAME, PASSWORD, PORTAL, USER, settings};
+use crate::support::{Desk, Found, KEY, NAME, PASSWORD, PORTAL, USER, settings};
 
 /// What is expected of a mistake.
 pub struct Expected<'a> {
@@ -22,10 +22,10 @@ pub struct Expected<'a> {
 
 /// Looks, and compares; types what was printed, and looks again.
 #[track_caller]
-pub fn is_found(desk: &Desk, arguments: &[&str], expected: &Expected<'_>) {
-    let before = desk.picture();
-    let found = desk.check(arguments);
-    desk.looks_like(&before);
+pub fn is_found(support: &Desk, arguments: &[&str], expected: &Expected<'_>) {
+    let before = support.picture();
+    let found = support.check(arguments);
+    support.looks_like(&before);
     let troubles = found.troubles();
     assert_eq!(troubles.len(), 1, "{found:#?}");
     assert!(troubles[0].starts_with(expected.trouble), "{troubles:?}");
@@ -41,9 +41,9 @@ pub fn is_found(desk: &Desk, arguments: &[&str], expected: &Expected<'_>) {
         return;
     }
     for command in &run {
-        desk.type_in(command);
+        support.type_in(command);
     }
-    is_well(&desk.check(arguments));
+    is_well(&support.check(arguments));
 }
 
 #[track_caller]
@@ -66,12 +66,13 @@ fn of_device(
 
 #[test]
 fn nothing_is_found_where_all_is_well() {
-    let desk = Desk::new();
-    let before = desk.picture();
-    is_well(&desk.usual());
-    desk.looks_like(&before);
+    let support = Desk::new();
+    let before = support.picture();
+    is_well(&support.usual());
+    support.looks_like(&before);
     assert!(
-        desk.device
+        support
+            .device
             .requests()
             .iter()
             .all(|request| !matches!(request.r#type.as_deref(), Some("commit" | "import")))
@@ -81,25 +82,25 @@ fn nothing_is_found_where_all_is_well() {
 /// The usual arguments on a machine that somebody has spoilt.
 #[track_caller]
 fn spoilt(spoil: impl FnOnce(&Desk), expected: &Expected<'_>) {
-    let desk = Desk::new();
-    spoil(&desk);
-    let target = desk.target();
-    is_found(&desk, &["-p", PORTAL, &target], expected);
+    let support = Desk::new();
+    spoil(&support);
+    let target = support.target();
+    is_found(&support, &["-p", PORTAL, &target], expected);
 }
 
 /// The usual arguments for another device.
 #[track_caller]
 fn other(adjust: impl FnOnce(&mut Settings), expected: &Expected<'_>) {
-    let desk = Desk::with(adjust);
-    let target = desk.target();
-    is_found(&desk, &["-p", PORTAL, &target], expected);
+    let support = Desk::with(adjust);
+    let target = support.target();
+    is_found(&support, &["-p", PORTAL, &target], expected);
 }
 
 #[test]
 fn the_key_files_mode() {
-    let spoil = |desk: &Desk| {
-        let text = std::fs::read_to_string(desk.path("etc/ipa/.panrc")).unwrap();
-        desk.write("etc/ipa/.panrc", &text, 0o644);
+    let spoil = |support: &Desk| {
+        let text = std::fs::read_to_string(support.path("etc/ipa/.panrc")).unwrap();
+        support.write("etc/ipa/.panrc", &text, 0o644);
     };
     spoilt(spoil, &of_machine("failed key file:", 5, &["chmod 600 /etc/ipa/.panrc"]));
 }
@@ -107,7 +108,7 @@ fn the_key_files_mode() {
 #[test]
 fn a_wrong_key() {
     let command = &["pan_certctl keygen fw1.example.com"];
-    spoilt(|desk| desk.key_file("LUFRPT1-another=="), &of_machine("failed key:", 17, command));
+    spoilt(|support| support.key_file("LUFRPT1-another=="), &of_machine("failed key:", 17, command));
 }
 
 #[test]
@@ -122,10 +123,10 @@ fn a_missing_right() {
     for (name, take) in takers {
         let mut rights = Rights::DEPLOYMENT;
         take(&mut rights);
-        let desk = Desk::with(|settings| {
+        let support = Desk::with(|settings| {
             *settings = settings.clone().with_key(Administrator::with_rights(USER, PASSWORD, rights), KEY);
         });
-        let found = desk.usual();
+        let found = support.usual();
         let failed: Vec<String> =
             found.troubles().into_iter().filter(|trouble| trouble.starts_with("failed")).collect();
         assert_eq!(failed, [format!("failed rights: the XML API right '{name}' is missing")], "{found:#?}");
@@ -136,10 +137,10 @@ fn a_missing_right() {
 
 #[test]
 fn a_misspelt_profile() {
-    let desk = Desk::new();
-    let target = desk.target();
+    let support = Desk::new();
+    let target = support.target();
     is_found(
-        &desk,
+        &support,
         &["-p", "GP prtal", &target],
         &of_device("failed profiles:", 13, "'GP portal'", "correct -p"),
     );
@@ -154,44 +155,44 @@ fn a_profile_of_a_virtual_system() {
         adjust,
         &of_device("failed profiles:", 13, PORTAL, "'GP portal' is in vsys1: name that place with --vsys"),
     );
-    let desk = Desk::with(adjust);
-    is_well(&desk.check(&["-p", PORTAL, "--vsys", "vsys1", &desk.target()]));
+    let support = Desk::with(adjust);
+    is_well(&support.check(&["-p", PORTAL, "--vsys", "vsys1", &support.target()]));
 }
 
 #[test]
 fn a_host_that_is_not_enrolled() {
     let run = &["ipa-client-install"];
-    spoilt(|desk| desk.remove("etc/ipa/default.conf"), &of_machine("failed enrolment:", 5, run));
+    spoilt(|support| support.remove("etc/ipa/default.conf"), &of_machine("failed enrolment:", 5, run));
 }
 
 #[test]
 fn no_keytab() {
     let run = &["kinit admin", "ipa-getkeytab -p host/certs.example.com -k /etc/krb5.keytab"];
-    spoilt(|desk| desk.remove("etc/krb5.keytab"), &of_machine("failed keytab:", 5, run));
+    spoilt(|support| support.remove("etc/krb5.keytab"), &of_machine("failed keytab:", 5, run));
 }
 
 #[test]
 fn a_keytab_that_others_can_read() {
-    let spoil = |desk: &Desk| desk.write("etc/krb5.keytab", "1 first\n", 0o644);
+    let spoil = |support: &Desk| support.write("etc/krb5.keytab", "1 first\n", 0o644);
     spoilt(spoil, &of_machine("failed keytab:", 5, &["chmod 600 /etc/krb5.keytab"]));
 }
 
 #[test]
 fn a_stopped_certmonger() {
     let run = &["systemctl enable --now certmonger"];
-    spoilt(|desk| desk.remove("run/state/certmonger"), &of_machine("failed certmonger:", 10, run));
+    spoilt(|support| support.remove("run/state/certmonger"), &of_machine("failed certmonger:", 10, run));
 }
 
 #[test]
 fn a_missing_service_principal() {
     let run = &["kinit admin", "ipa service-add HTTP/gp.example.com --force", "ipa service-add-host"];
-    let spoil = |desk: &Desk| desk.remove("run/state/services/HTTP_gp.example.com");
+    let spoil = |support: &Desk| support.remove("run/state/services/HTTP_gp.example.com");
     spoilt(spoil, &of_machine("failed service principal:", 10, run));
     let run =
         &["kinit admin", "ipa host-add gp.example.com --force", "ipa service-add", "ipa service-add-host"];
-    let spoil = |desk: &Desk| {
-        desk.remove("run/state/services/HTTP_gp.example.com");
-        desk.remove("run/state/hosts/gp.example.com");
+    let spoil = |support: &Desk| {
+        support.remove("run/state/services/HTTP_gp.example.com");
+        support.remove("run/state/hosts/gp.example.com");
     };
     spoilt(spoil, &of_machine("failed service principal:", 10, run));
 }
@@ -199,7 +200,7 @@ fn a_missing_service_principal() {
 #[test]
 fn a_service_that_another_host_manages() {
     let run = &["kinit admin", "ipa service-add-host HTTP/gp.example.com --hosts=certs.example.com"];
-    let spoil = |desk: &Desk| desk.service(NAME, &[NAME], &["www.example.com"]);
+    let spoil = |support: &Desk| support.service(NAME, &[NAME], &["www.example.com"]);
     let expected =
         Expected { about: "managed by www.example.com", ..of_machine("failed service principal:", 10, run) };
     spoilt(spoil, &expected);
@@ -207,11 +208,11 @@ fn a_service_that_another_host_manages() {
 
 #[test]
 fn a_wrong_port() {
-    let desk = Desk::new();
+    let support = Desk::new();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let target = format!("fw1.example.com:{free}");
     let expected = of_device("failed address:", 4, "Connection refused", "check the port");
-    is_found(&desk, &["-p", PORTAL, &target], &expected);
+    is_found(&support, &["-p", PORTAL, &target], &expected);
 }
 
 #[test]
@@ -225,24 +226,24 @@ fn an_untrusted_device() {
     let run = &["pan_certctl pin fw1.example.com"];
     let expected =
         Expected { about: "self-signed", advice: "--ca-file", ..of_machine("failed identity:", 16, run) };
-    spoilt(|desk| desk.remove("lib/pan_getcert/known_devices"), &expected);
+    spoilt(|support| support.remove("lib/pan_getcert/known_devices"), &expected);
 }
 
 #[test]
-fn the_pin_of_yesterday() {
+fn outdated_pin() {
     let run = &["pan_certctl pin fw1.example.com"];
     let expected = Expected { about: "the pinned AB:AB", ..of_machine("failed identity:", 16, run) };
-    spoilt(|desk| desk.pin(&"ab".repeat(32)), &expected);
+    spoilt(|support| support.pin(&"ab".repeat(32)), &expected);
 }
 
 #[test]
 fn a_name_that_is_too_long_for_panorama() {
-    let desk = Desk::with(|settings| settings.model = "M-200".into());
-    let target = desk.target();
+    let support = Desk::with(|settings| settings.model = "M-200".into());
+    let target = support.target();
     let long = "gateway-of-the-global-protect-vpn";
     let expected = of_device("failed object name:", 1, "33 characters; this device allows 31", "-n");
-    is_found(&desk, &["-p", PORTAL, "-n", long, &target], &expected);
-    is_well(&desk.check(&["-p", PORTAL, "-n", long, "--suffix", "serial", &target]));
+    is_found(&support, &["-p", PORTAL, "-n", long, &target], &expected);
+    is_well(&support.check(&["-p", PORTAL, "-n", long, "--suffix", "serial", &target]));
 }
 
 #[test]
@@ -251,11 +252,11 @@ fn a_passive_member_of_a_pair() {
     let first = settings(&ca);
     let second = Settings { listen: "127.0.0.2:0".parse().unwrap(), ..first.clone() };
     let (active, passive) = Simulator::pair(second, first).unwrap();
-    let desk = Desk::of(passive, ca);
-    let target = desk.target();
+    let support = Desk::of(passive, ca);
+    let target = support.target();
     // The peer, by the address that it tells, is not to be reached from here.
     let expected = of_device("failed high availability:", 19, "passive", "--ha-peer");
-    is_found(&desk, &["-p", PORTAL, &target], &expected);
+    is_found(&support, &["-p", PORTAL, &target], &expected);
     drop(active);
 }
 
@@ -275,7 +276,8 @@ fn a_device_without_the_authority() {
 
 #[test]
 fn a_worker_that_is_not_enabled() {
-    let spoil = |desk: &Desk| desk.remove("etc/systemd/system/paths.target.wants/pan_certctl-retry.path");
+    let spoil =
+        |support: &Desk| support.remove("etc/systemd/system/paths.target.wants/pan_certctl-retry.path");
     let run =
         &["systemctl enable --now pan_certctl-retry.timer pan_certctl-retry.path pan_certctl-verify.timer"];
     spoilt(spoil, &of_machine("warning worker:", 0, run));
@@ -284,20 +286,20 @@ fn a_worker_that_is_not_enabled() {
 #[test]
 fn a_state_folder_that_others_can_write() {
     use std::os::unix::fs::PermissionsExt as _;
-    let spoil = |desk: &Desk| {
+    let spoil = |support: &Desk| {
         let open = std::fs::Permissions::from_mode(0o777);
-        std::fs::set_permissions(desk.path("lib/pan_getcert"), open).unwrap();
+        std::fs::set_permissions(support.path("lib/pan_getcert"), open).unwrap();
     };
     spoilt(spoil, &of_machine("failed state directory:", 1, &["chmod 700 /var/lib/pan_getcert"]));
 }
 
 #[test]
 fn a_key_that_will_end_and_a_role_that_may_do_anything() {
-    let desk = Desk::with(|settings| {
+    let support = Desk::with(|settings| {
         settings.api_key_lifetime = Some(std::time::Duration::from_secs(30 * 86_400));
         *settings = settings.clone().with_key(Administrator::superuser(USER, PASSWORD), KEY);
     });
-    let found = desk.usual();
+    let found = support.usual();
     assert_eq!(found.code, 0, "{found:#?}");
     let troubles = found.troubles();
     assert_eq!(troubles.len(), 2, "{found:#?}");
@@ -326,17 +328,17 @@ fn management_interfaces_with_one_key_pair() {
         certificate: issued.certificate_pem(),
         key: issued.key_pem(),
     };
-    let desk = Desk::with(|settings| settings.management_certificate = given(&own));
-    desk.write("etc/hosts", "127.0.0.1 localhost fw1.example.com\n127.0.0.2 fw2.example.com\n", 0o644);
-    desk.write(
+    let support = Desk::with(|settings| settings.management_certificate = given(&own));
+    support.write("etc/hosts", "127.0.0.1 localhost fw1.example.com\n127.0.0.2 fw2.example.com\n", 0o644);
+    support.write(
         "etc/ipa/.panrc",
         &format!("api_key={KEY}\nhostname=fw1.example.com\nhostname=fw2.example.com\napi_username={USER}\n"),
         0o600,
     );
-    let first = desk.target();
+    let first = support.target();
     let known = |name: &str, pin: &str| {
-        let text = format!("{first} {}\n{name} {pin}\n", desk.device.certificate_fingerprint());
-        desk.write("lib/pan_getcert/known_devices", &text, 0o600);
+        let text = format!("{first} {}\n{name} {pin}\n", support.device.certificate_fingerprint());
+        support.write("lib/pan_getcert/known_devices", &text, 0o600);
     };
     let says = |found: &Found, other: &str| {
         let troubles = found.troubles();
@@ -347,26 +349,26 @@ fn management_interfaces_with_one_key_pair() {
     };
     // The same certificate, or another one of the same key pair: seen where both are looked at, or one is the peer.
     for issued in [&own, &again] {
-        let (device, name) = second(&given(issued), &desk.ca);
+        let (device, name) = second(&given(issued), &support.ca);
         known(&name, &device.certificate_fingerprint());
-        let found = desk.check(&["-p", PORTAL, &first, &name]);
+        let found = support.check(&["-p", PORTAL, &first, &name]);
         assert_eq!((says(&found, &name), says(&found, &first), found.code), (1, 1, 0), "{found:#?}");
-        let found = desk.check(&["-p", PORTAL, "--ha-peer", &name, &first]);
+        let found = support.check(&["-p", PORTAL, "--ha-peer", &name, &first]);
         assert_eq!((says(&found, &name), found.code), (1, 0), "{found:#?}");
         // One that is not looked at is known by its fingerprint only.
-        let found = desk.check(&["-p", PORTAL, &first]);
+        let found = support.check(&["-p", PORTAL, &first]);
         assert_eq!(says(&found, &name), usize::from(issued.certificate == own.certificate), "{found:#?}");
     }
-    let (device, name) = second(&panos_sim::ManagementCertificate::SelfSigned, &desk.ca);
+    let (device, name) = second(&panos_sim::ManagementCertificate::SelfSigned, &support.ca);
     known(&name, &device.certificate_fingerprint());
-    is_well(&desk.check(&["-p", PORTAL, &first, &name]));
+    is_well(&support.check(&["-p", PORTAL, &first, &name]));
 }
 
 /// A management interface with the profile that is renewed, and this certificate for it.
-fn managed(desk: &Desk, spec: &pki::CertificateSpec) {
-    let issued = desk.ca.issue(spec);
-    issued.write(&desk.path("etc/ssl/certs"), NAME);
-    issued.write(&desk.path("etc/ssl/private"), NAME);
+fn managed(support: &Desk, spec: &pki::CertificateSpec) {
+    let issued = support.ca.issue(spec);
+    issued.write(&support.path("etc/ssl/certs"), NAME);
+    issued.write(&support.path("etc/ssl/private"), NAME);
 }
 
 #[test]
@@ -383,10 +385,10 @@ fn a_certificate_that_would_lock_us_out_of_the_management_interface() {
         settings.management_profile = Some(PORTAL.to_owned());
     };
     let good = pki::CertificateSpec::named(NAME).san(NAME);
-    let desk = Desk::with(bound);
-    managed(&desk, &good.clone().key(KeyKind::RsaPss));
+    let support = Desk::with(bound);
+    managed(&support, &good.clone().key(KeyKind::RsaPss));
     // That PAN-OS is not known to use such keys is said as well.
-    let found = desk.usual();
+    let found = support.usual();
     let [unusual, locked_out] = &found.troubles()[..] else { panic!("{found:#?}") };
     assert!(
         unusual.starts_with("warning certificate:") && unusual.contains("for RSASSA-PSS only"),
@@ -397,8 +399,8 @@ fn a_certificate_that_would_lock_us_out_of_the_management_interface() {
         "{found:#?}"
     );
     assert!(found.code == 16 && found.fixes("do").join(" ").contains("-G, -b"), "{found:#?}");
-    managed(&desk, &good.clone().key(KeyKind::P521));
-    let found = desk.usual();
+    managed(&support, &good.clone().key(KeyKind::P521));
+    let found = support.usual();
     is_well(&found);
     assert!(format!("{found:?}").contains("the certificate would be accepted there"), "{found:#?}");
 }
@@ -417,11 +419,11 @@ fn a_device_whose_tls_is_not_spoken_here_is_told_by_its_suite_and_key() {
     ] {
         let shown = identity.clone();
         let server = Server::start_with(move |_| (shown.clone(), tls), |_| reply("200 OK", ""));
-        let desk = Desk::new();
+        let support = Desk::new();
         let target = server.address().to_string();
         let line = format!("{target} {}\n", identity.pin());
-        desk.write("lib/pan_getcert/known_devices", &line, 0o600);
-        let found = desk.check(&["-p", PORTAL, &target]);
+        support.write("lib/pan_getcert/known_devices", &line, 0o600);
+        let found = support.check(&["-p", PORTAL, &target]);
         let troubles = found.troubles();
         assert_eq!((troubles.len(), found.code), (1, 4), "{found:#?}");
         assert!(troubles[0].starts_with("failed TLS:") && troubles[0].contains(says), "{troubles:?}");

@@ -1,16 +1,16 @@
 //! How it looks: with colour and without, wide and narrow, and the configuration file alone.
 
 use crate::common::world::Ended;
-use crate::desk::{Desk, NAME, PORTAL};
+use crate::support::{Desk, NAME, PORTAL};
 
 #[test]
 fn commands_stay_in_one_piece_however_narrow_the_terminal_is() {
-    let desk = Desk::new();
-    desk.remove("lib/pan_getcert/known_devices");
-    let log = desk.path("log/log");
+    let support = Desk::new();
+    support.remove("lib/pan_getcert/known_devices");
+    let log = support.path("log/log");
     let words = ["env", "COLUMNS=50", "pan_certctl", "check", "--log-file", log.to_str().unwrap()];
-    let target = desk.target();
-    let ended = Ended::of(&mut desk.command(&[&words[..], &["-c", NAME, "-p", PORTAL, &target]].concat()));
+    let target = support.target();
+    let ended = Ended::of(&mut support.command(&[&words[..], &["-c", NAME, "-p", PORTAL, &target]].concat()));
     assert_eq!(ended.code, Some(16), "{ended:#?}");
     let lines: Vec<&str> = ended.stdout.lines().collect();
     assert_eq!(lines[0], "this machine");
@@ -24,23 +24,23 @@ fn commands_stay_in_one_piece_however_narrow_the_terminal_is() {
 
 #[test]
 fn the_configuration_file_is_checked_alone() {
-    let desk = Desk::new();
-    desk.write("good.toml", "drift = 'warn'\n[device.\"fw9.example.com\"]\n", 0o644);
-    desk.write("bad.toml", "drift = 'perhaps'\n", 0o644);
+    let support = Desk::new();
+    support.write("good.toml", "drift = 'warn'\n[device.\"fw9.example.com\"]\n", 0o644);
+    support.write("bad.toml", "drift = 'perhaps'\n", 0o644);
     let check = |file: &str| {
-        let file = desk.path(file);
-        Ended::of(&mut desk.command(&["pan_certctl", "check", "--config", file.to_str().unwrap()]))
+        let file = support.path(file);
+        Ended::of(&mut support.command(&["pan_certctl", "check", "--config", file.to_str().unwrap()]))
     };
     check("good.toml").exits(0).says("devices: fw9.example.com").says("2 ok.");
     check("bad.toml").exits(1).says("line 1").says("perhaps");
-    assert!(desk.device.requests().is_empty());
+    assert!(support.device.requests().is_empty());
 }
 
 #[test]
 fn without_a_name_this_machine_and_all_known_devices_are_looked_at() {
-    let desk = Desk::new();
+    let support = Desk::new();
     let check = || {
-        let ended = Ended::of(&mut desk.command(&["pan_certctl", "check", "--json"]));
+        let ended = Ended::of(&mut support.command(&["pan_certctl", "check", "--json"]));
         let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
         let sections = told["checked"].as_array().unwrap().clone();
         let names = sections.iter().map(|one| one["device"].as_str().unwrap_or("this machine").to_owned());
@@ -48,51 +48,51 @@ fn without_a_name_this_machine_and_all_known_devices_are_looked_at() {
     };
     // By known_devices and the key file, which names no port and means the same device.
     let (names, code, sections) = check();
-    assert_eq!(names, ["this machine".to_owned(), desk.target()], "{sections:#?}");
+    assert_eq!(names, ["this machine".to_owned(), support.target()], "{sections:#?}");
     assert_eq!(code, Some(0), "{sections:#?}");
     assert!(sections[0]["findings"].as_array().unwrap().len() > 4, "{sections:#?}");
     // By the configuration file: a device, a member of a group, a peer.
     let text = "[device.\"fw3.example.com\"]\nha-peer = 'fw4.example.com'\n[group.vpn]\ndevices = ['fw2.example.com']\n";
-    desk.write("etc/pan_getcert.toml", text, 0o644);
-    desk.write("etc/ipa/.panrc", "api_key=x\nhostname=fw5.example.com\n", 0o600);
+    support.write("etc/pan_getcert.toml", text, 0o644);
+    support.write("etc/ipa/.panrc", "api_key=x\nhostname=fw5.example.com\n", 0o600);
     let (names, code, _) = check();
-    let target = desk.target();
+    let target = support.target();
     let all = [&target, "fw2.example.com", "fw3.example.com", "fw4.example.com", "fw5.example.com"];
     assert_eq!(names[1..], all.map(str::to_owned));
     assert_ne!(code, Some(0));
-    let listed = Ended::of(&mut desk.command(&["pan_certctl", "list-devices"])).exits(0).stdout;
+    let listed = Ended::of(&mut support.command(&["pan_certctl", "list-devices"])).exits(0).stdout;
     for device in all {
         assert!(listed.contains(device), "{device}: {listed}");
     }
     // Where nothing is known, that is said.
     for file in ["etc/pan_getcert.toml", "etc/ipa/.panrc", "lib/pan_getcert/known_devices"] {
-        desk.remove(file);
+        support.remove(file);
     }
-    let ended = Ended::of(&mut desk.command(&["pan_certctl", "check"])).exits(0);
+    let ended = Ended::of(&mut support.command(&["pan_certctl", "check"])).exits(0);
     assert!(ended.stdout.contains("no device is known here yet"), "{ended:#?}");
 }
 
 #[test]
 fn a_script_of_the_same_name_that_is_found_first_is_told() {
-    let desk = Desk::new();
+    let support = Desk::new();
     let programs = std::path::Path::new(env!("CARGO_BIN_EXE_pan_certctl")).parent().unwrap().display();
-    let old = desk.path("bin/pan_getcert");
-    desk.write("bin/pan_getcert", "#!/bin/bash\n", 0o755);
+    let old = support.path("bin/pan_getcert");
+    support.write("bin/pan_getcert", "#!/bin/bash\n", 0o755);
     let check = |path: String| {
         let line = format!("PATH='{path}:/usr/bin:/bin' exec '{programs}/pan_certctl' check");
-        Ended::of(&mut desk.command(&["sh", "-c", &line])).stdout
+        Ended::of(&mut support.command(&["sh", "-c", &line])).stdout
     };
-    let first = check(format!("{}:{programs}", desk.path("bin").display()));
+    let first = check(format!("{}:{programs}", support.path("bin").display()));
     let told = format!("path: {} comes first in PATH", old.display());
     assert!(
         first.contains(&told) && first.contains(&format!("run: mv {0} {0}.old", old.display())),
         "{first}"
     );
-    let behind = check(format!("{programs}:{}", desk.path("bin").display()));
+    let behind = check(format!("{programs}:{}", support.path("bin").display()));
     assert!(!behind.contains("path:"), "{behind}");
     // A link to ours is ours.
-    desk.remove("bin/pan_getcert");
+    support.remove("bin/pan_getcert");
     std::os::unix::fs::symlink(format!("{programs}/pan_getcert"), &old).unwrap();
-    let linked = check(format!("{}:{programs}", desk.path("bin").display()));
+    let linked = check(format!("{}:{programs}", support.path("bin").display()));
     assert!(!linked.contains("path:"), "{linked}");
 }

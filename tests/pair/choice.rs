@@ -79,7 +79,7 @@ fn a_key_file_without_a_key_for_the_other_names_it() {
 }
 
 #[test]
-fn a_first_that_is_away_is_no_hindrance() {
+fn unreachable_first_member_falls_back_to_peer() {
     let pair = Pair::new();
     pair.second.make_active();
     pair.world.device.set_listening(Listening::Refused);
@@ -194,7 +194,7 @@ fn a_failover_before_the_commit_leaves_nothing_half_done_and_the_next_run_does_i
 }
 
 #[test]
-fn a_rehearsal_tells_which_one_it_would_be() {
+fn dry_run_names_the_active_member() {
     let pair = Pair::new();
     pair.second.make_active();
     let (first, second) = (pair.world.device.address(), pair.second.address());

@@ -43,7 +43,7 @@ fn what_does_not_come_by_itself_is_asked_for() {
 }
 
 #[test]
-fn what_does_not_come_at_all_is_told_and_is_no_failure() {
+fn missing_sync_is_logged_but_not_an_error() {
     let pair = Pair::with(|settings| settings.ha_automatic_sync = false);
     let refusal =
         "<response status='error' code='16'><msg><line>Unauthorized request</line></msg></response>";

@@ -8,7 +8,7 @@ use panos_sim::Simulator;
 use crate::common::bus::Bus;
 use crate::common::pki;
 use crate::common::world::{Ended, KEY, NAME, PORTAL, settings};
-use crate::desk::{Desk, PROGRAM, command};
+use crate::support::{Desk, PROGRAM, command};
 
 #[tokio::test]
 async fn a_real_certmonger_is_asked_whether_it_renews_what_is_installed() {
@@ -52,22 +52,22 @@ async fn a_real_certmonger_is_asked_whether_it_renews_what_is_installed() {
 
 /// A desk with a getcert in its folder `bin`, and one certificate that it knows in this state.
 fn desk_with(status: &str, more: &str) -> Desk {
-    let desk = Desk::new();
-    desk.installed(NAME, "fw1.example.com", 90);
-    fs::create_dir(desk.path("bin")).unwrap();
+    let support = Desk::new();
+    support.installed(NAME, "fw1.example.com", 90);
+    fs::create_dir(support.path("bin")).unwrap();
     let script = format!(
         "#!/bin/sh\ntouch '{}'\necho 'Number of certificates and requests being tracked: 1.'\n\
          echo \"Request ID '7':\"\nprintf '\\tstatus: {status}\\n{more}'\n\
          echo \"\tcertificate: type=FILE,location='/etc/ssl/certs/{NAME}.crt'\"\n",
-        desk.path("asked").display()
+        support.path("asked").display()
     );
-    pki::write(&desk.path("bin/getcert"), script.as_bytes(), 0o755);
-    desk
+    pki::write(&support.path("bin/getcert"), script.as_bytes(), 0o755);
+    support
 }
 
-fn ask(desk: &Desk, arguments: &[&str]) -> Ended {
-    let mut command = command(&desk.state());
-    command.env("PATH", format!("{}:/usr/bin:/bin", desk.path("bin").display()));
+fn ask(support: &Desk, arguments: &[&str]) -> Ended {
+    let mut command = command(&support.state());
+    command.env("PATH", format!("{}:/usr/bin:/bin", support.path("bin").display()));
     Ended::of(command.args(arguments))
 }
 
@@ -115,12 +115,12 @@ fn what_certmonger_or_the_ca_complains_of_is_a_further_line() {
             "MONITORING: the certificate is not renewed",
         ),
     ] {
-        let desk = desk_with(status, more);
-        let ended = ask(&desk, &["--session-bus"]).exits(code).says("certmonger reports problems with 1.");
+        let support = desk_with(status, more);
+        let ended = ask(&support, &["--session-bus"]).exits(code).says("certmonger reports problems with 1.");
         assert!(ended.stdout.contains(&format!("ok\n  certmonger: {says}")), "{ended:#?}");
         let narrow = Ended::of(
-            command(&desk.state())
-                .env("PATH", format!("{}:/usr/bin:/bin", desk.path("bin").display()))
+            command(&support.state())
+                .env("PATH", format!("{}:/usr/bin:/bin", support.path("bin").display()))
                 .env("COLUMNS", "50")
                 .arg("--session-bus"),
         );
@@ -134,40 +134,40 @@ fn what_certmonger_or_the_ca_complains_of_is_a_further_line() {
 
 #[test]
 fn certmonger_is_asked_only_where_that_makes_sense() {
-    let desk = desk_with("CA_REJECTED", "");
+    let support = desk_with("CA_REJECTED", "");
     let asked = || {
-        let asked = desk.path("asked").exists();
-        let _ = fs::remove_file(desk.path("asked"));
+        let asked = support.path("asked").exists();
+        let _ = fs::remove_file(support.path("asked"));
         asked
     };
-    ask(&desk, &["--no-certmonger"]).exits(0).says("device: installed.");
+    ask(&support, &["--no-certmonger"]).exits(0).says("device: installed.");
     assert!(!asked(), "--no-certmonger");
     let is_root = rustix::process::geteuid().is_root();
-    ask(&desk, &[]).exits(if is_root { 11 } else { 0 });
+    ask(&support, &[]).exits(if is_root { 11 } else { 0 });
     assert_eq!(asked(), is_root);
     // It may be renewed without a record, so certmonger is asked.
-    ask(&desk, &["-c", "z.example.com", "--session-bus"]).exits(1);
+    ask(&support, &["-c", "z.example.com", "--session-bus"]).exits(1);
     assert!(asked(), "a name that no record has");
     // A certificate that is not certmonger's.
-    let mut record = desk.installed(NAME, "fw1.example.com", 90);
+    let mut record = support.installed(NAME, "fw1.example.com", 90);
     record.spec.options.blind = true;
-    desk.write(&record);
-    ask(&desk, &["--session-bus"]).exits(0).says("device: installed.");
+    support.write(&record);
+    ask(&support, &["--session-bus"]).exits(0).says("device: installed.");
     assert!(asked(), "whether there are certificates without a record");
-    fs::rename(desk.path("bin/getcert"), desk.path("bin/away")).unwrap();
+    fs::rename(support.path("bin/getcert"), support.path("bin/away")).unwrap();
     let mut without = Command::new(PROGRAM);
     without
         .args(["status", "--session-bus", "--state-dir"])
-        .arg(desk.state())
+        .arg(support.state())
         .env_clear()
         .env("PATH", "/nonexistent");
     let without = without.output().unwrap();
     assert!(without.stderr.is_empty(), "a machine without certmonger: {without:?}");
-    fs::rename(desk.path("bin/away"), desk.path("bin/getcert")).unwrap();
-    let mut other = desk.installed("b.example.com", "fw1.example.com", 90);
+    fs::rename(support.path("bin/away"), support.path("bin/getcert")).unwrap();
+    let mut other = support.installed("b.example.com", "fw1.example.com", 90);
     other.spec.options.cert_dir = "/elsewhere".into();
-    desk.write(&other);
-    ask(&desk, &["--session-bus"])
+    support.write(&other);
+    ask(&support, &["--session-bus"])
         .exits(11)
         .says("/elsewhere/b.example.com.crt is not tracked")
         .says("reports problems with 2");
@@ -178,22 +178,24 @@ fn an_ordinary_user_does_not_trouble_certmonger() {
     if !rustix::process::geteuid().is_root() {
         return;
     }
-    let desk = desk_with("CA_REJECTED", "");
-    fs::copy(PROGRAM, desk.path("pan_certctl")).unwrap();
-    let everything = Command::new("chown").args(["-R", "65534:65534"]).arg(desk.folder.path()).status();
+    let support = desk_with("CA_REJECTED", "");
+    fs::copy(PROGRAM, support.path("pan_certctl")).unwrap();
+    let everything = Command::new("chown").args(["-R", "65534:65534"]).arg(support.folder.path()).status();
     assert!(everything.unwrap().success());
     let mut command = Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(desk.path("pan_certctl"));
-    command.env("PATH", format!("{}:/usr/bin:/bin", desk.path("bin").display()));
-    Ended::of(command.arg("status").arg("--state-dir").arg(desk.state())).exits(0).says("device: installed.");
-    assert!(!desk.path("asked").exists());
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(support.path("pan_certctl"));
+    command.env("PATH", format!("{}:/usr/bin:/bin", support.path("bin").display()));
+    Ended::of(command.arg("status").arg("--state-dir").arg(support.state()))
+        .exits(0)
+        .says("device: installed.");
+    assert!(!support.path("asked").exists());
 }
 
 #[test]
 fn a_certmonger_that_is_not_running_or_not_installed_is_a_remark() {
-    let desk = Desk::new();
-    desk.installed(NAME, "fw1.example.com", 90);
-    desk.installed("b.example.com", "fw1.example.com", 90);
+    let support = Desk::new();
+    support.installed(NAME, "fw1.example.com", 90);
+    support.installed("b.example.com", "fw1.example.com", 90);
     let bus = Bus::start();
     for (path, address, says) in [
         ("/usr/bin:/bin", bus.address(), "certmonger is not running"),
@@ -202,7 +204,7 @@ fn a_certmonger_that_is_not_running_or_not_installed_is_a_remark() {
     ] {
         let mut command = Command::new(PROGRAM);
         command.env_clear().env("PATH", path).env("DBUS_SESSION_BUS_ADDRESS", address);
-        command.args(["status", "--session-bus", "--state-dir"]).arg(desk.state());
+        command.args(["status", "--session-bus", "--state-dir"]).arg(support.state());
         let ended = Ended::of(&mut command).exits(0).says("2 certificates on 1 device: all installed.");
         assert!(ended.stderr.contains(says), "{ended:#?}");
         assert_eq!(ended.stderr.matches(says).count(), 1, "{ended:#?}");

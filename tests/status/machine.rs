@@ -10,7 +10,7 @@ use chrono::Utc;
 use pancert::error::Exit;
 
 use crate::common::world::{Ended, NAME, PORTAL, World};
-use crate::desk::{Desk, PROGRAM, command, order, problem};
+use crate::support::{Desk, PROGRAM, command, order, problem};
 
 type Labels = BTreeMap<String, String>;
 
@@ -96,7 +96,7 @@ fn metrics_of_real_installations_say_what_json_says() {
     Ended::of(world.bare_command().args(["-k", world.path(".panrc").to_str().unwrap(), down])).exits(4);
     let (state, file) = (world.path("state"), world.path("x.prom"));
     let metrics = metrics(&state, &file, 0);
-    let all = crate::desk::told(&state, &[]);
+    let all = crate::support::told(&state, &[]);
     let unix = |value: &serde_json::Value| {
         value.as_str().unwrap().parse::<chrono::DateTime<Utc>>().unwrap().timestamp() as f64
     };
@@ -125,21 +125,21 @@ fn metrics_of_real_installations_say_what_json_says() {
 
 #[test]
 fn the_file_is_replaced_whole_and_everybody_may_read_it() {
-    let desk = Desk::new();
-    desk.installed("a.example.com", "fw1", 90);
-    let file = desk.path("metrics/pan_getcert.prom");
-    fs::create_dir(desk.path("metrics")).unwrap();
+    let support = Desk::new();
+    support.installed("a.example.com", "fw1", 90);
+    let file = support.path("metrics/pan_getcert.prom");
+    fs::create_dir(support.path("metrics")).unwrap();
     fs::write(&file, "old\n".repeat(10_000)).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     let reader = fs::File::open(&file).unwrap();
     let line = format!(
         "umask 077; exec '{PROGRAM}' status --no-certmonger --state-dir '{}' --prometheus '{}'",
-        desk.state().display(),
+        support.state().display(),
         file.display()
     );
     Ended::of(Command::new("sh").args(["-c", &line])).exits(0);
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o644);
-    assert_eq!(fs::read_dir(desk.path("metrics")).unwrap().count(), 1, "no draft is left");
+    assert_eq!(fs::read_dir(support.path("metrics")).unwrap().count(), 1, "no draft is left");
     assert_eq!(parsed(&fs::read_to_string(&file).unwrap()).len(), 15);
     // Whoever has the old one open reads it to its end.
     assert_eq!(std::io::read_to_string(reader).unwrap().len(), 40_000);
@@ -147,25 +147,25 @@ fn the_file_is_replaced_whole_and_everybody_may_read_it() {
 
 #[test]
 fn labels_are_escaped() {
-    let desk = Desk::new();
-    let record = desk.installed("a.example.com", "[2001:db8::1]:8443", 90);
-    let path = desk.write(&record);
+    let support = Desk::new();
+    let record = support.installed("a.example.com", "[2001:db8::1]:8443", 90);
+    let path = support.write(&record);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("\"connect\"", r#""a\"b\\c\nd{},""#)).unwrap();
-    let metrics = metrics(&desk.state(), &desk.path("x"), 0);
+    let metrics = metrics(&support.state(), &support.path("x"), 0);
     let name = "phase_seconds a.example.com [2001:db8::1]:8443 shared a.example.com a\"b\\c\nd{},";
     assert_eq!(metrics.get(name), Some(&0.012), "{metrics:#?}");
 }
 
 #[test]
 fn metrics_are_written_with_the_same_exit_code_and_also_where_nothing_is_installed() {
-    let desk = Desk::new();
-    let file = desk.path("x.prom");
+    let support = Desk::new();
+    let file = support.path("x.prom");
     // Of the state directory as a whole.
-    assert_eq!(metrics(&desk.state(), &file, 0).len(), 4);
-    desk.pending("a.example.com", "fw1", 30, 1, &problem(Exit::Busy, "busy"));
-    desk.queue(&order("b.example.com", "fw1", Utc::now(), 90));
-    let found = metrics(&desk.state(), &file, 18);
+    assert_eq!(metrics(&support.state(), &file, 0).len(), 4);
+    support.pending("a.example.com", "fw1", 30, 1, &problem(Exit::Busy, "busy"));
+    support.queue(&order("b.example.com", "fw1", Utc::now(), 90));
+    let found = metrics(&support.state(), &file, 18);
     assert_eq!(
         (
             found["pending a.example.com fw1 shared a.example.com"],
@@ -173,29 +173,29 @@ fn metrics_are_written_with_the_same_exit_code_and_also_where_nothing_is_install
         ),
         (1.0, 1.0)
     );
-    fs::write(desk.state().join("queue/x.json"), "{").unwrap();
-    assert_eq!(metrics(&desk.state(), &file, 20)["records_unreadable"], 1.0);
+    fs::write(support.state().join("queue/x.json"), "{").unwrap();
+    assert_eq!(metrics(&support.state(), &file, 20)["records_unreadable"], 1.0);
     // JSON beside it.
-    let both = desk.exits(20, &["--json", "--prometheus", file.to_str().unwrap()]);
+    let both = support.exits(20, &["--json", "--prometheus", file.to_str().unwrap()]);
     assert!(both.stdout.starts_with("{\"installations\":["), "{both:#?}");
 }
 
 #[test]
 fn a_file_that_cannot_be_written_is_an_error_and_what_is_no_file_is_left_alone() {
-    let desk = Desk::new();
-    desk.installed("a.example.com", "fw1", 90);
-    let fifo = desk.path("fifo");
+    let support = Desk::new();
+    support.installed("a.example.com", "fw1", 90);
+    let fifo = support.path("fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-    std::os::unix::fs::symlink(desk.path("elsewhere"), desk.path("link")).unwrap();
+    std::os::unix::fs::symlink(support.path("elsewhere"), support.path("link")).unwrap();
     for (file, says) in [
         (fifo.clone(), "no ordinary file"),
-        (desk.path("link"), "no ordinary file"),
-        (desk.folder.path().to_owned(), "no ordinary file"),
-        (desk.path("missing/x.prom"), "No such file"),
+        (support.path("link"), "no ordinary file"),
+        (support.folder.path().to_owned(), "no ordinary file"),
+        (support.path("missing/x.prom"), "No such file"),
     ] {
-        let ended = desk.exits(1, &["--prometheus", file.to_str().unwrap()]).says(says);
+        let ended = support.exits(1, &["--prometheus", file.to_str().unwrap()]).says(says);
         assert!(ended.stderr.contains(file.to_str().unwrap()), "{ended:#?}");
     }
     assert!(!fs::symlink_metadata(fifo).unwrap().is_file());
-    assert!(!desk.path("elsewhere").exists());
+    assert!(!support.path("elsewhere").exists());
 }

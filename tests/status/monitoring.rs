@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::common::pki;
 use crate::common::world::{Ended, NAME, PORTAL, World};
-use crate::desk::{Desk, PROGRAM, command, problem};
+use crate::support::{Desk, PROGRAM, command, problem};
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/monitoring").join(name)
@@ -42,19 +42,19 @@ fn metrics_in(text: &str) -> BTreeSet<String> {
 
 /// All that `status --prometheus` writes, of installations of several kinds.
 fn written() -> BTreeSet<String> {
-    let desk = Desk::new();
-    desk.installed(NAME, "fw1.example.com", 90);
-    desk.pending("vpn.example.com", "fw2.example.com", 30, 3, &problem(Exit::Device, "no answer"));
-    fs::create_dir(desk.path("bin")).unwrap();
+    let support = Desk::new();
+    support.installed(NAME, "fw1.example.com", 90);
+    support.pending("vpn.example.com", "fw2.example.com", 30, 3, &problem(Exit::Device, "no answer"));
+    fs::create_dir(support.path("bin")).unwrap();
     let script = format!(
         "#!/bin/sh\necho 'Number of certificates and requests being tracked: 1.'\n\
          echo \"Request ID '7':\"\nprintf '\\tstatus: MONITORING\\n'\n\
          echo \"\tcertificate: type=FILE,location='/etc/ssl/certs/{NAME}.crt'\"\n"
     );
-    pki::write(&desk.path("bin/getcert"), script.as_bytes(), 0o755);
-    let metrics = desk.path("x.prom");
-    let mut command = command(&desk.state());
-    command.env("PATH", format!("{}:/usr/bin:/bin", desk.path("bin").display()));
+    pki::write(&support.path("bin/getcert"), script.as_bytes(), 0o755);
+    let metrics = support.path("x.prom");
+    let mut command = command(&support.state());
+    command.env("PATH", format!("{}:/usr/bin:/bin", support.path("bin").display()));
     let ended = Ended::of(command.arg("--prometheus").arg(&metrics));
     let text = fs::read_to_string(metrics).unwrap_or_else(|_| panic!("{ended:#?}"));
     let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -118,24 +118,24 @@ fn the_dashboard_can_be_imported_and_each_panel_asks_for_something() {
 
 #[test]
 fn the_plugin_knows_three_answers() {
-    let desk = Desk::new();
-    desk.installed(NAME, "fw1.example.com", 90);
-    let plugin = |desk: &Desk| {
-        let status = desk.path("certctl");
+    let support = Desk::new();
+    support.installed(NAME, "fw1.example.com", 90);
+    let plugin = |support: &Desk| {
+        let status = support.path("certctl");
         let words = format!(
             "#!/bin/sh\nexec {PROGRAM} \"$@\" --no-certmonger --state-dir {}\n",
-            desk.state().display()
+            support.state().display()
         );
         pki::write(&status, words.as_bytes(), 0o755);
         Ended::of(Command::new(file("check_pan_certificates")).env("PAN_CERTCTL", status))
     };
-    let well = plugin(&desk).exits(0);
+    let well = plugin(&support).exits(0);
     assert!(well.stdout.starts_with("1 certificate on 1 device: installed.\n"), "{well:#?}");
-    desk.pending("vpn.example.com", "fw2.example.com", 30, 3, &problem(Exit::Device, "no answer"));
-    plugin(&desk).exits(2).says("no answer");
-    fs::remove_dir_all(desk.state()).unwrap();
-    fs::write(desk.state(), "no directory").unwrap();
-    plugin(&desk).exits(3);
+    support.pending("vpn.example.com", "fw2.example.com", 30, 3, &problem(Exit::Device, "no answer"));
+    plugin(&support).exits(2).says("no answer");
+    fs::remove_dir_all(support.state()).unwrap();
+    fs::write(support.state(), "no directory").unwrap();
+    plugin(&support).exits(3);
     let mut missing = Command::new(file("check_pan_certificates"));
     Ended::of(missing.env("PAN_CERTCTL", "/nowhere/pan_certctl")).exits(3);
 }

@@ -5,7 +5,7 @@ use panos_sim::{Fault, Matcher, What, When};
 
 use crate::common::pki::CertificateSpec;
 use crate::common::world::{Ended, NAME, PORTAL, World};
-use crate::desk::{command, told};
+use crate::support::{command, told};
 
 const DAY: i64 = 86400;
 

@@ -6,14 +6,14 @@ use crate::common::authority::Authority;
 use crate::common::bus::Bus;
 use crate::common::pki;
 use crate::common::world::{self, Ended, KEY, NAME, PORTAL, settings};
-use crate::desk::{Desk, HOST};
+use crate::support::{Desk, HOST};
 use panos_sim::Simulator;
 
 const ABSENT: &str = "HTTP/gp.example.com is not known to the server";
 
 /// An enrolled machine whose certmonger has an authority in the place of FreeIPA's.
 struct Site {
-    desk: Desk,
+    support: Desk,
     bus: Bus,
     authority: Authority,
     device: Simulator,
@@ -23,13 +23,13 @@ impl Site {
     async fn new() -> Self {
         let bus = Bus::with_certmonger().await;
         let authority = Authority::add_as(&bus, "IPA");
-        let desk = Desk::new();
+        let support = Desk::new();
         // certmonger is a real one here.
-        desk.remove("bin/getcert");
-        desk.write("etc/krb5.conf", "[libdefaults]\n default_realm = EXAMPLE.COM\n", 0o644);
+        support.remove("bin/getcert");
+        support.write("etc/krb5.conf", "[libdefaults]\n default_realm = EXAMPLE.COM\n", 0o644);
         pki::write(&bus.path(".panrc"), format!("api_key={KEY}\n").as_bytes(), 0o600);
         std::fs::create_dir(bus.path("tmp")).unwrap();
-        Self { desk, bus, authority, device: Simulator::start(settings()).unwrap() }
+        Self { support, bus, authority, device: Simulator::start(settings()).unwrap() }
     }
 
     fn command(&self, more: &[&str]) -> Command {
@@ -54,7 +54,7 @@ impl Site {
         ]);
         words.extend_from_slice(more);
         words.push(&device);
-        let mut command = self.desk.command(&words);
+        let mut command = self.support.command(&words);
         command.env("DBUS_SESSION_BUS_ADDRESS", self.bus.address()).env("TMPDIR", self.bus.path("tmp"));
         command
     }
@@ -73,7 +73,7 @@ impl Site {
 async fn what_freeipa_would_refuse_is_told_with_the_commands_that_fix_it_before_anybody_is_asked() {
     let site = Site::new().await;
     let service = "run/state/services/HTTP_gp.example.com";
-    site.desk.remove(service);
+    site.support.remove(service);
     let ended = site.ask(&["--san", "vpn.example.com"]).exits(10).says(ABSENT);
     for command in [
         "kinit admin",
@@ -94,18 +94,18 @@ async fn what_freeipa_would_refuse_is_told_with_the_commands_that_fix_it_before_
     let ended = site.ask(&["--san", "vpn.example.com"]).exits(10);
     let enroll = "pan_certctl enroll --service gp.example.com --san vpn.example.com";
     assert!(ended.stderr.contains(&format!("run here: {enroll}\n")), "{ended:#?}");
-    site.desk.type_in("kinit admin");
-    site.desk.type_in(&format!("{enroll} --yes"));
+    site.support.type_in("kinit admin");
+    site.support.type_in(&format!("{enroll} --yes"));
     let ended = site.ask(&["--san", "vpn.example.com", "--dry-run"]).exits(0);
     assert!(ended.stdout.contains("FreeIPA: ok: SAN principal: HTTP/vpn.example.com"), "{ended:#?}");
     site.nothing_was_asked().await;
 
-    site.desk.service(NAME, &[NAME], &["www.example.com"]);
+    site.support.service(NAME, &[NAME], &["www.example.com"]);
     site.ask(&[]).exits(10).says("is managed by www.example.com, not by certs.example.com");
-    site.desk.service(NAME, &[NAME], &[HOST]);
+    site.support.service(NAME, &[NAME], &[HOST]);
     site.ask(&["-G", "EC"]).exits(6).says("takes RSA keys only");
     site.ask(&["-T", "gpServer"]).exits(6).says("no certificate profile 'gpServer'");
-    site.desk.profile("gpServer", "-");
+    site.support.profile("gpServer", "-");
     site.ask(&["-T", "gpServer"]).exits(10).says("no enabled CA ACL").says("ipa caacl-add-profile");
     site.ask(&["-S", "host"]).exits(10).says("ipa host-add-managedby gp.example.com");
     site.nothing_was_asked().await;
@@ -115,34 +115,34 @@ async fn what_freeipa_would_refuse_is_told_with_the_commands_that_fix_it_before_
     assert!(!ended.stderr.contains("is not looked at"), "{ended:#?}");
     assert_eq!(site.authority.submitted().len(), 1);
     assert!(world::served(&site.device).is_some());
-    let asked = site.desk.asked().len();
+    let asked = site.support.asked().len();
     site.ask(&[]).exits(0);
-    assert_eq!(site.desk.asked().len(), asked);
+    assert_eq!(site.support.asked().len(), asked);
     // A renewal that would be refused is told as well, by what is tracked.
-    site.desk.remove(service);
+    site.support.remove(service);
     site.ask(&["--resubmit"]).exits(10).says(ABSENT);
     assert_eq!(site.authority.submitted().len(), 1);
     site.ask(&["--resubmit", "--no-check"]).exits(0);
     assert_eq!(site.authority.submitted().len(), 2);
     // The host's ticket was in a cache of its own, which is gone.
     let is_look = |line: &String| line.starts_with("host ") || !line.contains("-show");
-    assert!(site.desk.asked().iter().all(is_look), "{:#?}", site.desk.asked());
+    assert!(site.support.asked().iter().all(is_look), "{:#?}", site.support.asked());
     assert_eq!(std::fs::read_dir(site.bus.path("tmp")).unwrap().count(), 0);
 }
 
 #[tokio::test]
 async fn where_neither_ticket_nor_keytab_lets_it_be_asked_the_request_is_made_and_v_says_so() {
     let site = Site::new().await;
-    site.desk.remove("etc/krb5.keytab");
-    site.desk.remove("run/state/services/HTTP_gp.example.com");
+    site.support.remove("etc/krb5.keytab");
+    site.support.remove("run/state/services/HTTP_gp.example.com");
     let ended = site.ask(&["-v"]).exits(0).says("FINISHED: ");
     let said = "FreeIPA is not looked at before the request: kinit: Pre-authentication failed";
     assert!(ended.stderr.contains(said), "{ended:#?}");
     let ended = site.ask(&["--resubmit"]).exits(0);
     assert!(!ended.stderr.contains("FreeIPA"), "{ended:#?}");
     // A server that is down is no refusal.
-    site.desk.write("etc/krb5.keytab", "1 first\n", 0o600);
-    site.desk.write("run/state/down", "", 0o644);
+    site.support.write("etc/krb5.keytab", "1 first\n", 0o600);
+    site.support.write("run/state/down", "", 0o644);
     let ended = site.ask(&["--resubmit", "-v"]).exits(0);
     assert_eq!(ended.stderr.matches("cannot connect to").count(), 1, "{ended:#?}");
     assert_eq!(site.authority.submitted().len(), 3);

@@ -55,7 +55,7 @@ fn the_pin_that_was_typed_opens_the_door_at_every_renewal() {
 }
 
 #[test]
-fn a_run_that_dies_after_its_commit_and_before_it_remembers_locks_nobody_out() {
+fn crash_before_pin_update_does_not_lock_out() {
     let world = managed();
     let pin = world.device.certificate_fingerprint();
     let issued = world.renew();

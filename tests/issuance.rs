@@ -59,7 +59,7 @@ fn follow(world: &World, delivers: bool) -> Standing {
 }
 
 #[test]
-fn a_command_that_is_only_beginning_is_waited_for() {
+fn waits_for_a_slow_post_save_command() {
     for delivers in [true, false] {
         for state in ["POST_SAVED_CERT", "NEED_TO_READ_CERT"] {
             let world = World::new();

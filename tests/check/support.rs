@@ -95,7 +95,7 @@ impl Desk {
     }
 
     pub fn of(device: Simulator, ca: Issued) -> Self {
-        let desk = Self { device, ca, folder: TempDir::new().unwrap() };
+        let support = Self { device, ca, folder: TempDir::new().unwrap() };
         for part in [
             "etc/ipa",
             "etc/ssl/certs",
@@ -109,49 +109,49 @@ impl Desk {
             "run/mount",
             "bin",
         ] {
-            fs::create_dir_all(desk.path(part)).unwrap();
+            fs::create_dir_all(support.path(part)).unwrap();
         }
         for part in ["lib/pan_getcert", "log"] {
-            fs::create_dir_all(desk.path(part)).unwrap();
+            fs::create_dir_all(support.path(part)).unwrap();
         }
         for (name, text) in SCRIPTS {
             let text = if text.starts_with("#!") { text.to_owned() } else { format!("#!/bin/sh\n{text}\n") };
-            desk.write(&format!("bin/{name}"), &text, 0o755);
+            support.write(&format!("bin/{name}"), &text, 0o755);
         }
         let conf = format!(
             "[global]\nbasedn = dc=example,dc=com\nrealm = EXAMPLE.COM\nserver = ipa.example.com\nhost = {HOST}\n"
         );
         for file in ["etc/ipa/default.conf", "run/state/default.conf"] {
-            desk.write(file, &conf, 0o644);
+            support.write(file, &conf, 0o644);
         }
         for file in ["etc/ipa/ca.crt", "run/state/ca.crt"] {
-            desk.write(file, &desk.ca.certificate_pem(), 0o644);
+            support.write(file, &support.ca.certificate_pem(), 0o644);
         }
         for file in ["passwd", "group"] {
-            fs::copy(format!("/etc/{file}"), desk.path(&format!("etc/{file}"))).unwrap();
+            fs::copy(format!("/etc/{file}"), support.path(&format!("etc/{file}"))).unwrap();
         }
         // Names are looked up in the file only, so that one that is not there is not waited for.
-        desk.write("etc/nsswitch.conf", "hosts: files\n", 0o644);
-        desk.write("etc/hosts", "127.0.0.1 localhost fw1.example.com\n", 0o644);
-        desk.write("etc/krb5.keytab", "1 first\n", 0o600);
-        desk.write("run/state/hostkey", "1 first\n", 0o600);
-        desk.write("run/state/certmonger", "", 0o644);
-        desk.host(HOST, &[HOST]);
-        desk.host(NAME, &[NAME]);
-        desk.service(NAME, &[NAME], &[NAME, HOST]);
+        support.write("etc/nsswitch.conf", "hosts: files\n", 0o644);
+        support.write("etc/hosts", "127.0.0.1 localhost fw1.example.com\n", 0o644);
+        support.write("etc/krb5.keytab", "1 first\n", 0o600);
+        support.write("run/state/hostkey", "1 first\n", 0o600);
+        support.write("run/state/certmonger", "", 0o644);
+        support.host(HOST, &[HOST]);
+        support.host(NAME, &[NAME]);
+        support.service(NAME, &[NAME], &[NAME, HOST]);
         let profile = include_str!("../common/freeipa/caIPAserviceCert");
-        desk.write("run/state/profiles/caIPAserviceCert", profile, 0o644);
-        desk.write("run/state/cas/ipa", "  Name: ipa\n", 0o644);
+        support.write("run/state/profiles/caIPAserviceCert", profile, 0o644);
+        support.write("run/state/cas/ipa", "  Name: ipa\n", 0o644);
         // What every server has.
         let usual = "hosts_services_caIPAserviceCert";
         let scope = "  Host category: all\n  Service category: all\n  Profiles: caIPAserviceCert\n";
-        desk.acl(usual, scope);
+        support.acl(usual, scope);
         let wants = "etc/systemd/system/paths.target.wants";
-        fs::create_dir_all(desk.path(wants)).unwrap();
-        desk.write(&format!("{wants}/pan_certctl-retry.path"), "", 0o644);
-        desk.key_file(KEY);
-        desk.pin(&desk.device.certificate_fingerprint());
-        desk
+        fs::create_dir_all(support.path(wants)).unwrap();
+        support.write(&format!("{wants}/pan_certctl-retry.path"), "", 0o644);
+        support.key_file(KEY);
+        support.pin(&support.device.certificate_fingerprint());
+        support
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -84,7 +84,7 @@ fn problem((outcome, log): &(RunResult, Vec<String>), exit: u8) -> &Problem {
 const BOUND_BACK: &str = "The profiles were restored to the previous certificate and committed.";
 
 #[test]
-fn a_service_that_does_not_come_up_with_the_new_one_gets_the_old_one_back() {
+fn restores_old_certificate_when_service_fails() {
     let scene = Scene::new();
     scene.world.device.set_serving(Serving::Without(print(&scene.new.certificate)));
     let told = scene.deliver(&["--suffix", "serial"]);
@@ -131,7 +131,7 @@ fn what_did_not_answer_before_says_nothing_about_the_new_one() {
 }
 
 #[test]
-fn what_was_overwritten_can_not_come_back_and_is_not_tried() {
+fn overwritten_certificate_is_not_restored() {
     let scene = Scene::new();
     scene.world.device.set_serving(Serving::Stuck);
     let told = scene.deliver(&["-n", "before"]);
@@ -178,7 +178,7 @@ fn a_way_back_that_the_device_refuses_leaves_nothing_pending_and_says_so() {
 }
 
 #[test]
-fn a_bad_one_among_several_goes_back_alone() {
+fn only_the_failing_certificate_is_restored() {
     let scene = Scene::new();
     let other = "other.example.com";
     scene.world.ca.issue(&CertificateSpec::named(other).san(other)).write(scene.world.folder.path(), other);

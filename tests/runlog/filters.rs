@@ -3,9 +3,9 @@
 use chrono::{TimeDelta, Utc};
 
 use crate::common::world::Ended;
-use crate::shelf::{Shelf, command, failed, run};
+use crate::support::{Shelf, command, failed, run};
 
-fn shelf() -> Shelf {
+fn support() -> Shelf {
     Shelf::with(
         [
             run("2026-11-20 05:00:00", "a.example.com", "fw1.example.com", 1.0),
@@ -20,9 +20,9 @@ fn shelf() -> Shelf {
 
 #[test]
 fn each_filter_leaves_what_it_says_and_several_are_combined() {
-    let shelf = shelf();
+    let support = support();
     let days = |arguments: &[&str]| -> Vec<String> {
-        let runs = shelf.runs(arguments);
+        let runs = support.runs(arguments);
         runs.iter().map(|run| run["begun"].as_str().unwrap()[8..10].to_owned()).collect()
     };
     assert_eq!(days(&[]), ["20", "21", "22", "22", "23"]);
@@ -44,27 +44,27 @@ fn each_filter_leaves_what_it_says_and_several_are_combined() {
 fn durations_count_back_from_now() {
     let at = |ago: TimeDelta| (Utc::now() - ago).format("%Y-%m-%d %H:%M:%S").to_string();
     let ages = [TimeDelta::days(8), TimeDelta::hours(13), TimeDelta::minutes(31), TimeDelta::minutes(5)];
-    let shelf = Shelf::with(ages.map(|ago| run(&at(ago), "a.example.com", "fw1", 1.0)).concat());
+    let support = Shelf::with(ages.map(|ago| run(&at(ago), "a.example.com", "fw1", 1.0)).concat());
     for (since, count) in [("30m", 1), ("12h", 2), ("7d", 3), ("2weeks", 4)] {
-        assert_eq!(shelf.runs(&["--since", since]).len(), count, "{since}");
+        assert_eq!(support.runs(&["--since", since]).len(), count, "{since}");
     }
-    assert_eq!(shelf.runs(&["--since", "7d", "--until", "30m"]).len(), 2);
+    assert_eq!(support.runs(&["--since", "7d", "--until", "30m"]).len(), 2);
 }
 
 #[test]
 fn twenty_runs_are_shown_unless_more_are_wanted() {
     let runs: Vec<String> =
         (0..50).map(|i| run(&format!("2026-11-22 05:{i:02}:00"), "a", "fw1", f64::from(i))).collect();
-    let shelf = Shelf::with(runs.concat());
-    assert_eq!(shelf.runs(&[]).len(), 20);
-    assert_eq!(shelf.runs(&[])[0]["seconds"]["total"], 30.0);
-    assert_eq!(shelf.runs(&["-n", "1000"]).len(), 50);
-    assert_eq!(shelf.shows(&["--last", "3"]).stdout.lines().count(), 4);
+    let support = Shelf::with(runs.concat());
+    assert_eq!(support.runs(&[]).len(), 20);
+    assert_eq!(support.runs(&[])[0]["seconds"]["total"], 30.0);
+    assert_eq!(support.runs(&["-n", "1000"]).len(), 50);
+    assert_eq!(support.shows(&["--last", "3"]).stdout.lines().count(), 4);
 }
 
 #[test]
 fn names_that_stand_in_no_run_are_an_error_that_says_what_there_is() {
-    let shelf = shelf();
+    let support = support();
     for (arguments, wanted) in [
         (&["--device", "fw9"][..], "--device fw9"),
         (&["--device", "fw2.example"], "--device fw2.example"),
@@ -73,7 +73,7 @@ fn names_that_stand_in_no_run_are_an_error_that_says_what_there_is() {
         (&["--cert", "a.example.com", "--device", "fw22.example.com"], "--cert a.example.com --device fw22"),
     ] {
         for more in [&[][..], &["--json"], &["--chart"]] {
-            let ended = Ended::of(command(&shelf.log()).args(arguments).args(more)).exits(1);
+            let ended = Ended::of(command(&support.log()).args(arguments).args(more)).exits(1);
             assert_eq!(ended.stdout, "");
             ended
                 .says(&format!("nothing matches {wanted}"))
@@ -86,18 +86,18 @@ fn names_that_stand_in_no_run_are_an_error_that_says_what_there_is() {
 fn that_no_run_is_found_is_said_and_no_failure() {
     // A name that is right, at a time or with an end that no run had.
     let never = ["--device", "fw1.example.com", "--failed", "--until", "2026-11-20"];
-    for (shelf, arguments) in
-        [(Shelf::with(""), &[][..]), (shelf(), &never), (shelf(), &["--since", "2026-11-24"])]
+    for (support, arguments) in
+        [(Shelf::with(""), &[][..]), (support(), &never), (support(), &["--since", "2026-11-24"])]
     {
-        let ended = shelf.shows(arguments);
+        let ended = support.shows(arguments);
         assert!(ended.stdout.starts_with("No matching runs in ") && ended.stderr.is_empty(), "{ended:#?}");
-        assert_eq!(shelf.runs(arguments).len(), 0);
+        assert_eq!(support.runs(arguments).len(), 0);
     }
 }
 
 #[test]
 fn arguments_that_are_not_valid_are_refused() {
-    let shelf = shelf();
+    let support = support();
     for (arguments, code, says) in [
         (&["--since", "yesterday"][..], 1, "7d, 12h, 30m"),
         (&["--since", "2026-11-22", "--until", "2026-11-21"], 1, "--since is later than --until"),
@@ -107,7 +107,7 @@ fn arguments_that_are_not_valid_are_refused() {
         (&["--json", "--chart"], 1, "cannot be used with"),
         (&["more"], 1, "unexpected argument"),
     ] {
-        let ended = Ended::of(command(&shelf.log()).args(arguments)).exits(code).says(says);
+        let ended = Ended::of(command(&support.log()).args(arguments)).exits(code).says(says);
         assert_eq!(ended.stdout, "", "{arguments:?}");
     }
 }

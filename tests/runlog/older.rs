@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::shelf::{Shelf, failed, lines, run};
+use crate::support::{Shelf, failed, lines, run};
 
 const UPLOADED: &str = "<response status=\"success\"><result>Successfully imported gp into candidate configuration</result></response>";
 

@@ -97,7 +97,7 @@ async fn it_is_looked_again_until_the_certificate_is_there() {
 }
 
 #[tokio::test]
-async fn where_nobody_listens_that_is_told_when_patience_is_over_and_not_before() {
+async fn closed_port_is_reported_after_the_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at: Address = listener.local_addr().unwrap().to_string().parse().unwrap();
     drop(listener);

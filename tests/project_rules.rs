@@ -8,9 +8,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-#[path = "house/circles.rs"]
+#[path = "project_rules/circles.rs"]
 mod circles;
-#[path = "house/voice.rs"]
+#[path = "project_rules/voice.rs"]
 mod voice;
 
 fn root() -> &'static Path {

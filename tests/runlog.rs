@@ -4,18 +4,18 @@
 
 mod common;
 
-#[path = "review/shelf.rs"]
-mod shelf;
+#[path = "runlog/support.rs"]
+mod support;
 
-#[path = "review/filters.rs"]
+#[path = "runlog/filters.rs"]
 mod filters;
-#[path = "review/oddities.rs"]
+#[path = "runlog/oddities.rs"]
 mod oddities;
-#[path = "review/older.rs"]
+#[path = "runlog/older.rs"]
 mod older;
-#[path = "review/real.rs"]
+#[path = "runlog/real.rs"]
 mod real;
-#[path = "review/rotated.rs"]
+#[path = "runlog/rotated.rs"]
 mod rotated;
-#[path = "review/screen.rs"]
+#[path = "runlog/screen.rs"]
 mod screen;

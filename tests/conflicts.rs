@@ -154,7 +154,7 @@ fn two_that_claim_a_profile_since_an_earlier_version_are_told_and_left() {
 }
 
 #[test]
-fn certificates_with_profiles_of_their_own_are_no_rivals() {
+fn distinct_profiles_do_not_conflict() {
     let world = World::new();
     world.install(&["-p", PORTAL]).exits(0);
     ask_other(&world, &["-p", GATEWAY], &[]).exits(0);

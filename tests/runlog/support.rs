@@ -43,9 +43,9 @@ pub struct Shelf {
 impl Shelf {
     /// With a log of this content.
     pub fn with(content: impl AsRef<[u8]>) -> Self {
-        let shelf = Self { folder: TempDir::new().unwrap() };
-        std::fs::write(shelf.log(), content).unwrap();
-        shelf
+        let support = Self { folder: TempDir::new().unwrap() };
+        std::fs::write(support.log(), content).unwrap();
+        support
     }
 
     pub fn log(&self) -> PathBuf {

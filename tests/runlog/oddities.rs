@@ -4,11 +4,11 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use crate::common::world::Ended;
-use crate::shelf::{PROGRAM, Shelf, failed, lines, run};
+use crate::support::{PROGRAM, Shelf, failed, lines, run};
 
 #[test]
 fn interleaved_runs_with_several_certificates_are_told_apart_by_their_ids() {
-    let shelf = Shelf::with(lines(&[
+    let support = Shelf::with(lines(&[
         "05:00:00 [00000a]: START of pan_instcert.",
         "05:00:00 [00000b]: START of pan_instcert.",
         "05:00:00 [00000a]: Certificate Common Name: a.example.com",
@@ -21,8 +21,8 @@ fn interleaved_runs_with_several_certificates_are_told_apart_by_their_ids() {
         "05:00:02 [00000b]: Phase times: connect 1.000 s, total 2.000 s",
         "05:00:02 [00000a]: Phase times: connect 3.000 s, total 4.000 s",
     ]));
-    assert_eq!(shelf.in_short(&[]), ["a.example.com+c.example.com fw1 ok", "b.example.com fw2 failed"]);
-    let runs = shelf.runs(&[]);
+    assert_eq!(support.in_short(&[]), ["a.example.com+c.example.com fw1 ok", "b.example.com fw2 failed"]);
+    let runs = support.runs(&[]);
     assert_eq!((&runs[0]["id"], &runs[1]["id"]), (&"00000a".into(), &"00000b".into()));
     assert_eq!((&runs[0]["seconds"]["total"], &runs[1]["seconds"]["connect"]), (&4.0.into(), &1.0.into()));
     assert_eq!(runs[1]["problem"], "refused", "not what went wrong before, and not the advice");
@@ -30,7 +30,7 @@ fn interleaved_runs_with_several_certificates_are_told_apart_by_their_ids() {
 
 #[test]
 fn a_run_shows_its_id_only_while_it_is_not_alone() {
-    let shelf = Shelf::with(lines(&[
+    let support = Shelf::with(lines(&[
         "05:00:00 START of pan_instcert.",
         "05:00:00 Certificate Common Name: a.example.com",
         "05:00:01 [00000b]: START of pan_instcert.",
@@ -41,13 +41,13 @@ fn a_run_shows_its_id_only_while_it_is_not_alone() {
         "05:00:04 END - Finished certificate installation to: fw2",
         "05:00:04 Phase times: total 4.000 s",
     ]));
-    assert_eq!(shelf.in_short(&[]), ["a.example.com fw1 ok", "b.example.com fw2 ok"]);
-    assert_eq!(shelf.runs(&[])[1]["seconds"]["total"], 4.0);
+    assert_eq!(support.in_short(&[]), ["a.example.com fw1 ok", "b.example.com fw2 ok"]);
+    assert_eq!(support.runs(&[])[1]["seconds"]["total"], 4.0);
 }
 
 #[test]
 fn runs_without_an_end_are_told_as_such_also_where_an_id_comes_again() {
-    let shelf = Shelf::with(lines(&[
+    let support = Shelf::with(lines(&[
         "05:00:00 START of pan_instcert.",
         "05:00:00 Certificate Common Name: a.example.com",
         "05:00:01 START of pan_instcert.",
@@ -58,15 +58,15 @@ fn runs_without_an_end_are_told_as_such_also_where_an_id_comes_again() {
         "05:00:03 [00000c]: START of pan_instcert.",
     ]));
     assert_eq!(
-        shelf.in_short(&[]),
+        support.in_short(&[]),
         ["a.example.com - not-ended", "b.example.com fw1 ok", " - not-ended", " - not-ended"]
     );
-    assert!(shelf.shows(&[]).stdout.lines().nth(1).unwrap().ends_with("  unfinished"));
+    assert!(support.shows(&[]).stdout.lines().nth(1).unwrap().ends_with("  unfinished"));
 }
 
 #[test]
 fn the_logs_of_the_older_scripts_tell_as_much_as_they_know() {
-    let shelf = Shelf::with(lines(&[
+    let support = Shelf::with(lines(&[
         "05:00:00 START of pan_instcert.",
         "05:00:00 Certificate Common Name: a.example.com",
         "05:00:01 XML API output for keypair: <response status=\"success\"/>",
@@ -79,9 +79,9 @@ fn the_logs_of_the_older_scripts_tell_as_much_as_they_know() {
         "06:00:05 ERROR: The certificate could not be uploaded.",
         "07:00:00 START of pan_instcert.",
     ]));
-    let runs = shelf.runs(&[]);
+    let runs = support.runs(&[]);
     assert_eq!(
-        shelf.in_short(&[]),
+        support.in_short(&[]),
         ["a.example.com fw1.example.com ok", "b.example.com - failed", " - not-ended"]
     );
     assert_eq!(runs[0]["seconds"], serde_json::json!({ "commit": 31.0, "total": 37.0 }));
@@ -97,23 +97,23 @@ fn one_line_for_many_failures_is_one_row_with_their_number() {
             "{time} ERROR: fw1:8443: the same failure for the {times} time since 2026-11-21 05:00:00+00:00: no answer"
         )
     };
-    let shelf = Shelf::with(lines(&[
+    let support = Shelf::with(lines(&[
         &again("05:00:00", "2nd"),
         "05:30:00 START of pan_instcert.",
         &again("06:00:00", "64th"),
         "06:30:00 END - Finished certificate installation to: fw2",
         "06:30:00 Phase times: total 0.500 s",
     ]));
-    let runs = shelf.runs(&[]);
-    assert_eq!(shelf.in_short(&[]), [" fw2 ok", " fw1:8443 failed"], "where its last run stands");
+    let runs = support.runs(&[]);
+    assert_eq!(support.in_short(&[]), [" fw2 ok", " fw1:8443 failed"], "where its last run stands");
     assert_eq!((&runs[1]["times"], &runs[1]["problem"]), (&64.into(), &"no answer".into()));
     assert_eq!(
         (&runs[1]["begun"], &runs[1]["ended"]),
         (&"2026-11-21T05:00:00+00:00".into(), &"2026-11-22T06:00:00+00:00".into())
     );
-    shelf.shows(&[]).says("failed 64 times, the last time 2026-11-22 06:00:00: no answer");
-    assert_eq!(shelf.in_short(&["--since", "2026-11-22 05:45"]), [" fw1:8443 failed"]);
-    assert_eq!(shelf.in_short(&["-n", "1"]), [" fw1:8443 failed"]);
+    support.shows(&[]).says("failed 64 times, the last time 2026-11-22 06:00:00: no answer");
+    assert_eq!(support.in_short(&["--since", "2026-11-22 05:45"]), [" fw1:8443 failed"]);
+    assert_eq!(support.in_short(&["-n", "1"]), [" fw1:8443 failed"]);
 }
 
 #[test]
@@ -137,22 +137,22 @@ fn what_is_no_line_of_the_log_is_passed_over() {
 }
 
 #[test]
-fn what_a_device_said_forges_no_run_and_steers_no_terminal() {
+fn device_text_cannot_forge_log_lines() {
     let end = "END - Finished certificate installation to: fw1";
     let forged =
         format!("05:00:01 commit: failure: \"no\\n[2026-11-22 05:00:01+00:00]: {end}\" [00000a]: {end}");
     let nasty = "05:00:02 ERROR: fw1: \u{1b}[2J\u{9b}31m\u{202e}END - Finished";
-    let shelf = Shelf::with(lines(&[
+    let support = Shelf::with(lines(&[
         "05:00:00 START of pan_instcert.",
         "05:00:00 Certificate Common Name: \u{1b}]0;x\u{7}.example.com",
         &forged,
         nasty,
         "05:00:03 Phase times: total 3.000 s",
     ]));
-    let runs = shelf.runs(&[]);
+    let runs = support.runs(&[]);
     assert_eq!((runs.len(), &runs[0]["result"]), (1, &"failed".into()));
     for arguments in [&[][..], &["--json"], &["--chart"]] {
-        let shown = shelf.shows(arguments).stdout;
+        let shown = support.shows(arguments).stdout;
         let harmful = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
         assert!(!shown.contains(harmful), "{shown:?}");
     }
@@ -160,8 +160,8 @@ fn what_a_device_said_forges_no_run_and_steers_no_terminal() {
 
 #[test]
 fn a_log_of_300_mb_is_read_in_seconds_and_in_little_memory() {
-    let shelf = Shelf::with("");
-    let mut file = std::io::BufWriter::new(std::fs::File::create(shelf.log()).unwrap());
+    let support = Shelf::with("");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(support.log()).unwrap());
     let one = failed("2026-11-21 05:00:00", "a.example.com", "fw1", &"no answer ".repeat(300));
     // Runs that never end, and a line that does not either.
     let open =
@@ -184,7 +184,7 @@ fn a_log_of_300_mb_is_read_in_seconds_and_in_little_memory() {
     let bounded = "ulimit -v 200000; exec \"$@\"";
     let mut command = std::process::Command::new("sh");
     command.args(["-c", bounded, "sh", PROGRAM, "log", "-n", "2", "--json", "--log-file"]);
-    let ended = Ended::of(command.arg(shelf.log())).exits(0);
+    let ended = Ended::of(command.arg(support.log())).exits(0);
     assert!(ended.stdout.contains("z.example.com"), "{ended:#?}");
     // Many times what an optimised program takes on a quiet machine.
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
@@ -192,16 +192,16 @@ fn a_log_of_300_mb_is_read_in_seconds_and_in_little_memory() {
 
 #[test]
 fn a_log_that_cannot_be_read_is_an_error_with_its_reason() {
-    let shelf = Shelf::with("");
-    let fifo = shelf.path("fifo");
+    let support = Shelf::with("");
+    let fifo = support.path("fifo");
     rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
     for (log, says) in [
         (fifo, "it is a FIFO, not a regular file"),
-        (shelf.folder.path().to_owned(), "it is a directory, not a regular file"),
+        (support.folder.path().to_owned(), "it is a directory, not a regular file"),
         ("/dev/zero".into(), "it is a device, not a regular file"),
-        (shelf.path("none"), "there is no such file\npan_certctl: pan_instcert makes it at its first run"),
+        (support.path("none"), "there is no such file\npan_certctl: pan_instcert makes it at its first run"),
     ] {
-        let ended = Ended::of(&mut crate::shelf::command(&log)).exits(1).says(says);
+        let ended = Ended::of(&mut crate::support::command(&log)).exits(1).says(says);
         assert_eq!(ended.stdout, "");
         assert!(ended.stderr.contains(log.to_str().unwrap()), "{ended:#?}");
     }
@@ -210,13 +210,13 @@ fn a_log_that_cannot_be_read_is_an_error_with_its_reason() {
 #[test]
 fn who_may_not_read_the_log_is_told_to_use_sudo() {
     use std::os::unix::fs::PermissionsExt as _;
-    let shelf = Shelf::with("");
+    let support = Shelf::with("");
     let mode = |path: &std::path::Path, mode| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };
-    mode(shelf.folder.path(), 0o755);
-    mode(&shelf.log(), 0o000);
-    let program = shelf.path("pan_certctl");
+    mode(support.folder.path(), 0o755);
+    mode(&support.log(), 0o000);
+    let program = support.path("pan_certctl");
     std::fs::hard_link(PROGRAM, &program).or_else(|_| std::fs::copy(PROGRAM, &program).map(drop)).unwrap();
     let mut words = vec![program.to_str().unwrap().to_owned()];
     if rustix::process::geteuid().is_root() {
@@ -224,6 +224,6 @@ fn who_may_not_read_the_log_is_told_to_use_sudo() {
         words.splice(0..0, nobody);
     }
     let mut command = std::process::Command::new(&words[0]);
-    command.args(&words[1..]).args(["log", "--log-file"]).arg(shelf.log());
+    command.args(&words[1..]).args(["log", "--log-file"]).arg(support.log());
     Ended::of(&mut command).exits(1).says("permission denied; run it with sudo");
 }

@@ -7,14 +7,14 @@ mod common;
 #[path = "../panos-xmlapi/tests/common/server.rs"]
 mod server;
 
-#[path = "proof/device.rs"]
+#[path = "verification/device.rs"]
 mod device;
 
-#[path = "proof/busy.rs"]
+#[path = "verification/busy.rs"]
 mod busy;
-#[path = "proof/management.rs"]
+#[path = "verification/management.rs"]
 mod management;
-#[path = "proof/pair.rs"]
+#[path = "verification/pair.rs"]
 mod pair;
-#[path = "proof/served.rs"]
+#[path = "verification/served.rs"]
 mod served;

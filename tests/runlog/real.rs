@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use panos_sim::{Fault, Matcher, Simulator, What, When};
 
 use crate::common::world::{Ended, NAME, PORTAL, World, settings};
-use crate::shelf::{command, in_short, runs_of};
+use crate::support::{command, in_short, runs_of};
 
 #[test]
 fn runs_that_ended_well_failed_or_were_left_to_a_person_are_told_as_they_were() {
