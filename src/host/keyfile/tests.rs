@@ -108,9 +108,11 @@ fn a_tagged_key_without_hostname_goes_nowhere() {
     let file = load("api_key%lab=abc\n").unwrap();
     let error = file.key_for("lab").unwrap_err();
     assert!(error.to_string().ends_with("has no key for lab"), "{error}");
-    assert_eq!(
-        error.advice().unwrap(),
-        "add a hostname=lab line to the key's entry, if the key is meant for that device"
+    let advice = error.advice().unwrap();
+    assert!(advice.starts_with("make a key for the device: pan_certctl keygen lab "), "{advice}");
+    assert!(
+        advice.ends_with("or, if the key is meant for it, add a line hostname=lab to the key's entry"),
+        "{advice}"
     );
 }
 
