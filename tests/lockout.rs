@@ -89,7 +89,7 @@ fn a_kind_of_key_that_our_tls_does_not_speak_is_refused_by_name() {
             (KeyKind::Brainpool, "its key is EC on the curve brainpoolP256r1; RSA of 2048"),
         ] {
             world.issue(&spec().key(key));
-            let ended = install(&world, way, &[]).exits(16).says(name).says("Nothing was changed");
+            let ended = install(&world, way, &[]).exits(16).says(name).says("nothing was changed");
             ended.says("-G, -b").says("--force");
             untouched(&world);
         }

@@ -306,7 +306,7 @@ fn what_could_not_be_undone_is_not_begun() {
     let world = scene(Shape::Overwrite);
     world.device.add_pending_change(ADMINISTRATOR, OWN, "<fqdn>own.example</fqdn>").unwrap();
     let before = State::of(&world.device);
-    install(&world, Shape::Overwrite).exits(18).says("/config/shared/address").says("Nothing was changed");
+    install(&world, Shape::Overwrite).exits(18).says("/config/shared/address").says("nothing was changed");
     assert_eq!(State::of(&world.device), before);
     assert!(!world.device.requests().iter().any(|request| request.r#type.as_deref() == Some("import")));
 }

@@ -188,6 +188,10 @@ impl Ended {
     /// belongs to the one before, or is one of the log's or the journal's.
     fn has_one_voice(&self, program: &str) {
         for line in self.stderr.lines().filter(|line| !line.starts_with(['[', '<'])) {
+            // What the dynamic loader says before there is a program.
+            if line.starts_with("ERROR: ld.so: ") {
+                continue;
+            }
             let line = line.rsplit("[y/N] ").next().unwrap();
             let is_more =
                 line.is_empty() || line.starts_with("  ") || line.starts_with("Compare the fingerprint");

@@ -31,8 +31,8 @@ fn is_told_and_settled(world: &World, text: &str, signal: &str) {
         format!(
             "pan_instcert: {place}the device goes on with commit job {job} by itself; the installation is recorded as pending"
         ),
-        format!("  to verify it, or to try it again: pan_certctl retry --now {state}"),
-        format!("  to look: pan_certctl status --cert {NAME} --device {device} {state}"),
+        format!("pan_instcert: to verify it, or to try it again: pan_certctl retry --now {state}"),
+        format!("pan_instcert: to look: pan_certctl status --cert {NAME} --device {device} {state}"),
     ] {
         assert!(text.replace("\r\n", "\n").contains(&line), "no '{line}' in {text}");
     }

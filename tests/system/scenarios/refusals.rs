@@ -36,7 +36,7 @@ const MANAGE: &str = "ipa service-add-host HTTP/NAME --hosts=client.ipa.test";
 const RM_KEYTAB: &str = "ipa-rmkeytab -p host/client.ipa.test -k /etc/krb5.keytab";
 const GET_KEYTAB: &str = "ipa-getkeytab -p host/client.ipa.test -k /etc/krb5.keytab";
 const AGAIN: &str = "then run this command again: it asks the CA anew";
-const OUTAGE: &str = "by itself certmonger may ask the CA again only in 7 days. Run this command again";
+const OUTAGE: &str = "by itself certmonger may ask the CA again only in 7 days; run this command again";
 
 const NEW_KEY: &str = "rm -f /etc/krb5.keytab && kadmin.local ktadd host/client.ipa.test";
 
@@ -118,7 +118,7 @@ const ROWS: [Row; 18] = [
         &[],
         UNREACHABLE,
         "failed request, will retry: 4301 (Certificate operation cannot be completed: CA 'ipa' is disabled).",
-        &["The CA 'ipa' is disabled", ADMIN, "ipa ca-enable ipa", AGAIN],
+        &["the CA 'ipa' is disabled", ADMIN, "ipa ca-enable ipa", AGAIN],
     ),
     answers(
         "wrong name",
