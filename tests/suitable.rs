@@ -130,7 +130,7 @@ fn where_used_leaves_what_a_template_supplies_and_says_so() {
     let world = World::with(pushed(vec![Profile::bound(OF_TEMPLATE, "before")]));
     world.install(&["-n", "before", "-p", PORTAL]).exits(0);
     world.renew();
-    let arguments = ["-n", "after", "-p", PORTAL, "--where-used"];
+    let arguments = ["-n", "after", "-p", PORTAL, "--where-used", "--take-over"];
     world.install(&[&arguments[..], &["--dry-run"]].concat()).exits(0).says("branch-stack");
     world.install(&arguments).exits(0);
     let told = |line: &String| line.starts_with("WARNING: ") && line.contains("'branch-stack'");
@@ -188,7 +188,8 @@ fn names_with_blanks_can_be_given() {
     assert_eq!(world.served(), Some(print(&issued.certificate)));
     world.install(&["-n", "GP portal 2026", "-p", PORTAL]).exits(0).says("nothing to do");
     world.renew();
-    world.install(&["-n", "GP portal", "-p", PORTAL, "--suffix", "serial", "--where-used"]).exits(0);
+    let another = ["-n", "GP portal", "-p", PORTAL, "--suffix", "serial", "--where-used", "--take-over"];
+    world.install(&another).exits(0);
     world.install(&["-n", " GP", "-p", PORTAL]).exits(1);
     world.install(&["-n", "GP ", "-p", PORTAL]).exits(1).says("end");
 }
