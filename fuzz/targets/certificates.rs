@@ -102,7 +102,7 @@ fn seeds(corpus: &Path) {
     let root = pki::root("Root", pki::KeyKind::P256);
     let middle = root.intermediate("Middle", pki::KeyKind::P256);
     for kind in [pki::KeyKind::P256, pki::KeyKind::Ed25519, pki::KeyKind::Rsa(2048)] {
-        let leaf = middle.issue(&pki::Wish::named(NAME).san("*.example.com").key(kind));
+        let leaf = middle.issue(&pki::CertificateSpec::named(NAME).san("*.example.com").key(kind));
         let as_pem = [
             b"\0".to_vec(),
             leaf.certificate_pem().into_bytes(),

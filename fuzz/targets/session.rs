@@ -89,7 +89,7 @@ async fn ask(session: &Session, well: bool, body: &[u8]) {
 impl Device {
     fn new() -> Self {
         let answer = Arc::new(Mutex::new(Vec::new()));
-        let identity = pki::self_signed(&pki::Wish::named("localhost"));
+        let identity = pki::self_signed(&pki::CertificateSpec::named("localhost"));
         let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).expect("OpenSSL");
         acceptor.set_certificate(&identity.certificate).expect("the certificate");
         acceptor.set_private_key(&identity.key).expect("its key");
