@@ -140,7 +140,7 @@ pub(crate) const PAGES: [Page; 19] = [
         exit: &[
             "10 where something is missing and was not added, or FreeIPA could not be asked; 6 for a certificate profile that is missing or takes other keys; 5 where this machine is not enrolled, or there is no ticket to look with.",
         ],
-        files: &[],
+        files: &[ENROLMENT],
         examples: &[
             ("See what is missing, and add it after a yes:", "pan_certctl enroll --service gp.example.com"),
             (
