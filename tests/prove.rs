@@ -145,7 +145,7 @@ fn what_is_going_to_be_done_and_to_stay_is_said_before_a_yes_and_without_one_not
         let output = child.wait_with_output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
-        for part in ["configuration log", "two jobs", "Nothing is committed", "nothing was done"] {
+        for part in ["configuration log", "two jobs", "nothing is committed", "nothing was done"] {
             assert!(stderr.contains(part), "{part}: {stderr}");
         }
         let asked = &world.device.requests()[requests..];

@@ -124,7 +124,7 @@ fn announce(device: &Address, ready: &Readiness) {
         "  configuration and commits are locked, for less than a minute;".to_owned(),
         "  a throw-away certificate is uploaded in three forms, as pan-prove-…;".to_owned(),
         "  an SSL/TLS service profile pan-prove-… is bound to it, which nothing uses;".to_owned(),
-        "  the device is asked whether it would commit that. nothing is committed;".to_owned(),
+        "  the device is asked whether it would commit that; nothing is committed;".to_owned(),
         "  all of it is taken back, compared with before, and the locks are given back".to_owned(),
         "lines in the device's configuration log (the uploads, the profile, the revert) and up to two jobs in its task manager (the validation, the revert) stay".to_owned(),
     ] {
