@@ -118,7 +118,7 @@ fn what_a_template_supplies_is_refused_before_the_upload_with_the_way_on_panoram
     ];
     refused(&world, &["-p", OF_TEMPLATE], 13, &says);
     refused(&world, &["-p", PORTAL, "-s", OF_TEMPLATE], 13, &says[..2]);
-    refused(&world, &["-n", "pushed", "-p", PORTAL], 12, &["'pushed'", "'branch-stack'"]);
+    refused(&world, &["-n", "pushed", "-p", PORTAL, "--take-over"], 12, &["'pushed'", "'branch-stack'"]);
     check(&world, &["-p", OF_TEMPLATE]).exits(13).says("branch-stack").says("on Panorama");
     std::fs::remove_dir_all(world.path("state")).unwrap();
     world.install(&["-p", PORTAL]).exits(0);
