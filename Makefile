@@ -125,7 +125,7 @@ lint:
 year: dependencies
 	$(CARGO) test --test year -- --ignored --nocapture
 
-# Every request of a deployment, broken in every way; `make test` runs a third of it. Minutes.
+# Every request of a deployment, broken in every way; `make test` runs a fifth of it. Minutes.
 matrix: dependencies
 	$(CARGO) test --workspace --test matrix -- --ignored --nocapture
 

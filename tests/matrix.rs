@@ -76,7 +76,7 @@ impl Matrix {
         &self.references.iter().find(|(of, _)| *of == shape).unwrap().1
     }
 
-    /// Every so many cases, all of them by 1. Each trouble and each request of each shape is among any third.
+    /// Every so many cases, all of them by 1. Each trouble and each request of each shape is among any fifth.
     fn cases(&self, every: usize) -> Vec<Case> {
         let mut cases = Vec::new();
         for (shape, reference) in &self.references {
@@ -272,7 +272,7 @@ fn in_words(record: &panos_sim::RequestRecord) -> String {
 
 #[test]
 fn every_failure_ends_installed_or_rolled_back() {
-    break_every(3);
+    break_every(5);
 }
 
 #[test]
