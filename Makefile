@@ -123,7 +123,7 @@ lint:
 
 # A year of daily renewals on five firewalls, with trouble in three of ten runs. Minutes.
 year: dependencies
-	$(CARGO) test --test year -- --ignored --nocapture
+	$(CARGO) test --workspace --test year -- --ignored --nocapture
 
 # Every request of a deployment, broken in every way; `make test` runs a fifth of it. Minutes.
 matrix: dependencies
