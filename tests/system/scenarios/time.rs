@@ -10,7 +10,7 @@ use crate::machine::{until, until_within};
 use crate::stage::{GP, Stage};
 
 /// certmonger looks at a certificate every half an hour at most. Its clock, and no other, is so many times faster.
-const FASTER: u64 = 120;
+const FASTER: u64 = 60;
 /// What certmonger itself notes, where it is told to: when it looks again.
 const LOOKS_AGAIN: &str = "in 1800 seconds.";
 const LOOKS_TOMORROW: &str = "in 86400 seconds.";
