@@ -226,7 +226,8 @@ impl Row {
         if !ended.stderr.contains(&error) {
             return wrong(format!("no '{error}'"));
         }
-        let mut lines = ended.stderr.lines().skip(1).map(str::trim);
+        let told = |line: &str| line.trim().trim_start_matches("pan_getcert: ").to_owned();
+        let mut lines = ended.stderr.lines().skip(1).map(told);
         for line in self.advice.iter().map(|line| line.replace("NAME", name)) {
             if !lines.any(|told| told.starts_with(&line)) {
                 return wrong(format!("no '{line}', or not in its place,"));
