@@ -19,6 +19,8 @@ fn what_is_pending_for_too_long_ends_with_the_code_of_its_last_problem() {
     support.pending("b.example.com", "fw1", 23, 3, &problem(Exit::Commit, "no commit"));
     support.exits(0, &[]).says("2 certificates on 1 device: 1 pending.").says("failed 3 times: no commit");
     support.exits(14, &["--pending-for", "22h"]).says("1 pending, for longer than 22h.");
+    // Its name in version 0.1.0.
+    support.exits(14, &["--owed-for", "22h"]).says("1 pending, for longer than 22h.");
     support.pending("c.example.com", "fw2", 30, 1, &problem(Exit::Commit, "no commit"));
     support.exits(14, &[]).says("2 pending, 1 of them for longer than 24h.");
     support.exits(0, &["--pending-for", "2d"]);

@@ -45,7 +45,7 @@ pub struct StatusArguments {
     device: Option<String>,
 
     /// The exit code tells of what is pending for longer: 24h, 3d
-    #[arg(long, alias = "pending-for", value_name = "TIME", default_value = "24h")]
+    #[arg(long, alias = "owed-for", value_name = "TIME", default_value = "24h")]
     pending_for: Span,
 
     /// The exit code tells of what expires within this time on its device: 36h, 14d
