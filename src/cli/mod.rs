@@ -16,6 +16,7 @@ pub mod interrupted;
 pub mod issuance;
 pub mod live;
 pub mod post_save;
+pub mod question;
 pub mod report;
 pub mod sandbox;
 pub mod signals;

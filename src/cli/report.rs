@@ -69,11 +69,16 @@ pub fn note(program: &str, text: &str) {
 }
 
 /// A line of a result, where standard output is for JSON only. Indented ones belong to the one before.
-pub fn beside_json(program: &str, text: &str) {
+fn beside_json(program: &str, text: &str) {
     match text.strip_prefix("  ") {
         Some(more) => data(more),
         None => note(program, &within_a_line(text)),
     }
+}
+
+/// A line of a result: on standard output, or beside the JSON that is for it alone.
+pub fn result(program: &str, is_json: bool, text: &str) {
+    if is_json { beside_json(program, text) } else { line(text) }
 }
 
 /// A sentence as it stands behind the program's name.
@@ -111,6 +116,15 @@ pub fn json(program: &str, object: &impl Serialize) {
     match serde_json::to_string(object) {
         Ok(text) => line(&harmless_json(&text)),
         Err(error) => problem(program, &error.to_string(), None),
+    }
+}
+
+/// What is told of so many devices: of a single one its own object, and none where there is nothing to be told of it.
+pub fn json_of_devices(program: &str, exit: Exit, count: usize, told: &[serde_json::Value]) {
+    match (count, told) {
+        (1, []) => {}
+        (1, [only]) => json(program, only),
+        _ => json(program, &serde_json::json!({ "exit": exit.code(), "devices": told })),
     }
 }
 

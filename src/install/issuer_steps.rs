@@ -64,10 +64,11 @@ impl PlanRunner<'_> {
         former: &FormerIssuer,
     ) -> Result<(), InstallError> {
         let at = part.observed.place.certificate(former.object.as_str())?;
-        let deletes = part.plan.steps.iter().filter(|step| matches!(step, Step::Delete(_)));
-        let has_stayed = deletes
-            .filter_map(|step| if let Step::Delete(object) = step { Some(object) } else { None })
-            .any(|object| !part.deleted.contains(object));
+        let has_stayed = part
+            .plan
+            .steps
+            .iter()
+            .any(|step| matches!(step, Step::Delete(object) if !part.deleted.contains(object)));
         let before = part.spots.iter().find(|spot| spot.at == at);
         let is_ours = before.is_some_and(|spot| spot.before.is(&Change::Holds(former.fingerprint)));
         if has_stayed || !is_ours {

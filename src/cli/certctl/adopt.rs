@@ -1,28 +1,25 @@
 //! `pan_certctl adopt`: what certmonger tracks with the bash scripts' post-save command is looked after from here on.
 
-use std::io::{self, BufRead as _, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::NAME;
 use super::selection::nothing_matches;
+use super::{NAME, certmonger};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::post_save::PostSave;
-use crate::cli::{installer, report, unresolved};
+use crate::cli::{installer, question, report, unresolved};
 use crate::delivery::{
     DeliveryError, DeviceLock, InstallSpec, Installation, InstallationStore, Queue, new_id,
 };
 use crate::error::Exit;
-use crate::host::certmonger::{Getcert, GetcertError, Phase, Tracked, post_save_command};
+use crate::host::certmonger::{Getcert, Phase, Tracked, post_save_command};
 use crate::host::worker;
 use crate::settings::options::absolute;
 
-/// It answers within milliseconds.
-const TIMEOUT: Duration = Duration::from_secs(15);
 /// The longest that another process that works on a device is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 
@@ -67,10 +64,8 @@ struct Adoption {
 /// certmonger that can't be asked; a name that nothing has; no terminal and no `--yes`; a state directory that can't be
 /// used.
 pub fn run(arguments: &AdoptArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
-    let getcert = Getcert::new(["getcert"], None).on_session_bus(arguments.session_bus).with_timeout(TIMEOUT);
-    let runtime = arguments::event_loop()?;
-    let listing = runtime.block_on(getcert.list());
-    let listing = listing.map_err(|error: GetcertError| UsageError::Certmonger(Box::new(error)))?;
+    let listing = certmonger::list(arguments.session_bus)?;
+    let (getcert, runtime) = (certmonger::getcert(arguments.session_bus), arguments::event_loop()?);
     let installer = installer::beside(NAME)?;
     let mut all: Vec<Adoption> =
         listing.requests.iter().filter_map(|tracked| plan(tracked, arguments, place, &installer)).collect();
@@ -118,7 +113,7 @@ pub fn run(arguments: &AdoptArguments, place: &PlaceArguments) -> Result<Exit, U
 
 /// With `--json` nothing but JSON is on standard output.
 fn note(arguments: &AdoptArguments, text: &str) {
-    if arguments.json { report::beside_json(NAME, text) } else { report::line(text) }
+    report::result(NAME, arguments.json, text);
 }
 
 /// What becomes of a request with the scripts' command: one of ours names a list of profiles, theirs don't.
@@ -151,11 +146,10 @@ fn instead(
     let mut typed = command.arguments;
     typed.certificate.session_bus = adopt.session_bus;
     typed.place.config.clone_from(&place.config);
-    let file = |path: &PathBuf| absolute(path);
     let config = place.config.as_ref();
     let mut words = installer::words(&typed.certificate, &typed.device, config)?;
-    words.push(format!("--log-file={}", file(&place.log_file)?));
-    words.push(format!("--state-dir={}", file(&place.state_dir)?));
+    words.push(format!("--log-file={}", absolute(&place.log_file)?));
+    words.push(format!("--state-dir={}", absolute(&place.state_dir)?));
     words.push(format!("--profile-list={}", new_id()));
     words.extend(typed.blind.then(|| "--blind".to_owned()));
     let is_queued = !adopt.session_bus && worker::is_enabled(&place.state_dir);
@@ -208,12 +202,7 @@ fn agree(arguments: &AdoptArguments) -> Result<(), UsageError> {
     if !unresolved::is_attended() {
         return Err(nothing(": there is no terminal to ask at; say --yes"));
     }
-    let mut stderr = io::stderr().lock();
-    let _ = write!(stderr, "Adopt this? [y/N] ");
-    let mut answer = String::new();
-    let read = io::stdin().lock().take(64).read_line(&mut answer);
-    read.map_err(|error| nothing(&format!(": no answer: {error}")))?;
-    match matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+    match question::agreed("Adopt this?").map_err(|error| nothing(&format!(": no answer: {error}")))? {
         true => Ok(()),
         false => Err(nothing("")),
     }

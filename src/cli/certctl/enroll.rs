@@ -1,14 +1,12 @@
 //! `pan_certctl enroll`: what FreeIPA lacks for a certificate, and, with an administrator's ticket and a yes, its addition.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
-
 use clap::Args;
 use serde_json::json;
 
 use super::NAME;
 use crate::cli::arguments::{self, UsageError};
 use crate::cli::enrolment::EnrolmentArguments;
-use crate::cli::report;
+use crate::cli::{question, report};
 use crate::error::Exit;
 use crate::host::ipa::{self, Enrolment, Found, Needs, Server, Standing, Ticket};
 use crate::install::names::CommonName;
@@ -153,9 +151,8 @@ async fn enroll(
     if let Some(stop) =
         found.iter().find(|found| found.standing == Standing::Missing && found.commands.is_empty())
     {
-        let exit = if stop.is_profile() { Exit::KeyType } else { Exit::Certificate };
         report::problem(NAME, &format!("{}: {}", stop.what, stop.text), stop.advice.as_deref());
-        return Ok(arguments.end(exit, needs, &found, &[]));
+        return Ok(arguments.end(stop.exit(), needs, &found, &[]));
     }
     let Some(ticket) = permitted(arguments, commands.len()).await? else {
         return Ok(arguments.end(Exit::Certificate, needs, &found, &[]));
@@ -227,22 +224,11 @@ async fn permitted(arguments: &EnrollArguments, count: usize) -> Result<Option<T
     };
     let holder = ticket.holder().unwrap_or("the ticket's holder");
     let plural = if count == 1 { "" } else { "s" };
-    if arguments.yes
-        || (!arguments.json && agreed(&format!("Run {count} command{plural} as {holder}? [y/N] "))?)
-    {
+    let ask = || question::agreed(&format!("Run {count} command{plural} as {holder}?"));
+    let no_answer = |error| UsageError::Other(format!("no answer: {error}"));
+    if arguments.yes || (!arguments.json && ask().map_err(no_answer)?) {
         return Ok(Some(ticket));
     }
     report::problem(NAME, "nothing was changed", Some("to have the commands run without a question: --yes"));
     Ok(None)
-}
-
-/// Whether somebody says yes. The question goes to standard error, so that what is piped stays clean.
-fn agreed(question: &str) -> Result<bool, UsageError> {
-    if io::stdin().is_terminal() {
-        let _ = write!(io::stderr().lock(), "{question}");
-    }
-    let mut answer = String::new();
-    let read = io::stdin().lock().take(64).read_line(&mut answer);
-    read.map_err(|error| UsageError::Other(format!("no answer: {error}")))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -86,14 +86,7 @@ pub fn run(arguments: &KeygenArguments, place: &PlaceArguments) -> Result<Exit, 
     }
     let exit = Exit::of_all(&each);
     if arguments.json {
-        match (targets.len(), told.pop()) {
-            (1, None) => {}
-            (1, Some(only)) => report::json(NAME, &only),
-            (_, last) => {
-                told.extend(last);
-                report::json(NAME, &json!({ "exit": exit.code(), "devices": told }));
-            }
-        }
+        report::json_of_devices(NAME, exit, targets.len(), &told);
     }
     Ok(exit)
 }

@@ -1,6 +1,7 @@
 //! `pan_certctl`: look after what was installed.
 
 pub mod adopt;
+pub mod certmonger;
 pub mod check;
 pub mod enroll;
 pub mod forget;

@@ -1,6 +1,5 @@
 //! `pan_certctl pin`: trust a device by the certificate it shows, once somebody has compared the fingerprint.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::time::Duration;
 
 use clap::Args;
@@ -10,7 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::NAME;
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
-use crate::cli::report;
+use crate::cli::{question, report};
 use crate::error::Exit;
 use crate::install::error::{Activity, InstallError};
 use crate::install::known_devices::KnownDevices;
@@ -20,6 +19,8 @@ use crate::settings::resolve;
 
 /// How long the device may take to show its certificate.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+const QUESTION: &str = "Compare the fingerprint with the one that a browser shows for the device's own web page.\nTrust this certificate from now on?";
 
 /// Which devices.
 #[derive(Debug, Clone, Args)]
@@ -50,14 +51,7 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Usa
     }
     let exit = Exit::of_all(&each);
     if arguments.json {
-        match (devices.len(), told.pop()) {
-            (1, None) => {}
-            (1, Some(only)) => report::json(NAME, &only),
-            (_, last) => {
-                told.extend(last);
-                report::json(NAME, &json!({ "exit": exit.code(), "devices": told }));
-            }
-        }
+        report::json_of_devices(NAME, exit, devices.len(), &told);
     }
     Ok(exit)
 }
@@ -96,7 +90,8 @@ fn pin(
         let text = format!("Previously trusted certificate: SHA-256 {}.", before.colons());
         note(json, &text);
     }
-    if !agreed()? {
+    let agreed = question::agreed(QUESTION);
+    if !agreed.map_err(|error| UsageError::Other(format!("no answer: {error}")))? {
         report::problem(NAME, &format!("{device}: nothing was recorded"), None);
         return Ok((Exit::Identity, told(false)));
     }
@@ -108,7 +103,7 @@ fn pin(
 
 /// With `--json` nothing but JSON is on standard output.
 fn note(json: bool, text: &str) {
-    if json { report::beside_json(NAME, text) } else { report::line(text) }
+    report::result(NAME, json, text);
 }
 
 fn tell(device: &Address, seen: &PeerCertificate, json: bool) {
@@ -122,19 +117,4 @@ fn tell(device: &Address, seen: &PeerCertificate, json: bool) {
     ] {
         note(json, &format!("  {name:<8} {value}"));
     }
-}
-
-/// Whether somebody says yes. The question goes to standard error, so that what is piped stays clean.
-fn agreed() -> Result<bool, UsageError> {
-    let mut stderr = io::stderr().lock();
-    if io::stdin().is_terminal() {
-        let _ = write!(
-            stderr,
-            "Compare the fingerprint with the one that a browser shows for the device's own web page.\nTrust this certificate from now on? [y/N] "
-        );
-    }
-    let mut answer = String::new();
-    let read = io::stdin().lock().take(64).read_line(&mut answer);
-    read.map_err(|error| UsageError::Other(format!("no answer: {error}")))?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

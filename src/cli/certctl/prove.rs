@@ -1,7 +1,7 @@
 //! `pan_certctl prove`: what a device makes of an installation, tried on it and taken back.
 
 use std::fs;
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::NAME;
 use super::reach::ReachOptions;
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
-use crate::cli::report;
+use crate::cli::{question, report};
 use crate::delivery::{DeliveryError, DeviceLock};
 use crate::error::Exit;
 use crate::install::prove::{FormReport, Proof, ProveInput, Readiness, prove, redact};
@@ -66,7 +66,7 @@ pub fn run(arguments: &ProveArguments, place: &PlaceArguments) -> Result<Exit, U
     let agreed = |ready: &Readiness| {
         *administrator.borrow_mut() = Some(ready.administrator.clone());
         announce(&device, ready);
-        arguments.yes || is_agreed()
+        arguments.yes || question::agreed("Go on?").unwrap_or(false)
     };
     let input = ProveInput {
         target: &target,
@@ -133,16 +133,6 @@ fn announce(device: &Address, ready: &Readiness) {
             None => report::note(NAME, &line),
         }
     }
-}
-
-/// The question goes to standard error, so that what is piped stays clean.
-fn is_agreed() -> bool {
-    if io::stdin().is_terminal() {
-        let _ = write!(io::stderr().lock(), "Go on? [y/N] ");
-    }
-    let mut answer = String::new();
-    let read = io::stdin().lock().take(64).read_line(&mut answer);
-    read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 fn exit_of(proof: &Proof) -> Exit {

@@ -1,20 +1,17 @@
 //! `pan_certctl renew`: ask for the next certificate now, with all that the post-save command remembers.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser as _};
 
+use super::certmonger;
 use super::selection::nothing_matches;
-use crate::cli::arguments::{self, PlaceArguments, UsageError};
+use crate::cli::arguments::{PlaceArguments, UsageError};
 use crate::cli::getcert;
 use crate::cli::installer;
 use crate::cli::post_save::PostSave;
 use crate::error::Exit;
-use crate::host::certmonger::{Getcert, GetcertError, Tracked};
-
-/// It answers within milliseconds.
-const TIMEOUT: Duration = Duration::from_secs(15);
+use crate::host::certmonger::Tracked;
 
 /// What is renewed.
 #[derive(Debug, Clone, Args)]
@@ -43,9 +40,7 @@ pub struct RenewArguments {
 /// # Errors
 /// A certificate that certmonger does not renew by a post-save command of ours; certmonger that can't be asked.
 pub fn run(arguments: &RenewArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
-    let getcert = Getcert::new(["getcert"], None).on_session_bus(arguments.session_bus).with_timeout(TIMEOUT);
-    let listing = arguments::event_loop()?.block_on(getcert.list());
-    let listing = listing.map_err(|error: GetcertError| UsageError::Certmonger(Box::new(error)))?;
+    let listing = certmonger::list(arguments.session_bus)?;
     let ours: Vec<(&Tracked, PostSave)> = listing
         .requests
         .iter()

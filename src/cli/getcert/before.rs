@@ -105,8 +105,7 @@ pub(super) fn check_server(
 
 fn exit_of(found: &Found) -> Exit {
     match found.standing {
-        Standing::Missing if found.is_profile() => Exit::KeyType,
-        Standing::Missing => Exit::Certificate,
+        Standing::Missing => found.exit(),
         Standing::Good | Standing::CantTell => Exit::Done,
     }
 }

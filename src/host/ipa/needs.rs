@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use super::acl::{USUAL_CA, USUAL_PROFILE, Wanted};
 use super::principal::Principal;
 use super::server::{Answer, Known, ProfileKnown, Server};
+use crate::error::Exit;
 use crate::host::certmonger::KeyType;
 
 /// What a request asks the server for.
@@ -23,15 +24,20 @@ pub struct Needs {
 }
 
 impl Needs {
+    /// The names besides that of the principal.
+    fn further(&self) -> impl Iterator<Item = &String> {
+        self.names.iter().filter(|name| !name.eq_ignore_ascii_case(self.principal.host()))
+    }
+
     /// The command that shows what of it is missing, and adds it.
     #[must_use]
     pub fn enroll_command(&self) -> Vec<String> {
         let principal = self.principal.to_string();
         let service = principal.strip_prefix("HTTP/").unwrap_or(&principal);
         let mut command = words(["pan_certctl", "enroll", "--service", service]);
-        let further = self.names.iter().filter(|name| !name.eq_ignore_ascii_case(self.principal.host()));
         let kind = self.key_type.filter(|kind| *kind != KeyType::Rsa).map(|kind| kind.to_string());
-        for (option, value) in further
+        for (option, value) in self
+            .further()
             .map(|name| ("--san", name))
             .chain(self.profile.iter().map(|profile| ("-T", profile)))
             .chain(kind.iter().map(|kind| ("-G", kind)))
@@ -82,19 +88,18 @@ impl Found {
         Self { commands, ..Self::new(what, Standing::Missing, text) }
     }
 
-    /// Whether it is about the certificate profile or the type of key, which have an exit code of their own.
+    /// The code of a request that would be refused for it: the certificate profile and the type of key have their own.
     #[must_use]
-    pub fn is_profile(&self) -> bool {
-        self.what == PROFILE
+    pub fn exit(&self) -> Exit {
+        if self.what == PROFILE { Exit::KeyType } else { Exit::Certificate }
     }
 }
 
 /// Looks at all of it, and changes nothing.
 pub async fn examine(server: &Server<'_>, needs: &Needs) -> Vec<Found> {
     let own = needs.principal.clone();
-    let further = needs.names.iter().filter(|name| !name.eq_ignore_ascii_case(own.host()));
     let mut asked = vec![own.clone()];
-    for name in further {
+    for name in needs.further() {
         let principal = own.of(name);
         if !asked.contains(&principal) {
             asked.push(principal);

@@ -78,11 +78,10 @@ fn no_ticket(enrolment: &Enrolment, error: &NoTicket) -> CheckResult {
 /// What the server knows of all that a request names, as findings.
 fn told(found: Found) -> CheckResult {
     let Found { what, standing, text, commands, advice, .. } = &found;
-    let exit = if found.is_profile() { Exit::KeyType } else { Exit::Certificate };
     let finding = match standing {
         Standing::Good => CheckResult::ok(what, text.as_str()),
         Standing::CantTell => CheckResult::warning(what, text.as_str()),
-        Standing::Missing => CheckResult::failed(what, exit, text.as_str()),
+        Standing::Missing => CheckResult::failed(what, found.exit(), text.as_str()),
     };
     let admin = (!commands.is_empty()).then(|| "kinit admin".to_owned());
     let commands = commands.iter().map(|words| shell_words(words));

@@ -3,7 +3,6 @@
 mod renewal;
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use self::renewal::{Renewal, Renewals};
 use super::NAME;
 use super::selection::{is_meant, nothing_matches};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
-use crate::cli::{report, unresolved};
+use crate::cli::{question, report, unresolved};
 use crate::delivery::DeliveryError;
 use crate::delivery::engine::DeliveryEngine;
 use crate::delivery::{Installation, InstallationKey, InstallationStore, Queue, Queued, UnresolvedSpec};
@@ -86,7 +85,9 @@ pub fn run(arguments: &ForgetArguments, place: &PlaceArguments) -> Result<Exit, 
             let what = "nothing was forgotten: there is no terminal to ask at; say --yes".to_owned();
             return Err(UsageError::Other(what));
         }
-        if !agreed().map_err(|error| UsageError::Other(format!("no answer: {error}")))? {
+        if !question::agreed("Forget this?")
+            .map_err(|error| UsageError::Other(format!("no answer: {error}")))?
+        {
             report::problem(NAME, "nothing was forgotten", None);
             return Ok(Exit::Usage);
         }
@@ -257,16 +258,7 @@ fn describe(arguments: &ForgetArguments, found: &Found, renewals: &Renewals) {
 
 /// With `--json` nothing but JSON is on standard output.
 fn note(arguments: &ForgetArguments, text: &str) {
-    if arguments.json { report::beside_json(NAME, text) } else { report::line(text) }
-}
-
-/// Whether somebody says yes. The question goes to standard error, so that what is piped stays clean.
-fn agreed() -> io::Result<bool> {
-    let mut stderr = io::stderr().lock();
-    write!(stderr, "Forget this? [y/N] ")?;
-    let mut answer = String::new();
-    io::stdin().lock().take(64).read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    report::result(NAME, arguments.json, text);
 }
 
 fn tell(

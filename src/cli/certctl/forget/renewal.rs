@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::time::Duration;
 
 use panos_xmlapi::Address;
 
+use crate::cli::certctl::certmonger::getcert;
 use crate::cli::post_save::{Names, PostSave, Without};
 use crate::delivery::{Installation, InstallationKey};
-use crate::host::certmonger::{Getcert, GetcertError, Listing};
+use crate::host::certmonger::{GetcertError, Listing};
 use crate::install::names::ProfileName;
-
-/// It answers within milliseconds.
-const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How the renewals of one installation go on.
 pub(super) enum Renewal {
@@ -126,10 +123,6 @@ impl Renewals {
         }
         Ok(())
     }
-}
-
-fn getcert(session_bus: bool) -> Getcert {
-    Getcert::new(["getcert"], None).on_session_bus(session_bus).with_timeout(TIMEOUT)
 }
 
 async fn list(session_bus: bool) -> Result<Listing, String> {

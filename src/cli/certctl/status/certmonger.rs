@@ -6,12 +6,11 @@ use std::time::Duration;
 use panos_xmlapi::Address;
 
 use crate::cli::arguments::{self, UsageError};
+use crate::cli::certctl::certmonger::getcert;
 use crate::cli::post_save::PostSave;
 use crate::delivery::InstallSpec;
-use crate::host::certmonger::{CaError, Getcert, GetcertError, Listing, Phase, Tracked};
+use crate::host::certmonger::{CaError, GetcertError, Listing, Phase, Tracked};
 
-/// It answers within milliseconds, and a look at the state is not to hang.
-const TIMEOUT: Duration = Duration::from_secs(15);
 /// A state that is left within milliseconds when all is well is looked at again after this time.
 const AGAIN: Duration = Duration::from_secs(2);
 
@@ -53,7 +52,7 @@ pub(super) struct Unrecorded {
 /// # Errors
 /// Outside: no event loop. Inside: certmonger can't be asked.
 pub(super) fn list(session_bus: bool) -> Result<Result<Listing, GetcertError>, UsageError> {
-    let getcert = Getcert::new(["getcert"], None).on_session_bus(session_bus).with_timeout(TIMEOUT);
+    let getcert = getcert(session_bus);
     Ok(arguments::event_loop()?.block_on(async {
         let listing = getcert.list().await?;
         if !listing.requests.iter().any(Tracked::has_no_request) {
