@@ -291,7 +291,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
         after: Queue::below(&arguments.place.state_dir).last_number(),
         wanted: follower.before,
         deadline: begun + timeout,
-        show: &|lines: &[String]| live.show(lines),
+        show: &|text: &str| live.show(text),
     };
     if request.through_sudo {
         // Who may not read the records would never see how it ends: that is said before there is a certificate.

@@ -140,7 +140,7 @@ impl IssuanceWatcher<'_> {
     async fn pause(&self, tracked: &Tracked) -> Result<(), IssueError> {
         let error = tracked.complaint().map(|error| format!(" ({error})")).unwrap_or_default();
         let doing = format!("certmonger says {}{error}", tracked.state);
-        self.live.show(std::slice::from_ref(&doing));
+        self.live.show(&doing);
         if Instant::now() >= self.deadline {
             let unreachable = tracked.phase() == Phase::Unreachable || is_outage(tracked);
             return Err(IssueError::TimedOut { seconds: self.timeout.as_secs(), doing, unreachable });

@@ -56,7 +56,7 @@ pub struct Following<'a> {
     /// When it all has to be over.
     pub deadline: Instant,
     /// Shows what is waited for: a line for each device, the sum above them where there are several.
-    pub show: &'a dyn Fn(&[String]),
+    pub show: &'a dyn Fn(&str),
 }
 
 impl Following<'_> {
@@ -169,7 +169,7 @@ impl Following<'_> {
 }
 
 /// What is being done on each device that is not done; the sum above that where there are several.
-fn open(standings: &[(Address, Standing)]) -> Option<Vec<String>> {
+fn open(standings: &[(Address, Standing)]) -> Option<String> {
     let lines = standings.iter().filter_map(|(device, standing)| match standing {
         Standing::Open(doing) => Some(format!("{device}: {doing}")),
         _ => None,
@@ -177,7 +177,7 @@ fn open(standings: &[(Address, Standing)]) -> Option<Vec<String>> {
     let lines: Vec<String> = lines.collect();
     let (total, left) = (standings.len(), lines.len());
     let sum = (total > 1).then(|| format!("{} of {total} devices done", total - left));
-    (left > 0).then(|| sum.into_iter().chain(lines).collect())
+    (left > 0).then(|| sum.into_iter().chain(lines).collect::<Vec<_>>().join("\n"))
 }
 
 /// A run that is under way after a failed one is not waited for: what is pending is tried again without an end.

@@ -36,8 +36,9 @@ impl StatusLine {
     }
 
     /// Shows what is done: a line, or several.
-    pub fn show(&self, lines: &[String]) {
-        if locked(&self.text).tell(lines) {
+    pub fn show(&self, text: &str) {
+        let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        if locked(&self.text).tell(&lines) {
             self.display.refresh();
         }
     }
