@@ -31,6 +31,7 @@ const HONEST: [&str; 20] = [
     "cert-name",
     "year",
     "group",
+    "target",
     "suffix",
     "profile",
     "secondary-profile",
