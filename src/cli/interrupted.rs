@@ -39,6 +39,7 @@ fn tell_each(program: &str, state_dir: &Path, mut devices: Vec<&Address>, active
         true => "the worker verifies it, or tries it again".to_owned(),
         false => format!("to verify it, or to try it again: pan_certctl retry --now{}", option(state_dir)),
     };
+    let queue = Queue::below(state_dir);
     for device in devices {
         let active = active.iter().find(|(other, _)| other == device);
         let records = InstallationStore::below(state_dir).of_device(device);
@@ -46,7 +47,7 @@ fn tell_each(program: &str, state_dir: &Path, mut devices: Vec<&Address>, active
         for record in records.iter().filter(|record| record.is_pending()) {
             tell_one(program, &record.spec, &of_record(record, active), &after, state_dir);
         }
-        let queued = Queue::below(state_dir).for_device(device).map(|listing| listing.specs);
+        let queued = queue.for_device(device).map(|listing| listing.specs);
         for queued in queued.unwrap_or_default() {
             let what = "nothing was begun; the installation is recorded and pending";
             tell_one(program, &queued.spec, what, &after, state_dir);

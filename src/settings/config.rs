@@ -2,6 +2,7 @@
 
 mod checks;
 mod place;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

@@ -11,8 +11,9 @@ use super::lines::{Event, Line};
 use super::outcome::Outcome;
 use super::{PHASES, Run, RunOutcome};
 
-/// The most runs that are taken for alive at once; of more, the one unheard of for longest has ended.
-const OPEN: usize = 256;
+/// The most runs that are taken for alive at once: those of some fleets that are worked on at the same time. Of more, the
+/// one unheard of for longest has ended.
+const OPEN: usize = 4096;
 /// The most certificates that are kept of a run.
 const CERTIFICATES: usize = 100;
 const COMMIT: usize = 4;
