@@ -115,7 +115,7 @@ impl Fleet {
         let (ends, begun) = (Arc::new(Ends::default()), Instant::now());
         let (noted, (sender, counts)) = (Arc::clone(&ends), std::sync::mpsc::channel());
         let watching = Watching(move |device: &Address, progress: &Progress<'_>| {
-            if matches!(progress, Progress::Done) {
+            if matches!(progress, Progress::Done { .. }) {
                 let mut ends = noted.0.lock().unwrap();
                 ends.entry(device.to_string()).or_insert_with(Instant::now);
                 sender.send(ends.len()).unwrap();
@@ -268,7 +268,7 @@ fn what_has_become_due_is_tried_again_while_another_device_still_commits() {
     std::thread::scope(|scope| {
         let noted = Arc::clone(&ends);
         let watcher = Watching(move |device: &Address, progress: &Progress<'_>| {
-            if matches!(progress, Progress::Done) {
+            if matches!(progress, Progress::Done { .. }) {
                 noted.lock().unwrap().push(device.to_string());
             }
         });
