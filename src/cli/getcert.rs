@@ -2,6 +2,7 @@
 
 mod ask;
 mod before;
+mod caller;
 mod difference;
 mod outcome;
 mod trouble;
@@ -13,6 +14,8 @@ use std::time::Duration;
 use clap::Parser;
 use panos_xmlapi::{Address, CaFileError};
 use tokio::time::Instant;
+
+pub(super) use caller::Caller;
 
 use super::arguments::{self, PlaceArguments, UsageError};
 use super::claims;
@@ -58,6 +61,9 @@ const LEAST: Duration = Duration::from_secs(60);
 #[derive(Debug, Parser)]
 #[command(name = NAME, version, after_help = arguments::short_end(NAME), after_long_help = arguments::long_end(&examples::GETCERT), max_term_width = 100, args_override_self = true)]
 pub struct Arguments {
+    /// Which program was called.
+    #[arg(skip = Caller { name: NAME, verb: None })]
+    pub(super) caller: Caller,
     #[command(flatten)]
     certificate: CertificateArguments,
     #[command(flatten)]
@@ -102,6 +108,7 @@ pub struct Arguments {
 
 /// Everything checked; nothing done yet.
 struct Request {
+    caller: Caller,
     named: Named,
     /// The object's name as far as it is known before the certificate is.
     shown_name: ObjectName,
@@ -143,14 +150,14 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Exit, UsageError> {
     let live = StatusLine::new();
     let stopped = |signal| {
         live.clear();
-        interrupted::asked(NAME, &arguments.place.state_dir, &request.awaited, signal);
+        interrupted::asked(arguments.caller.name, &arguments.place.state_dir, &request.awaited, signal);
     };
     let ended = signals::run(runtime, run(arguments, &request, &live), stopped);
     live.clear();
     Ok(match ended {
         Ok(()) => Exit::Done,
         Err(trouble) => {
-            report::problem_with_advice(NAME, &trouble.to_string(), &trouble.advice());
+            report::problem_with_advice(arguments.caller.name, &trouble.to_string(), &trouble.advice());
             trouble.exit()
         }
     })
@@ -192,6 +199,7 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
         .map_err(|error| UsageError::Other(error.to_string()))?;
     let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(UsageError::Other);
     Ok(Request {
+        caller: arguments.caller,
         profiles: resolve::profiles(&arguments.device)?,
         certificate: absolute(&arguments.certificate.cert_dir.join(format!("{}.crt", named.common_name)))?,
         key: absolute(&arguments.certificate.key_dir.join(format!("{}.key", named.common_name)))?,
@@ -251,7 +259,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
     let ca = enrolment.ca.as_deref().or(tracked_ca).unwrap_or(IPA);
     let is_ipa = ca == IPA;
     if is_ipa {
-        check_profile(enrolment).await?;
+        check_profile(arguments.caller, enrolment).await?;
         if !Path::new(ipa::CONFIGURATION).is_file() {
             return Err(Trouble::NotEnrolled);
         }
@@ -344,7 +352,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
         Some(refused) => {
             // Both are told; the one that is returned is told by whoever called.
             if let Err(trouble) = installed {
-                report::problem_with_advice(NAME, &trouble.to_string(), &trouble.advice());
+                report::problem_with_advice(request.caller.name, &trouble.to_string(), &trouble.advice());
             }
             Err(refused)
         }
@@ -360,10 +368,15 @@ fn look(arguments: &Arguments, request: &Request, tracked: Option<&Tracked>) -> 
     let plan = ask::plan(arguments, request, tracked)?;
     let before = tracked.and_then(|tracked| tracked.post_save.as_deref());
     let wanted = request.awaited.iter().map(|awaited| (&awaited.key, awaited.profiles.as_slice()));
-    claims::check(NAME, wanted, &arguments.place.state_dir, arguments.certificate.take_over)?;
+    claims::check(
+        arguments.caller.name,
+        wanted,
+        &arguments.place.state_dir,
+        arguments.certificate.take_over,
+    )?;
     dropped::tell_profiles(&request.awaited, &arguments.place.state_dir);
     dropped::tell_devices(before, &request.devices);
-    ask::tell_replaced(before, arguments.and_run.as_deref());
+    ask::tell_replaced(arguments.caller, before, arguments.and_run.as_deref());
     Ok(plan)
 }
 
@@ -373,7 +386,7 @@ fn not_issued(request: &Request, tracked: Option<&Tracked>, error: IssueError) -
     let principal = request.enrolment.principal.clone().or(tracked);
     let service = principal.and_then(|principal| Some(principal.split_once('/')?.0.to_owned()));
     let service = service.unwrap_or_else(|| "HTTP".to_owned());
-    Trouble::Issue { error, service, command: ask::typed_with("--rekey") }
+    Trouble::Issue { error, service, command: request.caller.typed_with("--rekey") }
 }
 
 /// The whole post-save command.
@@ -404,14 +417,14 @@ async fn install_now(request: &Request, blind: bool) -> Result<(), Trouble> {
     command.status().await.map(drop).map_err(Trouble::Installer)
 }
 
-async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
+async fn check_profile(caller: Caller, enrolment: &Enrolment) -> Result<(), Trouble> {
     let Some(profile) = &enrolment.profile else { return Ok(()) };
     match ipa::certificate_profile(profile).await {
         ProfileKnown::Yes { .. } => Ok(()),
         ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),
         ProfileKnown::CantTell(why) => {
             let what = format!("could not check whether IPA has the certificate profile '{profile}' ({why})");
-            report::note(NAME, &format!("{what}; the IPA server will decide"));
+            report::note(caller.name, &format!("{what}; the IPA server will decide"));
             Ok(())
         }
     }

@@ -2,8 +2,8 @@
 
 use panos_xmlapi::Address;
 
+use super::Request;
 use super::trouble::Trouble;
-use super::{NAME, Request};
 use crate::cli::report;
 use crate::delivery::Installation;
 use crate::delivery::watch::{self, Standing};
@@ -33,7 +33,7 @@ pub(super) fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> R
         1 if all == 1 => Err(troubles.remove(0)),
         _ => {
             for trouble in &troubles {
-                report::problem_with_advice(NAME, &trouble.to_string(), &trouble.advice());
+                report::problem_with_advice(request.caller.name, &trouble.to_string(), &trouble.advice());
             }
             let mut each: Vec<Exit> = troubles.iter().map(Trouble::exit).collect();
             each.resize(all, Exit::Done);
