@@ -19,7 +19,7 @@ pub(super) use caller::Caller;
 
 use super::arguments::{self, PlaceArguments, UsageError};
 use super::claims;
-use super::devices::DeviceList;
+use super::devices::{DeviceList, check_distinct};
 use super::dropped;
 use super::enrolment::{Enrolment, EnrolmentArguments, IPA};
 use super::examples;
@@ -44,6 +44,7 @@ use crate::install::names::{ObjectName, ProfileName};
 use crate::settings::certificate::CertificateArguments;
 use crate::settings::config::Config;
 use crate::settings::delegation;
+use crate::settings::destination::Destination;
 use crate::settings::options::{self, DeviceOptions};
 use crate::settings::resolve::{self, Named};
 use ask::{Asked, Plan};
@@ -114,7 +115,8 @@ struct Request {
     shown_name: ObjectName,
     enrolment: Enrolment,
     profiles: Vec<ProfileName>,
-    devices: Vec<Address>,
+    /// Where it is to be installed.
+    places: Vec<Destination>,
     /// What each device has to run in the end.
     awaited: Vec<Awaited>,
     certificate: PathBuf,
@@ -168,16 +170,17 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
     let named = Named::of(&arguments.certificate)?;
     let enrolment = arguments.enrolment.check(&named.common_name)?;
     let config = Config::load(arguments.place.config.as_deref())?;
-    let devices = arguments.list.all(&config)?;
+    let places = arguments.list.all(&config)?;
     if arguments.certificate.delegated {
         let addresses = enrolment.addresses.iter().map(ToString::to_string);
         let further = enrolment.names.iter().cloned().chain(addresses).collect();
-        let asked = delegation::Asked { named: &named, devices: &devices, typed: &arguments.device, further };
+        let asked = delegation::Asked { named: &named, devices: &places, typed: &arguments.device, further };
         asked.check(&config)?;
     }
     let mut awaited = Vec::new();
-    for device in &devices {
-        let options = resolve::options_for(&arguments.device, &config, device);
+    for place in &places {
+        let device = &place.device;
+        let options = resolve::options_for(&arguments.device, &config, place);
         named.object(options.suffix, None)?;
         check_device(&options, device)?;
         if is_queued(arguments) {
@@ -187,6 +190,7 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
         let key = InstallationKey { device: device.clone(), location, name: named.base_name.clone() };
         awaited.push(Awaited { key, profiles: resolve::profiles(&options)? });
     }
+    check_distinct(places.iter().zip(awaited.iter().map(|awaited| &awaited.key)))?;
     check_log(&arguments.place.log_file)?;
     let installer = installer::beside(NAME)?;
     let installer_arguments = installer_arguments(arguments)?;
@@ -206,7 +210,7 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
         shown_name: named.object(arguments.device.suffix, None)?,
         named,
         enrolment,
-        devices,
+        places,
         awaited,
         installer,
         installer_arguments,
@@ -375,7 +379,7 @@ fn look(arguments: &Arguments, request: &Request, tracked: Option<&Tracked>) -> 
         arguments.certificate.take_over,
     )?;
     dropped::tell_profiles(&request.awaited, &arguments.place.state_dir);
-    dropped::tell_devices(before, &request.devices);
+    dropped::tell_places(before, &request.awaited);
     ask::tell_replaced(arguments.caller, before, arguments.and_run.as_deref());
     Ok(plan)
 }
@@ -433,7 +437,7 @@ async fn check_profile(caller: Caller, enrolment: &Enrolment) -> Result<(), Trou
 fn tell_request(request: &Request) {
     report::line(&format!("Certificate Common Name: {}", request.named.common_name));
     report::line(&format!("CERT_NAME: {}", request.shown_name));
-    report::line(&format!("PAN_FQDN: {}", joined(&request.devices)));
+    report::line(&format!("PAN_FQDN: {}", joined(&request.places)));
     let kinds = ["Primary", "Secondary"];
     for (kind, profile) in kinds.iter().zip(&request.profiles) {
         report::line(&format!("{kind} SSL/TLS Profile name: {profile}"));
@@ -443,13 +447,13 @@ fn tell_request(request: &Request) {
 fn tell_duration(request: &Request, since: Instant) {
     report::line(&format!(
         "Certificate install and commit by the post-save process on: {} took {} seconds.",
-        joined(&request.devices),
+        joined(&request.places),
         since.elapsed().as_secs()
     ));
 }
 
-fn joined(devices: &[Address]) -> String {
-    devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+fn joined(places: &[Destination]) -> String {
+    places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// With the worker enabled, certmonger is not held up by a delivery, and a restart of it can't end one.

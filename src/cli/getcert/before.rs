@@ -124,13 +124,13 @@ async fn look(arguments: &Arguments, request: &Request) -> Result<Vec<Readiness>
     let config = load(arguments)?;
     let is_ipa = request.enrolment.new_ca() == super::IPA;
     // Only root, as whom the post-save command runs, may read some key files.
-    let mut readable = request.devices.clone();
-    readable.retain(|device| {
-        let options = resolve::options_for(&arguments.device, &config, device);
+    let mut readable = request.places.clone();
+    readable.retain(|place| {
+        let options = resolve::options_for(&arguments.device, &config, place);
         let key_file = keyfile::resolve(options.key_file.as_deref());
         !matches!(KeyFile::load(&key_file), Err(KeyFileError::Unreadable { .. }))
     });
-    if readable.len() < request.devices.len() {
+    if readable.len() < request.places.len() {
         report::note(
             arguments.caller.name,
             "the devices are not looked at before: the API key file is for root only",
