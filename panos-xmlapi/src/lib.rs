@@ -24,6 +24,7 @@ mod poll;
 mod push;
 mod redact;
 mod reply;
+mod serial;
 mod session;
 mod system;
 mod tls;
@@ -59,6 +60,7 @@ pub use push::{Push, PushTarget};
 pub use reply::{Reply, ReplyError};
 /// The crate whose types hold keys, passwords and passphrases here.
 pub use secrecy;
+pub use serial::{InvalidSerial, Serial};
 pub use session::Session;
 pub use system::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT, SystemInfo, own_name};
 pub use transcript::{Exchanged, Transcript};

@@ -13,7 +13,6 @@ use crate::install::contest::Known;
 use crate::install::error::BatchError;
 use crate::install::events::Events;
 use crate::install::issuers::{FormerIssuer, Issuer};
-use crate::install::location;
 use crate::install::management;
 use crate::install::plan::{Plan, Step, pending_notes};
 use crate::install::problem::Problem;
@@ -84,7 +83,7 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
 fn key_of(request: &InstallRequest) -> InstallationKey {
     InstallationKey {
         device: request.target.device.clone(),
-        location: location::of_vsys(request.vsys.as_ref()),
+        location: request.location.clone(),
         name: request.base_name.clone(),
     }
 }

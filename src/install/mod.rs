@@ -19,7 +19,6 @@ mod issuer_steps;
 pub mod issuers;
 pub mod journal;
 pub mod known_devices;
-pub mod location;
 pub mod lockout;
 pub mod management;
 pub mod names;

@@ -192,7 +192,17 @@ impl DeviceState {
 /// Where an install request's certificate and profiles live on this device.
 #[must_use]
 pub fn place_of(request: &InstallRequest, system: &SystemInfo) -> Location {
-    request.vsys.clone().map_or_else(|| system.default_location(), Location::Vsys)
+    resolved(&request.location, system)
+}
+
+/// Where a location is on this device: a managed firewall's requests are answered by itself.
+#[must_use]
+pub fn resolved(location: &Location, system: &SystemInfo) -> Location {
+    match location {
+        Location::Shared => system.default_location(),
+        Location::Managed(_) => Location::Shared,
+        other => other.clone(),
+    }
 }
 
 /// The places that an install request is about, as they stand in a device's journal of changes.
@@ -218,14 +228,14 @@ pub async fn observe(
     made: &[CreatedObject],
 ) -> Result<CurrentInstall, InstallError> {
     suitable::check_device(system)?;
+    suitable::check_location(&request.location, system)?;
     let limit = system.name_limit();
     if request.object.as_str().len() > limit {
         return Err(InstallError::NameTooLong { name: request.object.clone(), limit });
     }
     let place = place_of(request, system);
     let candidate = candidate(session, &place, request).await?;
-    let named =
-        Named { profiles: &request.profiles, vsys: request.vsys.as_ref(), object: Some(&request.object) };
+    let named = Named { profiles: &request.profiles, place: &place, object: Some(&request.object) };
     let found = suitable::look(session, named, &candidate.profiles).await?;
     if let Some(before) = &candidate.object
         && (candidate.fingerprint() != Some(wanted) || before.template.is_some())

@@ -2,7 +2,7 @@
 
 use super::names::{ObjectName, ProfileName};
 use crate::error::Exit;
-use panos_xmlapi::VsysName;
+use panos_xmlapi::{Location, VsysName};
 
 /// What a person has to change before an installation makes sense. Nothing was changed on the device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +12,12 @@ pub enum Unsuitable {
         "the device is a log collector: it has no SSL/TLS service profiles that could present a certificate"
     )]
     LogCollector,
+    /// The place is one that only a Panorama has.
+    #[error("the device is a firewall: only a Panorama has {}", told(.0))]
+    NotPanorama(Location),
+    /// This version does not install there.
+    #[error("installing in {} is not supported yet", told(.0))]
+    NotSupported(Location),
     /// The device takes the predefined profile of this name, and ignores the one that somebody made with its
     /// certificate.
     #[error(
@@ -55,6 +61,18 @@ pub enum Unsuitable {
     },
 }
 
+/// A place of Panorama's, in words.
+fn told(location: &Location) -> String {
+    match location {
+        Location::Template(template) | Location::TemplateVsys { template, .. } => {
+            format!("templates ('{template}')")
+        }
+        Location::TemplateStack(stack) => format!("template stacks ('{stack}')"),
+        Location::Managed(serial) => format!("managed firewalls ('{serial}')"),
+        other => other.to_string(),
+    }
+}
+
 fn quoted(template: &str) -> String {
     if template.is_empty() { String::new() } else { format!(" '{template}'") }
 }
@@ -69,7 +87,7 @@ impl Unsuitable {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::LogCollector => Exit::Device,
+            Self::LogCollector | Self::NotPanorama(_) | Self::NotSupported(_) => Exit::Device,
             Self::Predefined(_) | Self::NotForManagement { .. } | Self::ProfileSupplied { .. } => {
                 Exit::Rebind
             }
@@ -88,6 +106,10 @@ impl Unsuitable {
     pub fn advice(&self) -> String {
         match self {
             Self::LogCollector => "name the firewall, or the Panorama that manages it".to_owned(),
+            Self::NotPanorama(_) => {
+                "name the Panorama that manages it, or leave --template, --stack and --serial out".to_owned()
+            }
+            Self::NotSupported(_) => "name the firewall itself".to_owned(),
             Self::Predefined(_) => {
                 "give the profile another name on the device, bind the services to that one, and name it with -p"
                     .to_owned()

@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod config;
 pub mod delegation;
 pub mod error;
+pub mod location;
 pub mod options;
 pub mod policy;
 pub mod request;
