@@ -105,7 +105,7 @@ test: dependencies
 	$(CARGO) test --workspace --no-fail-fast
 
 # The README's commands on empty machines: those two of Debian and the last long-lived Ubuntu. As root; hours. With
-# HERE=1 on one of this machine's release, with what is built already. docs/system-test.md
+# HERE=1 on this one without what an empty one has not, with what is built already. docs/system-test.md
 fresh:
 	@scripts/fresh $(if $(HERE),--here) $(ON)
 

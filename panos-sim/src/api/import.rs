@@ -8,7 +8,7 @@ use openssl::{
 
 use super::{call::Call, reply::Reply};
 use crate::{
-    ImportAnswer, UploadRecord,
+    ImportAnswer, Settings, UploadRecord,
     certificate::{Contents, Pkcs12Error, certificate_entry, open},
     device::Device,
     refusal::Refusal,
@@ -49,7 +49,7 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
     if category != Category::Certificate {
         device.uploads.push(UploadRecord { passphrase: passphrase.to_owned(), file: file.to_vec() });
     }
-    check_name(name, word, device.settings.longest_name())?;
+    check_name(name, word, &device.settings)?;
     let path = place(device, call)?
         .then(Step::Named("certificate".into()))
         .then(Step::Entry("entry".into(), name.to_owned()));
@@ -108,11 +108,12 @@ fn no_certificate(name: &str) -> Refusal {
     Refusal::line(format!("Import of {name} failed. Failed to extract certificate"))
 }
 
-/// Code 17 for a name the device does not take: too long, or beginning with anything but a letter,
-/// a digit or an underscore, or holding what no name holds.
-fn check_name(name: &str, category: &str, longest: usize) -> Result<(), Refusal> {
-    let fits = name.chars().count() <= longest
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+/// Code 17 for a name the device does not take: too long, or beginning with anything but a letter
+/// or a digit, or holding what no name holds.
+fn check_name(name: &str, category: &str, settings: &Settings) -> Result<(), Refusal> {
+    let begins = |c: char| c.is_ascii_alphanumeric() || (c == '_' && settings.takes_leading_underscore);
+    let fits = name.chars().count() <= settings.longest_name()
+        && name.starts_with(begins)
         && name.chars().all(|c| c.is_ascii_alphanumeric() || " ._-".contains(c));
     if fits {
         return Ok(());

@@ -76,6 +76,8 @@ pub struct Settings {
     pub legacy_only: bool,
     /// Longest certificate name; `None` means 63, or 31 on Panorama.
     pub name_limit: Option<usize>,
+    /// Whether the name of an uploaded object may begin with an underscore. Authors of clients have seen it refused.
+    pub takes_leading_underscore: bool,
     /// How long a commit job runs. A real one takes seconds to minutes.
     #[serde(with = "seconds")]
     pub commit_duration: Duration,
@@ -161,6 +163,7 @@ impl Default for Settings {
             served_profile: None,
             legacy_only: false,
             name_limit: None,
+            takes_leading_underscore: false,
             commit_duration: Duration::from_millis(200),
             commit_warnings: Vec::new(),
             queue_delay: Duration::ZERO,

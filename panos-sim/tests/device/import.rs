@@ -80,6 +80,10 @@ fn names_are_held_to_the_device_s_rules() {
             .has("code=\"17\"")
             .has(&format!("<![CDATA[ upload -> keypair -> certificate-name '{bad}' is invalid]]>"));
     }
+    let mut taking = settings();
+    taking.takes_leading_underscore = true;
+    let taking = Simulator::start(taking).unwrap();
+    import_pair(&taking, "_x", &pem).has("success");
     let mut settings = settings();
     settings.model = "Panorama".into();
     let panorama = Simulator::start(settings).unwrap();
