@@ -4,29 +4,23 @@ use std::fmt::Display;
 
 use panos_xmlapi::{Location, TemplateName};
 
-use super::error::SettingsError;
 use super::options::DeviceOptions;
 use crate::install::request::{PushPolicy, StacksToPush};
 
 /// The word that leaves the push to a person.
 const NOTHING: &str = "none";
 
-/// What is wrong, and with which option.
-#[derive(Debug)]
-pub(super) struct Wrong {
+/// An option that can't be used, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("--{option}: {what}")]
+pub struct InvalidPlace {
     pub(super) option: &'static str,
     pub(super) what: String,
 }
 
-impl Wrong {
+impl InvalidPlace {
     fn of(option: &'static str, what: impl Display) -> Self {
         Self { option, what: what.to_string() }
-    }
-}
-
-impl From<Wrong> for SettingsError {
-    fn from(wrong: Wrong) -> Self {
-        Self::Value(format!("--{}: {}", wrong.option, wrong.what))
     }
 }
 
@@ -34,75 +28,70 @@ impl From<Wrong> for SettingsError {
 ///
 /// # Errors
 /// A name that is not valid; more than one place.
-pub fn of(options: &DeviceOptions) -> Result<Location, SettingsError> {
-    Ok(place(options)?)
-}
-
-/// What is pushed after a commit in a template or template stack.
-///
-/// # Errors
-/// A name that is not valid; a push without a template or template stack.
-pub fn push(options: &DeviceOptions) -> Result<PushPolicy, SettingsError> {
-    Ok(policy(options)?)
-}
-
-pub(super) fn place(options: &DeviceOptions) -> Result<Location, Wrong> {
+pub fn of(options: &DeviceOptions) -> Result<Location, InvalidPlace> {
     let DeviceOptions { vsys, template, stack, serial, .. } = options;
     Ok(match (vsys, template, stack, serial) {
         (None, None, None, None) => Location::Shared,
         (Some(vsys), None, None, None) => {
-            Location::Vsys(vsys.parse().map_err(|error| Wrong::of("vsys", error))?)
+            Location::Vsys(vsys.parse().map_err(|error| InvalidPlace::of("vsys", error))?)
         }
         (None, Some(template), None, None) => match template.split_once('/') {
             None => Location::Template(named("template", template)?),
             Some((template, vsys)) => Location::TemplateVsys {
                 template: named("template", template)?,
-                vsys: vsys.parse().map_err(|error| Wrong::of("template", error))?,
+                vsys: vsys.parse().map_err(|error| InvalidPlace::of("template", error))?,
             },
         },
         (None, None, Some(stack), None) => Location::TemplateStack(named("stack", stack)?),
         (None, None, None, Some(serial)) => {
-            Location::Managed(serial.parse().map_err(|error| Wrong::of("serial", error))?)
+            Location::Managed(serial.parse().map_err(|error| InvalidPlace::of("serial", error))?)
         }
-        (_, Some(_), _, _) => return Err(Wrong::of("template", ONE_PLACE)),
-        (_, _, Some(_), _) => return Err(Wrong::of("stack", ONE_PLACE)),
-        (_, _, _, Some(_)) => return Err(Wrong::of("serial", ONE_PLACE)),
+        (_, Some(_), _, _) => return Err(InvalidPlace::of("template", ONE_PLACE)),
+        (_, _, Some(_), _) => return Err(InvalidPlace::of("stack", ONE_PLACE)),
+        (_, _, _, Some(_)) => return Err(InvalidPlace::of("serial", ONE_PLACE)),
     })
 }
 
 const ONE_PLACE: &str = "only one of vsys, template, stack and serial can be set";
 
-pub(super) fn policy(options: &DeviceOptions) -> Result<PushPolicy, Wrong> {
+/// What is pushed after a commit in a template or template stack.
+///
+/// # Errors
+/// A name that is not valid; a push without a template or template stack.
+pub fn push(options: &DeviceOptions) -> Result<PushPolicy, InvalidPlace> {
     let option = match options {
         DeviceOptions { push, .. } if !push.is_empty() => "push",
         DeviceOptions { push_to, .. } if !push_to.is_empty() => "push-to",
         _ => "push-all-changes",
     };
-    let place = place(options)?;
+    let place = of(options)?;
     if options.sets_push() && place.template_entry().is_none() {
-        return Err(Wrong::of(option, "only what is changed in a template or template stack is pushed"));
+        return Err(InvalidPlace::of(
+            option,
+            "only what is changed in a template or template stack is pushed",
+        ));
     }
     let stacks = stacks(options, &place)?;
-    let serial = |text: &String| text.parse().map_err(|error| Wrong::of("push-to", error));
+    let serial = |text: &String| text.parse().map_err(|error| InvalidPlace::of("push-to", error));
     let mut only = options.push_to.iter().map(serial).collect::<Result<Vec<_>, _>>()?;
     only.sort();
     only.dedup();
     let everybody = options.push_all_changes;
     if stacks == StacksToPush::Nothing && (!only.is_empty() || everybody) {
         let other = if only.is_empty() { "push-all-changes" } else { "push-to" };
-        return Err(Wrong::of(other, "with 'push none' nothing is pushed"));
+        return Err(InvalidPlace::of(other, "with 'push none' nothing is pushed"));
     }
     Ok(PushPolicy { stacks, only, everybody })
 }
 
-fn stacks(options: &DeviceOptions, place: &Location) -> Result<StacksToPush, Wrong> {
+fn stacks(options: &DeviceOptions, place: &Location) -> Result<StacksToPush, InvalidPlace> {
     if options.push.is_empty() {
         return Ok(StacksToPush::AllOfTemplate);
     }
     if options.push.iter().any(|name| name == NOTHING) {
         return match options.push.iter().all(|name| name == NOTHING) {
             true => Ok(StacksToPush::Nothing),
-            false => Err(Wrong::of("push", "'none' beside the name of a stack")),
+            false => Err(InvalidPlace::of("push", "'none' beside the name of a stack")),
         };
     }
     let mut names: Vec<TemplateName> = Vec::new();
@@ -110,7 +99,7 @@ fn stacks(options: &DeviceOptions, place: &Location) -> Result<StacksToPush, Wro
         let name = named("push", text)?;
         match place {
             Location::TemplateStack(stack) if *stack != name => {
-                return Err(Wrong::of(
+                return Err(InvalidPlace::of(
                     "push",
                     format!("a change in the stack '{stack}' reaches no other stack"),
                 ));
@@ -122,8 +111,8 @@ fn stacks(options: &DeviceOptions, place: &Location) -> Result<StacksToPush, Wro
     Ok(StacksToPush::Named(names))
 }
 
-fn named(option: &'static str, text: &str) -> Result<TemplateName, Wrong> {
-    text.parse().map_err(|error| Wrong::of(option, error))
+fn named(option: &'static str, text: &str) -> Result<TemplateName, InvalidPlace> {
+    text.parse().map_err(|error| InvalidPlace::of(option, error))
 }
 
 #[cfg(test)]

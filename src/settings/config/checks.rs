@@ -90,7 +90,7 @@ fn values(options: &DeviceOptions) -> Result<(), Fault> {
         absolute("ca-file", Part::Item(index), file)?;
     }
     parsed::<Fingerprint>("pin", options.pin.as_deref())?;
-    location::policy(options).map_err(|wrong| Fault::value(wrong.option, wrong.what))?;
+    location::push(options).map_err(|wrong| Fault::value(wrong.option, wrong.what))?;
     for (index, endpoint) in options.served.iter().enumerate() {
         parsed::<Address>("served", Some(endpoint))
             .map_err(|fault| Fault { of: Part::Item(index), ..fault })?;
