@@ -60,9 +60,12 @@ fn write(folder: &Path) -> io::Result<()> {
             fs::create_dir_all(folder.join(below))?;
             let mut text = Vec::new();
             generate(shell, &mut command, &name, &mut text);
-            if shell == Shell::Bash {
-                text = complete::bash(&String::from_utf8_lossy(&text)).into_bytes();
-            }
+            let generated = String::from_utf8_lossy(&text);
+            let text = match shell {
+                Shell::Zsh => complete::zsh(&generated, &name),
+                Shell::Fish => complete::fish(&generated, &name),
+                _ => complete::bash(&generated),
+            };
             fs::write(folder.join(below).join(file), text)?;
         }
     }

@@ -226,8 +226,14 @@ fn where_the_server_can_not_be_asked_that_is_said_once_and_nothing_is_called_wro
     support.write("run/state/down", words, 0o644);
     let found = support.check(&["-T", "gpServer", "-p", PORTAL, &support.target()]);
     assert_eq!((found.troubles().len(), found.code), (1, 0), "{found:#?}");
-    // Asked with the host's ticket, in a cache of its own.
     support.remove("run/state/down");
+    // Nor is anything lacking where the command itself fails: only a search that finds nothing has no words.
+    support.write("run/state/silent", "", 0o644);
+    let found = support.check(&["-p", PORTAL, &support.target()]);
+    assert_eq!((found.troubles().len(), found.code), (1, 0), "{found:#?}");
+    assert!(found.troubles()[0].contains("without a word"), "{found:#?}");
+    support.remove("run/state/silent");
+    // Asked with the host's ticket, in a cache of its own.
     support.type_in("kinit admin");
     well(&support, &[]);
     assert!(

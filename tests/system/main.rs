@@ -15,7 +15,9 @@ mod scenarios;
 mod stage;
 mod transcript;
 
-use scenarios::{authority, mistakes, package as packaged, power, refusals, renewal, rights, time, together};
+use scenarios::{
+    authority, mistakes, moving, package as packaged, power, refusals, renewal, rights, time, together,
+};
 
 /// Each is a test of its own, so that one can be chosen. They are played in the order of their names, and each
 /// finds the machine as the ones before have left it, or a fresh one.
@@ -47,6 +49,7 @@ scenarios! {
     s11_upgraded: packaged::upgraded,
     s12_delegated: rights::delegated,
     s12_mistakes: mistakes::found,
+    s12_moved: moving::followed,
     s13_removed_and_purged: packaged::removed_and_purged,
 }
 

@@ -62,10 +62,13 @@ impl Server<'_> {
     pub(super) async fn ask(&self, words: &[&str]) -> Answer {
         match command::ask("ipa", words, &self.ticket.environment()).await {
             Ok(said) if said.success => Answer::Output(said.output),
-            // A search that finds nothing fails without a word. Of Kerberos, too, something can be "not found in" it.
-            Ok(said) if said.complaint.is_empty() || said.complaint.ends_with(" not found") => {
-                Answer::NotFound
-            }
+            // Of Kerberos, too, something can be "not found in" it.
+            Ok(said) if said.complaint.ends_with(" not found") => Answer::NotFound,
+            Ok(said) if said.complaint.is_empty() => match words.first() {
+                // A search that finds nothing fails without a word.
+                Some(search) if search.ends_with("-find") => Answer::NotFound,
+                _ => Answer::CantTell("the command 'ipa' failed without a word".to_owned()),
+            },
             Ok(said) => Answer::CantTell(said.complaint),
             Err(CommandError::Missing(program)) => {
                 Answer::CantTell(format!("the program {program} is not installed"))

@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod mistakes;
+pub mod moving;
 pub mod package;
 pub mod power;
 pub mod refusals;
