@@ -28,7 +28,7 @@ impl<F: Fn(&str) + Send + Sync> Watcher for Recorder<F> {
             Progress::Reserving(holder) => format!("reserving: {holder}"),
             Progress::Begun(names) => format!("begun {}", names.join(" ")),
             Progress::Taken => "taken".to_owned(),
-            Progress::Done => "done".to_owned(),
+            Progress::Done { failed } => format!("done, failed: {failed}"),
             Progress::Transaction(event) => match event {
                 Event::PhaseBegun(phase) => format!("({}", phase.name()),
                 Event::PhaseEnded { phase, took } => format!("{}) {}", phase.name(), took.as_secs_f64()),
@@ -111,7 +111,7 @@ fn all_is_told_in_its_order_and_the_times_of_the_phases_are_those_of_the_events(
             "(verify",
             "Verified",
             "verify)",
-            "done",
+            "done, failed: false",
         ],
     );
     // What is written is made of the same numbers, which stand nowhere else.
@@ -147,7 +147,7 @@ fn a_phase_that_is_broken_off_has_its_end_too() {
     let world = World::new();
     world.device.fail_next_commit(&["Validation Error"]);
     let (seen, report, log) = watched(&world, &[&pin(&world), "-p", PORTAL], |_| ());
-    in_order(&seen, &["(commit", "CommitFailed", "PutBack", "commit)", "done"]);
+    in_order(&seen, &["(commit", "CommitFailed", "PutBack", "commit)", "done, failed: true"]);
     let begun = seen.iter().filter(|word| word.starts_with('(')).count();
     let ended = seen.iter().filter(|word| word.contains(") ") && !word.starts_with("Waiting")).count();
     assert!(begun >= 5 && begun == ended, "{seen:#?}");
@@ -184,5 +184,8 @@ fn another_process_that_works_on_the_device_is_named() {
             drop(lock.lock().unwrap().take());
         }
     });
-    in_order(&seen, &[&format!("reserving: process {}", std::process::id()), "begun", "Committed", "done"]);
+    in_order(
+        &seen,
+        &[&format!("reserving: process {}", std::process::id()), "begun", "Committed", "done, failed: false"],
+    );
 }

@@ -8,5 +8,9 @@ mod common;
 mod early;
 #[path = "live/interrupted.rs"]
 mod interrupted;
+#[path = "live/many.rs"]
+mod many;
 #[path = "live/screen.rs"]
 mod screen;
+#[path = "live/terminal.rs"]
+mod terminal;

@@ -1,5 +1,6 @@
 //! What is said to whoever interrupts a delivery: what goes on without us, that nothing is lost, and how to look.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use panos_xmlapi::Address;
@@ -7,9 +8,11 @@ use panos_xmlapi::Address;
 use super::live::Screen;
 use super::report;
 use super::signals::Signal;
+
 use crate::delivery::watch::Awaited;
-use crate::delivery::{InstallSpec, Installation, InstallationStore, Queue};
+use crate::delivery::{InstallSpec, Installation, InstallationStore, Queue, State};
 use crate::host::worker;
+use crate::install::result::LastRun;
 
 /// Says how each installation stands that was being delivered, or was to be. Read from the records: they are what the
 /// next run goes by.
@@ -32,26 +35,72 @@ pub fn asked(program: &str, state_dir: &Path, awaited: &[Awaited], signal: Signa
 /// A device, and its commit job if there is one.
 type Active = (Address, Option<String>);
 
-fn tell_each(program: &str, state_dir: &Path, mut devices: Vec<&Address>, active: &[Active]) {
-    devices.sort();
-    devices.dedup();
+/// So many devices that nothing was being done on are told of one by one; more of them are counted.
+const FEW: usize = 4;
+
+/// A line for each installation on devices that were being worked on; the others are counted where they are many. What
+/// to do is said once, below.
+fn tell_each(program: &str, state_dir: &Path, asked: Vec<&Address>, active: &[Active]) {
+    let records = InstallationStore::below(state_dir);
+    let queued = Queue::below(state_dir).all().map(|listing| listing.specs).unwrap_or_default();
+    let lines = |device: &Address, job: Option<&Option<String>>| -> Vec<Line> {
+        let queued = queued.iter().filter(|queued| queued.spec.device == *device);
+        let queued = queued.map(|queued| Line { spec: queued.spec.clone(), what: NOT_BEGUN.to_owned() });
+        standing(device, job, &records).into_iter().chain(queued).collect()
+    };
+    let is_active = |device: &Address| active.iter().any(|(other, _)| other == device);
+    let others: BTreeSet<&Address> = asked.into_iter().filter(|device| !is_active(device)).collect();
+    let mut told: Vec<Line> = active.iter().flat_map(|(device, job)| lines(device, Some(job))).collect();
+    let others: Vec<Line> = others.into_iter().flat_map(|device| lines(device, None)).collect();
+    let specs: Vec<InstallSpec> = told.iter().chain(&others).map(|line| line.spec.clone()).collect();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    match others.len() {
+        0..=FEW => told.extend(others),
+        _ => others.into_iter().for_each(|line| *counts.entry(line.what).or_default() += 1),
+    }
+    for Line { spec, what } in told {
+        report::problem(program, &format!("{}: {}: {what}", spec.place(), spec.common_name), None);
+    }
+    for (what, count) in counts {
+        report::problem(program, &format!("{count} more: {what}"), None);
+    }
+    if let Some(first) = specs.first() {
+        advise(program, state_dir, first, &specs);
+    }
+}
+
+/// How to go on, and how to look.
+fn advise(program: &str, state_dir: &Path, first: &InstallSpec, specs: &[InstallSpec]) {
     let after = match worker::is_enabled(state_dir) {
-        true => "the worker verifies it, or tries it again".to_owned(),
+        true => "the worker verifies what is pending, or tries it again".to_owned(),
         false => format!("to verify it, or to try it again: pan_certctl retry --now{}", option(state_dir)),
     };
-    for device in devices {
-        let active = active.iter().find(|(other, _)| other == device);
-        let records = InstallationStore::below(state_dir).of_device(device);
-        let records = records.map(|found| found.records).unwrap_or_default();
-        for record in records.iter().filter(|record| record.is_pending()) {
-            tell_one(program, &record.spec, &of_record(record, active), &after, state_dir);
-        }
-        let queued = Queue::below(state_dir).for_device(device).map(|listing| listing.specs);
-        for queued in queued.unwrap_or_default() {
-            let what = "nothing was begun; the installation is recorded and pending";
-            tell_one(program, &queued.spec, what, &after, state_dir);
-        }
+    report::note(program, &after);
+    let mut look = "to look: pan_certctl status".to_owned();
+    if specs.iter().all(|spec| spec.common_name == first.common_name) {
+        look.push_str(&format!(" --cert {}", first.common_name));
     }
+    if specs.iter().all(|spec| spec.device == first.device) {
+        look.push_str(&format!(" --device {}", first.device));
+    }
+    report::note(program, &format!("{look}{}", option(state_dir)));
+}
+
+/// What is said of one installation.
+struct Line {
+    spec: InstallSpec,
+    what: String,
+}
+
+const NOT_BEGUN: &str = "nothing was begun; the installation is recorded as pending";
+const PENDING: &str = "the installation is recorded as pending";
+
+/// What is pending for a device, and how it stands; with the commit job of the run that has just been ended, if there
+/// was a run.
+fn standing(device: &Address, active: Option<&Option<String>>, records: &InstallationStore) -> Vec<Line> {
+    let found = records.of_device(device).map(|found| found.records).unwrap_or_default();
+    let pending = found.into_iter().filter(Installation::is_pending);
+    pending.map(|record| Line { what: of_record(&record, active), spec: record.spec }).collect()
 }
 
 /// The same for whoever only looks at devices.
@@ -60,20 +109,15 @@ pub fn only_looked(program: &str, screen: &Screen, signal: Signal) {
     report::problem(program, &format!("ended by {}; no device was changed", signal.name()), None);
 }
 
-fn tell_one(program: &str, spec: &InstallSpec, what: &str, after: &str, state_dir: &Path) {
-    let (place, name) = (spec.place(), &spec.common_name);
-    let look =
-        format!("to look: pan_certctl status --cert {name} --device {}{}", spec.device, option(state_dir));
-    report::problem(program, &format!("{place}: {name}: {what}"), Some(after));
-    report::note(program, &look);
-}
-
-fn of_record(record: &Installation, active: Option<&Active>) -> String {
-    const PENDING: &str = "the installation is recorded as pending";
+fn of_record(record: &Installation, active: Option<&Option<String>>) -> String {
     let goes_on = |job: &str| format!("the device goes on with commit job {job} by itself; {PENDING}");
     match (active, &record.job) {
-        (Some((_, Some(job))), _) => goes_on(job),
-        (Some((_, None)), Some(job)) => {
+        (None, _) if matches!(record.state, State::Failed { .. }) => {
+            format!("it has failed before; {PENDING}")
+        }
+        (None, _) if record.last_run() == LastRun::Finished => NOT_BEGUN.to_owned(),
+        (Some(Some(job)), _) => goes_on(job),
+        (Some(None), Some(job)) => {
             format!("commit job {job} is over, and what the device runs was not verified; {PENDING}")
         }
         (None, Some(job)) => goes_on(job),

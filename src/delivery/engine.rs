@@ -130,7 +130,9 @@ impl<'a> DeliveryEngine<'a> {
     pub async fn serve(&self, device: &Address, which: Selection) -> Result<Vec<Report>, DeliveryError> {
         self.watcher.see(device, Progress::Taken);
         let served = self.deliver_to(device, which).await;
-        self.watcher.see(device, Progress::Done);
+        let is_failure = |report: &Report| matches!(report.result.outcome, Outcome::Failed(_));
+        let failed = served.as_ref().map_or(true, |reports| reports.iter().any(is_failure));
+        self.watcher.see(device, Progress::Done { failed });
         served
     }
 

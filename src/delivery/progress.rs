@@ -17,7 +17,10 @@ pub enum Progress<'a> {
     /// It happens in a transaction of the run.
     Transaction(&'a Event),
     /// Nothing more is done on the device for now.
-    Done,
+    Done {
+        /// Whether something has failed there.
+        failed: bool,
+    },
 }
 
 /// Somebody who watches deliveries. Nothing of a delivery depends on it.

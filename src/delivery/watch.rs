@@ -55,7 +55,7 @@ pub struct Following<'a> {
     pub wanted: Option<Fingerprint>,
     /// When it all has to be over.
     pub deadline: Instant,
-    /// Shows what is waited for.
+    /// Shows what is waited for: a line for each device, the sum above them where there are several.
     pub show: &'a dyn Fn(&str),
 }
 
@@ -168,12 +168,16 @@ impl Following<'_> {
     }
 }
 
-/// The first device that is not done, and what is being done there.
+/// What is being done on each device that is not done; the sum above that where there are several.
 fn open(standings: &[(Address, Standing)]) -> Option<String> {
-    standings.iter().find_map(|(device, standing)| match standing {
+    let lines = standings.iter().filter_map(|(device, standing)| match standing {
         Standing::Open(doing) => Some(format!("{device}: {doing}")),
         _ => None,
-    })
+    });
+    let lines: Vec<String> = lines.collect();
+    let (total, left) = (standings.len(), lines.len());
+    let sum = (total > 1).then(|| format!("{} of {total} devices done", total - left));
+    (left > 0).then(|| sum.into_iter().chain(lines).collect::<Vec<_>>().join("\n"))
 }
 
 /// A run that is under way after a failed one is not waited for: what is pending is tried again without an end.

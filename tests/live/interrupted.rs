@@ -7,7 +7,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::trouble::wait_until;
 use crate::common::world::{Ended, NAME, PORTAL, World};
-use crate::screen::{Terminal, drawn, slow};
+use crate::screen::{drawn, slow};
+use crate::terminal::Terminal;
 
 fn command(world: &World) -> Command {
     let mut command = world.command();

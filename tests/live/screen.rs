@@ -1,62 +1,19 @@
 //! The live line on a terminal of 80 columns and 24 lines, as it is drawn.
 
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use panos_sim::LockKind;
 
 use crate::common::trouble::wait_until;
 use crate::common::world::{GATEWAY, PORTAL, World, settings};
-
-/// The columns of the terminal.
-pub const COLUMNS: usize = 80;
-
-/// A program that runs on a terminal of its own.
-pub struct Terminal {
-    child: Child,
-    pub keyboard: ChildStdin,
-}
-
-impl Terminal {
-    pub fn begin(command: &Command, environment: &[(&str, &str)]) -> Self {
-        let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', r"'\''"));
-        let words: Vec<String> =
-            std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
-        let line = format!("stty rows 24 cols {COLUMNS}; exec {}", words.join(" "));
-        let mut script = Command::new("timeout");
-        script.args(["60", "script", "-qec", &line, "/dev/null"]);
-        script.env_clear().envs([("TZ", "UTC"), ("PATH", "/usr/bin:/bin"), ("SHELL", "/bin/sh")]);
-        script.envs([("LANG", "C.UTF-8"), ("TERM", "xterm")]).envs(environment.iter().copied());
-        script.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = script.spawn().unwrap();
-        let keyboard = child.stdin.take().unwrap();
-        Self { child, keyboard }
-    }
-
-    /// Everything that was drawn, and the code.
-    pub fn end(self) -> (String, Option<i32>) {
-        let Self { child, keyboard } = self;
-        let output = child.wait_with_output().unwrap();
-        drop(keyboard);
-        (String::from_utf8(output.stdout).unwrap(), output.status.code())
-    }
-}
+use crate::terminal::{COLUMNS, Seen, Terminal};
 
 /// What stands on the terminal's lines one after the other: each piece of a line that is drawn at once, without what
 /// steers the terminal.
 pub fn drawn(text: &str) -> Vec<String> {
     let pieces = text.split(['\r', '\n']).map(|piece| console::strip_ansi_codes(piece).into_owned());
     pieces.map(|piece| piece.trim_end().to_owned()).filter(|piece| !piece.is_empty()).collect()
-}
-
-/// What is left when all is over: of each line what was drawn last.
-fn left(text: &str) -> Vec<String> {
-    let lines = text.replace("\r\n", "\n");
-    let last = lines.lines().map(|line| {
-        let kept = line.rsplit("\u{1b}[2K").next().unwrap_or_default();
-        console::strip_ansi_codes(kept.rsplit('\r').next().unwrap_or_default()).trim_end().to_owned()
-    });
-    last.filter(|line| !line.is_empty()).collect()
 }
 
 pub fn slow(milliseconds: u64) -> World {
@@ -86,7 +43,8 @@ fn one_line_shows_device_phase_percentage_and_seconds_and_is_gone_in_the_end() {
     assert!(live.iter().all(|line| line.chars().count() <= COLUMNS), "{live:#?}");
     let result =
         format!("{device}: installed the certificate 'gp.example.com' in 'GP portal' and 'GP gateway'");
-    let left = left(&text);
+    let seen = Seen::of(&text);
+    let left = seen.left();
     assert!(left.len() <= 2 && left[0].starts_with(&result), "{left:#?} of {text:?}");
 }
 

@@ -101,7 +101,7 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     let asked = stream::iter(&targets).map(|target| async move {
         let working = screen.work_on(&target.device, "list");
         let answer = ask(target).await;
-        drop(working);
+        working.end(answer.is_err());
         // The table is sorted, so it comes last; what went wrong is told as soon as it is known.
         if let Err(failure) = &answer {
             let what = format!("{}: {failure}", target.device);

@@ -77,7 +77,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     let work = devices.iter().map(|device| async move {
         let working = screen.work_on(device, "verify");
         let found = auditor.examine(device).await;
-        drop(working);
+        working.end(found.is_err());
         // As soon as it is known, however long the others take.
         found.iter().flatten().filter(|_| !json).for_each(Finding::tell);
         found
