@@ -20,6 +20,7 @@ mod location;
 mod locks;
 mod managed_devices;
 mod operation;
+mod panorama;
 mod poll;
 mod push;
 mod redact;
@@ -55,6 +56,7 @@ pub use location::{
 pub use locks::{Lock, LockKind};
 pub use managed_devices::{ManagedDevice, PushedDevice, StackDevice, TemplateStack};
 pub use operation::{Operation, Right};
+pub use panorama::{StackMembers, UnpushedChange};
 pub use poll::{JobOutcome, PollSchedule};
 pub use push::{Push, PushTarget};
 pub use reply::{Reply, ReplyError};

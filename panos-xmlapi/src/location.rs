@@ -296,6 +296,17 @@ impl Location {
         }
     }
 
+    /// The entry of a device's own settings: of this device, or in a template of the firewalls that get it.
+    #[must_use]
+    pub fn device(&self) -> XPath {
+        match self.template_entry() {
+            Some(entry) => {
+                XPath::absolute(&format!("{entry}/config/devices/entry[@name='localhost.localdomain']"))
+            }
+            None => XPath::device(),
+        }
+    }
+
     /// Whether it is one that can be reached through Panorama only.
     #[must_use]
     pub fn is_on_panorama(&self) -> bool {

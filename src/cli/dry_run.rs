@@ -74,7 +74,7 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
     let overridden = suitable::overridden(&connection.session, &observed.place, &request.profiles).await;
     notes.extend(overridden.into_iter().map(|text| format!("WARNING: {text}")));
     if !plan.steps.is_empty() {
-        notes.extend(pending_notes(request.commit, &state, &places));
+        notes.extend(pending_notes(request, &state, &places));
         notes.extend(contested.map(|(_, found)| format!("WARNING: {found}: it would be waited for")));
     }
     Ok(DryRun { device: connection.target.device, system: connection.system, state, observed, plan, notes })

@@ -137,6 +137,7 @@ async fn run(
         interrupted,
         state_dir: records.state_dir(),
         run: current.log.id(),
+        asked_by: before.first().map(|record| record.spec.requested_by.to_string()).unwrap_or_default(),
     };
     transact(input, &mut RecordJournal::new(records, entries), &current.events).await
 }

@@ -38,6 +38,7 @@ pub mod retry;
 pub mod rollback;
 pub mod state;
 pub mod suitable;
+pub mod templates;
 pub mod transact;
 pub mod transaction;
 pub mod unsuitable;

@@ -16,6 +16,7 @@ use super::references::{self, References};
 use super::request::{InstallRequest, Rebind};
 use super::result::CreatedObject;
 use super::suitable::{self, Named};
+use super::templates;
 
 /// What matters about a device as a whole.
 #[derive(Debug, Clone)]
@@ -234,9 +235,11 @@ pub async fn observe(
         return Err(InstallError::NameTooLong { name: request.object.clone(), limit });
     }
     let place = place_of(request, system);
+    let told = templates::look(session, request, &place).await?;
     let candidate = candidate(session, &place, request).await?;
     let named = Named { profiles: &request.profiles, place: &place, object: Some(&request.object) };
-    let found = suitable::look(session, named, &candidate.profiles).await?;
+    let mut found = suitable::look(session, named, &candidate.profiles).await?;
+    found.notes.extend(told);
     if let Some(before) = &candidate.object
         && (candidate.fingerprint() != Some(wanted) || before.template.is_some())
     {

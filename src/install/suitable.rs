@@ -47,9 +47,10 @@ pub fn check_location(location: &Location, system: &SystemInfo) -> Result<(), Un
     if !location.is_on_panorama() {
         return Ok(());
     }
-    match system.is_panorama() {
-        true => Err(Unsuitable::NotSupported(location.clone())),
-        false => Err(Unsuitable::NotPanorama(location.clone())),
+    match (system.is_panorama(), location) {
+        (false, _) => Err(Unsuitable::NotPanorama(location.clone())),
+        (true, Location::Managed(_)) => Err(Unsuitable::NotSupported(location.clone())),
+        (true, _) => Ok(()),
     }
 }
 
@@ -143,6 +144,9 @@ async fn look_at_management(
 /// Which of the named objects hide one that a template of Panorama supplies, in words. What was pushed is asked for as
 /// a whole, which may be much, so only where a person looks.
 pub async fn overridden(session: &Session, place: &Location, profiles: &[ProfileName]) -> Vec<String> {
+    if place.is_on_panorama() {
+        return Vec::new();
+    }
     let pushed = match session.pushed_template().await {
         Ok(Some(pushed)) => pushed,
         Ok(None) => return Vec::new(),

@@ -2,7 +2,8 @@
 
 use super::names::{ObjectName, ProfileName};
 use crate::error::Exit;
-use panos_xmlapi::{Location, VsysName};
+use crate::text::some_of;
+use panos_xmlapi::{Location, TemplateName, VsysName};
 
 /// What a person has to change before an installation makes sense. Nothing was changed on the device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +16,32 @@ pub enum Unsuitable {
     /// The place is one that only a Panorama has.
     #[error("the device is a firewall: only a Panorama has {}", told(.0))]
     NotPanorama(Location),
+    /// There is no template or template stack of this name.
+    #[error(
+        "Panorama has no template{} '{name}'; it has {}",
+        stack(*.is_stack),
+        if .known.is_empty() { "none".to_owned() } else { some_of(.known, ", ") }
+    )]
+    NoTemplate {
+        /// Whether it was to be a stack.
+        is_stack: bool,
+        /// Its name.
+        name: TemplateName,
+        /// Those that there are.
+        known: Vec<String>,
+        /// Whether it is the name of one of the other kind.
+        is_other: bool,
+    },
+    /// The firewalls would get another object of the same name.
+    #[error("{by} has {what} too, and firewalls of the template stack '{stack}' get that one")]
+    Outranked {
+        /// The object.
+        what: String,
+        /// The template or stack that has the one that wins.
+        by: String,
+        /// The stack.
+        stack: String,
+    },
     /// This version does not install there.
     #[error("installing in {} is not supported yet", told(.0))]
     NotSupported(Location),
@@ -73,6 +100,10 @@ fn told(location: &Location) -> String {
     }
 }
 
+fn stack(is_stack: bool) -> &'static str {
+    if is_stack { " stack" } else { "" }
+}
+
 fn quoted(template: &str) -> String {
     if template.is_empty() { String::new() } else { format!(" '{template}'") }
 }
@@ -88,9 +119,11 @@ impl Unsuitable {
     pub fn exit(&self) -> Exit {
         match self {
             Self::LogCollector | Self::NotPanorama(_) | Self::NotSupported(_) => Exit::Device,
-            Self::Predefined(_) | Self::NotForManagement { .. } | Self::ProfileSupplied { .. } => {
-                Exit::Rebind
-            }
+            Self::Predefined(_)
+            | Self::NotForManagement { .. }
+            | Self::ProfileSupplied { .. }
+            | Self::NoTemplate { .. }
+            | Self::Outranked { .. } => Exit::Rebind,
             Self::ObjectSupplied { .. } | Self::ForApiKeys(_) => Exit::Upload,
         }
     }
@@ -108,6 +141,20 @@ impl Unsuitable {
             Self::LogCollector => "name the firewall, or the Panorama that manages it".to_owned(),
             Self::NotPanorama(_) => {
                 "name the Panorama that manages it, or leave --template, --stack and --serial out".to_owned()
+            }
+            Self::NoTemplate { is_stack: true, is_other: true, .. } => {
+                "it is the name of a template: name it with --template".to_owned()
+            }
+            Self::NoTemplate { is_stack: false, is_other: true, .. } => {
+                "it is the name of a template stack: name it with --stack".to_owned()
+            }
+            Self::NoTemplate { is_stack, .. } => format!(
+                "correct the name; a new template{} is made on Panorama only",
+                stack(*is_stack)
+            ),
+            Self::Outranked { .. } => {
+                "install there, or delete that object there, or move the template up in the stack (Panorama > Templates)"
+                    .to_owned()
             }
             Self::NotSupported(_) => "name the firewall itself".to_owned(),
             Self::Predefined(_) => {
