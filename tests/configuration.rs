@@ -51,17 +51,21 @@ fn every_key_that_the_program_knows_is_in_the_example() {
     assert_eq!(known(""), keys(&example));
     for (name, value) in &example {
         let tables: Vec<&toml::Table> = match (name.as_str(), value) {
-            ("device" | "group", toml::Value::Table(devices)) => {
+            ("device" | "target" | "group", toml::Value::Table(devices)) => {
                 devices.values().map(|device| device.as_table().unwrap()).collect()
             }
             (_, toml::Value::Table(table)) => vec![table],
             _ => continue,
         };
         let path = match name.as_str() {
-            "device" | "group" => format!("[{name}.x]"),
+            "device" | "target" | "group" => format!("[{name}.x]"),
             _ => format!("[{name}]"),
         };
-        let together: BTreeSet<String> = tables.into_iter().flat_map(keys).collect();
+        let mut together: BTreeSet<String> = tables.into_iter().flat_map(keys).collect();
+        if name == "target" {
+            // All that is explained for a device.
+            together.extend(known("[device.x]"));
+        }
         assert_eq!(known(&path), together, "{path}");
     }
 }

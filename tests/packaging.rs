@@ -468,7 +468,7 @@ fn bash_completes_what_is_known_and_files_only_where_a_file_is_meant() {
     let line = |words: &str| {
         let script = format!(
             "pan_certctl() {{ case $3 in devices) echo fw1.example.com;; certificates) echo gp.example.com;; \
-             groups) echo vpn;; profiles) echo 'GP portal'; echo 'GP gateway';; esac; }}\n\
+             groups) echo vpn;; targets) echo portal-2;; profiles) echo 'GP portal'; echo 'GP gateway';; esac; }}\n\
              cd /etc; . {0}/pan_certctl; . {0}/pan_getcert; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n\
              _$COMP_WORDS $COMP_WORDS \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"; printf '%s|' \"${{COMPREPLY[@]}}\"",
             completions.display()
@@ -477,6 +477,7 @@ fn bash_completes_what_is_known_and_files_only_where_a_file_is_meant() {
     };
     assert_eq!(line("pan_certctl check -p G"), "GP\\ portal|GP\\ gateway|");
     assert_eq!(line("pan_certctl check --group ''"), "vpn|");
+    assert_eq!(line("pan_getcert -c gp.example.com --target ''"), "portal-2|");
     assert_eq!(line("pan_certctl show g"), "gp.example.com|");
     assert_eq!(line("pan_certctl unpin fw"), "fw1.example.com|");
     assert_eq!(line("pan_getcert -c gp.example.com fw"), "fw1.example.com|");

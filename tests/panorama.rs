@@ -276,7 +276,7 @@ fn panoramas_own_management_interface_has_nothing_to_do_with_a_template() {
         "{}/devices/entry[@name='localhost.localdomain']/deviceconfig/system",
         below("template", "branch")
     );
-    estate.set(&format!("{system}/ssl-tls-service-profile"), PORTAL);
+    estate.set(&system, &format!("<ssl-tls-service-profile>{PORTAL}</ssl-tls-service-profile>"));
     estate.renew();
     estate.commit(&["-p", PORTAL, "--template", "branch"]).exits(0);
     assert!(estate.log().iter().any(|line| line.contains("the firewalls' management interfaces use")));

@@ -18,8 +18,9 @@ const FILES: [&str; 14] = [
     "--prometheus",
 ];
 /// The options that name something known, and its kind.
-const KNOWN: [(&str, &str); 10] = [
+const KNOWN: [(&str, &str); 11] = [
     ("--group", "groups"),
+    ("--target", "targets"),
     ("--device", "devices"),
     ("--ha-peer", "devices"),
     ("--common-name", "certificates"),

@@ -14,10 +14,11 @@ pub const DELEGATED: &str = "delegated";
 
 /// The options that can be typed all the same, as clap knows them. None of them names a file, a directory, a program,
 /// another host, or how one is trusted; none does away with a check.
-const TYPED: [&str; 21] = [
+const TYPED: [&str; 22] = [
     DELEGATED,
     "devices",
     "group",
+    "target",
     "common_name",
     "cert_name",
     "year",

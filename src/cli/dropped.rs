@@ -2,28 +2,36 @@
 
 use std::path::Path;
 
-use panos_xmlapi::Address;
+use panos_xmlapi::{Address, Location};
 
 use super::post_save::PostSave;
 use super::report;
 use crate::delivery::InstallationStore;
 use crate::delivery::watch::Awaited;
+use crate::settings::destination::Destination;
 
 const NAME: &str = "pan_getcert";
 
-/// Whoever leaves a device out may not mean it. Devices are compared, not the words that name them: a group that is
+/// Whoever leaves a place out may not mean it. Places are compared, not the words that name them: a group that is
 /// named by its members now leaves nobody out.
-pub fn tell_devices(post_save: Option<&str>, now: &[Address]) {
+pub fn tell_places(post_save: Option<&str>, now: &[Awaited]) {
     let Some(before) = post_save.and_then(PostSave::read) else { return };
-    let left_out = |devices: Vec<Address>| -> Vec<String> {
-        devices.iter().filter(|device| !now.contains(device)).map(ToString::to_string).collect()
-    };
-    let dropped = match before.all_devices() {
-        Some(devices) => left_out(devices),
-        // Who is in a group that is not there any more, nobody knows.
+    let dropped: Vec<String> = match before.all_places() {
+        Some(places) => {
+            let is_named = |place: &Destination, location: &Location| {
+                now.iter().any(|now| now.key.device == place.device && now.key.location == *location)
+            };
+            let left_out = places.iter().filter(|(place, location)| !is_named(place, location));
+            left_out.map(|(place, _)| place.to_string()).collect()
+        }
+        // What a group or a target was that is not there any more, nobody knows.
         None => {
-            let groups = before.arguments.list.group.iter().map(|name| format!("--group={name}"));
-            left_out(before.devices()).into_iter().chain(groups).collect()
+            let list = &before.arguments.list;
+            let is_named = |device: &Address| now.iter().any(|now| now.key.device == *device);
+            let devices = before.devices().into_iter().filter(|device| !is_named(device));
+            let groups = list.group.iter().map(|name| format!("--group={name}"));
+            let targets = list.target.iter().map(|name| format!("--target={name}"));
+            devices.map(|device| device.to_string()).chain(groups).chain(targets).collect()
         }
     };
     if !dropped.is_empty() {

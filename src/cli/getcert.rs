@@ -2,6 +2,7 @@
 
 mod ask;
 mod before;
+mod caller;
 mod difference;
 mod outcome;
 mod trouble;
@@ -14,9 +15,11 @@ use clap::Parser;
 use panos_xmlapi::{Address, CaFileError};
 use tokio::time::Instant;
 
+pub(super) use caller::Caller;
+
 use super::arguments::{self, PlaceArguments, UsageError};
 use super::claims;
-use super::devices::DeviceList;
+use super::devices::{DeviceList, check_distinct};
 use super::dropped;
 use super::enrolment::{Enrolment, EnrolmentArguments, IPA};
 use super::examples;
@@ -40,6 +43,7 @@ use crate::install::names::{ObjectName, ProfileName};
 use crate::settings::certificate::CertificateArguments;
 use crate::settings::config::Config;
 use crate::settings::delegation;
+use crate::settings::destination::Destination;
 use crate::settings::location;
 use crate::settings::options::{self, DeviceOptions};
 use crate::settings::resolve::{self, Named};
@@ -58,6 +62,9 @@ const LEAST: Duration = Duration::from_secs(60);
 #[derive(Debug, Parser)]
 #[command(name = NAME, version, after_help = arguments::short_end(NAME), after_long_help = arguments::long_end(&examples::GETCERT), max_term_width = 100, args_override_self = true)]
 pub struct Arguments {
+    /// Which program was called.
+    #[arg(skip = Caller { name: NAME, verb: None })]
+    pub(super) caller: Caller,
     #[command(flatten)]
     certificate: CertificateArguments,
     #[command(flatten)]
@@ -102,12 +109,14 @@ pub struct Arguments {
 
 /// Everything checked; nothing done yet.
 struct Request {
+    caller: Caller,
     named: Named,
     /// The object's name as far as it is known before the certificate is.
     shown_name: ObjectName,
     enrolment: Enrolment,
     profiles: Vec<ProfileName>,
-    devices: Vec<Address>,
+    /// Where it is to be installed.
+    places: Vec<Destination>,
     /// What each device has to run in the end.
     awaited: Vec<Awaited>,
     certificate: PathBuf,
@@ -143,14 +152,14 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Exit, UsageError> {
     let live = StatusLine::new();
     let stopped = |signal| {
         live.clear();
-        interrupted::asked(NAME, &arguments.place.state_dir, &request.awaited, signal);
+        interrupted::asked(arguments.caller.name, &arguments.place.state_dir, &request.awaited, signal);
     };
     let ended = signals::run(runtime, run(arguments, &request, &live), stopped);
     live.clear();
     Ok(match ended {
         Ok(()) => Exit::Done,
         Err(trouble) => {
-            report::problem_with_advice(NAME, &trouble.to_string(), &trouble.advice());
+            report::problem_with_advice(arguments.caller.name, &trouble.to_string(), &trouble.advice());
             trouble.exit()
         }
     })
@@ -161,16 +170,17 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
     let named = Named::of(&arguments.certificate)?;
     let enrolment = arguments.enrolment.check(&named.common_name)?;
     let config = Config::load(arguments.place.config.as_deref())?;
-    let devices = arguments.list.all(&config)?;
+    let places = arguments.list.all(&config)?;
     if arguments.certificate.delegated {
         let addresses = enrolment.addresses.iter().map(ToString::to_string);
         let further = enrolment.names.iter().cloned().chain(addresses).collect();
-        let asked = delegation::Asked { named: &named, devices: &devices, typed: &arguments.device, further };
+        let asked = delegation::Asked { named: &named, devices: &places, typed: &arguments.device, further };
         asked.check(&config)?;
     }
     let mut awaited = Vec::new();
-    for device in &devices {
-        let options = resolve::options_for(&arguments.device, &config, device);
+    for place in &places {
+        let device = &place.device;
+        let options = resolve::options_for(&arguments.device, &config, place);
         named.object(options.suffix, None)?;
         check_device(&options, device)?;
         if is_queued(arguments) {
@@ -180,6 +190,7 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
         let key = InstallationKey { device: device.clone(), location, name: named.base_name.clone() };
         awaited.push(Awaited { key, profiles: resolve::profiles(&options)? });
     }
+    check_distinct(places.iter().zip(awaited.iter().map(|awaited| &awaited.key)))?;
     check_log(&arguments.place.log_file)?;
     let installer = installer::beside(NAME)?;
     let installer_arguments = installer_arguments(arguments)?;
@@ -192,13 +203,14 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
         .map_err(|error| UsageError::Other(error.to_string()))?;
     let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(UsageError::Other);
     Ok(Request {
+        caller: arguments.caller,
         profiles: resolve::profiles(&arguments.device)?,
         certificate: absolute(&arguments.certificate.cert_dir.join(format!("{}.crt", named.common_name)))?,
         key: absolute(&arguments.certificate.key_dir.join(format!("{}.key", named.common_name)))?,
         shown_name: named.object(arguments.device.suffix, None)?,
         named,
         enrolment,
-        devices,
+        places,
         awaited,
         installer,
         installer_arguments,
@@ -251,7 +263,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
     let ca = enrolment.ca.as_deref().or(tracked_ca).unwrap_or(IPA);
     let is_ipa = ca == IPA;
     if is_ipa {
-        check_profile(enrolment).await?;
+        check_profile(arguments.caller, enrolment).await?;
         if !Path::new(ipa::CONFIGURATION).is_file() {
             return Err(Trouble::NotEnrolled);
         }
@@ -344,7 +356,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
         Some(refused) => {
             // Both are told; the one that is returned is told by whoever called.
             if let Err(trouble) = installed {
-                report::problem_with_advice(NAME, &trouble.to_string(), &trouble.advice());
+                report::problem_with_advice(request.caller.name, &trouble.to_string(), &trouble.advice());
             }
             Err(refused)
         }
@@ -360,10 +372,15 @@ fn look(arguments: &Arguments, request: &Request, tracked: Option<&Tracked>) -> 
     let plan = ask::plan(arguments, request, tracked)?;
     let before = tracked.and_then(|tracked| tracked.post_save.as_deref());
     let wanted = request.awaited.iter().map(|awaited| (&awaited.key, awaited.profiles.as_slice()));
-    claims::check(NAME, wanted, &arguments.place.state_dir, arguments.certificate.take_over)?;
+    claims::check(
+        arguments.caller.name,
+        wanted,
+        &arguments.place.state_dir,
+        arguments.certificate.take_over,
+    )?;
     dropped::tell_profiles(&request.awaited, &arguments.place.state_dir);
-    dropped::tell_devices(before, &request.devices);
-    ask::tell_replaced(before, arguments.and_run.as_deref());
+    dropped::tell_places(before, &request.awaited);
+    ask::tell_replaced(arguments.caller, before, arguments.and_run.as_deref());
     Ok(plan)
 }
 
@@ -373,7 +390,7 @@ fn not_issued(request: &Request, tracked: Option<&Tracked>, error: IssueError) -
     let principal = request.enrolment.principal.clone().or(tracked);
     let service = principal.and_then(|principal| Some(principal.split_once('/')?.0.to_owned()));
     let service = service.unwrap_or_else(|| "HTTP".to_owned());
-    Trouble::Issue { error, service, command: ask::typed_with("--rekey") }
+    Trouble::Issue { error, service, command: request.caller.typed_with("--rekey") }
 }
 
 /// The whole post-save command.
@@ -404,14 +421,14 @@ async fn install_now(request: &Request, blind: bool) -> Result<(), Trouble> {
     command.status().await.map(drop).map_err(Trouble::Installer)
 }
 
-async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
+async fn check_profile(caller: Caller, enrolment: &Enrolment) -> Result<(), Trouble> {
     let Some(profile) = &enrolment.profile else { return Ok(()) };
     match ipa::certificate_profile(profile).await {
         ProfileKnown::Yes { .. } => Ok(()),
         ProfileKnown::No => Err(Trouble::NoSuchProfile(profile.clone())),
         ProfileKnown::CantTell(why) => {
             let what = format!("could not check whether IPA has the certificate profile '{profile}' ({why})");
-            report::note(NAME, &format!("{what}; the IPA server will decide"));
+            report::note(caller.name, &format!("{what}; the IPA server will decide"));
             Ok(())
         }
     }
@@ -420,7 +437,7 @@ async fn check_profile(enrolment: &Enrolment) -> Result<(), Trouble> {
 fn tell_request(request: &Request) {
     report::line(&format!("Certificate Common Name: {}", request.named.common_name));
     report::line(&format!("CERT_NAME: {}", request.shown_name));
-    report::line(&format!("PAN_FQDN: {}", joined(&request.devices)));
+    report::line(&format!("PAN_FQDN: {}", joined(&request.places)));
     let kinds = ["Primary", "Secondary"];
     for (kind, profile) in kinds.iter().zip(&request.profiles) {
         report::line(&format!("{kind} SSL/TLS Profile name: {profile}"));
@@ -430,13 +447,13 @@ fn tell_request(request: &Request) {
 fn tell_duration(request: &Request, since: Instant) {
     report::line(&format!(
         "Certificate install and commit by the post-save process on: {} took {} seconds.",
-        joined(&request.devices),
+        joined(&request.places),
         since.elapsed().as_secs()
     ));
 }
 
-fn joined(devices: &[Address]) -> String {
-    devices.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+fn joined(places: &[Destination]) -> String {
+    places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// With the worker enabled, certmonger is not held up by a delivery, and a restart of it can't end one.

@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 use clap::Parser;
-use panos_xmlapi::Address;
 
 use super::arguments::{self, PlaceArguments, UsageError};
-use super::devices::DeviceList;
+use super::devices::{DeviceList, check_distinct};
 use super::examples;
-use crate::delivery::{InstallSpec, Requester, new_id};
+use crate::delivery::{InstallSpec, InstallationKey, Requester, new_id};
 use crate::install::result::CertificateFacts;
 use crate::settings::SettingsError;
 use crate::settings::certificate::{CertificateArguments, FileArguments};
 use crate::settings::config::Config;
 use crate::settings::delegation::Asked;
+use crate::settings::destination::Destination;
 use crate::settings::options::{DeviceOptions, absolute};
 use crate::settings::request::InstallOptions;
 use crate::settings::resolve::{self, Named, Prepared};
@@ -113,17 +113,21 @@ impl Arguments {
         let named = Named::of(&self.certificate)?;
         let options = self.options(from)?;
         let config = Config::load(options.config.as_deref())?;
-        let devices = self.list.all(&config)?;
+        let places = self.list.all(&config)?;
         if self.certificate.delegated {
-            let asked = Asked { named: &named, devices: &devices, typed: &self.device, further: Vec::new() };
+            let asked = Asked { named: &named, devices: &places, typed: &self.device, further: Vec::new() };
             asked.check(&config)?;
         }
-        let request = |device: &Address| {
-            let prepared = resolve::prepare(&named, &options, &config, device, state_dir)?;
-            let spec = self.spec(&options, &prepared, attended);
-            Ok((spec, prepared))
+        let request = |place: &Destination| {
+            let prepared = resolve::prepare(&named, &options, &config, place, state_dir)?;
+            let options = InstallOptions { target: place.target.clone(), ..options.clone() };
+            Ok((self.spec(&options, &prepared, attended), prepared))
         };
-        devices.iter().map(request).collect()
+        let requests: Vec<(InstallSpec, Prepared)> =
+            places.iter().map(request).collect::<Result<_, UsageError>>()?;
+        let keys: Vec<InstallationKey> = requests.iter().map(|(spec, _)| spec.key()).collect();
+        check_distinct(places.iter().zip(&keys))?;
+        Ok(requests)
     }
 
     /// What is written before anything else is done.

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use panos_xmlapi::Address;
+use panos_xmlapi::{Address, Location};
 
 use super::installer::{Arguments, NAME};
 use crate::delivery::InstallSpec;
 use crate::host::certmonger::post_save_command;
 use crate::settings::config::Config;
+use crate::settings::destination::Destination;
+use crate::settings::location;
 use crate::settings::resolve;
 
 /// A post-save command that runs `pan_instcert`.
@@ -27,6 +29,8 @@ pub enum Names {
     Device,
     /// As a member of this group.
     Group(String),
+    /// As this target.
+    Target(String),
 }
 
 /// A command without some devices.
@@ -62,21 +66,37 @@ impl PostSave {
         resolve::devices(&self.arguments.list.devices).unwrap_or_default()
     }
 
-    /// All its devices, those of its groups included; nothing where its configuration file can't be read.
+    /// All its devices, those of its targets and groups included; nothing where its configuration file can't be read.
     #[must_use]
     pub fn all_devices(&self) -> Option<Vec<Address>> {
         let config = Config::load(self.arguments.place.config.as_deref()).ok()?;
-        self.arguments.list.all(&config).ok()
+        self.arguments.list.all_devices(&config).ok()
     }
 
-    /// How it names a device.
+    /// All its places with their locations; nothing where its configuration file can't be read.
     #[must_use]
-    pub fn names(&self, device: &Address) -> Names {
-        if self.devices().contains(device) {
-            return Names::Device;
+    pub fn all_places(&self) -> Option<Vec<(Destination, Location)>> {
+        let config = Config::load(self.arguments.place.config.as_deref()).ok()?;
+        let locate = |place: Destination| {
+            let options = resolve::options_for(&self.arguments.device, &config, &place);
+            let location = location::of(&options).ok()?;
+            Some((place, location))
+        };
+        self.arguments.list.all(&config).ok()?.into_iter().map(locate).collect()
+    }
+
+    /// How it names a place.
+    #[must_use]
+    pub fn names(&self, place: &Destination) -> Names {
+        match &place.target {
+            None if self.devices().contains(&place.device) => return Names::Device,
+            Some(target) if self.arguments.list.target.contains(target) => {
+                return Names::Target(target.clone());
+            }
+            _ => {}
         }
         let config = Config::load(self.arguments.place.config.as_deref()).unwrap_or_default();
-        let has = |name: &&String| config.group(name).is_some_and(|members| members.contains(device));
+        let has = |name: &&String| config.group(name).is_some_and(|members| members.contains(place));
         let group = self.arguments.list.group.iter().find(has);
         group.map_or(Names::No, |name| Names::Group(name.clone()))
     }
@@ -106,7 +126,7 @@ impl PostSave {
             let Some(position) = read.list.devices.iter().position(is_meant) else { break };
             let mut wanted = read;
             let word = wanted.list.devices.remove(position);
-            if wanted.list.devices.is_empty() && wanted.list.group.is_empty() {
+            if wanted.list.is_empty() {
                 return Without::NoneLeft;
             }
             let wanted = format!("{wanted:?}");

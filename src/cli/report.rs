@@ -293,6 +293,7 @@ pub struct Json<'a> {
 struct JsonDevice<'a> {
     device: String,
     location: &'a Location,
+    target: Option<&'a str>,
     result: &'static str,
     exit: u8,
     object: Option<&'a ObjectName>,
@@ -329,6 +330,7 @@ impl<'a> JsonDevice<'a> {
         Self {
             device: told.spec.device.to_string(),
             location: &told.spec.location,
+            target: told.spec.options.target.as_deref(),
             result,
             exit: told.exit().code(),
             object,

@@ -43,7 +43,7 @@ pub fn closed(spec: &InstallSpec, prepared: &Prepared, config: &Config) -> Optio
     // Also where they are not there yet.
     let typed = [spec.options.cert_file.as_ref(), spec.options.cert_key.as_ref()];
     let named = files.chain(typed).chain(keys).flatten().find_map(|path| worker::cannot_read(path));
-    let options = resolve::options_for(&spec.options.device, config, &spec.device);
+    let options = resolve::options_for(&spec.options.device, config, &spec.destination());
     named.or_else(|| closed_options(&options, spec.options.config.as_deref()))
 }
 

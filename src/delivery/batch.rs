@@ -56,6 +56,9 @@ pub(super) async fn deliver(
     log.say("START of pan_instcert.");
     for delivery in deliveries.iter_mut() {
         log.say(&format!("Certificate Common Name: {}", delivery.request.common_name));
+        if let Some(target) = &delivery.record.spec.options.target {
+            log.say(&format!("Target: {target}"));
+        }
         delivery.record.begin(log.id(), records.now());
     }
     let mut ends: Vec<Option<Outcome>> = deliveries.iter().map(without_a_bundle).collect();

@@ -417,8 +417,8 @@ pub fn again(record: &Installation, state_dir: &Path) -> Result<Prepared, Proble
         year: spec.options.year,
     };
     let config = Config::load(spec.options.config.as_deref()).map_err(SettingsError::from);
-    let prepared =
-        config.and_then(|config| resolve::prepare(&named, &spec.options, &config, &spec.device, state_dir));
+    let prepared = config
+        .and_then(|config| resolve::prepare(&named, &spec.options, &config, &spec.destination(), state_dir));
     let mut prepared = prepared.map_err(|error| problem_of(&error))?;
     let mut known = record.clone();
     complete(&mut prepared, &mut known);

@@ -170,7 +170,7 @@ impl Order {
     pub(super) fn convert(self) -> Result<InstallSpec, SettingsError> {
         let options = words::read(&self.words)?;
         let configured = Config::load(options.config.as_deref())?;
-        let whole = resolve::options_for(&options.device, &configured, &self.device);
+        let whole = resolve::options_for(&options.device, &configured, &self.device.clone().into());
         Ok(InstallSpec {
             location: location::of(&whole)?,
             profiles_configured: options.device.profile.is_none() && !self.profiles.is_empty(),

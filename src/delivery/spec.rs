@@ -12,6 +12,7 @@ use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::Problem;
 use crate::install::result::CertificateFacts;
 use crate::settings::certificate::Files;
+use crate::settings::destination::Destination;
 use crate::settings::request::InstallOptions;
 use crate::text::escape_control;
 
@@ -112,13 +113,23 @@ pub struct UnresolvedSpec {
 }
 
 impl InstallSpec {
-    /// The device, and the location on it unless it is the device as a whole.
+    /// The device, and the location on it unless it is the device as a whole; the target's name where one was used.
     #[must_use]
     pub fn place(&self) -> String {
-        match &self.location {
+        let place = match &self.location {
             Location::Shared => self.device.to_string(),
             location => format!("{} {location}", self.device),
+        };
+        match &self.options.target {
+            Some(target) => format!("{place} (target '{target}')"),
+            None => place,
         }
+    }
+
+    /// The place, as it is found in the configuration file.
+    #[must_use]
+    pub fn destination(&self) -> Destination {
+        Destination { device: self.device.clone(), target: self.options.target.clone() }
     }
 
     /// What it is about.

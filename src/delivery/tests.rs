@@ -27,6 +27,7 @@ fn options() -> InstallOptions {
         force: false,
         take_over: false,
         config: None,
+        target: None,
         device: DeviceOptions::default(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod checks;
 mod place;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -15,6 +16,8 @@ use toml::Spanned;
 
 use self::checks::{Fault, Part};
 use self::place::{Document, explain, line_of};
+use self::tables::Target;
+use super::destination::Destination;
 use super::options::DeviceOptions;
 use super::policy::Delegated;
 use crate::error::Exit;
@@ -35,6 +38,9 @@ const LIMIT: usize = 4 << 20;
 struct File {
     #[serde(default)]
     device: BTreeMap<Spanned<String>, DeviceOptions>,
+    /// Read by itself: a target has a device's settings and its own.
+    #[serde(default, rename = "target")]
+    _target: BTreeMap<String, toml::Table>,
     #[serde(default)]
     group: BTreeMap<String, Group>,
     /// What is run when a failure lasts, and when it is over.
@@ -53,11 +59,12 @@ struct File {
     delegated: Delegated,
 }
 
-/// Devices that go together.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Devices and targets that go together.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct Group {
-    devices: Vec<String>,
+    devices: Option<Vec<String>>,
+    targets: Option<Vec<String>>,
 }
 
 /// Some minutes: a device that is rebooted is no news.
@@ -91,7 +98,8 @@ pub struct Config {
     devices: BTreeMap<Address, DeviceOptions>,
     /// In the order of the file.
     listed: Vec<Address>,
-    groups: BTreeMap<String, Vec<Address>>,
+    targets: BTreeMap<String, Target>,
+    groups: BTreeMap<String, Vec<Destination>>,
     notify: Notify,
     lock_wait: Option<Duration>,
     drift: Drift,
@@ -201,8 +209,9 @@ impl Config {
             config.listed.push(address.clone());
             config.devices.insert(address, options);
         }
+        config.targets = tables::targets(&document, &config)?;
         for (name, group) in file.group {
-            let members = checks::group(&name, &group.devices);
+            let members = checks::group(&name, &group, &config);
             let members = members.map_err(|fault| document.fault(&["group", &name], fault))?;
             config.groups.insert(name, members);
         }
@@ -229,9 +238,21 @@ impl Config {
         self.devices.contains_key(device)
     }
 
-    /// The devices of a group, in the order of the file.
+    /// The place that a target stands for.
     #[must_use]
-    pub fn group(&self, name: &str) -> Option<&[Address]> {
+    pub fn target(&self, name: &str) -> Option<Destination> {
+        let target = self.targets.get(name)?;
+        Some(Destination { device: target.device.clone(), target: Some(name.to_owned()) })
+    }
+
+    /// The names of all targets.
+    pub fn targets(&self) -> impl Iterator<Item = &str> {
+        self.targets.keys().map(String::as_str)
+    }
+
+    /// The members of a group, in the order of the file.
+    #[must_use]
+    pub fn group(&self, name: &str) -> Option<&[Destination]> {
         self.groups.get(name).map(Vec::as_slice)
     }
 
@@ -274,6 +295,16 @@ impl Config {
     #[must_use]
     pub fn device(&self, address: &Address) -> DeviceOptions {
         self.devices.get(address).cloned().unwrap_or_default()
+    }
+
+    /// What is set for a place: a target's own settings over those of its device.
+    #[must_use]
+    pub fn settings(&self, destination: &Destination) -> DeviceOptions {
+        let device = self.device(&destination.device);
+        match destination.target.as_ref().and_then(|name| self.targets.get(name)) {
+            Some(target) => target.options.clone().over(device),
+            None => device,
+        }
     }
 }
 

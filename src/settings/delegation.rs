@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use panos_xmlapi::Address;
-
 use super::config::{Config, DEFAULT};
+use super::destination::Destination;
 use super::error::SettingsError;
 use super::options::DeviceOptions;
 use super::resolve::Named;
@@ -15,8 +14,8 @@ use crate::text::escape_control;
 pub struct Asked<'a> {
     /// The certificate.
     pub named: &'a Named,
-    /// The devices.
-    pub devices: &'a [Address],
+    /// The devices, and the targets that the configuration file has.
+    pub devices: &'a [Destination],
     /// What was typed about them.
     pub typed: &'a DeviceOptions,
     /// The names and addresses for the certificate besides the common name.
@@ -34,7 +33,8 @@ impl Asked<'_> {
                 "no delegation on this machine: {DEFAULT} does not exist or is not owned by root"
             )));
         }
-        if let Some(device) = self.devices.iter().find(|device| !config.lists(device)) {
+        let is_listed = |place: &Destination| place.target.is_some() || config.lists(&place.device);
+        if let Some(Destination { device, .. }) = self.devices.iter().find(|place| !is_listed(place)) {
             return Err(refused(&format!("{DEFAULT} lists no device '{device}'")));
         }
         let narrowed = config.delegated();

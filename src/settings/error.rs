@@ -29,6 +29,9 @@ pub enum SettingsError {
     /// The devices known from before.
     #[error(transparent)]
     KnownDevices(#[from] KnownDevicesError),
+    /// A target of the configuration file that is not there, or not what it was.
+    #[error("{0}")]
+    Target(String),
     /// More than is delegated to whoever asks.
     #[error("--delegated: {0}")]
     NotDelegated(String),
@@ -48,7 +51,7 @@ impl SettingsError {
             Self::Profile(_) => Exit::ProfileName,
             Self::Device(_) => Exit::Device,
             Self::Config(error) => error.exit(),
-            Self::Name(_) | Self::Pin(_) | Self::KnownDevices(_) => Exit::Usage,
+            Self::Name(_) | Self::Pin(_) | Self::KnownDevices(_) | Self::Target(_) => Exit::Usage,
             Self::NotDelegated(_) | Self::Place(_) | Self::Value(_) => Exit::Usage,
         }
     }
@@ -59,6 +62,11 @@ impl SettingsError {
         match self {
             Self::Config(error) => error.advice(),
             Self::KnownDevices(error) => error.advice(),
+            Self::Target(_) => Some(
+                "put it into the configuration file under [target.NAME], or run the command again with the targets that \
+                 are there"
+                    .to_owned(),
+            ),
             Self::NotDelegated(_) => Some(
                 "an administrator of this machine can run it, or allow it: see docs/delegation.md".to_owned(),
             ),

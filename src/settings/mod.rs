@@ -4,6 +4,7 @@
 pub mod certificate;
 pub mod config;
 pub mod delegation;
+pub mod destination;
 pub mod error;
 pub mod location;
 pub mod options;

@@ -41,6 +41,9 @@ pub struct InstallOptions {
     pub take_over: bool,
     /// The configuration file that was named.
     pub config: Option<PathBuf>,
+    /// The target of the configuration file that was named: its settings of the delivery's own day count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// How it gets onto the device, as far as it was typed.
     pub device: DeviceOptions,
 }
@@ -76,6 +79,7 @@ impl InstallOptions {
             force: false,
             take_over: certificate.take_over,
             config: config.map(path).transpose()?,
+            target: None,
             device: device.absolute(from).map_err(SettingsError::Value)?,
         })
     }

@@ -8,6 +8,7 @@ use panos_xmlapi::{Address, CaFile, KeyExport, Trust};
 
 use super::certificate::{CertificateArguments, Files};
 use super::config::Config;
+use super::destination::Destination;
 use super::error::SettingsError;
 use super::location;
 
@@ -23,6 +24,7 @@ use crate::install::request::{
     CommitScope, ContainerChoice, Existing, FoundPeer, InstallRequest, Rebind, Target, Upload,
 };
 use crate::install::retry::RetryPolicy;
+use crate::text::{escape_control, some_of};
 
 /// Seconds a commit job may take unless somebody says otherwise.
 const COMMIT_TIMEOUT: u64 = 1800;
@@ -119,11 +121,13 @@ pub fn prepare(
     named: &Named,
     asked: &InstallOptions,
     config: &Config,
-    device: &Address,
+    destination: &Destination,
     state_dir: &Path,
 ) -> Result<Prepared, SettingsError> {
     let typed = &asked.device;
-    let options = &options_for(typed, config, device);
+    let device = &destination.device;
+    check_target(config, destination)?;
+    let options = &options_for(typed, config, destination);
     let source = asked.source(&named.common_name);
     let source = source.map(|source| source.with_chain(options.chain.clone()));
     let has_chain = match &source {
@@ -159,7 +163,7 @@ pub fn prepare(
         served: served(options)?,
     };
     let bus = if asked.session_bus { CertmongerBus::Session } else { CertmongerBus::System };
-    let configured_profiles = profiles(&config.device(device))?;
+    let configured_profiles = profiles(&config.settings(destination))?;
     let certmonger = (!asked.blind).then_some(bus);
     Ok(Prepared { request, files, configured_profiles, bundle, certmonger })
 }
@@ -173,10 +177,32 @@ fn files_of(source: &Source) -> Option<Files> {
     })
 }
 
-/// The options for one device: typed ones over those of the configuration file.
+/// The options for one place: typed ones over those of the configuration file.
 #[must_use]
-pub fn options_for(typed: &DeviceOptions, config: &Config, device: &Address) -> DeviceOptions {
-    typed.clone().over(config.device(device))
+pub fn options_for(typed: &DeviceOptions, config: &Config, destination: &Destination) -> DeviceOptions {
+    typed.clone().over(config.settings(destination))
+}
+
+/// Whether the target is still what it was: without it, or for another device, nobody knows what is meant.
+fn check_target(config: &Config, destination: &Destination) -> Result<(), SettingsError> {
+    let Some(name) = &destination.target else { return Ok(()) };
+    match config.target(name) {
+        Some(now) if now == *destination => Ok(()),
+        Some(now) => Err(SettingsError::Target(format!(
+            "the target '{name}' was {} when this was asked for, and is {} in the configuration file now",
+            destination.device, now.device
+        ))),
+        None => Err(unknown_target(name, config)),
+    }
+}
+
+/// A target that the configuration file does not have.
+#[must_use]
+pub fn unknown_target(name: &str, config: &Config) -> SettingsError {
+    let known: Vec<String> = config.targets().map(str::to_owned).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { some_of(&known, ", ") };
+    let name = escape_control(name);
+    SettingsError::Target(format!("--target: the configuration file has no target '{name}', but {known}"))
 }
 
 /// Checks the profile names.
@@ -233,7 +259,7 @@ pub fn peer(
 ) -> Result<Option<Target>, SettingsError> {
     let Some(peer) = ha_peer(options, device)? else { return Ok(None) };
     // What is set in the file for the first member is that one's own.
-    target(&options_for(typed, config, &peer), &peer, state_dir).map(Some)
+    target(&options_for(typed, config, &peer.clone().into()), &peer, state_dir).map(Some)
 }
 
 /// Checks the name of the other member of a pair.

@@ -25,12 +25,13 @@ fn options(program: &str) -> BTreeMap<String, bool> {
 }
 
 /// What is delegated as such: without a value, or with an honest one.
-const HONEST: [&str; 20] = [
+const HONEST: [&str; 21] = [
     "delegated",
     "common-name",
     "cert-name",
     "year",
     "group",
+    "target",
     "suffix",
     "profile",
     "secondary-profile",

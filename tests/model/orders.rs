@@ -68,6 +68,7 @@ pub fn spec_of(order: &Order, number: usize, sequence: u64, world: &World) -> In
             force: false,
             take_over: false,
             config: None,
+            target: None,
             device: DeviceOptions::default(),
         },
     }

@@ -73,6 +73,7 @@ pub fn order(name: &str, device: &str, at: DateTime<Utc>, days: i64) -> InstallS
             force: false,
             take_over: false,
             config: None,
+            target: None,
             device: DeviceOptions { profile: Some(profile(name).to_string()), ..DeviceOptions::default() },
         },
     }

@@ -84,8 +84,12 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     let config = Config::load(place.config.as_deref())?;
     let found = InstallationStore::below(&place.state_dir).all();
     let records = found.map_err(|error| UsageError::State(Box::new(DeliveryError::from(error))))?.records;
-    let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
-    let mut devices = list.all(&config)?;
+    let list = DeviceList {
+        group: arguments.group.clone(),
+        devices: arguments.devices.clone(),
+        ..DeviceList::default()
+    };
+    let mut devices = list.all_devices(&config)?;
     if devices.is_empty() {
         let installed = records.iter().map(|record| &record.spec.device);
         devices = config.devices().chain(installed).cloned().collect();
@@ -93,7 +97,7 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
         devices.dedup();
     }
     let target = |device: &Address| {
-        let options = resolve::options_for(&(&arguments.reach).into(), &config, device);
+        let options = resolve::options_for(&(&arguments.reach).into(), &config, &device.clone().into());
         resolve::target(&options, device, &place.state_dir)
     };
     let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;

@@ -60,7 +60,7 @@ pub fn run(arguments: &KeygenArguments, place: &PlaceArguments) -> Result<Exit, 
     }
     let config = Config::load(place.config.as_deref())?;
     let target = |device: &Address| {
-        let options = resolve::options_for(&(&arguments.reach).into(), &config, device);
+        let options = resolve::options_for(&(&arguments.reach).into(), &config, &device.clone().into());
         resolve::target(&options, device, &place.state_dir)
     };
     let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;

@@ -11,6 +11,7 @@ use crate::delivery::{DeliveryError, claims};
 use crate::host::keyfile::{self, KeyFile};
 use crate::install::known_devices::KnownDevices;
 use crate::settings::config::Config;
+use crate::settings::destination::Destination;
 
 /// Where a device is named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,7 +34,9 @@ pub fn devices(config: &Config, place: &PlaceArguments) -> Result<BTreeMap<Addre
     let mut known: BTreeMap<Address, Sources> = BTreeMap::new();
     let members = config.groups().filter_map(|name| config.group(name)).flatten();
     let peers = config.devices().filter_map(|device| config.device(device).ha_peer?.parse().ok());
-    for device in config.devices().chain(members).cloned().chain(peers) {
+    let targets = config.targets().filter_map(|name| config.target(name));
+    let places = targets.chain(members.cloned()).map(|place| place.device);
+    for device in config.devices().cloned().chain(places).chain(peers) {
         known.entry(device).or_default().configured = true;
     }
     for device in KnownDevices::load(&place.state_dir)?.devices() {
@@ -62,7 +65,9 @@ fn hosts(file: KeyFile) -> Vec<Address> {
 
 /// The usual key file, and those that the configuration file names.
 fn key_files(config: &Config) -> BTreeSet<PathBuf> {
-    let named = config.devices().filter_map(|device| config.device(device).key_file);
+    let targets = config.targets().filter_map(|name| config.target(name));
+    let places = config.devices().cloned().map(Destination::from).chain(targets);
+    let named = places.filter_map(|place| config.settings(&place).key_file);
     let named = named.map(|option| keyfile::resolve(Some(&option)));
     named.chain([keyfile::resolve(None)]).collect()
 }

@@ -16,6 +16,7 @@ use crate::error::Exit;
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::install::known_devices::KnownDevices;
 use crate::settings::config::Config;
+use crate::settings::destination::Destination;
 
 /// How it is shown.
 #[derive(Debug, Clone, Args)]
@@ -36,6 +37,7 @@ enum Names {
     Devices,
     Certificates,
     Groups,
+    Targets,
     Profiles,
 }
 
@@ -45,9 +47,12 @@ fn names(wanted: Names, config: &Config, place: &PlaceArguments) -> Result<BTree
     Ok(match wanted {
         Names::Devices => known.keys().map(ToString::to_string).collect(),
         Names::Certificates => known.into_values().flat_map(|sources| sources.certificates).collect(),
+        Names::Targets => config.targets().map(str::to_owned).collect(),
         Names::Groups => config.groups().map(str::to_owned).collect(),
         Names::Profiles => {
-            let configured = config.devices().map(|device| config.device(device));
+            let targets = config.targets().filter_map(|name| config.target(name));
+            let places = config.devices().cloned().map(Destination::from).chain(targets);
+            let configured = places.map(|place| config.settings(&place));
             let configured = configured.flat_map(|options| [options.profile, options.secondary_profile]);
             let records = claims::known(&place.state_dir).unwrap_or_default();
             let bound = records.iter().flat_map(Installation::profiles).map(|profile| profile.to_string());

@@ -51,7 +51,7 @@ pub struct ProveArguments {
 pub fn run(arguments: &ProveArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let device: Address = arguments.device.parse()?;
     let config = Config::load(place.config.as_deref())?;
-    let options = resolve::options_for(&(&arguments.reach).into(), &config, &device);
+    let options = resolve::options_for(&(&arguments.reach).into(), &config, &device.clone().into());
     let target = resolve::target(&options, &device, &place.state_dir)?;
     // Found out now, and not when the device has been tried.
     let file = arguments.transcript.as_deref().map(create).transpose()?;

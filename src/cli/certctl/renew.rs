@@ -59,9 +59,10 @@ pub fn run(arguments: &RenewArguments, place: &PlaceArguments) -> Result<Exit, U
     let mut each = Vec::new();
     for (tracked, command) in meant {
         let words = words(arguments, tracked, command)?;
-        let read = getcert::Arguments::try_parse_from(&words).map_err(|error| {
+        let mut read = getcert::Arguments::try_parse_from(&words).map_err(|error| {
             UsageError::Other(format!("what the post-save command says is not understood: {error}"))
         })?;
+        read.caller = getcert::Caller { name: super::NAME, verb: Some("renew") };
         each.push(getcert::carry_out(&read)?);
     }
     Ok(Exit::of_all(&each))

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::difference::{self, Difference};
-use super::{Arguments, NAME, Request, Trouble};
+use super::{Arguments, Caller, Request, Trouble};
 use crate::certificate::SeenCertificate;
 use crate::cli::installer;
 use crate::cli::post_save::PostSave;
@@ -69,7 +69,10 @@ pub(super) fn plan(
         return Ok(Plan::New { rekey: look_at_files(arguments, request, key_typed) });
     };
     if let Some(file) = tracked.lost_key().filter(|_| !arguments.rekey) {
-        return Err(Trouble::KeyGone { file: file.to_owned(), command: typed_with("--rekey") });
+        return Err(Trouble::KeyGone {
+            file: file.to_owned(),
+            command: arguments.caller.typed_with("--rekey"),
+        });
     }
     let seen = issuance::certificate_in(&request.certificate);
     let differences = difference::all(enrolment, tracked, seen.as_ref());
@@ -79,7 +82,7 @@ pub(super) fn plan(
     let is_issued = tracked.has_certificate() && !is_placeholder;
     let plan = match tracked.phase() {
         _ if arguments.rekey => Plan::Again { verb, at_hand: false },
-        _ if is_issued && needs_key => return Err(differs(&differences)),
+        _ if is_issued && needs_key => return Err(differs(arguments.caller, &differences)),
         _ if arguments.resubmit => Plan::Again { verb, at_hand: false },
         Phase::Working => Plan::Await,
         // Nobody has a certificate for its key yet.
@@ -88,7 +91,9 @@ pub(super) fn plan(
         // The CA's answer to an earlier submission is none to this one.
         Phase::Rejected | Phase::Unreachable | Phase::NeedsPerson(_) => Plan::Again { verb, at_hand: true },
         _ if tracked.complaint().is_some() => Plan::Again { verb, at_hand: true },
-        Phase::Done | Phase::Saving if !differences.is_empty() => return Err(differs(&differences)),
+        Phase::Done | Phase::Saving if !differences.is_empty() => {
+            return Err(differs(arguments.caller, &differences));
+        }
         Phase::Done | Phase::Saving => Plan::Update,
     };
     if let Plan::Again { .. } = plan {
@@ -110,23 +115,26 @@ fn look_at_files(arguments: &Arguments, request: &Request, key_typed: bool) -> b
         let seen = issuance::certificate_in(&request.certificate);
         let by =
             seen.map(|seen| format!(" ({}, issued by {})", seen.subject, seen.issuer)).unwrap_or_default();
-        warn(&format!(
-            "{} is there already{by}, and certmonger does not track it: it is replaced by the new certificate",
-            request.certificate.display()
-        ));
+        warn(
+            arguments.caller,
+            &format!(
+                "{} is there already{by}, and certmonger does not track it: it is replaced by the new certificate",
+                request.certificate.display()
+            ),
+        );
     }
     if key {
         let end = match rekey {
             true => "it is replaced by a new key",
             false => "it is used for the new certificate; with --rekey a new one would be made",
         };
-        warn(&format!("the private key {} is there already: {end}", request.key.display()));
+        warn(arguments.caller, &format!("the private key {} is there already: {end}", request.key.display()));
     }
     rekey
 }
 
-fn warn(what: &str) {
-    report::problem(NAME, &format!("WARNING: {what}"), None);
+fn warn(caller: Caller, what: &str) {
+    report::problem(caller.name, &format!("WARNING: {what}"), None);
 }
 
 /// Whether the certificate at hand was issued by itself, as another program's stand-in for a real one is.
@@ -135,31 +143,22 @@ fn is_placeholder(tracked: &Tracked, seen: Option<&SeenCertificate>) -> bool {
     seen.is_some_and(|seen| seen.is_self_issued) && !issues_such
 }
 
-fn differs(differences: &[Difference]) -> Trouble {
+fn differs(caller: Caller, differences: &[Difference]) -> Trouble {
     let needs_key = differences.iter().any(|difference| difference.needs_key);
     let option = if needs_key { "--rekey" } else { "--resubmit" };
     let differences = differences.iter().map(ToString::to_string).collect();
-    Trouble::Differs { differences, command: typed_with(option) }
-}
-
-/// The command line as it was typed, with a further option.
-pub(super) fn typed_with(option: &str) -> String {
-    let words = std::env::args().skip(1).filter(|word| !["--resubmit", "--rekey"].contains(&word.as_str()));
-    let quoted =
-        |word: &str| shlex::try_quote(word).map_or_else(|_| word.to_owned(), |word| word.into_owned());
-    let words: Vec<String> = words.map(|word| quoted(&word)).collect();
-    format!("{NAME} {option} {}", words.join(" "))
+    Trouble::Differs { differences, command: caller.typed_with(option) }
 }
 
 /// Another program's command is not replaced without a word.
-pub(super) fn tell_replaced(before: Option<&str>, and_run: Option<&str>) {
+pub(super) fn tell_replaced(caller: Caller, before: Option<&str>, and_run: Option<&str>) {
     let before = before.filter(|command| !command.is_empty() && !is_ours(command));
     if let Some(command) = before.filter(|command| and_run != Some(*command)) {
         let quoted =
             shlex::try_quote(command).map_or_else(|_| command.to_owned(), |quoted| quoted.into_owned());
         let advice = format!("to keep it, run after ours at each save, add: --and-run {quoted}");
         let what = format!("WARNING: this post-save command is replaced: {command}");
-        report::problem(NAME, &what, Some(&advice));
+        report::problem(caller.name, &what, Some(&advice));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ask::{Plan, Verb};
-use super::{Arguments, INSTALLER, NAME, Request, Trouble};
+use super::{Arguments, INSTALLER, Request, Trouble};
 use crate::cli::arguments::UsageError;
 use crate::cli::certctl::check::{self, Readiness};
 use crate::cli::installer;
@@ -29,7 +29,7 @@ pub(super) async fn check_devices(arguments: &Arguments, request: &Request) -> R
     fixes.push(Advice::Hint(ALL_THE_SAME.to_owned()));
     let codes: Vec<Exit> = obstacles.iter().map(|(exit, ..)| *exit).chain([exit]).collect();
     for (_, what, fixes) in &obstacles {
-        report::problem_with_advice(NAME, what, fixes);
+        report::problem_with_advice(arguments.caller.name, what, fixes);
     }
     Err(Trouble::NotReady { exit: Exit::of_all(&codes), what, fixes })
 }
@@ -43,7 +43,10 @@ pub(super) async fn look_at_server(
 ) -> Vec<Found> {
     let note = |why: &str| {
         if arguments.place.verbose > 0 {
-            report::note(NAME, &format!("FreeIPA is not looked at before the request: {why}"));
+            report::note(
+                arguments.caller.name,
+                &format!("FreeIPA is not looked at before the request: {why}"),
+            );
         }
     };
     let enrolment = match Enrolment::read() {
@@ -121,14 +124,17 @@ async fn look(arguments: &Arguments, request: &Request) -> Result<Vec<Readiness>
     let config = load(arguments)?;
     let is_ipa = request.enrolment.new_ca() == super::IPA;
     // Only root, as whom the post-save command runs, may read some key files.
-    let mut readable = request.devices.clone();
-    readable.retain(|device| {
-        let options = resolve::options_for(&arguments.device, &config, device);
+    let mut readable = request.places.clone();
+    readable.retain(|place| {
+        let options = resolve::options_for(&arguments.device, &config, place);
         let key_file = keyfile::resolve(options.key_file.as_deref());
         !matches!(KeyFile::load(&key_file), Err(KeyFileError::Unreadable { .. }))
     });
-    if readable.len() < request.devices.len() {
-        report::note(NAME, "the devices are not looked at before: the API key file is for root only");
+    if readable.len() < request.places.len() {
+        report::note(
+            arguments.caller.name,
+            "the devices are not looked at before: the API key file is for root only",
+        );
     }
     let places = (&config, &arguments.place);
     Ok(check::devices(&request.named, &arguments.device, places, &readable, is_ipa).await?)
@@ -227,7 +233,7 @@ async fn plans(arguments: &Arguments, words: &[String]) -> Result<(), Trouble> {
     for (_, prepared) in read.requests(state_dir, Path::new(""), false)? {
         let assessed = dry_run::look(&prepared, &records).await;
         codes.push(assessed.as_ref().err().map_or(Exit::Done, |problem| problem.exit));
-        dry_run::tell(NAME, &prepared.request, assessed.as_ref());
+        dry_run::tell(arguments.caller.name, &prepared.request, assessed.as_ref());
     }
     not_ready(&codes)
 }

@@ -2,8 +2,8 @@
 
 use panos_xmlapi::Address;
 
+use super::Request;
 use super::trouble::Trouble;
-use super::{NAME, Request};
 use crate::cli::report;
 use crate::delivery::Installation;
 use crate::delivery::watch::{self, Standing};
@@ -13,7 +13,7 @@ use crate::install::problem::Problem;
 /// FINISHED is said only when each device was seen to run this very certificate.
 pub(super) fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> Result<(), Trouble> {
     let mut troubles = Vec::new();
-    for (device, standing) in standings {
+    for ((_, standing), device) in standings.into_iter().zip(&request.places) {
         match standing {
             Standing::Runs(record) => report::line(&finished(&record)),
             Standing::Failed(problem) => {
@@ -27,13 +27,13 @@ pub(super) fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> R
             }
         }
     }
-    let (failed, all) = (troubles.len(), request.devices.len());
+    let (failed, all) = (troubles.len(), request.places.len());
     match troubles.len() {
         0 => Ok(()),
         1 if all == 1 => Err(troubles.remove(0)),
         _ => {
             for trouble in &troubles {
-                report::problem_with_advice(NAME, &trouble.to_string(), &trouble.advice());
+                report::problem_with_advice(request.caller.name, &trouble.to_string(), &trouble.advice());
             }
             let mut each: Vec<Exit> = troubles.iter().map(Trouble::exit).collect();
             each.resize(all, Exit::Done);
@@ -49,7 +49,7 @@ fn finished(record: &Installation) -> String {
     let object = record.verified.as_ref().map_or(&record.spec.name, |proven| &proven.object);
     let until = record.verified.as_ref().map(|proven| proven.certificate.not_after.format(" until %Y-%m-%d"));
     let until = until.map(|until| until.to_string()).unwrap_or_default();
-    let (device, name) = (&record.spec.device, record.common_name());
+    let (device, name) = (record.spec.place(), record.common_name());
     let presents = report::presented_by(record);
     format!("FINISHED: {device} runs the certificate '{object}' for {name}{presents}, valid{until}.")
 }

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use panos_xmlapi::{Address, Fingerprint, check_dns_name};
 
+use super::{Config, Group};
 use crate::error::Exit;
 use crate::install::names::{ObjectName, ProfileName};
+use crate::settings::destination::Destination;
 use crate::settings::location;
 use crate::settings::options::{DeviceOptions, FormatOption};
 use crate::settings::policy::Delegated;
+use crate::text::some_of;
 
 /// What is wrong, and with which key.
 #[derive(Debug)]
@@ -122,27 +125,61 @@ fn contradictions(options: &DeviceOptions) -> Result<(), Fault> {
     }
 }
 
-/// Checks a group, and gives its devices.
+/// Checks the settings of a target, which lie over those of its device.
 ///
 /// # Errors
-/// A name that could not be typed as a word; a group without devices; what is no device.
-pub(super) fn group(name: &str, devices: &[String]) -> Result<Vec<Address>, Fault> {
-    const KEY: &str = "devices";
-    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty() || name.starts_with('-') || !name.chars().all(is_word) {
+/// The first that is wrong.
+pub(super) fn target(own: &DeviceOptions, below: &DeviceOptions, device: &Address) -> Result<(), Fault> {
+    if own.trust_choices() > 1 {
+        contradictions(own)?;
+    }
+    values(own)?;
+    self::device(&own.clone().over(below.clone()), device)
+}
+
+/// Whether a name can be typed as a word.
+pub(super) fn is_word(name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !name.is_empty() && !name.starts_with('-') && name.chars().all(is_part)
+}
+
+/// Checks a group, and gives its members: devices, then targets.
+///
+/// # Errors
+/// A name that could not be typed as a word; a group without members; what is no device, and no target of the file.
+pub(super) fn group(name: &str, group: &Group, config: &Config) -> Result<Vec<Destination>, Fault> {
+    let (devices, targets) = ("devices", "targets");
+    let key = if group.devices.is_none() && group.targets.is_some() { targets } else { devices };
+    if !is_word(name) {
         return Err(Fault::key(
-            KEY,
+            key,
             "a group's name is made of letters, digits, dots, hyphens and underscores",
         ));
     }
-    if devices.is_empty() {
-        return Err(Fault::value(KEY, "a group without devices would install nothing"));
+    if [&group.devices, &group.targets].into_iter().flatten().all(Vec::is_empty) {
+        return Err(Fault::value(key, "a group without devices would install nothing"));
     }
-    let parsed = devices.iter().enumerate().map(|(index, text)| {
+    let mut members: Vec<Destination> = Vec::new();
+    for (index, text) in group.devices.iter().flatten().enumerate() {
         let address: Result<Address, _> = text.parse();
-        address.map_err(|error| Fault { of: Part::Item(index), ..Fault::value(KEY, error) })
-    });
-    parsed.collect()
+        let address =
+            address.map_err(|error| Fault { of: Part::Item(index), ..Fault::value(devices, error) })?;
+        members.push(address.into());
+    }
+    for (index, name) in group.targets.iter().flatten().enumerate() {
+        let target = config.target(name).ok_or_else(|| {
+            let what = format!("there is no target '{name}', but {}", named(config.targets()));
+            Fault { of: Part::Item(index), ..Fault::value(targets, what) }
+        });
+        members.push(target?);
+    }
+    Ok(members)
+}
+
+/// The names that there are, or "none".
+pub(super) fn named<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<String> = names.map(str::to_owned).collect();
+    if names.is_empty() { "none".to_owned() } else { some_of(&names, ", ") }
 }
 
 /// Checks the command that is run when a failure lasts.

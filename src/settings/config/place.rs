@@ -32,14 +32,18 @@ impl<'t> Document<'t> {
         Ok(Self { text, tables: tables.into_inner() })
     }
 
-    /// Where a key stands.
+    /// Where a key stands; where it is missing, the name of its table.
     pub(super) fn key(&self, path: &[&str]) -> Range<usize> {
-        self.entry(path).map(|(key, _)| key.span()).unwrap_or_default()
+        match (self.entry(path), path.split_last()) {
+            (Some((key, _)), _) => key.span(),
+            (None, Some((_, table))) => self.key(table),
+            (None, None) => Range::default(),
+        }
     }
 
     /// Where a key's value stands, or one item of it.
     pub(super) fn value(&self, path: &[&str], item: Option<usize>) -> Range<usize> {
-        let Some((_, value)) = self.entry(path) else { return Range::default() };
+        let Some((_, value)) = self.entry(path) else { return self.key(path) };
         let items = value.get_ref().as_array();
         items.zip(item).and_then(|(items, index)| items.get(index)).map_or(value.span(), Spanned::span)
     }
@@ -51,6 +55,16 @@ impl<'t> Document<'t> {
             table = table.get(*name)?.get_ref().as_table()?;
         }
         table.get_key_value(*last)
+    }
+
+    /// The tables in a table, with their names and where these stand.
+    pub(super) fn tables_in(&self, name: &str) -> Vec<(&str, Range<usize>, &DeTable<'t>)> {
+        let tables = self.tables.get(name).and_then(|value| value.get_ref().as_table());
+        let each = tables.into_iter().flat_map(|tables| tables.iter());
+        each.filter_map(|(name, value)| {
+            Some((name.get_ref().as_ref(), name.span(), value.get_ref().as_table()?))
+        })
+        .collect()
     }
 
     /// Tells what is wrong there.
@@ -66,7 +80,20 @@ pub(super) fn line_of(text: &str, at: usize) -> usize {
 
 /// Tells what the reader of TOML did not understand.
 pub(super) fn explain(text: &str, error: &toml::de::Error) -> String {
-    let what = suggest(error.message()).unwrap_or_else(|| error.message().to_owned());
+    explain_message(text, error, error.message())
+}
+
+/// The same for a part of a table that can have these keys as well.
+pub(super) fn explain_beside(document: &Document<'_>, error: &toml::de::Error, keys: &[&str]) -> String {
+    let mut message = error.message().to_owned();
+    if message.starts_with("unknown field") {
+        keys.iter().for_each(|key| message.push_str(&format!(", `{key}`")));
+    }
+    explain_message(document.text, error, &message)
+}
+
+fn explain_message(text: &str, error: &toml::de::Error, message: &str) -> String {
+    let what = suggest(message).unwrap_or_else(|| message.to_owned());
     error.span().map_or_else(|| what.clone(), |span| tell(text, &span, &what))
 }
 

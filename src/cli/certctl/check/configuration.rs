@@ -198,8 +198,9 @@ fn absent(name: &ProfileName, known: &[ServiceProfile], elsewhere: &[String]) ->
     let text = format!("SSL/TLS service profile '{name}' not found; available: {names}");
     let finding = CheckResult::failed("profiles", Exit::Rebind, text);
     if let [place, ..] = elsewhere {
-        return finding
-            .advise(format!("{place}: name that place with --vsys, or leave --vsys out for shared"));
+        return finding.advise(format!(
+            "{place}: name that place with --vsys, --template or --stack, or none of them for shared"
+        ));
     }
     finding
         .advise("correct -p and -s, or create it (Device > Certificate Management > SSL/TLS Service Profile)")

@@ -34,6 +34,7 @@ use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::request::Target;
 use crate::settings::certificate::FileArguments;
 use crate::settings::config::{self, Config};
+use crate::settings::destination::Destination;
 use crate::settings::location;
 use crate::settings::options::DeviceOptions;
 use crate::settings::resolve::{self, Named};
@@ -145,9 +146,13 @@ pub struct CheckArguments {
     #[arg(long, help_heading = "Output")]
     json: bool,
 
-    /// The devices of a group in the configuration file (can be repeated)
+    /// The devices and targets of a group in the configuration file (can be repeated)
     #[arg(long, value_name = "NAME", help_heading = "Device", hide_short_help = true)]
     group: Vec<String>,
+
+    /// A target in the configuration file: a device, a place on it, profiles (can be repeated)
+    #[arg(long, value_name = "NAME", help_heading = "Device", hide_short_help = true)]
+    target: Vec<String>,
 
     /// Devices [default: all that are known here; with --config only that file is checked]
     #[arg(value_name = "FQDN[:PORT]")]
@@ -175,18 +180,22 @@ struct CheckTarget {
 /// An option that is not valid; a configuration file that can't be used.
 pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
-    let list = DeviceList { group: arguments.group.clone(), devices: arguments.devices.clone() };
+    let list = DeviceList {
+        group: arguments.group.clone(),
+        target: arguments.target.clone(),
+        devices: arguments.devices.clone(),
+    };
     let mut devices = list.all(&config)?;
     let is_typed = !devices.is_empty();
     let is_file_only = devices.is_empty() && place.config.is_some();
     if devices.is_empty() && !is_file_only {
-        devices = known::devices(&config, place)?.into_keys().collect();
+        devices = known_places(&config, place)?;
     }
     let named = arguments.named()?;
     let certificate = named.as_ref().and_then(|named| machine::bundle(arguments, &named.common_name));
     let certificate = certificate.map(Rc::new);
-    let with_certificate = |device: &Address| {
-        let subject = subject(&arguments.device, device, named.as_ref(), &config, place)?;
+    let with_certificate = |at: &Destination| {
+        let subject = subject(&arguments.device, at, named.as_ref(), &config, place)?;
         Ok::<_, UsageError>(CheckTarget { certificate: certificate.clone(), ..subject })
     };
     let mut subjects: Vec<CheckTarget> = devices.iter().map(with_certificate).collect::<Result<_, _>>()?;
@@ -309,11 +318,11 @@ pub(in crate::cli) async fn devices(
     named: &Named,
     typed: &DeviceOptions,
     (config, place): (&Config, &PlaceArguments),
-    devices: &[Address],
+    places: &[Destination],
     ipa: bool,
 ) -> Result<Vec<Readiness>, UsageError> {
-    let subject = |device: &Address| subject(typed, device, Some(named), config, place);
-    let subjects: Vec<CheckTarget> = devices.iter().map(subject).collect::<Result<_, _>>()?;
+    let subject = |at: &Destination| subject(typed, at, Some(named), config, place);
+    let subjects: Vec<CheckTarget> = places.iter().map(subject).collect::<Result<_, _>>()?;
     let looks = subjects.iter().map(|subject| async move {
         let (findings, _) = device::look(subject, place, ipa).await;
         let section = Section::device(&subject.target.device, findings);
@@ -334,9 +343,22 @@ fn configuration_file(place: &PlaceArguments) -> CheckResult {
     CheckResult::ok("configuration", format!("{} {there}", path.display()))
 }
 
-/// Which devices the configuration file has settings for.
+/// All devices that are known here, and all targets.
+fn known_places(config: &Config, place: &PlaceArguments) -> Result<Vec<Destination>, UsageError> {
+    let targets: Vec<Destination> = config.targets().filter_map(|name| config.target(name)).collect();
+    // A device that is known by its targets alone is looked at as these.
+    let is_target = |device: &Address| targets.iter().any(|target| target.device == *device);
+    let devices = known::devices(config, place)?.into_keys();
+    let devices = devices.filter(|device| config.lists(device) || !is_target(device));
+    let devices: Vec<Destination> = devices.map(Destination::from).collect();
+    Ok(devices.into_iter().chain(targets).collect())
+}
+
+/// Which devices and targets the configuration file has settings for.
 fn listed(config: &Config) -> CheckResult {
-    let names: Vec<String> = config.devices().map(Address::to_string).collect();
+    let devices = config.devices().map(Address::to_string);
+    let targets = config.targets().filter_map(|name| config.target(name));
+    let names: Vec<String> = devices.chain(targets.map(|target| target.to_string())).collect();
     let text = if names.is_empty() { "none is listed".to_owned() } else { names.join(", ") };
     CheckResult::ok("devices", text)
 }
@@ -379,12 +401,13 @@ impl CheckArguments {
 
 fn subject(
     typed: &DeviceOptions,
-    device: &Address,
+    at: &Destination,
     named: Option<&Named>,
     config: &Config,
     place: &PlaceArguments,
 ) -> Result<CheckTarget, UsageError> {
-    let options = resolve::options_for(typed, config, device);
+    let device = &at.device;
+    let options = resolve::options_for(typed, config, at);
     let state_dir = &place.state_dir;
     // Any serial number will do: what counts is the length of the name.
     let object = named.map(|named| named.object(options.suffix, Some("0123456789abcdef")));

@@ -82,6 +82,12 @@ impl Renewals {
                          out of that group in the configuration file, then run this without --untrack-device"
                     ));
                 }
+                Some(Renewal::Command { names: Names::Target(target), .. }) => {
+                    return Err(format!(
+                        "nothing was forgotten: the post-save command names {device} by the target '{target}'; run \
+                         pan_getcert with the targets that remain, then this without --untrack-device"
+                    ));
+                }
                 Some(Renewal::Command { id, session_bus, names: Names::Device, untracked, .. }) => {
                     *untracked = true;
                     devices.entry((*session_bus, id.clone())).or_default().push(device.clone());
@@ -141,7 +147,7 @@ impl Renewal {
         };
         let command = tracked.post_save.as_deref().and_then(PostSave::read);
         let Some(command) = command.filter(|command| command.is_for(spec)) else { return Self::None };
-        let names = command.names(&spec.device);
+        let names = command.names(&spec.destination());
         let (id, session_bus) = (tracked.id.clone(), spec.options.session_bus);
         Self::Command { id, session_bus, command: Box::new(command), names, untracked: false }
     }
@@ -183,6 +189,10 @@ impl Renewal {
             Self::Command { names: Names::Group(group), .. } => Some(format!(
                 "certmonger's post-save command is unchanged and names it by the group '{group}': the next renewal \
                  installs it again, unless {device} is taken out of that group in the configuration file."
+            )),
+            Self::Command { names: Names::Target(target), .. } => Some(format!(
+                "certmonger's post-save command is unchanged and names it by the target '{target}': the next renewal \
+                 installs it again. Run pan_getcert with the targets that remain."
             )),
             Self::Command { names: Names::Device, .. } => Some(format!(
                 "certmonger's post-save command is unchanged and names {device}: the next renewal installs it again. \

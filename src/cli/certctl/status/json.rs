@@ -30,6 +30,7 @@ struct JsonInstallation<'a> {
     device: &'a Address,
     ha_peer: Option<&'a Address>,
     location: &'a Location,
+    target: Option<&'a str>,
     profiles: Vec<ProfileName>,
     state: &'static str,
     queued: bool,
@@ -136,6 +137,7 @@ impl<'a> JsonInstallation<'a> {
             object: one.object(),
             device: &spec.device,
             location: &spec.location,
+            target: spec.options.target.as_deref(),
             ha_peer: spec.peer.as_ref(),
             profiles: record.profiles(),
             state: match one.how() {

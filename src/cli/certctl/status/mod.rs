@@ -212,7 +212,7 @@ fn tell_unrecorded(one: &Unrecorded) {
 /// Whether its profiles are those that use the object already.
 fn is_where_used(record: &Installation) -> bool {
     let config = Config::load(record.spec.options.config.as_deref()).unwrap_or_default();
-    resolve::options_for(&record.spec.options.device, &config, &record.spec.device).where_used
+    resolve::options_for(&record.spec.options.device, &config, &record.spec.destination()).where_used
 }
 
 /// Asks certmonger, where that is wanted: ordinary users would be refused.
