@@ -32,7 +32,7 @@ fn options() -> InstallOptions {
     }
 }
 
-fn spec(id: &str, at: DateTime<Utc>) -> InstallSpec {
+pub(super) fn spec(id: &str, at: DateTime<Utc>) -> InstallSpec {
     InstallSpec {
         id: id.to_owned(),
         sequence: 0,
