@@ -21,7 +21,7 @@ struct Named {
 }
 
 /// Where objects of the same name are besides the place of the run.
-struct Rivals<'a> {
+struct SameNames<'a> {
     session: &'a Session,
     place: &'a Location,
     /// The stacks whose firewalls get what is in the place.
@@ -50,14 +50,14 @@ pub async fn look(
         StacksToPush::AllOfTemplate | StacksToPush::Nothing => Box::new(|_| true),
     };
     let stacks = known.iter().filter(|stack| reaches(place, stack)).collect();
-    let rivals = Rivals { session, place, stacks, counts };
+    let others = SameNames { session, place, stacks, counts };
     let mut notes = Vec::new();
     let certificate = place.certificate(request.object.as_str())?;
     let object = Named { words: format!("the certificate '{}'", request.object), at: certificate };
-    notes.extend(rivals.of(&object).await?);
+    notes.extend(others.of(&object).await?);
     for name in &request.profiles {
         let words = format!("the SSL/TLS service profile '{name}'");
-        notes.extend(rivals.of(&Named { words, at: place.profile(name.as_str())? }).await?);
+        notes.extend(others.of(&Named { words, at: place.profile(name.as_str())? }).await?);
     }
     notes.extend(management(session, request, place).await?);
     Ok(notes)
@@ -101,7 +101,7 @@ pub fn reaches(place: &Location, stack: &StackMembers) -> bool {
     }
 }
 
-impl Rivals<'_> {
+impl SameNames<'_> {
     /// Who else has an object of this name in one of the stacks, in words.
     ///
     /// # Errors
