@@ -13,13 +13,13 @@ use super::request::{RequestEnd, RequestState};
 use super::spec::{InstallSpec, Requester, UnresolvedSpec, VERSION};
 use super::state::{Attempt, Binding, Incident, State, Verified};
 use crate::error::Exit;
-use crate::install::location;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::{CertificateFacts, CreatedObject};
 use crate::settings::SettingsError;
 use crate::settings::certificate::Files;
 use crate::settings::config::Config;
+use crate::settings::location;
 use crate::settings::resolve;
 use crate::settings::words;
 
@@ -172,7 +172,7 @@ impl Order {
         let configured = Config::load(options.config.as_deref())?;
         let whole = resolve::options_for(&options.device, &configured, &self.device.clone().into());
         Ok(InstallSpec {
-            location: location::of_vsys(resolve::vsys(&whole)?.as_ref()),
+            location: location::of(&whole)?,
             profiles_configured: options.device.profile.is_none() && !self.profiles.is_empty(),
             sequence: number(self.at),
             requested_at: self.at,
@@ -233,6 +233,7 @@ impl Record {
                 RequestEnd::Done { at: *at, object: object.clone(), unchanged: *unchanged }
             }
             State::AwaitingCommit { at } => RequestEnd::AwaitingCommit { at: *at },
+            State::AwaitingPush { at } => RequestEnd::AwaitingPush { at: *at },
             State::Failed { at, problem } if self.owed_since.is_none() => {
                 RequestEnd::Failed { at: *at, problem: problem.clone() }
             }
@@ -273,6 +274,7 @@ impl Record {
             uncommitted_paths: self.touches,
             uncommitted_changes: BTreeMap::new(),
             next_identities: Vec::new(),
+            push: None,
             has_changed_device: true,
             incident: self.incident.map(|old| Incident { since: old.since, reported: old.told }),
             history: self.history.into_iter().map(attempt).collect(),

@@ -1,6 +1,7 @@
 //! What it means to install a certificate on a device.
 
 pub mod accepted_forms;
+pub mod after_commit;
 pub mod apply;
 pub mod assess;
 pub mod blockers;
@@ -19,7 +20,6 @@ mod issuer_steps;
 pub mod issuers;
 pub mod journal;
 pub mod known_devices;
-pub mod location;
 pub mod lockout;
 pub mod management;
 pub mod names;
@@ -30,6 +30,7 @@ pub mod plan;
 pub mod probe;
 pub mod problem;
 pub mod prove;
+pub mod push;
 pub mod recover;
 mod reference_kinds;
 pub mod references;
@@ -39,6 +40,7 @@ pub mod retry;
 pub mod rollback;
 pub mod state;
 pub mod suitable;
+pub mod templates;
 pub mod transact;
 pub mod transaction;
 pub mod unsuitable;
