@@ -32,7 +32,13 @@ impl Work {
     }
 
     pub(super) fn wait_for(&mut self, what: String) {
-        self.waiting = Some((Instant::now(), what));
+        self.wait(Some(what));
+    }
+
+    /// It waits for this, for as long as it has waited for anything.
+    fn wait(&mut self, what: Option<String>) {
+        let since = self.waiting.take().map_or_else(Instant::now, |(since, _)| since);
+        self.waiting = what.map(|what| (since, what));
     }
 
     /// For how long the device has been worked on.
@@ -67,11 +73,11 @@ impl Work {
                 (self.job, self.percent) = (Some(job.clone()), *percent);
                 // Nothing is told of the firewalls before the job itself is over.
                 let told = format!("{pending} firewalls ({done} done, {failed} failed)");
-                self.waiting = (*pending > 0).then_some(told);
+                self.wait((*pending > 0).then_some(told));
             }
             Event::PushLooked { seen, total } => {
                 self.turn_to("verify");
-                self.waiting = (seen < total).then(|| format!("{} of {total} firewalls", total - seen));
+                self.wait((seen < total).then(|| format!("{} of {total} firewalls", total - seen)));
             }
             Event::CommitSucceeded { .. } | Event::CommitFailed(_) | Event::CommitJobGone(_) => {
                 self.turn_to(self.doing);
