@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::estate::{Estate, JANE, STACKS, UNBOUND, below, panorama, vsys_below};
+use common::estate::{Estate, JANE, STACKS, UNBOUND, below, panorama, serial, vsys_below};
 use common::pki::CertificateSpec;
 use common::world::{ADMINISTRATOR, GATEWAY, NAME, PORTAL, World, print};
 use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, What, When};
@@ -298,4 +298,44 @@ fn a_dry_run_changes_nothing_and_inventory_lists_what_templates_hold() {
     let [only] = told["certificates"].as_array().unwrap().as_slice() else { panic!("{told}") };
     assert_eq!((&only["place"], &only["profiles"][0]), (&"template:branch".into(), &PORTAL.into()));
     assert_eq!((&only["ours"], &only["private_key"]), (&true.into(), &true.into()));
+}
+
+#[test]
+fn check_knows_templates_their_stacks_and_what_their_firewalls_last_got() {
+    let estate = Estate::new(2);
+    estate.device.set_connected(&serial(2), false);
+    let check = |arguments: &[&str]| {
+        let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+        check.args(["check", "-b", "-c", NAME]).arg("--state-dir").arg(estate.path("state"));
+        check.arg("-C").arg(estate.folder.path()).arg("-K").arg(estate.folder.path());
+        check.arg("-k").arg(estate.path(".panrc")).args(["--pin", &estate.device.certificate_fingerprint()]);
+        common::world::Ended::of(check.args(arguments).arg(estate.target()))
+    };
+    let before = estate.device.candidate_xml();
+    let ended = check(&["-p", PORTAL, "--template", "branch"]);
+    let ended = ended.says("template:branch is there").says("'GP portal' is there, bound to nothing yet");
+    let ended =
+        ended.says("001900000000001 in the template stack 'branches': out of sync, has never got a push");
+    ended.says("001900000000002 in the template stack 'branches': not connected");
+    check(&["-p", PORTAL, "--template", "spare"])
+        .exits(13)
+        .says("no template stack holds it")
+        .says("not found");
+    check(&["-p", PORTAL, "--template", "brnach"])
+        .exits(13)
+        .says("no template 'brnach'; it has branch, base, spare");
+    estate.profile(&below("template", "base"), PORTAL);
+    check(&["-p", PORTAL, "--template", "base"])
+        .exits(13)
+        .says("firewalls of the template stack 'branches' get that one");
+    assert_ne!(estate.device.candidate_xml(), before);
+    assert_eq!(changes(&estate), [""; 0]);
+    let firewall = World::new();
+    let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+    check.args(["check", "-b", "-p", PORTAL, "--template", "branch", "-k"]).arg(firewall.path(".panrc"));
+    check
+        .arg("--state-dir")
+        .arg(firewall.path("state"))
+        .args(["--pin", &firewall.device.certificate_fingerprint()]);
+    common::world::Ended::of(check.arg(firewall.target())).exits(4).says("the device is a firewall");
 }

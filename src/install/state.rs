@@ -16,7 +16,7 @@ use super::references::{self, References};
 use super::request::{InstallRequest, Rebind};
 use super::result::CreatedObject;
 use super::suitable::{self, Named};
-use super::templates;
+use super::templates::{self, Wanted};
 
 /// What matters about a device as a whole.
 #[derive(Debug, Clone)]
@@ -235,7 +235,7 @@ pub async fn observe(
         return Err(InstallError::NameTooLong { name: request.object.clone(), limit });
     }
     let place = place_of(request, system);
-    let told = templates::look(session, request, &place).await?;
+    let told = templates::look(session, Wanted::of(request), &place).await?;
     let candidate = candidate(session, &place, request).await?;
     let named = Named { profiles: &request.profiles, place: &place, object: Some(&request.object) };
     let mut found = suitable::look(session, named, &candidate.profiles).await?;
