@@ -9,6 +9,7 @@ use panos_xmlapi::{
 
 use super::error::{Activity, InstallError};
 use super::issuers::Issuers;
+use super::managed;
 use super::names::{ObjectName, ProfileName};
 use super::objects;
 use super::places::{self, Relation, Sight, relation_to};
@@ -238,6 +239,7 @@ pub async fn observe(
     let told = templates::look(session, Wanted::of(request), &place).await?;
     let candidate = candidate(session, &place, request).await?;
     let named = Named { profiles: &request.profiles, place: &place, object: Some(&request.object) };
+    managed::check_no_upload(request, candidate.fingerprint() == Some(wanted))?;
     let mut found = suitable::look(session, named, &candidate.profiles).await?;
     found.notes.extend(told);
     if let Some(before) = &candidate.object

@@ -104,6 +104,9 @@ fn object(subject: &CheckTarget, system: &SystemInfo) -> Option<CheckResult> {
 async fn availability(session: &Session, subject: &CheckTarget) -> Option<CheckResult> {
     const CHECK: &str = "high availability";
     let device = &subject.target.device;
+    if session.target().is_some() {
+        return None;
+    }
     let state: HaState = session.ha_state().await.ok()?;
     if !state.enabled {
         return Some(match &subject.peer {
