@@ -45,7 +45,7 @@ fn what_is_committed_on_panorama_is_pushed_and_proven_on_every_firewall() {
     }
     // Once more: the firewalls are looked at, and nothing is done.
     estate.forget_requests();
-    estate.install(&[]).exits(0).says("is already installed; nothing to do");
+    estate.install(&[]).exits(0).says("is already installed on 3 firewalls; nothing to do");
     assert_eq!((estate.changes(), estate.pushes().len()), (0, 0));
     estate.certctl(&["verify"]).exits(0);
     // What is gone from a firewall is noticed, and pushed again.
