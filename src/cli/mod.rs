@@ -10,6 +10,7 @@ pub mod dropped;
 pub mod dry_run;
 pub mod enrolment;
 mod examples;
+mod firewalls;
 pub mod getcert;
 pub mod installer;
 pub mod instcert;

@@ -6,11 +6,13 @@ use std::io::{self, Write as _};
 use panos_xmlapi::Location;
 use serde::Serialize;
 
+use super::firewalls::{JsonFirewalls, proven_on};
 use super::live::aside;
 use crate::delivery::{InstallSpec, Installation};
 use crate::error::Exit;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
+use crate::install::push::PushState;
 use crate::install::result::{Outcome, RunResult};
 use crate::text::{escape_control, is_printable};
 
@@ -187,13 +189,15 @@ pub struct Told {
     result: Option<RunResult>,
     /// Whether it is tried again by itself, where it failed.
     is_pending: Option<bool>,
+    /// How it stands with the firewalls of a Panorama.
+    push: Option<PushState>,
 }
 
 impl Told {
     /// It ended like this.
     #[must_use]
     pub fn of(spec: &InstallSpec, result: RunResult) -> Self {
-        Self { spec: spec.clone(), result: Some(result), is_pending: None }
+        Self { spec: spec.clone(), result: Some(result), is_pending: None, push: None }
     }
 
     /// The same, and whether it is tried again by itself.
@@ -202,10 +206,16 @@ impl Told {
         Self { is_pending: Some(is_pending), ..self }
     }
 
+    /// The same, and how it stands with the firewalls of a Panorama.
+    #[must_use]
+    pub fn pushed(self, push: Option<&PushState>) -> Self {
+        Self { push: push.cloned(), ..self }
+    }
+
     /// Nothing was done yet.
     #[must_use]
     pub fn queued(spec: &InstallSpec) -> Self {
-        Self { spec: spec.clone(), result: None, is_pending: None }
+        Self { spec: spec.clone(), result: None, is_pending: None, push: None }
     }
 
     /// The exit code.
@@ -217,6 +227,7 @@ impl Told {
     /// What is told of it, where it did not fail.
     fn sentence(&self) -> String {
         let (device, bound) = (self.spec.place(), bound(&self.spec));
+        let on = proven_on(self.push.as_ref());
         let Some(result) = &self.result else {
             return format!(
                 "{device}: installation of the certificate '{}'{bound} is queued.",
@@ -226,10 +237,12 @@ impl Told {
         match &result.outcome {
             Outcome::Installed { object, unchanged: false } => {
                 let seconds = result.phases.last().map_or(0.0, |(_, seconds)| *seconds);
-                format!("{device}: installed the certificate '{object}'{bound} ({seconds:.0} s).")
+                format!("{device}: installed the certificate '{object}'{bound}{on} ({seconds:.0} s).")
             }
             Outcome::Installed { object, unchanged: true } => {
-                format!("{device}: the certificate '{object}'{bound} is already installed; nothing to do.")
+                format!(
+                    "{device}: the certificate '{object}'{bound} is already installed{on}; nothing to do."
+                )
             }
             Outcome::AwaitingCommit => {
                 let object = &self.spec.name;
@@ -280,10 +293,11 @@ fn quoted(profiles: &[ProfileName]) -> String {
 #[must_use]
 pub fn presented_by(record: &Installation) -> String {
     let profiles = record.verified.as_ref().map(|verified| verified.profiles.as_slice()).unwrap_or_default();
+    let on = proven_on(record.push.as_ref());
     match profiles {
         [] if record.spec.options.device.where_used => " wherever it was used".to_owned(),
         [] => " in no SSL/TLS profile".to_owned(),
-        profiles => format!(" in {}", quoted(profiles)),
+        profiles => format!(" in {}{on}", quoted(profiles)),
     }
 }
 
@@ -307,6 +321,8 @@ struct JsonDevice<'a> {
     problem: Option<&'a str>,
     advice: Option<&'a str>,
     pending: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    push: Option<JsonFirewalls<'a>>,
     seconds: BTreeMap<&'static str, f64>,
 }
 
@@ -345,6 +361,7 @@ impl<'a> JsonDevice<'a> {
             problem: problem.map(|problem| problem.what.as_str()),
             advice: problem.and_then(|problem| problem.advice.as_deref()),
             pending: told.is_pending,
+            push: told.push.as_ref().map(JsonFirewalls::of),
             seconds: told.result.iter().flat_map(|result| result.phases.iter().copied()).collect(),
         }
     }
