@@ -84,10 +84,11 @@ def settings(work, job, further=""):
             f'[[api_keys]]\nadministrator = "{ADMINISTRATOR}"\nkey = "{API_KEY}"\n{profiles}')
 
 
-def instcert(work, *arguments):
+def instcert(work, *arguments, state="state"):
+    """With a state of its own a name may take the profiles that another one has there."""
     return [BUILT / "pan_instcert", "-b", "--json", "-c", NAME, "-C", work, "-K", work, "-k", work / "key",
             "--ca-file", work / "ca.crt", "-p", PROFILES[0], "-s", PROFILES[1],
-            "--config", work / "config", "--log-file", work / "log", "--state-dir", work / "state", *arguments]
+            "--config", work / "config", "--log-file", work / "log", "--state-dir", work / state, *arguments]
 
 
 class Fleet:
