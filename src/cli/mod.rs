@@ -7,6 +7,7 @@ pub mod delegated;
 pub mod devices;
 pub mod dropped;
 pub mod dry_run;
+mod end_table;
 pub mod enrolment;
 mod examples;
 pub mod getcert;

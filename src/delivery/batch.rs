@@ -141,7 +141,8 @@ async fn run(
         state_dir: records.state_dir(),
         run: current.log.id(),
     };
-    transact(input, &mut RecordJournal::new(records, entries), &current.events).await
+    transact(input, &mut RecordJournal::new(records, entries).within(current.slots.clone()), &current.events)
+        .await
 }
 
 /// What runs that did not come to their end may have left on the device.
