@@ -14,3 +14,5 @@ mod many;
 mod screen;
 #[path = "live/terminal.rs"]
 mod terminal;
+#[path = "live/usual.rs"]
+mod usual;

@@ -28,6 +28,11 @@ use super::key::{PrivateKey, wiping_the_stack};
 /// Rounds of key derivation. They slow down who guesses a passphrase a person thought of; ours is random
 /// and lives for one upload, so more rounds would cost time, also on the device, and add nothing.
 const ROUNDS: u32 = 2048;
+/// Those of the container that only OpenSSL's reader gets, with a key that is nobody's. Each of a container's three
+/// derivations is done by its writer and by its reader, and they are most of what an upload costs this machine. How many
+/// rounds there are does not change what is read. OpenSSL in FIPS mode wants a thousand, of what it does at all.
+const ROUNDS_OF_STAND_IN: u32 = 1000;
+const ROUNDS_OF_LEGACY_STAND_IN: u32 = 1;
 
 /// 30 of 62 letters and digits: 178 bits, and short enough for every PAN-OS release.
 const PASSPHRASE_LENGTH: usize = 30;
@@ -119,9 +124,13 @@ pub fn write(
     let contents = Contents { name: bundle.common_name(), certificates: &certificates };
     wiping_the_stack(|| {
         let (stand_in, other) = (stand_in()?, Passphrase::random()?);
-        let written = contents.write(&stand_in, container, &other)?;
+        let rounds = match container {
+            Container::Legacy => ROUNDS_OF_LEGACY_STAND_IN,
+            Container::Modern => ROUNDS_OF_STAND_IN,
+        };
+        let written = contents.write(&stand_in, (container, rounds), &other)?;
         contents.read_by_openssl(&written, &stand_in, &other)?;
-        let written = contents.write(key.pkcs8(), container, passphrase)?;
+        let written = contents.write(key.pkcs8(), (container, ROUNDS), passphrase)?;
         contents.read_back(&written, key.pkcs8(), passphrase)?;
         Ok(SecretBytes::from(written))
     })
@@ -144,7 +153,7 @@ impl Contents<'_> {
     fn write(
         &self,
         key: &[u8],
-        container: Container,
+        (container, rounds): (Container, u32),
         passphrase: &Passphrase,
     ) -> Result<Vec<u8>, Pkcs12Error> {
         let certificates = self.certificates.iter().map(|der| Certificate::from_der(der));
@@ -160,9 +169,9 @@ impl Contents<'_> {
         let writer = store
             .writer(passphrase.0.expose_secret())
             .encryption_algorithm(encryption)
-            .encryption_iterations(ROUNDS)
+            .encryption_iterations(rounds)
             .mac_algorithm(mac)
-            .mac_iterations(ROUNDS);
+            .mac_iterations(rounds);
         Ok(writer.write()?)
     }
 

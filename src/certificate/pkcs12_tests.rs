@@ -121,7 +121,7 @@ fn a_container_with_another_key_leaf_or_chain_is_found_out_before_it_leaves() {
     // And by OpenSSL, of which the stand-in makes no leaf.
     let contents = Contents { name: NAME, certificates: &own };
     let stand_in = stand_in().unwrap();
-    let bytes = contents.write(&stand_in, Container::Legacy, &passphrase).unwrap();
+    let bytes = contents.write(&stand_in, (Container::Legacy, 1), &passphrase).unwrap();
     assert!(contents.read_by_openssl(&bytes, &stand_in, &passphrase).is_ok());
     let another = super::stand_in().unwrap();
     assert!(matches!(

@@ -6,6 +6,7 @@ use chrono::Utc;
 use clap::Parser;
 
 use super::arguments::{self, PlaceArguments, UsageError};
+use super::at_once;
 use super::devices::{DeviceList, check_distinct};
 use super::examples;
 use crate::delivery::{InstallSpec, InstallationKey, Requester, new_id};
@@ -73,7 +74,7 @@ pub struct Arguments {
     pub dry_run: bool,
 
     /// Devices worked on at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Delivery", hide_short_help = true)]
+    #[arg(long, value_name = "N", default_value_t = at_once::USUAL, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Delivery", hide_short_help = true)]
     pub concurrency: u16,
 
     /// Print the result as JSON

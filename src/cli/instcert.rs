@@ -7,13 +7,10 @@ use std::path::Path;
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 
-use futures_util::StreamExt as _;
-use futures_util::stream;
-
 use super::arguments::{self, UsageError};
 use super::installer::{Arguments, NAME};
 use super::live::Screen;
-use super::{claims, dry_run, end_table, interrupted, report, sandbox, signals, unresolved};
+use super::{at_once, claims, dry_run, end_table, interrupted, report, sandbox, signals, unresolved};
 use crate::delivery::DeliveryError;
 use crate::delivery::engine::{DeliveryEngine, Selection, run_id};
 use crate::delivery::gate::Gate;
@@ -192,8 +189,7 @@ async fn install(
             }
             (number, told)
         });
-        let ended = stream::iter(runs).buffered(usize::from(arguments.concurrency));
-        all.extend(ended.collect::<Vec<_>>().await);
+        all.extend(at_once::all(runs, arguments.concurrency).await);
     }
     all.sort_by_key(|(number, _)| *number);
     all.into_iter().map(|(_, told)| told).collect()
@@ -227,7 +223,7 @@ async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
             Told::of(spec, result).pending(record.is_pending())
         }
         // It waits in the queue, for instance because its record is one of a later version.
-        None => match Queue::below(engine.state_dir).for_device(&spec.device) {
+        None => match engine.queue.for_device(&spec.device) {
             Ok(listing) if listing.specs.iter().any(|queued| queued.spec.id == spec.id) => {
                 let problem = waiting(engine.state_dir, spec);
                 let run = engine.log.run(&run_id(), engine.several);
@@ -272,7 +268,7 @@ async fn dry_run(arguments: &Arguments, prepared: Vec<Prepared>, records: &Insta
         let assessed = dry_run::look(prepared, records).await;
         (&prepared.request, assessed)
     });
-    let assessed: Vec<_> = stream::iter(looks).buffered(usize::from(arguments.concurrency)).collect().await;
+    let assessed = at_once::all(looks, arguments.concurrency).await;
     let exits = assessed
         .iter()
         .map(|(_, assessed)| assessed.as_ref().err().map_or(Exit::Done, |problem| problem.exit));

@@ -1,6 +1,7 @@
 //! What a person types and reads: the words, none of the work.
 
 pub mod arguments;
+pub mod at_once;
 pub mod certctl;
 mod claims;
 pub mod delegated;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use chrono::Local;
 
+use super::estimate::usual_commit;
 use super::failure::DeliveryError;
 use super::installation::Installation;
 use super::journal::RecordJournal;
@@ -128,6 +129,8 @@ async fn run(
         }
     }
     let device = items.first().map(|item| &item.request.target.device);
+    let known = device.and_then(|device| records.of_device(device).ok());
+    let usual_commit = known.and_then(|known| usual_commit(&known.records));
     let proof = device.map(|device| LeftoverFile::of(records.state_dir(), device).read()).transpose();
     let proof = proof.unwrap_or_else(|error| {
         current.log.error(&format!("what a proof has left on the device can't be read: {error}"));
@@ -138,6 +141,7 @@ async fn run(
         items,
         last_runs: before.iter().map(|record| record.last_run()).collect(),
         interrupted,
+        usual_commit,
         state_dir: records.state_dir(),
         run: current.log.id(),
     };
@@ -217,6 +221,7 @@ async fn conclude(
     let unfinished: Vec<Installation> = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     for (delivery, end) in deliveries.iter_mut().zip(&ends) {
         delivery.record.finish(end, &delivery.request.profiles, &phases, sequence, records.now());
+        current.commit_time().into_iter().for_each(|took| delivery.record.note_commit_time(took));
     }
     let texts = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     let written = records.write_in_background(texts).await.map_err(DeliveryError::from);

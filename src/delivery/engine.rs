@@ -50,6 +50,8 @@ pub struct DeliveryEngine<'a> {
     pub state_dir: &'a Path,
     /// The records in it.
     pub records: InstallationStore,
+    /// The requests in it.
+    pub queue: Queue,
     /// How long devices may be silent.
     pub retry_policy: RetryPolicy,
     /// Whether it works on several devices at once, so that each line has to say for which run it is.
@@ -85,11 +87,12 @@ impl<'a> DeliveryEngine<'a> {
     pub fn new(log: &'a Log, state_dir: &'a Path, several: bool) -> Self {
         let (records, retry_policy) = (InstallationStore::below(state_dir), RetryPolicy::default());
         let (notifier, at_hand, confirmed) = (Notifier::default(), Mutex::default(), Mutex::default());
-        let (lock_wait, watcher) = (LOCK_WAIT, Arc::new(Unwatched));
+        let (queue, lock_wait, watcher) = (Queue::below(state_dir), LOCK_WAIT, Arc::new(Unwatched));
         Self {
             log,
             state_dir,
             records,
+            queue,
             retry_policy,
             several,
             notifier,
@@ -172,7 +175,7 @@ impl<'a> DeliveryEngine<'a> {
             // Each commit is a run of its own.
             let run = if number == 0 { run.clone() } else { self.log.run(&run_id(), self.several) };
             group.iter().for_each(|delivery| warn_about_conflicts(&delivery.record, &all, &run));
-            let sequence = Queue::below(self.state_dir).next_number()?;
+            let sequence = self.queue.next_number()?;
             let names: Vec<String> =
                 group.iter().map(|delivery| delivery.request.common_name.to_string()).collect();
             self.watcher.see(device, Progress::Begun(&names));
@@ -262,7 +265,7 @@ impl<'a> DeliveryEngine<'a> {
         let known = self.records.of_device(device)?.records;
         let known = known.into_iter().filter(|known| which.includes(known, now));
         all.extend(known.map(|known| (known.key(), known)));
-        for queued in Queue::below(self.state_dir).for_device(device)?.specs {
+        for queued in self.queue.for_device(device)?.specs {
             let key = queued.spec.key();
             let before = all.remove(&key);
             all.insert(key, Installation::ingest(queued.spec, before, now));
@@ -277,7 +280,7 @@ impl<'a> DeliveryEngine<'a> {
 
     /// The device, and the other members of the pairs that it is said to be in.
     fn devices(&self, device: &Address, run: &RunLog) -> Result<Vec<Address>, StoreError> {
-        let Listing { specs, errors, .. } = Queue::below(self.state_dir).for_device(device)?;
+        let Listing { specs, errors, .. } = self.queue.for_device(device)?;
         let LoadedInstallations { records: known, errors: more } = self.records.of_device(device)?;
         errors.iter().chain(&more).for_each(|error| log_once(error, run));
         let specs =
@@ -294,7 +297,7 @@ impl<'a> DeliveryEngine<'a> {
         records: &InstallationStore,
         run: &RunLog,
     ) -> Result<Vec<Installation>, StoreError> {
-        let listing = Queue::below(self.state_dir).for_device(device)?;
+        let listing = self.queue.for_device(device)?;
         listing.errors.iter().for_each(|error| log_once(error, run));
         let specs: Vec<InstallSpec> = listing.specs.iter().map(|queued| queued.spec.clone()).collect();
         let known = |key: &InstallationKey| match records.read(key) {
@@ -411,7 +414,7 @@ pub fn again(record: &Installation, state_dir: &Path) -> Result<Prepared, Proble
         base_name: spec.name.clone(),
         year: spec.options.year,
     };
-    let config = Config::load(spec.options.config.as_deref()).map_err(SettingsError::from);
+    let config = Config::shared(spec.options.config.as_deref()).map_err(SettingsError::from);
     let prepared = config
         .and_then(|config| resolve::prepare(&named, &spec.options, &config, &spec.destination(), state_dir));
     let mut prepared = prepared.map_err(|error| problem_of(&error))?;

@@ -7,7 +7,8 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
     let line = match event {
         Event::PhaseBegun(_) | Event::PhaseEnded { .. } | Event::WaitOver => return Vec::new(),
         Event::PuttingBack => return Vec::new(),
-        Event::CommitJob(_) | Event::CommitProgress { .. } | Event::Verified { .. } => return Vec::new(),
+        Event::CommitJob(_) | Event::CommitUsual(_) | Event::CommitProgress { .. } => return Vec::new(),
+        Event::Verified { .. } => return Vec::new(),
         Event::Waiting(wait) => return waiting(wait).into_iter().collect(),
         Event::AlreadyInstalled => "This certificate is already installed; nothing to do.".to_owned(),
         Event::FipsMode => {

@@ -95,8 +95,13 @@ pub(super) fn entries(directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
 
 /// Whether a path is that of a stored file, finished and not set aside.
 pub(super) fn is_stored(path: &Path) -> bool {
+    has_stored_name(path) && !path.is_dir()
+}
+
+/// Whether a name is that of a stored file.
+pub(super) fn has_stored_name(path: &Path) -> bool {
     let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-    !hidden && path.extension().is_some_and(|ending| ending == "json") && !path.is_dir()
+    !hidden && path.extension().is_some_and(|ending| ending == "json")
 }
 
 /// Makes a directory for its owner only, and what is missing above it.

@@ -247,6 +247,7 @@ impl Record {
             problem: old.problem.map(Problem::from),
             job: old.job,
             milliseconds: old.milliseconds,
+            commit_milliseconds: None,
         };
         let created =
             |made: Made| CreatedObject { object: made.object, fingerprint: made.fingerprint, at: made.at };

@@ -2,7 +2,7 @@
 //! changed at the same time.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,8 +30,6 @@ pub struct Gate {
     pub slots: Option<Arc<Semaphore>>,
     /// All records, as they were a moment ago.
     fleet: Mutex<Option<(Instant, Arc<Vec<Installation>>)>>,
-    /// Each configuration file, read once; nothing where it can't be used: then the delivery says so.
-    configs: Mutex<BTreeMap<Option<PathBuf>, Option<Arc<Config>>>>,
 }
 
 impl Gate {
@@ -62,8 +60,7 @@ impl Gate {
 
     /// Something was delivered there: where others wait for it, it is looked anew how it stands.
     pub fn delivered(&self, record: &Installation) {
-        let config = self.config(record.spec.options.config.as_deref());
-        if config.is_some_and(|config| config.goes_first(&record.spec.destination())) {
+        if config(record).is_some_and(|config| config.goes_first(&record.spec.destination())) {
             *self.fleet.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
     }
@@ -79,12 +76,11 @@ impl Gate {
             }
         }
     }
+}
 
-    fn config(&self, path: Option<&Path>) -> Option<Arc<Config>> {
-        let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = || Config::load(path).ok().map(Arc::new);
-        configs.entry(path.map(Path::to_owned)).or_insert_with(read).clone()
-    }
+/// The configuration file of a record; nothing where it can't be used: then the delivery says so.
+fn config(record: &Installation) -> Option<Arc<Config>> {
+    Config::shared(record.spec.options.config.as_deref()).ok()
 }
 
 /// All records, with the requests that are in the queue taken in. What can't be read is nothing to wait for.

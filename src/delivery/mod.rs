@@ -15,6 +15,7 @@ pub mod conflicts;
 pub mod drift;
 pub mod engine;
 mod error;
+mod estimate;
 mod event_log;
 mod failure;
 mod files;

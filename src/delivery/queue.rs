@@ -1,12 +1,18 @@
 //! The queue: what somebody wants, on the disk before anything is done about it.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::DirEntryExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use panos_xmlapi::Address;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
-use super::files::{self, entries, is_stored, make_folder};
+use super::files::{self, entries, has_stored_name, is_stored, make_folder};
 use super::format1;
 use super::sequence::{SequenceLock, last_given};
 use super::spec::{InstallSpec, UnresolvedSpec, VERSION};
@@ -19,6 +25,9 @@ const UNRESOLVED: usize = 200;
 #[derive(Debug, Clone)]
 pub struct Queue {
     state_dir: PathBuf,
+    /// For which device the files are that were read so far, by name and inode; none where it can't be said yet. What
+    /// is in a file never changes, and with hundreds of devices all files would be read for each of them.
+    devices: Arc<Mutex<BTreeMap<(OsString, u64), Option<Address>>>>,
 }
 
 /// A request with the file it is in.
@@ -40,6 +49,13 @@ pub struct Listing {
     pub errors: Vec<StoreError>,
 }
 
+impl Listing {
+    fn sort(&mut self) {
+        let key = |queued: &Queued<InstallSpec>| (queued.spec.sequence, queued.spec.id.clone());
+        self.specs.sort_by_cached_key(key);
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Content {
@@ -58,7 +74,7 @@ impl Queue {
     /// The queue below a state directory; nothing is made yet.
     #[must_use]
     pub fn below(state_dir: &Path) -> Self {
-        Self { state_dir: state_dir.to_owned() }
+        Self { state_dir: state_dir.to_owned(), devices: Arc::default() }
     }
 
     /// Where the requests lie.
@@ -158,12 +174,16 @@ impl Queue {
     /// # Errors
     /// A directory that can't be read or, where there is one, not locked.
     pub fn all(&self) -> Result<Listing, StoreError> {
-        // Whoever may only read sees what is there: nobody takes in anything by that.
-        let _lock = match self.folder().is_dir() {
+        let _lock = self.lock_to_list();
+        self.listing()
+    }
+
+    /// Whoever may only read sees what is there: nobody takes in anything by that.
+    fn lock_to_list(&self) -> Option<SequenceLock> {
+        match self.folder().is_dir() {
             true => SequenceLock::acquire(&self.state_dir).ok(),
             false => None,
-        };
-        self.listing()
+        }
     }
 
     fn listing(&self) -> Result<Listing, StoreError> {
@@ -179,20 +199,61 @@ impl Queue {
                 Err(error) => listing.errors.push(error),
             }
         }
-        listing.specs.sort_by(|one, other| {
-            (one.spec.sequence, &one.spec.id).cmp(&(other.spec.sequence, &other.spec.id))
-        });
+        listing.sort();
         Ok(listing)
     }
 
-    /// The requests for one device, as [`Queue::all`].
+    /// The requests for one device, as [`Queue::all`], without what can't be read as a request yet.
     ///
     /// # Errors
     /// As [`Queue::all`].
     pub fn for_device(&self, device: &Address) -> Result<Listing, StoreError> {
-        let mut listing = self.all()?;
-        listing.specs.retain(|queued| queued.spec.device == *device);
+        let _lock = self.lock_to_list();
+        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut listing, mut seen) = (Listing::default(), BTreeMap::new());
+        for (file, path) in self.files()? {
+            let known = devices.remove(&file);
+            if known.as_ref().is_some_and(|known| known.as_ref() != Some(device)) {
+                seen.extend(known.map(|known| (file, known)));
+                continue;
+            }
+            match read(&path) {
+                Ok(Some(Content::Spec(spec))) => {
+                    seen.insert(file, Some(spec.device.clone()));
+                    if spec.device == *device {
+                        listing.specs.push(Queued { spec: *spec, path });
+                    }
+                }
+                Ok(Some(Content::Unresolved(_))) => drop(seen.insert(file, None)),
+                Ok(None) => {}
+                Err(error) => listing.errors.push(error),
+            }
+        }
+        // Files that are gone are forgotten.
+        *devices = seen;
+        listing.errors.sort_by(|one, other| one.path().cmp(other.path()));
+        listing.sort();
         Ok(listing)
+    }
+
+    /// The stored files, by name and inode, in no order.
+    fn files(&self) -> Result<Vec<((OsString, u64), PathBuf)>, StoreError> {
+        let folder = self.folder();
+        let bad = |cause: io::Error| StoreError::new("read", &folder, cause);
+        let listing = match fs::read_dir(&folder) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(bad(error)),
+        };
+        let mut files = Vec::new();
+        for entry in listing {
+            let entry = entry.map_err(bad)?;
+            let path = entry.path();
+            if has_stored_name(&path) && !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                files.push(((entry.file_name(), entry.ino()), path));
+            }
+        }
+        Ok(files)
     }
 }
 

@@ -31,13 +31,22 @@ struct RunSink {
     device: Address,
     watcher: Arc<dyn Watcher>,
     spent: Mutex<Vec<(Phase, Duration)>>,
+    commit: Mutex<CommitTime>,
+}
+
+/// The commit job that is waited for, and how long the last one took that has succeeded.
+#[derive(Debug, Default)]
+struct CommitTime {
+    since: Option<Instant>,
+    took: Option<Duration>,
 }
 
 impl Run {
     /// Begins a run.
     pub(super) fn begin(log: &RunLog, device: &Address, watcher: &Arc<dyn Watcher>) -> Self {
         let (log, device, watcher) = (log.clone(), device.clone(), Arc::clone(watcher));
-        let sink = RunSink { log: log.clone(), device, watcher, spent: Mutex::default() };
+        let (spent, commit) = (Mutex::default(), Mutex::default());
+        let sink = RunSink { log: log.clone(), device, watcher, spent, commit };
         let sink = Arc::new(sink);
         let events = Events::into_sink(Arc::<RunSink>::clone(&sink));
         Self { log, begun: Instant::now(), sink, events, slots: None }
@@ -58,6 +67,11 @@ impl Run {
         let total = ("total", self.begun.elapsed().as_secs_f64());
         Phase::ALL.iter().map(|phase| (phase.name(), spent(*phase))).chain(std::iter::once(total)).collect()
     }
+
+    /// How long the last commit job took that has succeeded, if there was one.
+    pub(super) fn commit_time(&self) -> Option<Duration> {
+        self.sink.commit.lock().unwrap_or_else(PoisonError::into_inner).took
+    }
 }
 
 impl EventSink for RunSink {
@@ -65,6 +79,17 @@ impl EventSink for RunSink {
         if let Event::PhaseEnded { phase, took } = event {
             self.spent.lock().unwrap_or_else(PoisonError::into_inner).push((*phase, *took));
         }
+        let mut commit = self.commit.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::CommitJob(_) => commit.since = Some(Instant::now()),
+            Event::CommitSucceeded { .. } => {
+                let took = commit.since.take().map(|since| since.elapsed());
+                commit.took = took.or(commit.took);
+            }
+            Event::CommitFailed(_) | Event::CommitJobGone(_) => commit.since = None,
+            _ => {}
+        }
+        drop(commit);
         event_log::lines(event).iter().for_each(|line| self.log.say(line));
         self.watcher.see(&self.device, Progress::Transaction(event));
     }

@@ -49,6 +49,9 @@ pub struct Attempt {
     pub job: Option<String>,
     /// Milliseconds of each phase.
     pub milliseconds: BTreeMap<String, u64>,
+    /// Milliseconds of the commit job alone, if it has succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_milliseconds: Option<u64>,
 }
 
 /// A problem that lasts.

@@ -2,19 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use panos_xmlapi::Address;
 
 use super::engine::{DeliveryEngine, Report, Selection, run_id};
 use super::failure::DeliveryError;
-use super::queue::{Listing, Queue};
+use super::queue::Listing;
 use super::store::LoadedInstallations;
 
 /// How often it is looked for new orders while devices are being worked on: one slow device holds up no other.
 const LOOK: Duration = Duration::from_secs(1);
+/// Looking through all records takes at most this part of the time, as one of so many.
+const LOOKING: u32 = 20;
+/// A device that was served is not served again earlier, whatever its records say.
+const AGAIN: TimeDelta = TimeDelta::seconds(60);
 
 /// Somebody who works on many devices at once.
 pub struct Worker<'a> {
@@ -32,30 +37,37 @@ impl Worker<'_> {
     /// Delivers until nothing more is to be done now. What comes into the queue meanwhile is taken along.
     pub async fn work(&self, mut tell: impl FnMut(&Report)) -> (Vec<Report>, Vec<DeliveryError>) {
         let (mut reports, mut troubles) = (Vec::new(), Vec::new());
-        let (mut active, mut begun) = (BTreeSet::new(), Begun::default());
-        let mut serving = FuturesUnordered::new();
+        let (mut begun, mut serving) = (Begun::default(), FuturesUnordered::new());
+        let (mut waiting, mut next_look) = (BTreeMap::new(), Instant::now());
         loop {
-            let waiting = self.waiting(&mut begun, &mut troubles).unwrap_or_else(|failure| {
-                troubles.push(failure);
-                BTreeMap::new()
-            });
-            for (device, requests) in waiting {
-                if serving.len() < self.concurrency && active.insert(device.clone()) {
-                    begun.devices.insert(device.clone());
-                    begun.requests.extend(requests);
+            let looked = Instant::now();
+            if looked >= next_look || (serving.is_empty() && waiting.is_empty()) {
+                waiting = self.waiting(&mut begun, &mut troubles).unwrap_or_else(|failure| {
+                    troubles.push(failure);
+                    BTreeMap::new()
+                });
+                next_look = Instant::now() + LOOK.max(looked.elapsed() * LOOKING);
+            }
+            waiting.retain(|device, requests| {
+                let is_begun = serving.len() < self.concurrency && begun.begin(device, requests);
+                if is_begun {
+                    let device = device.clone();
                     serving.push(async move {
                         let served = self.engine.serve(&device, self.which).await;
                         (device, served)
                     });
                 }
-            }
+                !is_begun
+            });
             if serving.is_empty() {
                 return (reports, troubles);
             }
             let Ok(Some((device, served))) = tokio::time::timeout(LOOK, serving.next()).await else {
                 continue;
             };
-            active.remove(&device);
+            // What came for it meanwhile was taken in by this run, or is found at the next look.
+            waiting.remove(&device);
+            begun.end(&device, served.is_ok().then(|| self.engine.records.now()));
             match served {
                 Ok(each) => {
                     // What waits for a window or for a canary is served once that is over.
@@ -76,7 +88,8 @@ impl Worker<'_> {
     }
 
     /// The devices that something is to be delivered to, with the new orders for each. A device that was served
-    /// waits only if there is a new order for it.
+    /// waits only if there is a new order for it, or if its next attempt has come while another one has not ended its
+    /// first: no other worker is started until then.
     fn waiting(
         &self,
         begun: &mut Begun,
@@ -85,7 +98,7 @@ impl Worker<'_> {
         let now = self.engine.records.now();
         let wanted = |device: &Address| self.only.is_empty() || self.only.contains(device);
         let mut waiting: BTreeMap<Address, Vec<String>> = BTreeMap::new();
-        let Listing { specs, errors, .. } = Queue::below(self.engine.state_dir).all()?;
+        let Listing { specs, errors, .. } = self.engine.queue.all()?;
         let LoadedInstallations { records, errors: more } = self.engine.records.all()?;
         for error in errors.into_iter().chain(more) {
             if begun.errors.insert(error.path().to_owned()) {
@@ -103,7 +116,7 @@ impl Worker<'_> {
         for record in records {
             let device = &record.spec.device;
             if wanted(device)
-                && !begun.devices.contains(device)
+                && begun.may_be_served(device, self.which, now)
                 && self.which.includes(&record, now)
                 && self.engine.hold(&record, self.which).is_none()
             {
@@ -119,6 +132,49 @@ impl Worker<'_> {
 struct Begun {
     /// Files that can't be read, and were told of.
     errors: BTreeSet<PathBuf>,
-    devices: BTreeSet<Address>,
+    devices: BTreeMap<Address, Served>,
     requests: BTreeSet<String>,
+}
+
+/// How far a device was served in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Served {
+    /// It is being worked on, for the first time.
+    First,
+    /// It is being worked on once more.
+    Again,
+    /// It was served, until then.
+    Until(DateTime<Utc>),
+    /// It could not be.
+    Not,
+}
+
+impl Begun {
+    /// Notes that a device is worked on; whether it was not already.
+    fn begin(&mut self, device: &Address, requests: &mut Vec<String>) -> bool {
+        let served = match self.devices.get(device) {
+            Some(Served::First | Served::Again) => return false,
+            Some(Served::Until(_) | Served::Not) => Served::Again,
+            None => Served::First,
+        };
+        self.devices.insert(device.clone(), served);
+        self.requests.extend(requests.drain(..));
+        true
+    }
+
+    fn end(&mut self, device: &Address, served: Option<DateTime<Utc>>) {
+        self.devices.insert(device.clone(), served.map_or(Served::Not, Served::Until));
+    }
+
+    /// Whether a device of which a record is due may be served.
+    fn may_be_served(&self, device: &Address, which: Selection, now: DateTime<Utc>) -> bool {
+        match self.devices.get(device) {
+            None => true,
+            Some(Served::Until(ended)) => {
+                let first = self.devices.values().any(|served| *served == Served::First);
+                which == Selection::Due && first && now - *ended >= AGAIN
+            }
+            Some(Served::First | Served::Again | Served::Not) => false,
+        }
+    }
 }

@@ -8,6 +8,7 @@ pub mod fips;
 pub mod ipa;
 pub mod keyfile;
 pub mod log;
+pub mod open_files;
 pub mod process;
 pub mod runlog;
 pub mod systemd;

@@ -1,6 +1,7 @@
 //! Applying: the plan's steps, one after the other, each undo noted before its step.
 
 use std::path::Path;
+use std::time::Duration;
 
 use panos_xmlapi::{
     Address, CertificateEntry, Element, Error, Fingerprint, KeyExport, KeyPairImport, Reason, Refusal,
@@ -41,6 +42,8 @@ pub struct PlanRunner<'a> {
     pub undo: Vec<Undo>,
     /// How long the device may stay locked or busy.
     pub deadline: Instant,
+    /// How long its commits usually take, where that is known.
+    pub usual_commit: Option<Duration>,
     /// What the device says of itself.
     pub system: &'a SystemInfo,
     /// The device's address.

@@ -72,6 +72,7 @@ impl PlanRunner<'_> {
                 // Should this process die while it waits, the journal says which job to ask about.
                 journal.note(Entry::CommitStarted(id.clone()));
                 self.events.tell(Event::CommitJob(id.clone()));
+                self.usual_commit.into_iter().for_each(|usual| self.events.tell(Event::CommitUsual(usual)));
                 let (noted, ended) =
                     join(journal.sync(), self.follow(&id, &lookup, (wanted.time, deadline))).await;
                 // The commit goes on all the same; it is written once more at the end.
@@ -128,7 +129,7 @@ impl PlanRunner<'_> {
         let mut told = None;
         let end = self
             .session
-            .wait_for_job(id, deadline, |job| {
+            .wait_for_usual_job(id, self.usual_commit, deadline, |job| {
                 if job.progress != told {
                     tracing::debug!("job {id}: {:?} {:?}", job.status, job.progress);
                     told.clone_from(&job.progress);

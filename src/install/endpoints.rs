@@ -200,6 +200,7 @@ async fn restore_bindings(
         state,
         undo: parts.iter().flat_map(|part| reapply_steps(part)).collect(),
         deadline: Instant::now() + request.commit_timeout,
+        usual_commit: transaction.usual_commit,
         system: &connection.system,
         device: &connection.target.device,
         state_dir: transaction.state_dir,

@@ -82,6 +82,8 @@ pub enum Event {
     CommitBegun,
     /// The device has a job for the commit.
     CommitJob(String),
+    /// How long such a job of this device usually takes.
+    CommitUsual(Duration),
     /// How far the commit job has come, by the device's own account.
     CommitProgress {
         /// The job.

@@ -171,6 +171,7 @@ async fn work<'a>(
         state: done.state.clone(),
         undo: inherited(&done.state, &places, &transaction.lefts).into_iter().collect(),
         deadline: Instant::now() + request.commit_timeout,
+        usual_commit: transaction.usual_commit,
         system: &connection.system,
         device: &connection.target.device,
         state_dir: transaction.state_dir,

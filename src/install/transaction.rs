@@ -1,6 +1,7 @@
 //! What a deployment is about, and what was done.
 
 use std::path::Path;
+use std::time::Duration;
 
 use panos_xmlapi::NextIdentity;
 use tokio::sync::OnceCell;
@@ -24,6 +25,8 @@ pub struct TransactionInput<'a> {
     pub last_runs: Vec<LastRun>,
     /// What runs that did not come to their end may have left uncommitted.
     pub interrupted: Option<InterruptedRun>,
+    /// How long the device's commits usually take, where that is known.
+    pub usual_commit: Option<Duration>,
     /// The directory of the file of known devices.
     pub state_dir: &'a Path,
     /// The run's id: it stands in the commit's description on the device.
@@ -40,6 +43,8 @@ pub(super) struct Transaction<'a> {
     pub(super) lefts: Vec<LastRun>,
     /// What runs that did not come to their end may have left uncommitted.
     pub(super) interrupted: Option<InterruptedRun>,
+    /// How long the device's commits usually take, where that is known.
+    pub(super) usual_commit: Option<Duration>,
     /// The directory of the file of known devices.
     pub(super) state_dir: &'a Path,
     /// By which certificates devices are recognised from the commit on, as it was decided before it, and as runs that
@@ -69,8 +74,9 @@ pub(super) struct DeviceResult<'a> {
 
 impl<'a> Transaction<'a> {
     pub(super) fn new(input: TransactionInput<'a>, journal: &'a mut dyn Journal, events: &'a Events) -> Self {
-        let TransactionInput { items: wants, last_runs: lefts, interrupted, state_dir, run } = input;
-        Self { wants, journal, lefts, interrupted, state_dir, next: Vec::new(), run, events }
+        let TransactionInput { items: wants, last_runs: lefts, interrupted, usual_commit, state_dir, run } =
+            input;
+        Self { wants, journal, lefts, interrupted, usual_commit, state_dir, next: Vec::new(), run, events }
     }
 
     /// The first install request speaks for all where they are the same.

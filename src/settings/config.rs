@@ -2,6 +2,7 @@
 
 mod checks;
 mod place;
+mod shared;
 mod tables;
 
 use std::collections::BTreeMap;

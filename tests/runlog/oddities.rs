@@ -29,6 +29,18 @@ fn interleaved_runs_with_several_certificates_are_told_apart_by_their_ids() {
 }
 
 #[test]
+fn five_hundred_runs_at_once_are_all_told_apart() {
+    let each = |text: &str| (0..500).map(|id| format!("05:00:00 [{id:06x}]: {text}")).collect::<Vec<_>>();
+    let mut all = each("START of pan_instcert.");
+    all.extend(each("Certificate Common Name: gp.example.com"));
+    all.extend(each("END - Finished certificate installation to: fw1"));
+    all.extend(each("Phase times: total 4.000 s"));
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let told = Shelf::with(lines(&all)).in_short(&["-n", "1000"]);
+    assert_eq!(told, vec!["gp.example.com fw1 ok"; 500]);
+}
+
+#[test]
 fn a_run_shows_its_id_only_while_it_is_not_alone() {
     let support = Shelf::with(lines(&[
         "05:00:00 START of pan_instcert.",

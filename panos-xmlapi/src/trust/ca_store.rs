@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use openssl::ssl::SslFiletype;
 use openssl::stack::Stack;
@@ -108,12 +109,34 @@ pub(super) fn store(files: &[CaFile], host: &Host) -> Result<X509Store, CaFileEr
 fn add_file(builder: &mut X509StoreBuilder, file: &CaFile) -> Result<(), CaFileError> {
     let bad = |problem: String| CaFileError { path: file.path().to_owned(), problem };
     let pem = file.read().map_err(bad)?;
-    let certificates = X509::stack_from_pem(&pem).map_err(|error| bad(error.to_string()))?;
+    let certificates = certificates(&pem).map_err(|error| bad(error.to_string()))?;
     if certificates.is_empty() {
         return Err(bad("it holds no PEM certificate".to_owned()));
     }
-    for certificate in certificates {
-        builder.add_cert(certificate).map_err(|error| bad(error.to_string()))?;
+    for certificate in certificates.iter() {
+        builder.add_cert(certificate.clone()).map_err(|error| bad(error.to_string()))?;
     }
     Ok(())
+}
+
+/// The certificates in a text, and the SHA-256 of the text.
+type Parsed = (Fingerprint, Arc<[X509]>);
+
+/// What was read last, the latest first. The same few files count for all devices of a fleet: parsed once, their
+/// certificates lie in memory once, however many sessions there are. The text decides, so a file that was replaced
+/// counts from the next session on.
+static PARSED: Mutex<Vec<Parsed>> = Mutex::new(Vec::new());
+const KEPT: usize = 4;
+
+fn certificates(pem: &[u8]) -> Result<Arc<[X509]>, openssl::error::ErrorStack> {
+    let text = Fingerprint::of_der(pem);
+    let mut parsed = PARSED.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = parsed.iter().position(|(known, _)| *known == text);
+    let found = match known {
+        Some(at) => parsed.remove(at),
+        None => (text, X509::stack_from_pem(pem)?.into()),
+    };
+    parsed.insert(0, found.clone());
+    parsed.truncate(KEPT);
+    Ok(found.1)
 }

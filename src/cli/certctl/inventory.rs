@@ -2,8 +2,6 @@
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 use clap::Args;
-use futures_util::StreamExt as _;
-use futures_util::stream;
 use panos_xmlapi::Address;
 use serde::Serialize;
 use serde_json::json;
@@ -14,7 +12,7 @@ use super::{NAME, when};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::devices::DeviceList;
 use crate::cli::live::Screen;
-use crate::cli::{interrupted, report, signals};
+use crate::cli::{at_once, interrupted, report, signals};
 use crate::delivery::{DeliveryError, Installation, InstallationStore};
 use crate::error::Exit;
 use crate::install::InstallError;
@@ -42,7 +40,7 @@ pub struct InventoryArguments {
     reach: ReachOptions,
 
     /// Devices asked at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = at_once::USUAL, value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
 
     /// Print the result as JSON
@@ -102,7 +100,7 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     };
     let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;
     let screen = &Screen::new(Some(targets.len()), place.verbose);
-    let asked = stream::iter(&targets).map(|target| async move {
+    let asked = targets.iter().map(|target| async move {
         let working = screen.work_on(&target.device, "list");
         let answer = ask(target).await;
         working.end(answer.is_err());
@@ -113,7 +111,7 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
         }
         answer
     });
-    let asked = asked.buffered(usize::from(arguments.concurrency)).collect::<Vec<_>>();
+    let asked = at_once::all(asked, arguments.concurrency);
     let stopped = |signal| interrupted::only_looked(NAME, screen, signal);
     let answers = signals::run(arguments::event_loop()?, asked, stopped);
     let each: Vec<Exit> = answers

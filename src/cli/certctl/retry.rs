@@ -19,6 +19,7 @@ use crate::delivery::notifier::{News, Notifier};
 use crate::delivery::worker::Worker;
 use crate::delivery::{InstallSpec, InstallationStore, Queue, StoreError};
 use crate::error::Exit;
+use crate::host::open_files;
 use crate::install::result::Outcome;
 use crate::settings::config::Config;
 
@@ -53,7 +54,8 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     engine.watcher = Arc::<Screen>::clone(&screen);
     let which = if arguments.now { engine::Selection::All } else { engine::Selection::Due };
     let unread = unresolved::resolve(&place.state_dir, &log.run(&run_id(), true));
-    let worker = Worker { engine: &engine, which, only, concurrency: arguments.selection.at_once() };
+    let at_once = usize::from(arguments.selection.at_once());
+    let worker = Worker { engine: &engine, which, only, concurrency: open_files::devices_at_once(at_once) };
     let json = arguments.selection.json;
     let work = worker.work(|report| {
         if !json {

@@ -4,6 +4,7 @@ use clap::Args;
 use panos_xmlapi::{Address, HTTPS};
 
 use crate::cli::arguments::UsageError;
+use crate::cli::at_once;
 use crate::text::some_of;
 
 /// Which devices, how many at once, and how it is told.
@@ -14,7 +15,7 @@ pub struct Selection {
     device: Vec<String>,
 
     /// Devices worked on at once
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = at_once::USUAL, value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
 
     /// What came of it as one JSON object on standard output
@@ -71,7 +72,7 @@ impl Selection {
 
     /// How many devices are worked on at once.
     #[must_use]
-    pub fn at_once(&self) -> usize {
-        usize::from(self.concurrency)
+    pub fn at_once(&self) -> u16 {
+        self.concurrency
     }
 }

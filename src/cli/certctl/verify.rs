@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use clap::Args;
-use futures_util::StreamExt as _;
-use futures_util::stream;
 use panos_xmlapi::Address;
 use serde_json::json;
 
@@ -12,7 +10,7 @@ use super::selection::Selection;
 use super::{NAME, forget};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::live::Screen;
-use crate::cli::{interrupted, report, signals};
+use crate::cli::{at_once, interrupted, report, signals};
 use crate::delivery::DeliveryError;
 use crate::delivery::conflicts::DeviceLists;
 use crate::delivery::drift::{DriftChecker, Finding, Verdict};
@@ -82,7 +80,7 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
         found.iter().flatten().filter(|_| !json).for_each(Finding::tell);
         found
     });
-    let work = stream::iter(work).buffered(arguments.selection.at_once()).collect::<Vec<_>>();
+    let work = at_once::all(work, arguments.selection.at_once());
     let stopped = |signal| interrupted::only_looked(NAME, screen, signal);
     let found = signals::run(arguments::event_loop()?, work, stopped);
     let mut findings: Vec<Finding> = Vec::new();

@@ -12,12 +12,14 @@ pub(super) struct Work {
     doing: &'static str,
     job: Option<String>,
     percent: Option<u8>,
+    /// When the commit job usually ends, and how long it takes then.
+    usual: Option<(Instant, Duration)>,
     waiting: Option<String>,
 }
 
 impl Work {
     pub(super) fn begin(doing: &'static str) -> Self {
-        Self { since: Instant::now(), doing, job: None, percent: None, waiting: None }
+        Self { since: Instant::now(), doing, job: None, percent: None, usual: None, waiting: None }
     }
 
     /// Something else is done now; the seconds go on.
@@ -46,6 +48,7 @@ impl Work {
             Event::Waiting(wait) => self.waiting = Some(waiting(wait)),
             Event::PuttingBack => self.turn_to("put back"),
             Event::CommitJob(job) => self.job = Some(job.clone()),
+            Event::CommitUsual(usual) => self.usual = Some((Instant::now() + *usual, *usual)),
             Event::CommitProgress { job, percent } => {
                 (self.job, self.percent, self.waiting) = (Some(job.clone()), *percent, None);
             }
@@ -65,6 +68,12 @@ impl std::fmt::Display for Work {
         }
         if let Some(job) = &self.job {
             write!(f, " (job {job})")?;
+        }
+        if let Some((end, usual)) = self.usual {
+            match end.saturating_duration_since(Instant::now()).as_secs() {
+                0 if end.elapsed() > usual / 10 => write!(f, ", usually {} s", usual.as_secs())?,
+                left => write!(f, ", about {} s left", left + 1)?,
+            }
         }
         self.waiting.as_ref().map_or(Ok(()), |waiting| write!(f, ", waiting: {waiting}"))
     }

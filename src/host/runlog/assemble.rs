@@ -3,7 +3,7 @@
 //! A run bears its id only while it is not alone, so it may begin without one and show it later, and the other
 //! way round.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, FixedOffset};
 
@@ -11,8 +11,9 @@ use super::lines::{Event, Line};
 use super::outcome::Outcome;
 use super::{PHASES, Run, RunOutcome};
 
-/// The most runs that are taken for alive at once; of more, the one unheard of for longest has ended.
-const OPEN: usize = 256;
+/// The most runs that are taken for alive at once: those of some fleets that are worked on at the same time. Of more, the
+/// one unheard of for longest has ended.
+const OPEN: usize = 4096;
 /// The most certificates that are kept of a run.
 const CERTIFICATES: usize = 100;
 const COMMIT: usize = 4;
@@ -22,6 +23,8 @@ const TOTAL: usize = PHASES.len() - 1;
 #[derive(Default)]
 pub(super) struct RunAssembler {
     tagged: HashMap<u32, Open>,
+    /// The tags of these, by when they were last heard of.
+    order: BTreeMap<u64, u32>,
     /// The one that began without an id and has not shown it yet.
     untagged: Option<Open>,
     /// How many lines were taken: the clock by which runs are heard of.
@@ -54,7 +57,6 @@ impl RunAssembler {
             told => {
                 let count = self.count;
                 let Some(open) = self.whose(line.tag) else { return };
-                open.heard = count;
                 open.outcome.is_over();
                 let Some((event, time)) = told else { return };
                 let is_over = matches!(event, Event::Phases(_));
@@ -81,17 +83,37 @@ impl RunAssembler {
     fn start(&mut self, tag: Option<u32>, time: DateTime<FixedOffset>, done: &mut impl FnMut(Run)) {
         let new = Open::begun(tag, time, self.count);
         let before = match tag {
-            Some(tag) => self.tagged.insert(tag, new),
+            Some(tag) => {
+                let before = self.remove(tag);
+                self.insert(tag, new);
+                before
+            }
             None => self.untagged.replace(new),
         };
         before.map(Open::into_run).into_iter().for_each(&mut *done);
         if self.tagged.len() > OPEN {
-            let silent = self.tagged.iter().min_by_key(|(_, open)| open.heard).map(|(tag, _)| *tag);
-            silent.and_then(|tag| self.tagged.remove(&tag)).map(Open::into_run).into_iter().for_each(done);
+            let silent = self.order.first_key_value().map(|(_, tag)| *tag);
+            silent.and_then(|tag| self.remove(tag)).map(Open::into_run).into_iter().for_each(done);
         }
     }
 
+    fn insert(&mut self, tag: u32, open: Open) {
+        self.order.insert(open.heard, tag);
+        self.tagged.insert(tag, open);
+    }
+
+    fn remove(&mut self, tag: u32) -> Option<Open> {
+        let open = self.tagged.remove(&tag)?;
+        self.order.remove(&open.heard);
+        Some(open)
+    }
+
+    /// The run of a line, which is heard of by that.
     fn whose(&mut self, tag: Option<u32>) -> Option<&mut Open> {
+        let count = self.count;
+        // Whoever writes without an id is alone: the last one heard of.
+        let latest = || self.order.last_key_value().map(|(_, tag)| *tag);
+        let tag = if self.untagged.is_some() { tag } else { tag.or_else(latest) };
         match tag {
             Some(tag) => {
                 // An id never seen before is that of the run that began alone and is not alone any more.
@@ -99,26 +121,27 @@ impl RunAssembler {
                     && let Some(mut open) = self.untagged.take()
                 {
                     open.run.id = Some(id(tag));
-                    self.tagged.insert(tag, open);
+                    self.insert(tag, open);
                 }
-                self.tagged.get_mut(&tag)
+                let open = self.tagged.get_mut(&tag)?;
+                self.order.remove(&open.heard);
+                self.order.insert(count, tag);
+                open.heard = count;
+                Some(open)
             }
-            // Whoever writes without an id is alone: the last one heard of.
-            None => match &mut self.untagged {
-                Some(open) => Some(open),
-                None => self.tagged.values_mut().max_by_key(|open| open.heard),
-            },
+            None => {
+                let open = self.untagged.as_mut()?;
+                open.heard = count;
+                Some(open)
+            }
         }
     }
 
     /// Closes the run that was heard of just now.
     fn close(&mut self, tag: Option<u32>, count: u64, done: &mut impl FnMut(Run)) {
-        let tag = tag.or_else(|| {
-            let mut tagged = self.tagged.iter();
-            tagged.find(|(_, open)| open.heard == count).map(|(tag, _)| *tag)
-        });
+        let tag = tag.or_else(|| self.order.get(&count).copied());
         let closed = match tag {
-            Some(tag) => self.tagged.remove(&tag),
+            Some(tag) => self.remove(tag),
             None => self.untagged.take(),
         };
         closed.map(Open::into_run).into_iter().for_each(done);

@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use clap::Args;
-use futures_util::future::join_all;
 use panos_xmlapi::{Address, VsysName};
 use serde_json::json;
 
@@ -25,7 +24,7 @@ use crate::cli::devices::DeviceList;
 use crate::cli::enrolment::EnrolmentArguments;
 use crate::cli::live::Screen;
 use crate::cli::report::{self, Advice};
-use crate::cli::{interrupted, signals};
+use crate::cli::{at_once, interrupted, signals};
 use crate::delivery::{Installation, InstallationStore};
 use crate::error::Exit;
 use crate::host::ipa::Needs;
@@ -278,7 +277,8 @@ async fn examine(
         shown.device(&subject.target.device, &findings);
         (findings, interface)
     });
-    let (machine, devices, peers) = tokio::join!(machine, join_all(devices), sharing::peers(subjects));
+    let (machine, devices, peers) =
+        tokio::join!(machine, at_once::all(devices, at_once::USUAL), sharing::peers(subjects));
     let (mut findings, interfaces): (Vec<_>, Vec<_>) = devices.into_iter().unzip();
     let all: Vec<_> = interfaces.into_iter().flatten().chain(peers).collect();
     for (subject, findings) in subjects.iter().zip(&mut findings) {
@@ -328,7 +328,7 @@ pub(in crate::cli) async fn devices(
         let section = Section::device(&subject.target.device, findings);
         Readiness { section, has_peer: subject.peer.is_some() }
     });
-    Ok(join_all(looks).await)
+    Ok(at_once::all(looks, at_once::USUAL).await)
 }
 
 /// Shows all that was found.

@@ -1,10 +1,10 @@
 //! Whether several management interfaces have one key pair: then whoever breaks into one device can pass for the others.
 
-use futures_util::future::join_all;
 use panos_xmlapi::{Address, ClientOptions, Fingerprint, Hello, hello};
 
 use super::CheckTarget;
 use super::finding::CheckResult;
+use crate::cli::at_once;
 use crate::install::known_devices::KnownDevices;
 
 /// What a management interface has shown.
@@ -28,7 +28,7 @@ pub(super) async fn peers(subjects: &[CheckTarget]) -> Vec<Interface> {
         let greeting = hello(&peer.device, &peer.trust, ClientOptions::default()).await.ok()?;
         Some(Interface::new(&peer.device, &greeting))
     });
-    join_all(looks).await.into_iter().flatten().collect()
+    at_once::all(looks, at_once::USUAL).await.into_iter().flatten().collect()
 }
 
 /// What is to be said of one of them. Of devices that were not looked at only the fingerprint is known.
