@@ -46,8 +46,7 @@ impl Gate {
         if self.is_open || !record.is_pending() || self.now.iter().any(is_ours) {
             return None;
         }
-        let schedule =
-            self.config(record.spec.options.config.as_deref())?.schedule(&record.spec.destination());
+        let schedule = config(record)?.schedule(&record.spec.destination());
         if schedule.is_free() {
             return None;
         }
