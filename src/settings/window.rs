@@ -11,8 +11,6 @@ const DAY: i64 = 24 * 60;
 /// How far ahead an opening is looked for: every window opens once a week, and one that a change of the clocks leaves
 /// out opens a week later.
 const AHEAD: u64 = 15;
-/// The longest jump of a clock on the wall, in minutes.
-const LONGEST_JUMP: i64 = 3 * 60;
 
 /// Some days, and the hours that begin on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +91,7 @@ impl Windows {
         let days = (0..AHEAD).filter_map(|ahead| wall.date().checked_add_days(Days::new(ahead)));
         let starts = days.flat_map(|day| self.each.iter().filter_map(move |one| one.on(day)));
         let zone = after.timezone();
-        let moments = starts.filter_map(|opening| first_moment(&zone, opening));
+        let moments = starts.flat_map(|opening| moments(&zone, opening));
         let mut moments: Vec<DateTime<Z>> = moments.filter(|moment| moment > after).collect();
         moments.sort();
         moments
@@ -114,16 +112,27 @@ pub fn are_open<Z: TimeZone>(all: &[Windows], now: &DateTime<Z>) -> bool {
     all.iter().all(|windows| windows.opening(now.naive_local()).is_some())
 }
 
-/// The first moment of an opening that there is: where the clock jumps over its start, the one after the jump, unless
-/// the whole opening is left out.
-fn first_moment<Z: TimeZone>(zone: &Z, opening: Opening) -> Option<DateTime<Z>> {
-    let minutes = (0..=LONGEST_JUMP).map(TimeDelta::minutes);
-    let walls = minutes.map(|minutes| opening.from + minutes).take_while(|wall| *wall < opening.to);
-    let mut moments = walls.map(|wall| zone.from_local_datetime(&wall));
-    moments.find_map(|moment| match moment {
-        LocalResult::Single(moment) | LocalResult::Ambiguous(moment, _) => Some(moment),
-        LocalResult::None => None,
-    })
+/// The moments at which an opening begins. Where the clock jumps over its start that is the one after the jump, unless the
+/// whole opening is left out; where the clock is put back into it, it begins again.
+fn moments<Z: TimeZone>(zone: &Z, opening: Opening) -> Vec<DateTime<Z>> {
+    let at = |wall: NaiveDateTime| zone.from_local_datetime(&wall);
+    let length = opening.to - opening.from;
+    if let (LocalResult::Single(from), LocalResult::Single(to)) = (at(opening.from), at(opening.to))
+        && to.clone() - from.clone() == length
+    {
+        return vec![from];
+    }
+    let (mut first, mut again) = (None, None);
+    for minute in 0..length.num_minutes() {
+        match at(opening.from + TimeDelta::minutes(minute)) {
+            LocalResult::Single(moment) => first = first.or(Some(moment)),
+            LocalResult::Ambiguous(moment, repeated) => {
+                (first, again) = (first.or(Some(moment)), again.or(Some(repeated)));
+            }
+            LocalResult::None => {}
+        }
+    }
+    first.into_iter().chain(again).collect()
 }
 
 impl Window {
