@@ -5,6 +5,7 @@ use reqwest::RequestBuilder;
 use super::error::Error;
 use super::operation::Operation;
 use super::reply::Reply;
+use super::serial::Serial;
 use super::session::{Exchange, SUCCESS, Session};
 use super::xml::Element;
 
@@ -60,12 +61,9 @@ impl Session {
     /// # Errors
     /// [`Error::InvalidRequest`] for a text that is no serial number.
     pub fn redirected_to(&self, serial: &str) -> Result<Self, Error> {
-        if !(1..=32).contains(&serial.len()) || !serial.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            let shown: String = serial.chars().take(40).collect();
-            return Err(Error::InvalidRequest(format!("'{}' is not a serial number", shown.escape_debug())));
-        }
+        let serial: Serial = serial.parse()?;
         let mut session = self.clone();
-        session.target = Some(serial.to_owned());
+        session.target = Some(serial.to_string());
         Ok(session)
     }
 

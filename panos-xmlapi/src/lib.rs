@@ -20,10 +20,12 @@ mod location;
 mod locks;
 mod managed_devices;
 mod operation;
+mod panorama;
 mod poll;
 mod push;
 mod redact;
 mod reply;
+mod serial;
 mod session;
 mod system;
 mod tls;
@@ -54,11 +56,13 @@ pub use location::{
 pub use locks::{Lock, LockKind};
 pub use managed_devices::{ManagedDevice, PushedDevice, StackDevice, TemplateStack};
 pub use operation::{Operation, Right};
+pub use panorama::{StackMembers, UnpushedChange};
 pub use poll::{JobOutcome, PollSchedule};
 pub use push::{Push, PushTarget};
 pub use reply::{Reply, ReplyError};
 /// The crate whose types hold keys, passwords and passphrases here.
 pub use secrecy;
+pub use serial::{InvalidSerial, Serial};
 pub use session::Session;
 pub use system::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT, SystemInfo, own_name};
 pub use transcript::{Exchanged, Transcript};

@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::serial::{InvalidSerial, Serial};
 use super::xpath::{DEVICE, UnquotableName, XPath};
 
 /// Where a certificate object and the SSL/TLS service profiles that use it are kept.
 ///
-/// Written and read, also by serde, as `shared`, `vsys:vsys2`, `panorama`, `template:NAME`, `template:NAME/vsys2`
-/// and `stack:NAME`.
+/// Written and read, also by serde, as `shared`, `vsys:vsys2`, `panorama`, `template:NAME`, `template:NAME/vsys2`,
+/// `stack:NAME` and `device:SERIAL`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Location {
@@ -31,6 +32,9 @@ pub enum Location {
     },
     /// The shared part of a template stack on Panorama.
     TemplateStack(TemplateName),
+    /// The shared configuration of one firewall that Panorama manages, for a session that is redirected to it
+    /// ([`Session::redirected_to`](crate::Session::redirected_to)).
+    Managed(Serial),
 }
 
 /// The longest name of a template or a template stack, in characters (Panorama's documentation).
@@ -57,7 +61,7 @@ pub struct InvalidVsys(String);
 pub enum InvalidLocation {
     /// None of the forms of a [`Location`].
     #[error(
-        "'{}' is not a location: shared, vsys:NAME, panorama, template:NAME, template:NAME/VSYS or stack:NAME",
+        "'{}' is not a location: shared, vsys:NAME, panorama, template:NAME, template:NAME/VSYS, stack:NAME or device:SERIAL",
         .0.escape_debug()
     )]
     Form(String),
@@ -67,6 +71,9 @@ pub enum InvalidLocation {
     /// The name of a template or a template stack that is not valid.
     #[error(transparent)]
     Template(#[from] InvalidTemplateName),
+    /// A serial number that is not valid.
+    #[error(transparent)]
+    Serial(#[from] InvalidSerial),
 }
 
 /// Text that is not the name of a template or a template stack.
@@ -153,6 +160,7 @@ impl fmt::Display for Location {
             Self::Template(template) => write!(f, "template:{template}"),
             Self::TemplateVsys { template, vsys } => write!(f, "template:{template}/{vsys}"),
             Self::TemplateStack(stack) => write!(f, "stack:{stack}"),
+            Self::Managed(serial) => write!(f, "device:{serial}"),
         }
     }
 }
@@ -172,6 +180,7 @@ impl FromStr for Location {
                 None => Self::Template(name.parse()?),
             },
             Some(("stack", name)) => Self::TemplateStack(name.parse()?),
+            Some(("device", serial)) => Self::Managed(serial.parse()?),
             _ => return Err(InvalidLocation::Form(excerpt(text))),
         })
     }
@@ -196,7 +205,7 @@ impl Location {
     #[must_use]
     pub fn base(&self) -> XPath {
         XPath::absolute(&match self {
-            Self::Shared => "/config/shared".to_owned(),
+            Self::Shared | Self::Managed(_) => "/config/shared".to_owned(),
             Self::Panorama => "/config/panorama".to_owned(),
             Self::Vsys(vsys) => format!("{DEVICE}/vsys/entry[@name='{vsys}']"),
             Self::Template(template) => format!("{DEVICE}/template/entry[@name='{template}']/config/shared"),
@@ -256,7 +265,7 @@ impl Location {
     #[must_use]
     pub fn import_parameter(&self) -> Option<(&'static str, &str)> {
         match self {
-            Self::Shared | Self::Panorama => None,
+            Self::Shared | Self::Managed(_) | Self::Panorama => None,
             Self::Vsys(vsys) => Some(("vsys", vsys.as_str())),
             Self::Template(name) | Self::TemplateStack(name) | Self::TemplateVsys { template: name, .. } => {
                 Some(("target-tpl", name.as_str()))
@@ -281,13 +290,24 @@ impl Location {
             XPath::absolute(&format!("{DEVICE}/{kind}/entry[@name='{name}']"))
         };
         match self {
-            Self::Shared | Self::Vsys(_) | Self::Panorama => None,
+            Self::Shared | Self::Managed(_) | Self::Vsys(_) | Self::Panorama => None,
             Self::Template(name) | Self::TemplateVsys { template: name, .. } => Some(path("template", name)),
             Self::TemplateStack(name) => Some(path("template-stack", name)),
         }
     }
 
-    /// Whether it is one that only Panorama has.
+    /// The entry of a device's own settings: of this device, or in a template of the firewalls that get it.
+    #[must_use]
+    pub fn device(&self) -> XPath {
+        match self.template_entry() {
+            Some(entry) => {
+                XPath::absolute(&format!("{entry}/config/devices/entry[@name='localhost.localdomain']"))
+            }
+            None => XPath::device(),
+        }
+    }
+
+    /// Whether it is one that can be reached through Panorama only.
     #[must_use]
     pub fn is_on_panorama(&self) -> bool {
         !matches!(self, Self::Shared | Self::Vsys(_))
@@ -299,7 +319,7 @@ impl Location {
     #[must_use]
     pub fn commit_scope(&self) -> Option<(&'static str, &str)> {
         match self {
-            Self::Shared | Self::Panorama | Self::Vsys(_) => None,
+            Self::Shared | Self::Managed(_) | Self::Panorama | Self::Vsys(_) => None,
             Self::Template(name) | Self::TemplateVsys { template: name, .. } => {
                 Some(("template", name.as_str()))
             }
@@ -313,13 +333,14 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const FORMS: [&str; 6] = [
+    const FORMS: [&str; 7] = [
         "shared",
         "vsys:vsys2",
         "panorama",
         "template:Branch",
         "template:Branch/vsys1",
         "stack:All branches",
+        "device:001900000000003",
     ];
 
     fn of(text: &str) -> Location {
@@ -360,7 +381,8 @@ mod tests {
             "template:a ",
             "stack:_a",
             &long,
-            "device:x",
+            "device:",
+            "device:0019-1",
         ] {
             assert!(bad.parse::<Location>().is_err(), "{bad}");
         }
@@ -377,6 +399,7 @@ mod tests {
             format!("{DEV}/template/entry[@name='Branch']/config/shared/certificate"),
             format!("{DEV}/template/entry[@name='Branch']/config/shared/certificate"),
             format!("{DEV}/template-stack/entry[@name='All branches']/config/shared/certificate"),
+            "/config/shared/certificate".to_owned(),
         ];
         for (form, path) in FORMS.into_iter().zip(certificates) {
             assert_eq!(of(form).certificate("N").unwrap().to_string(), format!("{path}/entry[@name='N']"));
@@ -402,10 +425,12 @@ mod tests {
                 Some(("target-tpl", "Branch")),
                 Some(("target-tpl", "Branch")),
                 Some(("target-tpl", "All branches")),
+                None,
             ]
         );
         let commits: Vec<_> = all.iter().map(Location::commit_scope).collect();
         let template = Some(("template", "Branch"));
-        assert_eq!(commits, [None, None, None, template, template, Some(("template-stack", "All branches"))]);
+        let stack = Some(("template-stack", "All branches"));
+        assert_eq!(commits, [None, None, None, template, template, stack, None]);
     }
 }

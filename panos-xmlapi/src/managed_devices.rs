@@ -1,6 +1,7 @@
 //! What Panorama tells of the devices it manages.
 
 use super::reply::{Reply, ReplyError};
+use super::system;
 use super::words;
 use super::xml::Element;
 
@@ -26,6 +27,18 @@ pub struct ManagedDevice {
 }
 
 impl ManagedDevice {
+    /// Whether it is connected to Panorama.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(self.connected.as_deref(), Some("yes" | "true"))
+    }
+
+    /// The release, such as (11, 1).
+    #[must_use]
+    pub fn version(&self) -> Option<(u16, u16)> {
+        system::release(self.sw_version.as_deref()?)
+    }
+
     /// Reads the reply to `show devices connected` or `show devices all`.
     ///
     /// # Errors

@@ -69,7 +69,7 @@ impl Push {
     #[must_use]
     pub fn of(location: &Location) -> Option<Self> {
         let target = match location {
-            Location::Shared | Location::Vsys(_) | Location::Panorama => return None,
+            Location::Shared | Location::Vsys(_) | Location::Panorama | Location::Managed(_) => return None,
             Location::Template(name) | Location::TemplateVsys { template: name, .. } => {
                 PushTarget::Template(name.clone())
             }
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn commands_are_those_of_the_reference() {
         let of = |location: &str| Push::of(&location.parse().unwrap());
-        for none in ["shared", "vsys:vsys1", "panorama"] {
+        for none in ["shared", "vsys:vsys1", "panorama", "device:001"] {
             assert_eq!(of(none), None);
         }
         const REST: &str = "<merge-with-candidate-cfg>no</merge-with-candidate-cfg>\

@@ -62,8 +62,7 @@ impl SystemInfo {
     /// The release, such as (11, 1).
     #[must_use]
     pub fn version(&self) -> Option<(u16, u16)> {
-        let mut numbers = self.sw_version.as_deref()?.split(['.', '-']).map(str::parse);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+        release(self.sw_version.as_deref()?)
     }
 
     /// Whether it knows keys that are never given out again (`block-private-key`, 10.1 and later). One that does not tell
@@ -103,6 +102,12 @@ impl SystemInfo {
     pub fn name_limit(&self) -> usize {
         if self.is_panorama() { PANORAMA_NAME_LIMIT } else { FIREWALL_NAME_LIMIT }
     }
+}
+
+/// The release in `11.1.4-h7`, such as (11, 1).
+pub(super) fn release(version: &str) -> Option<(u16, u16)> {
+    let mut numbers = version.split(['.', '-']).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 /// The calling administrator's name from the reply to `show admins`: the entry marked with `<self/>`

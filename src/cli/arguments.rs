@@ -24,6 +24,7 @@ use crate::install::names::BadName;
 use crate::install::problem::Problem;
 use crate::settings::SettingsError;
 use crate::settings::config::ConfigError;
+use crate::settings::location::InvalidPlace;
 use crate::text::escape_control;
 
 /// Where a program keeps and finds things.
@@ -116,6 +117,12 @@ pub enum UsageError {
     /// Anything else.
     #[error("{0}")]
     Other(String),
+}
+
+impl From<InvalidPlace> for UsageError {
+    fn from(invalid: InvalidPlace) -> Self {
+        Self::Settings(invalid.into())
+    }
 }
 
 impl UsageError {

@@ -13,7 +13,6 @@ use crate::install::contest::Known;
 use crate::install::error::BatchError;
 use crate::install::events::Events;
 use crate::install::issuers::{FormerIssuer, Issuer};
-use crate::install::location;
 use crate::install::management;
 use crate::install::plan::{Plan, Step, pending_notes};
 use crate::install::problem::Problem;
@@ -75,7 +74,7 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
     let overridden = suitable::overridden(&connection.session, &observed.place, &request.profiles).await;
     notes.extend(overridden.into_iter().map(|text| format!("WARNING: {text}")));
     if !plan.steps.is_empty() {
-        notes.extend(pending_notes(request.commit, &state, &places));
+        notes.extend(pending_notes(request, &state, &places));
         notes.extend(contested.map(|(_, found)| format!("WARNING: {found}: it would be waited for")));
     }
     Ok(DryRun { device: connection.target.device, system: connection.system, state, observed, plan, notes })
@@ -84,7 +83,7 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
 fn key_of(request: &InstallRequest) -> InstallationKey {
     InstallationKey {
         device: request.target.device.clone(),
-        location: location::of_vsys(request.vsys.as_ref()),
+        location: request.location.clone(),
         name: request.base_name.clone(),
     }
 }

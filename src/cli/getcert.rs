@@ -39,12 +39,12 @@ use crate::host::ipa::{self, ProfileKnown};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::process;
 use crate::host::worker;
-use crate::install::location;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::settings::certificate::CertificateArguments;
 use crate::settings::config::Config;
 use crate::settings::delegation;
 use crate::settings::destination::Destination;
+use crate::settings::location;
 use crate::settings::options::{self, DeviceOptions};
 use crate::settings::resolve::{self, Named};
 use ask::{Asked, Plan};
@@ -186,7 +186,7 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
         if is_queued(arguments) {
             sandbox::check(&arguments.certificate, &options, arguments.place.config.as_deref())?;
         }
-        let location = location::of_vsys(resolve::vsys(&options)?.as_ref());
+        let location = location::of(&options)?;
         let key = InstallationKey { device: device.clone(), location, name: named.base_name.clone() };
         awaited.push(Awaited { key, profiles: resolve::profiles(&options)? });
     }
@@ -223,7 +223,7 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
 /// What the post-save command will need is looked at now, when a person is there to mend it.
 fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), UsageError> {
     resolve::profiles(options)?;
-    resolve::vsys(options)?;
+    location::push(options)?;
     resolve::served(options)?;
     resolve::ha_peer(options, device)?;
     let trust = resolve::trust(options)?;

@@ -10,7 +10,6 @@ use super::at_once;
 use super::devices::{DeviceList, check_distinct};
 use super::examples;
 use crate::delivery::{InstallSpec, InstallationKey, Requester, new_id};
-use crate::install::location;
 use crate::install::result::CertificateFacts;
 use crate::settings::SettingsError;
 use crate::settings::certificate::{CertificateArguments, FileArguments};
@@ -153,7 +152,7 @@ impl Arguments {
             common_name: request.common_name.clone(),
             name: request.base_name.clone(),
             device: request.target.device.clone(),
-            location: location::of_vsys(request.vsys.as_ref()),
+            location: request.location.clone(),
             peer: request.peer.as_ref().map(|peer| peer.device.clone()),
             profiles: request.profiles.clone(),
             profiles_configured: options.device.profile.is_none() && !request.profiles.is_empty(),

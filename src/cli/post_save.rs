@@ -7,9 +7,9 @@ use panos_xmlapi::{Address, Location};
 use super::installer::{Arguments, NAME};
 use crate::delivery::InstallSpec;
 use crate::host::certmonger::post_save_command;
-use crate::install::location;
 use crate::settings::config::Config;
 use crate::settings::destination::Destination;
+use crate::settings::location;
 use crate::settings::resolve;
 
 /// A post-save command that runs `pan_instcert`.
@@ -79,7 +79,7 @@ impl PostSave {
         let config = Config::load(self.arguments.place.config.as_deref()).ok()?;
         let locate = |place: Destination| {
             let options = resolve::options_for(&self.arguments.device, &config, &place);
-            let location = location::of_vsys(resolve::vsys(&options).ok()?.as_ref());
+            let location = location::of(&options).ok()?;
             Some((place, location))
         };
         self.arguments.list.all(&config).ok()?.into_iter().map(locate).collect()

@@ -144,6 +144,7 @@ async fn run(
         usual_commit,
         state_dir: records.state_dir(),
         run: current.log.id(),
+        asked_by: before.first().map(|record| record.spec.requested_by.to_string()).unwrap_or_default(),
     };
     transact(input, &mut RecordJournal::new(records, entries).within(current.slots.clone()), &current.events)
         .await

@@ -30,7 +30,6 @@ use super::state::Incident;
 use super::store::{InstallationStore, LoadedInstallations};
 use crate::host::log::{Log, RunLog};
 use crate::install::InstallError;
-use crate::install::location;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::{CertificateFacts, Outcome, RunResult};
@@ -394,7 +393,7 @@ fn leave_out(delivery: &mut BatchItem, missing: &[ProfileName]) -> bool {
 fn complete(prepared: &mut Prepared, record: &mut Installation) {
     record.configure(&prepared.configured_profiles);
     prepared.request.profiles = record.profiles();
-    prepared.request.vsys = location::vsys(&record.spec.location);
+    prepared.request.location = record.spec.location.clone();
     if let Ok(bundle) = &prepared.bundle
         && let Ok(facts) = CertificateFacts::of(bundle)
     {

@@ -34,6 +34,7 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
         Event::CommitBegun => "Starting commit, please be patient.".to_owned(),
         Event::NothingToCommit(words) => format!("commit: nothing to commit: \"{words}\""),
         Event::CommitAnswerLost(error) => format!("{error}; checking whether the commit started."),
+        Event::DescriptionRefused(error) => format!("{error}; committing without a description."),
         Event::CommitJobGone(job) => {
             format!("Job {job} is no longer known to the device; checking the running configuration.")
         }

@@ -13,13 +13,13 @@ use super::request::{RequestEnd, RequestState};
 use super::spec::{InstallSpec, Requester, UnresolvedSpec, VERSION};
 use super::state::{Attempt, Binding, Incident, State, Verified};
 use crate::error::Exit;
-use crate::install::location;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::{CertificateFacts, CreatedObject};
 use crate::settings::SettingsError;
 use crate::settings::certificate::Files;
 use crate::settings::config::Config;
+use crate::settings::location;
 use crate::settings::resolve;
 use crate::settings::words;
 
@@ -172,7 +172,7 @@ impl Order {
         let configured = Config::load(options.config.as_deref())?;
         let whole = resolve::options_for(&options.device, &configured, &self.device.clone().into());
         Ok(InstallSpec {
-            location: location::of_vsys(resolve::vsys(&whole)?.as_ref()),
+            location: location::of(&whole)?,
             profiles_configured: options.device.profile.is_none() && !self.profiles.is_empty(),
             sequence: number(self.at),
             requested_at: self.at,

@@ -1,5 +1,6 @@
 //! What somebody wants installed, as it is stored.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +14,7 @@ use crate::install::result::CertificateFacts;
 use crate::settings::certificate::Files;
 use crate::settings::destination::Destination;
 use crate::settings::request::InstallOptions;
+use crate::text::escape_control;
 
 /// The format this program writes. A file of a later one is left alone, not guessed at.
 pub const VERSION: u32 = 2;
@@ -75,6 +77,16 @@ impl Requester {
         Self {
             uid: rustix::process::getuid().as_raw(),
             sudo_user: std::env::var("SUDO_USER").ok().map(|user| user.chars().take(64).collect()),
+        }
+    }
+}
+
+impl fmt::Display for Requester {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.sudo_user, self.uid) {
+            (Some(user), _) => write!(f, "{}", escape_control(user)),
+            (None, 0) => f.write_str("root"),
+            (None, uid) => write!(f, "uid {uid}"),
         }
     }
 }

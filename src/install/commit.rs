@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join;
-use panos_xmlapi::{Commit, CommitReply, Job, JobOutcome};
+use panos_xmlapi::{Commit, CommitReply, Error, Job, JobOutcome, Location};
 use tokio::time::Instant;
 
 use super::apply::PlanRunner;
@@ -23,6 +23,8 @@ const ATTEMPTS: u32 = 3;
 pub struct CommitRequest<'a> {
     /// Whose changes.
     pub scope: CommitScope,
+    /// On Panorama, the templates and stacks that it is limited to.
+    pub locations: Vec<Location>,
     /// What is written beside it.
     pub description: String,
     /// What the device runs afterwards.
@@ -51,7 +53,8 @@ impl PlanRunner<'_> {
             }
             CommitScope::Everybody | CommitScope::Nothing => panos_xmlapi::CommitScope::Full,
         };
-        let commit = Commit { scope, locations: Vec::new(), description: wanted.description.clone() };
+        let locations = wanted.locations.clone();
+        let commit = Commit { scope, locations, description: wanted.description.clone() };
         self.events.tell(Event::CommitBegun);
         let lookup = CommitLookup {
             session: self.session,
@@ -94,18 +97,28 @@ impl PlanRunner<'_> {
         deadline: Instant,
     ) -> Result<CommitReply, (InstallError, Rollback)> {
         let mut attempt = 0;
+        let mut commit = commit.clone();
         loop {
             attempt += 1;
-            let ask = async || self.session.commit(commit).await;
+            let ask = async || self.session.commit(&commit).await;
             let error = match retry_while_locked(self.session, self.events, self.deadline, ask).await {
                 Ok(enqueued) => return Ok(enqueued),
+                // Old releases and restricted roles refuse the text, not the commit.
+                Err(Error::Refused(refusal))
+                    if !commit.description.is_empty() && refusal.says("description") =>
+                {
+                    self.events.tell(Event::DescriptionRefused(refusal.to_string()));
+                    commit.description.clear();
+                    attempt -= 1;
+                    continue;
+                }
                 Err(error) if may_have_taken_effect(&error) => error,
                 Err(error) => {
                     return Err(restore_candidate(InstallError::during(Activity::Committing)(error)));
                 }
             };
             self.events.tell(Event::CommitAnswerLost(error.to_string()));
-            match lookup.status(commit, deadline).await {
+            match lookup.status(&commit, deadline).await {
                 Ok(CommitStatus::Job(id)) => return Ok(CommitReply::Job(id)),
                 Ok(CommitStatus::Running) => return Ok(CommitReply::NoChanges("it runs already".to_owned())),
                 Ok(CommitStatus::Nothing(_)) if attempt < ATTEMPTS => {}

@@ -48,7 +48,12 @@ impl CommitLookup<'_> {
     ) -> Result<CommitStatus, InstallError> {
         let jobs = jobs(self.session, self.retry_policy).await?;
         let ours = |job: &&Job| {
-            job.description.as_deref().is_some_and(|description| description.contains(&commit.description))
+            let is_described = !commit.description.is_empty();
+            is_described
+                && job
+                    .description
+                    .as_deref()
+                    .is_some_and(|description| description.contains(&commit.description))
         };
         let number = |job: &Job| job.id.as_ref()?.parse::<u64>().ok();
         match jobs.iter().filter(ours).max_by_key(|job| number(job)).and_then(|job| job.id.clone()) {

@@ -207,8 +207,13 @@ async fn restore_bindings(
         taken: None,
     };
     let description = format!("{}, taken back", transaction.description());
-    let wanted =
-        CommitRequest { scope: request.commit, description, goals: &goals, time: request.commit_timeout };
+    let wanted = CommitRequest {
+        scope: request.commit,
+        locations: transaction.locations(),
+        description,
+        goals: &goals,
+        time: request.commit_timeout,
+    };
     let committed = match undo_in_reverse(session, &steps).await {
         Ok(others) if others.is_empty() => application.commit(&wanted, &mut *transaction.journal).await,
         Ok(others) => {

@@ -320,7 +320,7 @@ impl InstallError {
             Self::NameTooLong { .. } => "give a shorter name with -n",
             Self::Device { error, .. } => return advice_for(error),
             Self::ProfilesMissing { elsewhere, .. } if !elsewhere.is_empty() => {
-                "name the virtual system with --vsys, or leave it out for a profile of the device as a whole"
+                "name that place with --vsys, --template or --stack, or none for a profile of the device as a whole"
             }
             Self::ProfilesMissing { .. } => {
                 "create it on the device (Device > Certificate Management > SSL/TLS Service Profile), or correct -p and -s"

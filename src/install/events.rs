@@ -95,6 +95,8 @@ pub enum Event {
     NothingToCommit(String),
     /// The answer to the request for a commit was lost: it is looked up whether the commit began.
     CommitAnswerLost(String),
+    /// The device refuses a commit with a description, in these words: it is asked for without one.
+    DescriptionRefused(String),
     /// The device does not know the commit job any more: the running configuration decides.
     CommitJobGone(String),
     /// The commit job has succeeded.

@@ -115,12 +115,23 @@ pub async fn look(session: &Session, question: &ChainQuestion<'_>) -> Result<Iss
         // What is shared is seen from every virtual system.
         let elsewhere = match place {
             Location::Shared => vec![XPath::device().step("vsys").step("entry").step("certificate")],
+            // A firewall gets the certificates of all templates of its stack, and of the stack.
+            _ if place.template_entry().is_some() => in_all_templates(),
             _ => Vec::new(),
         };
         let elsewhere = held_in(session, &elsewhere).await?;
         // Where not all of them can be looked at, nothing is deleted.
         let former = if elsewhere.is_some() { former } else { Vec::new() };
-        let elsewhere = elsewhere.unwrap_or_default();
+        let mut elsewhere = elsewhere.unwrap_or_default();
+        if place.template_entry().is_some() {
+            // Its own list is among those of all templates.
+            for own in &here {
+                if let Some(at) = elsewhere.iter().position(|other| other.fingerprint() == own.fingerprint())
+                {
+                    elsewhere.swap_remove(at);
+                }
+            }
+        }
         for made in former {
             let at = place.certificate(made.object.as_str())?.to_string();
             issuers.places.push(at);
@@ -128,6 +139,16 @@ pub async fn look(session: &Session, question: &ChainQuestion<'_>) -> Result<Iss
         }
     }
     Ok(issuers)
+}
+
+/// The lists of certificates of all templates and stacks.
+fn in_all_templates() -> Vec<XPath> {
+    let lists = ["template", "template-stack"].map(|kind| {
+        let config = XPath::device().step(kind).step("entry").step("config");
+        let vsys = config.clone().step("devices").step("entry").step("vsys").step("entry");
+        [config.step("shared").step("certificate"), vsys.step("certificate")]
+    });
+    lists.concat()
 }
 
 /// Nothing where the device does not have it any more, or where what is to be installed needs it.

@@ -46,8 +46,11 @@ pub(super) fn receiving<'p>(parts: &'p [PlannedInstall<'_>]) -> Vec<Receiving<'p
         let insisted = part.request.existing == Existing::Replace;
         gets.map(move |profile| Receiving { profile: &profile.name, bundle: part.bundle, insisted })
     };
-    let is_own =
-        |part: &&PlannedInstall<'_>| matches!(part.observed.place, Location::Shared | Location::Panorama);
+    // That of a firewall behind Panorama is not the one that this program is connected to.
+    let is_own = |part: &&PlannedInstall<'_>| {
+        matches!(part.observed.place, Location::Shared | Location::Panorama)
+            && part.request.managed().is_none()
+    };
     parts.iter().filter(is_own).flat_map(of_part).collect()
 }
 

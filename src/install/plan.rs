@@ -1,11 +1,12 @@
 //! Deciding: the device's state and the install request become a list of steps, without asking anybody.
 
-use panos_xmlapi::{Fingerprint, Location, ServiceProfile, UnquotableName, XPath};
+use panos_xmlapi::{Fingerprint, Location, PendingChange, ServiceProfile, UnquotableName, XPath};
 
 use super::change::Change;
 use super::error::InstallError;
 use super::issuers::{FormerIssuer, Issuer};
 use super::names::ObjectName;
+use super::places::{Relation, relation};
 use super::references::Reference;
 use super::request::{CommitScope, Existing, InstallRequest, Rebind};
 use super::result::CreatedObject;
@@ -251,9 +252,14 @@ fn notes(observed: &CurrentInstall) -> Vec<String> {
 
 /// What a person should know about the changes that are pending on the device.
 #[must_use]
-pub fn pending_notes(commit: CommitScope, state: &DeviceState, places: &[String]) -> Vec<String> {
-    let mut notes = Vec::new();
-    let own = state.own_changes_elsewhere(places).len();
+pub fn pending_notes(request: &InstallRequest, state: &DeviceState, places: &[String]) -> Vec<String> {
+    let (mut notes, commit) = (Vec::new(), request.commit);
+    // A commit in a template leaves what is elsewhere.
+    let scope = request.location.template_entry();
+    let is_in_scope = |change: &&&PendingChange| {
+        scope.as_ref().is_none_or(|scope| relation(&change.xpath, scope.as_str()) != Relation::Apart)
+    };
+    let own = state.own_changes_elsewhere(places).iter().filter(is_in_scope).count();
     if own > 0 && commit == CommitScope::OwnChanges {
         notes.push(format!(
             "WARNING: {own} earlier uncommitted changes of this administrator are committed as well."

@@ -10,6 +10,7 @@ use panos_xmlapi::{Element, Error, Location, ReplyError, ServiceProfile, Session
 use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
 use super::reference_kinds as kinds;
+use super::templates;
 
 /// A place that can be given another certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,16 +79,17 @@ pub async fn find(
     }
     let own = read_part(session, &place.base(), &label(place), &KNOWN_PLACES, &mut uses.others).await?;
     mentions(&own, names, &label(place), &mut uses.others);
-    if !matches!(place, Location::Shared | Location::Panorama) {
+    if matches!(place, Location::Vsys(_) | Location::TemplateVsys { .. }) {
         return Ok(uses);
     }
-    let settings = XPath::device().step("deviceconfig");
+    let device = place.device();
+    let settings = device.clone().step("deviceconfig");
     let read = read_part(session, &settings, "device settings", &KNOWN_SETTINGS, &mut uses.others).await?;
     mentions(&read, names, "device settings", &mut uses.others);
-    if *place != Location::Shared {
+    if *place == Location::Panorama {
         return Ok(uses);
     }
-    for (base, vsys) in virtual_systems(session).await? {
+    for (base, vsys) in virtual_systems(session, &device).await? {
         let hidden = entry_names(session, base.clone().step("certificate")).await?;
         let names: Vec<String> = names.iter().filter(|name| !hidden.contains(name)).cloned().collect();
         if names.is_empty() {
@@ -114,7 +116,7 @@ pub async fn find(
             uses.rebindable.push(Reference { label, at, element: "certificate", from });
         }
     }
-    let network = XPath::device().step("network");
+    let network = device.step("network");
     let read = read_part(session, &network, "network", &KNOWN_NETWORK, &mut uses.others).await?;
     mentions(&read, names, "network", &mut uses.others);
     let gateways = network.step("ike").step("gateway");
@@ -200,8 +202,14 @@ pub async fn places_with_profile(
     names: &[ProfileName],
 ) -> Result<Vec<String>, InstallError> {
     let mut found = Vec::new();
+    if place.template_entry().is_some() {
+        for name in names {
+            found.extend(templates::with_profile(session, place, name.as_str()).await?);
+        }
+        return Ok(found);
+    }
     let shared = (Location::Shared.base(), label(&Location::Shared));
-    for (base, label) in std::iter::once(shared).chain(virtual_systems(session).await?) {
+    for (base, label) in std::iter::once(shared).chain(virtual_systems(session, &XPath::device()).await?) {
         if base == place.base() {
             continue;
         }
@@ -225,8 +233,11 @@ fn label(place: &Location) -> String {
 }
 
 /// Each virtual system's configuration and name.
-pub(super) async fn virtual_systems(session: &Session) -> Result<Vec<(XPath, String)>, InstallError> {
-    let all = XPath::device().step("vsys");
+pub(super) async fn virtual_systems(
+    session: &Session,
+    device: &XPath,
+) -> Result<Vec<(XPath, String)>, InstallError> {
+    let all = device.clone().step("vsys");
     let names = entry_names(session, all.clone()).await?;
     names.into_iter().map(|name| Ok((all.clone().entry(&name)?, name))).collect()
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use panos_xmlapi::{Address, KeyExport, Trust, VsysName};
+use panos_xmlapi::{Address, KeyExport, Location, Serial, TemplateName, Trust};
 
 use super::names::{CommonName, ObjectName, ProfileName};
 use super::retry::RetryPolicy;
@@ -22,8 +22,10 @@ pub struct InstallRequest {
     pub target: Target,
     /// The other member of its HA pair, where somebody said which that is.
     pub peer: Option<Target>,
-    /// The virtual system of certificate and profiles; nothing means the device as a whole.
-    pub vsys: Option<VsysName>,
+    /// Where certificate and profiles are; `Shared` means the device as a whole, on Panorama its own configuration.
+    pub location: Location,
+    /// What is pushed after a commit in a template or template stack; of no meaning anywhere else.
+    pub push: PushPolicy,
     /// The profiles to rebind: none, the primary, or primary and secondary.
     pub profiles: Vec<ProfileName>,
     /// How the certificate travels.
@@ -48,11 +50,25 @@ pub struct InstallRequest {
 
 impl InstallRequest {
     /// Whether both can be fulfilled by one commit: the same device, reached in the same way, with the same
-    /// changes being committed.
+    /// changes being committed; on Panorama in the same template, with the same push after it.
     #[must_use]
     pub fn can_share_commit(&self, other: &Self) -> bool {
         let way = |request: &Self| (request.target.clone(), request.peer.clone(), request.commit);
-        way(self) == way(other)
+        let scope = |request: &Self| {
+            let name = request.location.commit_scope().map(|(kind, name)| (kind, name.to_owned()));
+            let push = name.is_some().then(|| request.push.clone());
+            (name, push, request.managed().cloned())
+        };
+        way(self) == way(other) && scope(self) == scope(other)
+    }
+
+    /// The managed firewall to which Panorama passes the requests on, where one is meant.
+    #[must_use]
+    pub fn managed(&self) -> Option<&Serial> {
+        match &self.location {
+            Location::Managed(serial) => Some(serial),
+            _ => None,
+        }
     }
 }
 
@@ -108,6 +124,28 @@ pub enum CommitScope {
     /// Everybody's.
     Everybody,
     /// None: a person commits.
+    Nothing,
+}
+
+/// What Panorama pushes to its firewalls after a commit in a template or template stack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushPolicy {
+    /// Which template stacks.
+    pub stacks: StacksToPush,
+    /// Only these firewalls of them; empty for all.
+    pub only: Vec<Serial>,
+    /// Whether everybody's committed changes may go with it where a push of one's own is not possible.
+    pub everybody: bool,
+}
+
+/// Which template stacks are pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StacksToPush {
+    /// Every stack that holds the template; a stack that was changed itself.
+    AllOfTemplate,
+    /// These.
+    Named(Vec<TemplateName>),
+    /// None: a person pushes.
     Nothing,
 }
 

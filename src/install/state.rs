@@ -16,6 +16,7 @@ use super::references::{self, References};
 use super::request::{InstallRequest, Rebind};
 use super::result::CreatedObject;
 use super::suitable::{self, Named};
+use super::templates;
 
 /// What matters about a device as a whole.
 #[derive(Debug, Clone)]
@@ -192,7 +193,17 @@ impl DeviceState {
 /// Where an install request's certificate and profiles live on this device.
 #[must_use]
 pub fn place_of(request: &InstallRequest, system: &SystemInfo) -> Location {
-    request.vsys.clone().map_or_else(|| system.default_location(), Location::Vsys)
+    resolved(&request.location, system)
+}
+
+/// Where a location is on this device: a managed firewall's requests are answered by itself.
+#[must_use]
+pub fn resolved(location: &Location, system: &SystemInfo) -> Location {
+    match location {
+        Location::Shared => system.default_location(),
+        Location::Managed(_) => Location::Shared,
+        other => other.clone(),
+    }
 }
 
 /// The places that an install request is about, as they stand in a device's journal of changes.
@@ -218,15 +229,17 @@ pub async fn observe(
     made: &[CreatedObject],
 ) -> Result<CurrentInstall, InstallError> {
     suitable::check_device(system)?;
+    suitable::check_location(&request.location, system)?;
     let limit = system.name_limit();
     if request.object.as_str().len() > limit {
         return Err(InstallError::NameTooLong { name: request.object.clone(), limit });
     }
     let place = place_of(request, system);
+    let told = templates::look(session, request, &place).await?;
     let candidate = candidate(session, &place, request).await?;
-    let named =
-        Named { profiles: &request.profiles, vsys: request.vsys.as_ref(), object: Some(&request.object) };
-    let found = suitable::look(session, named, &candidate.profiles).await?;
+    let named = Named { profiles: &request.profiles, place: &place, object: Some(&request.object) };
+    let mut found = suitable::look(session, named, &candidate.profiles).await?;
+    found.notes.extend(told);
     if let Some(before) = &candidate.object
         && (candidate.fingerprint() != Some(wanted) || before.template.is_some())
     {

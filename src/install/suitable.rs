@@ -25,8 +25,8 @@ pub struct Found {
 pub struct Named<'a> {
     /// The profiles.
     pub profiles: &'a [ProfileName],
-    /// The virtual system that they are in, if any.
-    pub vsys: Option<&'a VsysName>,
+    /// Where they are.
+    pub place: &'a Location,
     /// The certificate object.
     pub object: Option<&'a ObjectName>,
 }
@@ -37,6 +37,21 @@ pub struct Named<'a> {
 /// A log collector.
 pub fn check_device(system: &SystemInfo) -> Result<(), Unsuitable> {
     if system.is_log_collector() { Err(Unsuitable::LogCollector) } else { Ok(()) }
+}
+
+/// Refuses a place that the device does not have.
+///
+/// # Errors
+/// A place that only a Panorama has, on a firewall.
+pub fn check_location(location: &Location, system: &SystemInfo) -> Result<(), Unsuitable> {
+    if !location.is_on_panorama() {
+        return Ok(());
+    }
+    match (system.is_panorama(), location) {
+        (false, _) => Err(Unsuitable::NotPanorama(location.clone())),
+        (true, Location::Managed(_)) => Err(Unsuitable::NotSupported(location.clone())),
+        (true, _) => Ok(()),
+    }
 }
 
 /// Refuses to overwrite an object that may not be: one that a template supplies, or that the device's API keys depend on.
@@ -79,7 +94,6 @@ pub async fn look(
     if named.profiles.is_empty() {
         return Ok(found);
     }
-    let place = named.vsys.map_or(Location::Shared, |vsys| Location::Vsys(vsys.clone()));
     let look = InstallError::during(Activity::Looking);
     let predefined = none_if_no_such_place(session.get(&XPath::predefined_profiles()).await).map_err(look)?;
     let predefined = predefined.map(|list| ServiceProfile::read_all(&list)).unwrap_or_default();
@@ -88,16 +102,16 @@ pub async fn look(
         if predefined.iter().any(|profile| is_it(&profile)) {
             found.unsuitable.push(Unsuitable::Predefined(name.clone()));
         } else if let Some(template) = known.iter().find(is_it).and_then(|profile| profile.template.clone()) {
-            let path = named.vsys.map_or_else(
-                || "shared".to_owned(),
-                |vsys| format!("devices localhost.localdomain vsys {vsys}"),
-            );
+            let path = match named.place {
+                Location::Vsys(vsys) => format!("devices localhost.localdomain vsys {vsys}"),
+                _ => "shared".to_owned(),
+            };
             let (profile, object) = (name.clone(), named.object.cloned());
-            let template = template_name(session, &place.profile(name.as_str())?, template).await;
+            let template = template_name(session, &named.place.profile(name.as_str())?, template).await;
             found.unsuitable.push(Unsuitable::ProfileSupplied { profile, template, path, object });
         }
     }
-    if let Some(vsys) = named.vsys {
+    if let Location::Vsys(vsys) = named.place {
         look_at_management(session, named, vsys, &mut found).await?;
     }
     Ok(found)
@@ -130,6 +144,9 @@ async fn look_at_management(
 /// Which of the named objects hide one that a template of Panorama supplies, in words. What was pushed is asked for as
 /// a whole, which may be much, so only where a person looks.
 pub async fn overridden(session: &Session, place: &Location, profiles: &[ProfileName]) -> Vec<String> {
+    if place.is_on_panorama() {
+        return Vec::new();
+    }
     let pushed = match session.pushed_template().await {
         Ok(Some(pushed)) => pushed,
         Ok(None) => return Vec::new(),

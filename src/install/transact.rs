@@ -161,7 +161,7 @@ async fn work<'a>(
         identity::forget(connection, transaction);
         return Ok(done);
     }
-    plan::pending_notes(request.commit, &done.state, &places).iter().for_each(|note| events.remark(note));
+    plan::pending_notes(request, &done.state, &places).iter().for_each(|note| events.remark(note));
     done.answering = endpoints::answering(&done.parts).await;
     transaction.note_uncommitted(&done.parts).await?;
     let mut application = PlanRunner {
@@ -279,8 +279,14 @@ async fn apply_and_commit(
     accepted.map_err(|failure| (failure.into(), Rollback::Needed))?;
     let goals: Vec<ExpectedState> = done.parts.iter().map(goal).collect();
     let description = transaction.description();
-    let wanted =
-        CommitRequest { scope, description, goals: &goals, time: transaction.request().commit_timeout };
+    let locations = transaction.locations();
+    let wanted = CommitRequest {
+        scope,
+        locations,
+        description,
+        goals: &goals,
+        time: transaction.request().commit_timeout,
+    };
     let committed = application.commit(&wanted, &mut *transaction.journal).await;
     committed.map_err(|(failure, aftermath)| (failure.into(), aftermath))?;
     done.committed = true;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use panos_xmlapi::NextIdentity;
+use panos_xmlapi::{Location, NextIdentity};
 use tokio::sync::OnceCell;
 
 use super::apply::PlannedInstall;
@@ -16,6 +16,9 @@ use super::request::InstallRequest;
 use super::result::LastRun;
 use super::retry::RetryPolicy;
 use super::state::DeviceState;
+
+/// The longest description: one client that is in use cuts there; the documentation says 512 characters.
+const DESCRIPTION_LIMIT: usize = 255;
 
 /// What a transaction is about, and how the runs before have left the device.
 pub struct TransactionInput<'a> {
@@ -31,6 +34,8 @@ pub struct TransactionInput<'a> {
     pub state_dir: &'a Path,
     /// The run's id: it stands in the commit's description on the device.
     pub run: &'a str,
+    /// Who has asked for it, in words: stands there too.
+    pub asked_by: String,
 }
 
 /// What a transaction is about.
@@ -52,6 +57,8 @@ pub(super) struct Transaction<'a> {
     pub(super) next: Vec<NextIdentity>,
     /// The run's id.
     run: &'a str,
+    /// Who has asked for it, in words.
+    asked_by: String,
     /// Where it is told what happens.
     pub(super) events: &'a Events,
 }
@@ -74,9 +81,17 @@ pub(super) struct DeviceResult<'a> {
 
 impl<'a> Transaction<'a> {
     pub(super) fn new(input: TransactionInput<'a>, journal: &'a mut dyn Journal, events: &'a Events) -> Self {
-        let TransactionInput { items: wants, last_runs: lefts, interrupted, usual_commit, state_dir, run } =
-            input;
-        Self { wants, journal, lefts, interrupted, usual_commit, state_dir, next: Vec::new(), run, events }
+        let TransactionInput {
+            items: wants,
+            last_runs: lefts,
+            interrupted,
+            usual_commit,
+            state_dir,
+            run,
+            asked_by,
+        } = input;
+        let next = Vec::new();
+        Self { wants, journal, lefts, interrupted, usual_commit, state_dir, next, run, asked_by, events }
     }
 
     /// The first install request speaks for all where they are the same.
@@ -99,7 +114,17 @@ impl<'a> Transaction<'a> {
             several => format!(" and {} more", several - 1),
         };
         let request = self.request();
-        format!("pan_getcert: {} as {}{more} (run {})", request.common_name, request.object, self.run)
+        let (object, run, by) = (&request.object, self.run, &self.asked_by);
+        let rest = format!(" as {object}{more} (run {run}, asked for by {by})");
+        let room = DESCRIPTION_LIMIT.saturating_sub("pan_getcert: ".len() + rest.chars().count());
+        let name: String = request.common_name.as_str().chars().take(room).collect();
+        format!("pan_getcert: {name}{rest}")
+    }
+
+    /// On Panorama, what the commit is limited to: requests that share one are in the same template or stack.
+    pub(super) fn locations(&self) -> Vec<Location> {
+        let place = &self.request().location;
+        place.commit_scope().map(|_| place.clone()).into_iter().collect()
     }
 
     /// What stands in the journal of changes now may be ours.

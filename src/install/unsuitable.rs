@@ -2,7 +2,8 @@
 
 use super::names::{ObjectName, ProfileName};
 use crate::error::Exit;
-use panos_xmlapi::VsysName;
+use crate::text::some_of;
+use panos_xmlapi::{Location, TemplateName, VsysName};
 
 /// What a person has to change before an installation makes sense. Nothing was changed on the device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +13,38 @@ pub enum Unsuitable {
         "the device is a log collector: it has no SSL/TLS service profiles that could present a certificate"
     )]
     LogCollector,
+    /// The place is one that only a Panorama has.
+    #[error("the device is a firewall: only a Panorama has {}", told(.0))]
+    NotPanorama(Location),
+    /// There is no template or template stack of this name.
+    #[error(
+        "Panorama has no template{} '{name}'; it has {}",
+        stack(*.is_stack),
+        if .known.is_empty() { "none".to_owned() } else { some_of(.known, ", ") }
+    )]
+    NoTemplate {
+        /// Whether it was to be a stack.
+        is_stack: bool,
+        /// Its name.
+        name: TemplateName,
+        /// Those that there are.
+        known: Vec<String>,
+        /// Whether it is the name of one of the other kind.
+        is_other: bool,
+    },
+    /// The firewalls would get another object of the same name.
+    #[error("{by} has {what} too, and firewalls of the template stack '{stack}' get that one")]
+    Outranked {
+        /// The object.
+        what: String,
+        /// The template or stack that has the one that wins.
+        by: String,
+        /// The stack.
+        stack: String,
+    },
+    /// This version does not install there.
+    #[error("installing in {} is not supported yet", told(.0))]
+    NotSupported(Location),
     /// The device takes the predefined profile of this name, and ignores the one that somebody made with its
     /// certificate.
     #[error(
@@ -55,6 +88,22 @@ pub enum Unsuitable {
     },
 }
 
+/// A place of Panorama's, in words.
+fn told(location: &Location) -> String {
+    match location {
+        Location::Template(template) | Location::TemplateVsys { template, .. } => {
+            format!("templates ('{template}')")
+        }
+        Location::TemplateStack(stack) => format!("template stacks ('{stack}')"),
+        Location::Managed(serial) => format!("managed firewalls ('{serial}')"),
+        other => other.to_string(),
+    }
+}
+
+fn stack(is_stack: bool) -> &'static str {
+    if is_stack { " stack" } else { "" }
+}
+
 fn quoted(template: &str) -> String {
     if template.is_empty() { String::new() } else { format!(" '{template}'") }
 }
@@ -69,10 +118,12 @@ impl Unsuitable {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::LogCollector => Exit::Device,
-            Self::Predefined(_) | Self::NotForManagement { .. } | Self::ProfileSupplied { .. } => {
-                Exit::Rebind
-            }
+            Self::LogCollector | Self::NotPanorama(_) | Self::NotSupported(_) => Exit::Device,
+            Self::Predefined(_)
+            | Self::NotForManagement { .. }
+            | Self::ProfileSupplied { .. }
+            | Self::NoTemplate { .. }
+            | Self::Outranked { .. } => Exit::Rebind,
             Self::ObjectSupplied { .. } | Self::ForApiKeys(_) => Exit::Upload,
         }
     }
@@ -88,6 +139,24 @@ impl Unsuitable {
     pub fn advice(&self) -> String {
         match self {
             Self::LogCollector => "name the firewall, or the Panorama that manages it".to_owned(),
+            Self::NotPanorama(_) => {
+                "name the Panorama that manages it, or leave --template, --stack and --serial out".to_owned()
+            }
+            Self::NoTemplate { is_stack: true, is_other: true, .. } => {
+                "it is the name of a template: name it with --template".to_owned()
+            }
+            Self::NoTemplate { is_stack: false, is_other: true, .. } => {
+                "it is the name of a template stack: name it with --stack".to_owned()
+            }
+            Self::NoTemplate { is_stack, .. } => format!(
+                "correct the name; a new template{} is made on Panorama only",
+                stack(*is_stack)
+            ),
+            Self::Outranked { .. } => {
+                "install there, or delete that object there, or move the template up in the stack (Panorama > Templates)"
+                    .to_owned()
+            }
+            Self::NotSupported(_) => "name the firewall itself".to_owned(),
             Self::Predefined(_) => {
                 "give the profile another name on the device, bind the services to that one, and name it with -p"
                     .to_owned()

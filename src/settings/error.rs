@@ -3,6 +3,7 @@
 use panos_xmlapi::{InvalidAddress, InvalidFingerprint};
 
 use super::config::ConfigError;
+use super::location::InvalidPlace;
 use crate::error::Exit;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
@@ -34,6 +35,9 @@ pub enum SettingsError {
     /// More than is delegated to whoever asks.
     #[error("--delegated: {0}")]
     NotDelegated(String),
+    /// A place on the device, or what is pushed from there.
+    #[error(transparent)]
+    Place(#[from] InvalidPlace),
     /// Any other value, or a contradiction.
     #[error("{0}")]
     Value(String),
@@ -48,7 +52,7 @@ impl SettingsError {
             Self::Device(_) => Exit::Device,
             Self::Config(error) => error.exit(),
             Self::Name(_) | Self::Pin(_) | Self::KnownDevices(_) | Self::Target(_) => Exit::Usage,
-            Self::NotDelegated(_) | Self::Value(_) => Exit::Usage,
+            Self::NotDelegated(_) | Self::Place(_) | Self::Value(_) => Exit::Usage,
         }
     }
 

@@ -6,6 +6,7 @@ pub mod config;
 pub mod delegation;
 pub mod destination;
 pub mod error;
+pub mod location;
 pub mod options;
 pub mod policy;
 pub mod request;

@@ -101,6 +101,43 @@ pub struct DeviceOptions {
     #[serde(skip_serializing_if = "is_unset")]
     pub vsys: Option<String>,
 
+    /// Panorama: the template to change; with /VSYS the profiles are those of a virtual system in it
+    #[arg(
+        long,
+        value_name = "NAME[/VSYS]",
+        conflicts_with = "vsys",
+        help_heading = "Panorama",
+        hide_short_help = true
+    )]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub template: Option<String>,
+
+    /// Panorama: the template stack to change
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["vsys", "template"], help_heading = "Panorama", hide_short_help = true)]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub stack: Option<String>,
+
+    /// Panorama: change this managed firewall itself, through Panorama
+    #[arg(long, value_name = "SERIAL", conflicts_with_all = ["vsys", "template", "stack"], help_heading = "Panorama", hide_short_help = true)]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub serial: Option<String>,
+
+    /// Template stack to push after the commit, or none to leave that to a person (can be repeated) [default: every
+    /// stack that holds the template]
+    #[arg(long, value_name = "STACK|none", help_heading = "Panorama", hide_short_help = true)]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub push: Vec<String>,
+
+    /// Push to this firewall only (can be repeated) [default: all of the stack]
+    #[arg(long, value_name = "SERIAL", help_heading = "Panorama", hide_short_help = true)]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub push_to: Vec<String>,
+
+    /// Push everybody's committed changes where a push of one's own is not possible
+    #[arg(long, help_heading = "Panorama", hide_short_help = true)]
+    #[serde(skip_serializing_if = "is_unset")]
+    pub push_all_changes: bool,
+
     /// The other member of an HA pair; the active one is configured
     #[arg(long, value_name = "FQDN", help_heading = "Device", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
@@ -189,6 +226,16 @@ impl DeviceOptions {
     pub fn over(self, below: Self) -> Self {
         let trust = if self.trust_choices() > 0 { &self } else { &below };
         let (ca_file, pin, insecure) = (trust.ca_file.clone(), trust.pin.clone(), trust.insecure);
+        // So is the place, with what is pushed from there.
+        let (place, push) = match (self.place_choices() > 0, self.sets_push()) {
+            (true, _) => (&self, &self),
+            (false, true) => (&below, &self),
+            (false, false) => (&below, &below),
+        };
+        let (vsys, template) = (place.vsys.clone(), place.template.clone());
+        let (stack, serial) = (place.stack.clone(), place.serial.clone());
+        let (push, push_to, push_all_changes) =
+            (push.push.clone(), push.push_to.clone(), push.push_all_changes);
         // Whoever names the first profile means the whole list.
         let below_secondary = below.secondary_profile.filter(|_| self.profile.is_none());
         Self {
@@ -206,7 +253,13 @@ impl DeviceOptions {
             commit_timeout: self.commit_timeout.or(below.commit_timeout),
             suffix: self.suffix.or(below.suffix),
             keep: self.keep.or(below.keep),
-            vsys: self.vsys.or(below.vsys),
+            vsys,
+            template,
+            stack,
+            serial,
+            push,
+            push_to,
+            push_all_changes,
             ha_peer: self.ha_peer.or(below.ha_peer),
             served: if self.served.is_empty() { below.served } else { self.served },
             where_used: self.where_used || below.where_used,
@@ -239,6 +292,18 @@ impl DeviceOptions {
         chosen.into_iter().filter(|chosen| *chosen).count()
     }
 
+    /// How many places are named; more than one is a contradiction.
+    #[must_use]
+    pub fn place_choices(&self) -> usize {
+        [&self.vsys, &self.template, &self.stack, &self.serial].into_iter().flatten().count()
+    }
+
+    /// Whether anything is said of a push.
+    #[must_use]
+    pub fn sets_push(&self) -> bool {
+        !self.push.is_empty() || !self.push_to.is_empty() || self.push_all_changes
+    }
+
     /// The same options as words of a command line, each `--name=value` so that no value can be taken for
     /// an option. Paths are made absolute: the command runs in another directory.
     ///
@@ -266,9 +331,18 @@ impl DeviceOptions {
             add("served", Some(endpoint.clone()));
         }
         add("vsys", self.vsys.clone());
+        add("template", self.template.clone());
+        add("stack", self.stack.clone());
+        add("serial", self.serial.clone());
+        for (name, values) in [("push", &self.push), ("push-to", &self.push_to)] {
+            for value in values {
+                add(name, Some(value.clone()));
+            }
+        }
         add("ha-peer", self.ha_peer.clone());
         words.extend(self.exportable.then(|| "--exportable".to_owned()));
         words.extend(self.where_used.then(|| "--where-used".to_owned()));
+        words.extend(self.push_all_changes.then(|| "--push-all-changes".to_owned()));
         words.extend(self.insecure.then(|| "--insecure".to_owned()));
         Ok(words)
     }
@@ -323,7 +397,13 @@ mod tests {
             commit_timeout: Some(77),
             suffix: Some(SuffixOption::Serial),
             keep: Some(2),
-            vsys: Some("vsys2".into()),
+            vsys: None,
+            template: Some("Branch/vsys1".into()),
+            stack: None,
+            serial: None,
+            push: vec!["S 1".into(), "S2".into()],
+            push_to: vec!["001".into(), "002".into()],
+            push_all_changes: true,
             ha_peer: Some("fw2.example.com".into()),
             served: vec!["a:1".into(), "b:2".into()],
             where_used: true,
@@ -334,7 +414,11 @@ mod tests {
     fn what_is_passed_on_means_the_same() {
         let pinned = DeviceOptions { pin: Some("ab".into()), ca_file: Vec::new(), ..full() };
         let insecure = DeviceOptions { insecure: true, ca_file: Vec::new(), ..full() };
-        for options in [full(), pinned, insecure, DeviceOptions::default()] {
+        let place = || DeviceOptions { template: None, ..full() };
+        let stack = DeviceOptions { stack: Some("S".into()), ..place() };
+        let vsys = DeviceOptions { vsys: Some("vsys2".into()), ..place() };
+        let serial = DeviceOptions { serial: Some("001".into()), ..place() };
+        for options in [full(), pinned, insecure, stack, vsys, serial, DeviceOptions::default()] {
             let words = options.to_arguments().unwrap();
             let line = Line::try_parse_from(std::iter::once("x".to_owned()).chain(words)).unwrap();
             assert_eq!(line.device, options);
@@ -362,6 +446,10 @@ mod tests {
         assert!(laid.ca_file.is_empty() && laid.pin.is_some());
         let laid = DeviceOptions::default().over(full());
         assert_eq!(laid, full());
+        let elsewhere = DeviceOptions { vsys: Some("vsys2".into()), ..DeviceOptions::default() }.over(full());
+        assert!(elsewhere.template.is_none() && !elsewhere.sets_push(), "the place is one choice");
+        let pushed = DeviceOptions { push: vec!["none".into()], ..DeviceOptions::default() }.over(full());
+        assert_eq!((pushed.template, pushed.push), (full().template, vec!["none".to_owned()]));
     }
 
     #[test]

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{Datelike as _, Local};
-use panos_xmlapi::{Address, CaFile, InvalidVsys, KeyExport, Trust, VsysName};
+use panos_xmlapi::{Address, CaFile, KeyExport, Trust};
 
 use super::certificate::{CertificateArguments, Files};
 use super::config::Config;
 use super::destination::Destination;
 use super::error::SettingsError;
+use super::location;
+
 use super::options::{CommitOption, DeviceOptions, FormatOption, Pkcs12Option, SuffixOption};
 use super::request::InstallOptions;
 use crate::certificate::{Bundle, Container, Source};
@@ -143,7 +145,8 @@ pub fn prepare(
         object: named.object(options.suffix, serial.as_deref())?,
         target: target(options, device, state_dir)?,
         peer: peer(options, typed, config, device, state_dir)?,
-        vsys: vsys(options)?,
+        location: location::of(options)?,
+        push: location::push(options)?,
         profiles: profiles(options)?,
         upload: upload(options, has_chain),
         key_export: if options.exportable { KeyExport::Allowed } else { KeyExport::Blocked },
@@ -220,15 +223,6 @@ pub fn profiles(options: &DeviceOptions) -> Result<Vec<ProfileName>, SettingsErr
         }
     }
     Ok(names)
-}
-
-/// Checks the name of the virtual system.
-///
-/// # Errors
-/// A name that is not valid.
-pub fn vsys(options: &DeviceOptions) -> Result<Option<VsysName>, SettingsError> {
-    let parsed = options.vsys.as_deref().map(str::parse).transpose();
-    parsed.map_err(|error: InvalidVsys| SettingsError::Value(format!("--vsys: {error}")))
 }
 
 /// Checks where the certificate is to be seen.

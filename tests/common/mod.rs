@@ -4,6 +4,7 @@
 
 pub mod authority;
 pub mod bus;
+pub mod estate;
 pub mod inside;
 pub mod pair;
 pub mod pki;

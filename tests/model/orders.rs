@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use pancert::delivery::{InstallSpec, Installation, Requester};
 use pancert::install::request::{
-    CommitScope, ContainerChoice, Existing, FoundPeer, InstallRequest, Rebind, Target, Upload,
+    CommitScope, ContainerChoice, Existing, FoundPeer, InstallRequest, PushPolicy, Rebind, StacksToPush,
+    Target, Upload,
 };
 use pancert::install::result::CertificateFacts;
 use pancert::install::retry::RetryPolicy;
@@ -88,7 +89,8 @@ pub fn request_of(record: &Installation, scenario: &Scenario) -> InstallRequest 
             named_by: None,
         },
         peer: None,
-        vsys: pancert::install::location::vsys(&spec.location),
+        location: spec.location.clone(),
+        push: PushPolicy { stacks: StacksToPush::AllOfTemplate, only: Vec::new(), everybody: false },
         profiles: record.profiles(),
         upload: Upload::Pkcs12(ContainerChoice::Auto),
         key_export: panos_xmlapi::KeyExport::Blocked,

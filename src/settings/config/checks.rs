@@ -5,12 +5,13 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-use panos_xmlapi::{Address, Fingerprint, VsysName, check_dns_name};
+use panos_xmlapi::{Address, Fingerprint, check_dns_name};
 
 use super::{Config, Group};
 use crate::error::Exit;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::settings::destination::Destination;
+use crate::settings::location;
 use crate::settings::options::{DeviceOptions, FormatOption};
 use crate::settings::policy::Delegated;
 use crate::text::some_of;
@@ -99,7 +100,7 @@ fn values(options: &DeviceOptions) -> Result<(), Fault> {
         absolute("ca-file", Part::Item(index), file)?;
     }
     parsed::<Fingerprint>("pin", options.pin.as_deref())?;
-    parsed::<VsysName>("vsys", options.vsys.as_deref())?;
+    location::push(options).map_err(|wrong| Fault::value(wrong.option, wrong.what))?;
     for (index, endpoint) in options.served.iter().enumerate() {
         parsed::<Address>("served", Some(endpoint))
             .map_err(|fault| Fault { of: Part::Item(index), ..fault })?;

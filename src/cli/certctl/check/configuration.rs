@@ -16,6 +16,7 @@ use crate::install::ha::is_active;
 use crate::install::names::ProfileName;
 use crate::install::references::places_with_profile;
 use crate::install::retry::RetryPolicy;
+use crate::install::state::resolved;
 use crate::install::suitable::{self, Named};
 use crate::install::unsuitable::Unsuitable;
 
@@ -47,8 +48,7 @@ pub(super) async fn look(
 }
 
 fn place(subject: &CheckTarget, system: Option<&SystemInfo>) -> Location {
-    let own = || system.map_or(Location::Shared, SystemInfo::default_location);
-    subject.vsys.clone().map_or_else(own, Location::Vsys)
+    system.map_or_else(|| subject.location.clone(), |system| resolved(&subject.location, system))
 }
 
 fn release(system: &SystemInfo) -> CheckResult {
@@ -163,8 +163,7 @@ async fn profiles(session: &Session, subject: &CheckTarget, place: &Location) ->
         Err(error) => return unread(error),
     };
     let known = result.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
-    let named =
-        Named { profiles: &subject.profiles, vsys: subject.vsys.as_ref(), object: subject.object.as_ref() };
+    let named = Named { profiles: &subject.profiles, place, object: subject.object.as_ref() };
     let found = match suitable::look(session, named, &known).await {
         Ok(found) => found,
         Err(failure) => return vec![CheckResult::failed(CHECK, failure.exit(), failure.to_string())],
@@ -199,8 +198,9 @@ fn absent(name: &ProfileName, known: &[ServiceProfile], elsewhere: &[String]) ->
     let text = format!("SSL/TLS service profile '{name}' not found; available: {names}");
     let finding = CheckResult::failed("profiles", Exit::Rebind, text);
     if let [place, ..] = elsewhere {
-        return finding
-            .advise(format!("{place}: name that place with --vsys, or leave --vsys out for shared"));
+        return finding.advise(format!(
+            "{place}: name that place with --vsys, --template or --stack, or none of them for shared"
+        ));
     }
     finding
         .advise("correct -p and -s, or create it (Device > Certificate Management > SSL/TLS Service Profile)")

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use clap::Args;
-use panos_xmlapi::{Address, VsysName};
+use panos_xmlapi::{Address, Location};
 use serde_json::json;
 
 use super::{NAME, known};
@@ -29,12 +29,12 @@ use crate::delivery::{Installation, InstallationStore};
 use crate::error::Exit;
 use crate::host::ipa::Needs;
 use crate::install::known_devices::KnownDevices;
-use crate::install::location;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::request::Target;
 use crate::settings::certificate::FileArguments;
 use crate::settings::config::{self, Config};
 use crate::settings::destination::Destination;
+use crate::settings::location;
 use crate::settings::options::DeviceOptions;
 use crate::settings::resolve::{self, Named};
 use finding::{CheckResult, Section, Shown};
@@ -162,7 +162,8 @@ pub struct CheckArguments {
 struct CheckTarget {
     target: Target,
     peer: Option<Target>,
-    vsys: Option<VsysName>,
+    /// Where certificate and profiles are.
+    location: Location,
     profiles: Vec<ProfileName>,
     /// The name of the object to come, where a certificate was named.
     object: Option<ObjectName>,
@@ -233,8 +234,7 @@ fn presented(subjects: &mut [CheckTarget], place: &PlaceArguments) {
     let records = InstallationStore::below(&place.state_dir).all().unwrap_or_default().records;
     for subject in subjects.iter_mut().filter(|subject| subject.profiles.is_empty()) {
         let its = records.iter().filter(|record| {
-            record.spec.device == subject.target.device
-                && location::vsys(&record.spec.location) == subject.vsys
+            record.spec.device == subject.target.device && record.spec.location == subject.location
         });
         subject.profiles = its.flat_map(Installation::profiles).collect();
         subject.profiles.sort();
@@ -414,7 +414,7 @@ fn subject(
     Ok(CheckTarget {
         target: resolve::target(&options, device, state_dir)?,
         peer: resolve::peer(&options, typed, config, device, state_dir)?,
-        vsys: resolve::vsys(&options)?,
+        location: location::of(&options)?,
         profiles: resolve::profiles(&options)?,
         object: object.transpose()?,
         certificate: None,

@@ -35,7 +35,8 @@ pub struct ForgetArguments {
     #[arg(long, value_name = "FQDN[:PORT]")]
     device: Option<String>,
 
-    /// Only at this place of the device: shared, vsys:NAME, panorama, template:NAME, template:NAME/VSYS, stack:NAME
+    /// Only at this place of the device: shared, vsys:NAME, panorama, template:NAME, template:NAME/VSYS, stack:NAME,
+    /// device:SERIAL
     #[arg(long, value_name = "PLACE")]
     place: Option<String>,
 

@@ -1,0 +1,245 @@
+//! Templates and template stacks of a Panorama: whether the one that is named is there, and whose objects the firewalls
+//! get where several have one of the same name.
+//!
+//! An upload into a template of an unknown name makes a new, empty template (seen on 9.1), so the name is looked up
+//! before anything is sent. Of what a stack and its templates define, a firewall gets the stack's own object, else that
+//! of the first template that has one; Panorama does not tell of the others.
+
+use panos_xmlapi::{Location, Session, StackMembers, TemplateName, XPath};
+
+use super::error::{Activity, InstallError};
+use super::request::{InstallRequest, StacksToPush};
+use super::unsuitable::Unsuitable;
+
+const TEMPLATE: &str = "template";
+const STACK: &str = "template-stack";
+
+/// An object of the run by its kind and name, and where it stands in the place.
+struct Named {
+    words: String,
+    at: XPath,
+}
+
+/// Where objects of the same name are besides the place of the run.
+struct SameNames<'a> {
+    session: &'a Session,
+    place: &'a Location,
+    /// The stacks whose firewalls get what is in the place.
+    stacks: Vec<&'a StackMembers>,
+    /// Which of these the run is about.
+    counts: Box<dyn Fn(&str) -> bool + 'a>,
+}
+
+/// Looks whether the template or the stack is there, and whether its objects win on the firewalls; what a person should
+/// know. Places without templates need neither.
+///
+/// # Errors
+/// No template or stack of this name; an object that would not reach the firewalls; a device that fails or refuses.
+pub async fn look(
+    session: &Session,
+    request: &InstallRequest,
+    place: &Location,
+) -> Result<Vec<String>, InstallError> {
+    if place.template_entry().is_none() {
+        return Ok(Vec::new());
+    }
+    check_there(session, place).await?;
+    let known = session.template_stacks().await.map_err(InstallError::during(Activity::Looking))?;
+    let counts: Box<dyn Fn(&str) -> bool> = match &request.push.stacks {
+        StacksToPush::Named(names) => Box::new(|stack| names.iter().any(|name| name.as_str() == stack)),
+        StacksToPush::AllOfTemplate | StacksToPush::Nothing => Box::new(|_| true),
+    };
+    let stacks = known.iter().filter(|stack| reaches(place, stack)).collect();
+    let others = SameNames { session, place, stacks, counts };
+    let mut notes = Vec::new();
+    let certificate = place.certificate(request.object.as_str())?;
+    let object = Named { words: format!("the certificate '{}'", request.object), at: certificate };
+    notes.extend(others.of(&object).await?);
+    for name in &request.profiles {
+        let words = format!("the SSL/TLS service profile '{name}'");
+        notes.extend(others.of(&Named { words, at: place.profile(name.as_str())? }).await?);
+    }
+    notes.extend(management(session, request, place).await?);
+    Ok(notes)
+}
+
+/// Refuses a template or a stack that Panorama does not have.
+///
+/// # Errors
+/// No template or stack of this name; a device that fails or refuses.
+pub async fn check_there(session: &Session, place: &Location) -> Result<(), InstallError> {
+    let (kind, name) = match place {
+        Location::Template(name) | Location::TemplateVsys { template: name, .. } => (TEMPLATE, name),
+        Location::TemplateStack(name) => (STACK, name),
+        _ => return Ok(()),
+    };
+    let known = names(session, kind).await?;
+    if known.iter().any(|known| known == name.as_str()) {
+        return Ok(());
+    }
+    let other = if kind == STACK { TEMPLATE } else { STACK };
+    let is_other = names(session, other).await?.iter().any(|known| known == name.as_str());
+    Err(Unsuitable::NoTemplate { is_stack: kind == STACK, name: name.clone(), known, is_other }.into())
+}
+
+/// The names of all templates, or of all stacks.
+async fn names(session: &Session, kind: &str) -> Result<Vec<String>, InstallError> {
+    let path = XPath::device().step(kind).step("entry").step("@name");
+    let entries = session.get_all(&path).await.map_err(InstallError::during(Activity::Looking))?;
+    Ok(entries.iter().filter_map(|entry| entry.attribute("name").map(str::to_owned)).collect())
+}
+
+/// Whether what is in a place is part of this stack.
+#[must_use]
+pub fn reaches(place: &Location, stack: &StackMembers) -> bool {
+    match place {
+        Location::TemplateStack(name) => stack.name == name.as_str(),
+        Location::Template(name) | Location::TemplateVsys { template: name, .. } => {
+            stack.templates.iter().any(|template| template == name.as_str())
+        }
+        _ => false,
+    }
+}
+
+impl SameNames<'_> {
+    /// Who else has an object of this name in one of the stacks, in words.
+    ///
+    /// # Errors
+    /// One that wins over the place of the run; a device that fails or refuses.
+    async fn of(&self, named: &Named) -> Result<Vec<String>, InstallError> {
+        let mut notes = Vec::new();
+        let in_stacks = self.has_any(STACK, named).await?;
+        let in_templates = self.has_any(TEMPLATE, named).await?;
+        if !in_stacks && !in_templates {
+            return Ok(notes);
+        }
+        for stack in &self.stacks {
+            let by_stack = std::iter::once((STACK, stack.name.as_str())).filter(|_| in_stacks);
+            let by_templates = stack.templates.iter().map(|name| (TEMPLATE, name.as_str()));
+            let by_templates = by_templates.filter(|_| in_templates);
+            let mut is_above = true;
+            for (kind, name) in by_stack.chain(by_templates) {
+                if self.is_own(kind, name) {
+                    is_above = false;
+                } else if self.is_in(kind, name, named).await? {
+                    let by = format!("{} '{name}'", in_words(kind));
+                    match (is_above && !self.is_stack(), (self.counts)(&stack.name)) {
+                        (true, true) => {
+                            let (what, stack) = (named.words.clone(), stack.name.clone());
+                            return Err(Unsuitable::Outranked { what, by, stack }.into());
+                        }
+                        (true, false) => notes.push(format!(
+                            "WARNING: {by} has {} too and outranks this one in the template stack '{}', which is not pushed by this run.",
+                            named.words, stack.name
+                        )),
+                        (false, _) => notes.push(format!(
+                            "Note: {by} has {} too; this one outranks it in the template stack '{}'.",
+                            named.words, stack.name
+                        )),
+                    }
+                }
+            }
+        }
+        Ok(notes)
+    }
+
+    fn is_stack(&self) -> bool {
+        matches!(self.place, Location::TemplateStack(_))
+    }
+
+    fn is_own(&self, kind: &str, name: &str) -> bool {
+        self.place.commit_scope() == Some((kind, name))
+    }
+
+    /// Whether any template or stack but the place itself has it: one question for all of them.
+    async fn has_any(&self, kind: &str, named: &Named) -> Result<bool, InstallError> {
+        let all = self.path(&format!("{}/entry", XPath::device().step(kind)), named).step("@name");
+        let found = self.session.get_all(&all).await.map_err(InstallError::during(Activity::Looking))?;
+        let is_own_kind = self.place.commit_scope().is_some_and(|(own, _)| own == kind);
+        match found.len() {
+            0 => Ok(false),
+            // It may be the one in the place.
+            1 if is_own_kind => {
+                let own = self.session.get(&named.at.clone().step("@name")).await;
+                Ok(own.map_err(InstallError::during(Activity::Looking))?.is_none())
+            }
+            _ => Ok(true),
+        }
+    }
+
+    async fn is_in(&self, kind: &str, name: &str, named: &Named) -> Result<bool, InstallError> {
+        let entry = XPath::device().step(kind).entry(name)?;
+        let at = self.path(entry.as_str(), named).step("@name");
+        let found = self.session.get_all(&at).await.map_err(InstallError::during(Activity::Looking))?;
+        Ok(!found.is_empty())
+    }
+
+    /// The object's path below another template or stack.
+    fn path(&self, entry: &str, named: &Named) -> XPath {
+        let own = self.place.template_entry();
+        let inside = own.and_then(|own| named.at.as_str().strip_prefix(own.as_str()).map(str::to_owned));
+        XPath::absolute(&format!("{entry}{}", inside.unwrap_or_default()))
+    }
+}
+
+fn in_words(kind: &str) -> &'static str {
+    if kind == STACK { "the template stack" } else { "the template" }
+}
+
+/// What the firewalls' management interfaces show after a push, and which certificate their API keys depend on.
+async fn management(
+    session: &Session,
+    request: &InstallRequest,
+    place: &Location,
+) -> Result<Vec<String>, InstallError> {
+    let looking = InstallError::during(Activity::Looking);
+    let system = place.device().step("deviceconfig");
+    let keys = ["setting", "management", "api", "key", "certificate"];
+    let keys = keys.iter().fold(system.clone(), |path, step| path.step(step));
+    let named = session.get(&keys).await.map_err(looking)?;
+    if named.is_some_and(|named| named.text().trim() == request.object.as_str()) {
+        return Err(Unsuitable::ForApiKeys(request.object.clone()).into());
+    }
+    let bound = session.get(&system.step("system").step("ssl-tls-service-profile")).await.map_err(looking)?;
+    let Some(bound) = bound.map(|bound| bound.text().trim().to_owned()) else { return Ok(Vec::new()) };
+    let is_it = request.profiles.iter().any(|name| name.as_str() == bound);
+    Ok(is_it
+        .then(|| {
+            format!(
+                "WARNING: the firewalls' management interfaces use the SSL/TLS service profile '{bound}': after a push they show the new certificate, and whoever has pinned the old one does not recognise them any more."
+            )
+        })
+        .into_iter()
+        .collect())
+}
+
+/// The shared parts of all templates and stacks of a Panorama.
+///
+/// # Errors
+/// A device that fails or refuses.
+pub async fn all(session: &Session) -> Result<Vec<Location>, InstallError> {
+    let parsed = |names: Vec<String>| names.into_iter().filter_map(|name| name.parse::<TemplateName>().ok());
+    let templates = parsed(names(session, TEMPLATE).await?).map(Location::Template);
+    let stacks = parsed(names(session, STACK).await?).map(Location::TemplateStack);
+    Ok(templates.chain(stacks).collect())
+}
+
+/// The templates and stacks that have a profile of this name in their shared part, in words.
+///
+/// # Errors
+/// A device that fails or refuses.
+pub async fn with_profile(
+    session: &Session,
+    place: &Location,
+    profile: &str,
+) -> Result<Vec<String>, InstallError> {
+    let looking = InstallError::during(Activity::Looking);
+    let mut found = Vec::new();
+    for other in all(session).await?.into_iter().filter(|other| other != place) {
+        let at = other.profile(profile)?.step("@name");
+        if !session.get_all(&at).await.map_err(looking)?.is_empty() {
+            found.push(format!("'{profile}' is in {other}"));
+        }
+    }
+    Ok(found)
+}
