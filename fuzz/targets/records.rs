@@ -60,6 +60,7 @@ fn lives(store: &InstallationStore, mut record: Installation, now: DateTime<Utc>
     for outcome in problem.map(Outcome::Failed).into_iter().chain([
         Outcome::Installed { object: record.spec.name.clone(), unchanged: false },
         Outcome::AwaitingCommit,
+        Outcome::AwaitingPush,
     ]) {
         let mut over = record.clone();
         over.finish(&outcome, &profiles, &[("connect", 0.25)], 7, now);

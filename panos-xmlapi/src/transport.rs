@@ -21,6 +21,9 @@ use super::redact::Redactor;
 use super::tls;
 use super::trust::{CertificateVerifier, IdentityError, Trust};
 
+/// How many connections are kept for the next request: the vendor advises against more to one device.
+const MAX_CONNECTIONS: usize = 5;
+
 /// How long a device may take, and how much it may say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientOptions {
@@ -117,7 +120,7 @@ impl Transport {
             .referer(false)
             .no_proxy()
             .https_only(true)
-            .pool_max_idle_per_host(1)
+            .pool_max_idle_per_host(MAX_CONNECTIONS)
             .pool_idle_timeout(KEPT_OPEN)
             .build()
             .map_err(|error| setup(&error.without_url()))?;

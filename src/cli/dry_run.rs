@@ -16,6 +16,7 @@ use crate::install::issuers::{FormerIssuer, Issuer};
 use crate::install::management;
 use crate::install::plan::{Plan, Step, pending_notes};
 use crate::install::problem::Problem;
+use crate::install::push::{self, PushPlan, StackPlan};
 use crate::install::request::{CommitScope, InstallRequest};
 use crate::install::result::LastRun;
 use crate::install::state::{CurrentInstall, DeviceState};
@@ -29,6 +30,7 @@ pub struct DryRun {
     state: DeviceState,
     observed: CurrentInstall,
     plan: Plan,
+    push: Option<PushPlan>,
     notes: Vec<String>,
 }
 
@@ -47,7 +49,7 @@ pub async fn look(prepared: &Prepared, records: &InstallationStore) -> Result<Dr
     let devices: Vec<&Address> =
         std::iter::once(&request.target).chain(&request.peer).map(|one| &one.device).collect();
     let next = records.next_identities(&devices);
-    dry_run(Item { request, bundle, made, issuers }, &known, &next)
+    dry_run(Item { request, bundle, made, issuers, push: None }, &known, &next)
         .await
         .map_err(|stop| Problem::from(&stop.failure))
 }
@@ -70,6 +72,7 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
     let warning =
         management::examine(&connection, &parts, &state, request.commit, &request.retry_policy).await?;
     let PlannedInstall { observed, plan, .. } = parts.remove(0);
+    let push = push::look(&connection.session, &observed.place, &request.push).await?;
     let mut notes = [connection.notes, plan.notes.clone(), warning.into_iter().collect()].concat();
     let overridden = suitable::overridden(&connection.session, &observed.place, &request.profiles).await;
     notes.extend(overridden.into_iter().map(|text| format!("WARNING: {text}")));
@@ -77,7 +80,15 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
         notes.extend(pending_notes(request, &state, &places));
         notes.extend(contested.map(|(_, found)| format!("WARNING: {found}: it would be waited for")));
     }
-    Ok(DryRun { device: connection.target.device, system: connection.system, state, observed, plan, notes })
+    Ok(DryRun {
+        device: connection.target.device,
+        system: connection.system,
+        state,
+        observed,
+        plan,
+        push,
+        notes,
+    })
 }
 
 fn key_of(request: &InstallRequest) -> InstallationKey {
@@ -100,7 +111,11 @@ pub fn tell(program: &str, request: &InstallRequest, assessed: Result<&DryRun, &
                 report::line("  no changes: this certificate is already installed");
             }
             let steps = assessed.plan.steps.iter().flat_map(|step| lines(step, assessed));
-            steps.chain(assessed.notes.iter().cloned()).for_each(|line| report::line(&format!("  {line}")));
+            let pushes = assessed.push.iter().flat_map(PushPlan::lines).map(|line| format!("push    {line}"));
+            steps
+                .chain(pushes)
+                .chain(assessed.notes.iter().cloned())
+                .for_each(|line| report::line(&format!("  {line}")));
         }
     }
 }
@@ -159,6 +174,7 @@ fn device(request: &InstallRequest, assessed: &Result<DryRun, Problem>) -> Value
             "model": assessed.system.model,
             "version": assessed.system.sw_version,
             "steps": assessed.plan.steps.iter().map(|step| json_step(step, assessed)).collect::<Vec<_>>(),
+            "push": assessed.push.as_ref().map(json_push),
             "notes": assessed.notes,
         }),
         Err(found) => json!({
@@ -168,6 +184,12 @@ fn device(request: &InstallRequest, assessed: &Result<DryRun, Problem>) -> Value
             "advice": found.advice,
         }),
     }
+}
+
+fn json_push(push: &PushPlan) -> Value {
+    let stack =
+        |stack: &StackPlan| json!({ "stack": stack.name, "firewalls": stack.serials, "all": stack.is_whole });
+    json!({ "left_to_a_person": push.is_left, "stacks": push.stacks.iter().map(stack).collect::<Vec<_>>() })
 }
 
 fn json_step(step: &Step, assessed: &DryRun) -> Value {

@@ -276,6 +276,12 @@ impl Told {
                     "{device}: the certificate '{object}'{bound} is in the candidate configuration; commit it on the device."
                 )
             }
+            Outcome::AwaitingPush => {
+                let object = &self.spec.name;
+                format!(
+                    "{device}: the certificate '{object}'{bound} is committed on Panorama, not pushed; push it in Panorama."
+                )
+            }
             Outcome::Failed(problem) => format!("{device}: {problem}"),
         }
     }
@@ -387,6 +393,7 @@ impl<'a> JsonDevice<'a> {
             Some(Outcome::Installed { object, unchanged: false }) => ("installed", Some(object)),
             Some(Outcome::Installed { object, unchanged: true }) => ("unchanged", Some(object)),
             Some(Outcome::AwaitingCommit) => ("left-to-commit", Some(&told.spec.name)),
+            Some(Outcome::AwaitingPush) => ("left-to-push", Some(&told.spec.name)),
             Some(Outcome::Failed(_)) => ("failed", None),
         };
         let problem = told.problem();

@@ -124,7 +124,7 @@ async fn run(
         // What has no certificate has failed before.
         if let Ok(bundle) = bundle {
             let (made, issuers) = (record.created_objects.clone(), record.created_issuers.clone());
-            items.push(Item { request, bundle, made, issuers });
+            items.push(Item { request, bundle, made, issuers, push: record.push.clone() });
             entries.push(record);
         }
     }
@@ -261,7 +261,7 @@ fn is_repeat(deliveries: &[BatchItem], ends: &[Outcome]) -> bool {
                 before.exit == problem.exit && same_except_numbers(&before.what, &problem.what)
             })
         }
-        Outcome::Installed { .. } | Outcome::AwaitingCommit => false,
+        Outcome::Installed { .. } | Outcome::AwaitingCommit | Outcome::AwaitingPush => false,
     })
 }
 

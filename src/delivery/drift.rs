@@ -18,6 +18,7 @@ use super::store::InstallationStore;
 use crate::certificate::Bundle;
 use crate::host::log::{Log, RunLog};
 use crate::install::InstallError;
+use crate::install::after_commit;
 use crate::install::connect::reach;
 use crate::install::names::ObjectName;
 use crate::install::probe::served;
@@ -104,7 +105,9 @@ impl DriftChecker {
         for mut record in all.clone() {
             let verdict = match &record.state {
                 _ if record.is_pending() => Verdict::Pending,
-                State::AwaitingCommit { .. } => self.ask_for_commit(&mut record).await?,
+                State::AwaitingCommit { .. } | State::AwaitingPush { .. } => {
+                    self.ask_for_end(&mut record).await?
+                }
                 _ if record.is_unseen() => self.look_at_adopted(&mut record).await?,
                 // It was a mistake, and never installed.
                 _ if record.verified.is_none() => continue,
@@ -142,8 +145,8 @@ impl DriftChecker {
         Ok(())
     }
 
-    /// Whether somebody has committed by now what was left to a person.
-    async fn ask_for_commit(&self, record: &mut Installation) -> Result<Verdict, DeliveryError> {
+    /// Whether somebody has committed or pushed by now what was left to a person.
+    async fn ask_for_end(&self, record: &mut Installation) -> Result<Verdict, DeliveryError> {
         let (request, bundle) = match again(record, self.records.state_dir()) {
             Ok(Prepared { request, bundle: Ok(bundle), .. }) => (request, bundle),
             Ok(Prepared { bundle: Err(failure), .. }) => return Ok(Verdict::Unknown((&failure).into())),
@@ -158,7 +161,10 @@ impl DriftChecker {
                 Ok(Verdict::Good)
             }
             Ok(Some(lack)) => {
-                let what = format!("is waiting for a manual commit: {lack}");
+                let what = match record.state {
+                    State::AwaitingPush { .. } => format!("is waiting for a manual push: {lack}"),
+                    _ => format!("is waiting for a manual commit: {lack}"),
+                };
                 Ok(Verdict::Drift { what, delivered: false })
             }
             Err(failure) => Ok(Verdict::Unknown((&failure).into())),
@@ -227,6 +233,9 @@ impl DriftChecker {
         let goal =
             ExpectedState::Runs { request: Box::new(request.clone()), place, wanted, issuers: Vec::new() };
         if let Some(lack) = goal.lack(&connection.session).await? {
+            return Ok(Some(lack));
+        }
+        if let Some(lack) = after_commit::lack(&connection, &request, wanted, record.push.as_ref()).await? {
             return Ok(Some(lack));
         }
         for endpoint in &request.served {

@@ -341,6 +341,7 @@ impl<'a> DeliveryEngine<'a> {
         };
         prepared.request.retry_policy = self.retry_policy.clone();
         complete(&mut prepared, &mut record);
+        record.spare_commit(&mut prepared.request);
         let bundle = match prepared.bundle {
             Ok(bundle) if record.confirmed => Ok(bundle),
             Ok(bundle) => match prepared.certmonger.zip(prepared.files.as_ref()) {

@@ -11,6 +11,9 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
         Event::Verified { .. } => return Vec::new(),
         Event::Waiting(wait) => return waiting(wait).into_iter().collect(),
         Event::AlreadyInstalled => "This certificate is already installed; nothing to do.".to_owned(),
+        Event::AlreadyCommitted => {
+            "This certificate is already committed on Panorama; looking at its firewalls.".to_owned()
+        }
         Event::FipsMode => {
             "This machine is in FIPS mode, in which no PKCS#12 is made: the upload is PEM.".to_owned()
         }
@@ -47,6 +50,19 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
         Event::LeftToCommit => {
             "Not committed (--commit none): a person has to commit on the device.".to_owned()
         }
+        Event::LeftToPush(count) => format!(
+            "Not pushed (--push none): a person has to push to {count} firewall{} in Panorama.",
+            if *count == 1 { "" } else { "s" }
+        ),
+        Event::PushBegun { stack, firewalls, everybody } => {
+            let whose = if *everybody { "everybody's changes" } else { "only our own changes" };
+            let plural = if *firewalls == 1 { "" } else { "s" };
+            format!("Starting push of the template stack {stack} to {firewalls} firewall{plural} ({whose}).")
+        }
+        Event::PushJob { stack, job } => format!("push: job {job} for the template stack {stack}"),
+        Event::PushProgress { .. } | Event::PushLooked { .. } => return Vec::new(),
+        Event::PushEnded { job, took } => format!("push: job {job} took {} seconds.", took.as_secs()),
+        Event::PushStands { summary, open } => return push_stands(summary, open),
         Event::CommitMayFinish => {
             error("the commit may still finish, so nothing was rolled back; see Tasks on the device")
         }
@@ -79,6 +95,17 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
         Event::Trouble(text) => error(text),
     };
     vec![line]
+}
+
+/// Of how many firewalls each one has a line: the record has all.
+const FIREWALLS: usize = 100;
+
+fn push_stands(summary: &str, open: &[String]) -> Vec<String> {
+    let each = open.iter().take(FIREWALLS).map(|firewall| error(&format!("push: {firewall}")));
+    let more = open.len().saturating_sub(FIREWALLS);
+    let more =
+        (more > 0).then(|| error(&format!("push: and {more} more firewalls; see pan_certctl status --json")));
+    std::iter::once(format!("push: {summary}")).chain(each).chain(more).collect()
 }
 
 /// A line that begins with `ERROR: `.

@@ -233,6 +233,7 @@ impl Record {
                 RequestEnd::Done { at: *at, object: object.clone(), unchanged: *unchanged }
             }
             State::AwaitingCommit { at } => RequestEnd::AwaitingCommit { at: *at },
+            State::AwaitingPush { at } => RequestEnd::AwaitingPush { at: *at },
             State::Failed { at, problem } if self.owed_since.is_none() => {
                 RequestEnd::Failed { at: *at, problem: problem.clone() }
             }
@@ -273,6 +274,7 @@ impl Record {
             uncommitted_paths: self.touches,
             uncommitted_changes: BTreeMap::new(),
             next_identities: Vec::new(),
+            push: None,
             has_changed_device: true,
             incident: self.incident.map(|old| Incident { since: old.since, reported: old.told }),
             history: self.history.into_iter().map(attempt).collect(),

@@ -16,6 +16,7 @@ use crate::error::Exit;
 use crate::install::change::Change;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
+use crate::install::push::PushState;
 use crate::install::result::{CreatedObject, LastRun, Outcome};
 
 /// How many past attempts a record keeps.
@@ -81,6 +82,9 @@ pub struct Installation {
     /// decided before it; empty as soon as that is known to be over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next_identities: Vec<NextIdentity>,
+    /// Which firewalls have it, where it is committed on Panorama and has to be pushed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<PushState>,
     /// The problem that was reported, for as long as it lasts.
     pub incident: Option<Incident>,
     /// The last attempts, the latest last; [`HISTORY`] at most.
@@ -123,6 +127,7 @@ impl Installation {
             uncommitted_changes: BTreeMap::new(),
             has_changed_device: false,
             next_identities: Vec::new(),
+            push: None,
             incident: None,
             history: Vec::new(),
             spec,
@@ -142,6 +147,10 @@ impl Installation {
             self.failures = 0;
         }
         self.requests.push(RequestState::of(&spec));
+        if spec.options.force {
+            // Once more from the beginning, the firewalls included.
+            self.push = None;
+        }
         // A list is stated once, however often its post-save command runs: at a renewal nothing is taken over anew.
         if spec.options.take_over && (spec.list.is_none() || spec.list != self.list) {
             self.takes_over.clone_from(&spec.profiles);
@@ -163,81 +172,6 @@ impl Installation {
     fn restate(&mut self, spec: &InstallSpec, now: DateTime<Utc>) {
         self.bindings = bindings(spec);
         self.supersede(now);
-    }
-
-    fn bind(&mut self, binding: Binding) {
-        match self.bindings.iter_mut().find(|other| other.profile == binding.profile) {
-            Some(other) => other.configured &= binding.configured,
-            None => self.bindings.push(binding),
-        }
-    }
-
-    fn supersede(&mut self, now: DateTime<Utc>) {
-        let bound: Vec<&ProfileName> = self.bindings.iter().map(|binding| &binding.profile).collect();
-        for request in self.requests.iter_mut().filter(|request| request.is_open()) {
-            if !request.profiles_configured
-                && !request.profiles.iter().all(|profile| bound.contains(&profile))
-            {
-                request.end = RequestEnd::Superseded { at: now };
-            }
-        }
-        self.forget_ended();
-    }
-
-    /// The profiles that the configuration file names today, where some request has left them to it.
-    pub fn configure(&mut self, configured: &[ProfileName]) {
-        let leaves = |request: &RequestState| request.profiles_configured;
-        if !self.spec.profiles_configured && !self.requests.iter().any(leaves) {
-            return;
-        }
-        self.bindings.retain(|binding| !binding.configured);
-        for profile in configured {
-            self.bind(Binding { profile: profile.clone(), configured: true });
-        }
-        let open =
-            self.requests.iter_mut().filter(|request| request.is_open() && request.profiles_configured);
-        open.for_each(|request| request.profiles = configured.to_vec());
-        if self.spec.profiles_configured {
-            self.spec.profiles = configured.to_vec();
-        }
-    }
-
-    /// A profile is not this installation's any more; whether it was.
-    pub fn unbind(&mut self, profile: &ProfileName, now: DateTime<Utc>) -> bool {
-        let before = self.bindings.len();
-        self.bindings.retain(|binding| binding.profile != *profile);
-        self.spec.profiles.retain(|other| other != profile);
-        self.supersede(now);
-        before != self.bindings.len()
-    }
-
-    /// Another installation has taken these profiles over: they are not presented by this one any more.
-    pub fn give_up(&mut self, profile: &ProfileName, now: DateTime<Utc>) {
-        self.unbind(profile, now);
-        self.takes_over.retain(|other| other != profile);
-        if let Some(verified) = &mut self.verified {
-            verified.profiles.retain(|other| other != profile);
-        }
-    }
-
-    /// Whether the device was verified to present the certificate in a profile that is still this installation's.
-    #[must_use]
-    pub fn holds(&self, profile: &ProfileName) -> bool {
-        let is_bound = self.bindings.iter().any(|binding| binding.profile == *profile);
-        is_bound && self.verified.as_ref().is_some_and(|verified| verified.profiles.contains(profile))
-    }
-
-    /// The profiles that have nothing to do with these, which the device does not have: a request is done in all its
-    /// profiles or in none, and makes no other one wait.
-    #[must_use]
-    pub fn unaffected_by(&self, missing: &[ProfileName]) -> Vec<ProfileName> {
-        let is_whole = |request: &RequestState| !request.profiles.iter().any(|name| missing.contains(name));
-        let wanted = |name: &ProfileName| {
-            let verified = self.verified.as_ref().is_some_and(|verified| verified.profiles.contains(name));
-            verified
-                || self.requests.iter().any(|request| is_whole(request) && request.profiles.contains(name))
-        };
-        self.profiles().into_iter().filter(|name| !missing.contains(name) && wanted(name)).collect()
     }
 
     /// What identifies it.
@@ -348,7 +282,7 @@ impl Installation {
         let rest = self.last_problem().cloned();
         let problem = match outcome {
             Outcome::Failed(problem) => Some(problem.clone()),
-            Outcome::Installed { .. } | Outcome::AwaitingCommit => None,
+            Outcome::Installed { .. } | Outcome::AwaitingCommit | Outcome::AwaitingPush => None,
         };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "no run takes that long")]
         let milliseconds =
@@ -371,14 +305,22 @@ impl Installation {
                 }
             }
             Outcome::AwaitingCommit => {
-                self.state = State::AwaitingCommit { at: now };
-                (self.pending_since, self.next_attempt, self.failures) = (None, None, 0);
-                self.forget_uncommitted();
-                self.end_requests(|_| RequestEnd::AwaitingCommit { at: now });
+                self.leave(State::AwaitingCommit { at: now }, RequestEnd::AwaitingCommit { at: now });
+            }
+            Outcome::AwaitingPush => {
+                self.leave(State::AwaitingPush { at: now }, RequestEnd::AwaitingPush { at: now });
             }
             Outcome::Failed(problem) => self.fail(problem, now),
         }
         self.forget_ended();
+    }
+
+    /// The rest is left to a person.
+    fn leave(&mut self, state: State, end: RequestEnd) {
+        self.state = state;
+        (self.pending_since, self.next_attempt, self.failures) = (None, None, 0);
+        self.forget_uncommitted();
+        self.end_requests(|_| end.clone());
     }
 
     fn fail(&mut self, problem: &Problem, now: DateTime<Utc>) {
@@ -458,7 +400,7 @@ impl Installation {
     }
 
     /// Open requests stay, of the others the last ones.
-    fn forget_ended(&mut self) {
+    pub(super) fn forget_ended(&mut self) {
         let open = self.requests.iter().filter(|request| request.is_open()).count();
         let mut too_many = open.saturating_sub(OPEN_REQUESTS);
         self.requests.retain(|request| {

@@ -64,6 +64,7 @@ impl Journal for RecordJournal<'_> {
             Entry::IdentitiesVoid(device) => {
                 self.each(|record| record.next_identities.retain(|next| *next.device() != device))
             }
+            Entry::Push { item, state } => self.one(item, |record| record.push = Some(*state)),
             Entry::CommitStarted(job) => self.each(|record| record.job = Some(job.clone())),
             Entry::Verified { item, created, issuers, deleted } => self.one(item, |record| {
                 record.forget_uncommitted();

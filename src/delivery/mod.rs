@@ -8,6 +8,7 @@
 
 mod adopted;
 mod batch;
+mod bindings;
 pub mod claims;
 mod clock;
 mod confirm;

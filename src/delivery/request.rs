@@ -54,6 +54,11 @@ pub enum RequestEnd {
         /// When.
         at: DateTime<Utc>,
     },
+    /// Committed on Panorama; an administrator has to push.
+    AwaitingPush {
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// It failed, and is not pending.
     Failed {
         /// When.
@@ -99,6 +104,7 @@ impl RequestState {
                 Outcome::Installed { object: object.clone(), unchanged: *unchanged }
             }
             RequestEnd::AwaitingCommit { .. } => Outcome::AwaitingCommit,
+            RequestEnd::AwaitingPush { .. } => Outcome::AwaitingPush,
             RequestEnd::Failed { problem, .. } | RequestEnd::Open { problem: Some(problem) } => {
                 Outcome::Failed(problem.clone())
             }

@@ -84,6 +84,11 @@ pub enum State {
         /// When.
         at: DateTime<Utc>,
     },
+    /// Committed on Panorama; an administrator has to push.
+    AwaitingPush {
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// The run failed.
     Failed {
         /// When.

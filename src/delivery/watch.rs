@@ -166,6 +166,9 @@ impl Following<'_> {
             RequestEnd::AwaitingCommit { .. } => Standing::Failed(not_installed(
                 "the certificate is waiting for a manual commit (--commit none)",
             )),
+            RequestEnd::AwaitingPush { .. } => Standing::Failed(not_installed(
+                "the certificate is committed on Panorama and waiting for a manual push (--push none)",
+            )),
             RequestEnd::Open { problem: Some(problem) } => Standing::Failed(pending(record, problem)),
             RequestEnd::Open { problem: None } => match self.hold(record) {
                 Some(hold) => Standing::Failed(hold.problem(&record.spec)),

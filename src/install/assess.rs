@@ -14,6 +14,7 @@ use super::issuers::{self, ChainQuestion};
 use super::names::ObjectName;
 use super::places::{self, Spot};
 use super::plan::{self, NewCertificate, Plan};
+use super::push::PushState;
 use super::request::InstallRequest;
 use super::result::CreatedObject;
 use super::state::{self, CurrentInstall, DeviceState};
@@ -29,6 +30,8 @@ pub struct Item<'a> {
     pub made: Vec<CreatedObject>,
     /// The objects that were made for intermediate certificates of this name's.
     pub issuers: Vec<CreatedObject>,
+    /// How a push for it stood after the last run, where it is on Panorama.
+    pub push: Option<PushState>,
 }
 
 /// A device that was looked at, and what is to be done there.

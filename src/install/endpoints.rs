@@ -5,6 +5,7 @@ use panos_xmlapi::{Address, Fingerprint, Session};
 use tokio::time::Instant;
 
 use super::accepted_forms::AcceptedForms;
+use super::after_commit;
 use super::apply::{PlanRunner, PlannedInstall};
 use super::change::Change;
 use super::commit::CommitRequest;
@@ -19,7 +20,7 @@ use super::references::Reference;
 use super::request::InstallRequest;
 use super::rollback::{Rollback, RollbackPoint, Undo, undo_in_reverse};
 use super::state::{self, CurrentInstall, DeviceState};
-use super::transaction::{DeviceResult, Transaction};
+use super::transaction::{AfterCommit, DeviceResult, Transaction};
 use super::upload::UploadForm;
 use super::verify::ExpectedState;
 use crate::certificate::Bundle;
@@ -42,7 +43,8 @@ pub(super) async fn answering(parts: &[PlannedInstall<'_>]) -> Vec<Vec<bool>> {
 /// How the profiles are given back what they presented before: only where that is an object of its own, and still
 /// there.
 fn rollback_steps(part: &PlannedInstall<'_>) -> Vec<Undo> {
-    if !part.plan.makes_an_object() {
+    // On Panorama giving back means another push, which nobody has asked for.
+    if !part.plan.makes_an_object() || after_commit::is_on_panorama(part) {
         return Vec::new();
     }
     let (place, object) = (&part.observed.place, part.request.object.to_string());
@@ -75,16 +77,18 @@ pub(super) async fn probe_all(
     transaction: &mut Transaction<'_>,
 ) {
     let taken = AcceptedForms::below(transaction.state_dir).of(&connection.target.device);
-    let looks = done.parts.iter().zip(&done.unproven).map(|(part, failure)| async move {
-        // What the device does not run, or what nobody has committed, is not shown either.
-        let nothing_to_see =
-            failure.is_some() || !(part.plan.steps.is_empty() || part.plan.commit().is_some());
-        if nothing_to_see {
-            Vec::new()
-        } else {
-            look_at_endpoints(part.request, part.bundle, part.sent_as(taken)).await
-        }
-    });
+    let looks =
+        done.parts.iter().zip(&done.after).zip(&done.unproven).map(|((part, after), failure)| async move {
+            // What the device does not run, or what nobody has committed, is not shown either.
+            let is_left = matches!(after, AfterCommit::LeftToPush);
+            let nothing_to_see =
+                failure.is_some() || is_left || !(part.plan.steps.is_empty() || part.plan.commit().is_some());
+            if nothing_to_see {
+                Vec::new()
+            } else {
+                look_at_endpoints(part.request, part.bundle, part.sent_as(taken)).await
+            }
+        });
     let awaited: Vec<Address> =
         done.parts.iter().flat_map(|part| part.request.served.iter().cloned()).collect();
     if !awaited.is_empty() {

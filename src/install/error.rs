@@ -20,6 +20,7 @@ use crate::install::lockout::LockOut;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::probe::ProbeMismatch;
 use crate::install::problem::{Problem, RetryClass};
+use crate::install::push::{PushIncomplete, PushPlanError};
 use crate::install::unsuitable::Unsuitable;
 
 /// The most characters of what happened, and of what to do: whatever stands in it, a record, a line of the log and
@@ -49,6 +50,8 @@ pub enum Activity {
     Binding,
     /// Committing.
     Committing,
+    /// Pushing from Panorama to its firewalls.
+    Pushing,
     /// Reading the running configuration after the commit.
     Proving,
 }
@@ -219,6 +222,12 @@ pub enum InstallError {
         /// Why it could not be looked up.
         since: Box<InstallError>,
     },
+    /// A push that can't be as it was asked for. Nothing was changed.
+    #[error("{0}; nothing was changed")]
+    PushPlan(#[from] PushPlanError),
+    /// Panorama runs the certificate, and not all firewalls that are to have it do.
+    #[error(transparent)]
+    Push(Box<PushIncomplete>),
     /// Putting back did not lead to what was there before.
     #[error("the candidate configuration still {0}")]
     RollbackIncomplete(String),
@@ -269,6 +278,7 @@ fn while_(doing: &Activity) -> &'static str {
         Activity::Uploading => "while uploading: ",
         Activity::Binding => "while rebinding the profiles: ",
         Activity::Committing => "while committing: ",
+        Activity::Pushing => "while pushing: ",
         Activity::Proving => "after the commit: ",
     }
 }
@@ -298,6 +308,8 @@ impl InstallError {
             }
             Self::WouldLockOut { .. } => Exit::Identity,
             Self::CommitFailed { .. } | Self::NotCommitted(_) => Exit::Commit,
+            Self::PushPlan(error) => error.exit(),
+            Self::Push(incomplete) => incomplete.exit(),
             Self::CommitUnknown { .. } | Self::RollbackIncomplete(_) => Exit::Device,
             Self::NotRunning(_) | Self::ProbeMismatch(_) | Self::RolledBack(_) => Exit::Unproven,
         }
@@ -349,6 +361,8 @@ impl InstallError {
             Self::CommitFailed { .. } => {
                 "see the job in Tasks on the device, fix the configuration, then try again"
             }
+            Self::PushPlan(error) => error.advice(),
+            Self::Push(incomplete) => return incomplete.advice(),
             Self::NotCommitted(_) => "everything was put back; run it again",
             Self::CommitUnknown { .. } => {
                 "try again; it first checks whether the certificate is already installed"
@@ -373,6 +387,8 @@ impl InstallError {
             Self::RollbackImpossible(_) | Self::ProfilesMissing { .. } | Self::WouldLockOut { .. } => true,
             Self::ProbeMismatch(_) | Self::RolledBack(_) | Self::Unsuitable(_) => true,
             Self::Peer { problem, .. } => return problem.retry_class,
+            Self::Push(incomplete) => return incomplete.retry_class(),
+            Self::PushPlan(_) => true,
             Self::Device {
                 error: Error::Identity(_) | Error::Setup(_) | Error::InvalidRequest(_), ..
             } => true,
@@ -396,7 +412,7 @@ impl InstallError {
         match self {
             Self::Bundle(_) | Self::Pkcs12(_) | Self::Pem(_) | Self::ImportNotApplied(_) => true,
             Self::UnquotableName(_) | Self::NameTooLong { .. } | Self::KeyTypeChanged { .. } => true,
-            Self::ProfilesMissing { .. } | Self::ProfileVanished(_) => true,
+            Self::ProfilesMissing { .. } | Self::ProfileVanished(_) | Self::PushPlan(_) => true,
             Self::Unsuitable(unsuitable) => unsuitable.concerns_one_certificate(),
             Self::RollbackImpossible(_) | Self::OwnChangesPending { .. } | Self::Contested(_) => true,
             Self::Device {
@@ -435,7 +451,7 @@ fn of_device(doing: Activity, error: &Error) -> Exit {
                 Activity::Looking => Exit::Device,
                 Activity::Uploading => Exit::Upload,
                 Activity::Binding => Exit::Rebind,
-                Activity::Committing => Exit::Commit,
+                Activity::Committing | Activity::Pushing => Exit::Commit,
                 Activity::Proving => Exit::Unproven,
             },
         },

@@ -29,6 +29,8 @@ pub enum Event {
     WaitOver,
     /// The device runs this certificate already, and nothing is to be done.
     AlreadyInstalled,
+    /// Panorama runs this certificate already: only its firewalls are looked at.
+    AlreadyCommitted,
     /// No PKCS#12 can be made on this machine.
     FipsMode,
     /// An upload can't be made in one form on this machine: another one is tried.
@@ -115,6 +117,58 @@ pub enum Event {
     },
     /// Nothing was committed, as it was asked for.
     LeftToCommit,
+    /// Nothing is pushed, as it was asked for: to how many firewalls a person has to.
+    LeftToPush(usize),
+    /// A push from Panorama is asked for.
+    PushBegun {
+        /// The template stack.
+        stack: String,
+        /// To how many firewalls.
+        firewalls: usize,
+        /// Whether everybody's changes go along.
+        everybody: bool,
+    },
+    /// Panorama has a job for the push.
+    PushJob {
+        /// The template stack.
+        stack: String,
+        /// The job.
+        job: String,
+    },
+    /// How far a push job has come.
+    PushProgress {
+        /// The job.
+        job: String,
+        /// Per cent of the job itself.
+        percent: Option<u8>,
+        /// On how many firewalls it has succeeded by their own word.
+        done: usize,
+        /// On how many it has failed.
+        failed: usize,
+        /// How many have said neither.
+        pending: usize,
+    },
+    /// A push job is over.
+    PushEnded {
+        /// The job.
+        job: String,
+        /// From asking for it until its end.
+        took: Duration,
+    },
+    /// Firewalls are looked at themselves, whether they have the certificate.
+    PushLooked {
+        /// How many were.
+        seen: usize,
+        /// Of how many.
+        total: usize,
+    },
+    /// How it stands on the firewalls after all pushes.
+    PushStands {
+        /// In a few words.
+        summary: String,
+        /// Each firewall that does not have the certificate, and why.
+        open: Vec<String>,
+    },
     /// The commit may still end by itself, so the candidate configuration was not touched.
     CommitMayFinish,
     /// The candidate configuration is being put back.

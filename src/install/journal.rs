@@ -5,6 +5,7 @@ use panos_xmlapi::{Address, Fingerprint, NextIdentity};
 
 use super::change::Change;
 use super::names::ObjectName;
+use super::push::PushState;
 
 /// Something that the next run has to know if this one does not come to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,13 @@ pub enum Entry {
     IdentitiesVoid(Address),
     /// The commit is this job.
     CommitStarted(String),
+    /// Panorama runs one of the certificates, and its firewalls stand to it like this.
+    Push {
+        /// Which certificate.
+        item: usize,
+        /// How each firewall stands.
+        state: Box<PushState>,
+    },
     /// The device was seen to run one of the certificates.
     Verified {
         /// Which certificate.

@@ -1,6 +1,7 @@
 //! What it means to install a certificate on a device.
 
 pub mod accepted_forms;
+pub mod after_commit;
 pub mod apply;
 pub mod assess;
 pub mod blockers;
@@ -29,6 +30,7 @@ pub mod plan;
 pub mod probe;
 pub mod problem;
 pub mod prove;
+pub mod push;
 pub mod recover;
 mod reference_kinds;
 pub mod references;

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use panos_xmlapi::{Address, KeyExport, Location, Serial, TemplateName, Trust};
+use panos_xmlapi::{Address, KeyExport, Location, Serial, Trust};
 
 use super::names::{CommonName, ObjectName, ProfileName};
+pub use super::push::{PushPolicy, StacksToPush};
 use super::retry::RetryPolicy;
 use crate::certificate::pkcs12::Container;
 
@@ -124,28 +125,6 @@ pub enum CommitScope {
     /// Everybody's.
     Everybody,
     /// None: a person commits.
-    Nothing,
-}
-
-/// What Panorama pushes to its firewalls after a commit in a template or template stack.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PushPolicy {
-    /// Which template stacks.
-    pub stacks: StacksToPush,
-    /// Only these firewalls of them; empty for all.
-    pub only: Vec<Serial>,
-    /// Whether everybody's committed changes may go with it where a push of one's own is not possible.
-    pub everybody: bool,
-}
-
-/// Which template stacks are pushed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StacksToPush {
-    /// Every stack that holds the template; a stack that was changed itself.
-    AllOfTemplate,
-    /// These.
-    Named(Vec<TemplateName>),
-    /// None: a person pushes.
     Nothing,
 }
 

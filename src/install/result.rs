@@ -91,6 +91,8 @@ pub enum Outcome {
     },
     /// Uploaded and bound; an administrator has to commit.
     AwaitingCommit,
+    /// Committed on Panorama; an administrator has to push.
+    AwaitingPush,
     /// It failed.
     Failed(Problem),
 }

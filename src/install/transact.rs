@@ -7,6 +7,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::accepted_forms::AcceptedForms;
+use super::after_commit;
 use super::apply::{PlanRunner, PlannedInstall};
 use super::assess::{Assessment, look};
 use super::commit::CommitRequest;
@@ -26,7 +27,7 @@ use super::request::{CommitScope, Target};
 use super::result::{LastRun, Outcome};
 use super::rollback::{Rollback, RollbackPoint, Undo};
 use super::state::DeviceState;
-use super::transaction::{DeviceResult, Transaction, TransactionInput};
+use super::transaction::{AfterCommit, DeviceResult, Transaction, TransactionInput};
 use super::verify::ExpectedState;
 
 /// The first pause between two looks at a place that somebody works on, and the longest one.
@@ -94,14 +95,20 @@ async fn in_phases(
             run_on_peer(other, &mut transaction, &mut done).await;
         }
     }
+    after_commit::push(&connection, &mut done, &mut transaction).await;
     endpoints::probe_all(&connection, &mut done, &mut transaction).await;
-    let DeviceResult { parts, unproven, .. } = done;
-    Ok(parts.iter().zip(unproven).map(|(part, failure)| failure.map_or_else(|| Ok(end(part)), Err)).collect())
+    let DeviceResult { parts, unproven, after, .. } = done;
+    let ends = parts.iter().zip(after).zip(unproven);
+    Ok(ends.map(|((part, after), failure)| failure.map_or_else(|| Ok(end(part, &after)), Err)).collect())
 }
 
-fn end(part: &PlannedInstall<'_>) -> Outcome {
+fn end(part: &PlannedInstall<'_>, after: &AfterCommit) -> Outcome {
+    if matches!(after, AfterCommit::LeftToPush) {
+        return Outcome::AwaitingPush;
+    }
     if part.plan.steps.is_empty() {
-        return Outcome::Installed { object: part.request.object.clone(), unchanged: true };
+        let unchanged = !matches!(after, AfterCommit::Pushed { now: true });
+        return Outcome::Installed { object: part.request.object.clone(), unchanged };
     }
     match part.plan.commit() {
         Some(_) => Outcome::Installed { object: part.request.object.clone(), unchanged: false },
@@ -145,19 +152,22 @@ async fn work<'a>(
     identity::fall_back(connection, transaction);
     let Assessment { state, parts, places, .. } = look_until_free(connection, transaction, until).await?;
     let unproven = parts.iter().map(|_| None).collect();
+    let after = after_commit::plan(&connection.session, &parts).await?;
     let mut done = DeviceResult {
         parts,
         state,
         committed: false,
         unproven,
         managements: OnceCell::new(),
+        after,
         answering: Vec::new(),
     };
     for note in done.parts.iter().flat_map(|part| &part.plan.notes) {
         events.remark(note);
     }
     if done.parts.iter().all(|part| part.plan.steps.is_empty()) {
-        events.tell(Event::AlreadyInstalled);
+        let is_pushed = done.parts.iter().any(after_commit::is_on_panorama);
+        events.tell(if is_pushed { Event::AlreadyCommitted } else { Event::AlreadyInstalled });
         identity::forget(connection, transaction);
         return Ok(done);
     }

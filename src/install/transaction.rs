@@ -11,6 +11,7 @@ use super::assess::Item;
 use super::error::InstallError;
 use super::events::Events;
 use super::journal::{Entry, Journal};
+use super::push::PushPlan;
 use super::recover::InterruptedRun;
 use super::request::InstallRequest;
 use super::result::LastRun;
@@ -75,8 +76,25 @@ pub(super) struct DeviceResult<'a> {
     pub(super) unproven: Vec<Option<InstallError>>,
     /// Whether the management interface presents one of the certificates: asked once.
     pub(super) managements: OnceCell<bool>,
+    /// What follows the commit, for each part.
+    pub(super) after: Vec<AfterCommit>,
     /// For each part, whether its endpoints answered before anything was changed.
     pub(super) answering: Vec<Vec<bool>>,
+}
+
+/// What is to follow for one certificate.
+pub(super) enum AfterCommit {
+    /// Nothing: it is where it is used.
+    Nothing,
+    /// A push.
+    Push(PushPlan),
+    /// Pushed, to all firewalls or not; whether anything was pushed in this run.
+    Pushed {
+        /// Whether it was done in this run.
+        now: bool,
+    },
+    /// A person pushes.
+    LeftToPush,
 }
 
 impl<'a> Transaction<'a> {

@@ -217,7 +217,7 @@ impl World {
                 Some((_, RequestEnd::Superseded { .. })) => {
                     scenario.orders.iter().all(|order| order.list.is_none())
                 }
-                Some((_, RequestEnd::AwaitingCommit { .. })) => true,
+                Some((_, RequestEnd::AwaitingCommit { .. } | RequestEnd::AwaitingPush { .. })) => true,
                 Some((_, RequestEnd::Done { .. })) if !self.ran[at] => {
                     return Some(format!("{who} caller's request is done, and the device has never run it"));
                 }
@@ -313,6 +313,7 @@ pub fn digest(record: &Installation) -> u64 {
             RequestEnd::Open { .. } => 0,
             RequestEnd::Done { .. } => 2,
             RequestEnd::AwaitingCommit { .. } => 3,
+            RequestEnd::AwaitingPush { .. } => 6,
             RequestEnd::Failed { .. } => 4,
             RequestEnd::Superseded { .. } => 5,
         };
@@ -322,6 +323,7 @@ pub fn digest(record: &Installation) -> u64 {
         State::Pending => (0, None),
         State::Installed { unchanged, .. } => (1 + u8::from(*unchanged), None),
         State::AwaitingCommit { .. } => (3, None),
+        State::AwaitingPush { .. } => (5, None),
         State::Failed { problem, .. } => (4, Some(problem.retry_class as u8)),
     };
     (state, record.started_at.is_some(), record.job.is_some()).hash(&mut hasher);

@@ -157,8 +157,10 @@ impl Row {
         let until = certificate.map(|certificate| certificate.not_after);
         let is_proven = |record: &Installation| {
             let proven = record.verified.as_ref();
-            record.spec.device == *device
-                && proven.is_some_and(|proven| Some(proven.certificate.fingerprint) == sha256)
+            let proven = proven.map(|proven| proven.certificate.fingerprint);
+            // What Panorama runs is ours, whichever of its firewalls have it.
+            let committed = record.push.as_ref().map(|push| push.certificate);
+            record.spec.device == *device && sha256.is_some() && (proven == sha256 || committed == sha256)
         };
         Self {
             device: device.clone(),

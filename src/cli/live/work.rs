@@ -52,6 +52,18 @@ impl Work {
             Event::CommitProgress { job, percent } => {
                 (self.job, self.percent, self.waiting) = (Some(job.clone()), *percent, None);
             }
+            Event::PushBegun { .. } => self.turn_to("push"),
+            Event::PushJob { job, .. } => self.job = Some(job.clone()),
+            Event::PushProgress { job, percent, done, failed, pending } => {
+                (self.job, self.percent) = (Some(job.clone()), *percent);
+                // Nothing is told of the firewalls before the job itself is over.
+                let told = format!("{pending} firewalls ({done} done, {failed} failed)");
+                self.waiting = (*pending > 0).then_some(told);
+            }
+            Event::PushLooked { seen, total } => {
+                self.turn_to("verify");
+                self.waiting = (seen < total).then(|| format!("{} of {total} firewalls", total - seen));
+            }
             Event::CommitSucceeded { .. } | Event::CommitFailed(_) | Event::CommitJobGone(_) => {
                 self.turn_to(self.doing);
             }

@@ -36,6 +36,7 @@ struct Open {
     heard: u64,
     end: bool,
     left_to_commit: bool,
+    left_to_push: bool,
     /// It has told the times of its phases, as it does at its very end.
     told_times: bool,
     /// What the device has said on the way.
@@ -166,6 +167,7 @@ impl Open {
             heard,
             end: false,
             left_to_commit: false,
+            left_to_push: false,
             told_times: false,
             outcome: Outcome::default(),
             problem: None,
@@ -186,6 +188,7 @@ impl Open {
             }
             Event::CommitTook(seconds) => self.run.seconds[COMMIT] = Some(seconds),
             Event::LeftToCommit => self.left_to_commit = true,
+            Event::LeftToPush => self.left_to_push = true,
             Event::End(device) => {
                 self.run.device = Some(device);
                 self.end = true;
@@ -213,6 +216,7 @@ impl Open {
         let problem = self.problem.map(|(problem, _)| problem);
         run.ending = match (self.end, self.left_to_commit, problem) {
             (true, true, _) => RunOutcome::LeftToCommit,
+            (true, false, _) if self.left_to_push => RunOutcome::LeftToPush,
             // This program says that it ended only where all is proven.
             (true, false, _) if self.told_times => RunOutcome::Done,
             // The scripts that came before said so whatever had happened.

@@ -31,6 +31,7 @@ pub(super) enum Event {
     /// In seconds.
     CommitTook(f64),
     LeftToCommit,
+    LeftToPush,
     /// On this device.
     End(String),
     /// The device, where the line begins with one, and the problem.
@@ -107,7 +108,9 @@ impl<'a> Line<'a> {
                 let rest = after("The commit took ")?;
                 seconds(rest.split_once(" seconds")?.0).map(Event::CommitTook)
             }
-            b'N' => after("Not committed (--commit none)").map(|_| Event::LeftToCommit),
+            b'N' => after("Not committed (--commit none)")
+                .map(|_| Event::LeftToCommit)
+                .or_else(|| after("Not pushed (--push none)").map(|_| Event::LeftToPush)),
             b'E' => match after("END - Finished certificate installation to: ") {
                 Some(device) => Some(Event::End(device)),
                 None => after("ERROR: ")

@@ -59,6 +59,8 @@ pub enum RunOutcome {
     Failed(String),
     /// All is prepared, and a person has to commit.
     LeftToCommit,
+    /// Committed on Panorama, and left for a person to push.
+    LeftToPush,
     /// It was killed, or is still running.
     NotEnded,
     /// It came to its end, and the log does not tell whether the device has what it should have.

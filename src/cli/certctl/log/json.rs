@@ -35,6 +35,7 @@ impl<'a> JsonRun<'a> {
             RunOutcome::Done => ("ok", None),
             RunOutcome::Failed(problem) => ("failed", Some(problem.as_str())),
             RunOutcome::LeftToCommit => ("left-to-commit", None),
+            RunOutcome::LeftToPush => ("left-to-push", None),
             RunOutcome::NotEnded => ("not-ended", None),
             RunOutcome::Unknown => ("unknown", None),
         };

@@ -63,7 +63,9 @@ pub(super) fn mood(run: &Run) -> Severity {
     match run.ending {
         RunOutcome::Done => Severity::Plain,
         RunOutcome::Failed(_) => Severity::Bad,
-        RunOutcome::LeftToCommit | RunOutcome::NotEnded | RunOutcome::Unknown => Severity::Odd,
+        RunOutcome::LeftToCommit | RunOutcome::LeftToPush | RunOutcome::NotEnded | RunOutcome::Unknown => {
+            Severity::Odd
+        }
     }
 }
 
@@ -90,6 +92,7 @@ fn result(run: &Run) -> String {
             }
         }
         RunOutcome::LeftToCommit => "waiting for manual commit".to_owned(),
+        RunOutcome::LeftToPush => "waiting for manual push".to_owned(),
         RunOutcome::NotEnded => "unfinished".to_owned(),
         RunOutcome::Unknown => "unknown: the log does not tell what the device said".to_owned(),
     }

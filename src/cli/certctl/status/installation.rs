@@ -83,6 +83,7 @@ pub(super) enum InstallState {
     Pending,
     Failed,
     LeftToCommit,
+    LeftToPush,
     /// Taken over from the scripts, and not seen on the device yet.
     Adopted,
 }
@@ -111,6 +112,7 @@ impl Row {
             State::Installed { .. } => InstallState::Installed,
             State::Failed { .. } => InstallState::Failed,
             State::AwaitingCommit { .. } => InstallState::LeftToCommit,
+            State::AwaitingPush { .. } => InstallState::LeftToPush,
         }
     }
 
@@ -142,7 +144,7 @@ impl Row {
         match &self.record.state {
             State::Failed { problem, .. } => Some(problem),
             State::Pending => self.last_attempt()?.problem.as_ref(),
-            State::Installed { .. } | State::AwaitingCommit { .. } => None,
+            State::Installed { .. } | State::AwaitingCommit { .. } | State::AwaitingPush { .. } => None,
         }
     }
 

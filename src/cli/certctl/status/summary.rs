@@ -20,6 +20,7 @@ pub(super) struct Summary {
     pub(super) pending_too_long: usize,
     pub(super) failed: usize,
     pub(super) left_to_commit: usize,
+    pub(super) left_to_push: usize,
     pub(super) adopted: usize,
     pub(super) expire_soon: usize,
     pub(super) expired: usize,
@@ -67,6 +68,7 @@ impl Summary {
             failed: count(&|one| one.how() == InstallState::Failed),
             adopted: count(&|one| one.how() == InstallState::Adopted),
             left_to_commit: count(&|one| one.how() == InstallState::LeftToCommit),
+            left_to_push: count(&|one| one.how() == InstallState::LeftToPush),
             expire_soon: issued(&|one| one.lasts(limits) == Expiry::NotLong),
             expired: issued(&|one| one.lasts(limits) == Expiry::Expired),
             certmonger_troubles: named(&|one| one.certmongers_trouble().is_some()),
@@ -103,6 +105,7 @@ impl Summary {
         add(self.pending, format!("{} pending{long}", self.pending));
         add(self.failed, format!("{} failed", self.failed));
         add(self.left_to_commit, format!("{} waiting for manual commit", self.left_to_commit));
+        add(self.left_to_push, format!("{} waiting for manual push", self.left_to_push));
         add(self.adopted, format!("{} adopted and not verified yet", self.adopted));
         let is_done = all > 0 && self.installed == self.installations && self.without_profile == 0;
         add(usize::from(is_done), if all == 1 { "installed" } else { "all installed" }.to_owned());

@@ -39,7 +39,11 @@ pub(super) fn lines(all: &[Row], limits: &Limits, width: Option<usize>) -> Vec<L
     let mut rows = columns.lines().into_iter();
     let heading = rows.next();
     let with_more = rows.zip(all).flat_map(|(row, one)| {
-        let more = certmonger(one).into_iter().chain(faults(one)).map(|said| format!("{INDENT}{said}"));
+        let more = certmonger(one)
+            .into_iter()
+            .chain(faults(one))
+            .chain(firewalls(one))
+            .map(|said| format!("{INDENT}{said}"));
         let more: Vec<Line> = more.map(|text| Line { text, mood: one.mood(limits) }).collect();
         std::iter::once(row).chain(more)
     });
@@ -57,7 +61,7 @@ fn card(one: &Row, limits: &Limits, width: usize) -> Vec<Line> {
         .then(|| format!("pending for {}, next try: {}", pending_for(one, limits), next_try(one, limits)));
     let profiles = format!("profiles: {}", profiles(one));
     let parts = [installed, pending, Some(profiles), Some(stands(one, limits)), certmonger(one)];
-    let parts: Vec<String> = parts.into_iter().flatten().chain(faults(one)).collect();
+    let parts: Vec<String> = parts.into_iter().flatten().chain(faults(one)).chain(firewalls(one)).collect();
     let indent = if width > NARROW { INDENT } else { "" };
     let mut lines = terminal::wrapped(&first, width);
     for part in &parts {
@@ -133,6 +137,7 @@ fn stands(one: &Row, limits: &Limits) -> String {
         },
         InstallState::Adopted => "adopted, not verified yet".to_owned(),
         InstallState::LeftToCommit => "waiting for manual commit".to_owned(),
+        InstallState::LeftToPush => "committed, not pushed: waiting for manual push".to_owned(),
         InstallState::Failed => format!("failed: {}", problem.unwrap_or_default()),
         InstallState::Pending => pending(one, problem, limits.now),
     }
@@ -151,6 +156,21 @@ fn pending(one: &Row, problem: Option<String>, now: DateTime<Utc>) -> String {
     let queued = one.queued.then(|| "in the queue".to_owned());
     let known: Vec<String> = waits.into_iter().chain(queued).chain(at_it).chain(failed).collect();
     if known.is_empty() { "not tried yet".to_owned() } else { known.join("; ") }
+}
+
+/// Of how many firewalls each has a line: JSON has all.
+const FIREWALLS: usize = 20;
+
+/// Each firewall that does not have what Panorama runs.
+fn firewalls(one: &Row) -> Vec<String> {
+    let Some(push) = &one.record.push else { return Vec::new() };
+    let each = push
+        .open
+        .iter()
+        .take(FIREWALLS)
+        .map(|device| terminal::shortened(&format!("firewall {device}"), 2 * PROBLEM));
+    let more = push.open.len().saturating_sub(FIREWALLS);
+    each.chain((more > 0).then(|| format!("and {more} more firewalls (--json has all)"))).collect()
 }
 
 fn faults(one: &Row) -> impl Iterator<Item = String> {

@@ -1,0 +1,140 @@
+//! What follows a commit on Panorama: the push to its firewalls, or the news that it is left to a person.
+
+use panos_xmlapi::{Fingerprint, Session};
+
+use super::apply::PlannedInstall;
+use super::connect::Connection;
+use super::error::{Activity, BatchError, InstallError};
+use super::events::{Event, Events};
+use super::push::{self, PushGoal, PushState, Pusher, decide};
+use super::request::InstallRequest;
+use super::state::place_of;
+use super::transaction::{AfterCommit, DeviceResult, Transaction};
+
+/// Decides what is pushed, before anything is changed.
+pub(super) async fn plan(
+    session: &Session,
+    parts: &[PlannedInstall<'_>],
+) -> Result<Vec<AfterCommit>, BatchError> {
+    if !parts.iter().any(is_on_panorama) {
+        return Ok(parts.iter().map(|_| AfterCommit::Nothing).collect());
+    }
+    let known = session.template_stacks().await.map_err(InstallError::during(Activity::Looking))?;
+    let mut decided = Vec::new();
+    for (at, part) in parts.iter().enumerate() {
+        decided.push(match is_on_panorama(part) {
+            true => {
+                let plan = decide(&known, &part.observed.place, &part.request.push);
+                AfterCommit::Push(plan.map_err(|error| BatchError::of(at)(error.into()))?)
+            }
+            false => AfterCommit::Nothing,
+        });
+    }
+    Ok(decided)
+}
+
+/// Whether what is committed there has to be pushed.
+pub(super) fn is_on_panorama(part: &PlannedInstall<'_>) -> bool {
+    part.observed.place.template_entry().is_some()
+}
+
+/// Pushes what Panorama runs, and looks at each firewall. What is missing there is why a certificate is not proven.
+pub(super) async fn push(
+    connection: &Connection,
+    done: &mut DeviceResult<'_>,
+    transaction: &mut Transaction<'_>,
+) {
+    let mut goals = Vec::new();
+    for (item, part) in done.parts.iter().enumerate() {
+        let AfterCommit::Push(plan) = &done.after[item] else { continue };
+        let is_committed = part.plan.steps.is_empty() || part.plan.commit().is_some();
+        if done.unproven[item].is_some() || !is_committed {
+            continue;
+        }
+        let request = part.request;
+        let before = transaction.wants[item].push.as_ref().filter(|_| part.plan.steps.is_empty());
+        let state =
+            PushState::planned(plan, part.bundle.fingerprint(), &request.object).going_on_from(before);
+        let of = (&request.object, request.profiles.as_slice());
+        let goal = PushGoal::new(item, &part.observed.place, of, request.push.everybody, state);
+        goals.push((goal, plan.is_left));
+    }
+    if goals.is_empty() {
+        return;
+    }
+    let (left, mut wanted): (Vec<_>, Vec<_>) = goals.into_iter().partition(|(_, is_left)| *is_left);
+    let mut wanted: Vec<PushGoal<'_>> = wanted.drain(..).map(|(goal, _)| goal).collect();
+    let mut left: Vec<PushGoal<'_>> = left.into_iter().map(|(goal, _)| goal).collect();
+    let mut state = done.state.clone();
+    // Without a name nothing but everybody's changes can be pushed: that is for the push to say.
+    let _ = state.fetch_administrator(&connection.session).await;
+    let pusher = Pusher {
+        session: &connection.session,
+        system: &connection.system,
+        administrator: state.administrator,
+        description: transaction.description(),
+        time: transaction.request().commit_timeout,
+        retry_policy: transaction.retry_policy(),
+        events: transaction.events,
+    };
+    if !left.is_empty() {
+        if !done.committed {
+            pusher.examine(&mut left).await;
+        }
+        pusher.note(&left, &mut *transaction.journal);
+    }
+    if !wanted.is_empty() {
+        pusher.push(&mut wanted, done.committed, &mut *transaction.journal).await;
+    }
+    let mut ends = Vec::new();
+    for goal in left {
+        if goal.state.is_complete() {
+            ends.push((goal.item, AfterCommit::Pushed { now: false }, None));
+        } else {
+            transaction.events.tell(Event::LeftToPush(goal.state.open.len()));
+            ends.push((goal.item, AfterCommit::LeftToPush, None));
+        }
+    }
+    for goal in wanted {
+        let lack = goal.lack().map(|lack| InstallError::Push(Box::new(lack)));
+        ends.push((goal.item, AfterCommit::Pushed { now: goal.was_pushed }, lack));
+    }
+    for (item, after, lack) in ends {
+        done.after[item] = after;
+        done.unproven[item] = lack;
+    }
+}
+
+/// What the firewalls lack of what Panorama runs, in words; nothing where it is not for firewalls. One that is away now and
+/// was seen to have it before is not missed.
+///
+/// # Errors
+/// A push that can't be as it is configured; a Panorama that fails or refuses.
+pub async fn lack(
+    connection: &Connection,
+    request: &InstallRequest,
+    wanted: Fingerprint,
+    before: Option<&PushState>,
+) -> Result<Option<String>, InstallError> {
+    let place = place_of(request, &connection.system);
+    let Some(plan) = push::look(&connection.session, &place, &request.push).await? else { return Ok(None) };
+    let state = PushState::planned(&plan, wanted, &request.object);
+    let of = (&request.object, request.profiles.as_slice());
+    let mut goals = [PushGoal::new(0, &place, of, request.push.everybody, state)];
+    let events = Events::unheard();
+    let pusher = Pusher {
+        session: &connection.session,
+        system: &connection.system,
+        administrator: None,
+        description: String::new(),
+        time: request.commit_timeout,
+        retry_policy: &request.retry_policy,
+        events: &events,
+    };
+    pusher.examine(&mut goals).await;
+    let [mut goal] = goals;
+    if let Some(before) = before {
+        goal.state.excuse_absent(before);
+    }
+    Ok(goal.lack().map(|lack| lack.to_string()))
+}

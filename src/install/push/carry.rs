@@ -1,0 +1,336 @@
+//! The whole of it: what is to be pushed is pushed, followed and proven, stack by stack.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use panos_xmlapi::{Location, ManagedDevice, Session, SystemInfo};
+use tokio::time::Instant;
+
+use super::follow::{Follower, PushOrder, Pushed};
+use super::goal::PushGoal;
+use super::plan::{PushPlan, decide};
+use super::policy::PushPolicy;
+use super::prove;
+use super::scope::{SelectiveRefusal, likely, others_changes, own_changes};
+use super::state::Standing;
+use crate::install::error::{Activity, InstallError};
+use crate::install::events::{Event, Events};
+use crate::install::journal::{Entry, Journal};
+use crate::install::problem::Problem;
+use crate::install::retry::RetryPolicy;
+
+/// How many firewalls are looked at at once: vendors advise against more than five connections to one device.
+const AT_ONCE: usize = 5;
+
+/// Decides what is pushed for a change at this location; nothing where the location needs no push. Nothing is changed.
+///
+/// # Errors
+/// A push that can't be as it was asked for; a Panorama that fails or refuses.
+pub async fn look(
+    session: &Session,
+    location: &Location,
+    policy: &PushPolicy,
+) -> Result<Option<PushPlan>, InstallError> {
+    if location.template_entry().is_none() {
+        return Ok(None);
+    }
+    let known = session.template_stacks().await.map_err(InstallError::during(Activity::Looking))?;
+    Ok(Some(decide(&known, location, policy)?))
+}
+
+/// A Panorama that pushes.
+pub struct Pusher<'a> {
+    /// The Panorama.
+    pub session: &'a Session,
+    /// What it is.
+    pub system: &'a SystemInfo,
+    /// Whose changes are pushed; unknown where it does not tell.
+    pub administrator: Option<String>,
+    /// What stands beside the job.
+    pub description: String,
+    /// How long a job may take, its firewalls included.
+    pub time: Duration,
+    /// How long a device may be silent.
+    pub retry_policy: &'a RetryPolicy,
+    /// Where it is told what happens.
+    pub events: &'a Events,
+}
+
+/// The firewalls as Panorama knows them.
+type Known = BTreeMap<String, ManagedDevice>;
+
+impl Pusher<'_> {
+    /// Brings what is open to where it belongs. What became of it is in the goals.
+    ///
+    /// `is_new`: whether Panorama has committed just now. Where it had committed before, a firewall may have it already: it
+    /// is looked at first, so that what a run that died has pushed is not pushed again.
+    pub async fn push(&self, goals: &mut [PushGoal<'_>], is_new: bool, journal: &mut dyn Journal) {
+        let pushing = InstallError::during(Activity::Pushing);
+        let asked = async || self.session.managed_devices().await.map_err(pushing);
+        let known = match self.retry_policy.retry(asked).await {
+            Ok(devices) => by_serial(devices),
+            Err(failure) => return troubled(goals, &failure),
+        };
+        name(goals, &known);
+        let follower =
+            Follower { session: self.session, events: self.events, retry_policy: self.retry_policy };
+        if !is_new {
+            if let Err(failure) = follower.await_earlier(Instant::now() + self.time).await {
+                return troubled(goals, &failure);
+            }
+            let open = open(goals, &known, |_| true);
+            self.prove(goals, &open).await;
+        }
+        note(goals, journal);
+        // On the disk before anything is pushed: who asks meanwhile how it stands is told.
+        if let Err(error) = journal.sync().await {
+            return troubled(goals, &error.into());
+        }
+        let stacks: BTreeSet<String> = goals.iter().flat_map(|goal| goal.state.stacks.clone()).collect();
+        for stack in &stacks {
+            self.push_stack(stack, goals, &known, (&follower, &mut *journal)).await;
+            note(goals, journal);
+        }
+        for goal in goals.iter() {
+            self.events.tell(Event::PushStands {
+                summary: goal.state.summary(),
+                open: goal.state.open.iter().map(ToString::to_string).collect(),
+            });
+        }
+    }
+
+    /// Only looks at the firewalls.
+    pub async fn examine(&self, goals: &mut [PushGoal<'_>]) {
+        let pushing = InstallError::during(Activity::Looking);
+        let asked = async || self.session.managed_devices().await.map_err(pushing);
+        let known = match self.retry_policy.retry(asked).await {
+            Ok(devices) => by_serial(devices),
+            Err(failure) => return troubled(goals, &failure),
+        };
+        name(goals, &known);
+        let serials: BTreeSet<String> =
+            goals.iter().flat_map(|goal| &goal.state.open).map(|device| device.serial.clone()).collect();
+        let here: BTreeSet<String> =
+            serials.iter().filter(|serial| is_connected(&known, serial)).cloned().collect();
+        for serial in serials.difference(&here) {
+            set(goals, serial, &Some(Standing::NotConnected { ever: was_connected(&known, serial) }));
+        }
+        self.prove(goals, &here).await;
+    }
+
+    /// Notes how it stands with each firewall.
+    pub fn note(&self, goals: &[PushGoal<'_>], journal: &mut dyn Journal) {
+        note(goals, journal);
+    }
+
+    /// Pushes one stack to those firewalls that lack something and are connected, and looks at them.
+    async fn push_stack(
+        &self,
+        stack: &str,
+        goals: &mut [PushGoal<'_>],
+        known: &Known,
+        (follower, journal): (&Follower<'_>, &mut dyn Journal),
+    ) {
+        // To what a local object overrides, a push changes nothing.
+        let lacks = |standing: &Standing| !matches!(standing, Standing::Overridden { .. });
+        let of_stack = |goals: &[PushGoal<'_>]| -> BTreeSet<String> {
+            let open = goals.iter().flat_map(|goal| &goal.state.open);
+            open.filter(|device| device.stack == stack && lacks(&device.standing))
+                .map(|device| device.serial.clone())
+                .collect()
+        };
+        let wanted = of_stack(goals);
+        let targets: BTreeSet<String> =
+            wanted.iter().filter(|serial| is_connected(known, serial)).cloned().collect();
+        for serial in wanted.difference(&targets) {
+            set(goals, serial, &Some(Standing::NotConnected { ever: was_connected(known, serial) }));
+        }
+        let Ok(name) = stack.parse() else { return };
+        if targets.is_empty() {
+            return;
+        }
+        let devices: Vec<&ManagedDevice> = targets.iter().filter_map(|serial| known.get(serial)).collect();
+        let everybody = goals.iter().all(|goal| goal.everybody);
+        let mut order = PushOrder {
+            stack: &name,
+            only: &targets,
+            administrator: None,
+            description: format!("{}, stack {stack}", self.description),
+            time: self.time,
+        };
+        let refusal = match own_changes(self.administrator.as_deref(), self.system, &devices) {
+            Ok(administrator) => {
+                order.administrator = Some(administrator);
+                match follower.push(&order, journal).await {
+                    Ok(Pushed::Over(results)) => {
+                        return self.conclude(goals, (stack, &targets), results).await;
+                    }
+                    Ok(Pushed::Refused(refusal)) => (Some(refusal.to_string()), likely(&refusal)),
+                    Err(failure) => return troubled_in(goals, stack, &failure),
+                }
+            }
+            Err(likely) => (None, likely),
+        };
+        let others = others_changes(self.session, self.administrator.as_deref()).await;
+        let (words, likely) = refusal;
+        let refusal = SelectiveRefusal { stack: stack.to_owned(), words, likely, others };
+        if !everybody {
+            self.events.trouble(refusal.to_string());
+            for goal in concerned(goals, stack) {
+                goal.refusals.push(refusal.clone());
+            }
+            return;
+        }
+        self.events
+            .warn(format!("{refusal}; everybody's committed changes are pushed (--push-all-changes)."));
+        order.administrator = None;
+        match follower.push(&order, journal).await {
+            Ok(Pushed::Over(results)) => self.conclude(goals, (stack, &targets), results).await,
+            Ok(Pushed::Refused(refusal)) => {
+                let failure = InstallError::during(Activity::Pushing)(refusal.into());
+                troubled_in(goals, stack, &failure);
+            }
+            Err(failure) => troubled_in(goals, stack, &failure),
+        }
+    }
+
+    /// What became of a push, on each firewall that was meant.
+    async fn conclude(
+        &self,
+        goals: &mut [PushGoal<'_>],
+        (stack, targets): (&str, &BTreeSet<String>),
+        mut results: BTreeMap<String, Option<Standing>>,
+    ) {
+        concerned(goals, stack).for_each(|goal| goal.was_pushed = true);
+        for serial in targets {
+            // What is not told of was sent, as far as anybody knows.
+            results.entry(serial.clone()).or_insert(Some(Standing::Unconfirmed));
+        }
+        results.retain(|serial, _| targets.contains(serial));
+        // The list of those that are connected is asked again only where it can tell something.
+        let is_odd = |standing: &Option<Standing>| standing.is_some();
+        let known = match results.values().any(is_odd) {
+            true => self.session.managed_devices().await.map(by_serial).ok(),
+            false => None,
+        };
+        let mut to_look = BTreeSet::new();
+        for (serial, standing) in results {
+            let is_away = known.as_ref().is_some_and(|known| !is_connected(known, &serial));
+            let standing = match standing {
+                Some(_) if is_away => Some(Standing::NotConnected {
+                    ever: known.as_ref().is_none_or(|known| was_connected(known, &serial)),
+                }),
+                None => {
+                    to_look.insert(serial.clone());
+                    Some(Standing::NotProven { why: String::new() })
+                }
+                Some(Standing::Unconfirmed | Standing::NotConnected { .. }) => {
+                    to_look.insert(serial.clone());
+                    Some(Standing::Unconfirmed)
+                }
+                failed => failed,
+            };
+            set(goals, &serial, &standing);
+        }
+        self.prove(goals, &to_look).await;
+    }
+
+    /// Looks at these firewalls themselves, some at a time.
+    async fn prove(&self, goals: &mut [PushGoal<'_>], serials: &BTreeSet<String>) {
+        let total = serials.len();
+        let mut seen = Vec::new();
+        {
+            let goals: &[PushGoal<'_>] = goals;
+            let looks = serials.iter().map(|serial| async move {
+                let open =
+                    |goal: &&PushGoal<'_>| goal.state.open.iter().any(|device| device.serial == *serial);
+                let open: Vec<&PushGoal<'_>> = goals.iter().filter(open).collect();
+                let seen = prove::look(self.session, serial, &open, self.retry_policy).await;
+                let items: Vec<usize> = open.iter().map(|goal| goal.item).collect();
+                (serial.clone(), items.into_iter().zip(seen).collect::<Vec<_>>())
+            });
+            let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
+            while let Some(one) = looks.next().await {
+                seen.push(one);
+                self.events.tell(Event::PushLooked { seen: seen.len(), total });
+            }
+        }
+        for (serial, of_each) in seen {
+            for (item, standing) in of_each {
+                let Some(goal) = goals.iter_mut().find(|goal| goal.item == item) else { continue };
+                let before = goal.state.open.iter().find(|device| device.serial == serial);
+                let standing = match (standing, before.map(|device| &device.standing)) {
+                    // Nothing was pushed there in vain yet.
+                    (
+                        Some(Standing::NotProven { .. }),
+                        Some(known @ (Standing::Waiting | Standing::Failed { .. })),
+                    ) => Some(known.clone()),
+                    // Its own word is not in yet: what is missing may still come. From an earlier run, it has not.
+                    (Some(Standing::NotProven { .. }), Some(Standing::Unconfirmed)) => {
+                        Some(if goal.was_pushed { Standing::Unconfirmed } else { Standing::Waiting })
+                    }
+                    (standing, _) => standing,
+                };
+                goal.state.set(&serial, standing);
+            }
+        }
+    }
+}
+
+fn by_serial(devices: Vec<ManagedDevice>) -> Known {
+    devices.into_iter().map(|device| (device.serial.clone(), device)).collect()
+}
+
+fn is_connected(known: &Known, serial: &str) -> bool {
+    known.get(serial).is_some_and(ManagedDevice::is_connected)
+}
+
+/// One that was never connected is missing, or lacks what it tells when it connects.
+fn was_connected(known: &Known, serial: &str) -> bool {
+    known.get(serial).is_some_and(|device| device.hostname.is_some() || device.sw_version.is_some())
+}
+
+/// Notes the names that Panorama tells.
+fn name(goals: &mut [PushGoal<'_>], known: &Known) {
+    for device in goals.iter_mut().flat_map(|goal| &mut goal.state.open) {
+        if let Some(found) = known.get(&device.serial) {
+            device.hostname.clone_from(&found.hostname);
+        }
+    }
+}
+
+/// The connected firewalls that lack something.
+fn open(goals: &[PushGoal<'_>], known: &Known, which: impl Fn(&Standing) -> bool) -> BTreeSet<String> {
+    let open = goals.iter().flat_map(|goal| &goal.state.open).filter(|device| which(&device.standing));
+    open.map(|device| device.serial.clone()).filter(|serial| is_connected(known, serial)).collect()
+}
+
+fn set(goals: &mut [PushGoal<'_>], serial: &str, standing: &Option<Standing>) {
+    goals.iter_mut().for_each(|goal| goal.state.set(serial, standing.clone()));
+}
+
+fn concerned<'g, 'a>(
+    goals: &'g mut [PushGoal<'a>],
+    stack: &str,
+) -> impl Iterator<Item = &'g mut PushGoal<'a>> {
+    let stack = stack.to_owned();
+    goals.iter_mut().filter(move |goal| goal.state.open.iter().any(|device| device.stack == stack))
+}
+
+fn troubled_in(goals: &mut [PushGoal<'_>], stack: &str, failure: &InstallError) {
+    let problem = Problem::from(failure);
+    concerned(goals, stack).for_each(|goal| goal.troubles.push(problem.clone()));
+}
+
+fn troubled(goals: &mut [PushGoal<'_>], failure: &InstallError) {
+    let problem = Problem::from(failure);
+    goals.iter_mut().for_each(|goal| goal.troubles.push(problem.clone()));
+}
+
+fn note(goals: &[PushGoal<'_>], journal: &mut dyn Journal) {
+    for goal in goals {
+        journal.note(Entry::Push { item: goal.item, state: Box::new(goal.state.kept()) });
+    }
+}

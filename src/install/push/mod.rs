@@ -1,0 +1,23 @@
+//! The push from Panorama to its firewalls: planned before anything is changed, asked for once Panorama runs the
+//! certificate, followed to each firewall's own result, and proven on each firewall.
+//!
+//! The job as a whole says nothing: it can be a failure with a firewall's part still pending, and a success with one that
+//! failed. Nor is a firewall's `OK` the end: what a local object overrides has not arrived.
+
+mod carry;
+mod error;
+mod follow;
+mod goal;
+mod plan;
+mod policy;
+mod prove;
+mod scope;
+mod state;
+
+pub use carry::{Pusher, look};
+pub use error::PushIncomplete;
+pub use goal::PushGoal;
+pub use plan::{PushPlan, PushPlanError, StackPlan, decide};
+pub use policy::{PushPolicy, StacksToPush};
+pub use scope::{Likely, SelectiveRefusal};
+pub use state::{OpenDevice, PushState, Standing};

@@ -1,0 +1,130 @@
+//! Proof on the firewall itself: what Panorama has pushed there, and what stands in its way.
+
+use panos_xmlapi::{CertificateEntry, Element, Error, Location, Reason, ServiceProfile, Session, XPath};
+
+use super::goal::PushGoal;
+use super::state::Standing;
+use crate::install::error::{Activity, InstallError};
+use crate::install::retry::RetryPolicy;
+
+/// What is true of a certificate on one firewall; nothing where it has it.
+pub(super) type Seen = Option<Standing>;
+
+/// Looks at one firewall, for each of these certificates.
+pub(super) async fn look(
+    panorama: &Session,
+    serial: &str,
+    goals: &[&PushGoal<'_>],
+    retry_policy: &RetryPolicy,
+) -> Vec<Seen> {
+    let proving = InstallError::during(Activity::Proving);
+    let asked = retry_policy
+        .retry(async || {
+            ask(panorama, serial, goals).await.map_err(|error| match error {
+                Asked::Device(error) => proving(error),
+                Asked::Name(name) => InstallError::UnquotableName(name),
+            })
+        })
+        .await;
+    match asked {
+        Ok(seen) => seen,
+        Err(InstallError::Device { error: Error::Refused(refusal), .. })
+            if refusal.reason == Reason::NotConnected =>
+        {
+            goals.iter().map(|_| Some(Standing::NotConnected { ever: true })).collect()
+        }
+        Err(failure) => {
+            goals.iter().map(|_| Some(Standing::NotProven { why: failure.to_string() })).collect()
+        }
+    }
+}
+
+enum Asked {
+    Device(Error),
+    Name(panos_xmlapi::UnquotableName),
+}
+
+impl From<Error> for Asked {
+    fn from(error: Error) -> Self {
+        Self::Device(error)
+    }
+}
+
+impl From<panos_xmlapi::UnquotableName> for Asked {
+    fn from(name: panos_xmlapi::UnquotableName) -> Self {
+        Self::Name(name)
+    }
+}
+
+async fn ask(panorama: &Session, serial: &str, goals: &[&PushGoal<'_>]) -> Result<Vec<Seen>, Asked> {
+    let firewall = panorama.redirected_to(serial)?;
+    // Some kinds of requests are answered for Panorama, whatever firewall they are for.
+    let system = firewall.system_info().await?;
+    if system.serial.as_deref() != Some(serial) {
+        let who = system.serial.unwrap_or_else(|| "a device without a serial number".to_owned());
+        let why = format!("{who} has answered in its place");
+        return Ok(goals.iter().map(|_| Some(Standing::NotProven { why: why.clone() })).collect());
+    }
+    let pushed = firewall.pushed_template().await?;
+    let mut seen = Vec::new();
+    for goal in goals {
+        seen.push(match lack(pushed.as_ref(), goal)? {
+            Some(why) => Some(Standing::NotProven { why }),
+            None => overridden(&firewall, goal).await?.map(|what| Standing::Overridden { what }),
+        });
+    }
+    Ok(seen)
+}
+
+/// Where a template's content is on a firewall: that of its virtual systems in these, all else in the shared part.
+pub(super) fn on_firewall(location: &Location) -> Location {
+    match location {
+        Location::TemplateVsys { vsys, .. } => Location::Vsys(vsys.clone()),
+        _ => Location::Shared,
+    }
+}
+
+/// What is missing in what was pushed, in words.
+fn lack(pushed: Option<&Element>, goal: &PushGoal<'_>) -> Result<Option<String>, Asked> {
+    let object = goal.object.as_str();
+    let Some(pushed) = pushed else { return Ok(Some("nothing was pushed there from a template".to_owned())) };
+    let certificate = certificate(object)?.find_in(pushed).map(CertificateEntry::read);
+    let Some(pem) = certificate.and_then(|entry| entry.public_key) else {
+        return Ok(Some(format!("what was pushed has no certificate '{object}'")));
+    };
+    if crate::certificate::fingerprint_of_pem(&pem).ok() != Some(goal.state.certificate) {
+        return Ok(Some(format!("the certificate '{object}' that was pushed is another one")));
+    }
+    let place = on_firewall(goal.location);
+    for name in goal.profiles {
+        let profile = place.profile(name.as_str())?.find_in(pushed).map(ServiceProfile::read);
+        match profile {
+            None => return Ok(Some(format!("what was pushed has no SSL/TLS profile '{name}'"))),
+            Some(profile) if profile.certificate.as_deref() != Some(object) => {
+                let to = profile.certificate.as_deref().unwrap_or("nothing");
+                return Ok(Some(format!("the SSL/TLS profile '{name}' that was pushed is bound to '{to}'")));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(None)
+}
+
+fn certificate(object: &str) -> Result<XPath, panos_xmlapi::UnquotableName> {
+    Location::Shared.certificate(object)
+}
+
+/// What the firewall has of its own under the same name, in words: that is what counts there.
+async fn overridden(firewall: &Session, goal: &PushGoal<'_>) -> Result<Option<String>, Asked> {
+    let object = goal.object.as_str();
+    if firewall.show(&certificate(object)?).await?.is_some() {
+        return Ok(Some(format!("it has a certificate '{object}' of its own")));
+    }
+    if goal.profiles.is_empty() {
+        return Ok(None);
+    }
+    let own = firewall.show(&on_firewall(goal.location).profiles()).await?;
+    let own = own.map(|list| ServiceProfile::read_all(&list)).unwrap_or_default();
+    let found = goal.profiles.iter().find(|name| own.iter().any(|profile| profile.name == name.as_str()));
+    Ok(found.map(|name| format!("it has an SSL/TLS profile '{name}' of its own")))
+}
