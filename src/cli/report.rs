@@ -233,6 +233,7 @@ impl Told {
             Some(Outcome::Installed { unchanged: false, .. }) => "installed".to_owned(),
             Some(Outcome::Installed { unchanged: true, .. }) => "unchanged".to_owned(),
             Some(Outcome::AwaitingCommit) => "left to commit".to_owned(),
+            Some(Outcome::AwaitingPush) => "left to push".to_owned(),
             Some(Outcome::Failed(problem)) => format!("failed ({})", problem.exit.code()),
         }
     }
