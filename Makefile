@@ -86,10 +86,12 @@ packages-test:
 	@$(MAKE) --no-print-directory deb rpm
 	@tests/packages $(TARGET)
 
-# The README's recording of the demo, docs/demo.svg, made anew.
+# The README's recording of the demo, docs/demo.svg, and the live screen with 4 and 500 devices, docs/live.md, made
+# anew. Minutes.
 recording: dependencies
 	$(CARGO) build --workspace --bins
 	@scripts/recording
+	$(CARGO) test --workspace --test live -- --ignored record
 
 # What the demo shows, and no more.
 demo:

@@ -10,6 +10,8 @@ mod early;
 mod interrupted;
 #[path = "live/many.rs"]
 mod many;
+#[path = "live/recording.rs"]
+mod recording;
 #[path = "live/screen.rs"]
 mod screen;
 #[path = "live/terminal.rs"]

@@ -14,7 +14,7 @@ use crate::screen::slow;
 use crate::terminal::{COLUMNS, ROWS, Seen, Terminal};
 
 /// An installation on all these, whoever they are.
-fn command(world: &World, devices: &[String], options: &[&str]) -> Command {
+pub fn command(world: &World, devices: &[String], options: &[&str]) -> Command {
     let mut command = world.bare_command();
     command.args(["-k", world.path(".panrc").to_str().unwrap(), "--insecure", "-p", PORTAL]);
     command.args(options).args(devices);
@@ -76,7 +76,7 @@ fn a_window_that_gets_narrower_and_shorter_meanwhile_gets_narrower_and_fewer_row
     let (world, _others, devices) = four(2500);
     let name = world.path("terminal");
     let first = format!("tty > {};", name.display());
-    let terminal = Terminal::begin_after(&first, &command(&world, &devices, &[]), &[]);
+    let terminal = Terminal::begin_after(&first, &command(&world, &devices, &[]), &[], 60);
     assert!(wait_until(|| world.device.commits() == 1));
     let tty = std::fs::read_to_string(&name).unwrap();
     let stty = Command::new("stty").args(["-F", tty.trim(), "cols", "40", "rows", "6"]).status().unwrap();

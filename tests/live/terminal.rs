@@ -19,17 +19,17 @@ pub struct Terminal {
 
 impl Terminal {
     pub fn begin(command: &Command, environment: &[(&str, &str)]) -> Self {
-        Self::begin_after("", command, environment)
+        Self::begin_after("", command, environment, 60)
     }
 
-    /// The same with something for the shell before it.
-    pub fn begin_after(first: &str, command: &Command, environment: &[(&str, &str)]) -> Self {
+    /// The same with something for the shell before it, and an end after so many seconds.
+    pub fn begin_after(first: &str, command: &Command, environment: &[(&str, &str)], seconds: u32) -> Self {
         let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', r"'\''"));
         let words: Vec<String> =
             std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
         let line = format!("stty rows {ROWS} cols {COLUMNS}; {first} exec {}", words.join(" "));
         let mut script = Command::new("timeout");
-        script.args(["60", "script", "-qec", &line, "/dev/null"]);
+        script.args([&seconds.to_string(), "script", "-qec", &line, "/dev/null"]);
         script.env_clear().envs([("TZ", "UTC"), ("PATH", "/usr/bin:/bin"), ("SHELL", "/bin/sh")]);
         script.envs([("LANG", "C.UTF-8"), ("TERM", "xterm")]).envs(environment.iter().copied());
         script.stdin(Stdio::piped()).stdout(Stdio::piped());

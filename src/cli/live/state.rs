@@ -65,7 +65,9 @@ impl State {
             return vec![format!("{spinner} {} s {device}: {work}", work.elapsed().as_secs())];
         }
         let shown = self.active.len().min(fit.saturating_sub(1));
-        let each = self.active.iter().take(shown);
+        let is_held_up = |(_, work): &&(Address, Work)| shown < self.active.len() && work.is_held_up();
+        let (held_up, others): (Vec<_>, Vec<_>) = self.active.iter().partition(is_held_up);
+        let each = held_up.into_iter().chain(others).take(shown);
         let each = each.map(|(device, work)| format!("{:>6} s {device}: {work}", work.elapsed().as_secs()));
         each.chain([self.sum(spinner, since.elapsed(), shown)]).collect()
     }

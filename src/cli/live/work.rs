@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use crate::install::events::{Event, Wait};
 
+/// Who waits for longer is shown before others, where there is not room for all.
+const HELD_UP: Duration = Duration::from_secs(2);
+
 /// What is done on a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Work {
@@ -14,7 +17,8 @@ pub(super) struct Work {
     percent: Option<u8>,
     /// When the commit job usually ends, and how long it takes then.
     usual: Option<(Instant, Duration)>,
-    waiting: Option<String>,
+    /// What it waits for, and since when.
+    waiting: Option<(Instant, String)>,
 }
 
 impl Work {
@@ -28,12 +32,23 @@ impl Work {
     }
 
     pub(super) fn wait_for(&mut self, what: String) {
-        self.waiting = Some(what);
+        self.wait(Some(what));
+    }
+
+    /// It waits for this, for as long as it has waited for anything.
+    fn wait(&mut self, what: Option<String>) {
+        let since = self.waiting.take().map_or_else(Instant::now, |(since, _)| since);
+        self.waiting = what.map(|what| (since, what));
     }
 
     /// For how long the device has been worked on.
     pub(super) fn elapsed(&self) -> Duration {
         self.since.elapsed()
+    }
+
+    /// Whether it has waited for so long that somebody should see for what.
+    pub(super) fn is_held_up(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|(since, _)| since.elapsed() >= HELD_UP)
     }
 
     /// The commit job, once there is one.
@@ -45,7 +60,7 @@ impl Work {
         match event {
             Event::PhaseBegun(phase) => self.turn_to(phase.name()),
             Event::PhaseEnded { .. } => {}
-            Event::Waiting(wait) => self.waiting = Some(waiting(wait)),
+            Event::Waiting(wait) => self.wait_for(waiting(wait)),
             Event::PuttingBack => self.turn_to("put back"),
             Event::CommitJob(job) => self.job = Some(job.clone()),
             Event::CommitUsual(usual) => self.usual = Some((Instant::now() + *usual, *usual)),
@@ -58,11 +73,11 @@ impl Work {
                 (self.job, self.percent) = (Some(job.clone()), *percent);
                 // Nothing is told of the firewalls before the job itself is over.
                 let told = format!("{pending} firewalls ({done} done, {failed} failed)");
-                self.waiting = (*pending > 0).then_some(told);
+                self.wait((*pending > 0).then_some(told));
             }
             Event::PushLooked { seen, total } => {
                 self.turn_to("verify");
-                self.waiting = (seen < total).then(|| format!("{} of {total} firewalls", total - seen));
+                self.wait((seen < total).then(|| format!("{} of {total} firewalls", total - seen)));
             }
             Event::CommitSucceeded { .. } | Event::CommitFailed(_) | Event::CommitJobGone(_) => {
                 self.turn_to(self.doing);
@@ -87,7 +102,7 @@ impl std::fmt::Display for Work {
                 left => write!(f, ", about {} s left", left + 1)?,
             }
         }
-        self.waiting.as_ref().map_or(Ok(()), |waiting| write!(f, ", waiting: {waiting}"))
+        self.waiting.as_ref().map_or(Ok(()), |(_, waiting)| write!(f, ", waiting: {waiting}"))
     }
 }
 
