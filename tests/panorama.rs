@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::estate::{Estate, JANE, STACKS, UNBOUND, below, panorama, vsys_below};
+use common::estate::{Estate, JANE, STACKS, UNBOUND, below, panorama, serial, vsys_below};
 use common::pki::CertificateSpec;
 use common::world::{ADMINISTRATOR, GATEWAY, NAME, PORTAL, World, print};
 use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, What, When};
@@ -298,4 +298,95 @@ fn a_dry_run_changes_nothing_and_inventory_lists_what_templates_hold() {
     let [only] = told["certificates"].as_array().unwrap().as_slice() else { panic!("{told}") };
     assert_eq!((&only["place"], &only["profiles"][0]), (&"template:branch".into(), &PORTAL.into()));
     assert_eq!((&only["ours"], &only["private_key"]), (&true.into(), &true.into()));
+}
+
+#[test]
+fn check_knows_templates_their_stacks_and_what_their_firewalls_last_got() {
+    let estate = Estate::new(2);
+    estate.device.set_connected(&serial(2), false);
+    let check = |arguments: &[&str]| {
+        let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+        check.args(["check", "-b", "-c", NAME]).arg("--state-dir").arg(estate.path("state"));
+        check.arg("-C").arg(estate.folder.path()).arg("-K").arg(estate.folder.path());
+        check.arg("-k").arg(estate.path(".panrc")).args(["--pin", &estate.device.certificate_fingerprint()]);
+        common::world::Ended::of(check.args(arguments).arg(estate.target()))
+    };
+    let before = estate.device.candidate_xml();
+    let ended = check(&["-p", PORTAL, "--template", "branch"]);
+    let ended = ended.says("template:branch is there").says("'GP portal' is there, bound to nothing yet");
+    let ended =
+        ended.says("001900000000001 in the template stack 'branches': out of sync, has never got a push");
+    ended.says("001900000000002 in the template stack 'branches': not connected");
+    check(&["-p", PORTAL, "--template", "spare"])
+        .exits(13)
+        .says("no template stack holds it")
+        .says("not found");
+    check(&["-p", PORTAL, "--template", "brnach"])
+        .exits(13)
+        .says("no template 'brnach'; it has branch, base, spare");
+    estate.profile(&below("template", "base"), PORTAL);
+    check(&["-p", PORTAL, "--template", "base"])
+        .exits(13)
+        .says("firewalls of the template stack 'branches' get that one");
+    assert_ne!(estate.device.candidate_xml(), before);
+    assert_eq!(changes(&estate), [""; 0]);
+    let firewall = World::new();
+    let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+    check.args(["check", "-b", "-p", PORTAL, "--template", "branch", "-k"]).arg(firewall.path(".panrc"));
+    check
+        .arg("--state-dir")
+        .arg(firewall.path("state"))
+        .args(["--pin", &firewall.device.certificate_fingerprint()]);
+    common::world::Ended::of(check.arg(firewall.target())).exits(4).says("the device is a firewall");
+}
+
+#[test]
+fn a_managed_firewall_is_changed_through_panorama_where_no_upload_is_needed() {
+    let estate = Estate::new(2);
+    let (first, second) = (&estate.firewalls[0], &estate.firewalls[1]);
+    let (one, two) = (serial(1), serial(2));
+    let through = |serial: &str, profile: &str| estate.install(&["-p", profile, "--serial", serial]);
+    // An upload would land on Panorama.
+    through(&one, PORTAL).exits(12).says("an upload can't be passed on through Panorama").says("--template");
+    assert_eq!(changes(&estate), [""; 0]);
+    // With the certificate there, profiles are bound, committed and proven on the firewall, and on no other.
+    let direct = |firewall: &panos_sim::Simulator| {
+        let mut command = estate.bare_command();
+        command.arg("-k").arg(estate.path(".panrc")).args(["--pin", &firewall.certificate_fingerprint()]);
+        common::world::Ended::of(command.args(["-p", PORTAL]).arg(firewall.address().to_string())).exits(0);
+    };
+    direct(first);
+    direct(second);
+    let (panorama, untouched) = (estate.device.running_xml(), second.running_xml());
+    through(&one, GATEWAY).exits(0);
+    assert_eq!(first.running_xml().matches(&format!("<certificate>{NAME}</certificate>")).count(), 2);
+    assert_eq!((estate.device.running_xml(), second.running_xml()), (panorama, untouched));
+    assert!(first.pending_changes().is_empty());
+    through(&one, GATEWAY).exits(0).says("nothing to do");
+    through(&two, GATEWAY).exits(0);
+    for serial in [&one, &two] {
+        let records = estate.path("state").join("installations").join(estate.target());
+        assert!(records.join(format!("device:{serial}")).join(format!("{NAME}.json")).is_file());
+    }
+    // Panorama says the same of a firewall that is off and of one that it does not know.
+    estate.device.set_connected(&two, false);
+    through(&two, PORTAL).exits(4).says("not connected").says("connect the firewall to Panorama");
+    through("001900000000077", PORTAL)
+        .exits(4)
+        .says("Panorama manages no firewall with the serial number 001900000000077");
+    // Where it answers for itself, that is noticed.
+    let body = b"<response status=\"success\"><result><system><hostname>p</hostname><model>PA-3220</model>\
+                 <serial>000710000001</serial></system></result></response>"
+        .to_vec();
+    let system = Matcher::typed("op").cmd("<system><info>");
+    let second_question = When::Matching { matcher: system, nth: 2 };
+    estate.device.inject(Fault::new(second_question, What::Answer { status: 200, body }));
+    through(&one, PORTAL).exits(4).says("000710000001 has answered");
+    World::new().install(&["-p", PORTAL, "--serial", &one]).exits(4).says("the device is a firewall");
+    let mut check = std::process::Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+    check.args(["check", "-b", "-p", GATEWAY, "--serial", &one]).arg("--state-dir").arg(estate.path("state"));
+    check.arg("-k").arg(estate.path(".panrc")).args(["--pin", &estate.device.certificate_fingerprint()]);
+    common::world::Ended::of(check.arg(estate.target()))
+        .says("PA-440")
+        .says("'GP gateway' presents 'gp.example.com' now");
 }

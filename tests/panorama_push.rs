@@ -5,6 +5,8 @@
 mod common;
 #[path = "panorama_push/estate.rs"]
 mod estate;
+#[path = "panorama_push/troubles.rs"]
+mod troubles;
 
 use std::time::Duration;
 
@@ -43,7 +45,7 @@ fn what_is_committed_on_panorama_is_pushed_and_proven_on_every_firewall() {
     }
     // Once more: the firewalls are looked at, and nothing is done.
     estate.forget_requests();
-    estate.install(&[]).exits(0).says("is already installed; nothing to do");
+    estate.install(&[]).exits(0).says("is already installed on 3 firewalls; nothing to do");
     assert_eq!((estate.changes(), estate.pushes().len()), (0, 0));
     estate.certctl(&["verify"]).exits(0);
     // What is gone from a firewall is noticed, and pushed again.
@@ -245,6 +247,17 @@ fn whatever_becomes_of_the_answers_a_push_is_made_once_and_proven() {
 }
 
 #[test]
+fn whatever_fails_and_whenever_the_push_is_made_once_and_proven_in_the_end() {
+    troubles::meet_every(17);
+}
+
+#[test]
+#[ignore = "takes minutes: make matrix"]
+fn whatever_fails_and_whenever_in_all_cases() {
+    troubles::meet_every(1);
+}
+
+#[test]
 fn what_a_run_that_was_killed_has_not_pushed_is_pushed_once() {
     let estate = Estate::of(3, |_| {});
     // At the first question about the firewalls, which comes between commit and push; and while the push job runs.
@@ -335,4 +348,71 @@ fn of_two_hundred_firewalls_each_is_told_truly_with_few_requests() {
         most = most.max(now);
     }
     assert!(most <= 6, "{most} requests at once");
+}
+
+#[test]
+fn the_place_decides_what_is_pushed_and_where_it_is_looked_for() {
+    let estate = Estate::of(2, |_| {});
+    let unbound = "<protocol-settings/>";
+    let vsys = "config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='vsys1']";
+    estate.make(
+        &format!("template/entry[@name='branch']/{vsys}/ssl-tls-service-profile/entry[@name='in']"),
+        unbound,
+    );
+    estate.make(
+        "template-stack/entry[@name='branches']/config/shared/ssl-tls-service-profile/entry[@name='all']",
+        unbound,
+    );
+    estate.push_everything();
+    let install =
+        |words: &[&str]| common::world::Ended::of(estate.command().args(words).arg(estate.world.target()));
+    install(&["--template", "branch/vsys1", "-p", "in"]).exits(0).says("in 'in' on 2 firewalls");
+    install(&["--stack", "branches", "-n", "of-stack", "-p", "all"]).exits(0).says("in 'all' on 2 firewalls");
+    // A profile of that virtual system that a firewall has of its own.
+    let own = "/config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='vsys1']/ssl-tls-service-profile/entry[@name='in']";
+    estate.firewalls[1].add_pending_change(JANE, own, unbound).unwrap();
+    estate.firewalls[1].commit_as(JANE);
+    assert!(estate.firewalls[1].wait_idle(Duration::from_secs(5)));
+    estate.world.renew();
+    let ended = install(&["--template", "branch/vsys1", "-p", "in", "--json"]).exits(20);
+    let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let push = &told["devices"][0]["push"];
+    assert_eq!(
+        (&push["proven"][0], &push["open"][0]["state"]),
+        (&serial(1).into(), &"overridden".into()),
+        "{told:#}"
+    );
+    assert!(push["open"][0]["what"].as_str().unwrap().ends_with("it has an SSL/TLS profile 'in' of its own"));
+}
+
+#[test]
+fn certificates_that_share_a_commit_share_a_push() {
+    let estate = Estate::of(2, |_| {});
+    estate.make(
+        "template/entry[@name='branch']/config/shared/ssl-tls-service-profile/entry[@name='second']",
+        "<protocol-settings/>",
+    );
+    estate.push_everything();
+    estate.forget_requests();
+    for (name, profile) in [("one", PORTAL), ("two", "second")] {
+        let words = ["--queue", "--template", "branch", "-n", name, "-p", profile];
+        common::world::Ended::of(estate.command().args(words).arg(estate.world.target())).exits(0);
+    }
+    estate.certctl(&["retry"]).exits(0);
+    assert_eq!((estate.pushes().len(), estate.changes()), (1, 3), "two uploads and a commit");
+}
+
+#[test]
+fn a_firewall_that_is_answered_for_by_another_one_is_not_proven() {
+    let estate = Estate::of(1, |_| {});
+    let body = "<response status=\"success\"><result><system><hostname>p</hostname><serial>000710000001</serial>\
+                <sw-version>11.2.5</sw-version></system></result></response>";
+    let answer = What::Answer { status: 200, body: body.into() };
+    // The first one is Panorama's own.
+    let matcher = Matcher::typed("op").cmd("<system><info>");
+    estate.world.device.inject(Fault::new(When::Matching { matcher, nth: 2 }, answer));
+    estate.install(&[]).exits(15).says("pushed, but not proven: 000710000001 has answered in its place");
+    estate.forget_requests();
+    estate.certctl(&["retry", "--now"]).exits(0);
+    assert_eq!((estate.pushes().len(), estate.changes()), (0, 0), "it has been there all the time");
 }

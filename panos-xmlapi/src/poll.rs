@@ -247,6 +247,7 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::print_stdout)]
     use super::super::error::Refusal;
     use super::super::operation::Operation;
     use super::*;

@@ -220,7 +220,7 @@ async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
     match record.as_ref().and_then(|record| Some((record, record.request(&spec.id)?))) {
         Some((record, request)) => {
             let result = RunResult { outcome: request.outcome(), phases, missing_profiles: Vec::new() };
-            Told::of(spec, result).pending(record.is_pending())
+            Told::of(spec, result).pending(record.is_pending()).pushed(record.push.as_ref())
         }
         // It waits in the queue, for instance because its record is one of a later version.
         None => match engine.queue.for_device(&spec.device) {

@@ -11,6 +11,7 @@ pub mod dry_run;
 mod end_table;
 pub mod enrolment;
 mod examples;
+mod firewalls;
 pub mod getcert;
 pub mod installer;
 pub mod instcert;

@@ -7,12 +7,14 @@ use chrono::SecondsFormat;
 use panos_xmlapi::Location;
 use serde::Serialize;
 
+use super::firewalls::{JsonFirewalls, proven_on};
 use super::live::aside;
 use crate::delivery::hold::Hold;
 use crate::delivery::{InstallSpec, Installation};
 use crate::error::Exit;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
+use crate::install::push::PushState;
 use crate::install::result::{Outcome, RunResult};
 use crate::text::{escape_control, is_printable};
 
@@ -191,13 +193,15 @@ pub struct Told {
     is_pending: Option<bool>,
     /// What it waits for, where it was not begun.
     hold: Option<Hold>,
+    /// How it stands with the firewalls of a Panorama.
+    push: Option<PushState>,
 }
 
 impl Told {
     /// It ended like this.
     #[must_use]
     pub fn of(spec: &InstallSpec, result: RunResult) -> Self {
-        Self { spec: spec.clone(), result: Some(result), is_pending: None, hold: None }
+        Self { spec: spec.clone(), result: Some(result), is_pending: None, hold: None, push: None }
     }
 
     /// The same, and whether it is tried again by itself.
@@ -206,10 +210,16 @@ impl Told {
         Self { is_pending: Some(is_pending), ..self }
     }
 
+    /// The same, and how it stands with the firewalls of a Panorama.
+    #[must_use]
+    pub fn pushed(self, push: Option<&PushState>) -> Self {
+        Self { push: push.cloned(), ..self }
+    }
+
     /// Nothing was done yet.
     #[must_use]
     pub fn queued(spec: &InstallSpec) -> Self {
-        Self { spec: spec.clone(), result: None, is_pending: None, hold: None }
+        Self { spec: spec.clone(), result: None, is_pending: None, hold: None, push: None }
     }
 
     /// It was recorded, and waits.
@@ -257,6 +267,7 @@ impl Told {
         if let Some(hold) = &self.hold {
             return format!("{device}: the certificate '{}'{bound} is recorded, and {hold}.", self.spec.name);
         }
+        let on = proven_on(self.push.as_ref());
         let Some(result) = &self.result else {
             return format!(
                 "{device}: installation of the certificate '{}'{bound} is queued.",
@@ -266,10 +277,12 @@ impl Told {
         match &result.outcome {
             Outcome::Installed { object, unchanged: false } => {
                 let seconds = result.phases.last().map_or(0.0, |(_, seconds)| *seconds);
-                format!("{device}: installed the certificate '{object}'{bound} ({seconds:.0} s).")
+                format!("{device}: installed the certificate '{object}'{bound}{on} ({seconds:.0} s).")
             }
             Outcome::Installed { object, unchanged: true } => {
-                format!("{device}: the certificate '{object}'{bound} is already installed; nothing to do.")
+                format!(
+                    "{device}: the certificate '{object}'{bound} is already installed{on}; nothing to do."
+                )
             }
             Outcome::AwaitingCommit => {
                 let object = &self.spec.name;
@@ -325,10 +338,11 @@ fn quoted(profiles: &[ProfileName]) -> String {
 #[must_use]
 pub fn presented_by(record: &Installation) -> String {
     let profiles = record.verified.as_ref().map(|verified| verified.profiles.as_slice()).unwrap_or_default();
+    let on = proven_on(record.push.as_ref());
     match profiles {
         [] if record.spec.options.device.where_used => " wherever it was used".to_owned(),
         [] => " in no SSL/TLS profile".to_owned(),
-        profiles => format!(" in {}", quoted(profiles)),
+        profiles => format!(" in {}{on}", quoted(profiles)),
     }
 }
 
@@ -370,6 +384,8 @@ struct JsonDevice<'a> {
     advice: Option<&'a str>,
     pending: Option<bool>,
     waits_for: Option<JsonHold>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    push: Option<JsonFirewalls<'a>>,
     seconds: BTreeMap<&'static str, f64>,
 }
 
@@ -410,6 +426,7 @@ impl<'a> JsonDevice<'a> {
             advice: problem.and_then(|problem| problem.advice.as_deref()),
             pending: told.is_pending,
             waits_for: told.hold.as_ref().map(JsonHold::of),
+            push: told.push.as_ref().map(JsonFirewalls::of),
             seconds: told.result.iter().flat_map(|result| result.phases.iter().copied()).collect(),
         }
     }

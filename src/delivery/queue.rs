@@ -21,13 +21,16 @@ use super::store::InstallationStore;
 /// The most requests that wait to be read as installations; of further ones only the log knows.
 const UNRESOLVED: usize = 200;
 
+/// A file by name and inode.
+type FileId = (OsString, u64);
+
 /// The directory of requests that nobody has taken in yet.
 #[derive(Debug, Clone)]
 pub struct Queue {
     state_dir: PathBuf,
     /// For which device the files are that were read so far, by name and inode; none where it can't be said yet. What
     /// is in a file never changes, and with hundreds of devices all files would be read for each of them.
-    devices: Arc<Mutex<BTreeMap<(OsString, u64), Option<Address>>>>,
+    devices: Arc<Mutex<BTreeMap<FileId, Option<Address>>>>,
 }
 
 /// A request with the file it is in.
@@ -237,7 +240,7 @@ impl Queue {
     }
 
     /// The stored files, by name and inode, in no order.
-    fn files(&self) -> Result<Vec<((OsString, u64), PathBuf)>, StoreError> {
+    fn files(&self) -> Result<Vec<(FileId, PathBuf)>, StoreError> {
         let folder = self.folder();
         let bad = |cause: io::Error| StoreError::new("read", &folder, cause);
         let listing = match fs::read_dir(&folder) {

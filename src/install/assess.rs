@@ -185,6 +185,15 @@ async fn see_issuers(
     let removable = if want.request.keep.is_some() { want.issuers.iter().collect() } else { Vec::new() };
     let question = ChainQuestion { place: &observed.place, chain: want.bundle.chain(), removable, wanted };
     let mut issuers = issuers::look(session, &question).await?;
+    if want.request.managed().is_some() {
+        let told = issuers.missing.drain(..).map(|issuer| {
+            format!(
+                "WARNING: the intermediate certificate {} is not on the firewall: an upload can't be passed on through Panorama.",
+                issuer.subject
+            )
+        });
+        issuers.notes.extend(told);
+    }
     observed.candidate.sights.append(&mut issuers.sights);
     observed.issuers = issuers;
     Ok(())

@@ -6,6 +6,7 @@ use panos_xmlapi::{Error, HaState, NextIdentity, Session, SystemInfo, Trust};
 use super::error::{Activity, InstallError};
 use super::ha::{self, HaMember};
 use super::known_devices::KnownDevices;
+use super::managed;
 use super::request::{InstallRequest, Target};
 use super::retry::RetryPolicy;
 use crate::host::keyfile::KeyFile;
@@ -51,7 +52,24 @@ struct Answer {
 /// No key; a trust that can't be set up; a device that can't be reached, is not trusted or refuses; a pair without
 /// an active member.
 pub async fn reach(request: &InstallRequest, next: &[NextIdentity]) -> Result<Connection, InstallError> {
-    connect_active(&request.target, request.peer.as_ref(), &request.retry_policy, next).await
+    reach_as(request, &request.target, request.peer.as_ref(), next).await
+}
+
+/// The same with what is known of the device and its peer by now.
+///
+/// # Errors
+/// As [`reach`].
+pub async fn reach_as(
+    request: &InstallRequest,
+    target: &Target,
+    peer: Option<&Target>,
+    next: &[NextIdentity],
+) -> Result<Connection, InstallError> {
+    let connection = connect_active(target, peer, &request.retry_policy, next).await?;
+    let Some(serial) = request.managed() else { return Ok(connection) };
+    let (session, system) = managed::through(&connection.session, &connection.system, serial).await?;
+    // What Panorama's own pair does with its configuration has nothing to do with the firewall's.
+    Ok(Connection { session, system, role: HaRole::Standalone, ..connection })
 }
 
 /// A device, or of the pair that it belongs to the active member. Nothing is changed.

@@ -83,7 +83,7 @@ pub(super) async fn settle(
     let (fresh, _) = connect::session(&connection.target, retry_policy)?;
     let refusal = match retry_policy.retry(async || fresh.system_info().await.map_err(looking)).await {
         Ok(_) => {
-            connection.session = fresh;
+            connection.session = passed_on(fresh, connection)?;
             return Ok(());
         }
         Err(refusal) => refusal,
@@ -96,6 +96,10 @@ pub(super) async fn settle(
     let device = connection.target.device.clone();
     let is_it = |next: &&NextIdentity| *next.device() == device && next.certificate() == *seen;
     let Some(next) = transaction.next.iter().find(is_it).cloned() else { return Err(refusal) };
+    // What a managed firewall runs says nothing of the Panorama that is connected to.
+    if connection.session.target().is_some() {
+        return Err(refusal);
+    }
     let presented =
         retry_policy.retry(async || presented(&connection.session, &connection.system).await).await?;
     if presented != Some(next.certificate()) {
@@ -105,8 +109,16 @@ pub(super) async fn settle(
         pins.push(next.certificate());
     }
     keep(&next, transaction);
-    connection.session = connect::session(&connection.target, retry_policy)?.0;
+    connection.session = passed_on(connect::session(&connection.target, retry_policy)?.0, connection)?;
     Ok(())
+}
+
+/// The same session, to the managed firewall where the one before was to one.
+fn passed_on(session: Session, before: &Connection) -> Result<Session, InstallError> {
+    match before.session.target() {
+        None => Ok(session),
+        Some(serial) => session.redirected_to(serial).map_err(InstallError::during(Activity::Looking)),
+    }
 }
 
 /// The certificate that the management interface presents by the running configuration.

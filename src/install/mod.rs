@@ -21,6 +21,7 @@ pub mod issuers;
 pub mod journal;
 pub mod known_devices;
 pub mod lockout;
+pub mod managed;
 pub mod management;
 pub mod names;
 mod objects;

@@ -9,6 +9,7 @@ use panos_xmlapi::{
 
 use super::error::{Activity, InstallError};
 use super::issuers::Issuers;
+use super::managed;
 use super::names::{ObjectName, ProfileName};
 use super::objects;
 use super::places::{self, Relation, Sight, relation_to};
@@ -16,7 +17,7 @@ use super::references::{self, References};
 use super::request::{InstallRequest, Rebind};
 use super::result::CreatedObject;
 use super::suitable::{self, Named};
-use super::templates;
+use super::templates::{self, Wanted};
 
 /// What matters about a device as a whole.
 #[derive(Debug, Clone)]
@@ -235,9 +236,10 @@ pub async fn observe(
         return Err(InstallError::NameTooLong { name: request.object.clone(), limit });
     }
     let place = place_of(request, system);
-    let told = templates::look(session, request, &place).await?;
+    let told = templates::look(session, Wanted::of(request), &place).await?;
     let candidate = candidate(session, &place, request).await?;
     let named = Named { profiles: &request.profiles, place: &place, object: Some(&request.object) };
+    managed::check_no_upload(request, candidate.fingerprint() == Some(wanted))?;
     let mut found = suitable::look(session, named, &candidate.profiles).await?;
     found.notes.extend(told);
     if let Some(before) = &candidate.object

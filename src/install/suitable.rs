@@ -44,13 +44,11 @@ pub fn check_device(system: &SystemInfo) -> Result<(), Unsuitable> {
 /// # Errors
 /// A place that only a Panorama has, on a firewall.
 pub fn check_location(location: &Location, system: &SystemInfo) -> Result<(), Unsuitable> {
-    if !location.is_on_panorama() {
-        return Ok(());
-    }
-    match (system.is_panorama(), location) {
-        (false, _) => Err(Unsuitable::NotPanorama(location.clone())),
-        (true, Location::Managed(_)) => Err(Unsuitable::NotSupported(location.clone())),
-        (true, _) => Ok(()),
+    // A managed firewall answers for itself.
+    let needs_panorama = location.is_on_panorama() && !matches!(location, Location::Managed(_));
+    match needs_panorama && !system.is_panorama() {
+        true => Err(Unsuitable::NotPanorama(location.clone())),
+        false => Ok(()),
     }
 }
 

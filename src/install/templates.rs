@@ -8,11 +8,31 @@
 use panos_xmlapi::{Location, Session, StackMembers, TemplateName, XPath};
 
 use super::error::{Activity, InstallError};
+use super::names::{ObjectName, ProfileName};
 use super::request::{InstallRequest, StacksToPush};
 use super::unsuitable::Unsuitable;
 
 const TEMPLATE: &str = "template";
 const STACK: &str = "template-stack";
+
+/// What is to be installed in a template or stack.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The certificate object, where its name is known.
+    pub object: Option<&'a ObjectName>,
+    /// The profiles.
+    pub profiles: &'a [ProfileName],
+    /// What is pushed.
+    pub stacks: &'a StacksToPush,
+}
+
+impl<'a> Wanted<'a> {
+    /// What an install request is about.
+    #[must_use]
+    pub fn of(request: &'a InstallRequest) -> Self {
+        Self { object: Some(&request.object), profiles: &request.profiles, stacks: &request.push.stacks }
+    }
+}
 
 /// An object of the run by its kind and name, and where it stands in the place.
 struct Named {
@@ -37,7 +57,7 @@ struct SameNames<'a> {
 /// No template or stack of this name; an object that would not reach the firewalls; a device that fails or refuses.
 pub async fn look(
     session: &Session,
-    request: &InstallRequest,
+    wanted: Wanted<'_>,
     place: &Location,
 ) -> Result<Vec<String>, InstallError> {
     if place.template_entry().is_none() {
@@ -45,21 +65,22 @@ pub async fn look(
     }
     check_there(session, place).await?;
     let known = session.template_stacks().await.map_err(InstallError::during(Activity::Looking))?;
-    let counts: Box<dyn Fn(&str) -> bool> = match &request.push.stacks {
+    let counts: Box<dyn Fn(&str) -> bool> = match wanted.stacks {
         StacksToPush::Named(names) => Box::new(|stack| names.iter().any(|name| name.as_str() == stack)),
         StacksToPush::AllOfTemplate | StacksToPush::Nothing => Box::new(|_| true),
     };
     let stacks = known.iter().filter(|stack| reaches(place, stack)).collect();
     let others = SameNames { session, place, stacks, counts };
     let mut notes = Vec::new();
-    let certificate = place.certificate(request.object.as_str())?;
-    let object = Named { words: format!("the certificate '{}'", request.object), at: certificate };
-    notes.extend(others.of(&object).await?);
-    for name in &request.profiles {
+    if let Some(object) = wanted.object {
+        let words = format!("the certificate '{object}'");
+        notes.extend(others.of(&Named { words, at: place.certificate(object.as_str())? }).await?);
+    }
+    for name in wanted.profiles {
         let words = format!("the SSL/TLS service profile '{name}'");
         notes.extend(others.of(&Named { words, at: place.profile(name.as_str())? }).await?);
     }
-    notes.extend(management(session, request, place).await?);
+    notes.extend(management(session, wanted, place).await?);
     Ok(notes)
 }
 
@@ -189,7 +210,7 @@ fn in_words(kind: &str) -> &'static str {
 /// What the firewalls' management interfaces show after a push, and which certificate their API keys depend on.
 async fn management(
     session: &Session,
-    request: &InstallRequest,
+    wanted: Wanted<'_>,
     place: &Location,
 ) -> Result<Vec<String>, InstallError> {
     let looking = InstallError::during(Activity::Looking);
@@ -197,12 +218,13 @@ async fn management(
     let keys = ["setting", "management", "api", "key", "certificate"];
     let keys = keys.iter().fold(system.clone(), |path, step| path.step(step));
     let named = session.get(&keys).await.map_err(looking)?;
-    if named.is_some_and(|named| named.text().trim() == request.object.as_str()) {
-        return Err(Unsuitable::ForApiKeys(request.object.clone()).into());
+    let named = named.map(|named| named.text().trim().to_owned());
+    if let Some(object) = wanted.object.filter(|object| Some(object.as_str()) == named.as_deref()) {
+        return Err(Unsuitable::ForApiKeys(object.clone()).into());
     }
     let bound = session.get(&system.step("system").step("ssl-tls-service-profile")).await.map_err(looking)?;
     let Some(bound) = bound.map(|bound| bound.text().trim().to_owned()) else { return Ok(Vec::new()) };
-    let is_it = request.profiles.iter().any(|name| name.as_str() == bound);
+    let is_it = wanted.profiles.iter().any(|name| name.as_str() == bound);
     Ok(is_it
         .then(|| {
             format!(

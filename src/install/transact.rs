@@ -11,7 +11,7 @@ use super::after_commit;
 use super::apply::{PlanRunner, PlannedInstall};
 use super::assess::{Assessment, look};
 use super::commit::CommitRequest;
-use super::connect::{Connection, HaRole, connect_active, connect_single};
+use super::connect::{Connection, HaRole, connect_single, reach_as};
 use super::contest::Known;
 use super::endpoints;
 use super::error::{Activity, BatchError, InstallError};
@@ -64,7 +64,7 @@ async fn in_phases(
     let target = identity::refreshed(&request.target, &transaction);
     let peer = request.peer.as_ref().map(|peer| identity::refreshed(peer, &transaction));
     transaction.next = identity::recorded(&*transaction.journal, &target, peer.as_ref());
-    let ask = async || connect_active(&target, peer.as_ref(), &request.retry_policy, &transaction.next).await;
+    let ask = async || reach_as(request, &target, peer.as_ref(), &transaction.next).await;
     let mut connection = match transaction.was_interrupted() {
         // Its commit may be restarting the management port just now.
         true => transaction.retry_policy().retry(ask).await?,

@@ -3,7 +3,7 @@
 use super::names::{ObjectName, ProfileName};
 use crate::error::Exit;
 use crate::text::some_of;
-use panos_xmlapi::{Location, TemplateName, VsysName};
+use panos_xmlapi::{Location, Serial, TemplateName, VsysName};
 
 /// What a person has to change before an installation makes sense. Nothing was changed on the device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,9 +42,30 @@ pub enum Unsuitable {
         /// The stack.
         stack: String,
     },
-    /// This version does not install there.
-    #[error("installing in {} is not supported yet", told(.0))]
-    NotSupported(Location),
+    /// Panorama does not know a firewall with this serial number.
+    #[error("Panorama manages no firewall with the serial number {0}")]
+    NotManaged(Serial),
+    /// Not the firewall that was meant has answered.
+    #[error("Panorama was asked to pass requests on to {serial}, and {answered} has answered")]
+    OtherAnswered {
+        /// The firewall.
+        serial: Serial,
+        /// The serial number that was told.
+        answered: String,
+    },
+    /// A managed firewall that does not take the configuration for its pair.
+    #[error("the firewall {serial} is the {state} member of its HA pair")]
+    NotActive {
+        /// The firewall.
+        serial: Serial,
+        /// Its state.
+        state: String,
+    },
+    /// The certificate is not on a managed firewall, and can't get there through Panorama.
+    #[error(
+        "the firewall {0} does not have this certificate, and an upload can't be passed on through Panorama"
+    )]
+    NoUpload(Serial),
     /// The device takes the predefined profile of this name, and ignores the one that somebody made with its
     /// certificate.
     #[error(
@@ -118,13 +139,17 @@ impl Unsuitable {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::LogCollector | Self::NotPanorama(_) | Self::NotSupported(_) => Exit::Device,
+            Self::LogCollector
+            | Self::NotPanorama(_)
+            | Self::NotManaged(_)
+            | Self::OtherAnswered { .. }
+            | Self::NotActive { .. } => Exit::Device,
             Self::Predefined(_)
             | Self::NotForManagement { .. }
             | Self::ProfileSupplied { .. }
             | Self::NoTemplate { .. }
             | Self::Outranked { .. } => Exit::Rebind,
-            Self::ObjectSupplied { .. } | Self::ForApiKeys(_) => Exit::Upload,
+            Self::ObjectSupplied { .. } | Self::ForApiKeys(_) | Self::NoUpload(_) => Exit::Upload,
         }
     }
 
@@ -156,7 +181,15 @@ impl Unsuitable {
                 "install there, or delete that object there, or move the template up in the stack (Panorama > Templates)"
                     .to_owned()
             }
-            Self::NotSupported(_) => "name the firewall itself".to_owned(),
+            Self::NotManaged(_) => {
+                "correct the serial number (Panorama > Managed Devices > Summary)".to_owned()
+            }
+            Self::OtherAnswered { .. } => "name the firewall itself instead of the Panorama".to_owned(),
+            Self::NotActive { .. } => "name the serial number of the active member".to_owned(),
+            Self::NoUpload(_) => {
+                "install on the firewall itself, or in a template that it gets (--template); with the certificate there, --serial binds profiles to it"
+                    .to_owned()
+            }
             Self::Predefined(_) => {
                 "give the profile another name on the device, bind the services to that one, and name it with -p"
                     .to_owned()

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::net::TcpListener;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use panos_sim::{LockKind, Simulator};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::trouble::wait_until;
-use crate::common::world::{Ended, PORTAL, World, settings};
+use crate::common::world::{Ended, NAME, PORTAL, World, settings};
 use crate::screen::slow;
 use crate::terminal::{COLUMNS, ROWS, Seen, Terminal};
 
@@ -65,7 +66,7 @@ fn of_four_devices_each_has_a_row_with_phase_percentage_and_whom_it_waits_for() 
     }
     // In the end there are the results, and nothing of the rows.
     let left = seen.left();
-    assert!(left.iter().all(|row| !row.contains("in all") && !row.contains("commit")), "{left:#?}");
+    assert!(left.iter().all(|row| !row.contains(" in all: ") && !row.contains(": commit")), "{left:#?}");
     for device in &devices {
         assert!(left.iter().any(|row| row.starts_with(&format!("{device}: installed the"))), "{left:#?}");
     }
@@ -155,9 +156,44 @@ fn ctrl_c_tells_of_each_device_that_was_worked_on_and_counts_the_others() {
 }
 
 #[test]
+fn an_end_during_four_commits_names_the_job_that_goes_on_on_each_device() {
+    let (world, others, devices) = four(1500);
+    let mut command = command(&world, &devices, &[]);
+    let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let job = |device: &String| {
+        let record = world.path("state").join(format!("installations/{device}/shared/{NAME}.json"));
+        std::fs::read_to_string(record)
+            .is_ok_and(|text| text.contains("\"job\": \"") || text.contains("\"job\":\""))
+    };
+    assert!(wait_until(|| devices.iter().all(job)));
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let begun = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(2), "nobody waits for the jobs: {:?}", begun.elapsed());
+    assert_eq!(output.status.code(), Some(143));
+    let text = String::from_utf8(output.stderr).unwrap();
+    for device in &devices {
+        let line = format!("pan_instcert: {device}: {NAME}: the device goes on with commit job ");
+        let told: Vec<&str> = text.lines().filter(|told| told.starts_with(&line)).collect();
+        assert!(told.len() == 1 && told[0].ends_with("the installation is recorded as pending"), "{text}");
+    }
+    let once = |what: &str| text.matches(what).count() == 1;
+    assert!(once("pan_certctl retry --now") && once("pan_certctl status --cert gp.example.com"), "{text}");
+    // What went on is found, and not done again.
+    let mut retry = Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+    retry.args(["retry", "--now", "--state-dir"]).arg(world.path("state"));
+    Ended::of(retry.arg("--log-file").arg(world.path("log")).env_clear()).exits(0);
+    assert!(others.iter().chain([&world.device]).all(|device| device.commits() == 1));
+}
+
+#[test]
 fn without_a_terminal_each_finished_device_has_one_whole_line() {
     let (world, _others, devices) = four(0);
     let ended = Ended::of(&mut command(&world, &devices, &[])).exits(0);
-    assert!(ended.stderr.is_empty() && ended.stdout.lines().count() == 4, "{ended:#?}");
+    assert!(ended.stderr.is_empty(), "{ended:#?}");
+    for device in &devices {
+        let line = format!("{device}: installed the certificate ");
+        assert_eq!(ended.stdout.lines().filter(|told| told.starts_with(&line)).count(), 1, "{ended:#?}");
+    }
     assert!(!ended.stdout.contains(['\r', '\u{1b}']), "{ended:#?}");
 }

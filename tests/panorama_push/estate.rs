@@ -8,7 +8,7 @@ use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use panos_sim::{Administrator, Profile, RequestRecord, Settings, Simulator, Stack};
 use serde_json::Value;
 
-use crate::common::pki::{self, KeyKind};
+use crate::common::pki::{self, Issued, KeyKind};
 use crate::common::world::{ADMINISTRATOR, Ended, KEY, NAME, PORTAL, World, settings};
 
 pub(crate) const JANE: &str = "jane";
@@ -75,7 +75,16 @@ impl Estate {
     /// Somebody's change in a template's shared part, committed by somebody.
     pub(crate) fn change(&self, admin: &str, template: &str, place: &str, element: &str) {
         let path = format!("{DEV}/template/entry[@name='{template}']/config/shared/{place}");
-        self.world.device.add_pending_change(admin, &path, element).unwrap();
+        self.commit(admin, &path, element);
+    }
+
+    /// Jane's change anywhere in Panorama's own part, committed.
+    pub(crate) fn make(&self, place: &str, element: &str) {
+        self.commit(JANE, &format!("{DEV}/{place}"), element);
+    }
+
+    fn commit(&self, admin: &str, path: &str, element: &str) {
+        self.world.device.add_pending_change(admin, path, element).unwrap();
         self.world.device.commit_as(admin);
         assert!(self.world.device.wait_idle(Duration::from_secs(5)));
     }
@@ -127,6 +136,14 @@ impl Estate {
         let cmd = "<show><config><pushed-template></pushed-template></config></show>";
         let told = post(firewall, &[("type", "op"), ("cmd", cmd)]);
         told.contains(&format!("<entry name=\"{NAME}\"")) && told.contains(&format!(">{NAME}</certificate>"))
+    }
+
+    /// Whether this very certificate was pushed to it.
+    pub(crate) fn runs(&self, number: usize, issued: &Issued) -> bool {
+        let cmd = "<show><config><pushed-template></pushed-template></config></show>";
+        let pem = issued.certificate_pem();
+        let line = pem.lines().nth(4).unwrap();
+        self.has(number) && post(&self.firewalls[number - 1], &[("type", "op"), ("cmd", cmd)]).contains(line)
     }
 
     pub(crate) fn requests(&self, wanted: impl Fn(&RequestRecord) -> bool) -> Vec<RequestRecord> {

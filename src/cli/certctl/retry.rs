@@ -104,7 +104,7 @@ fn known(state_dir: &Path) -> Result<Vec<Address>, UsageError> {
 fn told(report: &Report) -> Told {
     // All that was asked for, not only what was asked for last.
     let spec = InstallSpec { profiles: report.record.profiles(), ..report.record.spec.clone() };
-    Told::of(&spec, report.result.clone())
+    Told::of(&spec, report.result.clone()).pushed(report.record.push.as_ref())
 }
 
 /// In the journal a failure that lasts is told once, and its end once.

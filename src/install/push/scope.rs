@@ -168,11 +168,35 @@ pub(super) async fn others_changes(session: &Session, own: Option<&str>) -> Stri
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use panos_xmlapi::Operation;
 
     fn refused(reason: Reason, text: &str) -> Likely {
         likely(&Refusal { operation: Operation::Push, reason, code: None, lines: vec![text.to_owned()] })
+    }
+
+    #[test]
+    fn own_changes_take_a_release_that_knows_them_everywhere_and_a_name() {
+        let panorama =
+            |version: &str| SystemInfo { sw_version: Some(version.into()), ..SystemInfo::default() };
+        let firewall = |version: &str| ManagedDevice {
+            serial: "001".into(),
+            sw_version: Some(version.into()),
+            hostname: None,
+            connected: None,
+            model: None,
+            multi_vsys: None,
+            ha_state: None,
+            ha_peer_serial: None,
+        };
+        let (old, new) = (firewall("10.1.14-h2"), firewall("10.2.0"));
+        assert_eq!(own_changes(Some("me"), &panorama("11.1.4"), &[&new]), Ok("me".to_owned()));
+        assert_eq!(own_changes(None, &panorama("11.1.4"), &[&new]), Err(Likely::NoAdministrator));
+        let told = own_changes(Some("me"), &panorama("11.1.4"), &[&new, &old]).unwrap_err().to_string();
+        assert!(told.starts_with("001 runs 10.1.14-h2; 10.2 is the first release"), "{told}");
+        let told = own_changes(Some("me"), &panorama("9.1.8"), &[&new]).unwrap_err().to_string();
+        assert!(told.starts_with("Panorama runs 9.1;"), "{told}");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::CheckTarget;
 use super::finding::CheckResult;
 use super::management;
 use super::rights::Seen;
+use super::templates;
 use crate::certificate::fingerprint_of_pem;
 use crate::error::Exit;
 use crate::host::ipa;
@@ -34,11 +35,21 @@ pub(super) async fn look(
     let place = place(subject, seen.system.as_ref());
     if let Some(system) = &seen.system {
         findings.push(release(system));
+        if let Err(unsuitable) = suitable::check_location(&subject.location, system) {
+            findings.push(refusal("place", &unsuitable));
+            return;
+        }
         findings.extend(object(subject, system));
         findings.extend(availability(session, subject).await);
         findings.extend(locks(session).await);
     }
     if seen.configuration {
+        let of_template = templates::look(session, subject, &place).await;
+        let is_there = of_template.iter().all(|finding| !finding.is_failure());
+        findings.extend(of_template);
+        if !is_there {
+            return;
+        }
         findings.extend(profiles(session, subject, &place).await);
         findings.extend(management::look(session, subject, &place).await);
         if ipa {
@@ -93,6 +104,9 @@ fn object(subject: &CheckTarget, system: &SystemInfo) -> Option<CheckResult> {
 async fn availability(session: &Session, subject: &CheckTarget) -> Option<CheckResult> {
     const CHECK: &str = "high availability";
     let device = &subject.target.device;
+    if session.target().is_some() {
+        return None;
+    }
     let state: HaState = session.ha_state().await.ok()?;
     if !state.enabled {
         return Some(match &subject.peer {
@@ -215,7 +229,7 @@ async fn authority(session: &Session, place: &Location) -> Option<CheckResult> {
         places.push(Location::Shared);
     }
     for place in places {
-        let Ok(found) = session.get(&place.base().step("certificate")).await else { continue };
+        let Ok(found) = session.get(&place.certificates()).await else { continue };
         let entries = found.map(|result| CertificateEntry::read_all(&result)).unwrap_or_default();
         let has = |entry: &CertificateEntry| {
             let print = entry.public_key.as_deref().and_then(|pem| fingerprint_of_pem(pem).ok());

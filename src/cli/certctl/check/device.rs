@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use panos_xmlapi::{
-    Address, ClientOptions, Error, Hello, Host, IdentityError, Reason, Session, Trust, hello,
+    Address, ClientOptions, Error, Hello, Host, IdentityError, Location, Reason, Serial, Session, Trust,
+    hello,
 };
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
@@ -17,6 +18,8 @@ use crate::cli::arguments::PlaceArguments;
 use crate::error::Exit;
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::host::worker;
+use crate::install::error::{Activity, InstallError};
+use crate::install::managed::through;
 use crate::install::{probe, retry};
 use crate::text::spoken;
 
@@ -35,6 +38,16 @@ pub(super) async fn look(
     let (mut findings, mut shown) = (Vec::new(), None);
     match connection(subject, place, &mut findings, &mut shown).await {
         Ok((session, user)) => {
+            let session = match &subject.location {
+                Location::Managed(serial) => match managed(&session, serial).await {
+                    Ok(session) => session,
+                    Err(finding) => {
+                        findings.push(*finding);
+                        return (findings, shown);
+                    }
+                },
+                _ => session,
+            };
             let refused = |user: Option<&str>, reason: &Reason| bad_key(subject, place, user, reason);
             if let Some(seen) = rights::look(&session, user, refused, &mut findings).await {
                 configuration::look(&session, subject, &seen, ipa, &mut findings).await;
@@ -43,6 +56,22 @@ pub(super) async fn look(
         Err(finding) => findings.push(*finding),
     }
     (findings, shown)
+}
+
+/// The session of a firewall that Panorama manages.
+async fn managed(panorama: &Session, serial: &Serial) -> Result<Session, Box<CheckResult>> {
+    const CHECK: &str = "managed firewall";
+    let looked = async {
+        let system = panorama.system_info().await.map_err(InstallError::during(Activity::Looking))?;
+        through(panorama, &system, serial).await
+    };
+    match looked.await {
+        Ok((session, _)) => Ok(session),
+        Err(failure) => {
+            let finding = CheckResult::failed(CHECK, failure.exit(), failure.to_string());
+            Err(Box::new(failure.advice().into_iter().fold(finding, CheckResult::advise)))
+        }
+    }
 }
 
 /// The steps before the first question that needs a key. What fails ends them.

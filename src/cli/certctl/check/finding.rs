@@ -66,6 +66,10 @@ impl CheckResult {
         Self { check, verdict, text, fixes: Vec::new(), exit: fails.code(), fails }
     }
 
+    pub(super) fn is_failure(&self) -> bool {
+        self.verdict == CheckStatus::Failed
+    }
+
     /// With a command that mends it.
     pub(super) fn run(mut self, command: impl Into<String>) -> Self {
         self.fixes.push(Fix::Run(command.into()));

@@ -9,6 +9,7 @@ mod machine;
 mod management;
 mod rights;
 mod sharing;
+mod templates;
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;

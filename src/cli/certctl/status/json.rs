@@ -1,6 +1,6 @@
 //! All that is known as JSON, nothing shortened.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use panos_xmlapi::{Address, Fingerprint, Location};
@@ -10,10 +10,10 @@ use super::certmonger::Standing;
 use super::installation::{InstallState, Limits, Row};
 use super::summary::Summary;
 use super::{Beside, NAME};
+use crate::cli::firewalls::JsonFirewalls;
 use crate::cli::report::{self, JsonHold};
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::Problem;
-use crate::install::push::PushState;
 
 #[derive(Serialize)]
 struct Status<'a> {
@@ -50,28 +50,8 @@ struct JsonInstallation<'a> {
     job: Option<&'a str>,
     last_attempt: Option<JsonAttempt<'a>>,
     certmonger: Option<JsonCertmonger<'a>>,
-    push: Option<JsonPush<'a>>,
+    push: Option<JsonFirewalls<'a>>,
     faults: Vec<JsonFault>,
-}
-
-/// Which firewalls have what Panorama runs.
-#[derive(Serialize)]
-struct JsonPush<'a> {
-    stacks: &'a [String],
-    firewalls: usize,
-    proven: &'a BTreeSet<String>,
-    open: Vec<JsonFirewall<'a>>,
-}
-
-/// A firewall that was not seen to have it.
-#[derive(Serialize)]
-struct JsonFirewall<'a> {
-    serial: &'a str,
-    hostname: Option<&'a str>,
-    stack: &'a str,
-    state: &'static str,
-    what: String,
-    advice: &'static str,
 }
 
 /// What is wrong, in a word and in words.
@@ -195,7 +175,7 @@ impl<'a> JsonInstallation<'a> {
                     .collect(),
             }),
             certmonger: one.certmonger.as_ref().map(JsonCertmonger::of),
-            push: record.push.as_ref().map(JsonPush::of),
+            push: record.push.as_ref().map(JsonFirewalls::of),
             faults: one
                 .faults
                 .iter()
@@ -214,20 +194,6 @@ pub(super) fn seconds(milliseconds: u64) -> f64 {
 impl<'a> JsonProblem<'a> {
     fn of(problem: &'a Problem) -> Self {
         Self { exit: problem.exit.code(), what: &problem.what, advice: problem.advice.as_deref() }
-    }
-}
-
-impl<'a> JsonPush<'a> {
-    fn of(push: &'a PushState) -> Self {
-        let open = push.open.iter().map(|device| JsonFirewall {
-            serial: &device.serial,
-            hostname: device.hostname.as_deref(),
-            stack: &device.stack,
-            state: device.standing.word(),
-            what: device.standing.to_string(),
-            advice: device.standing.advice(),
-        });
-        Self { stacks: &push.stacks, firewalls: push.total(), proven: &push.proven, open: open.collect() }
     }
 }
 

@@ -1,0 +1,53 @@
+//! How the firewalls of a Panorama are told: as JSON, or as a few words.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::install::push::PushState;
+
+/// Which firewalls have what Panorama runs.
+#[derive(Debug, Serialize)]
+pub(super) struct JsonFirewalls<'a> {
+    stacks: &'a [String],
+    firewalls: usize,
+    proven: &'a BTreeSet<String>,
+    open: Vec<JsonFirewall<'a>>,
+}
+
+/// A firewall that was not seen to have it.
+#[derive(Debug, Serialize)]
+struct JsonFirewall<'a> {
+    serial: &'a str,
+    hostname: Option<&'a str>,
+    stack: &'a str,
+    state: &'static str,
+    what: String,
+    advice: &'static str,
+}
+
+impl<'a> JsonFirewalls<'a> {
+    /// All of them.
+    #[must_use]
+    pub(super) fn of(push: &'a PushState) -> Self {
+        let open = push.open.iter().map(|device| JsonFirewall {
+            serial: &device.serial,
+            hostname: device.hostname.as_deref(),
+            stack: &device.stack,
+            state: device.standing.word(),
+            what: device.standing.to_string(),
+            advice: device.standing.advice(),
+        });
+        Self { stacks: &push.stacks, firewalls: push.total(), proven: &push.proven, open: open.collect() }
+    }
+}
+
+/// On how many firewalls it was seen; nothing where there is no push.
+#[must_use]
+pub(super) fn proven_on(push: Option<&PushState>) -> String {
+    match push.map(|push| push.proven.len()) {
+        None | Some(0) => String::new(),
+        Some(1) => " on 1 firewall".to_owned(),
+        Some(count) => format!(" on {count} firewalls"),
+    }
+}
