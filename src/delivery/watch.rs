@@ -11,7 +11,7 @@ use super::gate::Gate;
 use super::hold::Hold;
 use super::installation::Installation;
 use super::key::InstallationKey;
-use super::queue::Queue;
+use super::queue::{Listing, Queue};
 use super::request::{RequestEnd, RequestState};
 use super::spec::InstallSpec;
 use super::store::InstallationStore;
@@ -114,13 +114,13 @@ impl Following<'_> {
     }
 
     fn each(&self) -> Result<Vec<(Address, Seen)>, FollowError> {
-        let stand = |awaited: &Awaited| Ok((awaited.key.device.clone(), self.seen(awaited)?));
+        // The queue first, and once for all: a request that is gone from there stands in the record.
+        let queued = Queue::below(self.state_dir).all()?;
+        let stand = |awaited: &Awaited| Ok((awaited.key.device.clone(), self.seen(awaited, &queued)?));
         self.awaited.iter().map(stand).collect()
     }
 
-    fn seen(&self, awaited: &Awaited) -> Result<Seen, StoreError> {
-        // The queue first: a request that is gone from there stands in the record.
-        let queued = Queue::below(self.state_dir).all()?;
+    fn seen(&self, awaited: &Awaited, queued: &Listing) -> Result<Seen, StoreError> {
         let is_queued = queued.specs.iter().any(|queued| self.is_queued(awaited, &queued.spec));
         let record = InstallationStore::below(self.state_dir).read(&awaited.key)?;
         let request = record.as_ref().and_then(|record| {
@@ -133,11 +133,11 @@ impl Following<'_> {
         if let (Some(record), Some(request)) = (&record, request) {
             return Ok(Seen::Standing(self.standing(record, request)));
         }
-        let unread = queued.unresolved.into_iter().map(|queued| queued.spec);
+        let unread = queued.unresolved.iter().map(|queued| &queued.spec);
         let name = self.common_name.as_str();
         let mut unread = unread.filter(|spec| spec.sequence > self.after);
         let unread = unread.find(|spec| spec.argv.iter().any(|word| word.eq_ignore_ascii_case(name)));
-        Ok(unread.map_or(Seen::Nothing, |spec| Seen::Standing(Standing::Failed(spec.problem))))
+        Ok(unread.map_or(Seen::Nothing, |spec| Seen::Standing(Standing::Failed(spec.problem.clone()))))
     }
 
     /// What keeps it waiting: nobody needs to stay for that.

@@ -187,6 +187,21 @@ mod tests {
     }
 
     #[test]
+    fn who_is_held_up_is_shown_first_where_there_is_not_room_for_all() {
+        let mut state = State::of(Some(500));
+        for number in 0..5 {
+            state.begin(&device(&format!("fw{number}")), "start");
+        }
+        state.with(&device("fw3"), |work| work.hold_up("jane holds a commit lock"));
+        state.with(&device("fw4"), |work| work.wait_for("joe holds a commit lock".to_owned()));
+        let rows = state.rows(3);
+        let held_up = "     0 s fw3: start, waiting: jane holds a commit lock";
+        assert_eq!(rows[..2], [held_up, "     0 s fw0: start"]);
+        // Where there is room for all, none moves.
+        assert_eq!((state.rows(6)[0].as_str(), state.rows(6)[3].as_str()), ("     0 s fw0: start", held_up));
+    }
+
+    #[test]
     fn where_nobody_knows_how_many_there_are_the_sum_comes_with_the_second_one() {
         let (mut state, fw1, fw2) = (State::of(None), device("fw1"), device("fw2"));
         state.begin(&fw1, "start");

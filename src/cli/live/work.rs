@@ -51,6 +51,12 @@ impl Work {
         self.waiting.as_ref().is_some_and(|(since, _)| since.elapsed() >= HELD_UP)
     }
 
+    /// It has waited for longer than one can see.
+    #[cfg(test)]
+    pub(super) fn hold_up(&mut self, what: &str) {
+        self.waiting = Instant::now().checked_sub(HELD_UP).map(|since| (since, what.to_owned()));
+    }
+
     /// The commit job, once there is one.
     pub(super) fn job(&self) -> Option<&str> {
         self.job.as_deref()
