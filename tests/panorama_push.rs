@@ -415,4 +415,34 @@ fn a_firewall_that_is_answered_for_by_another_one_is_not_proven() {
     estate.forget_requests();
     estate.certctl(&["retry", "--now"]).exits(0);
     assert_eq!((estate.pushes().len(), estate.changes()), (0, 0), "it has been there all the time");
+    // One that goes away just then is not connected, whatever the list says.
+    estate.world.renew();
+    let text = format!("{} not connected", serial(1));
+    let away = What::Refused { status: 200, code: Some(13), text };
+    let matcher = Matcher::typed("op").cmd("pushed-template");
+    estate.world.device.inject(Fault::new(When::request(matcher), away));
+    estate.install(&[]).exits(14).says("001900000000001 (fw-00001): not connected to Panorama");
+    estate.certctl(&["retry", "--now"]).exits(0);
+}
+
+#[test]
+fn what_panorama_says_of_others_changes_may_be_anything() {
+    let estate = Estate::fresh(1, |settings| settings.selective_push = SelectivePush::AfterFullPush);
+    let scope = || Matcher::typed("op").cmd("push-scope");
+    let odd = |result: &str| What::Answer {
+        status: 200,
+        body: format!("<response status=\"success\"><result>{result}</result></response>").into(),
+    };
+    for (what, says) in [
+        (
+            odd("<scope><group name=\"g\"><count>3</count></group></scope>"),
+            "can't be read from Panorama's answer",
+        ),
+        (odd("<x><y admin=\"eve\" location=\"somewhere\"/></x>"), "also carry the changes of eve: somewhere"),
+        (odd(""), "would carry nobody else's changes"),
+        (What::Refused { status: 200, code: Some(17), text: "unexpected".into() }, "can't be told: "),
+    ] {
+        estate.world.device.inject(Fault::new(When::request(scope()), what));
+        estate.install(&[]).exits(14).says(says);
+    }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::InstallationKey;
 use super::request::{RequestEnd, RequestState};
-use super::schedule::gap;
+use super::schedule::{gap, longest_gap};
 use super::spec::{InstallSpec, VERSION};
 use super::state::{Attempt, Binding, Incident, State, Verified};
 use crate::error::Exit;
@@ -332,7 +332,8 @@ impl Installation {
         if self.is_pending() {
             let left = self.verified.as_ref().map(|verified| verified.certificate.not_after - now);
             // Whole seconds: as many as are stored.
-            let seconds = gap(problem, self.failures, left).num_seconds();
+            let seconds =
+                gap(problem, self.failures, left).min(longest_gap(self.push.as_ref())).num_seconds();
             let gap = TimeDelta::try_seconds(seconds).unwrap_or_default();
             (self.next_attempt, self.gap) =
                 (Some(now.checked_add_signed(gap).unwrap_or(now)), seconds.unsigned_abs());

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 
 use crate::error::Exit;
 use crate::install::problem::{Problem, RetryClass};
+use crate::install::push::{OpenDevice, PushState, Standing};
 
 /// The first gap, and the shortest one.
 const SHORTEST: Duration = Duration::from_secs(60);
@@ -18,6 +19,20 @@ const OPERATOR_INTERVAL: Duration = Duration::from_secs(12 * 3600);
 const LOCAL_INTERVAL: Duration = Duration::from_secs(3600);
 /// So many attempts, at least, fit into the time that the old certificate has left.
 const MIN_ATTEMPTS_BEFORE_EXPIRY: i32 = 20;
+
+/// The longest gap while a firewall is not connected to its Panorama: it is pushed to when it is there again, and looking
+/// costs a few questions.
+const ABSENT_INTERVAL: TimeDelta = TimeDelta::minutes(15);
+
+/// The longest gap for what firewalls lack.
+#[must_use]
+pub(super) fn longest_gap(push: Option<&PushState>) -> TimeDelta {
+    let is_away = |device: &OpenDevice| matches!(device.standing, Standing::NotConnected { ever: true });
+    match push {
+        Some(push) if push.open.iter().any(is_away) => ABSENT_INTERVAL,
+        _ => TimeDelta::MAX,
+    }
+}
 
 /// How long to wait after a failure. The gaps double from a minute to six hours, with some jitter so that a fleet does
 /// not come at once; they are shorter when the certificate on the device comes to its end, and where only this machine
@@ -79,6 +94,25 @@ mod tests {
         assert_eq!(minutes(RetryClass::NeedsOperator, TimeDelta::hours(20)), 60);
         assert_eq!(minutes(RetryClass::Transient, TimeDelta::minutes(30)), 1);
         assert_eq!(minutes(RetryClass::Transient, -TimeDelta::days(1)), 1, "what has ended is replaced soon");
+    }
+
+    #[test]
+    fn a_firewall_that_is_away_is_looked_for_every_quarter_of_an_hour() {
+        let open =
+            |standing| OpenDevice { serial: "001".into(), hostname: None, stack: "S".into(), standing };
+        let state = |standing| PushState {
+            certificate: panos_xmlapi::Fingerprint::of_der(b"x"),
+            object: "vpn".parse().expect("a name"),
+            stacks: vec!["S".into()],
+            proven: std::collections::BTreeSet::new(),
+            open: vec![open(standing)],
+        };
+        let longest = |standing| longest_gap(Some(&state(standing)));
+        assert_eq!(longest(Standing::NotConnected { ever: true }), TimeDelta::minutes(15));
+        // One that was never there, and one that somebody has to see to.
+        assert_eq!(longest(Standing::NotConnected { ever: false }), TimeDelta::MAX);
+        assert_eq!(longest(Standing::Failed { why: "no".into() }), TimeDelta::MAX);
+        assert_eq!(longest_gap(None), TimeDelta::MAX);
     }
 
     #[test]
