@@ -7,12 +7,15 @@ use chrono::Utc;
 use pancert::delivery::{Installation, InstallationStore};
 use pancert::install::result::CreatedObject;
 use panos_sim::{
-    Administrator, JournalShape, ManagementCertificate, PreloadedCertificate, Profile, Settings, Simulator,
+    Administrator, JournalShape, ManagementCertificate, PreloadedCertificate, Profile, Pushed, Settings,
+    Simulator, Stack,
 };
+
+use panos_xmlapi::{ClientOptions, Push, Session, Trust};
 
 use super::inside::order;
 use super::pki::{self, Issued, KeyKind};
-use super::world::{ADMINISTRATOR, Ended, GATEWAY, NAME, PORTAL, World, print, served, settings};
+use super::world::{ADMINISTRATOR, Ended, GATEWAY, KEY, NAME, PORTAL, World, print, served, settings};
 
 /// The other administrator, with a change that nobody has committed.
 pub const JANE: &str = "jane";
@@ -44,10 +47,12 @@ pub enum Shape {
     Chain,
     /// As `Container`, and Jane has a pending change in the profile: nothing is begun.
     Contested,
+    /// A new object in a template of a Panorama, which is pushed to a firewall.
+    Template,
 }
 
 impl Shape {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Fresh,
         Self::Overwrite,
         Self::Management,
@@ -57,6 +62,7 @@ impl Shape {
         Self::Container,
         Self::Chain,
         Self::Contested,
+        Self::Template,
     ];
 
     pub fn name(self) -> &'static str {
@@ -70,6 +76,7 @@ impl Shape {
             Self::Container => "changes listed by container",
             Self::Chain => "intermediates as objects",
             Self::Contested => "a colleague's pending change in the same place",
+            Self::Template => "a template of a Panorama, pushed to a firewall",
         }
     }
 
@@ -79,6 +86,7 @@ impl Shape {
             Self::Fresh => &["-p", PORTAL, "-s", GATEWAY],
             Self::Tidy => &["-p", PORTAL, "--suffix", "serial", "--keep", "1"],
             Self::Chain => &["-p", PORTAL, "--keep", "1"],
+            Self::Template => &["-p", PORTAL, "--template", "branch"],
             _ => &["-p", PORTAL],
         }
     }
@@ -124,6 +132,17 @@ impl Certificates {
         };
         match shape {
             Shape::Fresh => {}
+            Shape::Template => {
+                settings = Settings { certificates: Vec::new(), profiles: Vec::new(), ..settings };
+                (settings.model, settings.serial) = ("Panorama".to_owned(), "000710000001".to_owned());
+                settings.served_profile = None;
+                settings.templates = vec!["branch".to_owned()];
+                settings.stacks = vec![Stack {
+                    name: "branches".to_owned(),
+                    templates: settings.templates.clone(),
+                    devices: vec![MANAGED.to_owned()],
+                }];
+            }
             Shape::Overwrite | Shape::RefusedCommit | Shape::Pair => {
                 settings.certificates = vec![old(NAME)];
                 settings.profiles = vec![Profile::bound(PORTAL, NAME)];
@@ -166,7 +185,8 @@ impl Certificates {
             }
             _ => (Simulator::start(settings).unwrap(), None),
         };
-        let world = World { peer, ..World::of(device, self.ca.clone()) };
+        let firewall = (shape == Shape::Template).then(|| managed(&device));
+        let world = World { peer, firewall, ..World::of(device, self.ca.clone()) };
         if matches!(shape, Shape::Tidy | Shape::Chain) {
             self.note_older(&world, shape);
         }
@@ -209,6 +229,40 @@ impl Certificates {
         }
         InstallationStore::below(&world.path("state")).write(&record).unwrap();
     }
+}
+
+/// The serial number of the firewall behind the Panorama.
+const MANAGED: &str = "001900000000001";
+
+/// A firewall that serves what the Panorama pushes, and the profile for it in the template.
+fn managed(panorama: &Simulator) -> Simulator {
+    let mut settings = settings();
+    settings.serial = MANAGED.to_owned();
+    let (template, profiles) = ("branches".to_owned(), vec![Profile::unbound(PORTAL)]);
+    settings.profiles = vec![Profile::unbound(GATEWAY)];
+    settings.pushed = Some(Pushed { template, profiles, ..Pushed::default() });
+    let firewall = Simulator::start(settings).unwrap();
+    panorama.manage(&firewall);
+    let template = super::estate::below("template", "branch");
+    let profile = format!("{template}/shared/ssl-tls-service-profile/entry[@name='{PORTAL}']");
+    panorama.add_pending_change(ADMINISTRATOR, &profile, super::estate::UNBOUND).unwrap();
+    panorama.commit_as(ADMINISTRATOR);
+    assert!(panorama.wait_idle(Duration::from_secs(10)));
+    push_all(panorama);
+    firewall
+}
+
+/// The first push to a firewall is a whole one.
+fn push_all(panorama: &Simulator) {
+    let address = panorama.address().to_string().parse().unwrap();
+    let key = panos_xmlapi::secrecy::SecretString::from(KEY);
+    let trust = Trust::DangerousAcceptAny;
+    let session = Session::new(&address, &trust, &key, ClientOptions::default()).unwrap();
+    let push = Push::of(&"stack:branches".parse().unwrap()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(session.push(&push)).unwrap();
+    drop((session, runtime));
+    assert!(panorama.wait_idle(Duration::from_secs(10)));
 }
 
 /// How the object of an intermediate is called.
@@ -263,6 +317,12 @@ pub struct State {
 }
 
 impl State {
+    /// Of a world: behind a Panorama, its firewall is the one that serves.
+    pub fn seen(world: &World) -> Self {
+        let serving = world.firewall.as_ref().unwrap_or(&world.device);
+        Self { served: served(serving), ..Self::of(&world.device) }
+    }
+
     pub fn of(device: &Simulator) -> Self {
         Self { candidate: device.candidate_xml(), running: device.running_xml(), served: served(device) }
     }

@@ -163,10 +163,12 @@ fn inside(world: &World, shape: Shape) -> Told {
 
 /// Lets the program come as far as this request, which is not answered, and kills it there.
 fn kill_at(world: &World, shape: Shape, request: u64) -> Result<(), String> {
+    // A scene may have begun with requests of its own.
+    let before = world.device.requests().iter().map(|record| record.number).max().unwrap_or(0);
     let mut program =
         scene::command(world, shape).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     // The administrator is noted when the device has done, or not done, what it was asked for.
-    let arrived = wait_until(|| recorded(&world.device, request));
+    let arrived = wait_until(|| recorded(&world.device, before + request));
     program.kill().unwrap();
     program.wait().unwrap();
     if arrived { Ok(()) } else { Err(format!("request {request} never came")) }

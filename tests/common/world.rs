@@ -21,6 +21,8 @@ pub struct World {
     pub device: Simulator,
     /// The other member, where the device is one of a pair.
     pub peer: Option<Simulator>,
+    /// The firewall that gets what is installed, where the device is a Panorama.
+    pub firewall: Option<Simulator>,
     pub folder: TempDir,
     pub ca: Issued,
 }
@@ -48,7 +50,7 @@ impl World {
 
     /// Around a device and an authority, with an API key and no certificate yet.
     pub fn of(device: Simulator, ca: Issued) -> Self {
-        let world = Self { device, peer: None, folder: TempDir::new().unwrap(), ca };
+        let world = Self { device, peer: None, firewall: None, folder: TempDir::new().unwrap(), ca };
         world.write_key_file(&format!("api_key={KEY}\n"));
         world
     }
@@ -114,11 +116,12 @@ impl World {
 
     /// The record of [`NAME`] on the device.
     pub fn record(&self) -> serde_json::Value {
+        let place = if self.firewall.is_some() { "template:branch" } else { "shared" };
         let path = self
             .path("state")
             .join("installations")
             .join(self.target())
-            .join("shared")
+            .join(place)
             .join(format!("{NAME}.json"));
         serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
     }
