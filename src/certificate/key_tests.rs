@@ -126,6 +126,27 @@ fn an_rsa_key_with_one_wrong_number_is_none() {
         assert!(read_here(pem.as_bytes(), &key));
         assert!(loaded_for(pem.as_bytes(), &key).unwrap().is_none());
     }
+    // Exponents that fit each other, and not the public one.
+    let more = |number: &openssl::bn::BigNumRef| {
+        let mut number = number.to_owned().unwrap();
+        number.add_word(2).unwrap();
+        number
+    };
+    let part = |number: Option<&openssl::bn::BigNumRef>| number.unwrap().to_owned().unwrap();
+    let (n, e) = (rsa.n().to_owned().unwrap(), rsa.e().to_owned().unwrap());
+    let wrong = openssl::rsa::Rsa::from_private_components(
+        n,
+        e,
+        more(rsa.d()),
+        part(rsa.p()),
+        part(rsa.q()),
+        more(rsa.dmp1().unwrap()),
+        more(rsa.dmq1().unwrap()),
+        part(rsa.iqmp()),
+    );
+    let pem = pem::block("RSA PRIVATE KEY", &wrong.unwrap().private_key_to_der().unwrap());
+    assert!(read_here(pem.as_bytes(), &key));
+    assert!(loaded_for(pem.as_bytes(), &key).unwrap().is_none());
 }
 
 #[test]

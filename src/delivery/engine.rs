@@ -15,11 +15,11 @@ use super::confirm::{NotConfirmed, ask_certmonger};
 use super::conflicts;
 use super::error::StoreError;
 use super::failure::DeliveryError;
-use super::ingest::{Effect, Known, ingest};
 use super::installation::Installation;
 use super::key::InstallationKey;
 use super::lock::{DeviceLock, LockError, STOPPED_WAIT, ToldOf};
 use super::notifier::{News, Notifier};
+use super::numbers::Numbers;
 use super::progress::{Progress, Unwatched, Watcher};
 use super::queue::{Listing, Queue};
 use super::run::Run;
@@ -82,6 +82,8 @@ pub struct DeliveryEngine<'a> {
     pub lock_wait: Duration,
     /// Who watches.
     pub watcher: Arc<dyn Watcher>,
+    /// Gives its runs their numbers.
+    numbers: Numbers,
     /// What this process has read itself for an order, by the order's id: it need not be read again.
     at_hand: Mutex<BTreeMap<String, (Instant, Prepared)>>,
     /// What certmonger has said of each certificate's file.
@@ -116,6 +118,7 @@ impl<'a> DeliveryEngine<'a> {
             notifier,
             lock_wait,
             watcher,
+            numbers: Numbers::default(),
             at_hand,
             confirmed,
         }
@@ -145,7 +148,7 @@ impl<'a> DeliveryEngine<'a> {
         let devices = self.devices(device, &run)?;
         let told = ToldOf::device(self.state_dir, device);
         let lock = self.reserve(device, &devices, which, &told, &run).await?;
-        let mut all = self.take_in(device, &records, &run)?;
+        let mut all = self.take_in(device, &records, &run).await?;
         if let Some(what) = told.any() {
             // A person was told then, and is told when it is over, as of any other failure.
             heed(&mut all, &what, &records)?;
@@ -160,7 +163,7 @@ impl<'a> DeliveryEngine<'a> {
             match self.prepare(record.clone()).await {
                 Ok(mut delivery) => {
                     if let Some((problem, rest)) = claims::split(&delivery.record, &all) {
-                        let failed = fail_without_run((delivery.record, problem), &records, &run);
+                        let failed = fail_without_run((delivery.record, problem), &records, &run).await;
                         if rest.is_empty() {
                             reports.push(failed);
                             continue;
@@ -174,14 +177,14 @@ impl<'a> DeliveryEngine<'a> {
                         None => groups.push(vec![delivery]),
                     }
                 }
-                Err(failed) => reports.push(fail_without_run(*failed, &records, &run)),
+                Err(failed) => reports.push(fail_without_run(*failed, &records, &run).await),
             }
         }
         for (number, mut group) in groups.into_iter().enumerate() {
             // Each commit is a run of its own.
             let run = if number == 0 { run.clone() } else { self.log.run(&run_id(), self.several) };
             group.iter().for_each(|delivery| warn_about_conflicts(&delivery.record, &all, &run));
-            let sequence = self.queue.next_number()?;
+            let sequence = self.numbers.next(&self.queue).await?;
             let names: Vec<String> =
                 group.iter().map(|delivery| delivery.request.common_name.to_string()).collect();
             self.watcher.see(device, Progress::Begun(&names));
@@ -295,47 +298,6 @@ impl<'a> DeliveryEngine<'a> {
         Ok(all)
     }
 
-    /// Moves the requests for a device into its records; all its records.
-    pub(super) fn take_in(
-        &self,
-        device: &Address,
-        records: &InstallationStore,
-        run: &RunLog,
-    ) -> Result<Vec<Installation>, StoreError> {
-        let listing = self.queue.for_device(device)?;
-        listing.errors.iter().for_each(|error| log_once(error, run));
-        let specs: Vec<InstallSpec> = listing.specs.iter().map(|queued| queued.spec.clone()).collect();
-        let known = |key: &InstallationKey| match records.read(key) {
-            Ok(None) => Known::Nothing,
-            Ok(Some(record)) => Known::Record(Box::new(record)),
-            Err(error) => {
-                log_once(&error, run);
-                // What was set aside is not in the way.
-                match records.read(key) {
-                    Ok(None) => Known::Nothing,
-                    _ => Known::Unreadable,
-                }
-            }
-        };
-        let mut queued = listing.specs;
-        for effect in ingest(&specs, known, records.now()) {
-            match effect {
-                Effect::Save(record) => {
-                    log_dropped(records, &record, run);
-                    records.write(&record)?;
-                }
-                Effect::Remove(id) => {
-                    if let Some(at) = queued.iter().position(|queued| queued.spec.id == id) {
-                        queued.swap_remove(at).remove()?;
-                    }
-                }
-            }
-        }
-        let found = records.of_device(device)?;
-        found.errors.iter().for_each(|error| log_once(error, run));
-        Ok(found.records)
-    }
-
     /// What a record asks for, from what was typed then and the configuration of today.
     async fn prepare(&self, mut record: Installation) -> Result<BatchItem, Box<(Installation, Problem)>> {
         let at_hand = self.at_hand.lock().await.remove(&record.spec.id);
@@ -437,21 +399,9 @@ pub fn problem_of(error: &SettingsError) -> Problem {
 }
 
 /// What lasts would be in the log every minute: `status` has it, and whoever asks for this very record.
-fn log_once(error: &StoreError, run: &RunLog) {
+pub(super) fn log_once(error: &StoreError, run: &RunLog) {
     if !error.lasts() {
         run.error(&error.to_string());
-    }
-}
-
-/// Says which profiles another list leaves out.
-fn log_dropped(records: &InstallationStore, record: &Installation, run: &RunLog) {
-    let Ok(Some(before)) = records.read(&record.key()) else { return };
-    let now = record.profiles();
-    let dropped = before.profiles().into_iter().filter(|name| !now.contains(name));
-    let dropped: Vec<String> = dropped.map(|name| format!("'{name}'")).collect();
-    if !dropped.is_empty() {
-        let (key, names) = (record.key(), dropped.join(", "));
-        run.say(&format!("WARNING: {key} is not installed in these SSL/TLS profiles any more: {names}."));
     }
 }
 
@@ -467,7 +417,7 @@ fn warn_about_conflicts(record: &Installation, all: &[Installation], run: &RunLo
 }
 
 /// A record that can't be made into a transaction fails without a run.
-fn fail_without_run(
+async fn fail_without_run(
     (mut record, problem): (Installation, Problem),
     records: &InstallationStore,
     run: &RunLog,
@@ -477,7 +427,7 @@ fn fail_without_run(
     record.begin(run.id(), records.now());
     let outcome = Outcome::Failed(problem);
     record.finish(&outcome, &[], &[], sequence, records.now());
-    if let Err(error) = records.write(&record) {
+    if let Err(error) = records.write_in_background(vec![record.clone()]).await {
         run.error(&error.to_string());
     }
     Report {

@@ -28,6 +28,7 @@ mod journal;
 mod key;
 mod lock;
 pub mod notifier;
+mod numbers;
 pub mod progress;
 mod queue;
 mod request;
@@ -37,6 +38,7 @@ mod sequence;
 mod spec;
 mod state;
 mod store;
+mod take_in;
 #[cfg(test)]
 mod tests;
 pub mod watch;

@@ -18,6 +18,9 @@ use super::sequence::{SequenceLock, last_given};
 use super::spec::{InstallSpec, UnresolvedSpec, VERSION};
 use super::store::InstallationStore;
 
+/// Requests are written by so many threads at the most, each of which has so many to write at least.
+const WRITERS: usize = 16;
+const FEW: usize = 8;
 /// The most requests that wait to be read as installations; of further ones only the log knows.
 const UNRESOLVED: usize = 200;
 
@@ -93,11 +96,27 @@ impl Queue {
     pub fn put(&self, specs: &mut [InstallSpec]) -> Result<(), StoreError> {
         let lock = self.lock()?;
         let first = lock.take(specs.len(), || self.highest())?;
-        for (spec, sequence) in specs.iter_mut().zip(first..) {
-            spec.sequence = sequence;
-            self.write(spec.sequence, &spec.id, Content::Spec(Box::new(spec.clone())))?;
+        specs.iter_mut().zip(first..).for_each(|(spec, sequence)| spec.sequence = sequence);
+        let write = |specs: &[InstallSpec]| {
+            let mut each = specs.iter();
+            each.try_for_each(|spec| {
+                self.write(spec.sequence, &spec.id, Content::Spec(Box::new(spec.clone())))
+            })
+        };
+        // A disk takes milliseconds to make one durable, and hardly more for those of several threads at once.
+        let share = specs.len().div_ceil(WRITERS).max(FEW);
+        if specs.len() <= share {
+            return write(specs);
         }
-        Ok(())
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = specs.chunks(share).map(|part| scope.spawn(|| write(part))).collect();
+            let ended = writers.into_iter().map(|writer| writer.join().unwrap_or_else(|_| Err(self.died())));
+            ended.collect()
+        })
+    }
+
+    fn died(&self) -> StoreError {
+        StoreError::new("write", &self.folder(), io::Error::other("a thread has died"))
     }
 
     /// Writes what can't be read as a request yet. The same words again take the place of the earlier ones. Whether
@@ -154,7 +173,15 @@ impl Queue {
     /// # Errors
     /// A state directory that can't be written.
     pub fn next_number(&self) -> Result<u64, StoreError> {
-        SequenceLock::acquire(&self.state_dir)?.take(1, || self.highest())
+        self.next_numbers(1)
+    }
+
+    /// So many numbers, for as many runs; the first of them.
+    ///
+    /// # Errors
+    /// As [`Queue::next_number`].
+    pub(super) fn next_numbers(&self, count: usize) -> Result<u64, StoreError> {
+        SequenceLock::acquire(&self.state_dir)?.take(count, || self.highest())
     }
 
     /// The highest number that was given so far.
