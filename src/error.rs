@@ -42,10 +42,12 @@ pub enum Exit {
     NoActivePeer = 19,
     /// Several devices: some done, some not.
     Partly = 20,
+    /// Recorded, and waiting for a change window, for canaries, or for its share of the jitter.
+    Waiting = 21,
 }
 
 /// What each exit code means, as shown in the help and the manual pages.
-pub const TABLE: [(Exit, &str); 17] = [
+pub const TABLE: [(Exit, &str); 18] = [
     (Exit::Done, "done, or nothing to do"),
     (Exit::Usage, "usage, or an argument that is not valid"),
     (Exit::ProfileName, "an SSL/TLS profile name that is not valid"),
@@ -72,6 +74,7 @@ pub const TABLE: [(Exit, &str); 17] = [
     ),
     (Exit::NoActivePeer, "an HA pair without an active peer"),
     (Exit::Partly, "several devices: some done, some not (each is listed)"),
+    (Exit::Waiting, "recorded; it waits for a change window or for canaries, and is delivered by the worker"),
 ];
 
 impl Exit {

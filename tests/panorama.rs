@@ -390,3 +390,37 @@ fn a_managed_firewall_is_changed_through_panorama_where_no_upload_is_needed() {
         .says("PA-440")
         .says("'GP gateway' presents 'gp.example.com' now");
 }
+
+#[test]
+fn of_a_pair_of_panoramas_the_active_one_is_changed() {
+    let alone = |address: &str| panos_sim::Settings { listen: address.parse().unwrap(), ..panorama() };
+    let (first, second) = panos_sim::Simulator::pair(alone("127.0.0.1:0"), alone("127.0.0.2:0")).unwrap();
+    let world = World::of(first, common::pki::root("Example CA", common::pki::KeyKind::P256));
+    world.renew();
+    let profile =
+        format!("{}/shared/ssl-tls-service-profile/entry[@name='{PORTAL}']", below("template", "spare"));
+    let prepare = |device: &panos_sim::Simulator| {
+        device.add_pending_change(JANE, &profile, UNBOUND).unwrap();
+        device.commit_as(JANE);
+        assert!(device.wait_idle(Duration::from_secs(5)));
+    };
+    prepare(&world.device);
+    second.make_active();
+    prepare(&second);
+    let before = world.device.running_xml();
+    let mut command = world.bare_command();
+    command.arg("-k").arg(world.path(".panrc")).arg("--insecure");
+    let ended = common::world::Ended::of(
+        command
+            .args(["-p", PORTAL, "--template", "spare", "--push", "none", "--ha-peer"])
+            .arg(second.address().to_string())
+            .arg(world.target()),
+    );
+    ended.exits(0);
+    assert!(second.running_xml().contains(&format!("<certificate>{NAME}</certificate>")));
+    assert!(
+        world.log().iter().any(|line| line.contains("secondary-active") || line.contains("primary-passive"))
+    );
+    assert!(!before.contains(NAME));
+    assert!(world.device.requests().iter().all(|request| request.r#type.as_deref() != Some("commit")));
+}

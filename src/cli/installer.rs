@@ -64,6 +64,10 @@ pub struct Arguments {
     #[arg(long, help_heading = "Delivery", hide_short_help = true)]
     force: bool,
 
+    /// Deliver now, whatever change windows, canaries and jitter say
+    #[arg(long, conflicts_with = "queue", help_heading = "Delivery", hide_short_help = true)]
+    pub now: bool,
+
     /// Show what would be done
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
@@ -128,7 +132,11 @@ impl Arguments {
             places.iter().map(request).collect::<Result<_, UsageError>>()?;
         let keys: Vec<InstallationKey> = requests.iter().map(|(spec, _)| spec.key()).collect();
         check_distinct(places.iter().zip(&keys))?;
-        Ok(requests)
+        // Who goes first is in the queue first: others may not be there without it, whatever happens in between.
+        let (mut first, then): (Vec<_>, Vec<_>) =
+            requests.into_iter().partition(|(spec, _)| config.goes_first(&spec.destination()));
+        first.extend(then);
+        Ok(first)
     }
 
     /// What is written before anything else is done.

@@ -10,14 +10,16 @@ use std::sync::Arc;
 use super::arguments::{self, UsageError};
 use super::installer::{Arguments, NAME};
 use super::live::Screen;
-use super::{at_once, claims, dry_run, interrupted, report, sandbox, signals, unresolved};
+use super::{at_once, claims, dry_run, end_table, interrupted, report, sandbox, signals, unresolved};
 use crate::delivery::DeliveryError;
 use crate::delivery::engine::{DeliveryEngine, Selection, run_id};
+use crate::delivery::gate::Gate;
 use crate::delivery::notifier::Notifier;
-use crate::delivery::{InstallSpec, InstallationStore, Queue, not_over};
+use crate::delivery::{InstallSpec, Installation, InstallationStore, Queue, not_over};
 use crate::error::Exit;
 use crate::host::log::Log;
 use crate::host::worker;
+use crate::install::phases::Phase;
 use crate::install::problem::Problem;
 use crate::install::result::{Outcome, RunResult};
 use crate::settings::config::{Config, Notify};
@@ -106,6 +108,8 @@ fn run(arguments: &Arguments, requests: Vec<(InstallSpec, Prepared)>) -> Result<
     let exit = Exit::of_all(&each);
     if arguments.json {
         report::Json::of(&arguments.certificate.common_name.to_ascii_lowercase(), exit.code(), &told).print();
+    } else {
+        end_table::print(&told);
     }
     Ok(exit)
 }
@@ -166,16 +170,29 @@ async fn install(
     engine.notifier = notifier(config, state_dir);
     engine.lock_wait = config.lock_wait();
     engine.watcher = Arc::<Screen>::clone(screen);
+    engine.gate = Gate::of(config);
+    let wanted: Vec<_> = wanted.enumerate().collect();
+    if arguments.now {
+        engine.gate.now = wanted.iter().map(|(_, (spec, _))| spec.id.clone()).collect();
+    }
     let engine = &engine;
-    let runs = wanted.map(|(spec, prepared)| async move {
-        engine.keep(spec, prepared).await;
-        let told = served(engine, spec).await;
-        if !arguments.json {
-            report::outcome(NAME, &told);
-        }
-        told
-    });
-    at_once::all(runs, arguments.concurrency).await
+    // Others may wait for the canaries.
+    let (first, then): (Vec<_>, Vec<_>) =
+        wanted.into_iter().partition(|(_, (spec, _))| config.goes_first(&spec.destination()));
+    let mut all = Vec::new();
+    for some in [first, then] {
+        let runs = some.into_iter().map(|(number, (spec, prepared))| async move {
+            engine.keep(spec, prepared).await;
+            let told = served(engine, spec).await;
+            if !arguments.json {
+                report::outcome(NAME, &told);
+            }
+            (number, told)
+        });
+        all.extend(at_once::all(runs, arguments.concurrency).await);
+    }
+    all.sort_by_key(|(number, _)| *number);
+    all.into_iter().map(|(_, told)| told).collect()
 }
 
 /// Delivers what is pending for the device; how this very request ended, whoever delivered it.
@@ -188,7 +205,15 @@ async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
     let (record, phases) = match own {
         Some(report) => (Some(report.record), report.result.phases),
         None => match engine.records.read(&spec.key()) {
-            Ok(record) => (record, Vec::new()),
+            Ok(record) => {
+                let held = record.as_ref().and_then(|record| engine.hold(record, Selection::DueOrTransient));
+                if let Some(hold) = held {
+                    return Told::held(spec, hold);
+                }
+                // Another one's delivery, of which it was a part.
+                let phases = record.as_ref().and_then(|record| last_phases(record, spec)).unwrap_or_default();
+                (record, phases)
+            }
             Err(error) => return Told::of(spec, lost(&error.into())),
         },
     };
@@ -209,6 +234,15 @@ async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
             _ => Told::of(spec, lost(&DeliveryError::NoRecord)),
         },
     }
+}
+
+/// How long the phases of the run took that has ended since this was asked for.
+fn last_phases(record: &Installation, spec: &InstallSpec) -> Option<Vec<(&'static str, f64)>> {
+    let last = record.history.last().filter(|last| last.started_at >= spec.requested_at)?;
+    let names = Phase::ALL.iter().map(|phase| phase.name()).chain(std::iter::once("total"));
+    #[expect(clippy::cast_precision_loss, reason = "no run takes that long")]
+    let spent = |name: &'static str| Some((name, *last.milliseconds.get(name)? as f64 / 1000.0));
+    Some(names.filter_map(spent).collect())
 }
 
 /// Why a request stays in the queue.

@@ -8,6 +8,7 @@ pub mod delegated;
 pub mod devices;
 pub mod dropped;
 pub mod dry_run;
+mod end_table;
 pub mod enrolment;
 mod examples;
 mod firewalls;

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
 
+use chrono::SecondsFormat;
 use panos_xmlapi::Location;
 use serde::Serialize;
 
 use super::firewalls::{JsonFirewalls, proven_on};
 use super::live::aside;
+use crate::delivery::hold::Hold;
 use crate::delivery::{InstallSpec, Installation};
 use crate::error::Exit;
 use crate::install::names::{ObjectName, ProfileName};
@@ -189,6 +191,8 @@ pub struct Told {
     result: Option<RunResult>,
     /// Whether it is tried again by itself, where it failed.
     is_pending: Option<bool>,
+    /// What it waits for, where it was not begun.
+    hold: Option<Hold>,
     /// How it stands with the firewalls of a Panorama.
     push: Option<PushState>,
 }
@@ -197,7 +201,7 @@ impl Told {
     /// It ended like this.
     #[must_use]
     pub fn of(spec: &InstallSpec, result: RunResult) -> Self {
-        Self { spec: spec.clone(), result: Some(result), is_pending: None, push: None }
+        Self { spec: spec.clone(), result: Some(result), is_pending: None, hold: None, push: None }
     }
 
     /// The same, and whether it is tried again by itself.
@@ -215,18 +219,54 @@ impl Told {
     /// Nothing was done yet.
     #[must_use]
     pub fn queued(spec: &InstallSpec) -> Self {
-        Self { spec: spec.clone(), result: None, is_pending: None, push: None }
+        Self { spec: spec.clone(), result: None, is_pending: None, hold: None, push: None }
+    }
+
+    /// It was recorded, and waits.
+    #[must_use]
+    pub fn held(spec: &InstallSpec, hold: Hold) -> Self {
+        Self { hold: Some(hold), is_pending: Some(true), ..Self::queued(spec) }
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn spec(&self) -> &InstallSpec {
+        &self.spec
+    }
+
+    /// How it ended, in a word; with the exit code where it failed.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self.result.as_ref().map(|result| &result.outcome) {
+            None if self.hold.is_some() => "waiting".to_owned(),
+            None => "queued".to_owned(),
+            Some(Outcome::Installed { unchanged: false, .. }) => "installed".to_owned(),
+            Some(Outcome::Installed { unchanged: true, .. }) => "unchanged".to_owned(),
+            Some(Outcome::AwaitingCommit) => "left to commit".to_owned(),
+            Some(Outcome::AwaitingPush) => "left to push".to_owned(),
+            Some(Outcome::Failed(problem)) => format!("failed ({})", problem.exit.code()),
+        }
+    }
+
+    /// How long each phase took, the whole last.
+    #[must_use]
+    pub fn phases(&self) -> &[(&'static str, f64)] {
+        self.result.as_ref().map(|result| result.phases.as_slice()).unwrap_or_default()
     }
 
     /// The exit code.
     #[must_use]
     pub fn exit(&self) -> Exit {
-        self.problem().map_or(Exit::Done, |problem| problem.exit)
+        let waiting = if self.hold.is_some() { Exit::Waiting } else { Exit::Done };
+        self.problem().map_or(waiting, |problem| problem.exit)
     }
 
     /// What is told of it, where it did not fail.
     fn sentence(&self) -> String {
         let (device, bound) = (self.spec.place(), bound(&self.spec));
+        if let Some(hold) = &self.hold {
+            return format!("{device}: the certificate '{}'{bound} is recorded, and {hold}.", self.spec.name);
+        }
         let on = proven_on(self.push.as_ref());
         let Some(result) = &self.result else {
             return format!(
@@ -271,7 +311,12 @@ impl Told {
 /// One device's end for a person: a line on standard output, or the problem on standard error.
 pub fn outcome(program: &str, told: &Told) {
     match told.problem() {
-        None => line(&told.sentence()),
+        None => {
+            line(&told.sentence());
+            if let Some(hold) = &told.hold {
+                hold.problem(&told.spec).advice.iter().for_each(|advice| note(program, advice));
+            }
+        }
         Some(found) => {
             problem(program, &format!("{}: {found}", told.spec.place()), found.advice.as_deref());
             if told.is_pending == Some(false) {
@@ -301,6 +346,23 @@ pub fn presented_by(record: &Installation) -> String {
     }
 }
 
+/// What something waits for.
+#[derive(Debug, Serialize)]
+pub struct JsonHold {
+    word: &'static str,
+    what: String,
+    until: Option<String>,
+}
+
+impl JsonHold {
+    /// In a word and in words.
+    #[must_use]
+    pub fn of(hold: &Hold) -> Self {
+        let until = hold.until.map(|until| until.to_rfc3339_opts(SecondsFormat::Secs, true));
+        Self { word: hold.reason.word(), what: hold.reason.to_string(), until }
+    }
+}
+
 /// The result as one JSON object.
 #[derive(Debug, Serialize)]
 pub struct Json<'a> {
@@ -321,6 +383,7 @@ struct JsonDevice<'a> {
     problem: Option<&'a str>,
     advice: Option<&'a str>,
     pending: Option<bool>,
+    waits_for: Option<JsonHold>,
     #[serde(skip_serializing_if = "Option::is_none")]
     push: Option<JsonFirewalls<'a>>,
     seconds: BTreeMap<&'static str, f64>,
@@ -342,6 +405,7 @@ impl<'a> Json<'a> {
 impl<'a> JsonDevice<'a> {
     fn of(told: &'a Told) -> Self {
         let (result, object) = match told.result.as_ref().map(|result| &result.outcome) {
+            None if told.hold.is_some() => ("waiting", None),
             None => ("queued", None),
             Some(Outcome::Installed { object, unchanged: false }) => ("installed", Some(object)),
             Some(Outcome::Installed { object, unchanged: true }) => ("unchanged", Some(object)),
@@ -361,6 +425,7 @@ impl<'a> JsonDevice<'a> {
             problem: problem.map(|problem| problem.what.as_str()),
             advice: problem.and_then(|problem| problem.advice.as_deref()),
             pending: told.is_pending,
+            waits_for: told.hold.as_ref().map(JsonHold::of),
             push: told.push.as_ref().map(JsonFirewalls::of),
             seconds: told.result.iter().flat_map(|result| result.phases.iter().copied()).collect(),
         }

@@ -146,7 +146,8 @@ async fn run(
         run: current.log.id(),
         asked_by: before.first().map(|record| record.spec.requested_by.to_string()).unwrap_or_default(),
     };
-    transact(input, &mut RecordJournal::new(records, entries), &current.events).await
+    transact(input, &mut RecordJournal::new(records, entries).within(current.slots.clone()), &current.events)
+        .await
 }
 
 /// What runs that did not come to their end may have left on the device.

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use panos_xmlapi::Address;
 use tokio::sync::Mutex;
 
@@ -15,6 +14,8 @@ use super::confirm::{NotConfirmed, ask_certmonger};
 use super::conflicts;
 use super::error::StoreError;
 use super::failure::DeliveryError;
+use super::gate::Gate;
+use super::hold::Hold;
 use super::installation::Installation;
 use super::key::InstallationKey;
 use super::lock::{DeviceLock, LockError, STOPPED_WAIT, ToldOf};
@@ -23,8 +24,9 @@ use super::numbers::Numbers;
 use super::progress::{Progress, Unwatched, Watcher};
 use super::queue::{Listing, Queue};
 use super::run::Run;
+pub use super::selection::Selection;
 use super::spec::InstallSpec;
-use super::state::{Incident, State};
+use super::state::Incident;
 use super::store::{InstallationStore, LoadedInstallations};
 use crate::host::log::{Log, RunLog};
 use crate::install::InstallError;
@@ -38,29 +40,6 @@ use crate::settings::resolve::{self, CertmongerBus, Named, Prepared};
 
 /// For how long what was read is taken as it was.
 const FRESH: Duration = Duration::from_secs(1);
-
-/// Which of a device's records are delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Selection {
-    /// Those whose time has come.
-    Due,
-    /// All that is pending; what an operator has to act on, when its time has come.
-    DueOrTransient,
-    /// All that is pending, whatever was found out about it.
-    All,
-}
-
-impl Selection {
-    /// Whether a record is one of them.
-    #[must_use]
-    pub fn includes(self, record: &Installation, now: DateTime<Utc>) -> bool {
-        match self {
-            Self::Due => record.is_due(now),
-            Self::DueOrTransient => record.is_pending() && (record.is_due(now) || !needs_operator(record)),
-            Self::All => record.is_pending(),
-        }
-    }
-}
 
 /// What delivers, and what it needs to know besides the records.
 pub struct DeliveryEngine<'a> {
@@ -82,6 +61,8 @@ pub struct DeliveryEngine<'a> {
     pub lock_wait: Duration,
     /// Who watches.
     pub watcher: Arc<dyn Watcher>,
+    /// What may be delivered now.
+    pub gate: Gate,
     /// Gives its runs their numbers.
     numbers: Numbers,
     /// What this process has read itself for an order, by the order's id: it need not be read again.
@@ -118,10 +99,18 @@ impl<'a> DeliveryEngine<'a> {
             notifier,
             lock_wait,
             watcher,
+            gate: Gate::default(),
             numbers: Numbers::default(),
             at_hand,
             confirmed,
         }
+    }
+
+    /// What keeps a record waiting: a change window, a canary.
+    #[must_use]
+    pub fn hold(&self, record: &Installation, which: Selection) -> Option<Hold> {
+        let is_held = which != Selection::All;
+        is_held.then(|| self.gate.hold(record, self.state_dir, self.records.now())).flatten()
     }
 
     /// Keeps what was read for an order until that is delivered.
@@ -159,8 +148,12 @@ impl<'a> DeliveryEngine<'a> {
         let mut reports = Vec::new();
         let mut withheld = Vec::new();
         let mut groups: Vec<Vec<BatchItem>> = Vec::new();
-        for record in all.iter().filter(|record| which.includes(record, now)) {
+        let is_meant =
+            |record: &&Installation| which.includes(record, now) && self.hold(record, which).is_none();
+        for record in all.iter().filter(is_meant) {
             match self.prepare(record.clone()).await {
+                // Renewed since: the canaries have to run this very certificate.
+                Ok(delivery) if self.hold(&delivery.record, which).is_some() => {}
                 Ok(mut delivery) => {
                     if let Some((problem, rest)) = claims::split(&delivery.record, &all) {
                         let failed = fail_without_run((delivery.record, problem), &records, &run).await;
@@ -188,7 +181,7 @@ impl<'a> DeliveryEngine<'a> {
             let names: Vec<String> =
                 group.iter().map(|delivery| delivery.request.common_name.to_string()).collect();
             self.watcher.see(device, Progress::Begun(&names));
-            let begin = || Run::begin(&run, device, &self.watcher);
+            let begin = || Run::begin(&run, device, &self.watcher).within(self.gate.slots.clone());
             let results = batch::deliver(&mut group, &records, sequence, &begin()).await;
             for (mut delivery, mut result) in group.into_iter().zip(results) {
                 if leave_out(&mut delivery, &result.missing_profiles) {
@@ -223,6 +216,7 @@ impl<'a> DeliveryEngine<'a> {
             claims::hand_over(&mut records.of_device(device)?.records, &records, &run)?;
         }
         drop(lock);
+        reports.iter().for_each(|report| self.gate.delivered(&report.record));
         for (new, record) in &news {
             self.notifier.tell(*new, record, &run).await;
         }
@@ -435,10 +429,6 @@ async fn fail_without_run(
         result: RunResult { outcome, phases: vec![("total", 0.0)], missing_profiles: Vec::new() },
         news: None,
     }
-}
-
-fn needs_operator(record: &Installation) -> bool {
-    matches!(&record.state, State::Failed { problem, .. } if problem.retry_class == RetryClass::NeedsOperator)
 }
 
 /// Six hexadecimal digits: enough to tell the runs of a day apart.

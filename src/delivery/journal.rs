@@ -1,8 +1,11 @@
 //! The records of one delivery, as the transaction's journal: changed together, written in the background.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use panos_xmlapi::{Address, NextIdentity};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::installation::Installation;
 use super::store::InstallationStore;
@@ -14,11 +17,19 @@ use crate::install::result::CreatedObject;
 pub(super) struct RecordJournal<'a> {
     records: &'a InstallationStore,
     entries: Vec<&'a mut Installation>,
+    slots: Option<Arc<Semaphore>>,
+    /// Held until the transaction is over.
+    slot: Option<OwnedSemaphorePermit>,
 }
 
 impl<'a> RecordJournal<'a> {
     pub(super) fn new(records: &'a InstallationStore, entries: Vec<&'a mut Installation>) -> Self {
-        Self { records, entries }
+        Self { records, entries, slots: None, slot: None }
+    }
+
+    /// With a limit on how many devices are changed at the same time.
+    pub(super) fn within(self, slots: Option<Arc<Semaphore>>) -> Self {
+        Self { slots, ..self }
     }
 
     /// Changes each record; whether any is another one now.
@@ -76,6 +87,16 @@ impl Journal for RecordJournal<'_> {
                 what: error.to_string(),
                 advice: Some(instead_of_state_dir().to_owned()),
             })
+        }
+        .boxed()
+    }
+
+    fn turn(&mut self) -> BoxFuture<'_, ()> {
+        async move {
+            if let Some(slots) = self.slots.take() {
+                // Nobody closes it.
+                self.slot = slots.acquire_owned().await.ok();
+            }
         }
         .boxed()
     }

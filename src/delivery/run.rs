@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use panos_xmlapi::Address;
+use tokio::sync::Semaphore;
 
 use super::event_log;
 use super::progress::{Progress, Watcher};
@@ -20,6 +21,8 @@ pub(super) struct Run {
     sink: Arc<RunSink>,
     /// What its transactions tell.
     pub(super) events: Events,
+    /// Room for the devices that are changed at the same time, where that is limited.
+    pub(super) slots: Option<Arc<Semaphore>>,
 }
 
 /// Gets the events of a run's transactions.
@@ -46,7 +49,12 @@ impl Run {
         let sink = RunSink { log: log.clone(), device, watcher, spent, commit };
         let sink = Arc::new(sink);
         let events = Events::into_sink(Arc::<RunSink>::clone(&sink));
-        Self { log, begun: Instant::now(), sink, events }
+        Self { log, begun: Instant::now(), sink, events, slots: None }
+    }
+
+    /// With a limit on how many devices are changed at the same time.
+    pub(super) fn within(self, slots: Option<Arc<Semaphore>>) -> Self {
+        Self { slots, ..self }
     }
 
     /// Each phase with its seconds, 0 where it was not reached, and the total until now.

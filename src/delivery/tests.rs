@@ -64,16 +64,16 @@ fn in_profiles(id: &str, profiles: &[&str]) -> InstallSpec {
     InstallSpec { profiles: profiles.iter().map(|name| name.parse().unwrap()).collect(), ..spec(id, at) }
 }
 
-fn new(spec: InstallSpec) -> Installation {
+pub(super) fn new(spec: InstallSpec) -> Installation {
     let at = spec.requested_at;
     Installation::ingest(spec, None, at)
 }
 
-fn problem(retry_class: RetryClass) -> Problem {
+pub(super) fn problem(retry_class: RetryClass) -> Problem {
     Problem { exit: Exit::Commit, what: "x".to_owned(), advice: None, retry_class }
 }
 
-fn installed() -> Outcome {
+pub(super) fn installed() -> Outcome {
     Outcome::Installed { object: "gp".parse().unwrap(), unchanged: false }
 }
 

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use chrono::Utc;
 use panos_xmlapi::{Address, Fingerprint};
 use tokio::time::Instant;
 
 use super::error::StoreError;
+use super::gate::Gate;
+use super::hold::Hold;
 use super::installation::Installation;
 use super::key::InstallationKey;
 use super::queue::{Listing, Queue};
@@ -137,6 +140,11 @@ impl Following<'_> {
         Ok(unread.map_or(Seen::Nothing, |spec| Seen::Standing(Standing::Failed(spec.problem.clone()))))
     }
 
+    /// What keeps it waiting: nobody needs to stay for that.
+    fn hold(&self, record: &Installation) -> Option<Hold> {
+        Gate::default().hold(record, self.state_dir, Utc::now())
+    }
+
     fn is_queued(&self, awaited: &Awaited, spec: &InstallSpec) -> bool {
         spec.sequence > self.after && spec.key() == awaited.key
     }
@@ -162,7 +170,10 @@ impl Following<'_> {
                 "the certificate is committed on Panorama and waiting for a manual push (--push none)",
             )),
             RequestEnd::Open { problem: Some(problem) } => Standing::Failed(pending(record, problem)),
-            RequestEnd::Open { problem: None } => Standing::Open(doing(record)),
+            RequestEnd::Open { problem: None } => match self.hold(record) {
+                Some(hold) => Standing::Failed(hold.problem(&record.spec)),
+                None => Standing::Open(doing(record)),
+            },
             RequestEnd::Failed { .. } | RequestEnd::Superseded { .. } => match request.outcome() {
                 Outcome::Failed(problem) => Standing::Failed(problem),
                 _ => Standing::Open(doing(record)),

@@ -70,12 +70,21 @@ impl Worker<'_> {
             begun.end(&device, served.is_ok().then(|| self.engine.records.now()));
             match served {
                 Ok(each) => {
+                    // What waits for a window or for a canary is served once that is over.
+                    if self.holds_any(&device) {
+                        begun.devices.remove(&device);
+                    }
                     each.iter().for_each(&mut tell);
                     reports.extend(each);
                 }
                 Err(failure) => troubles.push(failure),
             }
         }
+    }
+
+    fn holds_any(&self, device: &Address) -> bool {
+        let records = self.engine.records.of_device(device).map(|found| found.records).unwrap_or_default();
+        records.iter().any(|record| self.engine.hold(record, self.which).is_some())
     }
 
     /// The devices that something is to be delivered to, with the new orders for each. A device that was served
@@ -105,10 +114,13 @@ impl Worker<'_> {
             }
         }
         for record in records {
-            let due = self.which.includes(&record, now);
-            let device = record.spec.device;
-            if due && wanted(&device) && begun.may_be_served(&device, self.which, now) {
-                waiting.entry(device).or_default();
+            let device = &record.spec.device;
+            if wanted(device)
+                && begun.may_be_served(device, self.which, now)
+                && self.which.includes(&record, now)
+                && self.engine.hold(&record, self.which).is_none()
+            {
+                waiting.entry(record.spec.device).or_default();
             }
         }
         Ok(waiting)

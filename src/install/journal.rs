@@ -65,6 +65,9 @@ pub trait Journal {
     /// Returns when all that was noted is on the disk.
     fn sync(&self) -> BoxFuture<'_, Result<(), JournalError>>;
 
+    /// Returns when this device may be changed: not too many are at the same time. It is so until the journal is dropped.
+    fn turn(&mut self) -> BoxFuture<'_, ()>;
+
     /// By which certificates these devices are recognised, as runs that did not come to their end have noted.
     fn next_identities(&self, devices: &[&Address]) -> Vec<NextIdentity>;
 }

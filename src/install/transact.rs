@@ -71,6 +71,8 @@ async fn in_phases(
         false => ask().await?,
     };
     connection.notes.iter().for_each(|note| events.remark(note));
+    // Who can't be reached takes nobody's turn; what is looked at is looked at afterwards.
+    transaction.journal.turn().await;
     let mut done = work(&mut connection, &mut transaction).await?;
     if let HaRole::Active { other } = &connection.role {
         if done.committed {

@@ -11,16 +11,18 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use panos_xmlapi::{Address, InvalidAddress};
+use chrono::TimeDelta;
+use panos_xmlapi::Address;
 use serde::Deserialize;
 use toml::Spanned;
 
 use self::checks::{Fault, Part};
-use self::place::{Document, explain, line_of};
-use self::tables::Target;
+use self::place::{Document, explain};
+use self::tables::{Device, Target, Timing};
 use super::destination::Destination;
 use super::options::DeviceOptions;
 use super::policy::Delegated;
+use super::schedule::{CanaryRule, Schedule, WINDOW_OVERRIDE};
 use crate::error::Exit;
 use crate::files::{self, ReadError, UnsafeFile};
 use crate::text::escape_control;
@@ -37,9 +39,9 @@ const LIMIT: usize = 4 << 20;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    #[serde(default)]
-    device: BTreeMap<Spanned<String>, DeviceOptions>,
-    /// Read by itself: a target has a device's settings and its own.
+    /// Both are read by themselves: they have more than a device's options.
+    #[serde(default, rename = "device")]
+    _device: BTreeMap<String, toml::Table>,
     #[serde(default, rename = "target")]
     _target: BTreeMap<String, toml::Table>,
     #[serde(default)]
@@ -52,6 +54,8 @@ struct File {
     tell_after: NonZeroU32,
     /// How long another process that works on the same device is waited for.
     lock_wait: Option<Spanned<String>>,
+    /// How many devices are changed at the same time.
+    max_commits: Option<NonZeroU32>,
     /// What becomes of a device that does not run any more what it did.
     #[serde(default)]
     drift: Drift,
@@ -62,10 +66,25 @@ struct File {
 
 /// Devices and targets that go together.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 struct Group {
     devices: Option<Vec<String>>,
     targets: Option<Vec<String>>,
+    window: Option<Vec<String>>,
+    window_override: Option<u32>,
+    jitter: Option<u32>,
+    /// Those that go first, and how long they have to run the certificate.
+    canary: Vec<String>,
+    canary_minutes: Option<u32>,
+}
+
+/// A group, checked.
+#[derive(Debug, Clone)]
+struct Members {
+    all: Vec<Destination>,
+    canaries: Vec<Destination>,
+    proven_for: TimeDelta,
+    timing: Timing,
 }
 
 /// Some minutes: a device that is rebooted is no news.
@@ -96,11 +115,12 @@ pub struct Notify {
 /// What is set for which device.
 #[derive(Debug, Clone, Default)]
 pub struct Config {
-    devices: BTreeMap<Address, DeviceOptions>,
+    devices: BTreeMap<Address, Device>,
     /// In the order of the file.
     listed: Vec<Address>,
     targets: BTreeMap<String, Target>,
-    groups: BTreeMap<String, Vec<Destination>>,
+    groups: BTreeMap<String, Members>,
+    max_commits: Option<NonZeroU32>,
     notify: Notify,
     lock_wait: Option<Duration>,
     drift: Drift,
@@ -189,30 +209,20 @@ impl Config {
     fn parse(text: &str) -> Result<Self, Problem> {
         let document = Document::parse(text).map_err(Problem::content)?;
         let file: File = toml::from_str(text).map_err(|error| Problem::content(explain(text, &error)))?;
-        let mut listed: Vec<(Spanned<String>, DeviceOptions)> = file.device.into_iter().collect();
-        listed.sort_by_key(|(name, _)| name.span().start);
         let mut config = Self {
             notify: Notify { command: file.on_failure, tell_after: file.tell_after.get() },
             drift: file.drift,
+            max_commits: file.max_commits,
             delegated: file.delegated,
             ..Self::default()
         };
-        let mut lines: BTreeMap<Address, usize> = BTreeMap::new();
-        for (name, options) in listed {
-            let bad = |what: &str| Problem::content(document.tell(&name.span(), what));
-            let address: Address =
-                name.get_ref().parse().map_err(|error: InvalidAddress| bad(&error.to_string()))?;
-            if let Some(line) = lines.insert(address.clone(), line_of(text, name.span().start)) {
-                return Err(bad(&format!("{address} is there twice; the first is in line {line}")));
-            }
-            checks::device(&options, &address)
-                .map_err(|fault| document.fault(&["device", name.get_ref()], fault))?;
+        for (address, device) in tables::devices(&document)? {
             config.listed.push(address.clone());
-            config.devices.insert(address, options);
+            config.devices.insert(address, device);
         }
         config.targets = tables::targets(&document, &config)?;
         for (name, group) in file.group {
-            let members = checks::group(&name, &group, &config);
+            let members = members(&group, &name, &config);
             let members = members.map_err(|fault| document.fault(&["group", &name], fault))?;
             config.groups.insert(name, members);
         }
@@ -254,7 +264,7 @@ impl Config {
     /// The members of a group, in the order of the file.
     #[must_use]
     pub fn group(&self, name: &str) -> Option<&[Destination]> {
-        self.groups.get(name).map(Vec::as_slice)
+        self.groups.get(name).map(|group| group.all.as_slice())
     }
 
     /// The names of all groups.
@@ -295,7 +305,7 @@ impl Config {
     /// What is set for a device.
     #[must_use]
     pub fn device(&self, address: &Address) -> DeviceOptions {
-        self.devices.get(address).cloned().unwrap_or_default()
+        self.devices.get(address).map(|device| device.options.clone()).unwrap_or_default()
     }
 
     /// What is set for a place: a target's own settings over those of its device.
@@ -303,10 +313,65 @@ impl Config {
     pub fn settings(&self, destination: &Destination) -> DeviceOptions {
         let device = self.device(&destination.device);
         match destination.target.as_ref().and_then(|name| self.targets.get(name)) {
-            Some(target) => target.options.clone().over(device),
+            Some(target) => target.own.options.clone().over(device),
             None => device,
         }
     }
+}
+
+impl Config {
+    /// When a place may be changed: as is set for the target, else for its device, else for the groups that it is in, of
+    /// which all have to allow it.
+    #[must_use]
+    pub fn schedule(&self, place: &Destination) -> Schedule {
+        let target = place.target.as_ref().and_then(|name| self.targets.get(name)).map(|target| &target.own);
+        let own: Vec<&Timing> =
+            target.into_iter().chain(self.devices.get(&place.device)).map(|own| &own.timing).collect();
+        let groups: Vec<(&String, &Members)> =
+            self.groups.iter().filter(|(_, group)| group.all.contains(place)).collect();
+        let windows = match own.iter().find_map(|timing| timing.windows.clone()) {
+            Some(windows) => vec![windows],
+            None => groups.iter().filter_map(|(_, group)| group.timing.windows.clone()).collect(),
+        };
+        let of_groups = |value: &dyn Fn(&Timing) -> Option<TimeDelta>| {
+            groups.iter().filter_map(|(_, group)| value(&group.timing)).max()
+        };
+        let set = |value: &dyn Fn(&Timing) -> Option<TimeDelta>| {
+            own.iter().find_map(|timing| value(timing)).or_else(|| of_groups(value))
+        };
+        let goes_after = |group: &Members| !group.canaries.is_empty() && !group.canaries.contains(place);
+        let canaries = groups.iter().filter(|(_, group)| goes_after(group)).map(|(name, group)| CanaryRule {
+            group: (*name).clone(),
+            canaries: group.canaries.clone(),
+            proven_for: group.proven_for,
+        });
+        Schedule {
+            windows: windows.into_iter().filter(|windows| !windows.is_empty()).collect(),
+            window_override: set(&|timing| timing.window_override).unwrap_or(WINDOW_OVERRIDE),
+            jitter: set(&|timing| timing.jitter).unwrap_or_default(),
+            canaries: canaries.collect(),
+        }
+    }
+
+    /// Whether others wait for a place.
+    #[must_use]
+    pub fn goes_first(&self, place: &Destination) -> bool {
+        self.groups.values().any(|group| group.canaries.contains(place))
+    }
+
+    /// How many devices are changed at the same time, where that is limited.
+    #[must_use]
+    pub fn max_commits(&self) -> Option<NonZeroU32> {
+        self.max_commits
+    }
+}
+
+fn members(group: &Group, name: &str, config: &Config) -> Result<Members, Fault> {
+    let all = checks::group(name, group, config)?;
+    let canaries = checks::canaries(group, &all)?;
+    let timing = Timing::of(group.window.as_deref(), group.window_override, group.jitter)?;
+    let proven_for = TimeDelta::minutes(group.canary_minutes.unwrap_or(0).into());
+    Ok(Members { all, canaries, proven_for, timing })
 }
 
 impl Document<'_> {

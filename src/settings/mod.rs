@@ -11,6 +11,8 @@ pub mod options;
 pub mod policy;
 pub mod request;
 pub mod resolve;
+pub mod schedule;
+pub mod window;
 pub mod words;
 
 pub use error::SettingsError;

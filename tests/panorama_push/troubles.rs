@@ -1,6 +1,7 @@
 //! Whatever happens at any request of a deployment with a push: the next run ends with all firewalls proven, and the push
 //! is made once.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use pancert::delivery::Queue;
@@ -186,6 +187,7 @@ pub(crate) fn meet_every(every: usize) {
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
     let met = met.load(std::sync::atomic::Ordering::Relaxed);
-    println!("{met} cases, {} failed, {:.1} s", failures.len(), begun.elapsed().as_secs_f64());
+    let text = format!("{met} cases, {} failed, {:.1} s\n", failures.len(), begun.elapsed().as_secs_f64());
+    std::io::stderr().write_all(text.as_bytes()).unwrap();
     assert!(failures.is_empty(), "{} cases failed:\n{}", failures.len(), failures.join("\n"));
 }

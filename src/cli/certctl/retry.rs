@@ -11,9 +11,10 @@ use super::selection::Selection;
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::live::Screen;
 use crate::cli::report::{self, Told};
-use crate::cli::{interrupted, signals, unresolved};
+use crate::cli::{end_table, interrupted, signals, unresolved};
 use crate::delivery::DeliveryError;
 use crate::delivery::engine::{self, DeliveryEngine, Report, run_id};
+use crate::delivery::gate::Gate;
 use crate::delivery::notifier::{News, Notifier};
 use crate::delivery::worker::Worker;
 use crate::delivery::{InstallSpec, InstallationStore, Queue, StoreError};
@@ -48,6 +49,7 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     let mut engine = DeliveryEngine::new(&log, &place.state_dir, true);
     engine.notifier = Notifier { settings: config.notify().clone() };
     engine.lock_wait = config.lock_wait();
+    engine.gate = Gate::of(&config);
     let screen = Screen::new(None, place.verbose);
     engine.watcher = Arc::<Screen>::clone(&screen);
     let which = if arguments.now { engine::Selection::All } else { engine::Selection::Due };
@@ -82,6 +84,8 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     let exit = Exit::of_all(&each);
     if json {
         report::installations(NAME, exit, &told);
+    } else if told.len() > 1 && !report::is_journal() {
+        end_table::print(&told);
     } else if told.is_empty() && troubles.is_empty() && unresolved.is_empty() && !report::is_journal() {
         report::line(if arguments.now { "Nothing is pending." } else { "Nothing is due." });
     }

@@ -41,10 +41,17 @@ impl Fault {
         Self { key, of: Part::Key, what: what.to_string(), exit: Exit::Usage }
     }
 
-    fn value(key: &'static str, what: impl ToString) -> Self {
+    pub(super) fn value(key: &'static str, what: impl ToString) -> Self {
         Self { of: Part::Value, ..Self::key(key, what) }
     }
+
+    pub(super) fn item(key: &'static str, index: usize, what: impl ToString) -> Self {
+        Self { of: Part::Item(index), ..Self::key(key, what) }
+    }
 }
+
+/// The longest that a canary can be watched, in minutes: four weeks.
+const LONGEST_PROOF: u32 = 28 * 24 * 60;
 
 /// The longest wait for another process: the worker's unit has three hours.
 const LONGEST_WAIT: Duration = Duration::from_secs(2 * 60 * 60);
@@ -174,6 +181,45 @@ pub(super) fn group(name: &str, group: &Group, config: &Config) -> Result<Vec<De
         members.push(target?);
     }
     Ok(members)
+}
+
+/// Checks which members of a group go first.
+///
+/// # Errors
+/// What is no member; nobody who would come after them.
+pub(super) fn canaries(group: &Group, members: &[Destination]) -> Result<Vec<Destination>, Fault> {
+    const KEY: &str = "canary";
+    if group.canary_minutes.is_some_and(|minutes| minutes > LONGEST_PROOF) {
+        let what = format!("it is a number of minutes, up to {LONGEST_PROOF}");
+        return Err(Fault::value("canary-minutes", what));
+    }
+    if group.canary_minutes.is_some() && group.canary.is_empty() {
+        return Err(Fault::key("canary-minutes", "it needs 'canary': who goes first"));
+    }
+    let mut canaries: Vec<Destination> = Vec::new();
+    for (index, text) in group.canary.iter().enumerate() {
+        let device: Option<Address> = text.parse().ok();
+        let is_meant = |member: &&Destination| match &member.target {
+            Some(target) => target == text,
+            None => Some(&member.device) == device.as_ref(),
+        };
+        let member = members.iter().find(is_meant).ok_or_else(|| {
+            let names: Vec<String> = members
+                .iter()
+                .map(|member| member.target.clone().unwrap_or_else(|| member.device.to_string()))
+                .collect();
+            Fault::item(
+                KEY,
+                index,
+                format!("'{text}' is no member of the group, but {}", some_of(&names, ", ")),
+            )
+        })?;
+        canaries.push(member.clone());
+    }
+    if !canaries.is_empty() && members.iter().all(|member| canaries.contains(member)) {
+        return Err(Fault::value(KEY, "all members go first: nobody is left to wait for them"));
+    }
+    Ok(canaries)
 }
 
 /// The names that there are, or "none".

@@ -32,6 +32,11 @@ impl<'t> Document<'t> {
         Ok(Self { text, tables: tables.into_inner() })
     }
 
+    /// The whole text.
+    pub(super) fn text(&self) -> &'t str {
+        self.text
+    }
+
     /// Where a key stands; where it is missing, the name of its table.
     pub(super) fn key(&self, path: &[&str]) -> Range<usize> {
         match (self.entry(path), path.split_last()) {
@@ -57,14 +62,16 @@ impl<'t> Document<'t> {
         table.get_key_value(*last)
     }
 
-    /// The tables in a table, with their names and where these stand.
+    /// The tables in a table, with their names and where these stand, in the order of the text.
     pub(super) fn tables_in(&self, name: &str) -> Vec<(&str, Range<usize>, &DeTable<'t>)> {
         let tables = self.tables.get(name).and_then(|value| value.get_ref().as_table());
         let each = tables.into_iter().flat_map(|tables| tables.iter());
-        each.filter_map(|(name, value)| {
+        let each = each.filter_map(|(name, value)| {
             Some((name.get_ref().as_ref(), name.span(), value.get_ref().as_table()?))
-        })
-        .collect()
+        });
+        let mut each: Vec<_> = each.collect();
+        each.sort_by_key(|(_, span, _)| span.start);
+        each
     }
 
     /// Tells what is wrong there.

@@ -8,6 +8,7 @@ use chrono::Utc;
 use panos_xmlapi::Address;
 
 use crate::cli::certctl::selection::is_meant;
+use crate::delivery::gate::Gate;
 use crate::delivery::{InstallSpec, Installation, InstallationStore, Queue, StoreError, UnresolvedSpec};
 
 /// In the names of files that were set aside.
@@ -65,6 +66,10 @@ pub(super) fn below(state_dir: &Path) -> Result<Found, StoreError> {
         records.records.into_iter().map(|record| Row::of(record, false)).collect();
     for queued in queued.specs {
         enter(queued.spec, &mut installations);
+    }
+    let gate = Gate::default();
+    for row in &mut installations {
+        row.hold = gate.hold(&row.record, state_dir, Utc::now());
     }
     let unresolved = queued.unresolved.into_iter().map(|queued| queued.spec).collect();
     Ok(Found { installations, unresolved, troubles })

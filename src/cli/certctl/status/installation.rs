@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use super::Span;
 use super::certmonger::Standing;
 use crate::cli::certctl::terminal::Severity;
+use crate::delivery::hold::{Hold, Reason};
 use crate::delivery::{Attempt, Installation, State};
 use crate::error::Exit;
 use crate::install::names::{ObjectName, ProfileName};
@@ -35,6 +36,8 @@ pub(super) struct Row {
     pub(super) certmonger: Option<Standing>,
     /// What is wrong with it beside that.
     pub(super) faults: Vec<Fault>,
+    /// What it waits for, if it is not to be delivered now.
+    pub(super) hold: Option<Hold>,
 }
 
 /// Something that nobody mends by trying again.
@@ -98,7 +101,7 @@ pub(super) type Place = (u8, DateTime<Utc>, DateTime<Utc>, String, String, Strin
 
 impl Row {
     pub(super) fn of(record: Installation, queued: bool) -> Self {
-        Self { record, queued, is_where_used: false, certmonger: None, faults: Vec::new() }
+        Self { record, queued, is_where_used: false, certmonger: None, faults: Vec::new(), hold: None }
     }
 
     pub(super) fn how(&self) -> InstallState {
@@ -156,7 +159,10 @@ impl Row {
     }
 
     pub(super) fn is_overdue(&self, limits: &Limits) -> bool {
-        self.record.pending_since.is_some_and(|since| limits.now - since > limits.pending_for.length)
+        // What it waits for has an end, or a row of its own.
+        let waits = |hold: &Hold| hold.until.is_some() || matches!(hold.reason, Reason::Canary { .. });
+        !self.hold.as_ref().is_some_and(waits)
+            && self.record.pending_since.is_some_and(|since| limits.now - since > limits.pending_for.length)
     }
 
     pub(super) fn lasts(&self, limits: &Limits) -> Expiry {

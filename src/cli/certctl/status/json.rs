@@ -11,7 +11,7 @@ use super::installation::{InstallState, Limits, Row};
 use super::summary::Summary;
 use super::{Beside, NAME};
 use crate::cli::firewalls::JsonFirewalls;
-use crate::cli::report;
+use crate::cli::report::{self, JsonHold};
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::Problem;
 
@@ -44,6 +44,7 @@ struct JsonInstallation<'a> {
     pending_since: Option<String>,
     pending_too_long: bool,
     next_try: Option<String>,
+    waits_for: Option<JsonHold>,
     failures: u32,
     problem: Option<JsonProblem<'a>>,
     job: Option<&'a str>,
@@ -160,6 +161,7 @@ impl<'a> JsonInstallation<'a> {
             pending_since: record.pending_since.map(time),
             pending_too_long: one.is_overdue(limits),
             next_try: record.next_attempt.map(time),
+            waits_for: one.hold.as_ref().map(JsonHold::of),
             failures: record.failures,
             problem: one.problem().map(JsonProblem::of),
             job: one.job(),

@@ -116,6 +116,9 @@ fn pending_for(one: &Row, limits: &Limits) -> String {
 }
 
 fn next_try(one: &Row, limits: &Limits) -> String {
+    if let Some(hold) = &one.hold {
+        return hold.until.map_or("-".to_owned(), |until| format!("in {}", in_short(until - limits.now)));
+    }
     match one.record.next_attempt.filter(|_| one.record.is_pending()) {
         None => "-".to_owned(),
         Some(at) if at <= limits.now => "now".to_owned(),
@@ -149,8 +152,9 @@ fn pending(one: &Row, problem: Option<String>, now: DateTime<Utc>) -> String {
     let at_it = one
         .under_way()
         .map(|since| format!("run started {} ago, still running or interrupted", in_short(now - since)));
+    let waits = one.hold.as_ref().map(ToString::to_string);
     let queued = one.queued.then(|| "in the queue".to_owned());
-    let known: Vec<String> = queued.into_iter().chain(at_it).chain(failed).collect();
+    let known: Vec<String> = waits.into_iter().chain(queued).chain(at_it).chain(failed).collect();
     if known.is_empty() { "not tried yet".to_owned() } else { known.join("; ") }
 }
 

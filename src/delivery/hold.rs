@@ -1,0 +1,252 @@
+//! Why something that is pending is not delivered yet: change windows, canaries, and the delay that spreads a fleet. All
+//! is decided from what is handed over; nothing here reads a clock or a file.
+
+use std::fmt;
+
+use chrono::{DateTime, Local, TimeDelta, TimeZone, Utc};
+use panos_xmlapi::Fingerprint;
+
+use super::installation::Installation;
+use super::request::RequestEnd;
+use super::spec::InstallSpec;
+use crate::error::Exit;
+use crate::install::problem::{Problem, RetryClass};
+use crate::install::result::LastRun;
+use crate::settings::destination::Destination;
+use crate::settings::schedule::{CanaryRule, Schedule};
+use crate::settings::window::{self, Windows};
+
+/// What keeps a delivery waiting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Why.
+    pub reason: Reason,
+    /// Until when, as far as that is known.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// Why something waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// No change window is open.
+    Window {
+        /// The windows, as they were written.
+        windows: String,
+    },
+    /// A fleet is spread over some time.
+    Jitter,
+    /// Another device goes first.
+    Canary {
+        /// Which one.
+        canary: String,
+        /// How it stands.
+        stands: CanaryState,
+    },
+}
+
+/// How a device stands that goes first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CanaryState {
+    /// It has not got the certificate yet.
+    Awaited,
+    /// The delivery to it has failed.
+    Failed(String),
+    /// It runs the certificate, and not long enough yet.
+    Runs,
+}
+
+impl Reason {
+    /// In one word, for other programs.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Window { .. } => "window",
+            Self::Jitter => "jitter",
+            Self::Canary { .. } => "canary",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Window { windows } => write!(out, "its change window ({windows}) is closed"),
+            Self::Jitter => out.write_str("deliveries are spread over some time (jitter)"),
+            Self::Canary { canary, stands: CanaryState::Awaited } => {
+                write!(out, "the canary {canary} has not got the certificate yet")
+            }
+            Self::Canary { canary, stands: CanaryState::Failed(why) } => {
+                write!(out, "the canary {canary} has failed: {why}")
+            }
+            Self::Canary { canary, stands: CanaryState::Runs } => {
+                write!(out, "the canary {canary} has to run the certificate for some time first")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Hold {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.until {
+            Some(until) => {
+                let until = until.with_timezone(&Local).format("%a %Y-%m-%d %H:%M");
+                write!(out, "waits until {until}: {}", self.reason)
+            }
+            None => write!(out, "waits: {}", self.reason),
+        }
+    }
+}
+
+impl Hold {
+    /// What somebody is told who waits for a delivery to a device.
+    #[must_use]
+    pub fn problem(&self, spec: &InstallSpec) -> Problem {
+        Problem {
+            exit: Exit::Waiting,
+            what: format!("it is recorded, and {self}"),
+            advice: Some(format!(
+                "the worker delivers it then; to deliver it now: pan_certctl retry --now --device {}",
+                spec.device
+            )),
+            retry_class: RetryClass::Transient,
+        }
+    }
+}
+
+/// Everything that is known of all places: what a canary is looked for among.
+pub struct Fleet<'f> {
+    /// All records, with the requests that are in the queue taken in.
+    pub records: &'f [Installation],
+}
+
+/// What keeps an installation waiting at a moment, if anything does. Interrupted work is finished whatever the hour: the
+/// device may have been left in between.
+#[must_use]
+pub fn hold<Z: TimeZone>(
+    record: &Installation,
+    schedule: &Schedule,
+    fleet: &Fleet<'_>,
+    now: &DateTime<Z>,
+) -> Option<Hold> {
+    let moment = now.with_timezone(&Utc);
+    if record.last_run() == LastRun::Interrupted || is_urgent(record, schedule, moment) {
+        return None;
+    }
+    closed(&schedule.windows, now)
+        .or_else(|| schedule.canaries.iter().find_map(|rule| behind(record, rule, fleet, moment)))
+        .or_else(|| spread(record, schedule, now))
+}
+
+/// Whether the certificate that runs there ends too soon for waiting.
+fn is_urgent(record: &Installation, schedule: &Schedule, now: DateTime<Utc>) -> bool {
+    let end = record.verified.as_ref().map(|verified| verified.certificate.not_after);
+    end.is_some_and(|end| end <= now || end - now < schedule.window_override)
+}
+
+fn closed<Z: TimeZone>(windows: &[Windows], now: &DateTime<Z>) -> Option<Hold> {
+    if window::are_open(windows, now) {
+        return None;
+    }
+    let texts: Vec<&str> = windows.iter().map(Windows::text).collect();
+    let until = window::next_opening(windows, now).map(|next| next.with_timezone(&Utc));
+    Some(Hold { reason: Reason::Window { windows: texts.join(" and ") }, until })
+}
+
+/// Whether a canary of its group that got the same request has yet to run the very same certificate.
+fn behind(record: &Installation, rule: &CanaryRule, fleet: &Fleet<'_>, now: DateTime<Utc>) -> Option<Hold> {
+    rule.canaries.iter().find_map(|canary| {
+        let its = fleet.records.iter().find(|other| goes_before(other, canary, record))?;
+        waits_for(record, its, canary, rule.proven_for, now)
+    })
+}
+
+/// Whether this is the same certificate in the same name, asked for together.
+fn goes_before(other: &Installation, canary: &Destination, record: &Installation) -> bool {
+    let (one, own) = (&other.spec, &record.spec);
+    one.destination() == *canary
+        && one.common_name == own.common_name
+        && one.name == own.name
+        && one.list == own.list
+}
+
+fn waits_for(
+    record: &Installation,
+    canary: &Installation,
+    place: &Destination,
+    proven_for: TimeDelta,
+    now: DateTime<Utc>,
+) -> Option<Hold> {
+    let held = |stands, until| {
+        let reason = Reason::Canary { canary: place.to_string(), stands };
+        Some(Hold { reason, until })
+    };
+    let wanted = record.spec.certificate.as_ref().map(|certificate| certificate.fingerprint);
+    match wanted.and_then(|wanted| proven_since(canary, wanted)) {
+        // A time that is further ahead than it is waited for comes from another clock.
+        Some(since) if since - now <= proven_for && now < since + proven_for => {
+            held(CanaryState::Runs, Some(since + proven_for))
+        }
+        Some(_) => None,
+        None => match canary.last_problem().filter(|_| canary.is_pending() && canary.failures > 0) {
+            Some(problem) => held(CanaryState::Failed(problem.what.clone()), None),
+            None => held(CanaryState::Awaited, None),
+        },
+    }
+}
+
+/// Since when a device was seen to run a certificate, if it does.
+fn proven_since(canary: &Installation, wanted: Fingerprint) -> Option<DateTime<Utc>> {
+    let verified = canary.verified.as_ref().filter(|verified| verified.certificate.fingerprint == wanted)?;
+    if canary.is_pending() {
+        return None;
+    }
+    let done = canary.requests.iter().filter_map(|request| match &request.end {
+        RequestEnd::Done { at, .. } => {
+            let is_it = request.certificate.as_ref().is_some_and(|meant| meant.fingerprint == wanted);
+            is_it.then_some(*at)
+        }
+        _ => None,
+    });
+    done.chain([verified.at]).min()
+}
+
+/// Whether its own moment within the time that a fleet is spread over has yet to come. It is the same whoever asks.
+fn spread<Z: TimeZone>(record: &Installation, schedule: &Schedule, now: &DateTime<Z>) -> Option<Hold> {
+    let most = schedule.jitter.num_seconds();
+    let is_first = record.failures == 0;
+    if most <= 0 || !is_first || record.spec.attended {
+        return None;
+    }
+    let moment = now.with_timezone(&Utc);
+    let asked = record.spec.requested_at;
+    let wall = now.naive_local();
+    // Of several windows the one that opened last counts.
+    let openings = schedule.windows.iter().filter_map(|windows| windows.opening(wall));
+    let opening = openings.max_by_key(|opening| opening.from);
+    let (begun, most) = match opening {
+        Some(opening) => {
+            let ago = wall - opening.from;
+            // Half of the window is for delivering.
+            let most = most.min((opening.to - opening.from).num_seconds() / 2);
+            ((moment - ago).max(asked), most)
+        }
+        None => (asked, most),
+    };
+    let until = begun + TimeDelta::seconds(share(record, most));
+    // What was asked for by a clock that was ahead waits for no clock.
+    (begun <= moment && moment < until).then_some(Hold { reason: Reason::Jitter, until: Some(until) })
+}
+
+/// A number of seconds below the most that is made of what is asked for: spread evenly, and the same each time.
+fn share(record: &Installation, most: i64) -> i64 {
+    // FNV-1a: stable over versions of this program, which the standard library's is not.
+    let text = format!("{} {}", record.key(), record.spec.id);
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    i64::try_from(hash % most.max(1).unsigned_abs()).unwrap_or(0)
+}
+
+#[cfg(test)]
+#[path = "hold_tests.rs"]
+mod tests;
