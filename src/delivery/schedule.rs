@@ -69,6 +69,7 @@ fn backoff(failures: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::expect_used)]
     use super::*;
 
     fn problem(exit: Exit, retry_class: RetryClass) -> Problem {
