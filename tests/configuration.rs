@@ -34,7 +34,11 @@ fn the_example_sets_nothing_and_with_every_line_uncommented_all_of_it_is_valid()
     assert_eq!(config.devices().count(), 0);
     let config = load(&uncommented(&example())).unwrap();
     let devices: Vec<String> = config.devices().map(ToString::to_string).collect();
-    assert_eq!(devices, ["fw1.example.com", "fw2.example.com", "lab.example.com"]);
+    let panoramas = ["panorama.example.com", "panorama-2.example.com", "panorama-3.example.com"];
+    assert_eq!(
+        devices,
+        [&["fw1.example.com", "fw2.example.com", "lab.example.com"][..], &panoramas].concat()
+    );
 }
 
 /// The keys that the program itself names where it meets one that it does not know.

@@ -296,7 +296,14 @@ fn several_devices_are_told_apart_in_the_log_and_the_exit_code() {
     let mut command = world.bare_command();
     command.args(["-k", world.path(".panrc").to_str().unwrap(), "--insecure", "-p", PORTAL]);
     let ended = Ended::of(command.arg(world.target()).arg(other.address().to_string())).exits(0);
-    assert_eq!(ended.stdout.lines().count(), 2);
+    // Two sentences, and the table.
+    let lines: Vec<&str> = ended.stdout.lines().collect();
+    assert!(lines[..2].iter().all(|line| line.contains(&format!("certificate '{NAME}'"))), "{lines:#?}");
+    assert!(
+        lines[2].contains("result") && lines[3..].iter().all(|line| line.contains("commit")),
+        "{lines:#?}"
+    );
+    assert_eq!(lines.len(), 5, "{lines:#?}");
     assert!(world.served().is_some() && world::served(&other).is_some());
     let log = world.log();
     assert!(

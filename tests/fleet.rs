@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use common::inside::{request, shared_log, short_retry_policy};
 use common::pki::{self, CertificateSpec, Issued, KeyKind};
 use common::trouble::wait_until;
-use common::world::{Ended, KEY, NAME, PORTAL, print, served, settings};
+use common::world::{Ended, KEY, NAME, PORTAL, open_many_files, print, served, settings};
 use pancert::cli::at_once;
 use pancert::delivery::engine::{DeliveryEngine, Report, Selection};
 use pancert::delivery::progress::{Progress, Watcher};
@@ -53,9 +53,7 @@ impl<F: Fn(&Address, &Progress<'_>) + Send + Sync> Watcher for Watching<F> {
 
 impl Fleet {
     fn new(count: usize, of: impl Fn(usize) -> Settings) -> Self {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-        let limit = rustix::process::Rlimit { current: limit.maximum, ..limit };
-        rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
+        open_many_files();
         let devices = (0..count).map(|number| Simulator::start(of(number)).unwrap()).collect();
         let folder = TempDir::new().unwrap();
         pki::write(&folder.path().join(".panrc"), format!("api_key={KEY}\n").as_bytes(), 0o600);

@@ -297,6 +297,28 @@ fn a_ca_file_that_is_none_is_named_and_nobody_is_spoken_to() {
 }
 
 #[test]
+fn the_place_is_one_choice_and_only_templates_are_pushed() {
+    let quiet = Quiet::new();
+    let long = format!("--template={}", "a".repeat(32));
+    for program in BOTH {
+        for (options, words) in [
+            (&["--template=t", "--vsys=vsys2"][..], "cannot be used with '--vsys"),
+            (&["--template=t", "--stack=s"], "cannot be used with '--stack"),
+            (&["--serial=1", "--template=t"], "cannot be used with '--template"),
+            (&["--push=s"], "--push: only what is changed in a template"),
+            (&["--push-to=001"], "--push-to: only what is changed in a template"),
+            (&["--push-all-changes"], "--push-all-changes: only what is changed in a template"),
+            (&["--template=t", "--push=none", "--push=s"], "--push: 'none' beside the name of a stack"),
+            (&["--template=ab'c"], "is not the name of a template"),
+            (&[long.as_str()], "it is longer than 31 characters"),
+            (&["--template=t/vsysx"], "'vsysx' is not the name of a virtual system"),
+        ] {
+            quiet.line(program).plus(options).refused(1, &[words]);
+        }
+    }
+}
+
+#[test]
 fn numbers_out_of_range_are_refused() {
     let quiet = Quiet::new();
     for program in BOTH {

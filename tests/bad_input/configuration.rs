@@ -55,10 +55,7 @@ fn what_is_not_understood_in_a_configuration_file_is_told_with_its_line() {
                     "  | ^^^^^^",
                 ],
             ),
-            (
-                "[device.fw1]\ntemplate = 'x'\n",
-                &["line 2", "unknown key 'template'; known here: key-file, profile"],
-            ),
+            ("[device.fw1]\nzone = 'x'\n", &["line 2", "unknown key 'zone'; known here: key-file, profile"]),
             ("[device.fw1]\nexportable = 'yes'\n", &["line 2", "expected a boolean"]),
             ("[device.fw1]\nprofile = 1\n", &["line 2", "expected a string"]),
             ("[device.fw1]\nca-file = '/x'\n", &["line 2", "expected a sequence"]),

@@ -68,8 +68,6 @@ const OF_GETCERT: [&str; 15] = [
 ];
 const OF_INSTCERT: [&str; 8] =
     ["-b", "--blind", "--queue", "--force", "--dry-run", "--concurrency", "--json", "-V"];
-/// What the contract has for later: not accepted and ignored.
-const LATER: [&str; 3] = ["--template=t", "--push=s", "--serial=1"];
 
 fn named(help: &str, option: &str) -> bool {
     let mut words = help.split(|c: char| !(c.is_alphanumeric() || c == '-'));
@@ -195,19 +193,6 @@ fn the_version_is_told_without_anything_else() {
         }
     }
     quiet.assert_untouched(&"version");
-}
-
-#[test]
-fn options_whose_work_comes_later_are_neither_accepted_nor_in_the_help() {
-    let quiet = Quiet::new();
-    for program in BOTH {
-        let help = quiet.line(program).plus(&["--help"]).run().exits(0).stdout;
-        for later in LATER {
-            let name = later.split('=').next().unwrap();
-            quiet.line(program).plus(&[later]).refused(1, &["unexpected argument", name]);
-            assert!(!named(&help, name), "{program:?} has {name} in its help");
-        }
-    }
 }
 
 #[test]

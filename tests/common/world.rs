@@ -27,6 +27,13 @@ pub struct World {
     pub ca: Issued,
 }
 
+/// A test with hundreds of simulators has more files open than the usual 1,024.
+pub fn open_many_files() {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let limit = rustix::process::Rlimit { current: limit.maximum, ..limit };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
+}
+
 /// A firewall with two unbound profiles, one administrator's key, and commits of a twentieth of a second.
 pub fn settings() -> Settings {
     let mut settings = Settings::default().with_key(Administrator::superuser(ADMINISTRATOR, "secret"), KEY);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use panos_sim::{LockKind, Simulator};
 
-use crate::common::world::{Ended, World, settings};
+use crate::common::world::{Ended, World, open_many_files, settings};
 use crate::many::command;
 use crate::terminal::{COLUMNS, ROWS, Seen, Terminal};
 
@@ -18,9 +18,7 @@ fn page() -> PathBuf {
 }
 
 fn devices(count: usize, commit: Duration) -> (Vec<Simulator>, Vec<String>) {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    let limit = rustix::process::Rlimit { current: limit.maximum, ..limit };
-    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
+    open_many_files();
     let mut settings = settings();
     settings.commit_duration = commit;
     let devices: Vec<Simulator> = (0..count).map(|_| Simulator::start(settings.clone()).unwrap()).collect();

@@ -9,7 +9,7 @@ use panos_sim::{Administrator, Profile, RequestRecord, Settings, Simulator, Stac
 use serde_json::Value;
 
 use crate::common::pki::{self, Issued, KeyKind};
-use crate::common::world::{ADMINISTRATOR, Ended, KEY, NAME, PORTAL, World, settings};
+use crate::common::world::{ADMINISTRATOR, Ended, KEY, NAME, PORTAL, World, open_many_files, settings};
 
 pub(crate) const JANE: &str = "jane";
 pub(crate) const DEV: &str = "/config/devices/entry[@name='localhost.localdomain']";
@@ -38,6 +38,7 @@ impl Estate {
         let mut panorama =
             Settings::default().with_key(Administrator::superuser(ADMINISTRATOR, "secret"), KEY);
         panorama = panorama.with_key(Administrator::superuser(JANE, "secret"), "jane's key");
+        open_many_files();
         panorama.model = "Panorama".into();
         panorama.serial = "000710000001".into();
         panorama.sw_version = "11.2.5-h1".into();
