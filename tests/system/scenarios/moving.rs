@@ -34,8 +34,8 @@ pub fn followed(stage: &mut Stage) {
     let steps = steps();
     assert!(steps.len() > 10, "{steps:#?}");
     for step in &steps {
-        if step.starts_with("mv ") {
-            stage.machine.sh("pan_certctl check 2>&1").says("/usr/local/bin/pan_getcert");
+        if let Some(old) = step.strip_prefix("mv ").and_then(|rest| rest.split(' ').next()) {
+            stage.machine.sh("pan_certctl check 2>&1").says(&format!("{old} comes first in PATH"));
         }
         let line = if step.contains(" pin ") { format!("echo yes | {step}") } else { step.clone() };
         let ended = stage.machine.sh(&format!("{line} 2>&1"));
@@ -43,7 +43,7 @@ pub fn followed(stage: &mut Stage) {
     }
     stage.see(format!("{} commands typed", steps.len()));
     stage.machine.run(&["getcert", "list"]).exits(0).says("/usr/bin/pan_instcert").says("--queue");
-    stage.machine.sh("pan_certctl check 2>&1 | grep -c 'usr/local/bin/pan_getcert'").exits(1);
+    stage.machine.sh("pan_certctl check 2>&1 | grep -c 'comes first in PATH'").exits(1);
     assert!(stage.is_delivered(GP, "fw1.ipa.test"), "nothing was delivered, and it is verified");
 
     // What the page says is to be deleted; from now on it is as if there had never been anything else.
