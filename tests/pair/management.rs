@@ -87,6 +87,13 @@ fn install_while_it_goes_away(pair: &Pair) -> Ended {
     })
 }
 
+/// The port is opened by the simulator's own thread.
+fn come_back(pair: &Pair) {
+    pair.second.set_listening(Listening::Normal);
+    let address = pair.second.address();
+    assert!(wait_until(|| std::net::TcpStream::connect(address).is_ok()), "{address}");
+}
+
 #[test]
 fn a_member_that_goes_away_meanwhile_is_pending_and_done_by_the_next_run() {
     let pair = managed(|_| {});
@@ -98,7 +105,7 @@ fn a_member_that_goes_away_meanwhile_is_pending_and_done_by_the_next_run() {
     let next = &pair.world.record()["next_identities"];
     assert_eq!(next[0]["device"], pair.second.address().to_string(), "{next}");
     assert_eq!(next[0]["certificate"], print(&issued.certificate), "{next}");
-    pair.second.set_listening(Listening::Normal);
+    come_back(&pair);
     install(&pair).exits(0);
     assert_eq!(count(&pair.world.device, "commit"), 1);
     assert_eq!(pair.second.certificate_fingerprint(), print(&issued.certificate));
@@ -138,7 +145,7 @@ fn where_a_member_is_away_nothing_that_was_committed_together_is_called_done() {
     // The management interface presents the second of the two.
     install_while_it_goes_away(&pair).exits(4);
     assert_eq!(pair.world.record()["state"]["exit"], 4);
-    pair.second.set_listening(Listening::Normal);
+    come_back(&pair);
     install(&pair).exits(0);
     assert_eq!(count(&pair.world.device, "commit"), 1, "both in one");
     assert_eq!(pair.known_devices(), pair.known_after(&before));
