@@ -313,6 +313,18 @@ impl Location {
         !matches!(self, Self::Shared | Self::Vsys(_))
     }
 
+    /// Whether what is in this location is part of a template stack of this name, with these templates.
+    #[must_use]
+    pub fn is_in_stack(&self, stack: &str, templates: &[String]) -> bool {
+        match self {
+            Self::TemplateStack(name) => name.as_str() == stack,
+            Self::Template(name) | Self::TemplateVsys { template: name, .. } => {
+                templates.iter().any(|template| template == name.as_str())
+            }
+            _ => false,
+        }
+    }
+
     /// The element of a partial commit that names this location as the only one to be committed, for
     /// [`Commit::locations`](crate::Commit::locations): a template or a template stack on Panorama ("no template vsys
     /// scope" exists: the whole template counts). Seen in use for templates; for stacks by analogy.

@@ -138,17 +138,22 @@ impl TemplateStack {
         let stacks = reply.listing(&["template-stack"])?;
         let read = stacks.children_named("entry").map(|stack| Self {
             name: stack.name_attribute(),
-            templates: stack
-                .child("templates")
-                .map(|all| all.children_named("member").map(|member| words::word(&member.text())).collect())
-                .unwrap_or_default(),
-            devices: stack
-                .child("devices")
-                .map(|all| all.children_named("entry").map(StackDevice::read).collect())
-                .unwrap_or_default(),
+            templates: templates_of(stack),
+            devices: devices_of(stack).map(StackDevice::read).collect(),
         });
         Ok(read.collect())
     }
+}
+
+/// The names of a stack's templates, in their order.
+pub(super) fn templates_of(stack: &Element) -> Vec<String> {
+    let members = stack.child("templates").into_iter().flat_map(|all| all.children_named("member"));
+    members.map(|member| words::word(&member.text())).collect()
+}
+
+/// The entries of a stack's firewalls.
+pub(super) fn devices_of(stack: &Element) -> impl Iterator<Item = &Element> {
+    stack.child("devices").into_iter().flat_map(|all| all.children_named("entry"))
 }
 
 impl StackDevice {

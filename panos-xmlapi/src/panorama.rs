@@ -2,7 +2,7 @@
 //! been pushed.
 
 use super::error::Error;
-use super::managed_devices::ManagedDevice;
+use super::managed_devices::{ManagedDevice, TemplateStack, devices_of, templates_of};
 use super::reply::Reply;
 use super::session::Session;
 use super::words;
@@ -26,14 +26,8 @@ impl StackMembers {
     pub fn read_all(stacks: &Element) -> Vec<Self> {
         let read = |stack: &Element| Self {
             name: stack.name_attribute(),
-            templates: stack
-                .child("templates")
-                .map(|all| all.children_named("member").map(|member| words::word(&member.text())).collect())
-                .unwrap_or_default(),
-            devices: stack
-                .child("devices")
-                .map(|all| all.children_named("entry").map(Element::name_attribute).collect())
-                .unwrap_or_default(),
+            templates: templates_of(stack),
+            devices: devices_of(stack).map(Element::name_attribute).collect(),
         };
         stacks.children_named("entry").map(read).collect()
     }
@@ -90,6 +84,15 @@ impl Session {
     pub async fn template_stacks(&self) -> Result<Vec<StackMembers>, Error> {
         let shown = self.show(&XPath::device().step("template-stack")).await?;
         Ok(shown.map(|stacks| StackMembers::read_all(&stacks)).unwrap_or_default())
+    }
+
+    /// All template stacks with what their firewalls last got.
+    ///
+    /// # Errors
+    /// What every request can end in (see [`Error`]).
+    pub async fn template_stack_status(&self) -> Result<Vec<TemplateStack>, Error> {
+        let command = Element::nested(&["show", "template-stack"], None);
+        self.named_op("show template-stack", &command).await?.read(TemplateStack::read_all)
     }
 
     /// All firewalls that Panorama manages, connected or not. One that was never connected may be missing.

@@ -72,7 +72,7 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
     let warning =
         management::examine(&connection, &parts, &state, request.commit, &request.retry_policy).await?;
     let PlannedInstall { observed, plan, .. } = parts.remove(0);
-    let push = push::look(&connection.session, &observed.place, &request.push).await?;
+    let push = push::of_stacks(&observed.stacks, &observed.place, &request.push)?;
     let mut notes = [connection.notes, plan.notes.clone(), warning.into_iter().collect()].concat();
     let overridden = suitable::overridden(&connection.session, &observed.place, &request.profiles).await;
     notes.extend(overridden.into_iter().map(|text| format!("WARNING: {text}")));

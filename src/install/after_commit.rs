@@ -1,36 +1,24 @@
 //! What follows a commit on Panorama: the push to its firewalls, or the news that it is left to a person.
 
-use panos_xmlapi::{Fingerprint, Session};
+use panos_xmlapi::Fingerprint;
 
 use super::apply::PlannedInstall;
 use super::connect::Connection;
-use super::error::{Activity, BatchError, InstallError};
+use super::error::{BatchError, InstallError};
 use super::events::{Event, Events};
-use super::push::{self, PushGoal, PushState, Pusher, decide};
+use super::push::{self, PushGoal, PushState, Pusher};
 use super::request::InstallRequest;
 use super::state::place_of;
 use super::transaction::{AfterCommit, DeviceResult, Transaction};
 
 /// Decides what is pushed, before anything is changed.
-pub(super) async fn plan(
-    session: &Session,
-    parts: &[PlannedInstall<'_>],
-) -> Result<Vec<AfterCommit>, BatchError> {
-    if !parts.iter().any(is_on_panorama) {
-        return Ok(parts.iter().map(|_| AfterCommit::Nothing).collect());
-    }
-    let known = session.template_stacks().await.map_err(InstallError::during(Activity::Looking))?;
-    let mut decided = Vec::new();
-    for (at, part) in parts.iter().enumerate() {
-        decided.push(match is_on_panorama(part) {
-            true => {
-                let plan = decide(&known, &part.observed.place, &part.request.push);
-                AfterCommit::Push(plan.map_err(|error| BatchError::of(at)(error.into()))?)
-            }
-            false => AfterCommit::Nothing,
-        });
-    }
-    Ok(decided)
+pub(super) fn plan(parts: &[PlannedInstall<'_>]) -> Result<Vec<AfterCommit>, BatchError> {
+    let decided = parts.iter().enumerate().map(|(at, part)| {
+        let plan = push::of_stacks(&part.observed.stacks, &part.observed.place, &part.request.push);
+        let plan = plan.map_err(BatchError::of(at))?;
+        Ok(plan.map_or(AfterCommit::Nothing, AfterCommit::Push))
+    });
+    decided.collect()
 }
 
 /// Whether what is committed there has to be pushed.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use panos_xmlapi::{
     CertificateEntry, Element, Error, Fingerprint, Location, PendingChange, Reason, ServiceProfile, Session,
-    SystemInfo, UnquotableName,
+    StackMembers, SystemInfo, UnquotableName,
 };
 
 use super::error::{Activity, InstallError};
@@ -47,6 +47,8 @@ pub struct CurrentInstall {
     pub uses: References,
     /// What a person should know of the named profiles.
     pub notes: Vec<String>,
+    /// All template stacks; none where the place is no template and no stack.
+    pub stacks: Vec<StackMembers>,
     /// How the intermediate certificates stand.
     pub issuers: Issuers,
 }
@@ -236,12 +238,12 @@ pub async fn observe(
         return Err(InstallError::NameTooLong { name: request.object.clone(), limit });
     }
     let place = place_of(request, system);
-    let told = templates::look(session, Wanted::of(request), &place).await?;
+    let of_template = templates::look(session, Wanted::of(request), &place).await?;
     let candidate = candidate(session, &place, request).await?;
     let named = Named { profiles: &request.profiles, place: &place, object: Some(&request.object) };
     managed::check_no_upload(request, candidate.fingerprint() == Some(wanted))?;
     let mut found = suitable::look(session, named, &candidate.profiles).await?;
-    found.notes.extend(told);
+    found.notes.extend(of_template.notes);
     if let Some(before) = &candidate.object
         && (candidate.fingerprint() != Some(wanted) || before.template.is_some())
     {
@@ -266,7 +268,8 @@ pub async fn observe(
             uses
         }
     };
-    Ok(CurrentInstall { place, candidate, running, uses, notes: found.notes, issuers: Issuers::default() })
+    let (notes, stacks, issuers) = (found.notes, of_template.stacks, Issuers::default());
+    Ok(CurrentInstall { place, candidate, running, uses, notes, stacks, issuers })
 }
 
 /// A missing profile is often one of a virtual system, or of the device as a whole: then it is said where it is.

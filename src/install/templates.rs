@@ -50,18 +50,23 @@ struct SameNames<'a> {
     counts: Box<dyn Fn(&str) -> bool + 'a>,
 }
 
-/// Looks whether the template or the stack is there, and whether its objects win on the firewalls; what a person should
-/// know. Places without templates need neither.
+/// What was found of the template or the stack of a place; nothing for places without templates.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// What a person should know.
+    pub notes: Vec<String>,
+    /// All template stacks.
+    pub stacks: Vec<StackMembers>,
+}
+
+/// Looks whether the template or the stack is there, and whether its objects win on the firewalls. Places without
+/// templates need neither.
 ///
 /// # Errors
 /// No template or stack of this name; an object that would not reach the firewalls; a device that fails or refuses.
-pub async fn look(
-    session: &Session,
-    wanted: Wanted<'_>,
-    place: &Location,
-) -> Result<Vec<String>, InstallError> {
+pub async fn look(session: &Session, wanted: Wanted<'_>, place: &Location) -> Result<Found, InstallError> {
     if place.template_entry().is_none() {
-        return Ok(Vec::new());
+        return Ok(Found::default());
     }
     check_there(session, place).await?;
     let known = session.template_stacks().await.map_err(InstallError::during(Activity::Looking))?;
@@ -69,7 +74,7 @@ pub async fn look(
         StacksToPush::Named(names) => Box::new(|stack| names.iter().any(|name| name.as_str() == stack)),
         StacksToPush::AllOfTemplate | StacksToPush::Nothing => Box::new(|_| true),
     };
-    let stacks = known.iter().filter(|stack| reaches(place, stack)).collect();
+    let stacks = known.iter().filter(|stack| place.is_in_stack(&stack.name, &stack.templates)).collect();
     let others = SameNames { session, place, stacks, counts };
     let mut notes = Vec::new();
     if let Some(object) = wanted.object {
@@ -81,7 +86,8 @@ pub async fn look(
         notes.extend(others.of(&Named { words, at: place.profile(name.as_str())? }).await?);
     }
     notes.extend(management(session, wanted, place).await?);
-    Ok(notes)
+    drop(others);
+    Ok(Found { notes, stacks: known })
 }
 
 /// Refuses a template or a stack that Panorama does not have.
@@ -108,18 +114,6 @@ async fn names(session: &Session, kind: &str) -> Result<Vec<String>, InstallErro
     let path = XPath::device().step(kind).step("entry").step("@name");
     let entries = session.get_all(&path).await.map_err(InstallError::during(Activity::Looking))?;
     Ok(entries.iter().filter_map(|entry| entry.attribute("name").map(str::to_owned)).collect())
-}
-
-/// Whether what is in a place is part of this stack.
-#[must_use]
-pub fn reaches(place: &Location, stack: &StackMembers) -> bool {
-    match place {
-        Location::TemplateStack(name) => stack.name == name.as_str(),
-        Location::Template(name) | Location::TemplateVsys { template: name, .. } => {
-            stack.templates.iter().any(|template| template == name.as_str())
-        }
-        _ => false,
-    }
 }
 
 impl SameNames<'_> {

@@ -152,7 +152,7 @@ async fn work<'a>(
     identity::fall_back(connection, transaction);
     let Assessment { state, parts, places, .. } = look_until_free(connection, transaction, until).await?;
     let unproven = parts.iter().map(|_| None).collect();
-    let after = after_commit::plan(&connection.session, &parts).await?;
+    let after = after_commit::plan(&parts)?;
     let mut done = DeviceResult {
         parts,
         state,

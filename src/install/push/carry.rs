@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use panos_xmlapi::{Location, ManagedDevice, Session, SystemInfo};
+use panos_xmlapi::{Location, ManagedDevice, Refusal, Session, StackMembers, SystemInfo};
 use tokio::time::Instant;
 
 use super::follow::{Follower, PushOrder, Pushed};
@@ -37,7 +37,22 @@ pub async fn look(
         return Ok(None);
     }
     let known = session.template_stacks().await.map_err(InstallError::during(Activity::Looking))?;
-    Ok(Some(decide(&known, location, policy)?))
+    of_stacks(&known, location, policy)
+}
+
+/// The same, given all template stacks.
+///
+/// # Errors
+/// A push that can't be as it was asked for.
+pub fn of_stacks(
+    known: &[StackMembers],
+    location: &Location,
+    policy: &PushPolicy,
+) -> Result<Option<PushPlan>, InstallError> {
+    if location.template_entry().is_none() {
+        return Ok(None);
+    }
+    Ok(Some(decide(known, location, policy)?))
 }
 
 /// A Panorama that pushes.
@@ -67,21 +82,16 @@ impl Pusher<'_> {
     /// `is_new`: whether Panorama has committed just now. Where it had committed before, a firewall may have it already: it
     /// is looked at first, so that what a run that died has pushed is not pushed again.
     pub async fn push(&self, goals: &mut [PushGoal<'_>], is_new: bool, journal: &mut dyn Journal) {
-        let pushing = InstallError::during(Activity::Pushing);
-        let asked = async || self.session.managed_devices().await.map_err(pushing);
-        let known = match self.retry_policy.retry(asked).await {
-            Ok(devices) => by_serial(devices),
-            Err(failure) => return troubled(goals, &failure),
-        };
-        name(goals, &known);
+        let Some(known) = self.firewalls(goals, Activity::Pushing).await else { return };
         let follower =
             Follower { session: self.session, events: self.events, retry_policy: self.retry_policy };
         if !is_new {
             if let Err(failure) = follower.await_earlier(Instant::now() + self.time).await {
                 return troubled(goals, &failure);
             }
-            let open = open(goals, &known, |_| true);
-            self.prove(goals, &open).await;
+            let mut here = open(goals);
+            here.retain(|serial| is_connected(&known, serial));
+            self.prove(goals, &here).await;
         }
         note(goals, journal);
         // On the disk before anything is pushed: who asks meanwhile how it stands is told.
@@ -103,21 +113,26 @@ impl Pusher<'_> {
 
     /// Only looks at the firewalls.
     pub async fn examine(&self, goals: &mut [PushGoal<'_>]) {
-        let pushing = InstallError::during(Activity::Looking);
-        let asked = async || self.session.managed_devices().await.map_err(pushing);
-        let known = match self.retry_policy.retry(asked).await {
-            Ok(devices) => by_serial(devices),
-            Err(failure) => return troubled(goals, &failure),
-        };
-        name(goals, &known);
-        let serials: BTreeSet<String> =
-            goals.iter().flat_map(|goal| &goal.state.open).map(|device| device.serial.clone()).collect();
-        let here: BTreeSet<String> =
-            serials.iter().filter(|serial| is_connected(&known, serial)).cloned().collect();
-        for serial in serials.difference(&here) {
-            set(goals, serial, &Some(Standing::NotConnected { ever: was_connected(&known, serial) }));
-        }
+        let Some(known) = self.firewalls(goals, Activity::Looking).await else { return };
+        let here = connected(goals, open(goals), &known);
         self.prove(goals, &here).await;
+    }
+
+    /// The firewalls as Panorama knows them, with their names noted; nothing where it does not say.
+    async fn firewalls(&self, goals: &mut [PushGoal<'_>], activity: Activity) -> Option<Known> {
+        let during = InstallError::during(activity);
+        let asked = async || self.session.managed_devices().await.map_err(during);
+        match self.retry_policy.retry(asked).await {
+            Ok(devices) => {
+                let known = by_serial(devices);
+                name(goals, &known);
+                Some(known)
+            }
+            Err(failure) => {
+                troubled(goals, &failure);
+                None
+            }
+        }
     }
 
     /// Notes how it stands with each firewall.
@@ -135,18 +150,10 @@ impl Pusher<'_> {
     ) {
         // To what a local object overrides, a push changes nothing.
         let lacks = |standing: &Standing| !matches!(standing, Standing::Overridden { .. });
-        let of_stack = |goals: &[PushGoal<'_>]| -> BTreeSet<String> {
-            let open = goals.iter().flat_map(|goal| &goal.state.open);
-            open.filter(|device| device.stack == stack && lacks(&device.standing))
-                .map(|device| device.serial.clone())
-                .collect()
-        };
-        let wanted = of_stack(goals);
-        let targets: BTreeSet<String> =
-            wanted.iter().filter(|serial| is_connected(known, serial)).cloned().collect();
-        for serial in wanted.difference(&targets) {
-            set(goals, serial, &Some(Standing::NotConnected { ever: was_connected(known, serial) }));
-        }
+        let open = goals.iter().flat_map(|goal| &goal.state.open);
+        let wanted = open.filter(|device| device.stack == stack && lacks(&device.standing));
+        let wanted = wanted.map(|device| device.serial.clone()).collect();
+        let targets = connected(goals, wanted, known);
         let Ok(name) = stack.parse() else { return };
         if targets.is_empty() {
             return;
@@ -160,21 +167,17 @@ impl Pusher<'_> {
             description: format!("{}, stack {stack}", self.description),
             time: self.time,
         };
-        let refusal = match own_changes(self.administrator.as_deref(), self.system, &devices) {
+        let (words, likely) = match own_changes(self.administrator.as_deref(), self.system, &devices) {
             Ok(administrator) => {
                 order.administrator = Some(administrator);
-                match follower.push(&order, journal).await {
-                    Ok(Pushed::Over(results)) => {
-                        return self.conclude(goals, (stack, &targets), results).await;
-                    }
-                    Ok(Pushed::Refused(refusal)) => (Some(refusal.to_string()), likely(&refusal)),
-                    Err(failure) => return troubled_in(goals, stack, &failure),
+                match self.carry_out(&order, goals, (follower, &mut *journal)).await {
+                    Some(refusal) => (Some(refusal.to_string()), likely(&refusal)),
+                    None => return,
                 }
             }
             Err(likely) => (None, likely),
         };
         let others = others_changes(self.session, self.administrator.as_deref()).await;
-        let (words, likely) = refusal;
         let refusal = SelectiveRefusal { stack: stack.to_owned(), words, likely, others };
         if !everybody {
             self.events.trouble(refusal.to_string());
@@ -186,14 +189,25 @@ impl Pusher<'_> {
         self.events
             .warn(format!("{refusal}; everybody's committed changes are pushed (--push-all-changes)."));
         order.administrator = None;
-        match follower.push(&order, journal).await {
-            Ok(Pushed::Over(results)) => self.conclude(goals, (stack, &targets), results).await,
-            Ok(Pushed::Refused(refusal)) => {
-                let failure = InstallError::during(Activity::Pushing)(refusal.into());
-                troubled_in(goals, stack, &failure);
-            }
+        if let Some(refusal) = self.carry_out(&order, goals, (follower, journal)).await {
+            troubled_in(goals, stack, &InstallError::during(Activity::Pushing)(refusal.into()));
+        }
+    }
+
+    /// One push to its end; the refusal where Panorama does not make it.
+    async fn carry_out(
+        &self,
+        order: &PushOrder<'_>,
+        goals: &mut [PushGoal<'_>],
+        (follower, journal): (&Follower<'_>, &mut dyn Journal),
+    ) -> Option<Refusal> {
+        let stack = order.stack.as_str();
+        match follower.push(order, journal).await {
+            Ok(Pushed::Over(results)) => self.conclude(goals, (stack, order.only), results).await,
+            Ok(Pushed::Refused(refusal)) => return Some(refusal),
             Err(failure) => troubled_in(goals, stack, &failure),
         }
+        None
     }
 
     /// What became of a push, on each firewall that was meant.
@@ -301,10 +315,19 @@ fn name(goals: &mut [PushGoal<'_>], known: &Known) {
     }
 }
 
-/// The connected firewalls that lack something.
-fn open(goals: &[PushGoal<'_>], known: &Known, which: impl Fn(&Standing) -> bool) -> BTreeSet<String> {
-    let open = goals.iter().flat_map(|goal| &goal.state.open).filter(|device| which(&device.standing));
-    open.map(|device| device.serial.clone()).filter(|serial| is_connected(known, serial)).collect()
+/// The firewalls that lack something.
+fn open(goals: &[PushGoal<'_>]) -> BTreeSet<String> {
+    goals.iter().flat_map(|goal| &goal.state.open).map(|device| device.serial.clone()).collect()
+}
+
+/// Those of the wanted firewalls that are connected; the others are noted.
+fn connected(goals: &mut [PushGoal<'_>], wanted: BTreeSet<String>, known: &Known) -> BTreeSet<String> {
+    let (here, away): (BTreeSet<String>, BTreeSet<String>) =
+        wanted.into_iter().partition(|serial| is_connected(known, serial));
+    for serial in &away {
+        set(goals, serial, &Some(Standing::NotConnected { ever: was_connected(known, serial) }));
+    }
+    here
 }
 
 fn set(goals: &mut [PushGoal<'_>], serial: &str, standing: &Option<Standing>) {

@@ -14,10 +14,10 @@ mod prove;
 mod scope;
 mod state;
 
-pub use carry::{Pusher, look};
+pub use carry::{Pusher, look, of_stacks};
 pub use error::PushIncomplete;
 pub use goal::PushGoal;
-pub use plan::{PushPlan, PushPlanError, StackPlan, decide};
+pub use plan::{PushPlan, PushPlanError, StackPlan};
 pub use policy::{PushPolicy, StacksToPush};
 pub use scope::{Likely, SelectiveRefusal};
 pub use state::{OpenDevice, PushState, Standing};

@@ -94,16 +94,13 @@ impl PushPlanError {
 ///
 /// # Errors
 /// A stack or a firewall that is not there, or that gets nothing of the template.
-pub fn decide(
+pub(super) fn decide(
     known: &[StackMembers],
     location: &Location,
     policy: &PushPolicy,
 ) -> Result<PushPlan, PushPlanError> {
     let name = location.commit_scope().map_or("", |(_, name)| name);
-    let holds = |stack: &StackMembers| match location {
-        Location::TemplateStack(_) => stack.name == name,
-        _ => stack.templates.iter().any(|template| template == name),
-    };
+    let holds = |stack: &StackMembers| location.is_in_stack(&stack.name, &stack.templates);
     let mut chosen: Vec<&StackMembers> = match &policy.stacks {
         StacksToPush::AllOfTemplate | StacksToPush::Nothing => {
             known.iter().filter(|stack| holds(stack)).collect()

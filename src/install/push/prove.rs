@@ -17,16 +17,7 @@ pub(super) async fn look(
     goals: &[&PushGoal<'_>],
     retry_policy: &RetryPolicy,
 ) -> Vec<Seen> {
-    let proving = InstallError::during(Activity::Proving);
-    let asked = retry_policy
-        .retry(async || {
-            ask(panorama, serial, goals).await.map_err(|error| match error {
-                Asked::Device(error) => proving(error),
-                Asked::Name(name) => InstallError::UnquotableName(name),
-            })
-        })
-        .await;
-    match asked {
+    match retry_policy.retry(async || ask(panorama, serial, goals).await).await {
         Ok(seen) => seen,
         Err(InstallError::Device { error: Error::Refused(refusal), .. })
             if refusal.reason == Reason::NotConnected =>
@@ -39,33 +30,17 @@ pub(super) async fn look(
     }
 }
 
-enum Asked {
-    Device(Error),
-    Name(panos_xmlapi::UnquotableName),
-}
-
-impl From<Error> for Asked {
-    fn from(error: Error) -> Self {
-        Self::Device(error)
-    }
-}
-
-impl From<panos_xmlapi::UnquotableName> for Asked {
-    fn from(name: panos_xmlapi::UnquotableName) -> Self {
-        Self::Name(name)
-    }
-}
-
-async fn ask(panorama: &Session, serial: &str, goals: &[&PushGoal<'_>]) -> Result<Vec<Seen>, Asked> {
-    let firewall = panorama.redirected_to(serial)?;
+async fn ask(panorama: &Session, serial: &str, goals: &[&PushGoal<'_>]) -> Result<Vec<Seen>, InstallError> {
+    let proving = InstallError::during(Activity::Proving);
+    let firewall = panorama.redirected_to(serial).map_err(proving)?;
     // Some kinds of requests are answered for Panorama, whatever firewall they are for.
-    let system = firewall.system_info().await?;
+    let system = firewall.system_info().await.map_err(proving)?;
     if system.serial.as_deref() != Some(serial) {
         let who = system.serial.unwrap_or_else(|| "a device without a serial number".to_owned());
         let why = format!("{who} has answered in its place");
         return Ok(goals.iter().map(|_| Some(Standing::NotProven { why: why.clone() })).collect());
     }
-    let pushed = firewall.pushed_template().await?;
+    let pushed = firewall.pushed_template().await.map_err(proving)?;
     let mut seen = Vec::new();
     for goal in goals {
         seen.push(match lack(pushed.as_ref(), goal)? {
@@ -85,7 +60,7 @@ pub(super) fn on_firewall(location: &Location) -> Location {
 }
 
 /// What is missing in what was pushed, in words.
-fn lack(pushed: Option<&Element>, goal: &PushGoal<'_>) -> Result<Option<String>, Asked> {
+fn lack(pushed: Option<&Element>, goal: &PushGoal<'_>) -> Result<Option<String>, InstallError> {
     let object = goal.object.as_str();
     let Some(pushed) = pushed else { return Ok(Some("nothing was pushed there from a template".to_owned())) };
     let certificate = certificate(object)?.find_in(pushed).map(CertificateEntry::read);
@@ -115,15 +90,16 @@ fn certificate(object: &str) -> Result<XPath, panos_xmlapi::UnquotableName> {
 }
 
 /// What the firewall has of its own under the same name, in words: that is what counts there.
-async fn overridden(firewall: &Session, goal: &PushGoal<'_>) -> Result<Option<String>, Asked> {
+async fn overridden(firewall: &Session, goal: &PushGoal<'_>) -> Result<Option<String>, InstallError> {
+    let proving = InstallError::during(Activity::Proving);
     let object = goal.object.as_str();
-    if firewall.show(&certificate(object)?).await?.is_some() {
+    if firewall.show(&certificate(object)?).await.map_err(proving)?.is_some() {
         return Ok(Some(format!("it has a certificate '{object}' of its own")));
     }
     if goal.profiles.is_empty() {
         return Ok(None);
     }
-    let own = firewall.show(&on_firewall(goal.location).profiles()).await?;
+    let own = firewall.show(&on_firewall(goal.location).profiles()).await.map_err(proving)?;
     let own = own.map(|list| ServiceProfile::read_all(&list)).unwrap_or_default();
     let found = goal.profiles.iter().find(|name| own.iter().any(|profile| profile.name == name.as_str()));
     Ok(found.map(|name| format!("it has an SSL/TLS profile '{name}' of its own")))

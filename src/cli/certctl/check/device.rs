@@ -67,10 +67,7 @@ async fn managed(panorama: &Session, serial: &Serial) -> Result<Session, Box<Che
     };
     match looked.await {
         Ok((session, _)) => Ok(session),
-        Err(failure) => {
-            let finding = CheckResult::failed(CHECK, failure.exit(), failure.to_string());
-            Err(Box::new(failure.advice().into_iter().fold(finding, CheckResult::advise)))
-        }
+        Err(failure) => Err(Box::new(CheckResult::of_failure(CHECK, &failure))),
     }
 }
 

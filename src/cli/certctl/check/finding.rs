@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::cli::certctl::terminal::{self, Line, Severity};
 use crate::cli::report::Advice;
 use crate::error::Exit;
+use crate::install::InstallError;
 use crate::text::escape_control;
 
 /// How something was found.
@@ -60,6 +61,12 @@ impl CheckResult {
 
     pub(super) fn failed(check: &'static str, exit: Exit, text: impl Into<String>) -> Self {
         Self::of(check, CheckStatus::Failed, exit, text.into())
+    }
+
+    /// What an installation would fail with, and its advice.
+    pub(super) fn of_failure(check: &'static str, failure: &InstallError) -> Self {
+        let finding = Self::failed(check, failure.exit(), failure.to_string());
+        failure.advice().into_iter().fold(finding, Self::advise)
     }
 
     fn of(check: &'static str, verdict: CheckStatus, fails: Exit, text: String) -> Self {

@@ -1,6 +1,6 @@
 //! A template or template stack of a Panorama: whether it is there, whose objects win, and which firewalls it reaches.
 
-use panos_xmlapi::{Element, Location, Session, StackDevice, TemplateStack};
+use panos_xmlapi::{Location, Session, StackDevice, TemplateStack};
 
 use super::CheckTarget;
 use super::finding::CheckResult;
@@ -24,45 +24,30 @@ pub(super) async fn look(session: &Session, subject: &CheckTarget, place: &Locat
     let wanted =
         Wanted { object: subject.object.as_ref(), profiles: &subject.profiles, stacks: &push.stacks };
     let mut findings: Vec<CheckResult> = match templates::look(session, wanted, place).await {
-        Ok(notes) => {
-            let told = notes.iter().map(|note| match note.strip_prefix("WARNING: ") {
+        Ok(found) => {
+            let told = found.notes.iter().map(|note| match note.strip_prefix("WARNING: ") {
                 Some(warning) => CheckResult::warning(CHECK, warning),
                 None => CheckResult::ok(CHECK, note.trim_start_matches("Note: ")),
             });
             std::iter::once(CheckResult::ok(CHECK, format!("{place} is there"))).chain(told).collect()
         }
-        Err(failure) => {
-            let finding = CheckResult::failed(CHECK, failure.exit(), failure.to_string());
-            return vec![failure.advice().into_iter().fold(finding, CheckResult::advise)];
-        }
+        Err(failure) => return vec![CheckResult::of_failure(CHECK, &failure)],
     };
-    let command = Element::nested(&["show", "template-stack"], None);
-    let told = match session.op(&command).await.map(|reply| TemplateStack::read_all(&reply)) {
-        Ok(Ok(told)) => told,
-        Ok(Err(problem)) => {
-            findings.push(CheckResult::warning(CHECK, format!("its stacks can't be read: {problem}")));
-            return findings;
-        }
+    let told = match session.template_stack_status().await {
+        Ok(told) => told,
         Err(error) => {
             findings.push(CheckResult::warning(CHECK, format!("its stacks can't be read: {error}")));
             return findings;
         }
     };
-    let stacks: Vec<&TemplateStack> = told.iter().filter(|stack| holds(stack, place)).collect();
+    let stacks: Vec<&TemplateStack> =
+        told.iter().filter(|stack| place.is_in_stack(&stack.name, &stack.templates)).collect();
     if stacks.is_empty() {
         let finding = CheckResult::warning(CHECK, "no template stack holds it: nothing can be pushed");
         findings.push(finding.advise("add it to a template stack (Panorama > Templates), and commit"));
     }
     findings.extend(stacks.into_iter().flat_map(reached));
     findings
-}
-
-fn holds(stack: &TemplateStack, place: &Location) -> bool {
-    match (place, place.commit_scope()) {
-        (Location::TemplateStack(name), _) => stack.name == name.as_str(),
-        (_, Some((_, name))) => stack.templates.iter().any(|template| template == name),
-        (_, None) => false,
-    }
 }
 
 /// What the firewalls of a stack last got: those that are as they should be together, and each other one for itself.
