@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use chrono::Utc;
+
 use super::arguments::UsageError;
 use super::report;
 use crate::delivery::InstallationKey;
@@ -20,7 +22,7 @@ pub(super) fn check<'k>(
     state_dir: &Path,
     take_over: bool,
 ) -> Result<(), UsageError> {
-    let Ok(all) = claims::known(state_dir) else { return Ok(()) };
+    let Ok(all) = claims::known(state_dir, Utc::now()) else { return Ok(()) };
     for (key, profiles) in wanted {
         let claimed = claims::claims(key, profiles, &all);
         if claimed.is_empty() {

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 
 use super::error::StoreError;
+use super::ingest::with_requests;
 use super::installation::Installation;
 use super::key::InstallationKey;
 use super::queue::Queue;
@@ -67,17 +68,11 @@ fn withheld(record: &Installation, all: &[Installation]) -> Vec<Claim> {
 ///
 /// # Errors
 /// A state directory that can't be read.
-pub fn known(state_dir: &Path) -> Result<Vec<Installation>, StoreError> {
+pub fn known(state_dir: &Path, now: DateTime<Utc>) -> Result<Vec<Installation>, StoreError> {
     // The queue first: a request that is taken in meanwhile is seen twice rather than not at all.
     let queued = Queue::below(state_dir).all()?;
-    let mut all = InstallationStore::below(state_dir).all()?.records;
-    for queued in queued.specs {
-        let key = queued.spec.key();
-        let at = all.iter().position(|record| record.key() == key);
-        let before = at.map(|at| all.swap_remove(at));
-        all.push(Installation::ingest(queued.spec, before, Utc::now()));
-    }
-    Ok(all)
+    let records = InstallationStore::below(state_dir).all()?.records;
+    Ok(with_requests(records, queued.specs, now).into_values().collect())
 }
 
 /// Claims in words, and how they are settled.

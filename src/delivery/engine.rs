@@ -16,8 +16,8 @@ use super::error::StoreError;
 use super::failure::DeliveryError;
 use super::gate::Gate;
 use super::hold::Hold;
+use super::ingest::with_requests;
 use super::installation::Installation;
-use super::key::InstallationKey;
 use super::lock::{DeviceLock, LockError, STOPPED_WAIT, ToldOf};
 use super::notifier::{News, Notifier};
 use super::numbers::Numbers;
@@ -263,15 +263,9 @@ impl<'a> DeliveryEngine<'a> {
         failure: &DeliveryError,
     ) -> Result<Vec<Installation>, StoreError> {
         let now = self.records.now();
-        let mut all: BTreeMap<InstallationKey, Installation> = BTreeMap::new();
         let known = self.records.of_device(device)?.records;
         let known = known.into_iter().filter(|known| which.includes(known, now));
-        all.extend(known.map(|known| (known.key(), known)));
-        for queued in self.queue.for_device(device)?.specs {
-            let key = queued.spec.key();
-            let before = all.remove(&key);
-            all.insert(key, Installation::ingest(queued.spec, before, now));
-        }
+        let all = with_requests(known, self.queue.for_device(device)?.specs, now);
         let outcome = Outcome::Failed(Problem::from(failure));
         let waiting = all.into_values().map(|mut record| {
             record.finish(&outcome, &[], &[], record.spec.sequence, now);

@@ -1,7 +1,6 @@
 //! What may be delivered now: the schedule of the configuration file, asked for each record, and how many devices are
 //! changed at the same time.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,11 +8,9 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Local, Utc};
 use tokio::sync::Semaphore;
 
-use super::error::StoreError;
+use super::claims;
 use super::hold::{Fleet, Hold, hold};
 use super::installation::Installation;
-use super::queue::Queue;
-use super::store::InstallationStore;
 use crate::settings::config::Config;
 
 /// For how long all records are taken as they were.
@@ -69,7 +66,8 @@ impl Gate {
         match fleet.as_ref().filter(|(read, _)| read.elapsed() < FRESH) {
             Some((_, records)) => Arc::clone(records),
             None => {
-                let records = Arc::new(all_records(state_dir, now));
+                // What can't be read is nothing to wait for.
+                let records = Arc::new(claims::known(state_dir, now).unwrap_or_default());
                 *fleet = Some((Instant::now(), Arc::clone(&records)));
                 records
             }
@@ -80,23 +78,4 @@ impl Gate {
 /// The configuration file of a record; nothing where it can't be used: then the delivery says so.
 fn config(record: &Installation) -> Option<Arc<Config>> {
     Config::shared(record.spec.options.config.as_deref()).ok()
-}
-
-/// All records, with the requests that are in the queue taken in. What can't be read is nothing to wait for.
-fn all_records(state_dir: &Path, now: DateTime<Utc>) -> Vec<Installation> {
-    known(state_dir, now).unwrap_or_default()
-}
-
-fn known(state_dir: &Path, now: DateTime<Utc>) -> Result<Vec<Installation>, StoreError> {
-    // The queue first: a request that is taken in meanwhile is seen twice rather than not at all.
-    let queued = Queue::below(state_dir).all()?.specs;
-    let records = InstallationStore::below(state_dir).all()?.records;
-    let mut all: BTreeMap<_, Installation> =
-        records.into_iter().map(|record| (record.key(), record)).collect();
-    for queued in queued {
-        let key = queued.spec.key();
-        let before = all.remove(&key);
-        all.insert(key, Installation::ingest(queued.spec, before, now));
-    }
-    Ok(all.into_values().collect())
 }

@@ -1,9 +1,12 @@
 //! From the queue into the records: what has to become durable, in which order.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::installation::Installation;
 use super::key::InstallationKey;
+use super::queue::Queued;
 use super::spec::InstallSpec;
 
 /// Something that has to become durable before the next one begins.
@@ -24,6 +27,23 @@ pub enum Known {
     Record(Box<Installation>),
     /// Its record can't be read, and is not to be overwritten: the request stays in the queue.
     Unreadable,
+}
+
+/// Installations as they stand with these requests, of which nobody has taken in any yet: what is only looked at.
+#[must_use]
+pub fn with_requests(
+    records: impl IntoIterator<Item = Installation>,
+    queued: Vec<Queued<InstallSpec>>,
+    now: DateTime<Utc>,
+) -> BTreeMap<InstallationKey, Installation> {
+    let mut all: BTreeMap<InstallationKey, Installation> =
+        records.into_iter().map(|record| (record.key(), record)).collect();
+    for Queued { spec, .. } in queued {
+        let key = spec.key();
+        let before = all.remove(&key);
+        all.insert(key, Installation::ingest(spec, before, now));
+    }
+    all
 }
 
 /// Takes requests in, in the order in which they were given. A crash after any of the effects loses nothing: what is

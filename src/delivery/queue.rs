@@ -56,6 +56,16 @@ pub struct Listing {
 }
 
 impl Listing {
+    /// Adds what was read of a file; of one that is gone somebody else has just taken in.
+    fn add(&mut self, content: Result<Option<Content>, StoreError>, path: PathBuf) {
+        match content {
+            Ok(Some(Content::Spec(spec))) => self.specs.push(Queued { spec: *spec, path }),
+            Ok(Some(Content::Unresolved(spec))) => self.unresolved.push(Queued { spec: *spec, path }),
+            Ok(None) => {}
+            Err(error) => self.errors.push(error),
+        }
+    }
+
     fn sort(&mut self) {
         let key = |queued: &Queued<InstallSpec>| (queued.spec.sequence, queued.spec.id.clone());
         self.specs.sort_by_cached_key(key);
@@ -219,15 +229,7 @@ impl Queue {
     fn listing(&self) -> Result<Listing, StoreError> {
         let mut listing = Listing::default();
         for path in entries(&self.folder())?.into_iter().filter(|path| is_stored(path)) {
-            match read(&path) {
-                Ok(Some(Content::Spec(spec))) => listing.specs.push(Queued { spec: *spec, path }),
-                Ok(Some(Content::Unresolved(spec))) => {
-                    listing.unresolved.push(Queued { spec: *spec, path });
-                }
-                // Somebody else has just taken it in.
-                Ok(None) => {}
-                Err(error) => listing.errors.push(error),
-            }
+            listing.add(read(&path), path);
         }
         listing.sort();
         Ok(listing)
@@ -247,20 +249,20 @@ impl Queue {
                 seen.extend(known.map(|known| (file, known)));
                 continue;
             }
-            match read(&path) {
-                Ok(Some(Content::Spec(spec))) => {
-                    seen.insert(file, Some(spec.device.clone()));
-                    if spec.device == *device {
-                        listing.specs.push(Queued { spec: *spec, path });
-                    }
-                }
-                Ok(Some(Content::Unresolved(_))) => drop(seen.insert(file, None)),
-                Ok(None) => {}
-                Err(error) => listing.errors.push(error),
+            let content = read(&path);
+            if let Ok(Some(content)) = &content {
+                let of = match content {
+                    Content::Spec(spec) => Some(spec.device.clone()),
+                    Content::Unresolved(_) => None,
+                };
+                seen.insert(file, of);
             }
+            listing.add(content, path);
         }
         // Files that are gone are forgotten.
         *devices = seen;
+        listing.specs.retain(|queued| queued.spec.device == *device);
+        listing.unresolved.clear();
         listing.errors.sort_by(|one, other| one.path().cmp(other.path()));
         listing.sort();
         Ok(listing)

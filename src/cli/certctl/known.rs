@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use chrono::Utc;
 use panos_xmlapi::Address;
 
 use crate::cli::arguments::{PlaceArguments, UsageError};
@@ -42,7 +43,7 @@ pub fn devices(config: &Config, place: &PlaceArguments) -> Result<BTreeMap<Addre
     for device in KnownDevices::load(&place.state_dir)?.devices() {
         known.entry(device.clone()).or_default().pinned = true;
     }
-    let state = claims::known(&place.state_dir);
+    let state = claims::known(&place.state_dir, Utc::now());
     for record in state.map_err(|error| UsageError::State(Box::new(DeliveryError::from(error))))? {
         let certificate = record.common_name().to_string();
         for device in std::iter::once(&record.spec.device).chain(&record.spec.peer) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::Utc;
 use clap::{Args, ValueEnum};
 use panos_xmlapi::Address;
 use serde_json::json;
@@ -54,7 +55,7 @@ fn names(wanted: Names, config: &Config, place: &PlaceArguments) -> Result<BTree
             let places = config.devices().cloned().map(Destination::from).chain(targets);
             let configured = places.map(|place| config.settings(&place));
             let configured = configured.flat_map(|options| [options.profile, options.secondary_profile]);
-            let records = claims::known(&place.state_dir).unwrap_or_default();
+            let records = claims::known(&place.state_dir, Utc::now()).unwrap_or_default();
             let bound = records.iter().flat_map(Installation::profiles).map(|profile| profile.to_string());
             configured.flatten().chain(bound).collect()
         }

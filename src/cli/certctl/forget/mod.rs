@@ -2,7 +2,6 @@
 
 mod renewal;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,7 +17,8 @@ use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::{question, report, unresolved};
 use crate::delivery::DeliveryError;
 use crate::delivery::engine::DeliveryEngine;
-use crate::delivery::{Installation, InstallationKey, InstallationStore, Queue, Queued, UnresolvedSpec};
+use crate::delivery::ingest::with_requests;
+use crate::delivery::{Installation, InstallationStore, Queue, Queued, UnresolvedSpec};
 use crate::error::Exit;
 use crate::install::names::ProfileName;
 use crate::settings::SettingsError;
@@ -158,13 +158,7 @@ fn find(arguments: &ForgetArguments, state_dir: &Path) -> Result<Found, UsageErr
         .iter()
         .chain(&records.errors)
         .for_each(|error| report::problem(NAME, &error.to_string(), None));
-    let mut all: BTreeMap<InstallationKey, Installation> =
-        records.records.into_iter().map(|record| (record.key(), record)).collect();
-    for queued in queued.specs {
-        let key = queued.spec.key();
-        let before = all.remove(&key);
-        all.insert(key, Installation::ingest(queued.spec, before, Utc::now()));
-    }
+    let all = with_requests(records.records, queued.specs, Utc::now());
     let cert = arguments.cert.as_str();
     let is_named = |record: &Installation| {
         record.common_name().as_str().eq_ignore_ascii_case(cert) || record.spec.name.as_str() == cert
