@@ -6,7 +6,7 @@ use std::time::Duration;
 use panos_sim::{Administrator, Settings, Simulator, Stack};
 
 use super::pki::{self, KeyKind};
-use super::world::{Ended, PORTAL, World, settings};
+use super::world::{Ended, PORTAL, World, open_many_files, settings};
 
 pub const JANE: &str = "jane";
 /// The templates; the first one outranks the second in each stack that holds both.
@@ -57,6 +57,29 @@ pub fn panorama() -> Settings {
     settings
 }
 
+/// The Panorama, with a certificate for a deployment, and a firewall below it for each serial number.
+pub fn started(
+    panorama: Settings,
+    serials: &[String],
+    change: impl Fn(&mut Settings),
+) -> (World, Vec<Simulator>) {
+    open_many_files();
+    let panorama = Simulator::start(panorama).unwrap();
+    let firewalls = serials.iter().map(|serial| {
+        let mut settings = settings();
+        settings.serial.clone_from(serial);
+        settings.hostname = format!("fw-{}", &serial[10..]);
+        change(&mut settings);
+        let firewall = Simulator::start(settings).unwrap();
+        panorama.manage(&firewall);
+        firewall
+    });
+    let firewalls = firewalls.collect();
+    let world = World::of(panorama, pki::root("Example CA", KeyKind::P256));
+    world.renew();
+    (world, firewalls)
+}
+
 impl Estate {
     /// With so many firewalls in the first stack, and one more in the second one; an unbound profile [`PORTAL`] in `branch`.
     pub fn new(count: usize) -> Self {
@@ -79,18 +102,7 @@ impl Estate {
             },
         ];
         change(&mut settings);
-        let panorama = Simulator::start(settings).unwrap();
-        let firewalls = serials.iter().map(|serial| {
-            let mut settings = super::world::settings();
-            settings.serial.clone_from(serial);
-            settings.hostname = format!("fw-{serial}");
-            let firewall = Simulator::start(settings).unwrap();
-            panorama.manage(&firewall);
-            firewall
-        });
-        let firewalls = firewalls.collect();
-        let world = World::of(panorama, pki::root("Example CA", KeyKind::P256));
-        world.renew();
+        let (world, firewalls) = started(settings, &serials, |_| {});
         let estate = Self { world, firewalls };
         estate.profile(&below("template", "branch"), PORTAL);
         estate

@@ -5,18 +5,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
-use panos_sim::{Administrator, Profile, RequestRecord, Settings, Simulator, Stack};
+use panos_sim::{Profile, RequestRecord, Settings, Simulator, Stack};
 use serde_json::Value;
 
-use crate::common::pki::{self, Issued, KeyKind};
-use crate::common::world::{ADMINISTRATOR, Ended, KEY, NAME, PORTAL, World, open_many_files, settings};
+pub(crate) use crate::common::estate::{JANE, serial};
+use crate::common::estate::{panorama, started};
+use crate::common::pki::Issued;
+use crate::common::world::{Ended, KEY, NAME, PORTAL, World};
 
-pub(crate) const JANE: &str = "jane";
 pub(crate) const DEV: &str = "/config/devices/entry[@name='localhost.localdomain']";
-
-pub(crate) fn serial(number: usize) -> String {
-    format!("0019000000{number:05}")
-}
 
 pub(crate) struct Estate {
     pub(crate) world: World,
@@ -35,35 +32,17 @@ impl Estate {
     /// The same, and nothing was ever pushed.
     pub(crate) fn fresh(count: usize, change: impl FnOnce(&mut Settings)) -> Self {
         let serials: Vec<String> = (1..=count).map(serial).collect();
-        let mut panorama =
-            Settings::default().with_key(Administrator::superuser(ADMINISTRATOR, "secret"), KEY);
-        panorama = panorama.with_key(Administrator::superuser(JANE, "secret"), "jane's key");
-        open_many_files();
-        panorama.model = "Panorama".into();
-        panorama.serial = "000710000001".into();
-        panorama.sw_version = "11.2.5-h1".into();
-        panorama.commit_duration = settings().commit_duration;
-        panorama.templates = vec!["branch".into(), "base".into(), "spare".into()];
+        let mut panorama = panorama();
         panorama.stacks = vec![Stack {
             name: "branches".into(),
             templates: vec!["branch".into(), "base".into()],
             devices: serials.clone(),
         }];
         change(&mut panorama);
-        let panorama = Simulator::start(panorama).unwrap();
-        let firewalls = serials.iter().map(|serial| {
-            let mut settings = settings();
+        let (world, firewalls) = started(panorama, &serials, |settings| {
             settings.profiles = vec![Profile::unbound("its own")];
             settings.served_profile = None;
-            settings.serial.clone_from(serial);
-            settings.hostname = format!("fw-{}", &serial[10..]);
-            let firewall = Simulator::start(settings).unwrap();
-            panorama.manage(&firewall);
-            firewall
         });
-        let firewalls = firewalls.collect();
-        let world = World::of(panorama, pki::root("Example CA", KeyKind::P256));
-        world.renew();
         let estate = Self { world, firewalls };
         for template in ["branch", "spare"] {
             let profile = format!("ssl-tls-service-profile/entry[@name='{PORTAL}']");
