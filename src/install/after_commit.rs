@@ -4,7 +4,7 @@ use panos_xmlapi::Fingerprint;
 
 use super::apply::PlannedInstall;
 use super::connect::Connection;
-use super::error::{BatchError, InstallError};
+use super::error::InstallError;
 use super::events::{Event, Events};
 use super::push::{self, PushGoal, PushState, Pusher};
 use super::request::InstallRequest;
@@ -12,13 +12,12 @@ use super::state::place_of;
 use super::transaction::{AfterCommit, DeviceResult, Transaction};
 
 /// Decides what is pushed, before anything is changed.
-pub(super) fn plan(parts: &[PlannedInstall<'_>]) -> Result<Vec<AfterCommit>, BatchError> {
-    let decided = parts.iter().enumerate().map(|(at, part)| {
-        let plan = push::of_stacks(&part.observed.stacks, &part.observed.place, &part.request.push);
-        let plan = plan.map_err(BatchError::of(at))?;
-        Ok(plan.map_or(AfterCommit::Nothing, AfterCommit::Push))
-    });
-    decided.collect()
+///
+/// # Errors
+/// A push that can't be as it was asked for.
+pub(super) fn plan(part: &PlannedInstall<'_>) -> Result<AfterCommit, InstallError> {
+    let plan = push::of_stacks(&part.observed.stacks, &part.observed.place, &part.request.push)?;
+    Ok(plan.map_or(AfterCommit::Nothing, AfterCommit::Push))
 }
 
 /// Whether what is committed there has to be pushed.

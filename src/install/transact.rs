@@ -152,7 +152,10 @@ async fn work<'a>(
     identity::fall_back(connection, transaction);
     let Assessment { state, parts, places, .. } = look_until_free(connection, transaction, until).await?;
     let unproven = parts.iter().map(|_| None).collect();
-    let after = after_commit::plan(&parts)?;
+    let mut after = Vec::new();
+    for (at, part) in parts.iter().enumerate() {
+        after.push(after_commit::plan(part).map_err(BatchError::of(at))?);
+    }
     let mut done = DeviceResult {
         parts,
         state,

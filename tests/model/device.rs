@@ -223,6 +223,7 @@ impl Device {
             running: Some(holdings(&self.running, vsys, name)),
             uses: pancert::install::references::References::default(),
             notes: Vec::new(),
+            stacks: Vec::new(),
             issuers: pancert::install::issuers::Issuers::default(),
         }
     }
