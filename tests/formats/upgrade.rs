@@ -28,9 +28,10 @@ struct Moment {
     told: &'static str,
 }
 
-const MOMENTS: [Moment; 7] = [
+const MOMENTS: [Moment; 8] = [
     Moment { scene: "moment-queued", reached: Reached::Nothing, state: "pending", told: "in the queue" },
     Moment { scene: "moment-recorded", reached: Reached::Nothing, state: "pending", told: "not tried yet" },
+    Moment { scene: "moment-begun", reached: Reached::Nothing, state: "pending", told: "interrupted" },
     Moment { scene: "moment-uploaded", reached: Reached::Uploaded, state: "pending", told: "interrupted" },
     Moment {
         scene: "moment-committing",
