@@ -86,7 +86,7 @@ fn a_run_that_was_killed_is_not_ended_and_the_next_one_is_whole() {
         assert_eq!(found[0]["running"], running, "{found:#?}");
         let shown = |chart: &[&str]| {
             let mut command = crate::support::command(&world.path("log"));
-            Ended::of(command.args(&more).args(chart)).exits(0).stdout
+            Ended::of(command.args(more).args(chart)).exits(0).stdout
         };
         (shown(&[]), shown(&["--chart"]))
     };
