@@ -77,13 +77,13 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
             return not_put_back(why, left, administrator.as_deref());
         }
         Event::LeftoverTakenBack { count, one_by_one, run } => {
-            let way = match one_by_one {
-                true => " one by one, because a revert would take other changes as well",
-                false => "",
+            let taken = match one_by_one {
+                true => "taken back one by one, because a revert would take other changes as well",
+                false => "taken back",
             };
+            let run = earlier(run);
             format!(
-                "An earlier run{} did not come to its end: its {count} uncommitted changes were taken back{way}.",
-                earlier(run)
+                "An earlier run{run} did not come to its end: its {count} uncommitted changes were {taken}."
             )
         }
         Event::EarlierCommit { job, run, ended } => {

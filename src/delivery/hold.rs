@@ -3,12 +3,11 @@
 
 use std::fmt;
 
-use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Local, TimeDelta, TimeZone, Utc};
 use panos_xmlapi::{Address, Fingerprint};
 
 use super::installation::Installation;
 use super::request::RequestEnd;
-use super::waiting::shown;
 use crate::error::Exit;
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::LastRun;
@@ -92,6 +91,12 @@ impl fmt::Display for Hold {
             None => write!(out, "waits: {}", self.words()),
         }
     }
+}
+
+/// A moment as this machine's clock has it.
+#[must_use]
+pub fn shown(at: DateTime<Utc>) -> String {
+    at.with_timezone(&Local).format("%a %Y-%m-%d %H:%M").to_string()
 }
 
 impl Hold {

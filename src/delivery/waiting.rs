@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Local, Utc};
+use chrono::{DateTime, Utc};
 
-use super::hold::Hold;
+use super::hold::{Hold, shown};
 
 /// How many wait for the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,12 +76,6 @@ impl fmt::Display for Waiting {
             }
         }
     }
-}
-
-/// A moment as this machine's clock has it.
-#[must_use]
-pub fn shown(at: DateTime<Utc>) -> String {
-    at.with_timezone(&Local).format("%a %Y-%m-%d %H:%M").to_string()
 }
 
 #[cfg(test)]
