@@ -28,9 +28,10 @@ struct Moment {
     told: &'static str,
 }
 
-const MOMENTS: [Moment; 7] = [
+const MOMENTS: [Moment; 8] = [
     Moment { scene: "moment-queued", reached: Reached::Nothing, state: "pending", told: "in the queue" },
     Moment { scene: "moment-recorded", reached: Reached::Nothing, state: "pending", told: "not tried yet" },
+    Moment { scene: "moment-begun", reached: Reached::Nothing, state: "pending", told: "interrupted" },
     Moment { scene: "moment-uploaded", reached: Reached::Uploaded, state: "pending", told: "interrupted" },
     Moment {
         scene: "moment-committing",
@@ -171,4 +172,35 @@ fn below(folder: &Path) -> Vec<std::path::PathBuf> {
         }
     }
     found
+}
+
+/// What was typed for 0.1.0 can be typed: in scripts, sudo rules and units of people's own.
+#[test]
+fn no_option_and_no_setting_of_0_1_0_is_gone() {
+    let scenes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats/1");
+    let programs = Path::new(env!("CARGO_BIN_EXE_pan_certctl"));
+    let mut seen = 0;
+    for line in std::fs::read_to_string(scenes.join("options.txt")).unwrap().lines() {
+        let (command, options): (Vec<&str>, Vec<&str>) =
+            line.split(' ').partition(|word| !word.starts_with('-'));
+        let help = |more: &[&str]| {
+            let mut program = Command::new(programs.with_file_name(command[0]));
+            Ended::of(program.args(&command[1..]).args(more).arg("--help").env_clear()).exits(0).stdout
+        };
+        let text = help(&[]);
+        let words: Vec<&str> = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).collect();
+        for option in options {
+            // Its new name is in the help, the old one is understood.
+            if option == "--owed-for" {
+                help(&[option, "1h"]);
+            } else {
+                assert!(words.contains(&option), "{command:?} has no {option}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 150, "{seen}");
+    let config = scenes.join("pan_getcert.toml");
+    let mut check = Command::new(programs);
+    Ended::of(check.args(["check", "--config"]).arg(config).env_clear()).exits(0).says("is valid");
 }
