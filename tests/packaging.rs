@@ -299,6 +299,12 @@ fn a_delivery_has_the_time_of_a_long_commit_and_ends_cleanly() {
 }
 
 #[test]
+fn what_waits_for_a_change_window_is_no_failed_unit() {
+    let unit = std::fs::read_to_string(root().join("systemd/pan_instcert@.service")).unwrap();
+    assert!(section(&unit, "Service").contains(&"SuccessExitStatus=21".to_owned()));
+}
+
+#[test]
 fn timers_and_paths_can_be_enabled_and_services_are_started_by_them() {
     let (_folder, units) = units();
     for unit in units {
