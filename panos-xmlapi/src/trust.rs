@@ -343,3 +343,26 @@ impl ServerCertVerifier for CertificateVerifier {
         self.algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_judgement_holds_for_the_very_same_certificates_and_for_its_time() {
+        let der = |byte: u8| CertificateDer::from(vec![byte; 3]);
+        let mut judged = Judged {
+            leaf: vec![1; 3],
+            others: vec![vec![2; 3]],
+            key: SubjectPublicKeyInfoDer::from(Vec::new()),
+            until: Instant::now() + JUDGED_FOR,
+        };
+        assert!(judged.covers(&[1; 3], &[der(2)]));
+        for others in [vec![], vec![der(3)], vec![der(2), der(2)], vec![der(2), der(3)]] {
+            assert!(!judged.covers(&[1; 3], &others), "{others:?}");
+        }
+        assert!(!judged.covers(&[3; 3], &[der(2)]));
+        judged.until = Instant::now();
+        assert!(!judged.covers(&[1; 3], &[der(2)]));
+    }
+}

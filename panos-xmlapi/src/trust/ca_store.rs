@@ -150,3 +150,22 @@ fn certificates(pem: &[u8]) -> Result<Arc<[X509]>, ErrorStack> {
     parsed.truncate(KEPT);
     Ok(found.1)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_certificate_is_told_to_the_second() {
+        let left = |end: i64| {
+            let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+            let mut builder = X509::builder().unwrap();
+            builder.set_not_after(&Asn1Time::from_unix(now + end).unwrap()).unwrap();
+            time_left(&builder.build()).unwrap().as_secs()
+        };
+        assert!((28..=30).contains(&left(30)));
+        assert!((3 * 86_400 - 2..=3 * 86_400).contains(&left(3 * 86_400)));
+        assert_eq!((left(0), left(-5), left(-100_000)), (0, 0, 0));
+    }
+}
