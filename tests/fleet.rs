@@ -28,8 +28,13 @@ use tempfile::TempDir;
 /// How long a commit takes, and what is taken for a second where it is waited for.
 const COMMIT: Duration = Duration::from_millis(500);
 const SECOND: Duration = Duration::from_millis(100);
-/// How long a device is away that reboots: longer than it is waited for.
+/// How long a device is away that reboots: longer than it is waited for, which takes longer where many are worked on. One
+/// that is back before is asked, and has another true reason: the commit did not take place.
 const OUTAGE: Duration = Duration::from_secs(4);
+const OUTAGE_OF_MANY: Duration = Duration::from_secs(60);
+
+/// How long a silent device is waited for, at least.
+const SILENT: Duration = Duration::from_secs(30);
 
 /// Firewalls, one certificate for all of them, and a clock.
 struct Fleet {
@@ -81,16 +86,14 @@ impl Fleet {
         Queue::below(self.folder.path()).put(&mut orders.collect::<Vec<_>>()).unwrap();
     }
 
-    /// A run of the worker.
-    fn work(&self, watcher: Arc<dyn Watcher>) -> BTreeMap<String, Report> {
+    /// A run of the worker; a silent device is given up after so long.
+    fn work(&self, silent: Duration, watcher: Arc<dyn Watcher>) -> BTreeMap<String, Report> {
         let time = Arc::clone(&self.time);
         let clock = Clock::of(move || DateTime::from_timestamp(time.load(Ordering::Relaxed), 0).unwrap());
         let mut engine = DeliveryEngine::new(shared_log().0, self.folder.path(), true);
         engine.records = InstallationStore::below(self.folder.path()).by(clock);
         engine.retry_policy = short_retry_policy();
         let limits = engine.retry_policy.limits;
-        // Longer than all of the work on the others takes, on a machine that does much else.
-        let silent = Duration::from_secs(30);
         engine.retry_policy.pauses = vec![Duration::from_millis(100)];
         engine.retry_policy.limits = ClientOptions {
             connect_timeout: silent,
@@ -109,7 +112,11 @@ impl Fleet {
     }
 
     /// A run of the worker, and after what time it was done with each device. `seen` is told how many that are so far.
-    fn ends(&self, seen: impl Fn(usize) + Send) -> (BTreeMap<String, Report>, BTreeMap<String, Duration>) {
+    fn ends(
+        &self,
+        silent: Duration,
+        seen: impl Fn(usize) + Send,
+    ) -> (BTreeMap<String, Report>, BTreeMap<String, Duration>) {
         let (ends, begun) = (Arc::new(Ends::default()), Instant::now());
         let (noted, (sender, counts)) = (Arc::clone(&ends), std::sync::mpsc::channel());
         let watching = Watching(move |device: &Address, progress: &Progress<'_>| {
@@ -121,7 +128,7 @@ impl Fleet {
         });
         let reports = std::thread::scope(|scope| {
             scope.spawn(move || counts.iter().for_each(seen));
-            self.work(Arc::new(watching))
+            self.work(silent, Arc::new(watching))
         });
         let ends = ends.0.lock().unwrap();
         (reports, ends.iter().map(|(device, at)| (device.clone(), *at - begun)).collect())
@@ -153,7 +160,7 @@ impl State {
         states
     }
 
-    fn strike(self, device: &Simulator) {
+    fn strike(self, device: &Simulator, outage: Duration) {
         match self {
             Self::Silent => device.set_listening(Listening::Silent),
             Self::Refuses => device.set_listening(Listening::Refused),
@@ -161,7 +168,7 @@ impl State {
                 device.fail_next_commit(&["Validation Error:", " ssl-tls-service-profile is invalid"])
             }
             Self::Reboots => {
-                let what = What::Reboot { outage: OUTAGE, keeps_candidate: false };
+                let what = What::Reboot { outage, keeps_candidate: false };
                 device.inject(Fault::new(When::request(Matcher::typed("commit")), what).after_effect());
             }
             Self::Well => {}
@@ -188,14 +195,17 @@ fn worst_case(states: &[State], patient: bool) {
     let named = |device: &Simulator| device.address().to_string();
     fleet.renew();
     fleet.order(|number| states[number] == State::Well);
-    let (_, alone) = fleet.ends(|_| {});
+    let (_, alone) = fleet.ends(SILENT, |_| {});
     let alone = alone.values().max().copied().unwrap();
 
-    each().for_each(|(device, state)| state.strike(device));
+    let outage = if patient { OUTAGE_OF_MANY } else { OUTAGE };
+    each().for_each(|(device, state)| state.strike(device, outage));
     let issued = fleet.renew();
     fleet.order(|_| true);
     let loud = states.iter().filter(|state| **state != State::Silent).count();
-    let (reports, ends) = fleet.ends(|ended| {
+    // Longer than all of the work on the others takes, on a machine that does much else.
+    let silent = SILENT.max(4 * alone);
+    let (reports, ends) = fleet.ends(silent, |ended| {
         // With a bound on how many are worked on at once, these would keep the others waiting for ever.
         if !patient && ended == loud {
             let silent = each().filter(|(_, state)| **state == State::Silent);
@@ -231,7 +241,7 @@ fn worst_case(states: &[State], patient: bool) {
         assert!(device.wait_idle(Duration::from_secs(10)));
     }
     fleet.time.fetch_add(86_400, Ordering::Relaxed);
-    let (reports, _) = fleet.ends(|_| {});
+    let (reports, _) = fleet.ends(SILENT, |_| {});
     assert_eq!(reports.len(), states.iter().filter(|state| **state != State::Well).count());
     for device in &fleet.devices {
         assert_eq!(served(device).as_deref(), Some(print(&issued.certificate).as_str()));
@@ -276,7 +286,7 @@ fn what_has_become_due_is_tried_again_while_another_device_still_commits() {
             // Hours pass until its next attempt.
             assert!(wait_until(|| ended(2) || fleet.time.fetch_add(60, Ordering::Relaxed) < 0));
         });
-        fleet.work(Arc::new(watcher));
+        fleet.work(SILENT, Arc::new(watcher));
     });
     let away_name = away.address().to_string();
     assert_eq!(*ends.lock().unwrap(), [away_name.clone(), away_name, slow]);
