@@ -124,7 +124,8 @@ async fn run(
         // What has no certificate has failed before.
         if let Ok(bundle) = bundle {
             let (made, issuers) = (record.created_objects.clone(), record.created_issuers.clone());
-            items.push(Item { request, bundle, made, issuers, push: record.push.clone() });
+            let (push, back) = (record.push.clone(), record.way_back.clone());
+            items.push(Item { request, bundle, made, issuers, push, back });
             entries.push(record);
         }
     }

@@ -275,6 +275,7 @@ impl Record {
             uncommitted_changes: BTreeMap::new(),
             next_identities: Vec::new(),
             push: None,
+            way_back: None,
             has_changed_device: true,
             incident: self.incident.map(|old| Incident { since: old.since, reported: old.told }),
             history: self.history.into_iter().map(attempt).collect(),

@@ -11,7 +11,7 @@ use super::assess::Item;
 use super::error::InstallError;
 use super::events::Events;
 use super::journal::{Entry, Journal};
-use super::push::PushPlan;
+use super::push::{PushPlan, WayBack};
 use super::recover::InterruptedRun;
 use super::request::InstallRequest;
 use super::result::LastRun;
@@ -151,6 +151,12 @@ impl<'a> Transaction<'a> {
         parts: &[PlannedInstall<'_>],
     ) -> Result<(), InstallError> {
         for (item, part) in parts.iter().enumerate() {
+            if part.request.push.max_failures.is_some() && part.observed.place.template_entry().is_some() {
+                let (certificate, object) = (part.bundle.fingerprint(), &part.request.object);
+                let back = WayBack::of(&part.plan, certificate, object, self.wants[item].back.as_ref());
+                self.wants[item].back.clone_from(&back);
+                self.journal.note(Entry::WayBack { item, back: back.map(Box::new) });
+            }
             let changes = part.plan.changes(&part.observed.place, part.bundle.fingerprint())?;
             let changes = changes.into_iter().map(|(at, change)| (at.to_string(), change)).collect();
             self.journal.note(Entry::Uncommitted { item, changes });

@@ -99,7 +99,12 @@ impl Pusher<'_> {
             return troubled(goals, &error.into());
         }
         let stacks: BTreeSet<String> = goals.iter().flat_map(|goal| goal.state.stacks.clone()).collect();
+        let mut pushed = Vec::new();
         for stack in &stacks {
+            if goals.iter().any(|goal| goal.is_stopped_after(&pushed)) {
+                break;
+            }
+            pushed.push(stack);
             self.push_stack(stack, goals, &known, (&follower, &mut *journal)).await;
             note(goals, journal);
         }
@@ -233,8 +238,9 @@ impl Pusher<'_> {
         for (serial, standing) in results {
             let is_away = known.as_ref().is_some_and(|known| !is_connected(known, &serial));
             let standing = match standing {
-                Some(_) if is_away => Some(Standing::NotConnected {
+                Some(standing) if is_away => Some(Standing::NotConnected {
                     ever: known.as_ref().is_none_or(|known| was_connected(known, &serial)),
+                    sent: standing == Standing::Unconfirmed,
                 }),
                 None => {
                     to_look.insert(serial.clone());
@@ -285,6 +291,11 @@ impl Pusher<'_> {
                     (Some(Standing::NotProven { .. }), Some(Standing::Unconfirmed)) => {
                         Some(if goal.was_pushed { Standing::Unconfirmed } else { Standing::Waiting })
                     }
+                    // It has got what was pushed, or may have.
+                    (
+                        Some(Standing::NotConnected { ever, .. }),
+                        Some(Standing::NotProven { .. } | Standing::Unconfirmed),
+                    ) => Some(Standing::NotConnected { ever, sent: true }),
                     (standing, _) => standing,
                 };
                 goal.state.set(&serial, standing);
@@ -308,9 +319,12 @@ fn was_connected(known: &Known, serial: &str) -> bool {
 
 /// Notes the names that Panorama tells.
 fn name(goals: &mut [PushGoal<'_>], known: &Known) {
-    for device in goals.iter_mut().flat_map(|goal| &mut goal.state.open) {
-        if let Some(found) = known.get(&device.serial) {
+    for goal in goals {
+        for device in &mut goal.state.open {
+            let Some(found) = known.get(&device.serial) else { continue };
             device.hostname.clone_from(&found.hostname);
+            let named = found.hostname.clone().map(|hostname| (device.serial.clone(), hostname));
+            goal.hostnames.extend(named);
         }
     }
 }
@@ -325,7 +339,15 @@ fn connected(goals: &mut [PushGoal<'_>], wanted: BTreeSet<String>, known: &Known
     let (here, away): (BTreeSet<String>, BTreeSet<String>) =
         wanted.into_iter().partition(|serial| is_connected(known, serial));
     for serial in &away {
-        set(goals, serial, &Some(Standing::NotConnected { ever: was_connected(known, serial) }));
+        for goal in goals.iter_mut() {
+            let ever = was_connected(known, serial);
+            let was_sent = |standing: &Standing| {
+                matches!(standing, Standing::Unconfirmed | Standing::NotConnected { sent: true, .. })
+            };
+            let mut before = goal.state.open.iter().filter(|device| device.serial == *serial);
+            let sent = before.any(|device| was_sent(&device.standing));
+            goal.state.set(serial, Some(Standing::NotConnected { ever, sent }));
+        }
     }
     here
 }

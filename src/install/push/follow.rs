@@ -223,7 +223,9 @@ fn results(job: &Job) -> BTreeMap<String, Option<Standing>> {
     let each = job.devices.iter().map(|device| {
         let standing = match device.result.as_deref() {
             Some("OK") => None,
-            Some("FAIL") if says_not_connected(device) => Some(Standing::NotConnected { ever: true }),
+            Some("FAIL") if says_not_connected(device) => {
+                Some(Standing::NotConnected { ever: true, sent: false })
+            }
             Some("FAIL") => Some(Standing::Failed { why: why(device) }),
             _ => Some(Standing::Unconfirmed),
         };
