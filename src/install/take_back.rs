@@ -169,7 +169,7 @@ fn ends(works: Vec<TakeBack>) -> Vec<(usize, InstallError)> {
 
 fn note(works: &[TakeBack], transaction: &mut Transaction<'_>) {
     for work in works {
-        let (item, state) = (work.item, Box::new(work.push.clone()));
+        let (item, state) = (work.item, Box::new(work.push.kept()));
         transaction.journal.note(Entry::Push { item, state });
         transaction.journal.note(Entry::WayBack { item, back: Some(Box::new(work.back.clone())) });
     }

@@ -284,7 +284,7 @@ impl PushState {
 
     /// As it is kept.
     #[must_use]
-    pub(super) fn kept(&self) -> Self {
+    pub(in crate::install) fn kept(&self) -> Self {
         let mut kept = self.clone();
         for device in kept.open.iter_mut().skip(TELLING) {
             device.standing = std::mem::replace(&mut device.standing, Standing::Waiting).without_words();
