@@ -137,8 +137,8 @@ matrix: dependencies
 model: dependencies
 	$(CARGO) test --workspace --test model -- --include-ignored --nocapture
 
-# One deployment beside openssl + curl and panxapi.py; fleets; the queue; a push from Panorama; what is far larger than usual. The limits that are not kept
-# make it fail, all the same all is measured.
+# One deployment beside openssl + curl and panxapi.py; fleets; the queue; a push from Panorama; what is far larger than
+# usual. The limits that are not kept make it fail, all the same all is measured.
 bench: dependencies
 	$(RELEASE) --workspace --bins
 	@failed=; for bench in deployment fleet queue panorama huge; do benches/$$bench || failed="$$failed $$bench"; echo; done; \

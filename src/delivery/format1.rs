@@ -249,6 +249,7 @@ impl Record {
             job: old.job,
             milliseconds: old.milliseconds,
             commit_milliseconds: None,
+            push_milliseconds: None,
         };
         let created =
             |made: Made| CreatedObject { object: made.object, fingerprint: made.fingerprint, at: made.at };

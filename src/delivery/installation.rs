@@ -296,8 +296,15 @@ impl Installation {
         let milliseconds =
             phases.iter().map(|(name, seconds)| ((*name).to_owned(), (seconds * 1000.0) as u64)).collect();
         let (run_id, started_at) = (self.run_id.clone(), self.started_at.unwrap_or(now));
-        let (job, commit_milliseconds) = (self.job.clone(), None);
-        self.history.push(Attempt { run_id, started_at, problem, job, milliseconds, commit_milliseconds });
+        self.history.push(Attempt {
+            run_id,
+            started_at,
+            problem,
+            job: self.job.clone(),
+            milliseconds,
+            commit_milliseconds: None,
+            push_milliseconds: None,
+        });
         let superfluous = self.history.len().saturating_sub(HISTORY);
         self.history.drain(..superfluous);
         match outcome {

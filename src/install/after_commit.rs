@@ -63,6 +63,7 @@ pub(super) async fn push(
         administrator: state.administrator,
         description: transaction.description(),
         time: transaction.request().commit_timeout,
+        usual: transaction.usual_push,
         retry_policy: transaction.retry_policy(),
         events: transaction.events,
     };
@@ -126,6 +127,7 @@ pub async fn lack(
         administrator: None,
         description: String::new(),
         time: request.commit_timeout,
+        usual: None,
         retry_policy: &request.retry_policy,
         events: &events,
     };

@@ -227,6 +227,7 @@ async fn push_back(
         administrator: administrator.and_then(|state| state.administrator),
         description: format!("{}, taken back", transaction.description()),
         time: request.commit_timeout,
+        usual: transaction.usual_push,
         retry_policy: transaction.retry_policy(),
         events: transaction.events,
     };

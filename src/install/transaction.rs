@@ -31,6 +31,8 @@ pub struct TransactionInput<'a> {
     pub interrupted: Option<InterruptedRun>,
     /// How long the device's commits usually take, where that is known.
     pub usual_commit: Option<Duration>,
+    /// The same of its pushes, on Panorama.
+    pub usual_push: Option<Duration>,
     /// The directory of the file of known devices.
     pub state_dir: &'a Path,
     /// The run's id: it stands in the commit's description on the device.
@@ -51,6 +53,8 @@ pub(super) struct Transaction<'a> {
     pub(super) interrupted: Option<InterruptedRun>,
     /// How long the device's commits usually take, where that is known.
     pub(super) usual_commit: Option<Duration>,
+    /// The same of its pushes, on Panorama.
+    pub(super) usual_push: Option<Duration>,
     /// The directory of the file of known devices.
     pub(super) state_dir: &'a Path,
     /// By which certificates devices are recognised from the commit on, as it was decided before it, and as runs that
@@ -104,12 +108,25 @@ impl<'a> Transaction<'a> {
             last_runs: lefts,
             interrupted,
             usual_commit,
+            usual_push,
             state_dir,
             run,
             asked_by,
         } = input;
         let next = Vec::new();
-        Self { wants, journal, lefts, interrupted, usual_commit, state_dir, next, run, asked_by, events }
+        Self {
+            wants,
+            journal,
+            lefts,
+            interrupted,
+            usual_commit,
+            usual_push,
+            state_dir,
+            next,
+            run,
+            asked_by,
+            events,
+        }
     }
 
     /// The first install request speaks for all where they are the same.

@@ -67,6 +67,8 @@ pub struct Pusher<'a> {
     pub description: String,
     /// How long a job may take, its firewalls included.
     pub time: Duration,
+    /// How long a job usually takes, where that is known.
+    pub usual: Option<Duration>,
     /// How long a device may be silent.
     pub retry_policy: &'a RetryPolicy,
     /// Where it is told what happens.
@@ -83,8 +85,12 @@ impl Pusher<'_> {
     /// is looked at first, so that what a run that died has pushed is not pushed again.
     pub async fn push(&self, goals: &mut [PushGoal<'_>], is_new: bool, journal: &mut dyn Journal) {
         let Some(known) = self.firewalls(goals, Activity::Pushing).await else { return };
-        let follower =
-            Follower { session: self.session, events: self.events, retry_policy: self.retry_policy };
+        let follower = Follower {
+            session: self.session,
+            events: self.events,
+            usual: self.usual,
+            retry_policy: self.retry_policy,
+        };
         if !is_new {
             if let Err(failure) = follower.await_earlier(Instant::now() + self.time).await {
                 return troubled(goals, &failure);
@@ -92,6 +98,9 @@ impl Pusher<'_> {
             let mut here = open(goals);
             here.retain(|serial| is_connected(&known, serial));
             self.prove(goals, &here).await;
+        }
+        if is_new {
+            split_pairs(goals, &known).into_iter().for_each(|warning| self.events.warn(warning));
         }
         note(goals, journal);
         // On the disk before anything is pushed: who asks meanwhile how it stands is told.
@@ -327,6 +336,21 @@ fn name(goals: &mut [PushGoal<'_>], known: &Known) {
             goal.hostnames.extend(named);
         }
     }
+}
+
+/// Pairs of firewalls of which only one member is pushed to: after a failover the other one serves what it had.
+fn split_pairs(goals: &[PushGoal<'_>], known: &Known) -> Vec<String> {
+    let states = goals.iter().map(|goal| &goal.state);
+    let meant: BTreeSet<&String> = states
+        .flat_map(|state| state.open.iter().map(|device| &device.serial).chain(&state.proven))
+        .collect();
+    let split = meant.iter().filter_map(|serial| {
+        let peer = known.get(*serial)?.ha_peer_serial.as_ref()?;
+        (known.contains_key(peer) && !meant.contains(peer)).then(|| {
+            format!("the firewall {serial} is one of an HA pair, and its peer {peer} is not pushed to: after a failover that one presents what it did before")
+        })
+    });
+    split.collect()
 }
 
 /// The firewalls that lack something.
