@@ -21,6 +21,7 @@ use crate::install::request::{CommitScope, InstallRequest};
 use crate::install::result::LastRun;
 use crate::install::state::{CurrentInstall, DeviceState};
 use crate::install::suitable;
+use crate::install::ways;
 use crate::settings::resolve::Prepared;
 
 /// A device that was looked at, and what would be done there.
@@ -76,7 +77,7 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
     let warning =
         management::examine(&connection, &parts, &state, request.commit, &request.retry_policy).await?;
     let PlannedInstall { observed, plan, .. } = parts.remove(0);
-    let back = WayBack::of(&plan, certificate, &request.object, before.as_ref());
+    let back = ways::way_back(&plan, certificate, &request.object, before.as_ref());
     let push = push::of_stacks(&observed.stacks, &observed.place, &request.push)?;
     let mut notes = [connection.notes, plan.notes.clone(), warning.into_iter().collect()].concat();
     let overridden = suitable::overridden(&connection.session, &observed.place, &request.profiles).await;

@@ -49,6 +49,7 @@ pub mod transaction;
 pub mod unsuitable;
 pub mod upload;
 pub mod verify;
+pub mod ways;
 
 pub use error::InstallError;
 pub use known_devices::{KnownDevices, KnownDevicesError};

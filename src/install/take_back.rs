@@ -19,6 +19,7 @@ use super::result::Outcome;
 use super::state::{DeviceState, place_of};
 use super::transaction::Transaction;
 use super::verify::ExpectedState;
+use super::ways;
 
 /// One certificate that is taken back.
 struct TakeBack {
@@ -197,7 +198,7 @@ async fn bind_back(
             })
         };
         if work.back.profiles.iter().any(|former| has_new(&former)) || !work.back.places.is_empty() {
-            way.steps.push((work.item, work.back.steps(&work.place)));
+            way.steps.push((work.item, ways::steps(&work.back, &work.place)));
             way.goals.push(goal);
         }
     }

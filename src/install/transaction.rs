@@ -11,12 +11,13 @@ use super::assess::Item;
 use super::error::InstallError;
 use super::events::Events;
 use super::journal::{Entry, Journal};
-use super::push::{PushPlan, WayBack};
+use super::push::PushPlan;
 use super::recover::InterruptedRun;
 use super::request::InstallRequest;
 use super::result::LastRun;
 use super::retry::RetryPolicy;
 use super::state::DeviceState;
+use super::ways;
 
 /// The longest description: one client that is in use cuts there; the documentation says 512 characters.
 const DESCRIPTION_LIMIT: usize = 255;
@@ -170,7 +171,7 @@ impl<'a> Transaction<'a> {
         for (item, part) in parts.iter().enumerate() {
             if part.request.push.max_failures.is_some() && part.observed.place.template_entry().is_some() {
                 let (certificate, object) = (part.bundle.fingerprint(), &part.request.object);
-                let back = WayBack::of(&part.plan, certificate, object, self.wants[item].back.as_ref());
+                let back = ways::way_back(&part.plan, certificate, object, self.wants[item].back.as_ref());
                 self.wants[item].back.clone_from(&back);
                 self.journal.note(Entry::WayBack { item, back: back.map(Box::new) });
             }

@@ -81,7 +81,7 @@ impl<'a> PushGoal<'a> {
     /// The limit, where the push has failed on more firewalls.
     #[must_use]
     pub fn exceeded(&self) -> Option<MaxFailures> {
-        self.limit.filter(|limit| limit.is_exceeded(&self.state))
+        self.limit.filter(|limit| self.state.exceeds(*limit))
     }
 
     /// Whether these stacks alone have brought more failures than may be: then no further one is pushed.

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::state::{PushState, Standing};
-
 /// The most that a push may fail on: `3`, or `10%` of the firewalls that it reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MaxFailures {
@@ -47,33 +45,12 @@ impl fmt::Display for MaxFailures {
 }
 
 impl MaxFailures {
-    /// Whether a push has failed on more firewalls than that. Only a firewall's own `FAIL` counts, and of a share the
-    /// firewalls that are not connected are no part.
-    #[must_use]
-    pub fn is_exceeded(self, state: &PushState) -> bool {
-        self.is_exceeded_by(state.failed(), state.reached())
-    }
-
+    /// Whether so many failures are more than that, of so many firewalls that a push reaches.
     pub(super) fn is_exceeded_by(self, failed: usize, of: usize) -> bool {
         match self {
             Self::Count(count) => failed > usize::try_from(count).unwrap_or(usize::MAX),
             Self::Percent(percent) => failed.saturating_mul(100) > usize::from(percent).saturating_mul(of),
         }
-    }
-}
-
-impl PushState {
-    /// On how many firewalls the push has failed, by their own word.
-    #[must_use]
-    pub fn failed(&self) -> usize {
-        self.open.iter().filter(|device| matches!(device.standing, Standing::Failed { .. })).count()
-    }
-
-    /// How many firewalls a push reaches: all but those that are not connected.
-    #[must_use]
-    pub fn reached(&self) -> usize {
-        let is_away = |standing: &Standing| matches!(standing, Standing::NotConnected { .. });
-        self.total() - self.open.iter().filter(|device| is_away(&device.standing)).count()
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use panos_xmlapi::Fingerprint;
 use serde::{Deserialize, Serialize};
 
+use super::limit::MaxFailures;
 use super::plan::PushPlan;
 use crate::error::Exit;
 use crate::install::names::ObjectName;
@@ -290,6 +291,28 @@ impl PushState {
             device.standing = std::mem::replace(&mut device.standing, Standing::Waiting).without_words();
         }
         kept
+    }
+}
+
+impl PushState {
+    /// Whether the push has failed on more firewalls than this. Only a firewall's own `FAIL` counts, and of a share the
+    /// firewalls that are not connected are no part.
+    #[must_use]
+    pub fn exceeds(&self, limit: MaxFailures) -> bool {
+        limit.is_exceeded_by(self.failed(), self.reached())
+    }
+
+    /// On how many firewalls the push has failed, by their own word.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.open.iter().filter(|device| matches!(device.standing, Standing::Failed { .. })).count()
+    }
+
+    /// How many firewalls a push reaches: all but those that are not connected.
+    #[must_use]
+    pub fn reached(&self) -> usize {
+        let is_away = |standing: &Standing| matches!(standing, Standing::NotConnected { .. });
+        self.total() - self.open.iter().filter(|device| is_away(&device.standing)).count()
     }
 }
 

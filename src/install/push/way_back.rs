@@ -3,14 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use panos_xmlapi::{Fingerprint, Location, XPath};
+use panos_xmlapi::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 use super::state::{OpenDevice, PushState, Standing};
 use crate::install::names::ObjectName;
-use crate::install::plan::{Plan, Step};
-use crate::install::references::Reference;
-use crate::install::rollback::Undo;
 
 /// The way back from a certificate that Panorama runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,53 +65,6 @@ pub enum Stage {
 }
 
 impl WayBack {
-    /// The way back from what a plan is about to do, `before` being the one of an earlier run for the same certificate.
-    /// Nothing where the old certificate is overwritten, or where nothing was presented.
-    #[must_use]
-    pub fn of(
-        plan: &Plan,
-        certificate: Fingerprint,
-        object: &ObjectName,
-        before: Option<&Self>,
-    ) -> Option<Self> {
-        if plan.steps.iter().any(|step| matches!(step, Step::Import { replaces: true, .. })) {
-            return None;
-        }
-        let mut back = Self {
-            certificate,
-            object: object.clone(),
-            profiles: Vec::new(),
-            places: Vec::new(),
-            stage: Stage::Ready,
-        };
-        for step in &plan.steps {
-            match step {
-                Step::Bind { profiles, .. } => back.profiles.extend(
-                    profiles
-                        .iter()
-                        .map(|(profile, to)| FormerBinding { profile: profile.clone(), to: to.clone() }),
-                ),
-                Step::Rebind { uses, .. } => back.places.extend(uses.iter().map(|place| FormerUse {
-                    label: place.label.clone(),
-                    at: place.at.to_string(),
-                    element: place.element.to_owned(),
-                    from: place.from.clone(),
-                })),
-                _ => {}
-            }
-        }
-        if let Some(before) = before.filter(|before| before.is_from(certificate, object)) {
-            let is_new =
-                |former: &&FormerBinding| !back.profiles.iter().any(|known| known.profile == former.profile);
-            let kept: Vec<FormerBinding> = before.profiles.iter().filter(is_new).cloned().collect();
-            back.profiles.extend(kept);
-            let is_new = |former: &&FormerUse| !back.places.iter().any(|known| known.at == former.at);
-            let kept: Vec<FormerUse> = before.places.iter().filter(is_new).cloned().collect();
-            back.places.extend(kept);
-        }
-        back.leads_somewhere().then_some(back)
-    }
-
     /// Whether it leads back from this certificate in this object.
     #[must_use]
     pub fn is_from(&self, certificate: Fingerprint, object: &ObjectName) -> bool {
@@ -128,28 +78,8 @@ impl WayBack {
     }
 
     /// Whether anything presented a certificate before.
-    fn leads_somewhere(&self) -> bool {
+    pub(in crate::install) fn leads_somewhere(&self) -> bool {
         !self.places.is_empty() || self.profiles.iter().any(|former| former.to.is_some())
-    }
-
-    /// The steps, as what takes the binding of the new certificate back.
-    pub(in crate::install) fn steps(&self, place: &Location) -> Vec<Undo> {
-        let object = self.object.to_string();
-        let profiles = self.profiles.iter().filter_map(|former| {
-            let (at, made) = (place.profile(&former.profile).ok()?, Some(object.clone()));
-            Some(Undo::RestoreBinding { at, profile: former.profile.clone(), to: former.to.clone(), made })
-        });
-        let places = self.places.iter().map(|former| {
-            let element = match former.element.as_str() {
-                "name" => "name",
-                "local-certificate" => "local-certificate",
-                _ => "certificate",
-            };
-            let (label, at) = (former.label.clone(), XPath::absolute(&former.at));
-            let place = Reference { label, at, element, from: former.from.clone() };
-            Undo::RestoreReference { place, made: object.clone() }
-        });
-        profiles.chain(places).collect()
     }
 
     /// What the profiles present again, in words.
