@@ -97,6 +97,34 @@ impl std::fmt::Display for Holder {
     }
 }
 
+/// Whether a device is being worked on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AtWork {
+    /// Nobody works on it.
+    Nobody,
+    /// This process does.
+    Somebody(Holder),
+}
+
+impl AtWork {
+    /// Looks; nothing where that can't be told: nobody has worked on it from here, or the lock is not for us to read.
+    #[must_use]
+    pub fn on(state_dir: &Path, device: &Address) -> Option<Self> {
+        let path = state_dir.join(FOLDER).join(device.to_string());
+        let file = File::open(&path).ok()?;
+        let holder = Holder::of(&path);
+        // Somebody who is gone has nothing; for the others the lock is tried for a moment.
+        if holder.process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            return Some(Self::Nobody);
+        }
+        match file.try_lock_shared() {
+            Ok(()) => Some(Self::Nobody),
+            Err(TryLockError::WouldBlock) => Some(Self::Somebody(holder)),
+            Err(TryLockError::Error(_)) => None,
+        }
+    }
+}
+
 impl Holder {
     /// What the holder has written into the lock's file.
     fn of(lock: &Path) -> Self {
