@@ -181,7 +181,7 @@ fn tell(program: &str, planned: &Planned<'_>) {
             let pushes = assessed.push.iter().flat_map(PushPlan::lines).map(|line| format!("push    {line}"));
             steps
                 .chain(pushes)
-                .chain(limit(request, assessed))
+                .chain(limit(planned.request, assessed))
                 .chain(assessed.notes.iter().cloned())
                 .for_each(|line| report::line(&format!("  {line}")));
         }
@@ -261,7 +261,7 @@ pub fn device(planned: &Planned<'_>) -> Value {
             "waits_for": waits_for,
             "steps": assessed.plan.steps.iter().map(|step| json_step(step, assessed)).collect::<Vec<_>>(),
             "push": assessed.push.as_ref().map(json_push),
-            "max_failures": request.push.max_failures.map(|limit| limit.to_string()),
+            "max_failures": planned.request.push.max_failures.map(|limit| limit.to_string()),
             "notes": assessed.notes,
         }),
         Err(found) => json!({
