@@ -183,6 +183,11 @@ impl DeviceLock {
         mut tell: impl FnMut(&Holder),
     ) -> Result<Self, LockError> {
         let places = open_all(state_dir, devices)?;
+        // In the usual case nobody else has it, and no thread is needed. What was got of several stays locked, and is got
+        // once more below, which changes nothing.
+        if all_free(&places)? {
+            return Ok(Self { held: places.into_iter().map(|(_, file)| file).collect() }.noted());
+        }
         let names: Vec<PathBuf> = places.iter().map(|(path, _)| path.clone()).collect();
         let failed = |cause: io::Error| LockError::File { path: state_dir.to_owned(), cause };
         let reached = Arc::new(AtomicUsize::new(0));
@@ -228,12 +233,8 @@ impl DeviceLock {
     /// A state directory that can't be written.
     pub fn try_acquire(state_dir: &Path, devices: &[Address]) -> Result<Option<Self>, LockError> {
         let places = open_all(state_dir, devices)?;
-        for (path, file) in &places {
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(cause)) => return Err(LockError::File { path: path.clone(), cause }),
-            }
+        if !all_free(&places)? {
+            return Ok(None);
         }
         Ok(Some(Self { held: places.into_iter().map(|(_, file)| file).collect() }.noted()))
     }
@@ -242,6 +243,18 @@ impl DeviceLock {
         self.held.iter().for_each(Holder::note);
         self
     }
+}
+
+/// Locks these in their order, until somebody else has one; whether nobody has.
+fn all_free(places: &[(PathBuf, File)]) -> Result<bool, LockError> {
+    for (path, file) in places {
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(cause)) => return Err(LockError::File { path: path.clone(), cause }),
+        }
+    }
+    Ok(true)
 }
 
 fn open_all(state_dir: &Path, devices: &[Address]) -> Result<Vec<(PathBuf, File)>, LockError> {
