@@ -137,11 +137,11 @@ matrix: dependencies
 model: dependencies
 	$(CARGO) test --workspace --test model -- --include-ignored --nocapture
 
-# One deployment beside openssl + curl and panxapi.py; fleets; what is far larger than usual. The limits that are not kept
-# make it fail, all the same all is measured.
+# One deployment beside openssl + curl and panxapi.py; fleets; the queue; a push from Panorama; what is far larger than
+# usual. The limits that are not kept make it fail, all the same all is measured.
 bench: dependencies
 	$(RELEASE) --workspace --bins
-	@failed=; for bench in start deployment fleet huge; do benches/$$bench || failed="$$failed $$bench"; echo; done; \
+	@failed=; for bench in start deployment fleet queue panorama huge; do benches/$$bench || failed="$$failed $$bench"; echo; done; \
 	if [ -n "$$failed" ]; then echo "Limits not kept:$$failed" >&2; exit 1; fi
 
 # Five hundred devices, a tenth each silent, refusing, failing the commit, and rebooting in it. Minutes.

@@ -5,6 +5,10 @@
 mod common;
 #[path = "panorama_push/estate.rs"]
 mod estate;
+#[path = "panorama_push/learned.rs"]
+mod learned;
+#[path = "panorama_push/limits.rs"]
+mod limits;
 #[path = "panorama_push/troubles.rs"]
 mod troubles;
 

@@ -284,9 +284,16 @@ impl Simulator {
     pub fn manage(&self, firewall: &Simulator) {
         let serial = firewall.shared.device(|device, _| device.settings.serial.clone());
         let shared = Arc::clone(&firewall.shared);
+        let (fails, away) = self.shared.device(|device, _| {
+            let Settings { failing_pushes, not_connected, .. } = &device.settings;
+            (failing_pushes.contains(&serial), not_connected.contains(&serial))
+        });
         self.managed(&serial, |managed| {
             managed.firewall = Some(shared);
-            managed.connected = true;
+            managed.connected = !away;
+            if fails {
+                managed.outcome = PushOutcome::Fails(vec!["Validation Error:".to_owned()]);
+            }
         });
     }
 

@@ -24,11 +24,12 @@ use crate::install::issuers::{FormerIssuer, Issuer};
 use crate::install::management;
 use crate::install::plan::{Plan, Step, pending_notes};
 use crate::install::problem::Problem;
-use crate::install::push::{self, PushPlan, StackPlan};
+use crate::install::push::{self, PushPlan, StackPlan, WayBack};
 use crate::install::request::{CommitScope, InstallRequest};
 use crate::install::result::LastRun;
 use crate::install::state::{CurrentInstall, DeviceState};
 use crate::install::suitable;
+use crate::install::ways;
 use crate::settings::resolve::Prepared;
 
 /// A device that was looked at, and what would be done there.
@@ -39,6 +40,8 @@ pub struct DryRun {
     observed: CurrentInstall,
     plan: Plan,
     push: Option<PushPlan>,
+    /// What a push that fails on too many firewalls leads back to.
+    back: Option<WayBack>,
     notes: Vec<String>,
 }
 
@@ -52,12 +55,13 @@ async fn look(prepared: &Prepared, records: &InstallationStore) -> Result<DryRun
     let record =
         records.read(&key_of(request)).map_err(|error| Problem::from(&DeliveryError::from(error)))?;
     let known = record.as_ref().map(known_of).unwrap_or_default();
-    let (made, issuers) =
-        record.map(|record| (record.created_objects, record.created_issuers)).unwrap_or_default();
+    let (made, issuers, back) = record
+        .map(|record| (record.created_objects, record.created_issuers, record.way_back))
+        .unwrap_or_default();
     let devices: Vec<&Address> =
         std::iter::once(&request.target).chain(&request.peer).map(|one| &one.device).collect();
     let next = records.next_identities(&devices);
-    dry_run(Item { request, bundle, made, issuers, push: None }, &known, &next)
+    dry_run(Item { request, bundle, made, issuers, push: None, back }, &known, &next)
         .await
         .map_err(|stop| Problem::from(&stop.failure))
 }
@@ -73,6 +77,7 @@ fn known_of(record: &Installation) -> Known {
 async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result<DryRun, BatchError> {
     let request = item.request;
     let connection = reach(request, next).await?;
+    let (certificate, before) = (item.bundle.fingerprint(), item.back.clone());
     let wants = [item];
     let Assessment { mut state, mut parts, places, contested } =
         assess::look(&connection, &wants, known, &Events::unheard()).await?;
@@ -80,6 +85,7 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
     let warning =
         management::examine(&connection, &parts, &state, request.commit, &request.retry_policy).await?;
     let PlannedInstall { observed, plan, .. } = parts.remove(0);
+    let back = ways::way_back(&plan, certificate, &request.object, before.as_ref());
     let push = push::of_stacks(&observed.stacks, &observed.place, &request.push)?;
     let mut notes = [connection.notes, plan.notes.clone(), warning.into_iter().collect()].concat();
     let overridden = suitable::overridden(&connection.session, &observed.place, &request.profiles).await;
@@ -95,6 +101,7 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
         observed,
         plan,
         push,
+        back,
         notes,
     })
 }
@@ -174,10 +181,24 @@ fn tell(program: &str, planned: &Planned<'_>) {
             let pushes = assessed.push.iter().flat_map(PushPlan::lines).map(|line| format!("push    {line}"));
             steps
                 .chain(pushes)
+                .chain(limit(planned.request, assessed))
                 .chain(assessed.notes.iter().cloned())
                 .for_each(|line| report::line(&format!("  {line}")));
         }
     }
+}
+
+/// What becomes of a push that fails on too many firewalls.
+fn limit(request: &InstallRequest, assessed: &DryRun) -> Option<String> {
+    let (limit, plan) = (request.push.max_failures?, assessed.push.as_ref()?);
+    if plan.stacks.is_empty() {
+        return None;
+    }
+    let then = match &assessed.back {
+        Some(back) => format!("stop, bind {}, commit, push to those that took the new one", back.in_words()),
+        None => "stop; there is nothing to bind back to".to_owned(),
+    };
+    Some(format!("limit   if it fails on more than {limit} of them: {then}"))
 }
 
 fn described(system: &SystemInfo) -> String {
@@ -240,6 +261,7 @@ pub fn device(planned: &Planned<'_>) -> Value {
             "waits_for": waits_for,
             "steps": assessed.plan.steps.iter().map(|step| json_step(step, assessed)).collect::<Vec<_>>(),
             "push": assessed.push.as_ref().map(json_push),
+            "max_failures": planned.request.push.max_failures.map(|limit| limit.to_string()),
             "notes": assessed.notes,
         }),
         Err(found) => json!({

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use chrono::Local;
 
-use super::estimate::usual_commit;
+use super::estimate::{usual_commit, usual_push};
 use super::failure::DeliveryError;
 use super::installation::Installation;
 use super::journal::RecordJournal;
@@ -128,12 +128,14 @@ async fn run(
         // What has no certificate has failed before.
         if let Ok(bundle) = bundle {
             let (made, issuers) = (record.created_objects.clone(), record.created_issuers.clone());
-            items.push(Item { request, bundle, made, issuers, push: record.push.clone() });
+            let (push, back) = (record.push.clone(), record.way_back.clone());
+            items.push(Item { request, bundle, made, issuers, push, back });
             entries.push(record);
         }
     }
     let device = items.first().map(|item| &item.request.target.device);
     let known = device.and_then(|device| records.of_device(device).ok());
+    let usual_push = known.as_ref().and_then(|known| usual_push(&known.records));
     let usual_commit = known.and_then(|known| usual_commit(&known.records));
     let proof = device.map(|device| LeftoverFile::of(records.state_dir(), device).read()).transpose();
     let proof = proof.unwrap_or_else(|error| {
@@ -146,6 +148,7 @@ async fn run(
         last_runs: before.iter().map(|record| record.last_run()).collect(),
         interrupted,
         usual_commit,
+        usual_push,
         state_dir: records.state_dir(),
         run: current.log.id(),
         asked_by: before.first().map(|record| record.spec.requested_by.to_string()).unwrap_or_default(),
@@ -227,6 +230,7 @@ async fn conclude(
     for (delivery, end) in deliveries.iter_mut().zip(&ends) {
         delivery.record.finish(end, &delivery.request.profiles, &phases, sequence, records.now());
         current.commit_time().into_iter().for_each(|took| delivery.record.note_commit_time(took));
+        current.push_time().into_iter().for_each(|took| delivery.record.note_push_time(took));
     }
     let texts = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
     let written = records.write_in_background(texts).await.map_err(DeliveryError::from);

@@ -164,8 +164,11 @@ impl<'a> DeliveryEngine<'a> {
                         withheld.push((record.key(), failed.result));
                         (delivery.record, delivery.request.profiles) = (failed.record, rest);
                     }
-                    match groups.iter_mut().find(|group| group[0].request.can_share_commit(&delivery.request))
-                    {
+                    let goes_with = |group: &&mut Vec<BatchItem>| {
+                        group[0].request.can_share_commit(&delivery.request)
+                            && group[0].record.is_taken_back() == delivery.record.is_taken_back()
+                    };
+                    match groups.iter_mut().find(goes_with) {
                         Some(group) => group.push(delivery),
                         None => groups.push(vec![delivery]),
                     }
@@ -297,6 +300,7 @@ impl<'a> DeliveryEngine<'a> {
         };
         prepared.request.retry_policy = self.retry_policy.clone();
         complete(&mut prepared, &mut record);
+        record.forget_other_way();
         record.spare_commit(&mut prepared.request);
         let bundle = match prepared.bundle {
             Ok(bundle) if record.confirmed => Ok(bundle),

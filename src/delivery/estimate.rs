@@ -1,9 +1,10 @@
-//! How long a device's commits take, as the records of its last ones tell.
+//! How long a device's commits take, and a Panorama's pushes, as the records of its last ones tell.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::installation::Installation;
+use super::state::Attempt;
 
 /// The last so many commits count: what was long ago was another configuration, or another release.
 const COUNTED: usize = 5;
@@ -17,17 +18,33 @@ impl Installation {
             attempt.commit_milliseconds = u64::try_from(took.as_millis()).ok();
         }
     }
+
+    /// The same of its push job.
+    pub(super) fn note_push_time(&mut self, took: Duration) {
+        if let Some(attempt) = self.history.last_mut() {
+            attempt.push_milliseconds = u64::try_from(took.as_millis()).ok();
+        }
+    }
 }
 
 /// The median of a device's last commits that have succeeded, if any has. These are all its records; several
 /// certificates may share a commit.
 pub(super) fn usual_commit(records: &[Installation]) -> Option<Duration> {
+    usual(records, |attempt| attempt.commit_milliseconds)
+}
+
+/// The same of a Panorama's pushes.
+pub(super) fn usual_push(records: &[Installation]) -> Option<Duration> {
+    usual(records, |attempt| attempt.push_milliseconds)
+}
+
+fn usual(records: &[Installation], of: impl Fn(&Attempt) -> Option<u64>) -> Option<Duration> {
     let attempts = records.iter().flat_map(|record| &record.history);
-    let commits = attempts.filter_map(|attempt| {
-        let took = Duration::from_millis(attempt.commit_milliseconds?);
+    let jobs = attempts.filter_map(|attempt| {
+        let took = Duration::from_millis(of(attempt)?);
         Some(((attempt.started_at, attempt.run_id.as_str()), took))
     });
-    let by_run: BTreeMap<_, Duration> = commits.filter(|(_, took)| *took <= LONGEST).collect();
+    let by_run: BTreeMap<_, Duration> = jobs.filter(|(_, took)| *took <= LONGEST).collect();
     let mut last: Vec<Duration> = by_run.into_values().rev().take(COUNTED).collect();
     last.sort();
     last.get(last.len() / 2).copied()
@@ -40,7 +57,6 @@ mod tests {
 
     use chrono::{DateTime, TimeDelta};
 
-    use super::super::state::Attempt;
     use super::super::tests::spec;
     use super::*;
 
@@ -56,6 +72,7 @@ mod tests {
                 job: None,
                 milliseconds: BTreeMap::new(),
                 commit_milliseconds: seconds.map(|seconds| seconds * 1000),
+                push_milliseconds: seconds.map(|seconds| seconds * 2000),
             })
             .collect();
         record
@@ -67,6 +84,7 @@ mod tests {
         assert_eq!(seconds(&[]), None);
         assert_eq!(seconds(&[record(&[(1, None)])]), None);
         assert_eq!(seconds(&[record(&[(1, Some(40)), (2, None)])]), Some(40));
+        assert_eq!(usual_push(&[record(&[(1, Some(40))])]), Some(Duration::from_secs(80)));
         // Two certificates in the same commits, and one that is no usual commit.
         let one = record(&[(1, Some(900)), (2, Some(900)), (3, Some(50)), (4, Some(52)), (5, Some(7200))]);
         let other = record(&[(3, Some(50)), (4, Some(52)), (6, Some(51)), (7, Some(300)), (8, Some(49))]);

@@ -249,6 +249,7 @@ impl Record {
             job: old.job,
             milliseconds: old.milliseconds,
             commit_milliseconds: None,
+            push_milliseconds: None,
         };
         let created =
             |made: Made| CreatedObject { object: made.object, fingerprint: made.fingerprint, at: made.at };
@@ -275,6 +276,7 @@ impl Record {
             uncommitted_changes: BTreeMap::new(),
             next_identities: Vec::new(),
             push: None,
+            way_back: None,
             has_changed_device: true,
             incident: self.incident.map(|old| Incident { since: old.since, reported: old.told }),
             history: self.history.into_iter().map(attempt).collect(),

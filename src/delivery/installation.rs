@@ -16,7 +16,7 @@ use crate::error::Exit;
 use crate::install::change::Change;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
-use crate::install::push::PushState;
+use crate::install::push::{PushState, WayBack};
 use crate::install::result::{CreatedObject, LastRun, Outcome};
 
 /// How many past attempts a record keeps.
@@ -85,6 +85,10 @@ pub struct Installation {
     /// Which firewalls have it, where it is committed on Panorama and has to be pushed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub push: Option<PushState>,
+    /// What the profiles presented before the commit whose push is not over: kept where a push that fails on too many
+    /// firewalls is to be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way_back: Option<WayBack>,
     /// The problem that was reported, for as long as it lasts.
     pub incident: Option<Incident>,
     /// The last attempts, the latest last; [`HISTORY`] at most.
@@ -128,6 +132,7 @@ impl Installation {
             has_changed_device: false,
             next_identities: Vec::new(),
             push: None,
+            way_back: None,
             incident: None,
             history: Vec::new(),
             spec,
@@ -150,7 +155,7 @@ impl Installation {
         self.requests.push(RequestState::of(&spec));
         if spec.options.force {
             // Once more from the beginning, the firewalls included.
-            self.push = None;
+            (self.push, self.way_back) = (None, None);
         }
         // A list is stated once, however often its post-save command runs: at a renewal nothing is taken over anew.
         if spec.options.take_over && (spec.list.is_none() || spec.list != self.list) {
@@ -236,6 +241,7 @@ impl Installation {
             TimeDelta::try_seconds(i64::try_from(self.gap).unwrap_or(i64::MAX)).unwrap_or(TimeDelta::MAX);
         let has_come = |at: DateTime<Utc>| at <= now || at - now > gap;
         self.is_pending()
+            && !self.waits_for_a_person()
             && (self.last_run() == LastRun::Interrupted || self.next_attempt.is_none_or(has_come))
     }
 
@@ -245,6 +251,7 @@ impl Installation {
         self.started_at = Some(now);
         self.job = None;
         self.state = State::Pending;
+        self.forget_way_gone();
         // Nothing is pending since the future: that was another clock.
         self.pending_since = self.pending_since.map(|since| since.min(now));
     }
@@ -289,8 +296,15 @@ impl Installation {
         let milliseconds =
             phases.iter().map(|(name, seconds)| ((*name).to_owned(), (seconds * 1000.0) as u64)).collect();
         let (run_id, started_at) = (self.run_id.clone(), self.started_at.unwrap_or(now));
-        let (job, commit_milliseconds) = (self.job.clone(), None);
-        self.history.push(Attempt { run_id, started_at, problem, job, milliseconds, commit_milliseconds });
+        self.history.push(Attempt {
+            run_id,
+            started_at,
+            problem,
+            job: self.job.clone(),
+            milliseconds,
+            commit_milliseconds: None,
+            push_milliseconds: None,
+        });
         let superfluous = self.history.len().saturating_sub(HISTORY);
         self.history.drain(..superfluous);
         match outcome {
@@ -330,7 +344,10 @@ impl Installation {
         if problem.retry_class == RetryClass::Permanent || self.is_only_a_try() {
             self.pending_since = None;
         }
-        if self.is_pending() {
+        if self.waits_for_a_person() {
+            (self.next_attempt, self.gap) = (None, 0);
+            self.end_requests(|_| RequestEnd::Open { problem: Some(problem.clone()) });
+        } else if self.is_pending() {
             let left = self.verified.as_ref().map(|verified| verified.certificate.not_after - now);
             // Whole seconds: as many as are stored.
             let seconds =
@@ -361,6 +378,7 @@ impl Installation {
             self.state = State::Installed { at: now, object: object.clone(), unchanged: true };
         }
         (self.pending_since, self.next_attempt, self.failures) = (None, None, 0);
+        self.way_back = None;
         self.forget_uncommitted();
         let Some(certificate) = self.spec.certificate.clone() else { return };
         let unchanged = matches!(self.state, State::Installed { unchanged: true, .. });

@@ -65,6 +65,9 @@ impl Journal for RecordJournal<'_> {
                 self.each(|record| record.next_identities.retain(|next| *next.device() != device))
             }
             Entry::Push { item, state } => self.one(item, |record| record.push = Some(*state)),
+            Entry::WayBack { item, back } => {
+                self.one(item, |record| record.way_back = back.map(|back| *back))
+            }
             Entry::CommitStarted(job) => self.each(|record| record.job = Some(job.clone())),
             Entry::Verified { item, created, issuers, deleted } => self.one(item, |record| {
                 record.forget_uncommitted();

@@ -43,6 +43,7 @@ mod spec;
 mod state;
 mod store;
 mod take_in;
+mod taken_back;
 #[cfg(test)]
 mod tests;
 pub mod waiting;

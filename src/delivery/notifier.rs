@@ -50,12 +50,21 @@ impl Notifier {
     pub fn notice(&self, record: &mut Installation, outcome: &Outcome, now: DateTime<Utc>) -> Option<News> {
         match (outcome, &record.incident) {
             (Outcome::Failed(problem), None) if record.is_pending() => {
-                let lasts = problem.retry_class == RetryClass::NeedsOperator
+                let lasts = matches!(problem.retry_class, RetryClass::NeedsOperator | RetryClass::OnRequest)
+                    || record.is_taken_back()
                     || record.failures >= self.settings.tell_after;
                 if !lasts {
                     return None;
                 }
                 let since = record.pending_since.unwrap_or(now);
+                record.incident = Some(Incident { since, reported: problem.what.clone() });
+                Some(News::Failure)
+            }
+            // It was told that it is being taken back: now that this is over, a person has to act.
+            (Outcome::Failed(problem), Some(told))
+                if problem.retry_class == RetryClass::OnRequest && told.reported != problem.what =>
+            {
+                let since = told.since;
                 record.incident = Some(Incident { since, reported: problem.what.clone() });
                 Some(News::Failure)
             }

@@ -31,12 +31,13 @@ struct RunSink {
     device: Address,
     watcher: Arc<dyn Watcher>,
     spent: Mutex<Vec<(Phase, Duration)>>,
-    commit: Mutex<CommitTime>,
+    commit: Mutex<JobTime>,
+    push: Mutex<JobTime>,
 }
 
-/// The commit job that is waited for, and how long the last one took that has succeeded.
+/// The job that is waited for, and how long the last one took: a commit that has succeeded, or a push that is over.
 #[derive(Debug, Default)]
-struct CommitTime {
+struct JobTime {
     since: Option<Instant>,
     took: Option<Duration>,
 }
@@ -45,8 +46,8 @@ impl Run {
     /// Begins a run.
     pub(super) fn begin(log: &RunLog, device: &Address, watcher: &Arc<dyn Watcher>) -> Self {
         let (log, device, watcher) = (log.clone(), device.clone(), Arc::clone(watcher));
-        let (spent, commit) = (Mutex::default(), Mutex::default());
-        let sink = RunSink { log: log.clone(), device, watcher, spent, commit };
+        let (spent, commit, push) = (Mutex::default(), Mutex::default(), Mutex::default());
+        let sink = RunSink { log: log.clone(), device, watcher, spent, commit, push };
         let sink = Arc::new(sink);
         let events = Events::into_sink(Arc::<RunSink>::clone(&sink));
         Self { log, begun: Instant::now(), sink, events, slots: None }
@@ -72,6 +73,11 @@ impl Run {
     pub(super) fn commit_time(&self) -> Option<Duration> {
         self.sink.commit.lock().unwrap_or_else(PoisonError::into_inner).took
     }
+
+    /// How long the last push job took that is over, if there was one.
+    pub(super) fn push_time(&self) -> Option<Duration> {
+        self.sink.push.lock().unwrap_or_else(PoisonError::into_inner).took
+    }
 }
 
 impl EventSink for RunSink {
@@ -90,6 +96,16 @@ impl EventSink for RunSink {
             _ => {}
         }
         drop(commit);
+        let mut push = self.push.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::PushJob { .. } => push.since = Some(Instant::now()),
+            Event::PushEnded { .. } => {
+                let took = push.since.take().map(|since| since.elapsed());
+                push.took = took.or(push.took);
+            }
+            _ => {}
+        }
+        drop(push);
         event_log::lines(event).iter().for_each(|line| self.log.say(line));
         self.watcher.see(&self.device, Progress::Transaction(event));
     }

@@ -27,7 +27,9 @@ const ABSENT_INTERVAL: TimeDelta = TimeDelta::minutes(15);
 /// The longest gap for what firewalls lack.
 #[must_use]
 pub(super) fn longest_gap(push: Option<&PushState>) -> TimeDelta {
-    let is_away = |device: &OpenDevice| matches!(device.standing, Standing::NotConnected { ever: true });
+    let is_away = |device: &OpenDevice| {
+        matches!(device.standing, Standing::NotConnected { ever: true, .. } | Standing::ToTakeBack { .. })
+    };
     match push {
         Some(push) if push.open.iter().any(is_away) => ABSENT_INTERVAL,
         _ => TimeDelta::MAX,
@@ -44,7 +46,7 @@ pub(super) fn gap(problem: &Problem, failures: u32, left: Option<TimeDelta>) -> 
         RetryClass::Clock => backoff(failures.max(1)).min(LOCAL_INTERVAL),
         RetryClass::Transient => backoff(failures.max(1)),
         RetryClass::NeedsOperator if is_local => LOCAL_INTERVAL,
-        RetryClass::NeedsOperator | RetryClass::Permanent => OPERATOR_INTERVAL,
+        RetryClass::NeedsOperator | RetryClass::OnRequest | RetryClass::Permanent => OPERATOR_INTERVAL,
     };
     let gap = TimeDelta::from_std(gap).unwrap_or(TimeDelta::MAX);
     let shortest = TimeDelta::from_std(SHORTEST).unwrap_or_default();
@@ -109,9 +111,9 @@ mod tests {
             open: vec![open(standing)],
         };
         let longest = |standing| longest_gap(Some(&state(standing)));
-        assert_eq!(longest(Standing::NotConnected { ever: true }), TimeDelta::minutes(15));
+        assert_eq!(longest(Standing::NotConnected { ever: true, sent: false }), TimeDelta::minutes(15));
         // One that was never there, and one that somebody has to see to.
-        assert_eq!(longest(Standing::NotConnected { ever: false }), TimeDelta::MAX);
+        assert_eq!(longest(Standing::NotConnected { ever: false, sent: true }), TimeDelta::MAX);
         assert_eq!(longest(Standing::Failed { why: "no".into() }), TimeDelta::MAX);
         assert_eq!(longest_gap(None), TimeDelta::MAX);
     }

@@ -30,5 +30,6 @@ impl Selection {
 }
 
 fn needs_operator(record: &Installation) -> bool {
-    matches!(&record.state, State::Failed { problem, .. } if problem.retry_class == RetryClass::NeedsOperator)
+    let waits = [RetryClass::NeedsOperator, RetryClass::OnRequest];
+    matches!(&record.state, State::Failed { problem, .. } if waits.contains(&problem.retry_class))
 }

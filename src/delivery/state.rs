@@ -52,6 +52,9 @@ pub struct Attempt {
     /// Milliseconds of the commit job alone, if it has succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit_milliseconds: Option<u64>,
+    /// Milliseconds of the last push job that came to its end, on Panorama.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push_milliseconds: Option<u64>,
 }
 
 /// A problem that lasts.

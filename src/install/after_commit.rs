@@ -6,9 +6,10 @@ use super::apply::PlannedInstall;
 use super::connect::Connection;
 use super::error::InstallError;
 use super::events::{Event, Events};
-use super::push::{self, PushGoal, PushState, Pusher};
+use super::push::{self, Expected, PushGoal, PushState, Pusher};
 use super::request::InstallRequest;
 use super::state::place_of;
+use super::take_back::{self, Exceeded};
 use super::transaction::{AfterCommit, DeviceResult, Transaction};
 
 /// Decides what is pushed, before anything is changed.
@@ -42,8 +43,9 @@ pub(super) async fn push(
         let before = transaction.wants[item].push.as_ref().filter(|_| part.plan.steps.is_empty());
         let state =
             PushState::planned(plan, part.bundle.fingerprint(), &request.object).going_on_from(before);
-        let of = (&request.object, request.profiles.as_slice());
-        let goal = PushGoal::new(item, &part.observed.place, of, request.push.everybody, state);
+        let of = Expected::Certificate { object: &request.object, profiles: &request.profiles };
+        let goal = PushGoal::new(item, &part.observed.place, of, request.push.everybody, state)
+            .within(request.push.max_failures);
         goals.push((goal, plan.is_left));
     }
     if goals.is_empty() {
@@ -61,6 +63,7 @@ pub(super) async fn push(
         administrator: state.administrator,
         description: transaction.description(),
         time: transaction.request().commit_timeout,
+        usual: transaction.usual_push,
         retry_policy: transaction.retry_policy(),
         events: transaction.events,
     };
@@ -82,13 +85,22 @@ pub(super) async fn push(
             ends.push((goal.item, AfterCommit::LeftToPush, None));
         }
     }
+    let mut stopped = Vec::new();
     for goal in wanted {
+        if let (Some(limit), AfterCommit::Push(plan)) = (goal.exceeded(), &done.after[goal.item]) {
+            stopped.push(Exceeded { item: goal.item, plan: plan.clone(), state: goal.state, limit });
+            continue;
+        }
         let lack = goal.lack().map(|lack| InstallError::Push(Box::new(lack)));
         ends.push((goal.item, AfterCommit::Pushed { now: goal.was_pushed }, lack));
     }
     for (item, after, lack) in ends {
         done.after[item] = after;
         done.unproven[item] = lack;
+    }
+    for (item, failure) in take_back::begin(connection, transaction, stopped).await {
+        done.after[item] = AfterCommit::Pushed { now: true };
+        done.unproven[item] = Some(failure);
     }
 }
 
@@ -106,7 +118,7 @@ pub async fn lack(
     let place = place_of(request, &connection.system);
     let Some(plan) = push::look(&connection.session, &place, &request.push).await? else { return Ok(None) };
     let state = PushState::planned(&plan, wanted, &request.object);
-    let of = (&request.object, request.profiles.as_slice());
+    let of = Expected::Certificate { object: &request.object, profiles: &request.profiles };
     let mut goals = [PushGoal::new(0, &place, of, request.push.everybody, state)];
     let events = Events::unheard();
     let pusher = Pusher {
@@ -115,6 +127,7 @@ pub async fn lack(
         administrator: None,
         description: String::new(),
         time: request.commit_timeout,
+        usual: None,
         retry_policy: &request.retry_policy,
         events: &events,
     };

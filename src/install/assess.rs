@@ -14,7 +14,7 @@ use super::issuers::{self, ChainQuestion};
 use super::names::ObjectName;
 use super::places::{self, Spot};
 use super::plan::{self, NewCertificate, Plan};
-use super::push::PushState;
+use super::push::{PushState, WayBack};
 use super::request::InstallRequest;
 use super::result::CreatedObject;
 use super::state::{self, CurrentInstall, DeviceState};
@@ -32,6 +32,8 @@ pub struct Item<'a> {
     pub issuers: Vec<CreatedObject>,
     /// How a push for it stood after the last run, where it is on Panorama.
     pub push: Option<PushState>,
+    /// What its profiles presented before the commit whose push is not over.
+    pub back: Option<WayBack>,
 }
 
 /// A device that was looked at, and what is to be done there.

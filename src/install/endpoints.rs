@@ -1,24 +1,20 @@
 //! Proof from outside, and what follows from it: what is shown at the endpoints.
 
 use futures_util::future::join_all;
-use panos_xmlapi::{Address, Fingerprint, Session};
-use tokio::time::Instant;
+use panos_xmlapi::{Address, Fingerprint};
 
 use super::accepted_forms::AcceptedForms;
 use super::after_commit;
-use super::apply::{PlanRunner, PlannedInstall};
-use super::change::Change;
-use super::commit::CommitRequest;
+use super::apply::PlannedInstall;
 use super::connect::Connection;
-use super::contest;
 use super::error::InstallError;
 use super::events::{Event, Wait};
-use super::places::{self, Spot};
+use super::give_back::{GiveBack, give_back};
 use super::plan::Step;
 use super::probe::{self, Link, ProbeMismatch, served};
 use super::references::Reference;
 use super::request::InstallRequest;
-use super::rollback::{Rollback, RollbackPoint, Undo, undo_in_reverse};
+use super::rollback::Undo;
 use super::state::{self, CurrentInstall, DeviceState};
 use super::transaction::{AfterCommit, DeviceResult, Transaction};
 use super::upload::UploadForm;
@@ -177,91 +173,23 @@ async fn restore_bindings(
     transaction: &mut Transaction<'_>,
     which: &[usize],
 ) -> Result<(), InstallError> {
-    let parts: Vec<&PlannedInstall<'_>> = which.iter().map(|at| &done.parts[*at]).collect();
-    let (session, request) = (&connection.session, transaction.request());
+    let parts: Vec<(usize, &PlannedInstall<'_>)> = which.iter().map(|at| (*at, &done.parts[*at])).collect();
+    let session = &connection.session;
     transaction.events.tell(Event::GivingBack);
     // As it is now, with the new certificate committed: should this fail too, that is what is come back to.
     let look = DeviceState::look(session, connection.user.clone()).await?;
-    let mut state = DeviceState { changes: look.changes, ..done.state.clone() };
-    state.fetch_administrator(session).await?;
+    let state = DeviceState { changes: look.changes, ..done.state.clone() };
     let mut seen = Vec::new();
-    for part in &parts {
+    for (_, part) in &parts {
         let candidate = state::candidate(session, &part.observed.place, part.request).await?;
         seen.push((part.request, CurrentInstall { candidate, ..part.observed.clone() }));
     }
-    let steps: Vec<Undo> = parts.iter().flat_map(|part| rollback_steps(part)).collect();
-    let spots = spots_of(session, &steps).await?;
-    for spot in &spots {
-        if let Some(found) = contest::at(session, &mut state, spot).await? {
-            return Err(InstallError::Contested(Box::new(found)));
-        }
-    }
-    let goals: Vec<ExpectedState> = parts.iter().map(|part| goal_before(part)).collect();
-    let mut application = PlanRunner {
-        session,
-        events: transaction.events,
-        retry_policy: &request.retry_policy,
-        state,
-        undo: parts.iter().flat_map(|part| reapply_steps(part)).collect(),
-        deadline: Instant::now() + request.commit_timeout,
-        usual_commit: transaction.usual_commit,
-        system: &connection.system,
-        device: &connection.target.device,
-        state_dir: transaction.state_dir,
-        taken: None,
+    let way = GiveBack {
+        steps: parts.iter().map(|(item, part)| (*item, rollback_steps(part))).collect(),
+        goals: parts.iter().map(|(_, part)| goal_before(part)).collect(),
+        seen: seen.iter().map(|(request, observed)| (*request, observed)).collect(),
     };
-    let description = format!("{}, taken back", transaction.description());
-    let wanted = CommitRequest {
-        scope: request.commit,
-        locations: transaction.locations(),
-        description,
-        goals: &goals,
-        time: request.commit_timeout,
-    };
-    let committed = match undo_in_reverse(session, &steps).await {
-        Ok(others) if others.is_empty() => application.commit(&wanted, &mut *transaction.journal).await,
-        Ok(others) => {
-            let at = others.first().map(ToString::to_string).unwrap_or_default();
-            Err((InstallError::ChangedMeanwhile { at, who: None }, Rollback::Needed))
-        }
-        Err(failure) => Err((failure, Rollback::Needed)),
-    };
-    if let Err((failure, aftermath)) = committed {
-        if aftermath == Rollback::Needed {
-            let before = RollbackPoint {
-                state: &application.state,
-                seen: seen.iter().map(|(request, observed)| (*request, observed)).collect(),
-                spots,
-                retry_policy: &request.retry_policy,
-                time: request.commit_timeout,
-            };
-            before.restore_candidate(session, &application.undo, transaction.events).await;
-        }
-        return Err(failure);
-    }
-    for goal in &goals {
-        goal.verify(session, &request.retry_policy).await?;
-    }
-    Ok(())
-}
-
-/// The places of these steps as they are now.
-async fn spots_of(session: &Session, steps: &[Undo]) -> Result<Vec<Spot>, InstallError> {
-    let mut spots = Vec::new();
-    for step in steps {
-        let names = |element: &str, object: &str| Change::Names {
-            element: element.to_owned(),
-            object: object.to_owned(),
-        };
-        let (at, change) = match step {
-            Undo::RestoreBinding { at, to: Some(to), .. } => (at, names("certificate", to)),
-            Undo::RestoreReference { place, .. } => (&place.at, names(place.element, &place.from)),
-            _ => continue,
-        };
-        let before = places::candidate(session, at).await?;
-        spots.push(Spot { at: at.clone(), before, change: Some(change) });
-    }
-    Ok(spots)
+    give_back(connection, state, transaction, way).await
 }
 
 /// What a part's profiles were bound to before.
@@ -271,20 +199,4 @@ fn goal_before(part: &PlannedInstall<'_>) -> ExpectedState {
         _ => Vec::new(),
     });
     ExpectedState::Bound { place: part.observed.place.clone(), profiles: bound.collect() }
-}
-
-/// The way back, taken back: everything presents the new object again.
-fn reapply_steps(part: &PlannedInstall<'_>) -> Vec<Undo> {
-    let object = part.request.object.to_string();
-    let again = |step| match step {
-        Undo::RestoreBinding { at, profile, to, .. } => {
-            Undo::RestoreBinding { at, profile, to: Some(object.clone()), made: to }
-        }
-        Undo::RestoreReference { place, .. } => {
-            let made = place.from.clone();
-            Undo::RestoreReference { place: Reference { from: object.clone(), ..place }, made }
-        }
-        other => other,
-    };
-    rollback_steps(part).into_iter().map(again).collect()
 }

@@ -21,7 +21,7 @@ use crate::install::lockout::LockOut;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::probe::ProbeMismatch;
 use crate::install::problem::{Problem, RetryClass};
-use crate::install::push::{PushIncomplete, PushPlanError};
+use crate::install::push::{PushIncomplete, PushPlanError, PushStopped};
 use crate::install::unsuitable::Unsuitable;
 
 /// The most characters of what happened, and of what to do: whatever stands in it, a record, a line of the log and
@@ -229,6 +229,9 @@ pub enum InstallError {
     /// Panorama runs the certificate, and not all firewalls that are to have it do.
     #[error(transparent)]
     Push(Box<PushIncomplete>),
+    /// A push that has failed on more firewalls than it may.
+    #[error(transparent)]
+    PushStopped(Box<PushStopped>),
     /// Putting back did not lead to what was there before.
     #[error("the candidate configuration still {0}")]
     RollbackIncomplete(String),
@@ -308,7 +311,7 @@ impl InstallError {
                 Exit::Upload
             }
             Self::WouldLockOut { .. } => Exit::Identity,
-            Self::CommitFailed { .. } | Self::NotCommitted(_) => Exit::Commit,
+            Self::CommitFailed { .. } | Self::NotCommitted(_) | Self::PushStopped(_) => Exit::Commit,
             Self::PushPlan(error) => error.exit(),
             Self::Push(incomplete) => incomplete.exit(),
             Self::CommitUnknown { .. } | Self::RollbackIncomplete(_) => Exit::Device,
@@ -368,6 +371,7 @@ impl InstallError {
             }
             Self::PushPlan(error) => error.advice(),
             Self::Push(incomplete) => return incomplete.advice(),
+            Self::PushStopped(stopped) => return Some(stopped.advice()),
             Self::NotCommitted(_) => "everything was put back; run it again",
             Self::CommitUnknown { .. } => {
                 "try again; it first checks whether the certificate is already installed"
@@ -393,6 +397,7 @@ impl InstallError {
             Self::ProbeMismatch(_) | Self::RolledBack(_) | Self::Unsuitable(_) => true,
             Self::Peer { problem, .. } => return problem.retry_class,
             Self::Push(incomplete) => return incomplete.retry_class(),
+            Self::PushStopped(stopped) => return stopped.retry_class(),
             Self::PushPlan(_) => true,
             Self::Device {
                 error: Error::Identity(_) | Error::Setup(_) | Error::InvalidRequest(_), ..

@@ -94,7 +94,7 @@ pub enum Event {
     CommitBegun,
     /// The device has a job for the commit.
     CommitJob(String),
-    /// How long such a job of this device usually takes.
+    /// How long such a job of this device usually takes, a commit or a push.
     CommitUsual(Duration),
     /// How far the commit job has come, by the device's own account.
     CommitProgress {

@@ -5,7 +5,7 @@ use panos_xmlapi::{Address, Fingerprint, NextIdentity};
 
 use super::change::Change;
 use super::names::ObjectName;
-use super::push::PushState;
+use super::push::{PushState, WayBack};
 
 /// Something that the next run has to know if this one does not come to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,13 @@ pub enum Entry {
         item: usize,
         /// How each firewall stands.
         state: Box<PushState>,
+    },
+    /// What the profiles of one of the certificates presented before the commit, and how far it is gone back to.
+    WayBack {
+        /// Which certificate.
+        item: usize,
+        /// The way back; nothing where there is none.
+        back: Option<Box<WayBack>>,
     },
     /// The device was seen to run one of the certificates.
     Verified {

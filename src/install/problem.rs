@@ -14,6 +14,8 @@ pub enum RetryClass {
     Clock,
     /// Somebody has to do something: tried again seldom.
     NeedsOperator,
+    /// Somebody has to do something, and trying again does harm: it stays pending, and is tried when a person asks for it.
+    OnRequest,
     /// What was asked for can't be: not tried again.
     Permanent,
 }

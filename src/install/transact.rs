@@ -27,6 +27,7 @@ use super::request::{CommitScope, Target};
 use super::result::{LastRun, Outcome};
 use super::rollback::{Rollback, RollbackPoint, Undo};
 use super::state::DeviceState;
+use super::take_back;
 use super::transaction::{AfterCommit, DeviceResult, Transaction, TransactionInput};
 use super::verify::ExpectedState;
 
@@ -73,6 +74,11 @@ async fn in_phases(
     connection.notes.iter().for_each(|note| events.remark(note));
     // Who can't be reached takes nobody's turn; what is looked at is looked at afterwards.
     transaction.journal.turn().await;
+    if transaction.wants.iter().any(take_back::is_under_way) {
+        await_free(&connection, &transaction);
+        settle_leftovers(&connection, &transaction).await?;
+        return take_back::resume(&connection, &mut transaction).await;
+    }
     let mut done = work(&mut connection, &mut transaction).await?;
     if let HaRole::Active { other } = &connection.role {
         if done.committed {
@@ -142,11 +148,7 @@ async fn work<'a>(
     let (events, retry_policy, request) =
         (transaction.events, transaction.retry_policy(), transaction.request());
     events.begin(Phase::Check);
-    let told = events.clone();
-    let until = Instant::now() + request.commit_timeout;
-    connection.session.wait_while_busy(until, move |refusal| {
-        told.tell(Event::Waiting(Wait::Device { refusal: refusal.to_string(), by: None }));
-    });
+    let until = await_free(connection, transaction);
     settle_leftovers(connection, transaction).await?;
     identity::settle(connection, transaction).await?;
     identity::fall_back(connection, transaction);
@@ -211,6 +213,16 @@ async fn work<'a>(
     verify(connection, transaction, &mut done).await;
     identity::remember(connection, &done, transaction).await;
     Ok(done)
+}
+
+/// A device that is busy is asked again until then.
+fn await_free(connection: &Connection, transaction: &Transaction<'_>) -> Instant {
+    let told = transaction.events.clone();
+    let until = Instant::now() + transaction.request().commit_timeout;
+    connection.session.wait_while_busy(until, move |refusal| {
+        told.tell(Event::Waiting(Wait::Device { refusal: refusal.to_string(), by: None }));
+    });
+    until
 }
 
 /// Looks for as long as somebody has a pending change in a place of the deployment.

@@ -17,6 +17,7 @@ use super::request::InstallRequest;
 use super::result::LastRun;
 use super::retry::RetryPolicy;
 use super::state::DeviceState;
+use super::ways;
 
 /// The longest description: one client that is in use cuts there; the documentation says 512 characters.
 const DESCRIPTION_LIMIT: usize = 255;
@@ -31,6 +32,8 @@ pub struct TransactionInput<'a> {
     pub interrupted: Option<InterruptedRun>,
     /// How long the device's commits usually take, where that is known.
     pub usual_commit: Option<Duration>,
+    /// The same of its pushes, on Panorama.
+    pub usual_push: Option<Duration>,
     /// The directory of the file of known devices.
     pub state_dir: &'a Path,
     /// The run's id: it stands in the commit's description on the device.
@@ -51,6 +54,8 @@ pub(super) struct Transaction<'a> {
     pub(super) interrupted: Option<InterruptedRun>,
     /// How long the device's commits usually take, where that is known.
     pub(super) usual_commit: Option<Duration>,
+    /// The same of its pushes, on Panorama.
+    pub(super) usual_push: Option<Duration>,
     /// The directory of the file of known devices.
     pub(super) state_dir: &'a Path,
     /// By which certificates devices are recognised from the commit on, as it was decided before it, and as runs that
@@ -104,12 +109,25 @@ impl<'a> Transaction<'a> {
             last_runs: lefts,
             interrupted,
             usual_commit,
+            usual_push,
             state_dir,
             run,
             asked_by,
         } = input;
         let next = Vec::new();
-        Self { wants, journal, lefts, interrupted, usual_commit, state_dir, next, run, asked_by, events }
+        Self {
+            wants,
+            journal,
+            lefts,
+            interrupted,
+            usual_commit,
+            usual_push,
+            state_dir,
+            next,
+            run,
+            asked_by,
+            events,
+        }
     }
 
     /// The first install request speaks for all where they are the same.
@@ -151,6 +169,12 @@ impl<'a> Transaction<'a> {
         parts: &[PlannedInstall<'_>],
     ) -> Result<(), InstallError> {
         for (item, part) in parts.iter().enumerate() {
+            if part.request.push.max_failures.is_some() && part.observed.place.template_entry().is_some() {
+                let (certificate, object) = (part.bundle.fingerprint(), &part.request.object);
+                let back = ways::way_back(&part.plan, certificate, object, self.wants[item].back.as_ref());
+                self.wants[item].back.clone_from(&back);
+                self.journal.note(Entry::WayBack { item, back: back.map(Box::new) });
+            }
             let changes = part.plan.changes(&part.observed.place, part.bundle.fingerprint())?;
             let changes = changes.into_iter().map(|(at, change)| (at.to_string(), change)).collect();
             self.journal.note(Entry::Uncommitted { item, changes });

@@ -4,7 +4,8 @@ use std::fmt::Display;
 
 use panos_xmlapi::{Location, TemplateName};
 
-use super::options::DeviceOptions;
+use super::options::{CommitOption, DeviceOptions, SuffixOption};
+use crate::install::push::MaxFailures;
 use crate::install::request::{PushPolicy, StacksToPush};
 
 /// The word that leaves the push to a person.
@@ -62,10 +63,11 @@ pub fn push(options: &DeviceOptions) -> Result<PushPolicy, InvalidPlace> {
     let option = match options {
         DeviceOptions { push, .. } if !push.is_empty() => "push",
         DeviceOptions { push_to, .. } if !push_to.is_empty() => "push-to",
+        DeviceOptions { max_failures: Some(_), push_all_changes: false, .. } => "max-failures",
         _ => "push-all-changes",
     };
     let place = of(options)?;
-    if options.sets_push() && place.template_entry().is_none() {
+    if (options.sets_push() || options.max_failures.is_some()) && place.template_entry().is_none() {
         return Err(InvalidPlace::of(
             option,
             "only what is changed in a template or template stack is pushed",
@@ -81,7 +83,27 @@ pub fn push(options: &DeviceOptions) -> Result<PushPolicy, InvalidPlace> {
         let other = if only.is_empty() { "push-all-changes" } else { "push-to" };
         return Err(InvalidPlace::of(other, "with 'push none' nothing is pushed"));
     }
-    Ok(PushPolicy { stacks, only, everybody })
+    let max_failures = max_failures(options, stacks == StacksToPush::Nothing)?;
+    Ok(PushPolicy { stacks, only, everybody, max_failures })
+}
+
+/// On how many firewalls a push may fail. Only what has an object of its own can be taken back: an object that is
+/// overwritten is gone.
+fn max_failures(options: &DeviceOptions, is_left: bool) -> Result<Option<MaxFailures>, InvalidPlace> {
+    let Some(text) = &options.max_failures else { return Ok(None) };
+    let refused = |what: &str| Err(InvalidPlace::of("max-failures", what));
+    if is_left {
+        return refused("with 'push none' nothing is pushed");
+    }
+    if options.commit == Some(CommitOption::None) {
+        return refused("with 'commit none' nothing is pushed");
+    }
+    if options.suffix != Some(SuffixOption::Serial) {
+        return refused(
+            "a push can be taken back only where each certificate is an object of its own: add --suffix serial",
+        );
+    }
+    text.parse().map(Some).map_err(|error| InvalidPlace::of("max-failures", error))
 }
 
 fn stacks(options: &DeviceOptions, place: &Location) -> Result<StacksToPush, InvalidPlace> {

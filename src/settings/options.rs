@@ -138,6 +138,12 @@ pub struct DeviceOptions {
     #[serde(skip_serializing_if = "is_unset")]
     pub push_all_changes: bool,
 
+    /// Stop the push where it fails on more than N firewalls, or P per cent of those that are connected, and take it
+    /// back: the profiles are bound to what they presented before (with --suffix serial) [default: never]
+    #[arg(long, value_name = "N|P%", help_heading = "Panorama", hide_short_help = true)]
+    #[serde(deserialize_with = "number_or_share", skip_serializing_if = "is_unset")]
+    pub max_failures: Option<String>,
+
     /// The other member of an HA pair; the active one is configured
     #[arg(long, value_name = "FQDN", help_heading = "Device", hide_short_help = true)]
     #[serde(skip_serializing_if = "is_unset")]
@@ -181,6 +187,20 @@ fn commit_timeout<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D:
     }
     let (least, most) = COMMIT_TIMEOUTS.into_inner();
     Err(D::Error::custom(format!("{seconds} is not {least} to {most} seconds")))
+}
+
+/// `3` or `"10%"`.
+fn number_or_share<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a number of firewalls, or a share of them like \"10%\"")]
+    enum Limit {
+        Number(u32),
+        Text(String),
+    }
+    Ok(Some(match Limit::deserialize(input)? {
+        Limit::Number(number) => number.to_string(),
+        Limit::Text(text) => text,
+    }))
 }
 
 /// `--format`.
@@ -232,6 +252,9 @@ impl DeviceOptions {
             (false, true) => (&below, &self),
             (false, false) => (&below, &below),
         };
+        // A limit is no choice of what is pushed: it holds with whatever is.
+        let below_limit = below.max_failures.clone().filter(|_| self.vsys.is_none() && self.serial.is_none());
+        let max_failures = self.max_failures.clone().or(below_limit);
         let (vsys, template) = (place.vsys.clone(), place.template.clone());
         let (stack, serial) = (place.stack.clone(), place.serial.clone());
         let (push, push_to, push_all_changes) =
@@ -260,6 +283,7 @@ impl DeviceOptions {
             push,
             push_to,
             push_all_changes,
+            max_failures,
             ha_peer: self.ha_peer.or(below.ha_peer),
             served: if self.served.is_empty() { below.served } else { self.served },
             where_used: self.where_used || below.where_used,
@@ -339,6 +363,7 @@ impl DeviceOptions {
                 add(name, Some(value.clone()));
             }
         }
+        add("max-failures", self.max_failures.clone());
         add("ha-peer", self.ha_peer.clone());
         words.extend(self.exportable.then(|| "--exportable".to_owned()));
         words.extend(self.where_used.then(|| "--where-used".to_owned()));
@@ -404,6 +429,7 @@ mod tests {
             push: vec!["S 1".into(), "S2".into()],
             push_to: vec!["001".into(), "002".into()],
             push_all_changes: true,
+            max_failures: Some("10%".into()),
             ha_peer: Some("fw2.example.com".into()),
             served: vec!["a:1".into(), "b:2".into()],
             where_used: true,

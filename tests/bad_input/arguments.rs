@@ -307,6 +307,17 @@ fn the_place_is_one_choice_and_only_templates_are_pushed() {
             (&["--serial=1", "--template=t"], "cannot be used with '--template"),
             (&["--push=s"], "--push: only what is changed in a template"),
             (&["--push-to=001"], "--push-to: only what is changed in a template"),
+            (&["--max-failures=3"], "--max-failures: only what is changed in a template"),
+            (&["--template=t", "--max-failures=3"], "an object of its own: add --suffix serial"),
+            (&["--template=t", "--suffix=serial", "--max-failures=101%"], "'101%' is neither a number"),
+            (
+                &["--template=t", "--suffix=serial", "--max-failures=1", "--push=none"],
+                "--max-failures: with 'push none' nothing is pushed",
+            ),
+            (
+                &["--template=t", "--suffix=serial", "--max-failures=1", "--commit=none"],
+                "--max-failures: with 'commit none' nothing is pushed",
+            ),
             (&["--push-all-changes"], "--push-all-changes: only what is changed in a template"),
             (&["--template=t", "--push=none", "--push=s"], "--push: 'none' beside the name of a stack"),
             (&["--template=ab'c"], "is not the name of a template"),

@@ -90,7 +90,12 @@ pub fn request_of(record: &Installation, scenario: &Scenario) -> InstallRequest 
         },
         peer: None,
         location: spec.location.clone(),
-        push: PushPolicy { stacks: StacksToPush::AllOfTemplate, only: Vec::new(), everybody: false },
+        push: PushPolicy {
+            stacks: StacksToPush::AllOfTemplate,
+            only: Vec::new(),
+            everybody: false,
+            max_failures: None,
+        },
         profiles: record.profiles(),
         upload: Upload::Pkcs12(ContainerChoice::Auto),
         key_export: panos_xmlapi::KeyExport::Blocked,

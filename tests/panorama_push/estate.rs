@@ -71,8 +71,13 @@ impl Estate {
 
     /// Jane pushes everything, in the web interface.
     pub(crate) fn push_everything(&self) {
-        let cmd = "<commit-all><template-stack><name>branches</name></template-stack></commit-all>";
-        let told = post(&self.world.device, &[("type", "commit"), ("action", "all"), ("cmd", cmd)]);
+        self.push_all_of("branches");
+    }
+
+    /// The same of another stack.
+    pub(crate) fn push_all_of(&self, stack: &str) {
+        let cmd = format!("<commit-all><template-stack><name>{stack}</name></template-stack></commit-all>");
+        let told = post(&self.world.device, &[("type", "commit"), ("action", "all"), ("cmd", &cmd)]);
         assert!(told.contains("jobid"), "{told}");
         assert!(self.world.device.wait_idle(Duration::from_secs(10)));
     }
@@ -118,6 +123,27 @@ impl Estate {
         told.contains(&format!("<entry name=\"{NAME}\"")) && told.contains(&format!(">{NAME}</certificate>"))
     }
 
+    /// The object that the profile presents by what was pushed to this firewall.
+    pub(crate) fn presents(&self, number: usize) -> Option<String> {
+        let cmd = "<show><config><pushed-template></pushed-template></config></show>";
+        let told = post(&self.firewalls[number - 1], &[("type", "op"), ("cmd", cmd)]);
+        bound(&told)
+    }
+
+    /// The object that the profile presents on Panorama, in the running configuration.
+    pub(crate) fn presents_itself(&self) -> Option<String> {
+        let profile = format!("ssl-tls-service-profile/entry[@name='{PORTAL}']");
+        let xpath = format!("{DEV}/template/entry[@name='branch']/config/shared/{profile}");
+        bound(&post(&self.world.device, &[("type", "config"), ("action", "show"), ("xpath", &xpath)]))
+    }
+
+    /// How many jobs of this kind Panorama has made.
+    pub(crate) fn jobs_of(&self, kind: &str) -> usize {
+        let cmd = "<show><jobs><all></all></jobs></show>";
+        let told = post(&self.world.device, &[("type", "op"), ("cmd", cmd)]);
+        told.matches(&format!("<type>{kind}</type>")).count()
+    }
+
     /// Whether this very certificate was pushed to it.
     pub(crate) fn runs(&self, number: usize, issued: &Issued) -> bool {
         let cmd = "<show><config><pushed-template></pushed-template></config></show>";
@@ -138,8 +164,7 @@ impl Estate {
 
     /// How many push jobs Panorama has made.
     pub(crate) fn jobs(&self) -> usize {
-        let cmd = "<show><jobs><all></all></jobs></show>";
-        post(&self.world.device, &[("type", "op"), ("cmd", cmd)]).matches("<type>CommitAll</type>").count()
+        self.jobs_of("CommitAll")
     }
 
     /// What was uploaded and committed.
@@ -154,6 +179,12 @@ impl Estate {
     pub(crate) fn forget_requests(&self) {
         self.world.device.clear_requests();
     }
+}
+
+/// The text of a reference to a certificate.
+fn bound(told: &str) -> Option<String> {
+    let texts = told.split("</certificate>").filter_map(|part| part.rsplit_once('>'));
+    texts.map(|(_, text)| text.trim().to_owned()).find(|text| !text.is_empty())
 }
 
 /// A request to a device itself, with Jane's key where that is a Panorama.

@@ -20,7 +20,7 @@ const FIREWALLS: usize = 2;
 
 /// What happens at a request, and whether Panorama has done before what it asks for.
 #[derive(Debug, Clone, Copy)]
-enum Trouble {
+pub(crate) enum Trouble {
     Dropped {
         done: bool,
     },
@@ -34,18 +34,18 @@ enum Trouble {
     },
 }
 
-const TROUBLES: [Trouble; 7] = [
-    Trouble::Dropped { done: false },
-    Trouble::Dropped { done: true },
-    Trouble::Garbage,
-    Trouble::Forbidden,
-    Trouble::Away,
-    Trouble::Killed { done: false },
-    Trouble::Killed { done: true },
-];
-
 impl Trouble {
-    fn fault(self, request: u64) -> Fault {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Dropped { done: false },
+        Self::Dropped { done: true },
+        Self::Garbage,
+        Self::Forbidden,
+        Self::Away,
+        Self::Killed { done: false },
+        Self::Killed { done: true },
+    ];
+
+    pub(crate) fn fault(self, request: u64) -> Fault {
         let (what, done) = match self {
             Self::Dropped { done } => (What::Close, done),
             Self::Garbage => (What::Garbage, true),
@@ -60,7 +60,7 @@ impl Trouble {
 }
 
 /// Delivers what is pending, up to its end, or until this request has come.
-fn run(estate: &Estate, until: Option<u64>) -> Option<Outcome> {
+pub(crate) fn run(estate: &Estate, until: Option<u64>, which: Selection) -> Option<Outcome> {
     let state = estate.world.path("state");
     let mut engine = DeliveryEngine::new(shared_log().0, &state, true);
     engine.retry_policy = short_retry_policy();
@@ -78,18 +78,18 @@ fn run(estate: &Estate, until: Option<u64>) -> Option<Outcome> {
     };
     runtime.block_on(async {
         tokio::select! {
-            served = engine.serve(&device, Selection::All) => Some(served.unwrap().remove(0).result.outcome),
+            served = engine.serve(&device, which) => Some(served.unwrap().remove(0).result.outcome),
             () = come => None,
         }
     })
 }
 
-fn ask(estate: &Estate) {
-    let mut specs = [order(&estate.world, &ARGUMENTS)];
+pub(crate) fn ask(estate: &Estate, arguments: &[&str]) {
+    let mut specs = [order(&estate.world, arguments)];
     Queue::below(&estate.world.path("state")).put(&mut specs).unwrap();
 }
 
-fn last_number(estate: &Estate) -> u64 {
+pub(crate) fn last_number(estate: &Estate) -> u64 {
     estate.world.device.requests().last().map_or(0, |request| request.number)
 }
 
@@ -97,8 +97,8 @@ fn last_number(estate: &Estate) -> u64 {
 fn undisturbed(estate: &Estate) -> u64 {
     estate.world.renew();
     let before = last_number(estate);
-    ask(estate);
-    let outcome = run(estate, None).unwrap();
+    ask(estate, &ARGUMENTS);
+    let outcome = run(estate, None, Selection::All).unwrap();
     assert!(matches!(outcome, Outcome::Installed { unchanged: false, .. }), "{outcome:?}");
     last_number(estate) - before
 }
@@ -111,9 +111,9 @@ fn case(estate: &Estate, request: u64, trouble: Trouble) -> Result<(), String> {
     let number = number.max(last_number(estate));
     panorama.clear_requests();
     panorama.inject(trouble.fault(request));
-    ask(estate);
+    ask(estate, &ARGUMENTS);
     let killed = matches!(trouble, Trouble::Killed { .. });
-    let told = run(estate, killed.then_some(number + request));
+    let told = run(estate, killed.then_some(number + request), Selection::All);
     let came = panorama.requests().iter().any(|request| request.fault.is_some());
     panorama.clear_faults();
     if !came {
@@ -129,7 +129,7 @@ fn case(estate: &Estate, request: u64, trouble: Trouble) -> Result<(), String> {
     if !matches!(told, Some(Outcome::Installed { .. })) {
         // The same that the worker does.
         panorama.wait_idle(Duration::from_secs(5));
-        let again = run(estate, None);
+        let again = run(estate, None, Selection::All);
         if !matches!(again, Some(Outcome::Installed { .. })) || !all_run() {
             return Err(format!("the next run does not complete it: {again:?}, after {told:?}"));
         }
@@ -168,7 +168,7 @@ pub(crate) fn meet_every(every: usize) {
                     let count = undisturbed(&estate);
                     assert!(count > 30, "{count} requests");
                     let cases = (1..=count).flat_map(|request| {
-                        TROUBLES.iter().enumerate().map(move |(at, trouble)| (request, at, *trouble))
+                        Trouble::ALL.iter().enumerate().map(move |(at, trouble)| (request, at, *trouble))
                     });
                     let chosen =
                         cases.filter(|(request, at, _)| (*request as usize + at).is_multiple_of(every));

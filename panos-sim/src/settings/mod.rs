@@ -49,6 +49,10 @@ pub struct Settings {
     pub selective_push: SelectivePush,
     /// How a push job tells of a firewall that is not connected.
     pub disconnected_in_push: DisconnectedInPush,
+    /// Serial numbers of managed firewalls on which each push fails, on a Panorama.
+    pub failing_pushes: Vec<String>,
+    /// Serial numbers of managed firewalls that are not connected at the start, on a Panorama.
+    pub not_connected: Vec<String>,
     /// Who may log in.
     pub administrators: Vec<Administrator>,
     /// Keys that are valid from the start, so that a test needs no `type=keygen`.
@@ -151,6 +155,8 @@ impl Default for Settings {
             device_groups: Vec::new(),
             selective_push: SelectivePush::default(),
             disconnected_in_push: DisconnectedInPush::default(),
+            failing_pushes: Vec::new(),
+            not_connected: Vec::new(),
             administrators: vec![Administrator::superuser("admin", "admin")],
             api_keys: Vec::new(),
             api_key_lifetime: None,

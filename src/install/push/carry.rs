@@ -67,6 +67,8 @@ pub struct Pusher<'a> {
     pub description: String,
     /// How long a job may take, its firewalls included.
     pub time: Duration,
+    /// How long a job usually takes, where that is known.
+    pub usual: Option<Duration>,
     /// How long a device may be silent.
     pub retry_policy: &'a RetryPolicy,
     /// Where it is told what happens.
@@ -83,8 +85,12 @@ impl Pusher<'_> {
     /// is looked at first, so that what a run that died has pushed is not pushed again.
     pub async fn push(&self, goals: &mut [PushGoal<'_>], is_new: bool, journal: &mut dyn Journal) {
         let Some(known) = self.firewalls(goals, Activity::Pushing).await else { return };
-        let follower =
-            Follower { session: self.session, events: self.events, retry_policy: self.retry_policy };
+        let follower = Follower {
+            session: self.session,
+            events: self.events,
+            usual: self.usual,
+            retry_policy: self.retry_policy,
+        };
         if !is_new {
             if let Err(failure) = follower.await_earlier(Instant::now() + self.time).await {
                 return troubled(goals, &failure);
@@ -93,13 +99,21 @@ impl Pusher<'_> {
             here.retain(|serial| is_connected(&known, serial));
             self.prove(goals, &here).await;
         }
+        if is_new {
+            split_pairs(goals, &known).into_iter().for_each(|warning| self.events.warn(warning));
+        }
         note(goals, journal);
         // On the disk before anything is pushed: who asks meanwhile how it stands is told.
         if let Err(error) = journal.sync().await {
             return troubled(goals, &error.into());
         }
         let stacks: BTreeSet<String> = goals.iter().flat_map(|goal| goal.state.stacks.clone()).collect();
+        let mut pushed = Vec::new();
         for stack in &stacks {
+            if goals.iter().any(|goal| goal.is_stopped_after(&pushed)) {
+                break;
+            }
+            pushed.push(stack);
             self.push_stack(stack, goals, &known, (&follower, &mut *journal)).await;
             note(goals, journal);
         }
@@ -233,8 +247,9 @@ impl Pusher<'_> {
         for (serial, standing) in results {
             let is_away = known.as_ref().is_some_and(|known| !is_connected(known, &serial));
             let standing = match standing {
-                Some(_) if is_away => Some(Standing::NotConnected {
+                Some(standing) if is_away => Some(Standing::NotConnected {
                     ever: known.as_ref().is_none_or(|known| was_connected(known, &serial)),
+                    sent: standing == Standing::Unconfirmed,
                 }),
                 None => {
                     to_look.insert(serial.clone());
@@ -285,6 +300,11 @@ impl Pusher<'_> {
                     (Some(Standing::NotProven { .. }), Some(Standing::Unconfirmed)) => {
                         Some(if goal.was_pushed { Standing::Unconfirmed } else { Standing::Waiting })
                     }
+                    // It has got what was pushed, or may have.
+                    (
+                        Some(Standing::NotConnected { ever, .. }),
+                        Some(Standing::NotProven { .. } | Standing::Unconfirmed),
+                    ) => Some(Standing::NotConnected { ever, sent: true }),
                     (standing, _) => standing,
                 };
                 goal.state.set(&serial, standing);
@@ -308,11 +328,29 @@ fn was_connected(known: &Known, serial: &str) -> bool {
 
 /// Notes the names that Panorama tells.
 fn name(goals: &mut [PushGoal<'_>], known: &Known) {
-    for device in goals.iter_mut().flat_map(|goal| &mut goal.state.open) {
-        if let Some(found) = known.get(&device.serial) {
+    for goal in goals {
+        for device in &mut goal.state.open {
+            let Some(found) = known.get(&device.serial) else { continue };
             device.hostname.clone_from(&found.hostname);
+            let named = found.hostname.clone().map(|hostname| (device.serial.clone(), hostname));
+            goal.hostnames.extend(named);
         }
     }
+}
+
+/// Pairs of firewalls of which only one member is pushed to: after a failover the other one serves what it had.
+fn split_pairs(goals: &[PushGoal<'_>], known: &Known) -> Vec<String> {
+    let states = goals.iter().map(|goal| &goal.state);
+    let meant: BTreeSet<&String> = states
+        .flat_map(|state| state.open.iter().map(|device| &device.serial).chain(&state.proven))
+        .collect();
+    let split = meant.iter().filter_map(|serial| {
+        let peer = known.get(*serial)?.ha_peer_serial.as_ref()?;
+        (known.contains_key(peer) && !meant.contains(peer)).then(|| {
+            format!("the firewall {serial} is one of an HA pair, and its peer {peer} is not pushed to: after a failover that one presents what it did before")
+        })
+    });
+    split.collect()
 }
 
 /// The firewalls that lack something.
@@ -325,7 +363,15 @@ fn connected(goals: &mut [PushGoal<'_>], wanted: BTreeSet<String>, known: &Known
     let (here, away): (BTreeSet<String>, BTreeSet<String>) =
         wanted.into_iter().partition(|serial| is_connected(known, serial));
     for serial in &away {
-        set(goals, serial, &Some(Standing::NotConnected { ever: was_connected(known, serial) }));
+        for goal in goals.iter_mut() {
+            let ever = was_connected(known, serial);
+            let was_sent = |standing: &Standing| {
+                matches!(standing, Standing::Unconfirmed | Standing::NotConnected { sent: true, .. })
+            };
+            let mut before = goal.state.open.iter().filter(|device| device.serial == *serial);
+            let sent = before.any(|device| was_sent(&device.standing));
+            goal.state.set(serial, Some(Standing::NotConnected { ever, sent }));
+        }
     }
     here
 }

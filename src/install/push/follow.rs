@@ -47,6 +47,8 @@ pub(super) enum Pushed {
 pub(super) struct Follower<'a> {
     pub(super) session: &'a Session,
     pub(super) events: &'a Events,
+    /// How long a job usually takes, where that is known.
+    pub(super) usual: Option<Duration>,
     pub(super) retry_policy: &'a RetryPolicy,
 }
 
@@ -74,7 +76,8 @@ impl Follower<'_> {
             Err(refusal) => return Ok(Pushed::Refused(refusal)),
         };
         self.events.tell(Event::PushJob { stack: order.stack.to_string(), job: job.clone() });
-        let (noted, last) = join(journal.sync(), self.follow(&job, deadline)).await;
+        self.usual.into_iter().for_each(|usual| self.events.tell(Event::CommitUsual(usual)));
+        let (noted, (last, is_over)) = join(journal.sync(), self.follow(&job, self.usual, deadline)).await;
         if let Err(error) = noted {
             self.events.trouble(error.to_string());
         }
@@ -83,8 +86,9 @@ impl Follower<'_> {
             return Ok(Pushed::Refused(refusal));
         }
         let results = results(&last);
-        let took = begun.elapsed();
-        self.events.tell(Event::PushEnded { job, took });
+        if is_over {
+            self.events.tell(Event::PushEnded { job, took: begun.elapsed() });
+        }
         Ok(Pushed::Over(results))
     }
 
@@ -129,12 +133,12 @@ impl Follower<'_> {
         Ok(Ok(CommitReply::NoChanges("the request got lost".to_owned())))
     }
 
-    /// Waits until no firewall is pending any more; the job as it was seen last.
-    async fn follow(&self, id: &str, deadline: Instant) -> Option<Job> {
+    /// Waits until no firewall is pending any more; the job as it was seen last, and whether it is over.
+    async fn follow(&self, id: &str, usual: Option<Duration>, deadline: Instant) -> (Option<Job>, bool) {
         let (mut last, mut told) = (None, None);
         let ended = self
             .session
-            .wait_for_job(id, deadline, |job| {
+            .wait_for_usual_job(id, usual, deadline, |job| {
                 let count = |word: &str| {
                     job.devices.iter().filter(|device| device.result.as_deref() == Some(word)).count()
                 };
@@ -156,7 +160,7 @@ impl Follower<'_> {
             })
             .await;
         let note = match ended {
-            JobOutcome::Done(_) | JobOutcome::Failed(_) => return last,
+            JobOutcome::Done(_) | JobOutcome::Failed(_) => return (last, true),
             JobOutcome::NotFound => "is not known to Panorama any more".to_owned(),
             JobOutcome::TimedOut(None) => "is not over on every firewall in the time allowed".to_owned(),
             JobOutcome::TimedOut(Some(error)) | JobOutcome::Unavailable(error) => {
@@ -164,7 +168,7 @@ impl Follower<'_> {
             }
         };
         self.events.note(format!("push: job {id} {note}; looking at the firewalls themselves."));
-        last
+        (last, false)
     }
 
     /// Waits for pushes that an earlier run has begun and not followed to their end.
@@ -177,7 +181,7 @@ impl Follower<'_> {
         let open = |job: &&Job| is_push(job) && !is_over(job);
         for id in jobs.iter().filter(ours).filter(open).filter_map(|job| job.id.as_ref()) {
             self.events.tell(Event::Waiting(Wait::EarlierJob(id.clone())));
-            self.follow(id, deadline).await;
+            self.follow(id, None, deadline).await;
             self.events.tell(Event::WaitOver);
         }
         Ok(())
@@ -223,7 +227,9 @@ fn results(job: &Job) -> BTreeMap<String, Option<Standing>> {
     let each = job.devices.iter().map(|device| {
         let standing = match device.result.as_deref() {
             Some("OK") => None,
-            Some("FAIL") if says_not_connected(device) => Some(Standing::NotConnected { ever: true }),
+            Some("FAIL") if says_not_connected(device) => {
+                Some(Standing::NotConnected { ever: true, sent: false })
+            }
             Some("FAIL") => Some(Standing::Failed { why: why(device) }),
             _ => Some(Standing::Unconfirmed),
         };

@@ -195,7 +195,7 @@ mod tests {
             Some(names) => StacksToPush::Named(names.iter().map(|name| name.parse().unwrap()).collect()),
         };
         let only = only.iter().map(|serial| serial.parse().unwrap()).collect();
-        let policy = PushPolicy { stacks, only, everybody: false };
+        let policy = PushPolicy { stacks, only, everybody: false, max_failures: None };
         let location: Location = location.parse().unwrap();
         decide(&known, &location, &policy)
     }

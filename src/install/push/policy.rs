@@ -2,6 +2,8 @@
 
 use panos_xmlapi::{Serial, TemplateName};
 
+use super::limit::MaxFailures;
+
 /// What Panorama pushes to its firewalls after a commit in a template or template stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushPolicy {
@@ -11,6 +13,8 @@ pub struct PushPolicy {
     pub only: Vec<Serial>,
     /// Whether everybody's committed changes may go with it where a push of one's own is not possible.
     pub everybody: bool,
+    /// On how many firewalls it may fail before it is stopped and taken back; nothing for any number.
+    pub max_failures: Option<MaxFailures>,
 }
 
 /// Which template stacks are pushed.

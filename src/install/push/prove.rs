@@ -2,7 +2,7 @@
 
 use panos_xmlapi::{CertificateEntry, Element, Error, Location, Reason, ServiceProfile, Session, XPath};
 
-use super::goal::PushGoal;
+use super::goal::{Expected, PushGoal};
 use super::state::Standing;
 use crate::install::error::{Activity, InstallError};
 use crate::install::retry::RetryPolicy;
@@ -22,7 +22,7 @@ pub(super) async fn look(
         Err(InstallError::Device { error: Error::Refused(refusal), .. })
             if refusal.reason == Reason::NotConnected =>
         {
-            goals.iter().map(|_| Some(Standing::NotConnected { ever: true })).collect()
+            goals.iter().map(|_| Some(Standing::NotConnected { ever: true, sent: false })).collect()
         }
         Err(failure) => {
             goals.iter().map(|_| Some(Standing::NotProven { why: failure.to_string() })).collect()
@@ -61,28 +61,50 @@ pub(super) fn on_firewall(location: &Location) -> Location {
 
 /// What is missing in what was pushed, in words.
 fn lack(pushed: Option<&Element>, goal: &PushGoal<'_>) -> Result<Option<String>, InstallError> {
-    let object = goal.object.as_str();
     let Some(pushed) = pushed else { return Ok(Some("nothing was pushed there from a template".to_owned())) };
-    let certificate = certificate(object)?.find_in(pushed).map(CertificateEntry::read);
-    let Some(pem) = certificate.and_then(|entry| entry.public_key) else {
-        return Ok(Some(format!("what was pushed has no certificate '{object}'")));
-    };
-    if crate::certificate::fingerprint_of_pem(&pem).ok() != Some(goal.state.certificate) {
-        return Ok(Some(format!("the certificate '{object}' that was pushed is another one")));
-    }
     let place = on_firewall(goal.location);
-    for name in goal.profiles {
-        let profile = place.profile(name.as_str())?.find_in(pushed).map(ServiceProfile::read);
-        match profile {
-            None => return Ok(Some(format!("what was pushed has no SSL/TLS profile '{name}'"))),
-            Some(profile) if profile.certificate.as_deref() != Some(object) => {
-                let to = profile.certificate.as_deref().unwrap_or("nothing");
-                return Ok(Some(format!("the SSL/TLS profile '{name}' that was pushed is bound to '{to}'")));
+    match goal.expected {
+        Expected::Certificate { object, profiles } => {
+            let object = object.as_str();
+            let certificate = certificate(object)?.find_in(pushed).map(CertificateEntry::read);
+            let Some(pem) = certificate.and_then(|entry| entry.public_key) else {
+                return Ok(Some(format!("what was pushed has no certificate '{object}'")));
+            };
+            if crate::certificate::fingerprint_of_pem(&pem).ok() != Some(goal.state.certificate) {
+                return Ok(Some(format!("the certificate '{object}' that was pushed is another one")));
             }
-            Some(_) => {}
+            for name in profiles {
+                if let Some(lack) = unbound(pushed, &place, name.as_str(), Some(object))? {
+                    return Ok(Some(lack));
+                }
+            }
+        }
+        Expected::Bindings(bindings) => {
+            for former in bindings {
+                if let Some(lack) = unbound(pushed, &place, &former.profile, former.to.as_deref())? {
+                    return Ok(Some(lack));
+                }
+            }
         }
     }
     Ok(None)
+}
+
+/// Whether a profile that was pushed is bound to something else, in words.
+fn unbound(
+    pushed: &Element,
+    place: &Location,
+    name: &str,
+    to: Option<&str>,
+) -> Result<Option<String>, InstallError> {
+    let Some(profile) = place.profile(name)?.find_in(pushed).map(ServiceProfile::read) else {
+        return Ok(Some(format!("what was pushed has no SSL/TLS profile '{name}'")));
+    };
+    if profile.certificate.as_deref() == to {
+        return Ok(None);
+    }
+    let now = profile.certificate.as_deref().unwrap_or("nothing");
+    Ok(Some(format!("the SSL/TLS profile '{name}' that was pushed is bound to '{now}'")))
 }
 
 fn certificate(object: &str) -> Result<XPath, panos_xmlapi::UnquotableName> {
@@ -91,16 +113,17 @@ fn certificate(object: &str) -> Result<XPath, panos_xmlapi::UnquotableName> {
 
 /// What the firewall has of its own under the same name, in words: that is what counts there.
 async fn overridden(firewall: &Session, goal: &PushGoal<'_>) -> Result<Option<String>, InstallError> {
+    // Where something is taken back, what the firewall has of its own has never been another.
+    let Expected::Certificate { object, profiles } = goal.expected else { return Ok(None) };
     let proving = InstallError::during(Activity::Proving);
-    let object = goal.object.as_str();
-    if firewall.show(&certificate(object)?).await.map_err(proving)?.is_some() {
+    if firewall.show(&certificate(object.as_str())?).await.map_err(proving)?.is_some() {
         return Ok(Some(format!("it has a certificate '{object}' of its own")));
     }
-    if goal.profiles.is_empty() {
+    if profiles.is_empty() {
         return Ok(None);
     }
     let own = firewall.show(&on_firewall(goal.location).profiles()).await.map_err(proving)?;
     let own = own.map(|list| ServiceProfile::read_all(&list)).unwrap_or_default();
-    let found = goal.profiles.iter().find(|name| own.iter().any(|profile| profile.name == name.as_str()));
+    let found = profiles.iter().find(|name| own.iter().any(|profile| profile.name == name.as_str()));
     Ok(found.map(|name| format!("it has an SSL/TLS profile '{name}' of its own")))
 }

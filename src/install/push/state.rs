@@ -6,6 +6,7 @@ use std::fmt;
 use panos_xmlapi::Fingerprint;
 use serde::{Deserialize, Serialize};
 
+use super::limit::MaxFailures;
 use super::plan::PushPlan;
 use crate::error::Exit;
 use crate::install::names::ObjectName;
@@ -64,6 +65,9 @@ pub enum Standing {
     NotConnected {
         /// Whether it ever was, as far as Panorama tells.
         ever: bool,
+        /// Whether the configuration was sent there before, with no word of what became of it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        sent: bool,
     },
     /// It has an object of its own in place of the template's.
     Overridden {
@@ -75,6 +79,13 @@ pub enum Standing {
         /// What.
         why: String,
     },
+    /// The push has failed on too many others: it may have the certificate, which is to be taken back there.
+    ToTakeBack {
+        /// Why it was not yet.
+        why: String,
+    },
+    /// It was taken back there: it presents what it did before.
+    TakenBack,
 }
 
 impl Standing {
@@ -83,6 +94,7 @@ impl Standing {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Waiting | Self::Failed { .. } | Self::NotConnected { .. } => Exit::Commit,
+            Self::ToTakeBack { .. } | Self::TakenBack => Exit::Commit,
             Self::Unconfirmed | Self::Overridden { .. } | Self::NotProven { .. } => Exit::Unproven,
         }
     }
@@ -106,6 +118,8 @@ impl Standing {
             Self::NotConnected { .. } => "not-connected",
             Self::Overridden { .. } => "overridden",
             Self::NotProven { .. } => "not-proven",
+            Self::ToTakeBack { .. } => "to-take-back",
+            Self::TakenBack => "taken-back",
         }
     }
 
@@ -116,25 +130,30 @@ impl Standing {
             Self::Waiting => "'pan_certctl retry' pushes it",
             Self::Unconfirmed => "it is looked at again by itself; see Tasks on the firewall",
             Self::Failed { .. } => "fix what the firewall complains of; it is pushed again by itself",
-            Self::NotConnected { ever: true } => {
+            Self::NotConnected { ever: true, .. } => {
                 "connect the firewall to Panorama; it is pushed then by itself"
             }
-            Self::NotConnected { ever: false } => {
+            Self::NotConnected { ever: false, .. } => {
                 "connect the firewall to Panorama, or take its serial number out of the stack; it is pushed then by itself"
             }
             Self::Overridden { .. } => {
                 "delete the local object on the firewall, or revert it to the template's, and commit there"
             }
             Self::NotProven { .. } => "look at the template on the firewall; it is pushed again by itself",
+            Self::ToTakeBack { .. } => {
+                "what it presented before is pushed there by itself, once it is connected"
+            }
+            Self::TakenBack => "once the others are fixed, 'pan_certctl retry --now' tries it again",
         }
     }
 
-    fn bounded(self) -> Self {
+    pub(super) fn bounded(self) -> Self {
         let cut = |text: String| panos_xmlapi::words::cut(&text, WORDS).into_owned();
         match self {
             Self::Failed { why } => Self::Failed { why: cut(why) },
             Self::Overridden { what } => Self::Overridden { what: cut(what) },
             Self::NotProven { why } => Self::NotProven { why: cut(why) },
+            Self::ToTakeBack { why } => Self::ToTakeBack { why: cut(why) },
             other => other,
         }
     }
@@ -144,6 +163,7 @@ impl Standing {
             Self::Failed { .. } => Self::Failed { why: String::new() },
             Self::Overridden { .. } => Self::Overridden { what: String::new() },
             Self::NotProven { .. } => Self::NotProven { why: String::new() },
+            Self::ToTakeBack { .. } => Self::ToTakeBack { why: String::new() },
             other => other,
         }
     }
@@ -159,10 +179,14 @@ impl fmt::Display for Standing {
             Self::Waiting => f.write_str("not pushed yet"),
             Self::Unconfirmed => f.write_str("the configuration was sent, and its result is not known"),
             Self::Failed { why } => with(f, "the push failed", why),
-            Self::NotConnected { ever: true } => f.write_str("not connected to Panorama"),
-            Self::NotConnected { ever: false } => f.write_str("never connected to Panorama"),
+            Self::NotConnected { ever: true, .. } => f.write_str("not connected to Panorama"),
+            Self::NotConnected { ever: false, .. } => f.write_str("never connected to Panorama"),
             Self::Overridden { what } => with(f, "overridden on the device", what),
             Self::NotProven { why } => with(f, "pushed, but not proven", why),
+            Self::ToTakeBack { why } => {
+                with(f, "it may have the new certificate, which is to be taken back there", why)
+            }
+            Self::TakenBack => f.write_str("taken back: it presents what it did before"),
         }
     }
 }
@@ -261,12 +285,34 @@ impl PushState {
 
     /// As it is kept.
     #[must_use]
-    pub(super) fn kept(&self) -> Self {
+    pub(in crate::install) fn kept(&self) -> Self {
         let mut kept = self.clone();
         for device in kept.open.iter_mut().skip(TELLING) {
             device.standing = std::mem::replace(&mut device.standing, Standing::Waiting).without_words();
         }
         kept
+    }
+}
+
+impl PushState {
+    /// Whether the push has failed on more firewalls than this. Only a firewall's own `FAIL` counts, and of a share the
+    /// firewalls that are not connected are no part.
+    #[must_use]
+    pub fn exceeds(&self, limit: MaxFailures) -> bool {
+        limit.is_exceeded_by(self.failed(), self.reached())
+    }
+
+    /// On how many firewalls the push has failed, by their own word.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.open.iter().filter(|device| matches!(device.standing, Standing::Failed { .. })).count()
+    }
+
+    /// How many firewalls a push reaches: all but those that are not connected.
+    #[must_use]
+    pub fn reached(&self) -> usize {
+        let is_away = |standing: &Standing| matches!(standing, Standing::NotConnected { .. });
+        self.total() - self.open.iter().filter(|device| is_away(&device.standing)).count()
     }
 }
 
