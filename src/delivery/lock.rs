@@ -1,6 +1,6 @@
 //! One delivery at a time for each device.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -192,22 +192,6 @@ impl DeviceLock {
                 return Err(LockError::Held { device, waited: begun.elapsed(), holder });
             }
         }
-    }
-
-    /// Reserves these devices if nobody works on one of them.
-    ///
-    /// # Errors
-    /// A state directory that can't be written.
-    pub fn try_acquire(state_dir: &Path, devices: &[Address]) -> Result<Option<Self>, LockError> {
-        let places = open_all(state_dir, devices)?;
-        for (path, file) in &places {
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Ok(None),
-                Err(TryLockError::Error(cause)) => return Err(LockError::File { path: path.clone(), cause }),
-            }
-        }
-        Ok(Some(Self { held: places.into_iter().map(|(_, file)| file).collect() }.noted()))
     }
 
     fn noted(self) -> Self {
