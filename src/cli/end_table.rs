@@ -22,22 +22,26 @@ pub(super) fn print(told: &[Told]) {
         return;
     }
     let is_short = std::io::stdout().is_terminal() && told.len() > ROWS;
-    terminal::print(&lines(told, is_short));
+    terminal::print(lines(told, is_short));
 }
 
 fn lines(told: &[Told], is_short: bool) -> Vec<Line> {
-    let mut columns = Columns::new(&["where", "result", "seconds"], 2, "longest phases");
     let shown: Vec<&Told> = if is_short { most_telling(told) } else { told.iter().collect() };
-    for one in &shown {
+    let cells = |one: &&Told| {
         let seconds = total(one).map_or("-".to_owned(), |seconds| format!("{seconds:.1}"));
+        vec![place(one), one.word(), seconds]
+    };
+    let headings = ["where", "result", "seconds"];
+    let columns = Columns::new(&headings, 2, "longest phases", shown.iter().map(cells));
+    let mut lines = vec![columns.heading()];
+    for one in &shown {
         let mood = match one.exit() {
             Exit::Done => Severity::Plain,
             Exit::Waiting => Severity::Odd,
             _ => Severity::Bad,
         };
-        columns.push(&[place(one), one.word(), seconds], phases(one), mood);
+        lines.push(columns.line(&cells(one), &phases(one), mood));
     }
-    let mut lines = columns.lines();
     if shown.len() < told.len() {
         let text = format!("... and {} more, all of them done", told.len() - shown.len());
         lines.push(Line { text, mood: Severity::Plain });

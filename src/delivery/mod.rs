@@ -41,6 +41,7 @@ mod sequence;
 mod spec;
 mod state;
 mod store;
+pub mod survey;
 mod take_in;
 #[cfg(test)]
 mod tests;
@@ -57,4 +58,4 @@ pub use queue::{Listing, Queue, Queued};
 pub use request::{RequestEnd, RequestState, not_over};
 pub use spec::{InstallSpec, Requester, UnresolvedSpec, VERSION, new_id};
 pub use state::{Attempt, Binding, Incident, State, Verified};
-pub use store::{InstallationStore, LoadedInstallations};
+pub use store::{InstallationStore, LoadedInstallations, Unread};

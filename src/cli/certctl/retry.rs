@@ -1,5 +1,6 @@
 //! `pan_certctl retry`: deliver what is pending. The worker that systemd starts is this, and nothing else.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -96,9 +97,10 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
 fn known(state_dir: &Path) -> Result<Vec<Address>, UsageError> {
     let bad = |error: StoreError| UsageError::State(Box::new(error.into()));
     let queued = Queue::below(state_dir).all().map_err(bad)?.specs;
-    let records = InstallationStore::below(state_dir).all().map_err(bad)?.records;
-    let asked = queued.into_iter().map(|queued| queued.spec.device);
-    Ok(asked.chain(records.into_iter().map(|record| record.spec.device)).collect())
+    let mut devices: BTreeSet<Address> = queued.into_iter().map(|queued| queued.spec.device).collect();
+    let records = InstallationStore::below(state_dir);
+    records.each(|record| devices.extend([record.spec.device])).map_err(bad)?;
+    Ok(devices.into_iter().collect())
 }
 
 fn told(report: &Report) -> Told {
