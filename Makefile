@@ -1,4 +1,4 @@
-# Two commands matter: `make demo` shows the whole thing working, `make test` runs every test.
+# Two commands matter: `make demo` shows the whole thing working, `make test` runs the tests.
 
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -63,6 +63,8 @@ stage: all
 	$(MAKE) --no-print-directory install DESTDIR=$(STAGE) PREFIX=/usr BUILT=$(TARGET)/release
 	gzip -9n $(STAGE)/usr/share/man/man8/*
 	gzip -9nc CHANGELOG.md > $(STAGE)/changelog.gz
+	@scripts/third-party $(STAGE)/THIRD-PARTY
+	gzip -9nc $(STAGE)/THIRD-PARTY > $(STAGE)/THIRD-PARTY.gz
 
 # What the packages hold, built twice in different directories: the same bytes, or an error. Twice a release build.
 reproducible:

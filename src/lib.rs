@@ -1,8 +1,22 @@
 //! Puts certificates that certmonger obtained from FreeIPA onto Palo Alto Networks devices.
 //!
-//! Data flows one way: arguments, request, bundle, session, plan, apply, verify, record.
-//! [`cli`] knows the words a person types and reads; [`install`] knows what it means to install a
-//! certificate; [`panos_xmlapi`] speaks to devices, [`certificate`] reads key material, [`host`] knows this machine.
+//! This library is all of the three programs `pan_getcert`, `pan_instcert` and `pan_certctl`; what stands in `src/bin` only
+//! calls it. It is not made for other programs: those want [`panos_xmlapi`], the client, which knows nothing of it.
+//!
+//! # Where to begin
+//!
+//! | to understand | read |
+//! |---|---|
+//! | what is typed and printed | [`cli`]: one module for each program, [`cli::certctl`] with one for each verb |
+//! | options, the configuration file, and what is made of both | [`settings`] |
+//! | what is wanted, kept on the disk and tried again | [`delivery`] |
+//! | one transaction on one device: assess, plan, apply, commit, verify, roll back | [`install`] |
+//! | certificates, keys, chains and PKCS#12 | [`certificate`] |
+//! | this machine: certmonger, FreeIPA's client, the key file, the log | [`host`] |
+//! | exit codes | [`error`] |
+//!
+//! Each uses only those below it. `docs/architecture.md` follows one renewal through all of them, and `CONTRIBUTING.md` says
+//! where something new goes.
 
 pub mod certificate;
 pub mod cli;

@@ -17,8 +17,9 @@ use pancert::error::TABLE;
 
 use page::Page;
 
-/// An option of another program that is named outside of its commands.
-const FOREIGN: [&str; 2] = ["--locked", "--reloadcmd"];
+/// An option of another program that is named outside of its commands, and one of before that no help has any more
+/// (tests/status/judged.rs).
+const FOREIGN: [&str; 3] = ["--locked", "--reloadcmd", "--owed-for"];
 /// Programs that are not ours, in spans with options of theirs.
 const OTHERS: [&str; 6] = ["ipa ", "getcert ", "ipa-getcert ", "systemctl ", "certbot ", "lego "];
 /// What a block can be: a command or a script that needs real servers, settings of ours, what was printed, …
@@ -90,7 +91,12 @@ impl Known {
 
 /// All Rust files of ours.
 fn sources() -> String {
-    let (mut text, mut folders) = (String::new(), vec![root().join("src"), root().join("panos-xmlapi/src")]);
+    sources_below(&["src", "panos-xmlapi/src"])
+}
+
+fn sources_below(places: &[&str]) -> String {
+    let (mut text, mut folders) =
+        (String::new(), places.iter().map(|place| root().join(place)).collect::<Vec<_>>());
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -412,4 +418,60 @@ fn the_pages_have_what_is_looked_at() {
     assert!(commands > 20, "{commands} commands");
     let settings: usize = pages.iter().map(|page| page.blocks("toml").len()).sum();
     assert!(settings > 3, "{settings} files of settings");
+}
+
+/// Who wants to add something is led to files that are there (`paths`, above) and to names that the source has.
+#[test]
+fn a_newcomer_is_told_where_each_new_thing_goes() {
+    let text = Page::read("CONTRIBUTING.md").text;
+    let part = text.split_once("## Where something new goes").unwrap().1.split("\n## ").next().unwrap();
+    let simulator = sources_below(&["panos-sim/src"]);
+    for thing in [
+        "An option about a device",
+        "A kind of reply",
+        "A verb",
+        "A kind of place",
+        "A behaviour of the simulator",
+    ] {
+        let answer = part.split_once(&format!("**{thing}")).expect(thing).1;
+        let answer = answer.split("\n**").next().unwrap();
+        let spans: Vec<&str> = answer.split('`').skip(1).step_by(2).collect();
+        assert!(spans.iter().any(|span| span.contains('/')), "{thing}: no file is named");
+        for name in spans.iter().filter(|span| !span.contains(['/', ' ']) && !span.starts_with("pan_")) {
+            let of_the_source = ["struct", "enum", "fn", "type"].iter().any(|kind| {
+                let defined = format!("{kind} {name}");
+                KNOWN.source.contains(&defined) || simulator.contains(&defined)
+            });
+            assert!(of_the_source || *name == "docs", "{thing}: nothing is called {name}");
+        }
+    }
+}
+
+/// Numbers that the README tells of the tests are those of the tests.
+#[test]
+fn the_numbers_of_the_readme_are_so() {
+    let readme = Page::read("README.md").text;
+    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
+    let number = |file: &str, before: &str| -> u32 {
+        let text = Page::read(file).text;
+        let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("{file} has no '{before}'"));
+        rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+    };
+    let words = ["no", "one", "two", "three", "four", "five", "six"];
+    let word = |count: u32| words[count as usize];
+    let ways = number("tests/common/trouble.rs", "ALL: [Self; ")
+        + number("tests/common/trouble.rs", "AFTER_A_DEATH: [Self; ");
+    let parts = ["half", "a third", "a quarter", "a fifth", "a sixth"];
+    let part = parts[number("tests/matrix.rs", "    break_every(") as usize - 2];
+    let cargo = Page::read("Cargo.toml").text;
+    let rust = cargo.split_once("rust-version = \"").unwrap().1.split('"').next().unwrap();
+    for told in [
+        format!("breaks every request of a deployment in {ways} ways"),
+        format!("(`make test`: {part} of the cases)"),
+        format!("renewals on {} firewalls", word(number("tests/year.rs", "const FIREWALLS: usize = "))),
+        format!("with trouble in {} of ten runs", word(number("tests/year.rs", "const TROUBLED: u32 = "))),
+        format!("a Rust toolchain ({rust} or newer"),
+    ] {
+        assert!(readme.contains(&told), "the README does not say '{told}'");
+    }
 }

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod common;
+#[path = "formats/upgrade.rs"]
+mod upgrade;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,23 +25,25 @@ fn certctl(world: &World, arguments: &[&str]) -> Ended {
 fn left_by_the_old_version(scene: &str) -> World {
     let world = World::new();
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats/1").join(scene);
-    copy(&from, &world.path("state"), &world);
+    copy_with(&from, &world.path("state"), &world, &[]);
     world
 }
 
-fn copy(from: &Path, to: &Path, world: &World) {
+/// Copies a state directory, with what is of this world in the places that are marked, and these besides.
+fn copy_with(from: &Path, to: &Path, world: &World, facts: &[(&str, String)]) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().replace("DEVICE", &world.target());
         if path.is_dir() {
-            copy(&path, &to.join(name), world);
+            copy_with(&path, &to.join(name), world, facts);
         } else {
             let text = std::fs::read_to_string(&path).unwrap();
             let text = text.replace("@DEVICE@", &world.target());
             let text = text.replace("@DIR@", world.folder.path().to_str().unwrap());
             let text = text.replace("@PIN@", &world.device.certificate_fingerprint());
             let text = text.replace("@SERVED@", &world.device.service_address().to_string());
+            let text = facts.iter().fold(text, |text, (mark, fact)| text.replace(mark, fact));
             std::fs::write(to.join(name), text).unwrap();
         }
     }

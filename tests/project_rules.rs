@@ -10,6 +10,10 @@ use serde_json::Value;
 
 #[path = "project_rules/circles.rs"]
 mod circles;
+#[path = "project_rules/licences.rs"]
+mod licences;
+#[path = "project_rules/version.rs"]
+mod version;
 #[path = "project_rules/voice.rs"]
 mod voice;
 

@@ -1,4 +1,6 @@
 #![doc = include_str!("../README.md")]
+// Whoever calls it has to know what can go wrong.
+#![warn(clippy::missing_errors_doc)]
 
 mod address;
 mod administrators;

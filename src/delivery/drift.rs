@@ -199,7 +199,8 @@ impl DriftChecker {
             Ok(facts) => facts,
             Err(failure) => return Verdict::Unknown((&failure).into()),
         };
-        if record.spec.certificate.as_ref() != Some(&now) {
+        // Records of 0.1.0 know less of the same certificate.
+        if record.spec.certificate.as_ref().map(|known| known.fingerprint) != Some(now.fingerprint) {
             let what = renewed(&now);
             record.spec.certificate = Some(now);
             return self.drifted(what);

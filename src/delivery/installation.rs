@@ -142,7 +142,8 @@ impl Installation {
         self.pending_since = self.pending_since.or(Some(spec.requested_at)).map(|since| since.min(now));
         (self.next_attempt, self.gap, self.confirmed) = (Some(now), 0, false);
         // The same again fails for the same reason: that is no news.
-        let again = spec.certificate == self.spec.certificate && spec.options == self.spec.options;
+        let certificate = |spec: &InstallSpec| spec.certificate.as_ref().map(|known| known.fingerprint);
+        let again = certificate(&spec) == certificate(&self.spec) && spec.options == self.spec.options;
         if !again {
             self.failures = 0;
         }

@@ -5,7 +5,7 @@ Panorama manages.
 """
 
 import sys
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pan.xapi
 from panos_upgrade_assurance.check_firewall import CheckFirewall
@@ -37,7 +37,9 @@ def main(plain_at, managed_at):
     check("first job", [(number, job["type"], job["result"]) for number, job in jobs.items()],
           [("1", "AutoCom", "OK")])
     check("no job runs", firewall.check_non_finished_jobs().status, CheckStatus.SUCCESS)
-    check("clock", abs(node.get_mp_clock() - datetime.utcnow()) < timedelta(minutes=5), True)
+    # Newer Pythons complain of `utcnow`.
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    check("clock", abs(node.get_mp_clock() - now) < timedelta(minutes=5), True)
     check("uptime", node.get_system_time_rebooted() <= datetime.now(), True)
     node.xapi.set("/config/shared/address/entry[@name='printer']", "<ip-netmask>192.0.2.7</ip-netmask>")
     check("pending changes", node.is_pending_changes(), True)
