@@ -141,7 +141,7 @@ model: dependencies
 # make it fail, all the same all is measured.
 bench: dependencies
 	$(RELEASE) --workspace --bins
-	@failed=; for bench in deployment fleet huge; do benches/$$bench || failed="$$failed $$bench"; echo; done; \
+	@failed=; for bench in start deployment fleet huge; do benches/$$bench || failed="$$failed $$bench"; echo; done; \
 	if [ -n "$$failed" ]; then echo "Limits not kept:$$failed" >&2; exit 1; fi
 
 # Five hundred devices, a tenth each silent, refusing, failing the commit, and rebooting in it. Minutes.

@@ -119,6 +119,11 @@ class Fleet:
         self.process.terminate()
         self.process.wait()
 
+    def cpu(self):
+        """User and system time of the simulator until now, ms."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
     def requests(self, number):
         """What a firewall was asked."""
         return [json.loads(line) for line in self.logs[number].read_text().splitlines()]

@@ -101,6 +101,9 @@ fn queued_installs_share_one_commit() {
     assert_eq!((orders(&world).len(), world.device.connections()), (CERTIFICATES - 1, 0));
     Ended::of(&mut command(&world, 0)).exits(0);
     assert_eq!(count(&world.device, "commit"), 1);
+    // What is the same for all of them is asked for once.
+    let asks = world.device.requests().into_iter().filter_map(|request| request.xpath);
+    assert_eq!(asks.filter(|xpath| xpath.starts_with("/config/predefined/")).count(), 1);
     assert_eq!(orders(&world), Vec::<PathBuf>::new());
     (0..CERTIFICATES).for_each(|number| is_installed(&world, number));
     assert_eq!(world.device.pending_changes(), []);

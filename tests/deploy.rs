@@ -29,6 +29,7 @@ fn installs_binds_commits_and_proves() {
     let kept = [
         "START of pan_instcert.",
         "Certificate Common Name: gp.example.com",
+        &format!("PAN_FQDN: {}", world.target()),
         "XML API output for keypair: <response status=\"success\">",
         "Finished uploading certificate: gp.example.com",
         "Successfully updated SSL/TLS Profile GP portal",

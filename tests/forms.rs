@@ -5,6 +5,9 @@
 
 mod common;
 
+use std::ffi::OsStr;
+use std::process::Command;
+
 use common::world::{ADMINISTRATOR, Ended, KEY, NAME, PORTAL, World, print, settings};
 use panos_sim::{
     Administrator, Fault, ImportAnswer, ImportRefusal, LockKind, Matcher, Rights, Settings, What, When,
@@ -132,24 +135,46 @@ fn releases_before_10_1_are_not_told_to_keep_the_key() {
     }
 }
 
+/// A program with its words, where the kernel says that the machine is in FIPS mode.
+fn in_fips_mode<'a>(world: &World, words: impl IntoIterator<Item = &'a OsStr>) -> Command {
+    std::fs::create_dir_all(world.path("sys/crypto")).unwrap();
+    std::fs::write(world.path("sys/crypto/fips_enabled"), "1\n").unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--map-root-user", "sh", "-c"]);
+    let mount = format!("mount --bind '{}' /proc/sys && exec \"$@\"", world.path("sys").display());
+    command.arg(mount).arg("sh").args(words);
+    command.env_clear().env("TZ", "UTC").env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+    command
+}
+
+fn install_in_fips_mode(world: &World, variables: &[(&str, &str)]) -> Ended {
+    let inner = world.command();
+    let words: Vec<&OsStr> = std::iter::once(inner.get_program()).chain(inner.get_args()).collect();
+    let mut command = in_fips_mode(world, words);
+    Ended::of(command.args(["-p", PORTAL]).arg(world.target()).envs(variables.iter().copied()))
+}
+
 #[test]
 fn where_the_system_allows_no_container_the_upload_is_pem_and_that_is_said() {
     let world = World::new();
-    // As the kernel tells it there, in a mount namespace of the test's own.
-    std::fs::create_dir_all(world.path("sys/crypto")).unwrap();
-    std::fs::write(world.path("sys/crypto/fips_enabled"), "1\n").unwrap();
-    let inner = world.command();
-    let words = std::iter::once(inner.get_program()).chain(inner.get_args());
-    let mut command = std::process::Command::new("unshare");
-    command.args(["--mount", "--map-root-user", "sh", "-c"]);
-    let mount = format!("mount --bind '{}' /proc/sys && exec \"$@\"", world.path("sys").display());
-    command.arg(mount).arg("sh").args(words).args(["-p", PORTAL]);
-    command.env_clear().env("TZ", "UTC").env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
-    // Ubuntu's OpenSSL reads that file itself, and can do nothing any more where its FIPS provider is not installed.
-    command.env("OPENSSL_FORCE_FIPS_MODE", "0");
-    Ended::of(command.arg(world.target())).exits(0);
-    assert!(keys(&world).iter().all(|key| *key != "container"), "{:?}", keys(&world));
+    // Ubuntu's OpenSSL reads that file itself; this keeps it from looking for the FIPS provider, which is not installed.
+    install_in_fips_mode(&world, &[("OPENSSL_FORCE_FIPS_MODE", "0")]).exits(0);
     assert_eq!(keys(&world), ["encrypted"]);
     assert!(world.log().iter().any(|line| line.contains("FIPS mode")), "{:#?}", world.log());
     assert!(world.served().is_some());
+}
+
+#[test]
+fn where_openssl_lacks_its_fips_provider_that_is_said_and_nothing_is_uploaded() {
+    let world = World::new();
+    let works = ["openssl", "dgst", "-sha256", "/dev/null"].map(OsStr::new);
+    let has_algorithms = in_fips_mode(&world, works).output().unwrap().status.success();
+    let ended = install_in_fips_mode(&world, &[]);
+    // Debian's does not ask the kernel.
+    if has_algorithms {
+        ended.exits(0);
+        return;
+    }
+    ended.exits(10).says("OpenSSL failed: ").says("is in FIPS mode").says("openssl list -providers");
+    assert!(uploads(&world).is_empty());
 }

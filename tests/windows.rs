@@ -69,8 +69,27 @@ fn outside_of_its_window_a_delivery_is_recorded_told_and_made_by_the_worker_late
     let opens = (Utc::now() + Days::new(3)).format("%Y-%m-%dT00:00:00Z").to_string();
     assert_eq!((&waits["word"], &waits["until"]), (&"window".into(), &Value::from(opens)), "{known:#}");
     assert_eq!(of(&known, &target)["pending_too_long"], false);
-    certctl(&world, &["status", "--no-certmonger"]).exits(0).says("waits until ").says("its change window");
-    certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
+    certctl(&world, &["status", "--no-certmonger"]).exits(0).says("waits until ").says("the change window");
+    // The worker's verb says what it leaves, and how to have it all the same.
+    let idle = certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
+    let line = idle.stdout.lines().nth(1).unwrap();
+    assert!(line.starts_with("  1 waits until ") && line.contains(&another_day()), "{idle:#?}");
+    assert!(idle.stderr.contains("pan_certctl retry --now"), "{idle:#?}");
+    let json: Value = serde_json::from_str(&certctl(&world, &["retry", "--json"]).exits(0).stdout).unwrap();
+    assert_eq!((&json["waiting"][0]["word"], &json["waiting"][0]["count"]), (&"window".into(), &1.into()));
+    // Before anything is asked for, a dry run says the same.
+    let dry = install(&world, &[&target, "--dry-run"]).exits(0);
+    assert!(
+        dry.stdout.contains("  wait    until ") && dry.stdout.contains("the change window ("),
+        "{dry:#?}"
+    );
+    assert!(dry.stderr.contains("--now"), "{dry:#?}");
+    let json: Value =
+        serde_json::from_str(&install(&world, &[&target, "--dry-run", "--json"]).exits(0).stdout).unwrap();
+    assert_eq!(json["devices"][0]["waits_for"]["word"], "window", "{json:#}");
+    let dry = install(&world, &[&target, "--dry-run", "--now"]).exits(0);
+    assert!(!dry.stdout.contains("  wait ") && !dry.stderr.contains("--now"), "{dry:#?}");
+    world.device.clear_requests();
     install(&world, &[&target, "--queue"]).exits(0);
     certctl(&world, &["retry"]).exits(0);
     assert!(world.device.requests().is_empty(), "nobody has spoken to the device");
@@ -190,6 +209,10 @@ fn the_canary_goes_first_and_the_rest_waits_until_it_has_proven_the_certificate(
     write(&world, &fleet(&world, &others, 30));
     world.renew();
     let lab_name = lab.address().to_string();
+    // A dry run knows who goes first, though nobody was asked yet.
+    let dry = install(&world, &["--group", "vpn", "--dry-run"]).exits(0);
+    let waits = format!("  wait    the canary {lab_name} has not got the certificate yet");
+    assert_eq!(dry.stdout.matches(&waits).count(), 2, "{dry:#?}");
     install(&world, &["--group", "vpn"])
         .exits(20)
         .says(&format!("the canary {lab_name} has to run the certificate for some time first"));
@@ -199,7 +222,10 @@ fn the_canary_goes_first_and_the_rest_waits_until_it_has_proven_the_certificate(
     assert_eq!(waits["word"], "canary", "{waits:#}");
     let until = chrono::DateTime::parse_from_rfc3339(waits["until"].as_str().unwrap()).unwrap();
     assert!((28..=30).contains(&(until.to_utc() - Utc::now()).num_minutes()), "{until}");
-    certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
+    let idle = certctl(&world, &["retry"]).exits(0).says("Nothing is due.");
+    // One line for all that wait for the same.
+    assert_eq!(idle.stdout.lines().count(), 2, "{idle:#?}");
+    assert!(idle.stdout.contains("  2 wait until ") && idle.stdout.contains(&lab_name), "{idle:#?}");
     write(&world, &fleet(&world, &others, 0));
     certctl(&world, &["retry"]).exits(0);
     assert_eq!(commits(), (2, 2, 2));
@@ -249,6 +275,8 @@ fn no_more_devices_are_changed_at_the_same_time_than_is_set() {
     let names: Vec<String> = all.iter().map(|device| device.address().to_string()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     write(&world, &format!("max_commits = 1\n{sections}"));
+    let dry = install(&world, &[&names[..], &["--dry-run"]].concat()).exits(0);
+    assert!(dry.stdout.contains("1 device at most is changed at the same time (max_commits)"), "{dry:#?}");
     let begun = Instant::now();
     let ended = install(&world, &names).exits(0);
     assert!(begun.elapsed() >= 3 * COMMIT, "one after the other takes longer than {:?}", begun.elapsed());

@@ -429,9 +429,15 @@ fn a_commit_that_nobody_saw_the_end_of_is_looked_up_and_told_and_not_repeated() 
     worker.kill().unwrap();
     worker.wait().unwrap();
     assert!(seen, "the commit is noted");
+    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let killed = record["run_id"].as_str().unwrap().to_owned();
     certctl(&world, &["retry"]).exits(0).says("already installed; nothing to do");
-    let told = "Commit job 2 of an interrupted run succeeded.";
-    assert!(world.log().iter().any(|line| line.ends_with(told)), "{:#?}", world.log());
+    // The run that was killed is named as it is found in the log: by its id, and by its beginning.
+    let record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let told = format!("Commit job 2 of an interrupted run ({killed}, begun ");
+    let told = |line: &String| line.contains(&told) && line.ends_with(") succeeded.");
+    assert!(world.log().iter().any(told), "{killed} {:#?}", world.log());
+    assert_ne!(record["run_id"], killed.as_str());
     assert_eq!(world.device.commits(), 1);
 }
 

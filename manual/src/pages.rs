@@ -278,7 +278,7 @@ pub(crate) const PAGES: [Page; 19] = [
         summary: "show the last installations on firewalls, and how long each phase took",
         description: &[
             "*pan_certctl log* shows the runs that the log tells of, the last ones below: when each began, for which certificate and device, how many seconds each phase took, and how it ended. Lines of runs that wrote at once are untangled. Rotated logs are read as far back as is needed, compressed ones too, and the logs of the bash scripts that these programs replace.",
-            "A run that was killed, or is still running, is <unfinished>.",
+            "A run that wrote no end was killed, or is still running: which of the two, the lock on its device tells where the state directory is there.",
         ],
         exit: &["Whether the runs succeeded does not matter."],
         files: &[LOG],

@@ -7,9 +7,8 @@
 //! The secrets themselves are not kept for that, but keyed hashes of all their parts of a certain length: they tell
 //! whether a part occurs, and can't be turned back.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use secrecy::zeroize::Zeroizing;
 
@@ -23,38 +22,62 @@ const SHORTEST: usize = 6;
 /// What must not be quoted.
 #[derive(Default)]
 pub(crate) struct Redactor {
-    state: RandomState,
-    parts: RwLock<Parts>,
+    secrets: RwLock<Vec<Arc<Secret>>>,
 }
 
-/// For each length, the hashes of the parts, and what they are parts of.
-type Parts = HashMap<usize, HashMap<u64, &'static str>>;
+/// One secret, as hashes of its parts.
+struct Secret {
+    /// What stands in its place.
+    name: &'static str,
+    state: RandomState,
+    /// The hash of the whole, by which the same secret is known again.
+    whole: u64,
+    groups: Vec<Group>,
+}
+
+/// Its parts of one length.
+struct Group {
+    length: usize,
+    /// The kinds of characters that occur in them, as bits: where another one stands in a text, no part is.
+    kinds: u8,
+    /// In ascending order.
+    hashes: Box<[u64]>,
+}
+
+/// The secrets of the sessions that are open. Hundreds of devices may have the same API key, of which there are
+/// thousands of parts.
+static SHARED: Mutex<Vec<Weak<Secret>>> = Mutex::new(Vec::new());
 
 impl Redactor {
     /// From now on this is taken out; `name` stands in its place.
     pub(crate) fn add(&self, name: &'static str, secret: &str) {
-        let mut parts = self.parts.write().unwrap_or_else(PoisonError::into_inner);
-        for form in forms(secret) {
-            // As much of the secret in each form. A part of a longer character would be none of text.
-            let part = (PART * form.len()).div_ceil(secret.len().max(1)).max(PART);
-            let length = if form.is_ascii() { form.len().min(part) } else { form.len() };
-            if form.len() < SHORTEST {
-                continue;
-            }
-            let hashes = parts.entry(length).or_default();
-            hashes.extend(form.windows(length).map(|part| (self.state.hash_one(part), name)));
-        }
+        self.put(Arc::new(Secret::new(name, secret)));
+    }
+
+    /// The same for what other sessions may have as well.
+    pub(crate) fn add_shared(&self, name: &'static str, secret: &str) {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.retain(|known| known.strong_count() > 0);
+        let mut known = shared.iter().filter_map(Weak::upgrade);
+        let found = known.find(|known| known.is(name, secret)).unwrap_or_else(|| {
+            let new = Arc::new(Secret::new(name, secret));
+            shared.push(Arc::downgrade(&new));
+            new
+        });
+        drop(shared);
+        self.put(found);
+    }
+
+    fn put(&self, secret: Arc<Secret>) {
+        self.secrets.write().unwrap_or_else(PoisonError::into_inner).push(secret);
     }
 
     /// Where the secrets are, and which.
     fn found(&self, text: &[u8]) -> Vec<(usize, usize, &'static str)> {
-        let parts = self.parts.read().unwrap_or_else(PoisonError::into_inner);
         let mut found: Vec<(usize, usize, &'static str)> = Vec::new();
-        for (length, hashes) in parts.iter() {
-            for (at, part) in text.windows(*length).enumerate() {
-                if let Some(name) = hashes.get(&self.state.hash_one(part)) {
-                    found.push((at, at + length, name));
-                }
+        for secret in self.secrets.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            for group in &secret.groups {
+                group.find_in(text, &secret.state, |at| found.push((at, at + group.length, secret.name)));
             }
         }
         found.extend(blobs(text));
@@ -122,6 +145,80 @@ impl Redactor {
                 Node::Element(child) => self.clean_element(child),
             }
         }
+    }
+}
+
+impl Secret {
+    fn new(name: &'static str, secret: &str) -> Self {
+        let state = RandomState::new();
+        let whole = state.hash_one(secret.as_bytes());
+        let mut parts: Vec<(usize, u8, Vec<u64>)> = Vec::new();
+        for form in forms(secret) {
+            // As much of the secret in each form. A part of a longer character would be none of text.
+            let part = (PART * form.len()).div_ceil(secret.len().max(1)).max(PART);
+            let length = if form.is_ascii() { form.len().min(part) } else { form.len() };
+            if form.len() < SHORTEST {
+                continue;
+            }
+            let kinds = form.iter().fold(0, |kinds, byte| kinds | kind(*byte));
+            let hashes = form.windows(length).map(|part| state.hash_one(part));
+            match parts.iter_mut().find(|(known, ..)| *known == length) {
+                Some((_, all, known)) => {
+                    *all |= kinds;
+                    known.extend(hashes);
+                }
+                None => parts.push((length, kinds, hashes.collect())),
+            }
+        }
+        let groups = parts.into_iter().map(|(length, kinds, mut hashes)| {
+            hashes.sort_unstable();
+            hashes.dedup();
+            Group { length, kinds, hashes: hashes.into() }
+        });
+        let groups = groups.collect();
+        Self { name, state, whole, groups }
+    }
+
+    fn is(&self, name: &str, secret: &str) -> bool {
+        self.name == name && self.whole == self.state.hash_one(secret.as_bytes())
+    }
+}
+
+impl Group {
+    /// Tells where each part begins. Hashes are calculated only where nothing but characters of the right kinds stand: in
+    /// XML that is rarely the case for so many in a row.
+    fn find_in(&self, text: &[u8], state: &RandomState, mut tell: impl FnMut(usize)) {
+        let (mut at, mut right) = (0, 0);
+        while let Some(part) = text.get(at..at + self.length) {
+            // So many of them were looked at before.
+            match part[right..].iter().rposition(|byte| kind(*byte) & self.kinds == 0) {
+                Some(wrong) => {
+                    let skipped = right + wrong + 1;
+                    at += skipped;
+                    right = self.length - skipped;
+                }
+                None => {
+                    if self.hashes.binary_search(&state.hash_one(part)).is_ok() {
+                        tell(at);
+                    }
+                    at += 1;
+                    right = self.length - 1;
+                }
+            }
+        }
+    }
+}
+
+/// Which kind of character this is, as a bit. The kinds are so wide that they tell nothing of a secret.
+const fn kind(byte: u8) -> u8 {
+    match byte {
+        b'<' => 1,
+        b'>' => 2,
+        b'"' | b'\'' => 4,
+        0..=b' ' | 0x7f => 8,
+        0x80.. => 16,
+        _ if byte.is_ascii_alphanumeric() => 32,
+        _ => 64,
     }
 }
 
@@ -227,6 +324,48 @@ mod tests {
         for text in ["", "é", "The job was enqueued", &KEY[..15], &"LUFRPT1=".repeat(20)] {
             assert_eq!(cleaned(text), text);
         }
+    }
+
+    #[test]
+    fn looking_at_few_places_finds_what_looking_at_all_of_them_would() {
+        let secrets = [KEY, "with <\"all\"> of the kinds, é too", &"k".repeat(40), "pässword", "a>b<c d"];
+        let fill = ["", "<", "<a b=\"", "\n", "x", "é", "&amp;", "0123456789abcdef0123456789", KEY];
+        for secret in secrets {
+            let hashed = Secret::new("secret", secret);
+            for (form, (before, after)) in forms(secret)
+                .iter()
+                .flat_map(|form| fill.iter().zip(fill.iter().rev()).map(move |two| (form, two)))
+            {
+                let text = [before.as_bytes(), form, after.as_bytes(), &form[1..]].concat();
+                for group in &hashed.groups {
+                    let mut found = Vec::new();
+                    group.find_in(&text, &hashed.state, |at| found.push(at));
+                    let is_part = |part| group.hashes.binary_search(&hashed.state.hash_one(part)).is_ok();
+                    let parts = text.windows(group.length).enumerate();
+                    let all: Vec<usize> =
+                        parts.filter_map(|(at, part)| is_part(part).then_some(at)).collect();
+                    assert_eq!(found, all, "{}", String::from_utf8_lossy(&text));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sessions_with_the_same_key_have_its_hashes_once_and_none_stays_after_the_last() {
+        const SECRET: &str = "a key that no other test has";
+        let known = || {
+            let shared = SHARED.lock().unwrap();
+            shared.iter().filter(|known| known.upgrade().is_some_and(|known| known.is("key", SECRET))).count()
+        };
+        let redactors = [Redactor::default(), Redactor::default()];
+        for redactor in &redactors {
+            redactor.add_shared("key", SECRET);
+            redactor.add_shared("key", "another key");
+            assert_eq!(redactor.clean(format!("<{SECRET}>")), "<[key removed]>");
+            assert_eq!(known(), 1);
+        }
+        drop(redactors);
+        assert_eq!(known(), 0);
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Transport {
         if let Some(key) = key {
             HeaderValue::from_str(key.expose_secret())
                 .map_err(|_| Error::Setup("the API key contains invalid characters".to_owned()))?;
-            redactor.add("API key", key.expose_secret());
+            redactor.add_shared("API key", key.expose_secret());
         }
         let client = Client::builder()
             .tls_backend_preconfigured(config)

@@ -2,7 +2,8 @@
 //!
 //! The judgement is OpenSSL's (chain, dates, name, purpose) or a comparison of fingerprints; rustls
 //! carries the connection. Because it happens in the handshake, not one byte of a request, and so no
-//! byte of an API key, reaches a server that was not accepted, on each new connection again.
+//! byte of an API key, reaches a server that was not accepted, on each new connection again. What OpenSSL has just said of
+//! the very same certificates is not calculated a second time; that the device has the key is proven in each handshake.
 
 mod ca_file;
 mod ca_store;
@@ -10,7 +11,9 @@ mod next;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use openssl::error::ErrorStack;
 use openssl::x509::X509;
 use openssl::x509::store::X509Store;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -119,9 +122,32 @@ pub(super) struct CertificateVerifier {
     state: Mutex<VerifierState>,
 }
 
+/// How long a judgement holds for the very same certificates; then their dates are looked at again. In each handshake the
+/// device proves anew that it has the key.
+const JUDGED_FOR: Duration = Duration::from_secs(60);
+
+/// Certificates that were accepted.
+struct Judged {
+    leaf: Vec<u8>,
+    others: Vec<Vec<u8>>,
+    key: SubjectPublicKeyInfoDer<'static>,
+    until: Instant,
+}
+
+impl Judged {
+    /// Whether the judgement is one on these very certificates, and holds.
+    fn covers(&self, leaf: &[u8], others: &[CertificateDer<'_>]) -> bool {
+        self.leaf == leaf
+            && self.others.iter().map(Vec::as_slice).eq(others.iter().map(|other| &**other))
+            && Instant::now() < self.until
+    }
+}
+
 /// What changes during a session.
 #[derive(Default)]
 struct VerifierState {
+    /// What was accepted last.
+    judged: Option<Judged>,
     /// Accepted besides the pins. Where an authority is trusted, nothing ever is.
     extra_pins: Vec<Fingerprint>,
     /// The leaf of the latest handshake that was accepted and signed with its key.
@@ -193,43 +219,61 @@ impl CertificateVerifier {
         others: &[CertificateDer<'_>],
     ) -> Result<(), IdentityError> {
         match &self.trust {
-            PreparedTrust::Ca(_) => self.check(leaf, others),
-            PreparedTrust::Pinned(_) | PreparedTrust::DangerousAcceptAny => check_key(leaf),
+            PreparedTrust::Ca(_) => self.check(leaf, others).map(drop),
+            PreparedTrust::Pinned(_) | PreparedTrust::DangerousAcceptAny => {
+                let leaf = X509::from_der(leaf).map_err(unusable)?;
+                tls::check_key(&leaf).map_err(IdentityError::Unusable)
+            }
         }
     }
 
-    fn check(&self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Result<(), IdentityError> {
+    /// The judgement, in full.
+    fn check(&self, leaf: &[u8], others: &[CertificateDer<'_>]) -> Result<Judged, IdentityError> {
         let seen = Fingerprint::of_der(leaf);
         let extra_pins = self.state().extra_pins.clone();
-        match &self.trust {
-            PreparedTrust::DangerousAcceptAny => {}
-            PreparedTrust::Pinned(pins) if pins.contains(&seen) || extra_pins.contains(&seen) => {}
+        let mut until = Instant::now() + JUDGED_FOR;
+        let read = || X509::from_der(leaf).map_err(unusable);
+        let certificate = match &self.trust {
+            PreparedTrust::DangerousAcceptAny => read()?,
+            PreparedTrust::Pinned(pins) if pins.contains(&seen) || extra_pins.contains(&seen) => read()?,
             PreparedTrust::Pinned(pins) => {
                 return Err(IdentityError::PinMismatch {
                     seen,
                     pinned: [pins.as_slice(), &extra_pins].concat(),
                 });
             }
-            PreparedTrust::Ca(store) => verify(store, leaf, others, seen)?,
+            PreparedTrust::Ca(store) => {
+                let certificate = read()?;
+                let time_left = verify(store, &certificate, others, seen)?;
+                until = until.min(Instant::now() + time_left);
+                certificate
+            }
+        };
+        // Whether the handshake's signature could be checked at all with the certificate's key.
+        tls::check_key(&certificate).map_err(IdentityError::Unusable)?;
+        let key = key_of(&certificate).map_err(unusable)?;
+        let others = others.iter().map(|other| other.to_vec()).collect();
+        Ok(Judged { leaf: leaf.to_vec(), others, key, until })
+    }
+
+    /// PAN-OS may present an X.509 v1 certificate, which webpki does not parse: so only the public key
+    /// is taken from the certificate (by OpenSSL), and webpki checks the signature against that key.
+    fn public_key(&self, leaf: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, rustls::Error> {
+        if let Some(judged) = self.state().judged.as_ref().filter(|judged| judged.leaf == leaf) {
+            return Ok(judged.key.clone());
         }
-        check_key(leaf)
+        X509::from_der(leaf)
+            .and_then(|leaf| key_of(&leaf))
+            .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))
     }
 }
 
-/// PAN-OS may present an X.509 v1 certificate, which webpki does not parse: so only the public key
-/// is taken from the certificate (by OpenSSL), and webpki checks the signature against that key.
-fn public_key(leaf: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, rustls::Error> {
-    X509::from_der(leaf)
-        .and_then(|leaf| leaf.public_key())
-        .and_then(|key| key.public_key_to_der())
-        .map(SubjectPublicKeyInfoDer::from)
-        .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))
+fn key_of(leaf: &X509) -> Result<SubjectPublicKeyInfoDer<'static>, ErrorStack> {
+    leaf.public_key()?.public_key_to_der().map(SubjectPublicKeyInfoDer::from)
 }
 
-/// Whether the handshake's signature could be checked at all with the certificate's key.
-fn check_key(leaf: &[u8]) -> Result<(), IdentityError> {
-    let leaf = X509::from_der(leaf).map_err(|error| IdentityError::Unusable(error.to_string()))?;
-    tls::check_key(&leaf).map_err(IdentityError::Unusable)
+fn unusable(error: ErrorStack) -> IdentityError {
+    IdentityError::Unusable(error.to_string())
 }
 
 impl fmt::Debug for CertificateVerifier {
@@ -247,9 +291,14 @@ impl ServerCertVerifier for CertificateVerifier {
         _ocsp: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        self.check(leaf, others).map(|()| ServerCertVerified::assertion()).map_err(|rejection| {
+        if self.state().judged.as_ref().is_some_and(|judged| judged.covers(leaf, others)) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        let judged = self.check(leaf, others).map_err(|rejection| {
             rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(rejection))))
-        })
+        })?;
+        self.state().judged = Some(judged);
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -258,7 +307,7 @@ impl ServerCertVerifier for CertificateVerifier {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let key = public_key(leaf)?;
+        let key = self.public_key(leaf)?;
         let entity = webpki::RawPublicKeyEntity::try_from(&key)
             .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))?;
         // In TLS 1.2 a scheme names no curve: several algorithms can stand behind it.
@@ -284,7 +333,7 @@ impl ServerCertVerifier for CertificateVerifier {
         leaf: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let key = public_key(leaf)?;
+        let key = self.public_key(leaf)?;
         let valid = verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms)?;
         self.remember(leaf, &key);
         Ok(valid)
@@ -292,5 +341,28 @@ impl ServerCertVerifier for CertificateVerifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_judgement_holds_for_the_very_same_certificates_and_for_its_time() {
+        let der = |byte: u8| CertificateDer::from(vec![byte; 3]);
+        let mut judged = Judged {
+            leaf: vec![1; 3],
+            others: vec![vec![2; 3]],
+            key: SubjectPublicKeyInfoDer::from(Vec::new()),
+            until: Instant::now() + JUDGED_FOR,
+        };
+        assert!(judged.covers(&[1; 3], &[der(2)]));
+        for others in [vec![], vec![der(3)], vec![der(2), der(2)], vec![der(2), der(3)]] {
+            assert!(!judged.covers(&[1; 3], &others), "{others:?}");
+        }
+        assert!(!judged.covers(&[3; 3], &[der(2)]));
+        judged.until = Instant::now();
+        assert!(!judged.covers(&[1; 3], &[der(2)]));
     }
 }

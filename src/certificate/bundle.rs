@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use openssl::error::ErrorStack;
@@ -25,6 +26,8 @@ pub struct Bundle {
     common_name: String,
     leaf: X509,
     leaf_der: Vec<u8>,
+    /// Its public key in binary form.
+    public_der: Arc<[u8]>,
     certificate_file: PathBuf,
     key_file: PathBuf,
     chain: Chain,
@@ -40,13 +43,13 @@ impl Bundle {
 
     /// The same, as if it were another time.
     pub fn load_at(source: &Source, common_name: &str, now: DateTime<Utc>) -> Result<Self, BundleError> {
-        let leaf = read_leaf(&source.certificate)?;
+        let Leaf { certificate: leaf, public_der } = read_leaf(&source.certificate)?;
         let validity = check_validity(&source.certificate, &leaf, now)?;
         if !name::covers(&leaf, common_name) {
             let (path, wanted) = (source.certificate.clone(), common_name.to_owned());
             return Err(BundleError::WrongName { path, wanted, found: name::all(&leaf) });
         }
-        load_key(&source.certificate, &source.key, &leaf)?;
+        load_key((&source.certificate, &source.key), &leaf, &public_der)?;
         let chain = match &source.chain {
             Some(path) => match chain::load(path, &leaf, now) {
                 // Nobody has asked for a chain that has no beginning.
@@ -60,6 +63,7 @@ impl Bundle {
             leaf_der: leaf.to_der()?,
             algorithm: KeyAlgorithm::of(leaf.public_key()?.as_ref()),
             leaf,
+            public_der,
             certificate_file: source.certificate.clone(),
             key_file: source.key.clone(),
             chain,
@@ -160,7 +164,7 @@ impl Bundle {
     /// # Errors
     /// As [`Bundle::load`]; a key file that holds another key by now.
     pub fn key(&self) -> Result<PrivateKey, BundleError> {
-        load_key(&self.certificate_file, &self.key_file, &self.leaf)
+        load_key((&self.certificate_file, &self.key_file), &self.leaf, &self.public_der)
     }
 }
 
@@ -175,16 +179,41 @@ impl fmt::Debug for Bundle {
     }
 }
 
-fn read_leaf(path: &Path) -> Result<X509, BundleError> {
+/// A certificate as it was read.
+#[derive(Clone)]
+struct Leaf {
+    certificate: X509,
+    public_der: Arc<[u8]>,
+}
+
+/// The one that was read last, by the SHA-256 of the text: it counts for all devices of a fleet, is parsed once, and lies
+/// in memory once. The text decides, so a file that was replaced counts from the next reading on.
+static LAST: Mutex<Option<(Fingerprint, Leaf)>> = Mutex::new(None);
+
+fn read_leaf(path: &Path) -> Result<Leaf, BundleError> {
     let pem = files::read_pem(path, Role::Certificate)?;
     if super::pem::certificates_begun(&pem) == 0 {
         return Err(BundleError::NothingThere { role: Role::Certificate, path: path.to_owned() });
     }
-    X509::from_pem(&pem).map_err(|_| BundleError::Damaged { role: Role::Certificate, path: path.to_owned() })
+    let text = Fingerprint::of_der(&pem);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, leaf)) = last.as_ref().filter(|(known, _)| *known == text) {
+        return Ok(leaf.clone());
+    }
+    let damaged = |_| BundleError::Damaged { role: Role::Certificate, path: path.to_owned() };
+    let certificate = X509::from_pem(&pem).map_err(damaged)?;
+    let public_der = certificate.public_key()?.public_key_to_der()?.into();
+    let leaf = Leaf { certificate, public_der };
+    *last = Some((text, leaf.clone()));
+    Ok(leaf)
 }
 
-fn load_key(certificate: &Path, key: &Path, leaf: &X509Ref) -> Result<PrivateKey, BundleError> {
-    let loaded = key::load(key, leaf.public_key()?.as_ref())?;
+fn load_key(
+    (certificate, key): (&Path, &Path),
+    leaf: &X509Ref,
+    public_der: &[u8],
+) -> Result<PrivateKey, BundleError> {
+    let loaded = key::load(key, leaf.public_key()?.as_ref(), public_der)?;
     loaded
         .ok_or_else(|| BundleError::KeyMismatch { certificate: certificate.to_owned(), key: key.to_owned() })
 }

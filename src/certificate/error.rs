@@ -193,7 +193,7 @@ pub enum BundleError {
         source: io::Error,
     },
     /// OpenSSL failed at something that is no fault of the files.
-    #[error("OpenSSL failed")]
+    #[error("OpenSSL failed: {}", reason(.0))]
     OpenSsl(#[from] ErrorStack),
 }
 
@@ -230,6 +230,16 @@ impl BundleError {
 fn either(tried: &[PathBuf]) -> String {
     let names: Vec<String> = tried.iter().map(|path| path.display().to_string()).collect();
     names.join(" or ")
+}
+
+/// The first of the reasons, without the places in OpenSSL's sources.
+fn reason(stack: &ErrorStack) -> String {
+    let first = stack.errors().first();
+    let words =
+        first.map(|error| [error.library(), error.reason()].into_iter().flatten().collect::<Vec<_>>());
+    words
+        .filter(|words| !words.is_empty())
+        .map_or_else(|| "no reason given".to_owned(), |words| words.join(": "))
 }
 
 fn content(role: Role) -> &'static str {

@@ -1,5 +1,7 @@
 //! The fingerprint of a certificate in PEM, as a device gives it.
 
+use std::sync::{Mutex, PoisonError};
+
 use openssl::x509::X509;
 use panos_xmlapi::Fingerprint;
 
@@ -18,9 +20,24 @@ pub struct NoCertificate;
 /// A text without a certificate that can be parsed.
 pub fn fingerprint_of_pem(text: &str) -> Result<Fingerprint, NoCertificate> {
     let der = pem::first_certificate_der(text).ok_or(NoCertificate)?;
+    let fingerprint = Fingerprint::of_der(&der);
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if known().contains(&fingerprint) {
+        return Ok(fingerprint);
+    }
     X509::from_der(&der).map_err(|_| NoCertificate)?;
-    Ok(Fingerprint::of_der(&der))
+    let mut known = known();
+    if known.len() >= KEPT {
+        known.remove(0);
+    }
+    known.push(fingerprint);
+    Ok(fingerprint)
 }
+
+/// Of which it is known that they can be parsed: a device shows the same one many times, and hundreds of devices do.
+static KNOWN: Mutex<Vec<Fingerprint>> = Mutex::new(Vec::new());
+/// How many of them are kept.
+const KEPT: usize = 64;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

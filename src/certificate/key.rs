@@ -90,16 +90,20 @@ fn overwrite() {
     std::hint::black_box(&mut frame);
 }
 
-/// Reads a private key in any PEM form; nothing where it is not the one that belongs to this public key.
-pub(super) fn load(path: &Path, public: &PKeyRef<Public>) -> Result<Option<PrivateKey>, BundleError> {
+/// Reads a private key in any PEM form; nothing where it is not the one that belongs to this public key, which is given
+/// in binary form as well.
+pub(super) fn load(
+    path: &Path,
+    public: &PKeyRef<Public>,
+    public_der: &[u8],
+) -> Result<Option<PrivateKey>, BundleError> {
     wiping_the_stack(|| {
         let pem = files::read_pem(path, Role::Key)?;
         if !contains(&pem, b"PRIVATE KEY-----") {
             return Err(BundleError::NothingThere { role: Role::Key, path: path.to_owned() });
         }
-        let owner = public.public_key_to_der()?;
         let block = pem::first_private_key(&pem);
-        let parts = block.as_ref().and_then(|(label, der)| Parts::read(label, der, &owner));
+        let parts = block.as_ref().and_then(|(label, der)| Parts::read(label, der, public_der));
         let pkcs8 = match parts {
             Some(parts) => parts.belong_to(public).then(|| parts.to_pkcs8()),
             None => by_openssl(&pem, path, public)?,

@@ -12,7 +12,8 @@ fn loaded_for(pem: &[u8], owner: &PKey<Private>) -> Result<Option<PrivateKey>, B
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.key");
     write(&path, pem, 0o600);
-    load(&path, &public(owner))
+    let public = public(owner);
+    load(&path, &public, &public.public_key_to_der().unwrap())
 }
 
 fn loaded(pem: &[u8]) -> Result<Option<PrivateKey>, BundleError> {

@@ -5,6 +5,7 @@
 //! back by the writer's own reader.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use openssl::ec::{EcGroup, EcKey};
 use openssl::error::ErrorStack;
@@ -123,18 +124,18 @@ pub fn write(
     }
     let contents = Contents { name: bundle.common_name(), certificates: &certificates };
     wiping_the_stack(|| {
-        let (stand_in, other) = (stand_in()?, Passphrase::random()?);
-        let rounds = match container {
-            Container::Legacy => ROUNDS_OF_LEGACY_STAND_IN,
-            Container::Modern => ROUNDS_OF_STAND_IN,
-        };
-        let written = contents.write(&stand_in, (container, rounds), &other)?;
-        contents.read_by_openssl(&written, &stand_in, &other)?;
+        contents.try_with_openssl(container)?;
         let written = contents.write(key.pkcs8(), (container, ROUNDS), passphrase)?;
         contents.read_back(&written, key.pkcs8(), passphrase)?;
         Ok(SecretBytes::from(written))
     })
 }
+
+/// What OpenSSL has read in this process: with the same certificates and algorithms it reads the next one as well, so for
+/// hundreds of devices it is asked once. SHA-256 over what does not depend on the key, the latest last.
+static READ: Mutex<Vec<Fingerprint>> = Mutex::new(Vec::new());
+/// How many of them are kept.
+const KEPT: usize = 16;
 
 /// A key that is nobody's.
 fn stand_in() -> Result<Vec<u8>, ErrorStack> {
@@ -150,6 +151,30 @@ struct Contents<'a> {
 }
 
 impl Contents<'_> {
+    /// Lets OpenSSL read what the writer makes of a stand-in for the key.
+    fn try_with_openssl(&self, container: Container) -> Result<(), Pkcs12Error> {
+        let mut same = format!("{container} {}\n", self.name);
+        self.digests().iter().for_each(|digest| same.push_str(&digest.to_string()));
+        let same = Fingerprint::of_der(same.as_bytes());
+        let read = || READ.lock().unwrap_or_else(PoisonError::into_inner);
+        if read().contains(&same) {
+            return Ok(());
+        }
+        let (stand_in, passphrase) = (stand_in()?, Passphrase::random()?);
+        let rounds = match container {
+            Container::Legacy => ROUNDS_OF_LEGACY_STAND_IN,
+            Container::Modern => ROUNDS_OF_STAND_IN,
+        };
+        let written = self.write(&stand_in, (container, rounds), &passphrase)?;
+        self.read_by_openssl(&written, &stand_in, &passphrase)?;
+        let mut read = read();
+        if read.len() >= KEPT {
+            read.remove(0);
+        }
+        read.push(same);
+        Ok(())
+    }
+
     fn write(
         &self,
         key: &[u8],

@@ -1,10 +1,18 @@
 //! How a plan is told: to a person, or as JSON. Nothing of it was done.
 
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use chrono::Utc;
 use panos_xmlapi::{Address, NextIdentity, SystemInfo};
 use serde_json::{Value, json};
 
-use super::report;
-use crate::delivery::{DeliveryError, Installation, InstallationKey, InstallationStore};
+use super::at_once;
+use super::report::{self, JsonHold};
+use crate::delivery::hold::Hold;
+use crate::delivery::{
+    DeliveryError, InstallSpec, Installation, InstallationKey, InstallationStore, foresee,
+};
 use crate::error::Exit;
 use crate::install::apply::PlannedInstall;
 use crate::install::assess::{self, Assessment, Item};
@@ -38,7 +46,7 @@ pub struct DryRun {
 ///
 /// # Errors
 /// Files that can't be used; no key, no device, no trust; a plan that can't be made.
-pub async fn look(prepared: &Prepared, records: &InstallationStore) -> Result<DryRun, Problem> {
+async fn look(prepared: &Prepared, records: &InstallationStore) -> Result<DryRun, Problem> {
     let bundle = prepared.bundle.as_ref().map_err(Problem::from)?;
     let request = &prepared.request;
     let record =
@@ -99,14 +107,66 @@ fn key_of(request: &InstallRequest) -> InstallationKey {
     }
 }
 
+/// What was found at one place, and what a delivery there would wait for.
+pub struct Planned<'p> {
+    /// What is asked for.
+    pub request: &'p InstallRequest,
+    /// What would be done, or why that can't be told.
+    pub assessed: Result<DryRun, Problem>,
+    /// What would keep it waiting.
+    pub hold: Option<Hold>,
+}
+
+impl Planned<'_> {
+    /// The exit code that it calls for.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        self.assessed.as_ref().err().map_or(Exit::Done, |problem| problem.exit)
+    }
+}
+
+/// Looks and decides, for each place; with `now` nothing is waited for.
+pub async fn plan_all<'p>(
+    (specs, prepared): (&[InstallSpec], &'p [Prepared]),
+    state_dir: &Path,
+    now: bool,
+    concurrency: u16,
+) -> Vec<Planned<'p>> {
+    let records = &InstallationStore::below(state_dir);
+    let holds = match now {
+        true => vec![None; specs.len()],
+        false => foresee(specs, state_dir, Utc::now()),
+    };
+    let looks = prepared.iter().zip(holds).map(|(prepared, hold)| async move {
+        Planned { request: &prepared.request, assessed: look(prepared, records).await, hold }
+    });
+    at_once::all(looks, concurrency).await
+}
+
+/// The plans of all places for a person, and what they would wait for.
+pub fn tell_all(program: &str, planned: &[Planned<'_>], most_at_once: Option<NonZeroU32>) {
+    planned.iter().for_each(|planned| tell(program, planned));
+    if let Some(most) = most_at_once.filter(|most| planned.len() > most.get() as usize) {
+        let devices = if most.get() == 1 { "device at most is" } else { "devices at most are" };
+        report::line(&format!("{most} {devices} changed at the same time (max_commits)."));
+    }
+    if planned.iter().any(|planned| planned.hold.is_some()) {
+        report::note(program, "what waits is delivered by the worker then; to deliver it at once, add --now");
+    }
+}
+
 /// One device's plan for a person.
-pub fn tell(program: &str, request: &InstallRequest, assessed: Result<&DryRun, &Problem>) {
-    match assessed {
+fn tell(program: &str, planned: &Planned<'_>) {
+    match &planned.assessed {
         Err(found) => {
-            report::problem(program, &format!("{}: {found}", request.target.device), found.advice.as_deref());
+            let device = &planned.request.target.device;
+            report::problem(program, &format!("{device}: {found}"), found.advice.as_deref());
         }
         Ok(assessed) => {
             report::line(&format!("{}{}:", assessed.device, described(&assessed.system)));
+            if let Some(hold) = &planned.hold {
+                report::line(&format!("  wait    {}", hold.words()));
+            }
             if assessed.plan.steps.is_empty() {
                 report::line("  no changes: this certificate is already installed");
             }
@@ -162,23 +222,29 @@ fn lines(step: &Step, assessed: &DryRun) -> Vec<String> {
 }
 
 /// All devices' plans as one JSON object.
-pub fn json(exit: Exit, assessed: &[(&InstallRequest, Result<DryRun, Problem>)]) {
-    let devices: Vec<Value> = assessed.iter().map(|(request, assessed)| device(request, assessed)).collect();
-    report::line(&json!({ "dry_run": true, "exit": exit.code(), "devices": devices }).to_string());
+pub fn json(program: &str, exit: Exit, planned: &[Planned<'_>], most_at_once: Option<NonZeroU32>) {
+    let devices: Vec<Value> = planned.iter().map(device).collect();
+    let told =
+        json!({ "dry_run": true, "exit": exit.code(), "max_commits": most_at_once, "devices": devices });
+    report::json(program, &told);
 }
 
-fn device(request: &InstallRequest, assessed: &Result<DryRun, Problem>) -> Value {
-    match assessed {
+/// One place's plan as JSON.
+pub fn device(planned: &Planned<'_>) -> Value {
+    let waits_for = planned.hold.as_ref().map(JsonHold::of);
+    match &planned.assessed {
         Ok(assessed) => json!({
             "device": assessed.device,
             "model": assessed.system.model,
             "version": assessed.system.sw_version,
+            "waits_for": waits_for,
             "steps": assessed.plan.steps.iter().map(|step| json_step(step, assessed)).collect::<Vec<_>>(),
             "push": assessed.push.as_ref().map(json_push),
             "notes": assessed.notes,
         }),
         Err(found) => json!({
-            "device": request.target.device,
+            "device": planned.request.target.device,
+            "waits_for": waits_for,
             "exit": found.exit.code(),
             "problem": found.what,
             "advice": found.advice,

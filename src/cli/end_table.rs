@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use super::certctl::terminal::{self, Columns, Line, Severity};
-use super::report::Told;
+use super::told::Told;
 use crate::error::Exit;
 
 /// The most characters of a place's name: the rest of 80 columns is for the phases.
@@ -16,64 +16,92 @@ const PHASES: usize = 3;
 const ROWS: usize = 40;
 const SLOWEST: usize = 10;
 
-/// Prints the table; of a single place its own line says all.
-pub(super) fn print(told: &[Told]) {
-    if told.len() < 2 {
-        return;
-    }
-    let is_short = std::io::stdout().is_terminal() && told.len() > ROWS;
-    terminal::print(lines(told, is_short));
+/// How it ended at one place.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    /// The place.
+    pub(super) place: String,
+    /// How it ended, in a word.
+    pub(super) word: String,
+    /// Whether that is as it should be.
+    pub(super) mood: Severity,
+    /// How long each phase took, the whole last; nothing where that is not known.
+    pub(super) phases: Vec<(&'static str, f64)>,
 }
 
-fn lines(told: &[Told], is_short: bool) -> Vec<Line> {
-    let shown: Vec<&Told> = if is_short { most_telling(told) } else { told.iter().collect() };
-    let cells = |one: &&Told| {
-        let seconds = total(one).map_or("-".to_owned(), |seconds| format!("{seconds:.1}"));
-        vec![place(one), one.word(), seconds]
-    };
-    let headings = ["where", "result", "seconds"];
-    let columns = Columns::new(&headings, 2, "longest phases", shown.iter().map(cells));
-    let mut lines = vec![columns.heading()];
-    for one in &shown {
-        let mood = match one.exit() {
+impl Row {
+    /// Of a place that was only looked at, which took so many seconds.
+    pub(super) fn looked_at(place: String, word: String, mood: Severity, seconds: f64) -> Self {
+        Self { place, word, mood, phases: vec![("total", seconds)] }
+    }
+
+    fn of(told: &Told) -> Self {
+        let about = told.about();
+        let mood = match told.exit() {
             Exit::Done => Severity::Plain,
             Exit::Waiting => Severity::Odd,
             _ => Severity::Bad,
         };
-        lines.push(columns.line(&cells(one), &phases(one), mood));
+        let place = about.target.clone().unwrap_or_else(|| about.place());
+        Self { place, word: told.word(), mood, phases: told.phases().to_vec() }
     }
-    if shown.len() < told.len() {
-        let text = format!("... and {} more, all of them done", told.len() - shown.len());
+
+    fn total(&self) -> Option<f64> {
+        self.phases.last().map(|(_, seconds)| *seconds)
+    }
+
+    /// `commit 12.1, import 0.4`.
+    fn longest(&self) -> String {
+        let Some((_, each)) = self.phases.split_last() else { return "-".to_owned() };
+        let mut each: Vec<&(&str, f64)> = each.iter().filter(|(_, seconds)| *seconds >= SHORT).collect();
+        each.sort_by(|one, other| other.1.total_cmp(&one.1));
+        let texts: Vec<String> =
+            each.iter().take(PHASES).map(|(name, seconds)| format!("{name} {seconds:.1}")).collect();
+        if texts.is_empty() { "-".to_owned() } else { texts.join(", ") }
+    }
+}
+
+/// Prints the table of installations.
+pub(super) fn print(told: &[Told]) {
+    print_rows(&told.iter().map(Row::of).collect::<Vec<_>>());
+}
+
+/// Prints the table; of a single place its own line says all.
+pub(super) fn print_rows(rows: &[Row]) {
+    if rows.len() < 2 {
+        return;
+    }
+    let is_short = std::io::stdout().is_terminal() && rows.len() > ROWS;
+    terminal::print(lines(rows, is_short));
+}
+
+fn lines(rows: &[Row], is_short: bool) -> Vec<Line> {
+    // Where only was looked there are no phases.
+    let has_phases = rows.iter().any(|row| row.phases.len() > 1);
+    let last = if has_phases { "longest phases" } else { "" };
+    let shown: Vec<&Row> = if is_short { most_telling(rows) } else { rows.iter().collect() };
+    let cells = |row: &&Row| {
+        let seconds = row.total().map_or("-".to_owned(), |seconds| format!("{seconds:.1}"));
+        vec![terminal::shortened(&row.place, PLACE), row.word.clone(), seconds]
+    };
+    let columns = Columns::new(&["where", "result", "seconds"], 2, last, shown.iter().map(cells));
+    let mut lines = vec![columns.heading()];
+    for row in &shown {
+        let phases = if has_phases { row.longest() } else { String::new() };
+        lines.push(columns.line(&cells(row), &phases, row.mood));
+    }
+    if shown.len() < rows.len() {
+        let text = format!("... and {} more, all of them done", rows.len() - shown.len());
         lines.push(Line { text, mood: Severity::Plain });
     }
     lines
 }
 
 /// What is not done, and of the rest what took longest.
-fn most_telling(told: &[Told]) -> Vec<&Told> {
-    let (done, mut shown): (Vec<&Told>, Vec<&Told>) = told.iter().partition(|one| one.exit() == Exit::Done);
+fn most_telling(rows: &[Row]) -> Vec<&Row> {
+    let (done, mut shown): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.mood == Severity::Plain);
     let mut slowest = done;
-    slowest.sort_by(|one, other| total(other).unwrap_or(0.0).total_cmp(&total(one).unwrap_or(0.0)));
+    slowest.sort_by(|one, other| other.total().unwrap_or(0.0).total_cmp(&one.total().unwrap_or(0.0)));
     shown.extend(slowest.into_iter().take(SLOWEST));
     shown
-}
-
-fn place(told: &Told) -> String {
-    let spec = told.spec();
-    let place = spec.options.target.clone().unwrap_or_else(|| spec.place());
-    terminal::shortened(&place, PLACE)
-}
-
-fn total(told: &Told) -> Option<f64> {
-    told.phases().last().map(|(_, seconds)| *seconds)
-}
-
-/// `commit 12.1, import 0.4`.
-fn phases(told: &Told) -> String {
-    let Some((_, each)) = told.phases().split_last() else { return "-".to_owned() };
-    let mut each: Vec<&(&str, f64)> = each.iter().filter(|(_, seconds)| *seconds >= SHORT).collect();
-    each.sort_by(|one, other| other.1.total_cmp(&one.1));
-    let texts: Vec<String> =
-        each.iter().take(PHASES).map(|(name, seconds)| format!("{name} {seconds:.1}")).collect();
-    if texts.is_empty() { "-".to_owned() } else { texts.join(", ") }
 }

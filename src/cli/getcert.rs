@@ -4,7 +4,9 @@ mod ask;
 mod before;
 mod caller;
 mod difference;
+mod dry;
 mod outcome;
+mod tell;
 mod trouble;
 
 use std::path::{Path, PathBuf};
@@ -48,6 +50,7 @@ use crate::settings::location;
 use crate::settings::options::{self, DeviceOptions};
 use crate::settings::resolve::{self, Named};
 use ask::{Asked, Plan};
+use outcome::Ended;
 use trouble::Trouble;
 
 const NAME: &str = "pan_getcert";
@@ -95,6 +98,10 @@ pub struct Arguments {
     #[arg(long, help_heading = "Output")]
     dry_run: bool,
 
+    /// Print the result as JSON
+    #[arg(long, help_heading = "Output", hide_short_help = true)]
+    json: bool,
+
     /// Don't look at the devices before a certificate is asked for
     #[arg(long, conflicts_with = "dry_run", help_heading = "Delivery", hide_short_help = true)]
     no_check: bool,
@@ -110,6 +117,10 @@ pub struct Arguments {
 /// Everything checked; nothing done yet.
 struct Request {
     caller: Caller,
+    /// Whether the result is one JSON object.
+    json: bool,
+    /// Where the records are.
+    state_dir: PathBuf,
     named: Named,
     /// The object's name as far as it is known before the certificate is.
     shown_name: ObjectName,
@@ -156,13 +167,8 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Exit, UsageError> {
     };
     let ended = signals::run(runtime, run(arguments, &request, &live), stopped);
     live.clear();
-    Ok(match ended {
-        Ok(()) => Exit::Done,
-        Err(trouble) => {
-            report::problem_with_advice(arguments.caller.name, &trouble.to_string(), &trouble.advice());
-            trouble.exit()
-        }
-    })
+    let ended = ended.unwrap_or_else(Ended::from);
+    Ok(if arguments.dry_run { ended.tell_trouble(&request) } else { ended.tell(&request) })
 }
 
 /// Checks every word before anything is done.
@@ -204,6 +210,8 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
     let absolute = |path: &PathBuf| options::absolute(path).map(PathBuf::from).map_err(UsageError::Other);
     Ok(Request {
         caller: arguments.caller,
+        json: arguments.json,
+        state_dir: arguments.place.state_dir.clone(),
         profiles: resolve::profiles(&arguments.device)?,
         certificate: absolute(&arguments.certificate.cert_dir.join(format!("{}.crt", named.common_name)))?,
         key: absolute(&arguments.certificate.key_dir.join(format!("{}.key", named.common_name)))?,
@@ -254,7 +262,7 @@ fn check_log(file: &Path) -> Result<(), UsageError> {
     }
 }
 
-async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Result<(), Trouble> {
+async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Result<Ended, Trouble> {
     let enrolment = &request.enrolment;
     let getcert = Getcert::for_tracked(enrolment.ca.as_deref(), request.through_sudo)
         .on_session_bus(request.session_bus);
@@ -268,7 +276,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
             return Err(Trouble::NotEnrolled);
         }
     }
-    tell_request(request);
+    tell::what_is_asked(request);
     let tracked = tracked?;
     let plan = look(arguments, request, tracked.as_ref())?;
     let tracked_command = tracked.as_ref().and_then(|tracked| tracked.post_save.as_deref());
@@ -280,7 +288,8 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
     let server =
         if looks { before::look_at_server(arguments, request, tracked.as_ref()).await } else { Vec::new() };
     if arguments.dry_run {
-        return before::tell(arguments, request, (tracked.as_ref(), &server), &plan, &post_save).await;
+        dry::tell(arguments, request, (tracked.as_ref(), &server), &plan, &post_save).await?;
+        return Ok(Ended::default());
     }
     if !arguments.no_check && asks_ca {
         before::check_server(request, tracked.as_ref(), &server)?;
@@ -315,7 +324,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
                 Ok(issued) => {
                     live.clear();
                     let seconds = begun.elapsed().as_secs();
-                    report::line(&format!(
+                    request.tell(&format!(
                         "Certificate issue took {seconds} seconds, waiting for the post-save process to finish."
                     ));
                     let saving = Instant::now();
@@ -327,8 +336,8 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
                     };
                     let standings = following.to_the_end(Some(hook)).await?;
                     live.clear();
-                    tell_duration(request, saving);
-                    return outcome::judge(request, standings);
+                    tell::how_long(request, saving);
+                    return Ok(outcome::judge(request, standings));
                 }
                 Err(error) => not_issued(request, tracked.as_ref(), error),
             };
@@ -349,18 +358,12 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
         false => following.standings()?,
     };
     live.clear();
-    tell_duration(request, installing);
+    tell::how_long(request, installing);
     let installed = outcome::judge(request, standings);
-    match at_hand {
+    Ok(match at_hand {
         None => installed,
-        Some(refused) => {
-            // Both are told; the one that is returned is told by whoever called.
-            if let Err(trouble) = installed {
-                report::problem_with_advice(request.caller.name, &trouble.to_string(), &trouble.advice());
-            }
-            Err(refused)
-        }
-    }
+        Some(refused) => installed.and_refused(request, refused),
+    })
 }
 
 /// Looks at what is tracked, and at what an earlier request had that this one leaves out; what to do then.
@@ -432,28 +435,6 @@ async fn check_profile(caller: Caller, enrolment: &Enrolment) -> Result<(), Trou
             Ok(())
         }
     }
-}
-
-fn tell_request(request: &Request) {
-    report::line(&format!("Certificate Common Name: {}", request.named.common_name));
-    report::line(&format!("CERT_NAME: {}", request.shown_name));
-    report::line(&format!("PAN_FQDN: {}", joined(&request.places)));
-    let kinds = ["Primary", "Secondary"];
-    for (kind, profile) in kinds.iter().zip(&request.profiles) {
-        report::line(&format!("{kind} SSL/TLS Profile name: {profile}"));
-    }
-}
-
-fn tell_duration(request: &Request, since: Instant) {
-    report::line(&format!(
-        "Certificate install and commit by the post-save process on: {} took {} seconds.",
-        joined(&request.places),
-        since.elapsed().as_secs()
-    ));
-}
-
-fn joined(places: &[Destination]) -> String {
-    places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// With the worker enabled, certmonger is not held up by a delivery, and a restart of it can't end one.

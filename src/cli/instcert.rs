@@ -8,23 +8,23 @@ use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 
 use super::arguments::{self, UsageError};
+use super::dry_run::Planned;
 use super::installer::{Arguments, NAME};
 use super::live::Screen;
+use super::told::{Told, last_phases};
 use super::{at_once, claims, dry_run, end_table, interrupted, report, sandbox, signals, unresolved};
 use crate::delivery::DeliveryError;
 use crate::delivery::engine::{DeliveryEngine, Selection, run_id};
 use crate::delivery::gate::Gate;
 use crate::delivery::notifier::Notifier;
-use crate::delivery::{InstallSpec, Installation, InstallationStore, Queue, not_over};
+use crate::delivery::{InstallSpec, InstallationStore, Queue, not_over};
 use crate::error::Exit;
 use crate::host::log::Log;
 use crate::host::worker;
-use crate::install::phases::Phase;
 use crate::install::problem::Problem;
 use crate::install::result::{Outcome, RunResult};
 use crate::settings::config::{Config, Notify};
 use crate::settings::resolve::Prepared;
-use report::Told;
 
 /// The program.
 #[must_use]
@@ -89,8 +89,8 @@ fn run(arguments: &Arguments, requests: Vec<(InstallSpec, Prepared)>) -> Result<
         claims::check(NAME, wanted, state_dir, arguments.certificate.take_over)?;
     }
     if arguments.dry_run {
-        let records = InstallationStore::below(state_dir);
-        return Ok(runtime.block_on(dry_run(arguments, prepared, &records)));
+        let config = Config::load(arguments.place.config.as_deref())?;
+        return Ok(runtime.block_on(dry_run(arguments, (&specs, &prepared), &config)));
     }
     check_worker(arguments, &specs, &prepared)?;
     let put = Queue::below(state_dir).put(&mut specs);
@@ -107,7 +107,8 @@ fn run(arguments: &Arguments, requests: Vec<(InstallSpec, Prepared)>) -> Result<
     let each: Vec<Exit> = told.iter().map(Told::exit).collect();
     let exit = Exit::of_all(&each);
     if arguments.json {
-        report::Json::of(&arguments.certificate.common_name.to_ascii_lowercase(), exit.code(), &told).print();
+        report::Json::of(&arguments.certificate.common_name.to_ascii_lowercase(), exit.code(), &told)
+            .print(NAME);
     } else {
         end_table::print(&told);
     }
@@ -143,7 +144,7 @@ fn check_worker(
 fn tell_queued(arguments: &Arguments, specs: &[InstallSpec]) -> Exit {
     let told: Vec<Told> = specs.iter().map(Told::queued).collect();
     if arguments.json {
-        report::Json::of(&arguments.certificate.common_name, Exit::Done.code(), &told).print();
+        report::Json::of(&arguments.certificate.common_name, Exit::Done.code(), &told).print(NAME);
     } else {
         told.iter().for_each(|told| report::outcome(NAME, told));
     }
@@ -236,15 +237,6 @@ async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
     }
 }
 
-/// How long the phases of the run took that has ended since this was asked for.
-fn last_phases(record: &Installation, spec: &InstallSpec) -> Option<Vec<(&'static str, f64)>> {
-    let last = record.history.last().filter(|last| last.started_at >= spec.requested_at)?;
-    let names = Phase::ALL.iter().map(|phase| phase.name()).chain(std::iter::once("total"));
-    #[expect(clippy::cast_precision_loss, reason = "no run takes that long")]
-    let spent = |name: &'static str| Some((name, *last.milliseconds.get(name)? as f64 / 1000.0));
-    Some(names.filter_map(spent).collect())
-}
-
 /// Why a request stays in the queue.
 fn waiting(state_dir: &Path, spec: &InstallSpec) -> Problem {
     let why = InstallationStore::below(state_dir).read(&spec.key()).err();
@@ -262,21 +254,18 @@ fn lost(failure: &DeliveryError) -> RunResult {
     }
 }
 
-/// Looks and decides, for each device, and tells what would be done.
-async fn dry_run(arguments: &Arguments, prepared: Vec<Prepared>, records: &InstallationStore) -> Exit {
-    let looks = prepared.iter().map(|prepared| async move {
-        let assessed = dry_run::look(prepared, records).await;
-        (&prepared.request, assessed)
-    });
-    let assessed = at_once::all(looks, arguments.concurrency).await;
-    let exits = assessed
-        .iter()
-        .map(|(_, assessed)| assessed.as_ref().err().map_or(Exit::Done, |problem| problem.exit));
-    let exit = Exit::of_all(&exits.collect::<Vec<_>>());
-    if arguments.json {
-        dry_run::json(exit, &assessed);
-    } else {
-        assessed.iter().for_each(|(request, assessed)| dry_run::tell(NAME, request, assessed.as_ref()));
+/// Looks and decides, for each device, and tells what would be done, and what that would wait for.
+async fn dry_run(
+    arguments: &Arguments,
+    (specs, prepared): (&[InstallSpec], &[Prepared]),
+    config: &Config,
+) -> Exit {
+    let Arguments { place, now, concurrency, .. } = arguments;
+    let planned = dry_run::plan_all((specs, prepared), &place.state_dir, *now, *concurrency).await;
+    let exit = Exit::of_all(&planned.iter().map(Planned::exit).collect::<Vec<_>>());
+    match arguments.json {
+        true => dry_run::json(NAME, exit, &planned, config.max_commits()),
+        false => dry_run::tell_all(NAME, &planned, config.max_commits()),
     }
     exit
 }

@@ -23,4 +23,5 @@ pub mod question;
 pub mod report;
 pub mod sandbox;
 pub mod signals;
+mod told;
 pub mod unresolved;

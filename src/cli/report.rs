@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write as _};
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use panos_xmlapi::Location;
 use serde::Serialize;
 
 use super::firewalls::{JsonFirewalls, proven_on};
 use super::live::aside;
+use super::told::{Told, quoted};
+use crate::delivery::Installation;
 use crate::delivery::hold::Hold;
-use crate::delivery::{InstallSpec, Installation};
+use crate::delivery::waiting::Waiting;
 use crate::error::Exit;
 use crate::install::names::{ObjectName, ProfileName};
-use crate::install::problem::Problem;
-use crate::install::push::PushState;
-use crate::install::result::{Outcome, RunResult};
+use crate::install::result::Outcome;
 use crate::text::{escape_control, is_printable};
 
 /// What to do about a problem.
@@ -192,7 +192,7 @@ pub fn journal(priority: Priority, told: &Told) {
         Some(problem) => {
             let advice = problem.advice.as_ref().map(|advice| format!(" {advice}")).unwrap_or_default();
             let what = problem.what.trim_end_matches('.');
-            format!("{}: {}: {what}.{advice}", told.spec.place(), told.spec.common_name)
+            format!("{}: {}: {what}.{advice}", told.about.place(), told.about.common_name)
         }
         None => told.sentence(),
     };
@@ -200,15 +200,29 @@ pub fn journal(priority: Priority, told: &Told) {
 }
 
 /// Several certificates on several devices, as one JSON object.
-pub fn installations(program: &str, exit: Exit, told: &[Told]) {
+pub fn installations(program: &str, exit: Exit, told: &[Told], waiting: &[Waiting]) {
     let each: Vec<JsonInstallation<'_>> = told
         .iter()
         .map(|told| JsonInstallation {
-            common_name: told.spec.common_name.as_str(),
+            common_name: told.about.common_name.as_str(),
             installation: JsonDevice::of(told),
         })
         .collect();
-    json(program, &serde_json::json!({ "exit": exit.code(), "installations": each }));
+    let waiting: Vec<_> = waiting.iter().map(json_waiting).collect();
+    json(program, &serde_json::json!({ "exit": exit.code(), "installations": each, "waiting": waiting }));
+}
+
+fn json_waiting(waiting: &Waiting) -> serde_json::Value {
+    serde_json::json!({
+        "word": waiting.word,
+        "count": waiting.count,
+        "what": waiting.to_string(),
+        "until": waiting.until.map(moment),
+    })
+}
+
+fn moment(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 #[derive(Debug, Serialize)]
@@ -218,154 +232,22 @@ struct JsonInstallation<'a> {
     installation: JsonDevice<'a>,
 }
 
-/// How an installation on one device ended, or that it was put into the queue.
-#[derive(Debug, Clone)]
-pub struct Told {
-    spec: InstallSpec,
-    result: Option<RunResult>,
-    /// Whether it is tried again by itself, where it failed.
-    is_pending: Option<bool>,
-    /// What it waits for, where it was not begun.
-    hold: Option<Hold>,
-    /// How it stands with the firewalls of a Panorama.
-    push: Option<PushState>,
-}
-
-impl Told {
-    /// It ended like this.
-    #[must_use]
-    pub fn of(spec: &InstallSpec, result: RunResult) -> Self {
-        Self { spec: spec.clone(), result: Some(result), is_pending: None, hold: None, push: None }
-    }
-
-    /// The same, and whether it is tried again by itself.
-    #[must_use]
-    pub fn pending(self, is_pending: bool) -> Self {
-        Self { is_pending: Some(is_pending), ..self }
-    }
-
-    /// The same, and how it stands with the firewalls of a Panorama.
-    #[must_use]
-    pub fn pushed(self, push: Option<&PushState>) -> Self {
-        Self { push: push.cloned(), ..self }
-    }
-
-    /// Nothing was done yet.
-    #[must_use]
-    pub fn queued(spec: &InstallSpec) -> Self {
-        Self { spec: spec.clone(), result: None, is_pending: None, hold: None, push: None }
-    }
-
-    /// It was recorded, and waits.
-    #[must_use]
-    pub fn held(spec: &InstallSpec, hold: Hold) -> Self {
-        Self { hold: Some(hold), is_pending: Some(true), ..Self::queued(spec) }
-    }
-
-    /// What it is about.
-    #[must_use]
-    pub fn spec(&self) -> &InstallSpec {
-        &self.spec
-    }
-
-    /// How it ended, in a word; with the exit code where it failed.
-    #[must_use]
-    pub fn word(&self) -> String {
-        match self.result.as_ref().map(|result| &result.outcome) {
-            None if self.hold.is_some() => "waiting".to_owned(),
-            None => "queued".to_owned(),
-            Some(Outcome::Installed { unchanged: false, .. }) => "installed".to_owned(),
-            Some(Outcome::Installed { unchanged: true, .. }) => "unchanged".to_owned(),
-            Some(Outcome::AwaitingCommit) => "left to commit".to_owned(),
-            Some(Outcome::AwaitingPush) => "left to push".to_owned(),
-            Some(Outcome::Failed(problem)) => format!("failed ({})", problem.exit.code()),
-        }
-    }
-
-    /// How long each phase took, the whole last.
-    #[must_use]
-    pub fn phases(&self) -> &[(&'static str, f64)] {
-        self.result.as_ref().map(|result| result.phases.as_slice()).unwrap_or_default()
-    }
-
-    /// The exit code.
-    #[must_use]
-    pub fn exit(&self) -> Exit {
-        let waiting = if self.hold.is_some() { Exit::Waiting } else { Exit::Done };
-        self.problem().map_or(waiting, |problem| problem.exit)
-    }
-
-    /// What is told of it, where it did not fail.
-    fn sentence(&self) -> String {
-        let (device, bound) = (self.spec.place(), bound(&self.spec));
-        if let Some(hold) = &self.hold {
-            return format!("{device}: the certificate '{}'{bound} is recorded, and {hold}.", self.spec.name);
-        }
-        let on = proven_on(self.push.as_ref());
-        let Some(result) = &self.result else {
-            return format!(
-                "{device}: installation of the certificate '{}'{bound} is queued.",
-                self.spec.name
-            );
-        };
-        match &result.outcome {
-            Outcome::Installed { object, unchanged: false } => {
-                let seconds = result.phases.last().map_or(0.0, |(_, seconds)| *seconds);
-                format!("{device}: installed the certificate '{object}'{bound}{on} ({seconds:.0} s).")
-            }
-            Outcome::Installed { object, unchanged: true } => {
-                format!(
-                    "{device}: the certificate '{object}'{bound} is already installed{on}; nothing to do."
-                )
-            }
-            Outcome::AwaitingCommit => {
-                let object = &self.spec.name;
-                format!(
-                    "{device}: the certificate '{object}'{bound} is in the candidate configuration; commit it on the device."
-                )
-            }
-            Outcome::AwaitingPush => {
-                let object = &self.spec.name;
-                format!(
-                    "{device}: the certificate '{object}'{bound} is committed on Panorama, not pushed; push it in Panorama."
-                )
-            }
-            Outcome::Failed(problem) => format!("{device}: {problem}"),
-        }
-    }
-
-    fn problem(&self) -> Option<&Problem> {
-        match &self.result {
-            Some(RunResult { outcome: Outcome::Failed(problem), .. }) => Some(problem),
-            _ => None,
-        }
-    }
-}
-
 /// One device's end for a person: a line on standard output, or the problem on standard error.
 pub fn outcome(program: &str, told: &Told) {
     match told.problem() {
         None => {
             line(&told.sentence());
             if let Some(hold) = &told.hold {
-                hold.problem(&told.spec).advice.iter().for_each(|advice| note(program, advice));
+                hold.problem(&told.about.device).advice.iter().for_each(|advice| note(program, advice));
             }
         }
         Some(found) => {
-            problem(program, &format!("{}: {found}", told.spec.place()), found.advice.as_deref());
+            problem(program, &format!("{}: {found}", told.about.place()), found.advice.as_deref());
             if told.is_pending == Some(false) {
                 note(program, "it is not recorded as pending: once that is fixed, run it again");
             }
         }
     }
-}
-
-fn bound(spec: &InstallSpec) -> String {
-    if spec.profiles.is_empty() { String::new() } else { format!(" in {}", quoted(&spec.profiles)) }
-}
-
-fn quoted(profiles: &[ProfileName]) -> String {
-    profiles.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(" and ")
 }
 
 /// By which profiles the device was seen to present it.
@@ -392,7 +274,7 @@ impl JsonHold {
     /// In a word and in words.
     #[must_use]
     pub fn of(hold: &Hold) -> Self {
-        let until = hold.until.map(|until| until.to_rfc3339_opts(SecondsFormat::Secs, true));
+        let until = hold.until.map(moment);
         Self { word: hold.reason.word(), what: hold.reason.to_string(), until }
     }
 }
@@ -402,6 +284,8 @@ impl JsonHold {
 pub struct Json<'a> {
     common_name: &'a str,
     exit: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
     devices: Vec<JsonDevice<'a>>,
 }
 
@@ -427,12 +311,18 @@ impl<'a> Json<'a> {
     /// Of several devices.
     #[must_use]
     pub fn of(common_name: &'a str, exit: u8, told: &'a [Told]) -> Self {
-        Self { common_name, exit, devices: told.iter().map(JsonDevice::of).collect() }
+        Self { common_name, exit, problem: None, devices: told.iter().map(JsonDevice::of).collect() }
+    }
+
+    /// The same with what went wrong as a whole.
+    #[must_use]
+    pub fn because(self, problem: Option<&'a str>) -> Self {
+        Self { problem, ..self }
     }
 
     /// Prints it.
-    pub fn print(&self) {
-        json("pan_instcert", self);
+    pub fn print(&self, program: &str) {
+        json(program, self);
     }
 }
 
@@ -443,19 +333,19 @@ impl<'a> JsonDevice<'a> {
             None => ("queued", None),
             Some(Outcome::Installed { object, unchanged: false }) => ("installed", Some(object)),
             Some(Outcome::Installed { object, unchanged: true }) => ("unchanged", Some(object)),
-            Some(Outcome::AwaitingCommit) => ("left-to-commit", Some(&told.spec.name)),
-            Some(Outcome::AwaitingPush) => ("left-to-push", Some(&told.spec.name)),
+            Some(Outcome::AwaitingCommit) => ("left-to-commit", Some(&told.about.name)),
+            Some(Outcome::AwaitingPush) => ("left-to-push", Some(&told.about.name)),
             Some(Outcome::Failed(_)) => ("failed", None),
         };
         let problem = told.problem();
         Self {
-            device: told.spec.device.to_string(),
-            location: &told.spec.location,
-            target: told.spec.options.target.as_deref(),
+            device: told.about.device.to_string(),
+            location: &told.about.location,
+            target: told.about.target.as_deref(),
             result,
             exit: told.exit().code(),
             object,
-            profiles: &told.spec.profiles,
+            profiles: &told.about.profiles,
             problem: problem.map(|problem| problem.what.as_str()),
             advice: problem.and_then(|problem| problem.advice.as_deref()),
             pending: told.is_pending,

@@ -62,6 +62,10 @@ pub(super) async fn deliver(
         }
         delivery.record.begin(log.id(), records.now());
     }
+    // Told at its beginning, it is known also of a run that is killed.
+    if let Some(first) = deliveries.first() {
+        log.say(&format!("PAN_FQDN: {}", first.request.target.device));
+    }
     let mut ends: Vec<Option<Outcome>> = deliveries.iter().map(without_a_bundle).collect();
     let usable = (0..deliveries.len()).filter(|at| ends[*at].is_none()).collect();
     let mut missing: Vec<Vec<ProfileName>> = vec![Vec::new(); deliveries.len()];
@@ -154,20 +158,20 @@ async fn run(
 fn interrupted(before: &[&Installation]) -> Option<InterruptedRun> {
     let mut left = before.iter().filter(|record| !record.uncommitted_paths.is_empty()).peekable();
     let first = left.peek()?;
-    let (job, run) = (first.job.clone(), first.run_id.clone());
+    let (job, run, begun) = (first.job.clone(), first.run_id.clone(), first.started_at);
     let (mut touches, mut changes) = (Vec::new(), BTreeMap::new());
     for record in left {
         touches.extend(record.uncommitted_paths.clone());
         changes.extend(record.uncommitted_changes.clone());
     }
-    Some(InterruptedRun { touches, changes, job, run })
+    Some(InterruptedRun { touches, changes, job, run, begun })
 }
 
 /// A proof that died has left something pending too, which must not be committed.
 fn with_proof(interrupted: Option<InterruptedRun>, proof: Option<Leftover>) -> Option<InterruptedRun> {
     let Some(proof) = proof else { return interrupted };
-    let nothing =
-        InterruptedRun { touches: Vec::new(), changes: BTreeMap::new(), job: None, run: String::new() };
+    let (touches, changes) = (Vec::new(), BTreeMap::new());
+    let nothing = InterruptedRun { touches, changes, job: None, run: String::new(), begun: None };
     let mut whole = interrupted.unwrap_or(nothing);
     whole.touches.extend(proof.changes.keys().cloned());
     // Which object its profile names was open when the note was made.

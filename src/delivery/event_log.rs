@@ -1,6 +1,8 @@
 //! The lines of the log that stand for the events of a transaction. Whoever greps for them relies on each word.
 
-use crate::install::events::{Event, Wait};
+use chrono::Local;
+
+use crate::install::events::{EarlierRun, Event, Wait};
 
 /// The lines of an event, in their order; none for what only a person who watches wants to know.
 pub(super) fn lines(event: &Event) -> Vec<String> {
@@ -74,13 +76,19 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
         Event::NotPutBack { why, left, administrator } => {
             return not_put_back(why, left, administrator.as_deref());
         }
-        Event::LeftoverTakenBack { count, one_by_one: false } => format!(
-            "An earlier run did not come to its end: its {count} uncommitted changes were taken back."
-        ),
-        Event::LeftoverTakenBack { count, one_by_one: true } => format!(
-            "An earlier run did not come to its end: its {count} uncommitted changes were taken back one by one, because a revert would take other changes as well."
-        ),
-        Event::EarlierCommit { job, ended } => format!("Commit job {job} of an interrupted run {ended}."),
+        Event::LeftoverTakenBack { count, one_by_one, run } => {
+            let taken = match one_by_one {
+                true => "taken back one by one, because a revert would take other changes as well",
+                false => "taken back",
+            };
+            let run = earlier(run);
+            format!(
+                "An earlier run{run} did not come to its end: its {count} uncommitted changes were {taken}."
+            )
+        }
+        Event::EarlierCommit { job, run, ended } => {
+            format!("Commit job {job} of an interrupted run{} {ended}.", earlier(run))
+        }
         Event::PeerSync(ended) => format!("HA: {ended}."),
         Event::PeerBegun(peer) => {
             format!("The management interface uses this certificate; also checking the HA peer {peer}.")
@@ -95,6 +103,15 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
         Event::Trouble(text) => error(text),
     };
     vec![line]
+}
+
+/// How an earlier run is found in the log.
+fn earlier(run: &EarlierRun) -> String {
+    let begun =
+        run.begun.map(|begun| begun.with_timezone(&Local).format("begun %Y-%m-%d %H:%M:%S%:z").to_string());
+    let known: Vec<String> =
+        Some(run.id.clone()).filter(|id| !id.is_empty()).into_iter().chain(begun).collect();
+    if known.is_empty() { String::new() } else { format!(" ({})", known.join(", ")) }
 }
 
 /// Of how many firewalls each one has a line: the record has all.

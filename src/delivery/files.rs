@@ -8,6 +8,7 @@ use std::path::Path;
 use chrono::Utc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use super::error::{Kept, StoreError};
 use super::spec::VERSION;
@@ -15,6 +16,26 @@ use crate::files;
 
 /// A record is some kilobytes; what is far larger is none of ours.
 const SIZE_LIMIT: u64 = 1024 * 1024;
+
+/// So many write at the same time: a disk makes the files of many durable in the time of one, but each further thread
+/// costs memory.
+static WRITERS: Semaphore = Semaphore::const_new(32);
+
+/// Does what has to wait for the disk in a thread beside the work.
+///
+/// # Errors
+/// The thread has died.
+pub(super) async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    let turn = WRITERS.acquire().await.map_err(io::Error::other)?;
+    let done = tokio::task::spawn_blocking(move || {
+        let done = work();
+        drop(turn);
+        done
+    });
+    done.await.map_err(io::Error::other)
+}
 
 /// Room for nearly every stored file.
 const USUAL_SIZE: usize = 16 * 1024;

@@ -4,11 +4,10 @@
 use std::fmt;
 
 use chrono::{DateTime, Local, TimeDelta, TimeZone, Utc};
-use panos_xmlapi::Fingerprint;
+use panos_xmlapi::{Address, Fingerprint};
 
 use super::installation::Installation;
 use super::request::RequestEnd;
-use super::spec::InstallSpec;
 use crate::error::Exit;
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::LastRun;
@@ -70,7 +69,7 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Window { windows } => write!(out, "its change window ({windows}) is closed"),
+            Self::Window { windows } => write!(out, "the change window ({windows}) is closed"),
             Self::Jitter => out.write_str("deliveries are spread over some time (jitter)"),
             Self::Canary { canary, stands: CanaryState::Awaited } => {
                 write!(out, "the canary {canary} has not got the certificate yet")
@@ -88,25 +87,36 @@ impl fmt::Display for Reason {
 impl fmt::Display for Hold {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.until {
-            Some(until) => {
-                let until = until.with_timezone(&Local).format("%a %Y-%m-%d %H:%M");
-                write!(out, "waits until {until}: {}", self.reason)
-            }
-            None => write!(out, "waits: {}", self.reason),
+            Some(_) => write!(out, "waits {}", self.words()),
+            None => write!(out, "waits: {}", self.words()),
         }
     }
 }
 
+/// A moment as this machine's clock has it.
+#[must_use]
+pub fn shown(at: DateTime<Utc>) -> String {
+    at.with_timezone(&Local).format("%a %Y-%m-%d %H:%M").to_string()
+}
+
 impl Hold {
+    /// Until when, as far as that is known, and why.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self.until {
+            Some(until) => format!("until {}: {}", shown(until), self.reason),
+            None => self.reason.to_string(),
+        }
+    }
+
     /// What somebody is told who waits for a delivery to a device.
     #[must_use]
-    pub fn problem(&self, spec: &InstallSpec) -> Problem {
+    pub fn problem(&self, device: &Address) -> Problem {
         Problem {
             exit: Exit::Waiting,
             what: format!("it is recorded, and {self}"),
             advice: Some(format!(
-                "the worker delivers it then; to deliver it now: pan_certctl retry --now --device {}",
-                spec.device
+                "the worker delivers it then; to deliver it now: pan_certctl retry --now --device {device}"
             )),
             retry_class: RetryClass::Transient,
         }

@@ -4,6 +4,7 @@ use chrono::NaiveDateTime;
 use panos_xmlapi::Address;
 
 use super::*;
+use crate::delivery::InstallSpec;
 use crate::delivery::tests::{installed, new, problem, spec};
 use crate::install::result::Outcome;
 

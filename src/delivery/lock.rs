@@ -1,6 +1,6 @@
 //! One delivery at a time for each device.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -97,6 +97,34 @@ impl std::fmt::Display for Holder {
     }
 }
 
+/// Whether a device is being worked on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AtWork {
+    /// Nobody works on it.
+    Nobody,
+    /// This process does.
+    Somebody(Holder),
+}
+
+impl AtWork {
+    /// Looks; nothing where that can't be told: nobody has worked on it from here, or the lock is not for us to read.
+    #[must_use]
+    pub fn on(state_dir: &Path, device: &Address) -> Option<Self> {
+        let path = state_dir.join(FOLDER).join(device.to_string());
+        let file = File::open(&path).ok()?;
+        let holder = Holder::of(&path);
+        // Somebody who is gone has nothing; for the others the lock is tried for a moment.
+        if holder.process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            return Some(Self::Nobody);
+        }
+        match file.try_lock_shared() {
+            Ok(()) => Some(Self::Nobody),
+            Err(TryLockError::WouldBlock) => Some(Self::Somebody(holder)),
+            Err(TryLockError::Error(_)) => None,
+        }
+    }
+}
+
 impl Holder {
     /// What the holder has written into the lock's file.
     fn of(lock: &Path) -> Self {
@@ -155,6 +183,11 @@ impl DeviceLock {
         mut tell: impl FnMut(&Holder),
     ) -> Result<Self, LockError> {
         let places = open_all(state_dir, devices)?;
+        // In the usual case nobody else has it, and no thread is needed. What was got of several stays locked, and is got
+        // once more below, which changes nothing.
+        if all_free(&places)? {
+            return Ok(Self { held: places.into_iter().map(|(_, file)| file).collect() }.noted());
+        }
         let names: Vec<PathBuf> = places.iter().map(|(path, _)| path.clone()).collect();
         let failed = |cause: io::Error| LockError::File { path: state_dir.to_owned(), cause };
         let reached = Arc::new(AtomicUsize::new(0));
@@ -198,6 +231,18 @@ impl DeviceLock {
         self.held.iter().for_each(Holder::note);
         self
     }
+}
+
+/// Locks these in their order, until somebody else has one; whether nobody has.
+fn all_free(places: &[(PathBuf, File)]) -> Result<bool, LockError> {
+    for (path, file) in places {
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(cause)) => return Err(LockError::File { path: path.clone(), cause }),
+        }
+    }
+    Ok(true)
 }
 
 fn open_all(state_dir: &Path, devices: &[Address]) -> Result<Vec<(PathBuf, File)>, LockError> {

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::oneshot::{self, Sender};
 
 use super::error::StoreError;
+use super::files::in_background;
 use super::queue::Queue;
 
 /// Gives numbers to runs. Each time it is written how many were given, which a disk takes milliseconds for: whoever waits
@@ -32,10 +33,9 @@ impl Numbers {
         waiting.retain(|sender| !sender.is_closed());
         // After a failure ours is not among them.
         let (count, queue) = (waiting.len().saturating_add(1), queue.clone());
-        let taking = tokio::task::spawn_blocking(move || queue.next_numbers(count)).await;
+        let taking = in_background(move || queue.next_numbers(count)).await;
         let folder = std::path::Path::new("sequence");
-        let first = taking
-            .unwrap_or_else(|error| Err(StoreError::new("write", folder, std::io::Error::other(error))))?;
+        let first = taking.unwrap_or_else(|error| Err(StoreError::new("write", folder, error)))?;
         for (number, sender) in (first + 1..).zip(waiting) {
             // One that is not waited for any more is left out.
             let _ = sender.send(number);

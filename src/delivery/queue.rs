@@ -24,16 +24,29 @@ const FEW: usize = 8;
 /// The most requests that wait to be read as installations; of further ones only the log knows.
 const UNRESOLVED: usize = 200;
 
-/// A file by name and inode.
-type FileId = (OsString, u64);
+/// For which device the files are that were read so far, by their names.
+#[derive(Debug, Default)]
+struct KnownFiles {
+    files: BTreeMap<OsString, KnownFile>,
+    /// How often it was looked.
+    looks: u64,
+}
+
+#[derive(Debug)]
+struct KnownFile {
+    inode: u64,
+    /// None where it can't be said yet.
+    device: Option<Address>,
+    /// The last look at which it was there.
+    seen: u64,
+}
 
 /// The directory of requests that nobody has taken in yet.
 #[derive(Debug, Clone)]
 pub struct Queue {
     state_dir: PathBuf,
-    /// For which device the files are that were read so far, by name and inode; none where it can't be said yet. What
-    /// is in a file never changes, and with hundreds of devices all files would be read for each of them.
-    devices: Arc<Mutex<BTreeMap<FileId, Option<Address>>>>,
+    /// What is in a file never changes, and with hundreds of devices all files would be read for each of them.
+    known: Arc<Mutex<KnownFiles>>,
 }
 
 /// A request with the file it is in.
@@ -92,7 +105,7 @@ impl Queue {
     /// The queue below a state directory; nothing is made yet.
     #[must_use]
     pub fn below(state_dir: &Path) -> Self {
-        Self { state_dir: state_dir.to_owned(), devices: Arc::default() }
+        Self { state_dir: state_dir.to_owned(), known: Arc::default() }
     }
 
     /// Where the requests lie.
@@ -249,51 +262,48 @@ impl Queue {
     /// As [`Queue::all`].
     pub fn for_device(&self, device: &Address) -> Result<Listing, StoreError> {
         let _lock = self.lock_to_list();
-        let mut devices = self.devices.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut listing, mut seen) = (Listing::default(), BTreeMap::new());
-        for (file, path) in self.files()? {
-            let known = devices.remove(&file);
-            if known.as_ref().is_some_and(|known| known.as_ref() != Some(device)) {
-                seen.extend(known.map(|known| (file, known)));
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.looks += 1;
+        let KnownFiles { files, looks } = &mut *known;
+        let mut listing = Listing::default();
+        let folder = self.folder();
+        let bad = |cause: io::Error| StoreError::new("read", &folder, cause);
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(listing),
+            Err(error) => return Err(bad(error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(bad)?;
+            let (name, inode) = (entry.file_name(), entry.ino());
+            if let Some(file) = files.get_mut(&name).filter(|file| file.inode == inode)
+                && file.device.as_ref() != Some(device)
+            {
+                file.seen = *looks;
                 continue;
             }
+            if !has_stored_name(Path::new(&name)) || entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            let path = entry.path();
             let content = read(&path);
             if let Ok(Some(content)) = &content {
-                let of = match content {
+                let device = match content {
                     Content::Spec(spec) => Some(spec.device.clone()),
                     Content::Unresolved(_) => None,
                 };
-                seen.insert(file, of);
+                files.insert(name, KnownFile { inode, device, seen: *looks });
             }
             listing.add(content, path);
         }
         // Files that are gone are forgotten.
-        *devices = seen;
+        files.retain(|_, file| file.seen == *looks);
+        drop(known);
         listing.specs.retain(|queued| queued.spec.device == *device);
         listing.unresolved.clear();
         listing.errors.sort_by(|one, other| one.path().cmp(other.path()));
         listing.sort();
         Ok(listing)
-    }
-
-    /// The stored files, by name and inode, in no order.
-    fn files(&self) -> Result<Vec<(FileId, PathBuf)>, StoreError> {
-        let folder = self.folder();
-        let bad = |cause: io::Error| StoreError::new("read", &folder, cause);
-        let listing = match fs::read_dir(&folder) {
-            Ok(listing) => listing,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(bad(error)),
-        };
-        let mut files = Vec::new();
-        for entry in listing {
-            let entry = entry.map_err(bad)?;
-            let path = entry.path();
-            if has_stored_name(&path) && !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                files.push(((entry.file_name(), entry.ino()), path));
-            }
-        }
-        Ok(files)
     }
 }
 

@@ -116,14 +116,7 @@ impl InstallSpec {
     /// The device, and the location on it unless it is the device as a whole; the target's name where one was used.
     #[must_use]
     pub fn place(&self) -> String {
-        let place = match &self.location {
-            Location::Shared => self.device.to_string(),
-            location => format!("{} {location}", self.device),
-        };
-        match &self.options.target {
-            Some(target) => format!("{place} (target '{target}')"),
-            None => place,
-        }
+        place_of(&self.device, &self.location, self.options.target.as_deref())
     }
 
     /// The place, as it is found in the configuration file.
@@ -140,6 +133,19 @@ impl InstallSpec {
             location: self.location.clone(),
             name: self.name.clone(),
         }
+    }
+}
+
+/// The device, and the location on it unless it is the device as a whole; the target's name where one was used.
+#[must_use]
+pub fn place_of(device: &Address, location: &Location, target: Option<&str>) -> String {
+    let place = match location {
+        Location::Shared => device.to_string(),
+        location => format!("{device} {location}"),
+    };
+    match target {
+        Some(target) => format!("{place} (target '{target}')"),
+        None => place,
     }
 }
 

@@ -103,11 +103,8 @@ impl InstallationStore {
     /// As [`InstallationStore::write`].
     pub async fn write_in_background(&self, records: Vec<Installation>) -> Result<(), StoreError> {
         let store = self.clone();
-        let writing =
-            tokio::task::spawn_blocking(move || records.iter().try_for_each(|record| store.write(record)));
-        writing
-            .await
-            .unwrap_or_else(|error| Err(StoreError::new("write", &self.folder, std::io::Error::other(error))))
+        let written = files::in_background(move || records.iter().try_for_each(|record| store.write(record)));
+        written.await.unwrap_or_else(|error| Err(StoreError::new("write", &self.folder, error)))
     }
 
     /// Reads a record, if there is one.

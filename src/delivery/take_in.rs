@@ -4,6 +4,7 @@ use panos_xmlapi::Address;
 
 use super::engine::{DeliveryEngine, log_once};
 use super::error::StoreError;
+use super::files::in_background;
 use super::ingest::{Effect, Known, ingest};
 use super::installation::Installation;
 use super::key::InstallationKey;
@@ -25,10 +26,9 @@ impl DeliveryEngine<'_> {
         listing.errors.iter().for_each(|error| log_once(error, run));
         if !listing.specs.is_empty() {
             let (store, run) = (records.clone(), run.clone());
-            let work = tokio::task::spawn_blocking(move || take(listing.specs, &store, &run));
+            let work = in_background(move || take(listing.specs, &store, &run));
             let folder = records.state_dir();
-            let ended = |error| Err(StoreError::new("write", folder, std::io::Error::other(error)));
-            work.await.unwrap_or_else(ended)?;
+            work.await.unwrap_or_else(|error| Err(StoreError::new("write", folder, error)))?;
         }
         let found = records.of_device(device)?;
         found.errors.iter().for_each(|error| log_once(error, run));

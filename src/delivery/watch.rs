@@ -31,6 +31,8 @@ pub enum Standing {
     Runs(Box<Installation>),
     /// It does not, and this is why.
     Failed(Problem),
+    /// It is recorded, and nothing is done before that is over.
+    Waits(Hold),
     /// It is not over; what is being done.
     Open(String),
 }
@@ -171,7 +173,7 @@ impl Following<'_> {
             )),
             RequestEnd::Open { problem: Some(problem) } => Standing::Failed(pending(record, problem)),
             RequestEnd::Open { problem: None } => match self.hold(record) {
-                Some(hold) => Standing::Failed(hold.problem(&record.spec)),
+                Some(hold) => Standing::Waits(hold),
                 None => Standing::Open(doing(record)),
             },
             RequestEnd::Failed { .. } | RequestEnd::Superseded { .. } => match request.outcome() {

@@ -212,7 +212,7 @@ async fn see(
     }
     for (at, want) in wants.iter().enumerate() {
         let wanted = want.bundle.fingerprint();
-        let seen = state::observe(session, want.request, &connection.system, wanted, &want.made).await;
+        let seen = state::observe(connection, want.request, wanted, &want.made).await;
         let mut seen = seen.map_err(BatchError::of(at))?;
         see_issuers(session, want, &mut seen, &held).await.map_err(BatchError::of(at))?;
         observed.push(seen);

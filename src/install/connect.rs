@@ -7,6 +7,7 @@ use super::error::{Activity, InstallError};
 use super::ha::{self, HaMember};
 use super::known_devices::KnownDevices;
 use super::managed;
+use super::predefined::Predefined;
 use super::request::{InstallRequest, Target};
 use super::retry::RetryPolicy;
 use crate::host::keyfile::KeyFile;
@@ -25,6 +26,8 @@ pub struct Connection {
     pub role: HaRole,
     /// What a person should know about the choice.
     pub notes: Vec<String>,
+    /// The profiles of its release.
+    pub predefined: Predefined,
 }
 
 /// A device's part in a pair.
@@ -69,7 +72,8 @@ pub async fn reach_as(
     let Some(serial) = request.managed() else { return Ok(connection) };
     let (session, system) = managed::through(&connection.session, &connection.system, serial).await?;
     // What Panorama's own pair does with its configuration has nothing to do with the firewall's.
-    Ok(Connection { session, system, role: HaRole::Standalone, ..connection })
+    let predefined = Predefined::default();
+    Ok(Connection { session, system, role: HaRole::Standalone, predefined, ..connection })
 }
 
 /// A device, or of the pair that it belongs to the active member. Nothing is changed.
@@ -171,7 +175,15 @@ async fn hello(
 ) -> Result<Connection, InstallError> {
     let system = session.system_info().await.map_err(InstallError::during(Activity::Looking))?;
     let (target, role) = (target.clone(), HaRole::Standalone);
-    Ok(Connection { target, session, user, system, role, notes: Vec::new() })
+    Ok(Connection {
+        target,
+        session,
+        user,
+        system,
+        role,
+        notes: Vec::new(),
+        predefined: Predefined::default(),
+    })
 }
 
 /// The peer as the device itself names it. A device that was broken into can name any address, so this one is trusted

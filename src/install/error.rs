@@ -11,6 +11,7 @@ use self::advice::advice_for;
 use self::words::{last, reasons, there, those_known, those_missing};
 use crate::certificate::{BundleError, Pkcs12Error};
 use crate::error::Exit;
+use crate::host::fips;
 use crate::host::keyfile::KeyFileError;
 use crate::install::change::Contested;
 use crate::install::ha::NoActivePeer;
@@ -319,6 +320,10 @@ impl InstallError {
     #[must_use]
     pub fn advice(&self) -> Option<String> {
         let text = match self {
+            // Some systems' OpenSSL obeys the kernel, and finds no algorithm at all without that provider.
+            Self::Bundle(BundleError::OpenSsl(_)) if fips::is_on() => {
+                "this machine is in FIPS mode, for which its OpenSSL has no working provider: see 'openssl list -providers'"
+            }
             Self::Bundle(error) => return error.advice(),
             Self::Certmonger { advice, .. } => return advice.clone(),
             Self::Key(error) => return error.advice(),

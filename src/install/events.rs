@@ -6,10 +6,20 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use panos_xmlapi::Address;
 
 use super::names::ObjectName;
 use super::phases::Phase;
+
+/// A run that did not come to its end, as it is found in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierRun {
+    /// Its id; empty where it is not known.
+    pub id: String,
+    /// When it began.
+    pub begun: Option<DateTime<Utc>>,
+}
 
 /// Something that happens in a transaction.
 #[derive(Debug, Clone)]
@@ -193,11 +203,15 @@ pub enum Event {
         count: usize,
         /// Each for itself, as a revert would have taken other changes too.
         one_by_one: bool,
+        /// That run.
+        run: EarlierRun,
     },
     /// What became of the commit job of a run that died.
     EarlierCommit {
         /// The job.
         job: String,
+        /// That run.
+        run: EarlierRun,
         /// In words.
         ended: String,
     },

@@ -177,7 +177,7 @@ pub(super) async fn decide(
     let (retry_policy, events) = (transaction.retry_policy(), transaction.events);
     let binding = binding(&connection.session, retry_policy).await?;
     let profile = after_commit(&binding, &done.state, scope);
-    let own = received(&connection.session, profile, &receiving, retry_policy).await?;
+    let own = received(connection, profile, &receiving, retry_policy).await?;
     // Asked once: for the other member of a pair, too.
     let _ = done.managements.set(own.is_some());
     let Some(own) = own else { return Ok(Vec::new()) };
@@ -217,7 +217,7 @@ async fn of_peer(
 ) -> Result<Option<NextIdentity>, InstallError> {
     let connection = connect_single(other, retry_policy, &[]).await?;
     let binding = binding(&connection.session, retry_policy).await?;
-    let gets = received(&connection.session, binding.running.as_deref(), receiving, retry_policy).await?;
+    let gets = received(&connection, binding.running.as_deref(), receiving, retry_policy).await?;
     let Some(gets) = gets else { return Ok(None) };
     would_get_in(&connection.session, gets, retry_policy)
         .await?

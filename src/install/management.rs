@@ -81,20 +81,20 @@ pub(super) fn after_commit<'b>(
 /// What the management interface gets by this profile. A predefined profile hides one of the same name, with its
 /// certificate.
 pub(super) async fn received<'r, 'p>(
-    session: &Session,
+    connection: &Connection,
     profile: Option<&str>,
     receiving: &'r [Receiving<'p>],
     retry_policy: &RetryPolicy,
 ) -> Result<Option<&'r Receiving<'p>>, InstallError> {
     let found = receiving.iter().rev().find(|receiving| Some(receiving.profile) == profile);
     let Some(found) = found else { return Ok(None) };
-    let path = XPath::predefined_profiles().entry(found.profile)?;
     let looking = InstallError::during(Activity::Looking);
-    let predefined = retry_policy.retry(async || session.get(&path).await.map_err(looking)).await;
-    match predefined {
+    let Connection { session, predefined, .. } = connection;
+    let ask = async || predefined.has(session, found.profile).await.map_err(looking);
+    match retry_policy.retry(ask).await {
         // Devices that know no such place refuse the path.
-        Ok(None) | Err(InstallError::Device { error: Error::Refused(_), .. }) => Ok(Some(found)),
-        Ok(Some(_)) => Ok(None),
+        Ok(false) | Err(InstallError::Device { error: Error::Refused(_), .. }) => Ok(Some(found)),
+        Ok(true) => Ok(None),
         Err(failure) => Err(failure),
     }
 }
@@ -164,7 +164,7 @@ pub async fn examine(
     }
     let binding = binding(&connection.session, retry_policy).await?;
     let profile = after_commit(&binding, state, scope);
-    match received(&connection.session, profile, &receiving, retry_policy).await? {
+    match received(connection, profile, &receiving, retry_policy).await? {
         Some(gets) => would_get_in(&connection.session, gets, retry_policy).await,
         None => Ok(None),
     }

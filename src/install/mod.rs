@@ -28,6 +28,7 @@ mod objects;
 pub mod phases;
 pub mod places;
 pub mod plan;
+pub mod predefined;
 pub mod probe;
 pub mod problem;
 pub mod prove;

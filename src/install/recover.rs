@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use panos_xmlapi::{Element, Error, Job, JobState, Reason, Session, XPath};
 use tokio::time::Instant;
 
 use super::change::Change;
 use super::commit_lookup::await_commits;
 use super::error::{Activity, InstallError};
-use super::events::{Event, Events};
+use super::events::{EarlierRun, Event, Events};
 use super::places::{self, Mark, Sight, more_of};
 use super::retry::RetryPolicy;
 use super::state::none_if_unsupported;
@@ -25,6 +26,15 @@ pub struct InterruptedRun {
     pub job: Option<String>,
     /// Its run id, which stands in the job's description.
     pub run: String,
+    /// When it began.
+    pub begun: Option<DateTime<Utc>>,
+}
+
+impl InterruptedRun {
+    /// The run, as it is found in the log: its lines have an id only where it was not alone.
+    fn name(&self) -> EarlierRun {
+        EarlierRun { id: self.run.clone(), begun: self.begun }
+    }
 }
 
 /// A place in which something of a run that died is pending.
@@ -57,7 +67,7 @@ pub(super) async fn settle(
     let own_job = |job: &Job| administrator.is_none() || job.user == administrator;
     await_commits((session, events), retry_policy, (time, deadline), own_job).await?;
     if let Some(id) = &left.job {
-        tell_job(session, id, &left.run, events).await;
+        tell_job(session, id, left, events).await;
     }
     let Pending { ours, others } = pending(session, administrator.as_deref(), left).await?;
     if ours.is_empty() {
@@ -73,7 +83,7 @@ pub(super) async fn settle(
     match administrator.filter(|_| !beside) {
         Some(administrator) => {
             session.revert_changes_of(&administrator).await.map_err(look)?;
-            events.tell(Event::LeftoverTakenBack { count, one_by_one: false });
+            events.tell(Event::LeftoverTakenBack { count, one_by_one: false, run: left.name() });
         }
         None => {
             // An object can't be deleted before nothing refers to it.
@@ -82,7 +92,7 @@ pub(super) async fn settle(
             for dirty in references.into_iter().chain(objects) {
                 restore_candidate(session, dirty).await?;
             }
-            events.tell(Event::LeftoverTakenBack { count, one_by_one: true });
+            events.tell(Event::LeftoverTakenBack { count, one_by_one: true, run: left.name() });
         }
     }
     for dirty in &ours {
@@ -159,9 +169,10 @@ async fn restore_candidate(session: &Session, dirty: &Dirty<'_>) -> Result<(), I
 }
 
 /// What became of the commit of a run that died. The device's state decides; this is for whoever reads of it.
-async fn tell_job(session: &Session, id: &str, run: &str, events: &Events) {
+async fn tell_job(session: &Session, id: &str, left: &InterruptedRun, events: &Events) {
     // After a restart a device may give the same number to another job.
-    let is_that = |job: &Job| job.description.as_ref().is_none_or(|description| description.contains(run));
+    let is_that =
+        |job: &Job| job.description.as_ref().is_none_or(|description| description.contains(&left.run));
     let ended = match session.job(id).await {
         Ok(job) if !is_that(&job) => "is not known to the device any more".to_owned(),
         Ok(job) if job.state() == JobState::Done => "succeeded".to_owned(),
@@ -169,5 +180,5 @@ async fn tell_job(session: &Session, id: &str, run: &str, events: &Events) {
         Ok(_) => "is not over".to_owned(),
         Err(error) => format!("can't be looked up any more: {error}"),
     };
-    events.tell(Event::EarlierCommit { job: id.to_owned(), ended });
+    events.tell(Event::EarlierCommit { job: id.to_owned(), run: left.name(), ended });
 }

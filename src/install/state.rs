@@ -7,6 +7,7 @@ use panos_xmlapi::{
     StackMembers, SystemInfo, UnquotableName,
 };
 
+use super::connect::Connection;
 use super::error::{Activity, InstallError};
 use super::issuers::Issuers;
 use super::managed;
@@ -225,12 +226,12 @@ pub fn places_of(request: &InstallRequest, system: &SystemInfo) -> Result<Vec<St
 /// # Errors
 /// A name the device could not take; a profile that is not there; a device that fails or refuses.
 pub async fn observe(
-    session: &Session,
+    connection: &Connection,
     request: &InstallRequest,
-    system: &SystemInfo,
     wanted: Fingerprint,
     made: &[CreatedObject],
 ) -> Result<CurrentInstall, InstallError> {
+    let Connection { session, system, predefined, .. } = connection;
     suitable::check_device(system)?;
     suitable::check_location(&request.location, system)?;
     let limit = system.name_limit();
@@ -242,7 +243,7 @@ pub async fn observe(
     let candidate = candidate(session, &place, request).await?;
     let named = Named { profiles: &request.profiles, place: &place, object: Some(&request.object) };
     managed::check_no_upload(request, candidate.fingerprint() == Some(wanted))?;
-    let mut found = suitable::look(session, named, &candidate.profiles).await?;
+    let mut found = suitable::look(session, named, &candidate.profiles, predefined).await?;
     found.notes.extend(of_template.notes);
     if let Some(before) = &candidate.object
         && (candidate.fingerprint() != Some(wanted) || before.template.is_some())

@@ -6,10 +6,9 @@
 
 use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
+use super::predefined::{Predefined, none_if_no_such_place};
 use super::unsuitable::Unsuitable;
-use panos_xmlapi::{
-    CertificateEntry, Element, Error, Location, Reason, ServiceProfile, Session, SystemInfo, VsysName, XPath,
-};
+use panos_xmlapi::{CertificateEntry, Location, ServiceProfile, Session, SystemInfo, VsysName, XPath};
 
 /// What was found of the named profiles.
 #[derive(Debug, Default)]
@@ -79,7 +78,7 @@ pub async fn check_object(
     }
 }
 
-/// Looks at the named profiles; `known` are those of their place.
+/// Looks at the named profiles; `known` are those of their place, `predefined` those of the device's release.
 ///
 /// # Errors
 /// A device that fails or refuses.
@@ -87,17 +86,16 @@ pub async fn look(
     session: &Session,
     named: Named<'_>,
     known: &[ServiceProfile],
+    predefined: &Predefined,
 ) -> Result<Found, InstallError> {
     let mut found = Found::default();
     if named.profiles.is_empty() {
         return Ok(found);
     }
     let look = InstallError::during(Activity::Looking);
-    let predefined = none_if_no_such_place(session.get(&XPath::predefined_profiles()).await).map_err(look)?;
-    let predefined = predefined.map(|list| ServiceProfile::read_all(&list)).unwrap_or_default();
     for name in named.profiles {
         let is_it = |profile: &&ServiceProfile| profile.name == name.as_str();
-        if predefined.iter().any(|profile| is_it(&profile)) {
+        if predefined.has(session, name.as_str()).await.map_err(look)? {
             found.unsuitable.push(Unsuitable::Predefined(name.clone()));
         } else if let Some(template) = known.iter().find(is_it).and_then(|profile| profile.template.clone()) {
             let path = match named.place {
@@ -173,14 +171,4 @@ pub async fn template_name(session: &Session, at: &XPath, marked: String) -> Str
     }
     let pushed = session.pushed_template().await.ok().flatten();
     pushed.as_ref().and_then(|pushed| at.find_in(pushed)?.template()).unwrap_or_default()
-}
-
-/// Devices that know no such place have nothing there.
-fn none_if_no_such_place(answer: Result<Option<Element>, Error>) -> Result<Option<Element>, Error> {
-    match answer {
-        Err(Error::Refused(refusal)) if matches!(refusal.reason, Reason::Invalid | Reason::Malformed) => {
-            Ok(None)
-        }
-        other => other,
-    }
 }

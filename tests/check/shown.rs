@@ -79,6 +79,12 @@ fn without_a_name_this_machine_and_all_known_devices_are_looked_at() {
     let all = [&target, "fw2.example.com", "fw3.example.com", "fw4.example.com", "fw5.example.com"];
     assert_eq!(names[1..], all.map(str::to_owned));
     assert_ne!(code, Some(0));
+    // Several devices end in a table, above the line that counts.
+    let ended = Ended::of(&mut support.command(&["pan_certctl", "check"])).stdout;
+    let table: Vec<&str> = ended.lines().skip_while(|line| !line.starts_with("where ")).collect();
+    assert_eq!(table.len(), 1 + all.len() + 1, "{ended}");
+    assert!(table[0].ends_with("seconds") && table[all.len() + 1].contains(" failed, "), "{ended}");
+    assert!(table[2].starts_with("fw2.example.com ") && table[2].contains("  failed (4)  "), "{ended}");
     let listed = Ended::of(&mut support.command(&["pan_certctl", "list-devices"])).exits(0).stdout;
     for device in all {
         assert!(listed.contains(device), "{device}: {listed}");

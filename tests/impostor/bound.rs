@@ -219,6 +219,9 @@ fn a_predefined_profile_hides_the_one_that_gets_the_certificate() {
     scene.write_known(&pin);
     die(&scene, Way::Known, &pin, Matcher::typed("op").cmd("<jobs>"));
     assert!(record(&scene).contains("next_identities"), "{}", record(&scene));
+    // Which names are predefined is asked for once in a run.
+    let asks = scene.world.device.requests().into_iter().filter_map(|request| request.xpath);
+    assert_eq!(asks.filter(|xpath| xpath.starts_with("/config/predefined/")).count(), 1);
 }
 
 /// A firewall whose management interface is bound by a template of Panorama: that is in effect, and not part of the running

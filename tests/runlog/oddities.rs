@@ -73,7 +73,15 @@ fn runs_without_an_end_are_told_as_such_also_where_an_id_comes_again() {
         support.in_short(&[]),
         ["a.example.com - not-ended", "b.example.com fw1 ok", " - not-ended", " - not-ended"]
     );
-    assert!(support.shows(&[]).stdout.lines().nth(1).unwrap().ends_with("  unfinished"));
+    assert!(
+        support
+            .shows(&[])
+            .stdout
+            .lines()
+            .nth(1)
+            .unwrap()
+            .ends_with("  no end was written: killed or still running")
+    );
 }
 
 #[test]

@@ -77,15 +77,38 @@ fn a_run_that_was_killed_is_not_ended_and_the_next_one_is_whole() {
         assert!(begun.elapsed() < Duration::from_secs(30), "no commit");
         std::thread::sleep(Duration::from_millis(5));
     }
+    let seen = |running| {
+        let state = world.path("state");
+        let more = ["--state-dir", state.to_str().unwrap(), "--device", &world.target()];
+        let found = runs_of(&world.path("log"), &more);
+        // Its device is known from its beginning on.
+        assert_eq!(in_short(&found[0]), format!("{NAME} {} not-ended", world.target()));
+        assert_eq!(found[0]["running"], running, "{found:#?}");
+        let shown = |chart: &[&str]| {
+            let mut command = crate::support::command(&world.path("log"));
+            Ended::of(command.args(more).args(chart)).exits(0).stdout
+        };
+        (shown(&[]), shown(&["--chart"]))
+    };
+    let (told, chart) = seen(serde_json::Value::Bool(true));
+    assert!(told.trim_end().ends_with(&format!("  still running (process {})", running.id())), "{told}");
+    assert!(chart.trim_end().ends_with("  still running"), "{chart}");
     running.kill().unwrap();
     running.wait().unwrap();
+    let (told, chart) = seen(serde_json::Value::Bool(false));
+    assert!(told.trim_end().ends_with("  killed: no end was written"), "{told}");
+    assert!(chart.trim_end().ends_with("  killed"), "{chart}");
+    // Where there is no state directory, nobody knows.
+    assert_eq!(runs_of(&world.path("log"), &[])[0]["running"], serde_json::Value::Null);
     Ended::of(world.bare_command().args(["-k", "/nonexistent", "--insecure"]).arg(world.target())).exits(5);
     let runs = runs_of(&world.path("log"), &[]);
     let device = world.target();
     assert_eq!(
         runs.iter().map(in_short).collect::<Vec<_>>(),
-        [format!("{NAME} - not-ended"), format!("{NAME} {device} failed")]
+        [format!("{NAME} {device} not-ended"), format!("{NAME} {device} failed")]
     );
+    // The log alone tells by now: a device has one run at a time.
+    assert_eq!(runs[0]["running"], false);
     assert_eq!(runs[0]["ended"], serde_json::Value::Null);
 }
 

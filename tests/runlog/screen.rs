@@ -60,7 +60,9 @@ fn no_line_is_wider_than_the_terminal_and_nothing_that_matters_is_lost() {
         for line in by_terminal.lines() {
             assert!(columns(line) <= width, "{width}: {line}");
         }
-        for word in ["fw1.example.com", "漢字.example.com", "vpn.bücher", "failed:", "40.250", "unfinished"]
+        for word in ["fw1.example.com", "漢字.example.com", "vpn.bücher", "failed:", "40.250"]
+            .iter()
+            .chain(["no end", "killed or"].iter().filter(|_| width >= 40))
         {
             assert!(by_terminal.contains(word), "{width} {word}: {by_terminal}");
         }
@@ -80,7 +82,9 @@ fn the_columns_of_the_table_stand_below_each_other() {
     let rows: Vec<&str> = shown.lines().collect();
     let place = |row: &str, word: &str| columns(&row[..row.find(word).unwrap_or_else(|| panic!("{row}"))]);
     let result = place(rows[0], "result");
-    for (row, word) in rows[1..].iter().zip(["ok", "unfinished", "failed: ", "ok"]) {
+    for (row, word) in
+        rows[1..].iter().zip(["ok", "no end was written: killed or still running", "failed: ", "ok"])
+    {
         assert_eq!(place(row, word), result, "{shown}");
     }
     assert_eq!(place(rows[1], "fw1"), place(rows[4], "fw1"), "{shown}");
@@ -102,7 +106,8 @@ fn a_chart_has_a_bar_for_each_run_as_long_as_it_took() {
     for name in ["certificate", "device", "fw1"] {
         assert!(piped.contains(name), "{name}: {piped}");
     }
-    assert_eq!(found[1], (0, 0), "unfinished");
+    assert_eq!(found[1], (0, 0), "no end");
+    assert!(piped.lines().nth(2).unwrap().contains("no end was written"), "{piped}");
     assert!(found[2].0 == 0 && found[2].1 > 0, "failed: {piped}");
     assert!(found[3].0.abs_diff(longest / 4) <= 1, "a quarter of the time: {piped}");
     let wide = Ended::of(command(&support.log()).arg("--chart").env("COLUMNS", "160")).exits(0).stdout;

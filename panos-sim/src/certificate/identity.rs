@@ -1,10 +1,12 @@
 //! A certificate with its chain and private key, ready to be served.
 
+use std::sync::{Arc, OnceLock};
+
 use openssl::{
     error::ErrorStack,
     hash::MessageDigest,
     pkey::{PKey, Private},
-    ssl::{SslAcceptor, SslMethod, SslVersion},
+    ssl::{SslAcceptor, SslContext, SslMethod, SslOptions, SslSessionCacheMode, SslVersion},
     x509::{X509, X509Ref},
 };
 
@@ -14,13 +16,15 @@ pub(crate) struct Identity {
     /// Leaf first. Never empty.
     chain: Vec<X509>,
     key: PKey<Private>,
+    /// Made once: that costs more than a handshake.
+    server: Arc<OnceLock<SslContext>>,
 }
 
 impl Identity {
     /// `None` for an empty chain. The key may belong to another certificate: a device lets that
     /// happen, and then nobody can connect.
     pub(crate) fn new(chain: Vec<X509>, key: PKey<Private>) -> Option<Self> {
-        (!chain.is_empty()).then_some(Self { chain, key })
+        (!chain.is_empty()).then(|| Self { chain, key, server: Arc::default() })
     }
 
     pub(crate) fn leaf(&self) -> &X509Ref {
@@ -36,7 +40,10 @@ impl Identity {
     }
 
     /// A TLS server with this certificate; an error if the key is not the certificate's.
-    pub(crate) fn acceptor(&self) -> Result<SslAcceptor, ErrorStack> {
+    pub(crate) fn server(&self) -> Result<SslContext, ErrorStack> {
+        if let Some(server) = self.server.get() {
+            return Ok(server.clone());
+        }
         let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server())?;
         builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
         builder.set_certificate(self.leaf())?;
@@ -45,7 +52,11 @@ impl Identity {
         }
         builder.set_private_key(&self.key)?;
         builder.check_private_key()?;
-        Ok(builder.build())
+        // Whoever comes again gets a whole handshake.
+        builder.set_options(SslOptions::NO_TICKET);
+        builder.set_session_cache_mode(SslSessionCacheMode::OFF);
+        let server = builder.build().into_context();
+        Ok(self.server.get_or_init(|| server).clone())
     }
 }
 

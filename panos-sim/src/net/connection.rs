@@ -40,12 +40,12 @@ pub(super) async fn serve(shared: Arc<Shared>, tcp: TcpStream, number: u64) {
 /// `None` where no handshake comes about: no certificate, one without its key, or a client that
 /// does not like what it is shown.
 async fn handshake(shared: &Shared, tcp: TcpStream, number: u64) -> Option<SslStream<TcpStream>> {
-    let (acceptor, shown) = shared.device(|device, _| {
+    let (server, shown) = shared.device(|device, _| {
         let identity = device.shown_identity()?;
-        Some((identity.acceptor().ok()?, fingerprint(identity.leaf())))
+        Some((identity.server().ok()?, fingerprint(identity.leaf())))
     })?;
     shared.log().connection(number, |record| record.certificate_fingerprint = Some(shown));
-    let ssl = Ssl::new(acceptor.context()).ok()?;
+    let ssl = Ssl::new(&server).ok()?;
     let mut stream = SslStream::new(ssl, tcp).ok()?;
     Pin::new(&mut stream).accept().await.ok()?;
     shared.log().connection(number, |record| record.handshake_completed = true);

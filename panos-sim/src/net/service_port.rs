@@ -32,7 +32,8 @@ pub(crate) async fn keep_service_port(shared: Arc<Shared>, listener: TcpListener
 /// Without a certificate the connection ends before the handshake does.
 async fn greet(shared: &Shared, tcp: TcpStream) -> Option<()> {
     let identity = shared.device(|device, _| device.served_identity())?;
-    let ssl = Ssl::new(identity.acceptor().ok()?.context()).ok()?;
+    let server = identity.server().ok()?;
+    let ssl = Ssl::new(&server).ok()?;
     let mut stream = SslStream::new(ssl, tcp).ok()?;
     Pin::new(&mut stream).accept().await.ok()?;
     let mut request = [0; 4096];

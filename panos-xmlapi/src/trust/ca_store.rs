@@ -3,12 +3,15 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use openssl::asn1::Asn1Time;
+use openssl::error::ErrorStack;
 use openssl::ssl::SslFiletype;
 use openssl::stack::Stack;
 use openssl::x509::store::{X509Lookup, X509Store, X509StoreBuilder};
 use openssl::x509::verify::{X509CheckFlags, X509VerifyFlags, X509VerifyParam};
-use openssl::x509::{X509, X509PurposeId, X509StoreContext};
+use openssl::x509::{X509, X509PurposeId, X509Ref, X509StoreContext};
 use rustls::pki_types::CertificateDer;
 
 use super::IdentityError;
@@ -32,31 +35,38 @@ pub struct CaFileError {
     problem: String,
 }
 
-/// OpenSSL's verdict on a chain.
+/// OpenSSL's verdict on a chain; for how long none of the certificates that were sent ends.
 pub(super) fn verify(
     store: &X509Store,
-    leaf: &[u8],
+    leaf: &X509Ref,
     others: &[CertificateDer<'_>],
     seen: Fingerprint,
-) -> Result<(), IdentityError> {
-    let unusable = |error: openssl::error::ErrorStack| IdentityError::Unusable(error.to_string());
-    let leaf = X509::from_der(leaf).map_err(unusable)?;
+) -> Result<Duration, IdentityError> {
+    let unusable = |error: ErrorStack| IdentityError::Unusable(error.to_string());
     let mut chain = Stack::new().map_err(unusable)?;
     for other in others {
         chain.push(X509::from_der(other).map_err(unusable)?).map_err(unusable)?;
     }
     let mut context = X509StoreContext::new().map_err(unusable)?;
     let (accepted, verdict) = context
-        .init(store, &leaf, &chain, |context| Ok((context.verify_cert()?, context.error())))
+        .init(store, leaf, &chain, |context| Ok((context.verify_cert()?, context.error())))
         .map_err(unusable)?;
     if accepted {
-        return Ok(());
+        let each = std::iter::once(leaf).chain(&chain);
+        return Ok(each.map(|one| time_left(one).unwrap_or_default()).min().unwrap_or_default());
     }
     Err(IdentityError::Unverified {
         subject: one_line(leaf.subject_name()),
         seen,
         verdict: verdict.to_string(),
     })
+}
+
+/// How long a certificate lasts, to the second.
+fn time_left(certificate: &X509Ref) -> Result<Duration, ErrorStack> {
+    let left = Asn1Time::days_from_now(0)?.diff(certificate.not_after())?;
+    let seconds = i64::from(left.days) * 86_400 + i64::from(left.secs);
+    Ok(Duration::from_secs(u64::try_from(seconds).unwrap_or_default()))
 }
 
 /// A distinguished name as `CN=…, O=…`.
@@ -74,7 +84,7 @@ fn one_line(name: &openssl::x509::X509NameRef) -> String {
 
 /// A store for one host. The environment (`SSL_CERT_FILE` and its like) has no say in it.
 pub(super) fn store(files: &[CaFile], host: &Host) -> Result<X509Store, CaFileError> {
-    let system = |error: openssl::error::ErrorStack| CaFileError {
+    let system = |error: ErrorStack| CaFileError {
         path: PathBuf::from(HASHED_FOLDERS[0]),
         problem: error.to_string(),
     };
@@ -128,7 +138,7 @@ type Parsed = (Fingerprint, Arc<[X509]>);
 static PARSED: Mutex<Vec<Parsed>> = Mutex::new(Vec::new());
 const KEPT: usize = 4;
 
-fn certificates(pem: &[u8]) -> Result<Arc<[X509]>, openssl::error::ErrorStack> {
+fn certificates(pem: &[u8]) -> Result<Arc<[X509]>, ErrorStack> {
     let text = Fingerprint::of_der(pem);
     let mut parsed = PARSED.lock().unwrap_or_else(PoisonError::into_inner);
     let known = parsed.iter().position(|(known, _)| *known == text);
@@ -139,4 +149,23 @@ fn certificates(pem: &[u8]) -> Result<Arc<[X509]>, openssl::error::ErrorStack> {
     parsed.insert(0, found.clone());
     parsed.truncate(KEPT);
     Ok(found.1)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_certificate_is_told_to_the_second() {
+        let left = |end: i64| {
+            let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()).unwrap();
+            let mut builder = X509::builder().unwrap();
+            builder.set_not_after(&Asn1Time::from_unix(now + end).unwrap()).unwrap();
+            time_left(&builder.build()).unwrap().as_secs()
+        };
+        assert!((28..=30).contains(&left(30)));
+        assert!((3 * 86_400 - 2..=3 * 86_400).contains(&left(3 * 86_400)));
+        assert_eq!((left(0), left(-5), left(-100_000)), (0, 0, 0));
+    }
 }

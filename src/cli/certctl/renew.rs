@@ -29,6 +29,10 @@ pub struct RenewArguments {
     #[arg(long)]
     session_bus: bool,
 
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+
     /// The certificate, by its common name or by the name of its object
     #[arg(value_name = "CERT")]
     cert: String,
@@ -96,6 +100,7 @@ fn words(renewal: &RenewArguments, tracked: &Tracked, command: PostSave) -> Resu
     words.push(format!("--state-dir={}", absolute(&place.state_dir)?));
     words.extend(and_run.map(|command| format!("--and-run={command}")));
     words.push(format!("--timeout={}", renewal.timeout));
+    words.extend(renewal.json.then(|| "--json".to_owned()));
     words.push(if renewal.rekey { "--rekey" } else { "--resubmit" }.to_owned());
     words.extend(list.words()?);
     Ok(words)

@@ -11,14 +11,17 @@ use super::NAME;
 use super::selection::Selection;
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::live::Screen;
-use crate::cli::report::{self, Told};
+use crate::cli::report;
+use crate::cli::told::{Subject, Told};
 use crate::cli::{end_table, interrupted, signals, unresolved};
 use crate::delivery::DeliveryError;
 use crate::delivery::engine::{self, DeliveryEngine, Report, run_id};
 use crate::delivery::gate::Gate;
 use crate::delivery::notifier::{News, Notifier};
+use crate::delivery::survey::survey;
+use crate::delivery::waiting::{Waiting, WaitingList};
 use crate::delivery::worker::Worker;
-use crate::delivery::{InstallSpec, InstallationStore, Queue, StoreError};
+use crate::delivery::{Installation, InstallationKey, InstallationStore, Queue, StoreError};
 use crate::error::Exit;
 use crate::host::open_files;
 use crate::install::result::Outcome;
@@ -83,14 +86,54 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     let each = told.iter().map(Told::exit).chain(troubles.iter().map(DeliveryError::exit));
     let each: Vec<Exit> = each.chain(unresolved.iter().map(|queued| queued.spec.problem.exit)).collect();
     let exit = Exit::of_all(&each);
+    if report::is_journal() && !json {
+        return Ok(exit);
+    }
+    let waiting = waiting(&worker, &reports);
     if json {
-        report::installations(NAME, exit, &told);
-    } else if told.len() > 1 && !report::is_journal() {
-        end_table::print(&told);
-    } else if told.is_empty() && troubles.is_empty() && unresolved.is_empty() && !report::is_journal() {
+        report::installations(NAME, exit, &told, &waiting);
+        return Ok(exit);
+    }
+    end_table::print(&told);
+    if told.is_empty() && troubles.is_empty() && unresolved.is_empty() {
         report::line(if arguments.now { "Nothing is pending." } else { "Nothing is due." });
     }
+    for waiting in &waiting {
+        report::line(&format!("  {waiting}"));
+    }
+    if !waiting.is_empty() {
+        report::note(
+            NAME,
+            "to see which: pan_certctl status; to deliver all of it now: pan_certctl retry --now",
+        );
+    }
     Ok(exit)
+}
+
+/// What is pending and was not tried, by what it waits for.
+fn waiting(worker: &Worker<'_>, reports: &[Report]) -> Vec<Waiting> {
+    let Worker { engine, which, only, .. } = worker;
+    let tried: BTreeSet<InstallationKey> = reports.iter().map(|report| report.record.key()).collect();
+    let is_meant = |record: &Installation| {
+        record.is_pending()
+            && !tried.contains(&record.key())
+            && (only.is_empty() || only.contains(&record.spec.device))
+    };
+    let now = engine.records.now();
+    let mut list = WaitingList::default();
+    // What can't be read was told of before.
+    let _ = survey(engine.state_dir, now, |found| {
+        let record = found.record;
+        if !is_meant(&record) {
+            return;
+        }
+        match (engine.hold(&record, *which), record.next_attempt.filter(|at| *at > now)) {
+            (Some(hold), _) => list.add_held(&hold),
+            (None, Some(next)) => list.add_failed(next),
+            (None, None) => {}
+        }
+    });
+    list.all()
 }
 
 /// The devices that something is recorded or ordered for.
@@ -105,8 +148,8 @@ fn known(state_dir: &Path) -> Result<Vec<Address>, UsageError> {
 
 fn told(report: &Report) -> Told {
     // All that was asked for, not only what was asked for last.
-    let spec = InstallSpec { profiles: report.record.profiles(), ..report.record.spec.clone() };
-    Told::of(&spec, report.result.clone()).pushed(report.record.push.as_ref())
+    let about = Subject { profiles: report.record.profiles(), ..Subject::from(&report.record.spec) };
+    Told::of(about, report.result.clone()).pushed(report.record.push.as_ref())
 }
 
 /// In the journal a failure that lasts is told once, and its end once.

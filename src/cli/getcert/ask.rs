@@ -98,7 +98,7 @@ pub(super) fn plan(
     };
     if let Plan::Again { .. } = plan {
         for difference in &differences {
-            report::line(&format!("Changed in the request: {difference}"));
+            request.tell(&format!("Changed in the request: {difference}"));
         }
     }
     Ok(plan)
@@ -188,11 +188,11 @@ pub(super) async fn carry_out(
             match verb {
                 Verb::Rekey => {
                     getcert.rekey(&tracked.id, &changes, key.0, key.1).await?;
-                    report::line(&format!("Resubmitting \"{}\" with a new key.", tracked.id));
+                    request.tell(&format!("Resubmitting \"{}\" with a new key.", tracked.id));
                 }
                 Verb::Resubmit => {
                     getcert.resubmit(&tracked.id, &changes).await?;
-                    report::line(&format!("Resubmitting \"{}\".", tracked.id));
+                    request.tell(&format!("Resubmitting \"{}\".", tracked.id));
                 }
             }
             Asked::New { at_hand: *at_hand }
@@ -203,7 +203,7 @@ pub(super) async fn carry_out(
         }
         (Plan::Update | Plan::Await, Some(tracked)) => {
             getcert.set_post_save(&tracked.id, post_save).await?;
-            report::line(&format!(
+            request.tell(&format!(
                 "Request \"{}\" updated: certmonger already tracks it; no new certificate was requested.",
                 tracked.id
             ));
@@ -213,7 +213,7 @@ pub(super) async fn carry_out(
             let for_ca =
                 Getcert::for_ca(enrolment.new_ca(), request.through_sudo).on_session_bus(request.session_bus);
             let id = for_ca.request(&new_request(request, post_save)).await?;
-            report::line(&format!("New signing request \"{id}\" added."));
+            request.tell(&format!("New signing request \"{id}\" added."));
             if let Plan::New { rekey: true } = plan {
                 until_read(request, &for_ca).await?;
                 for_ca.rekey(&id, &Changes::default(), key.0, key.1).await?;
@@ -222,7 +222,7 @@ pub(super) async fn carry_out(
         }
     };
     if let Asked::New { .. } = asked {
-        report::line(&format!("Certificate requested for: {}", request.named.common_name));
+        request.tell(&format!("Certificate requested for: {}", request.named.common_name));
     }
     Ok(asked)
 }

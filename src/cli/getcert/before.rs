@@ -1,20 +1,16 @@
-//! Before anybody is asked for a certificate: whether the devices could get it, and what would be done.
+//! Before anybody is asked for a certificate: whether the devices could get it.
 
-use std::path::{Path, PathBuf};
-
-use super::ask::{Plan, Verb};
-use super::{Arguments, INSTALLER, Request, Trouble};
+use super::{Arguments, Request, Trouble};
 use crate::cli::arguments::UsageError;
 use crate::cli::certctl::check::{self, Readiness};
-use crate::cli::installer;
+use crate::cli::report;
 use crate::cli::report::Advice;
-use crate::cli::{dry_run, report};
-use crate::delivery::InstallationStore;
 use crate::error::Exit;
 use crate::host::certmonger::Tracked;
 use crate::host::ipa::{self, Enrolment, Found, Needs, Principal, Server, Standing, Ticket};
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::settings::config::Config;
+use crate::settings::destination::Destination;
 use crate::settings::resolve;
 use crate::text::shell_words;
 
@@ -24,7 +20,7 @@ const ALL_THE_SAME: &str = "no certificate was asked for; to ask for it all the 
 /// was issued, and for a misspelt device it would be pending without end.
 pub(super) async fn check_devices(arguments: &Arguments, request: &Request) -> Result<(), Trouble> {
     let mut obstacles: Vec<_> =
-        look(arguments, request).await?.iter().filter_map(Readiness::obstacle).collect();
+        look(arguments, request).await?.iter().filter_map(|(_, ready)| ready.obstacle()).collect();
     let Some((exit, what, mut fixes)) = obstacles.pop() else { return Ok(()) };
     fixes.push(Advice::Hint(ALL_THE_SAME.to_owned()));
     let codes: Vec<Exit> = obstacles.iter().map(|(exit, ..)| *exit).chain([exit]).collect();
@@ -106,7 +102,7 @@ pub(super) fn check_server(
     Err(Trouble::NotReady { exit: exit_of(first), what, fixes })
 }
 
-fn exit_of(found: &Found) -> Exit {
+pub(super) fn exit_of(found: &Found) -> Exit {
     match found.standing {
         Standing::Missing => found.exit(),
         Standing::Good | Standing::CantTell => Exit::Done,
@@ -114,13 +110,16 @@ fn exit_of(found: &Found) -> Exit {
 }
 
 /// What an administrator types.
-fn commands(found: &[Found]) -> Vec<String> {
+pub(super) fn commands(found: &[Found]) -> Vec<String> {
     let commands = ipa::commands(found);
     let ticket = (!commands.is_empty()).then(|| "kinit admin".to_owned());
     ticket.into_iter().chain(commands.iter().map(|words| shell_words(words))).collect()
 }
 
-async fn look(arguments: &Arguments, request: &Request) -> Result<Vec<Readiness>, Trouble> {
+pub(super) async fn look(
+    arguments: &Arguments,
+    request: &Request,
+) -> Result<Vec<(Destination, Readiness)>, Trouble> {
     let config = load(arguments)?;
     let is_ipa = request.enrolment.new_ca() == super::IPA;
     // Only root, as whom the post-save command runs, may read some key files.
@@ -137,113 +136,11 @@ async fn look(arguments: &Arguments, request: &Request) -> Result<Vec<Readiness>
         );
     }
     let places = (&config, &arguments.place);
-    Ok(check::devices(&request.named, &arguments.device, places, &readable, is_ipa).await?)
+    let found = check::devices(&request.named, &arguments.device, places, &readable, is_ipa).await?;
+    Ok(readable.into_iter().zip(found).collect())
 }
 
-fn load(arguments: &Arguments) -> Result<Config, Trouble> {
+pub(super) fn load(arguments: &Arguments) -> Result<Config, Trouble> {
     let config = Config::load(arguments.place.config.as_deref());
     Ok(config.map_err(UsageError::from)?)
-}
-
-/// Tells what would be asked for, what would be run after each save, and what is found of each device; of one that
-/// would get the certificate at hand, what would be done there.
-pub(super) async fn tell(
-    arguments: &Arguments,
-    request: &Request,
-    (tracked, server): (Option<&Tracked>, &[Found]),
-    plan: &Plan,
-    post_save: &str,
-) -> Result<(), Trouble> {
-    tell_request(request, tracked, plan);
-    for found in server {
-        let word = match found.standing {
-            Standing::Good => "ok",
-            Standing::Missing => "FAILED",
-            Standing::CantTell => "unknown",
-        };
-        report::line(&format!("  FreeIPA: {word}: {}: {}", found.what, found.text));
-    }
-    commands(server).iter().for_each(|command| report::line(&format!("    run: {command}")));
-    report::line("Post-save command:");
-    let words = shlex::split(post_save).unwrap_or_default();
-    for word in &words {
-        let quoted = shlex::try_quote(word).map_or_else(|_| word.clone(), |word| word.into_owned());
-        report::line(&format!("  {quoted}"));
-    }
-    if let Plan::Update = plan {
-        return plans(arguments, words.get(1..).unwrap_or_default()).await;
-    }
-    let found = look(arguments, request).await?;
-    let codes: Vec<Exit> =
-        found.iter().map(|found| found.obstacle().map_or(Exit::Done, |(exit, ..)| exit)).collect();
-    check::show(found);
-    let refused = server.iter().map(exit_of).find(|exit| *exit != Exit::Done);
-    if let Some(exit) = refused {
-        let what = "FreeIPA would refuse the request".to_owned();
-        return Err(Trouble::NotReady { exit, what, fixes: Vec::new() });
-    }
-    not_ready(&codes)
-}
-
-fn tell_request(request: &Request, tracked: Option<&Tracked>, plan: &Plan) {
-    let enrolment = &request.enrolment;
-    let what = match (plan, tracked) {
-        (Plan::Again { verb: Verb::Rekey, .. }, Some(tracked)) => {
-            format!("would submit the request \"{}\" again, with a new key", tracked.id)
-        }
-        (Plan::Again { .. }, Some(tracked)) => format!("would submit the request \"{}\" again", tracked.id),
-        (Plan::Update | Plan::Await, Some(tracked)) => {
-            format!(
-                "would update the post-save command of the request \"{}\", and ask for nothing",
-                tracked.id
-            )
-        }
-        _ => "would make a new request".to_owned(),
-    };
-    report::line(&format!("Dry run: {what}."));
-    let is_new = tracked.is_none();
-    let principal = if is_new { enrolment.new_principal() } else { enrolment.principal.clone() };
-    let names = (is_new || enrolment.names_typed).then(|| enrolment.names.join(", "));
-    let addresses: Vec<String> = enrolment.addresses.iter().map(ToString::to_string).collect();
-    let path = |path: &PathBuf| Some(path.display().to_string());
-    for (what, value) in [
-        ("CA", if is_new { Some(enrolment.new_ca().to_owned()) } else { enrolment.ca.clone() }),
-        ("principal", principal),
-        ("names", names),
-        ("addresses", (!addresses.is_empty()).then(|| addresses.join(", "))),
-        ("certificate profile", enrolment.profile.clone()),
-        ("key type", enrolment.key_type.map(|kind| kind.to_string())),
-        ("key size", enrolment.key_bits.map(|bits| bits.to_string())),
-        ("certificate file", path(&request.certificate)),
-        ("key file", path(&request.key)),
-    ] {
-        let stays = if is_new { "certmonger's own" } else { "as it is tracked" };
-        let shown = value.unwrap_or_else(|| stays.to_owned());
-        report::line(&format!("  {what}: {shown}"));
-    }
-}
-
-/// What the installer would do now with the certificate at hand.
-async fn plans(arguments: &Arguments, words: &[String]) -> Result<(), Trouble> {
-    let read = installer::Arguments::of_words(words)
-        .map_err(|what| UsageError::Other(format!("{INSTALLER} would not understand its words: {what}")))?;
-    let state_dir = &arguments.place.state_dir;
-    let records = InstallationStore::below(state_dir);
-    let mut codes = Vec::new();
-    for (_, prepared) in read.requests(state_dir, Path::new(""), false)? {
-        let assessed = dry_run::look(&prepared, &records).await;
-        codes.push(assessed.as_ref().err().map_or(Exit::Done, |problem| problem.exit));
-        dry_run::tell(arguments.caller.name, &prepared.request, assessed.as_ref());
-    }
-    not_ready(&codes)
-}
-
-fn not_ready(codes: &[Exit]) -> Result<(), Trouble> {
-    match Exit::of_all(codes) {
-        Exit::Done => Ok(()),
-        exit => {
-            let what = "the certificate could not be installed on every device".to_owned();
-            Err(Trouble::NotReady { exit, what, fixes: Vec::new() })
-        }
-    }
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, FixedOffset};
 
 use super::lines::{Event, Line};
 use super::outcome::Outcome;
-use super::{PHASES, Run, RunOutcome};
+use super::{PHASES, Run, RunOutcome, Unended};
 
 /// The most runs that are taken for alive at once: those of some fleets that are worked on at the same time. Of more, the
 /// one unheard of for longest has ended.
@@ -27,6 +27,10 @@ pub(super) struct RunAssembler {
     order: BTreeMap<u64, u32>,
     /// The one that began without an id and has not shown it yet.
     untagged: Option<Open>,
+    /// The one before that, which has written no end.
+    left: Option<Open>,
+    /// Which run was the last one to begin on each device, by its first line.
+    on_devices: HashMap<String, u64>,
     /// How many lines were taken: the clock by which runs are heard of.
     count: u64,
 }
@@ -37,6 +41,8 @@ struct Open {
     end: bool,
     left_to_commit: bool,
     left_to_push: bool,
+    /// Another run has begun on its device, which only one run has at a time.
+    is_overtaken: bool,
     /// It has told the times of its phases, as it does at its very end.
     told_times: bool,
     /// What the device has said on the way.
@@ -61,9 +67,16 @@ impl RunAssembler {
                 open.outcome.is_over();
                 let Some((event, time)) = told else { return };
                 let is_over = matches!(event, Event::Phases(_));
+                let begins_on = match &event {
+                    Event::Device(device) => Some((device.clone(), open.run.line)),
+                    _ => None,
+                };
                 open.take(event, time);
                 if is_over {
                     self.close(line.tag, count, done);
+                }
+                if let Some((device, run)) = begins_on {
+                    self.begins_on(device, run);
                 }
             }
         }
@@ -78,7 +91,7 @@ impl RunAssembler {
 
     /// There are no more lines.
     pub(super) fn finish(self, done: &mut impl FnMut(Run)) {
-        self.tagged.into_values().chain(self.untagged).map(Open::into_run).for_each(done);
+        self.tagged.into_values().chain(self.untagged).chain(self.left).map(Open::into_run).for_each(done);
     }
 
     fn start(&mut self, tag: Option<u32>, time: DateTime<FixedOffset>, done: &mut impl FnMut(Run)) {
@@ -89,12 +102,29 @@ impl RunAssembler {
                 self.insert(tag, new);
                 before
             }
-            None => self.untagged.replace(new),
+            // It may be known in a moment what became of that one.
+            None => match self.untagged.replace(new) {
+                Some(before) => self.left.replace(before),
+                None => None,
+            },
         };
         before.map(Open::into_run).into_iter().for_each(&mut *done);
         if self.tagged.len() > OPEN {
             let silent = self.order.first_key_value().map(|(_, tag)| *tag);
             silent.and_then(|tag| self.remove(tag)).map(Open::into_run).into_iter().for_each(done);
+        }
+    }
+
+    /// Whoever was at this device before and has written no end yet was killed.
+    fn begins_on(&mut self, device: String, run: u64) {
+        let before = self.on_devices.insert(device, run).filter(|before| *before != run);
+        if self.on_devices.len() > OPEN {
+            self.on_devices.clear();
+        }
+        let Some(before) = before else { return };
+        let mut open = self.tagged.values_mut().chain(&mut self.untagged).chain(&mut self.left);
+        if let Some(overtaken) = open.find(|open| open.run.line == before) {
+            overtaken.is_overtaken = true;
         }
     }
 
@@ -157,7 +187,7 @@ impl Open {
             ended: time,
             certificates: Vec::new(),
             device: None,
-            ending: RunOutcome::NotEnded,
+            ending: RunOutcome::NotEnded(Unended::Unknown),
             seconds: [None; PHASES.len()],
             times: 1,
             line: heard,
@@ -168,6 +198,7 @@ impl Open {
             end: false,
             left_to_commit: false,
             left_to_push: false,
+            is_overtaken: false,
             told_times: false,
             outcome: Outcome::default(),
             problem: None,
@@ -185,6 +216,9 @@ impl Open {
                 if self.run.certificates.len() < CERTIFICATES {
                     self.run.certificates.push(name);
                 }
+            }
+            Event::Device(device) => {
+                self.run.device.get_or_insert(device);
             }
             Event::CommitTook(seconds) => self.run.seconds[COMMIT] = Some(seconds),
             Event::LeftToCommit => self.left_to_commit = true,
@@ -222,10 +256,11 @@ impl Open {
             // The scripts that came before said so whatever had happened.
             (true, false, problem) => self.outcome.ending(problem),
             (false, _, Some(problem)) => RunOutcome::Failed(problem),
-            (false, _, None) => RunOutcome::NotEnded,
+            (false, _, None) if self.is_overtaken => RunOutcome::NotEnded(Unended::Killed),
+            (false, _, None) => RunOutcome::NotEnded(Unended::Unknown),
         };
         // The scripts that came before wrote no times of their own.
-        if run.ending != RunOutcome::NotEnded && run.seconds[TOTAL].is_none() {
+        if !matches!(run.ending, RunOutcome::NotEnded(_)) && run.seconds[TOTAL].is_none() {
             let seconds = (run.ended - run.begun).to_std();
             run.seconds[TOTAL] = seconds.ok().map(|time| time.as_secs_f64());
         }

@@ -28,6 +28,8 @@ pub(super) struct Line<'a> {
 pub(super) enum Event {
     Start,
     Certificate(String),
+    /// The device that it is for.
+    Device(String),
     /// In seconds.
     CommitTook(f64),
     LeftToCommit,
@@ -124,7 +126,10 @@ impl<'a> Line<'a> {
                 matches!(what, "crt" | "key" | "keypair").then(|| Event::Upload(said.trim().to_owned()))
             }
             b'c' => after("commit: ").filter(|said| !said.starts_with("warning: ")).map(Event::Commit),
-            b'P' => after("Phase times: ").map(|text| Event::Phases(phases(&text))),
+            b'P' => match after("PAN_FQDN: ") {
+                Some(device) => is_device(&device).then_some(Event::Device(device)),
+                None => after("Phase times: ").map(|text| Event::Phases(phases(&text))),
+            },
             _ => None,
         }
     }

@@ -61,10 +61,21 @@ pub enum RunOutcome {
     LeftToCommit,
     /// Committed on Panorama, and left for a person to push.
     LeftToPush,
-    /// It was killed, or is still running.
-    NotEnded,
+    /// It wrote no end.
+    NotEnded(Unended),
     /// It came to its end, and the log does not tell whether the device has what it should have.
     Unknown,
+}
+
+/// What is known of a run that wrote no end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unended {
+    /// It was killed, or is still running.
+    Unknown,
+    /// It was killed.
+    Killed,
+    /// It is still running, in this process.
+    Running(Option<i32>),
 }
 
 impl Run {

@@ -15,6 +15,7 @@ use crate::host::ipa;
 use crate::install::connect::{HaRole, connect_active};
 use crate::install::ha::is_active;
 use crate::install::names::ProfileName;
+use crate::install::predefined::Predefined;
 use crate::install::references::places_with_profile;
 use crate::install::retry::RetryPolicy;
 use crate::install::state::resolved;
@@ -179,7 +180,7 @@ async fn profiles(session: &Session, subject: &CheckTarget, place: &Location) ->
     };
     let known = result.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
     let named = Named { profiles: &subject.profiles, place, object: subject.object.as_ref() };
-    let found = match suitable::look(session, named, &known).await {
+    let found = match suitable::look(session, named, &known, &Predefined::default()).await {
         Ok(found) => found,
         Err(failure) => return vec![CheckResult::failed(CHECK, failure.exit(), failure.to_string())],
     };

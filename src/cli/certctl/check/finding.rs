@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
 use panos_xmlapi::Address;
 use serde::Serialize;
 
 use crate::cli::certctl::terminal::{self, Line, Severity};
+use crate::cli::end_table::{self, Row};
 use crate::cli::report::Advice;
 use crate::error::Exit;
 use crate::install::InstallError;
@@ -115,15 +117,39 @@ pub(super) struct Section {
     /// The device; nothing for this machine.
     device: Option<Address>,
     findings: Vec<CheckResult>,
+    /// How long it took to look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds: Option<f64>,
 }
 
 impl Section {
     pub(super) fn machine(findings: Vec<CheckResult>) -> Self {
-        Self { device: None, findings }
+        Self { device: None, findings, seconds: None }
     }
 
     pub(super) fn device(device: &Address, findings: Vec<CheckResult>) -> Self {
-        Self { device: Some(device.clone()), findings }
+        Self { device: Some(device.clone()), findings, seconds: None }
+    }
+
+    /// The same, and how long it took.
+    pub(super) fn took(self, time: Duration) -> Self {
+        Self { seconds: Some(time.as_secs_f64()), ..self }
+    }
+
+    /// The device's row in the table at the end.
+    fn row(&self) -> Option<Row> {
+        let (word, mood) = match (self.exit(), self.count(CheckStatus::Warning)) {
+            (Exit::Done, 0) => ("ok".to_owned(), Severity::Plain),
+            (Exit::Done, 1) => ("1 warning".to_owned(), Severity::Odd),
+            (Exit::Done, count) => (format!("{count} warnings"), Severity::Odd),
+            (exit, _) => (format!("failed ({})", exit.code()), Severity::Bad),
+        };
+        Some(Row::looked_at(self.device.as_ref()?.to_string(), word, mood, self.seconds?))
+    }
+
+    /// What was found.
+    pub(super) fn findings(&self) -> &[CheckResult] {
+        &self.findings
     }
 
     /// The code of the first failure: what is looked at first is what the rest depends on.
@@ -229,8 +255,9 @@ pub(super) fn show(sections: &[Section]) {
     show_count(sections);
 }
 
-/// Shows a line that counts.
+/// Shows the table of several devices, and a line that counts.
 pub(super) fn show_count(sections: &[Section]) {
+    end_table::print_rows(&sections.iter().filter_map(Section::row).collect::<Vec<_>>());
     let count = |verdict| sections.iter().map(|section| section.count(verdict)).sum::<usize>();
     let (failed, warnings, good) =
         (count(CheckStatus::Failed), count(CheckStatus::Warning), count(CheckStatus::Ok));

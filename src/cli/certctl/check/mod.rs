@@ -14,6 +14,7 @@ mod templates;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Instant;
 
 use clap::Args;
 use panos_xmlapi::{Address, Location};
@@ -281,10 +282,11 @@ async fn examine(
     };
     let devices = subjects.iter().map(|subject| async move {
         let working = screen.work_on(&subject.target.device, "check");
+        let begun = Instant::now();
         let (findings, interface) = device::look(subject, place, arguments.ca == "IPA").await;
         drop(working);
         shown.device(&subject.target.device, &findings);
-        (findings, interface)
+        ((findings, begun.elapsed()), interface)
     });
     let (machine, devices, peers) =
         tokio::join!(machine, at_once::all(devices, at_once::USUAL), sharing::peers(subjects));
@@ -294,11 +296,12 @@ async fn examine(
         // What is known only when all have answered comes after them.
         if let Some(finding) = sharing::finding(&subject.target.device, &all, known) {
             shown.device(&subject.target.device, std::slice::from_ref(&finding));
-            findings.push(finding);
+            findings.0.push(finding);
         }
     }
     let named = subjects.iter().zip(findings);
-    let devices = named.map(|(subject, findings)| Section::device(&subject.target.device, findings));
+    let devices =
+        named.map(|(subject, (findings, time))| Section::device(&subject.target.device, findings).took(time));
     std::iter::once(Section::machine(machine)).chain(devices).collect()
 }
 
@@ -310,6 +313,11 @@ pub(in crate::cli) struct Readiness {
 }
 
 impl Readiness {
+    /// All that was found, for other programs.
+    pub(in crate::cli) fn findings(&self) -> serde_json::Value {
+        json!(self.section.findings())
+    }
+
     /// What keeps it from being installed there, if anything does that does not pass by itself: its code, and lines for
     /// a person.
     pub(in crate::cli) fn obstacle(&self) -> Option<(Exit, String, Vec<Advice>)> {
@@ -333,8 +341,9 @@ pub(in crate::cli) async fn devices(
     let subject = |at: &Destination| subject(typed, at, Some(named), config, place);
     let subjects: Vec<CheckTarget> = places.iter().map(subject).collect::<Result<_, _>>()?;
     let looks = subjects.iter().map(|subject| async move {
+        let begun = Instant::now();
         let (findings, _) = device::look(subject, place, ipa).await;
-        let section = Section::device(&subject.target.device, findings);
+        let section = Section::device(&subject.target.device, findings).took(begun.elapsed());
         Readiness { section, has_peer: subject.peer.is_some() }
     });
     Ok(at_once::all(looks, at_once::USUAL).await)

@@ -6,7 +6,7 @@ use chrono::{DateTime, DurationRound as _, Local, TimeDelta};
 
 use super::table;
 use crate::cli::certctl::terminal::{self, Columns, Line, Severity};
-use crate::host::runlog::Run;
+use crate::host::runlog::{Run, RunOutcome, Unended};
 
 /// How wide a chart is where no terminal says it.
 pub(super) const WIDTH: usize = 80;
@@ -26,6 +26,8 @@ const BAD: &str = "░";
 struct Bar {
     cells: Vec<String>,
     seconds: Option<f64>,
+    /// What stands in the place of a bar.
+    note: String,
     mood: Severity,
 }
 
@@ -41,11 +43,24 @@ pub(super) fn lines(runs: &[Run], width: usize) -> Vec<Line> {
                 known(run.total()),
             ],
             seconds: run.total(),
+            note: match &run.ending {
+                RunOutcome::NotEnded(unended) => in_a_word(*unended).to_owned(),
+                _ => String::new(),
+            },
             mood: table::mood(run),
         });
         drawn(&["begun", "certificate", "device", "seconds"], 3, &bars.collect::<Vec<_>>(), width)
     } else {
-        drawn(&["from", "certificate", "device", "runs", "failed", "mean"], 3, &stretches(runs, room), width)
+        let headings = ["from", "certificate", "device", "runs", "failed", "mean"];
+        let mut lines = drawn(&headings, 3, &stretches(runs, room), width);
+        let unended = runs.iter().filter(|run| matches!(run.ending, RunOutcome::NotEnded(_))).count();
+        if unended > 0 {
+            let text =
+                format!("{unended} of these runs wrote no end: killed or still running; 'log' has each");
+            let wrapped = terminal::wrapped(&text, width).into_iter();
+            lines.extend(wrapped.map(|text| Line { text, mood: Severity::Odd }));
+        }
+        lines
     }
 }
 
@@ -57,7 +72,8 @@ fn drawn(headings: &[&str], first_number: usize, bars: &[Bar], width: usize) -> 
     let drawn = bars.iter().map(|bar| {
         let length = bar.seconds.map_or(0, |seconds| length(seconds, longest, room));
         let made_of = if bar.mood == Severity::Bad { BAD } else { BAR };
-        columns.line(&bar.cells, &made_of.repeat(length), bar.mood)
+        let last = if bar.note.is_empty() { made_of.repeat(length) } else { bar.note.clone() };
+        columns.line(&bar.cells, &last, bar.mood)
     });
     std::iter::once(columns.heading()).chain(drawn).collect()
 }
@@ -74,6 +90,15 @@ fn length(seconds: f64, longest: f64, room: usize) -> usize {
 
 fn known(seconds: Option<f64>) -> String {
     seconds.map_or("-".to_owned(), table::in_short)
+}
+
+/// What is known of a run that wrote no end, as short as a bar.
+fn in_a_word(unended: Unended) -> &'static str {
+    match unended {
+        Unended::Unknown => "no end was written",
+        Unended::Killed => "killed",
+        Unended::Running(_) => "still running",
+    }
 }
 
 /// The runs of each stretch of time together.
@@ -113,7 +138,12 @@ fn together(from: DateTime<Local>, runs: &[&Run], room: usize) -> Bar {
     let names = [one_or_how_many(certificates, room), one_or_how_many(devices, room)];
     let numbers = [all.to_string(), failed.to_string(), known(mean)];
     let cells = std::iter::once(from).chain(names).chain(numbers).collect();
-    Bar { cells, seconds: mean, mood }
+    let unended = runs.iter().filter(|run| matches!(run.ending, RunOutcome::NotEnded(_))).count();
+    let note = match unended {
+        count if count == runs.len() => "no end was written".to_owned(),
+        _ => String::new(),
+    };
+    Bar { cells, seconds: mean, note, mood }
 }
 
 /// The name, where all have the same; else how many there are.

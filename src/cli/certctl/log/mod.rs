@@ -4,6 +4,8 @@ mod chart;
 mod json;
 mod table;
 
+use std::path::Path;
+
 use chrono::{DateTime, Utc};
 use clap::Args;
 use panos_xmlapi::Address;
@@ -12,8 +14,9 @@ use super::selection::nothing_matches;
 use super::{NAME, terminal, when};
 use crate::cli::arguments::{PlaceArguments, UsageError};
 use crate::cli::report;
+use crate::delivery::AtWork;
 use crate::error::Exit;
-use crate::host::runlog::{self, Filter, Review, ReviewError};
+use crate::host::runlog::{self, Filter, Review, ReviewError, Run, RunOutcome, Unended};
 
 /// How many runs are shown unless somebody says otherwise.
 const USUAL: u16 = 20;
@@ -77,10 +80,11 @@ pub fn run(arguments: &LogArguments, place: &PlaceArguments) -> Result<Exit, Usa
     };
     let usual = if arguments.chart { USUAL_IN_CHART } else { USUAL };
     let most = usize::from(arguments.last.unwrap_or(usual));
-    let review = match runlog::review(&place.log_file, &filter, most) {
+    let mut review = match runlog::review(&place.log_file, &filter, most) {
         Ok(review) => review,
         Err(error) => return Ok(unreadable(&error)),
     };
+    review.runs.iter_mut().for_each(|run| look_whether_it_runs(run, &place.state_dir));
     if review.runs.is_empty() {
         look_for_the_names(&filter, place)?;
     }
@@ -94,6 +98,22 @@ pub fn run(arguments: &LogArguments, place: &PlaceArguments) -> Result<Exit, Usa
     }
     show(arguments, &review);
     Ok(Exit::Done)
+}
+
+/// Of a run that wrote no end: whether it still runs, as far as the lock on its device tells.
+fn look_whether_it_runs(run: &mut Run, state_dir: &Path) {
+    let RunOutcome::NotEnded(unended @ Unended::Unknown) = &mut run.ending else { return };
+    let Some(device) = run.device.as_ref().and_then(|device| device.parse().ok()) else { return };
+    *unended = match AtWork::on(state_dir, &device) {
+        None => Unended::Unknown,
+        Some(AtWork::Nobody) => Unended::Killed,
+        // Both times are whole seconds, and a device is reserved before its run begins.
+        Some(AtWork::Somebody(holder)) => match holder.since {
+            Some(since) if since <= run.begun => Unended::Running(holder.process),
+            Some(_) => Unended::Killed,
+            None => Unended::Unknown,
+        },
+    };
 }
 
 /// Names that stand in no run at all are misspelt. That nothing failed, or not in this time, is no error.

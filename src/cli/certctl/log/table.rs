@@ -3,7 +3,7 @@
 use chrono::{DateTime, FixedOffset, Local};
 
 use crate::cli::certctl::terminal::{self, Columns, Line, Severity};
-use crate::host::runlog::{PHASES, Run, RunOutcome};
+use crate::host::runlog::{PHASES, Run, RunOutcome, Unended};
 
 /// The most that is shown of a problem, in columns: JSON has all of it.
 const PROBLEM: usize = 100;
@@ -65,7 +65,7 @@ pub(super) fn mood(run: &Run) -> Severity {
     match run.ending {
         RunOutcome::Done => Severity::Plain,
         RunOutcome::Failed(_) => Severity::Bad,
-        RunOutcome::LeftToCommit | RunOutcome::LeftToPush | RunOutcome::NotEnded | RunOutcome::Unknown => {
+        RunOutcome::LeftToCommit | RunOutcome::LeftToPush | RunOutcome::NotEnded(_) | RunOutcome::Unknown => {
             Severity::Odd
         }
     }
@@ -95,7 +95,17 @@ fn result(run: &Run) -> String {
         }
         RunOutcome::LeftToCommit => "waiting for manual commit".to_owned(),
         RunOutcome::LeftToPush => "waiting for manual push".to_owned(),
-        RunOutcome::NotEnded => "unfinished".to_owned(),
+        RunOutcome::NotEnded(unended) => unended_words(*unended),
         RunOutcome::Unknown => "unknown: the log does not tell what the device said".to_owned(),
+    }
+}
+
+/// What is known of a run that wrote no end.
+fn unended_words(unended: Unended) -> String {
+    match unended {
+        Unended::Unknown => "no end was written: killed or still running".to_owned(),
+        Unended::Killed => "killed: no end was written".to_owned(),
+        Unended::Running(Some(process)) => format!("still running (process {process})"),
+        Unended::Running(None) => "still running".to_owned(),
     }
 }
