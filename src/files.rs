@@ -16,7 +16,9 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use secrecy::zeroize::Zeroizing;
 
-pub(crate) use draft::{remove_stale_in, remove_stale_of, replace, replace_checked, replace_for_all};
+pub(crate) use draft::{
+    is_draft, remove_stale_in, remove_stale_of, replace, replace_checked, replace_for_all,
+};
 pub(crate) use private::{make_directory, open_lock};
 pub(crate) use settled::settled;
 use settled::{UnsafePath, handed_over_by};

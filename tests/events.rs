@@ -176,9 +176,10 @@ fn whoever_is_waited_for_is_named_until_it_is_over() {
 fn another_process_that_works_on_the_device_is_named() {
     let world = World::new();
     let devices: [Address; 1] = [world.target().parse().unwrap()];
-    let lock = DeviceLock::try_acquire(&world.path("state"), &devices).unwrap();
-    assert!(lock.is_some());
-    let lock = Mutex::new(lock);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let state = world.path("state");
+    let lock = DeviceLock::acquire(&state, &devices, Duration::from_secs(30));
+    let lock = Mutex::new(Some(runtime.block_on(lock).unwrap()));
     let (seen, ..) = watched(&world, &[&pin(&world), "-p", PORTAL], move |word| {
         if word.starts_with("reserving") {
             drop(lock.lock().unwrap().take());

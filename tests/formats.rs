@@ -50,10 +50,11 @@ fn copy_with(from: &Path, to: &Path, world: &World, facts: &[(&str, String)]) {
 }
 
 fn only(world: &World) -> Installation {
-    let found = InstallationStore::below(&world.path("state")).all().unwrap();
+    let mut records = Vec::new();
+    let found = InstallationStore::below(&world.path("state")).each(|record| records.push(record)).unwrap();
     assert!(found.errors.is_empty(), "{:?}", found.errors);
-    assert_eq!(found.records.len(), 1);
-    found.records.into_iter().next().unwrap()
+    assert_eq!(records.len(), 1);
+    records.into_iter().next().unwrap()
 }
 
 /// The record's file, as a path below the device's directory.

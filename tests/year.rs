@@ -114,9 +114,10 @@ impl Fleet {
     }
 
     fn all(&self) -> Vec<Installation> {
-        let found = self.records().all().unwrap();
-        assert!(found.errors.is_empty(), "{:?}", found.errors);
-        found.records
+        let mut records = Vec::new();
+        let unread = self.records().each(|record| records.push(record)).unwrap();
+        assert!(unread.errors.is_empty(), "{:?}", unread.errors);
+        records
     }
 
     /// certmonger renews, and its post-save command writes down what is wanted.

@@ -22,7 +22,9 @@ pub(super) fn check<'k>(
     state_dir: &Path,
     take_over: bool,
 ) -> Result<(), UsageError> {
-    let Ok(all) = claims::known(state_dir, Utc::now()) else { return Ok(()) };
+    let wanted: Vec<_> = wanted.collect();
+    let devices = wanted.iter().map(|(key, _)| &key.device).collect();
+    let Ok(all) = claims::known(state_dir, &devices, Utc::now()) else { return Ok(()) };
     for (key, profiles) in wanted {
         let claimed = claims::claims(key, profiles, &all);
         if claimed.is_empty() {

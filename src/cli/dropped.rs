@@ -9,6 +9,7 @@ use super::report;
 use crate::delivery::InstallationStore;
 use crate::delivery::watch::Awaited;
 use crate::settings::destination::Destination;
+use crate::text::some_of;
 
 const NAME: &str = "pan_getcert";
 
@@ -35,7 +36,7 @@ pub fn tell_places(post_save: Option<&str>, now: &[Awaited]) {
         }
     };
     if !dropped.is_empty() {
-        let what = format!("WARNING: renewals will no longer be installed on: {}", dropped.join(" "));
+        let what = format!("WARNING: renewals will no longer be installed on: {}", some_of(&dropped, " "));
         report::problem(NAME, &what, Some("to keep them, run the command again with all devices"));
     }
 }

@@ -72,22 +72,24 @@ pub(super) fn print_rows(rows: &[Row]) {
         return;
     }
     let is_short = std::io::stdout().is_terminal() && rows.len() > ROWS;
-    terminal::print(&lines(rows, is_short));
+    terminal::print(lines(rows, is_short));
 }
 
 fn lines(rows: &[Row], is_short: bool) -> Vec<Line> {
     // Where only was looked there are no phases.
     let has_phases = rows.iter().any(|row| row.phases.len() > 1);
     let last = if has_phases { "longest phases" } else { "" };
-    let mut columns = Columns::new(&["where", "result", "seconds"], 2, last);
     let shown: Vec<&Row> = if is_short { most_telling(rows) } else { rows.iter().collect() };
-    for row in &shown {
+    let cells = |row: &&Row| {
         let seconds = row.total().map_or("-".to_owned(), |seconds| format!("{seconds:.1}"));
+        vec![terminal::shortened(&row.place, PLACE), row.word.clone(), seconds]
+    };
+    let columns = Columns::new(&["where", "result", "seconds"], 2, last, shown.iter().map(cells));
+    let mut lines = vec![columns.heading()];
+    for row in &shown {
         let phases = if has_phases { row.longest() } else { String::new() };
-        let cells = [terminal::shortened(&row.place, PLACE), row.word.clone(), seconds];
-        columns.push(&cells, phases, row.mood);
+        lines.push(columns.line(&cells(row), &phases, row.mood));
     }
-    let mut lines = columns.lines();
     if shown.len() < rows.len() {
         let text = format!("... and {} more, all of them done", rows.len() - shown.len());
         lines.push(Line { text, mood: Severity::Plain });

@@ -1,7 +1,7 @@
 //! How an end is told: to a person, or as JSON.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use panos_xmlapi::Location;
@@ -120,6 +120,40 @@ pub fn json(program: &str, object: &impl Serialize) {
     match serde_json::to_string(object) {
         Ok(text) => line(&harmless_json(&text)),
         Err(error) => problem(program, &error.to_string(), None),
+    }
+}
+
+/// The same for an object that may have very many parts: it is written while it is made. Nothing in it may be such that
+/// JSON can't say it.
+pub fn json_stream(program: &str, object: &impl Serialize) {
+    let written = aside(|| {
+        let mut out = Harmless(BufWriter::new(io::stdout().lock()));
+        let written = serde_json::to_writer(&mut out, object);
+        let ended = writeln!(out.0).and_then(|()| out.0.flush());
+        // A reader that has gone away is no reason to fail.
+        written.map(|()| drop(ended))
+    });
+    match written {
+        Err(error) if !error.is_io() => problem(program, &error.to_string(), None),
+        _ => {}
+    }
+}
+
+/// Makes JSON harmless on its way: what is written at once is whole characters.
+struct Harmless<W>(W);
+
+impl<W: io::Write> io::Write for Harmless<W> {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        let is_plain = text.iter().all(|byte| (b' '..=b'~').contains(byte));
+        match is_plain {
+            true => self.0.write_all(text)?,
+            false => self.0.write_all(harmless_json(&String::from_utf8_lossy(text)).as_bytes())?,
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 

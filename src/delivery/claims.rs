@@ -1,8 +1,10 @@
 //! Whose an SSL/TLS service profile is: no installation takes one that another claims, unless somebody has said so.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use panos_xmlapi::Address;
 
 use super::error::StoreError;
 use super::ingest::with_requests;
@@ -64,15 +66,23 @@ fn withheld(record: &Installation, all: &[Installation]) -> Vec<Claim> {
     claims(&record.key(), &profiles, all)
 }
 
-/// All installations, the requests that wait in the queue included.
+/// All installations on these devices, the requests that wait in the queue included.
 ///
 /// # Errors
 /// A state directory that can't be read.
-pub fn known(state_dir: &Path, now: DateTime<Utc>) -> Result<Vec<Installation>, StoreError> {
+pub fn known(
+    state_dir: &Path,
+    devices: &BTreeSet<&Address>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Installation>, StoreError> {
     // The queue first: a request that is taken in meanwhile is seen twice rather than not at all.
-    let queued = Queue::below(state_dir).all()?;
-    let records = InstallationStore::below(state_dir).all()?.records;
-    Ok(with_requests(records, queued.specs, now).into_values().collect())
+    let mut queued = Queue::below(state_dir).all()?.specs;
+    queued.retain(|queued| devices.contains(&queued.spec.device));
+    let (store, mut records) = (InstallationStore::below(state_dir), Vec::new());
+    for device in devices {
+        records.extend(store.of_device(device)?.records);
+    }
+    Ok(with_requests(records, queued, now).into_values().collect())
 }
 
 /// Claims in words, and how they are settled.

@@ -42,19 +42,19 @@ pub struct DeviceLists {
 }
 
 impl DeviceLists {
-    /// As these records and requests in the queue tell.
-    #[must_use]
-    pub fn of(records: &[Installation], queued: &[InstallSpec]) -> Self {
-        let mut lists =
-            Self { latest: BTreeMap::new(), queued: queued.iter().map(InstallSpec::key).collect() };
-        for spec in records.iter().map(|record| &record.spec).chain(queued) {
-            let Some(list) = &spec.list else { continue };
-            let latest = lists.latest.entry(file(spec)).or_default();
-            if spec.sequence >= latest.0 {
-                *latest = (spec.sequence, list.clone());
-            }
+    /// Notes what a record says.
+    pub fn add(&mut self, spec: &InstallSpec) {
+        let Some(list) = &spec.list else { return };
+        let latest = self.latest.entry(file(spec)).or_default();
+        if spec.sequence >= latest.0 {
+            *latest = (spec.sequence, list.clone());
         }
-        lists
+    }
+
+    /// Notes what a request in the queue says.
+    pub fn add_queued(&mut self, spec: &InstallSpec) {
+        self.queued.insert(spec.key());
+        self.add(spec);
     }
 
     /// Whether a list that was stated later leaves this installation out: the certificate's next ones are not meant

@@ -1,8 +1,9 @@
 //! Files of the state directory: whole or not at all, for their owner only, and of a version that is known.
 
-use std::fs::{self, File};
+use std::ffi::OsString;
+use std::fs::{self, DirEntry, File};
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::Utc;
 use serde::Serialize;
@@ -36,21 +37,40 @@ pub(super) async fn in_background<T: Send + 'static>(
     done.await.map_err(io::Error::other)
 }
 
-/// The text of a stored file, and the version that it says it has.
+/// Room for nearly every stored file.
+const USUAL_SIZE: usize = 16 * 1024;
+/// In the names of files that were set aside.
+const ASIDE: &str = ".json.unreadable-";
+
+/// The text of a stored file.
 pub(super) struct Stored {
-    pub(super) version: u32,
     text: String,
 }
 
 impl Stored {
+    /// What is in it, if it is of the version that is written now, as nearly all files are: that takes one look.
+    pub(super) fn current<T: DeserializeOwned>(&self, version: impl Fn(&T) -> u32) -> Option<T> {
+        serde_json::from_str(&self.text).ok().filter(|value| version(value) == VERSION)
+    }
+
+    /// The version that it says it has. A file of a later one is left as it is; what is nothing known is set aside, so
+    /// that it is neither lost nor in the way.
+    pub(super) fn version(&self, path: &Path) -> Result<u32, StoreError> {
+        let Version { version } = self.parse(path)?;
+        if version > VERSION {
+            let later = format!("it has format {version}, this program knows formats up to {VERSION}");
+            return Err(StoreError::left(path, later));
+        }
+        Ok(version)
+    }
+
     /// What is in it.
     pub(super) fn parse<T: DeserializeOwned>(&self, path: &Path) -> Result<T, StoreError> {
         serde_json::from_str(&self.text).map_err(|error| set_aside(path, error.into()))
     }
 }
 
-/// Reads a file, if it is there. One of a later version, or one that is too large, is left as it is; one that is
-/// nothing known is set aside, so that it is neither lost nor in the way.
+/// Reads a file, if it is there. One that is too large is left as it is; one that is no text is set aside.
 pub(super) fn read(path: &Path) -> Result<Option<Stored>, StoreError> {
     let bad = |cause: io::Error| StoreError::new("read", path, cause);
     let file = match File::open(path) {
@@ -58,18 +78,13 @@ pub(super) fn read(path: &Path) -> Result<Option<Stored>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(bad(error)),
     };
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(USUAL_SIZE);
     file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).map_err(bad)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > SIZE_LIMIT) {
         return Err(StoreError::left(path, format!("it has more than {SIZE_LIMIT} bytes")));
     }
     let text = String::from_utf8(bytes).map_err(|error| set_aside(path, io::Error::other(error)))?;
-    let Version { version } = serde_json::from_str(&text).map_err(|error| set_aside(path, error.into()))?;
-    if version > VERSION {
-        let later = format!("it has format {version}, this program knows formats up to {VERSION}");
-        return Err(StoreError::left(path, later));
-    }
-    Ok(Some(Stored { version, text }))
+    Ok(Some(Stored { text }))
 }
 
 /// Writes a file so that a crash leaves either the old one or this one.
@@ -100,23 +115,46 @@ fn set_aside(path: &Path, cause: io::Error) -> StoreError {
     StoreError { kept: Kept::SetAside(moved), ..StoreError::new("read", path, cause) }
 }
 
-/// What is in a directory, in the order of the names; nothing where there is no such directory.
-pub(super) fn entries(directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
+/// A name in a directory.
+pub(super) struct Entry {
+    pub(super) name: OsString,
+    pub(super) is_directory: bool,
+}
+
+impl Entry {
+    fn of(entry: &DirEntry) -> io::Result<Self> {
+        let kind = entry.file_type()?;
+        let is_directory = kind.is_dir() || (kind.is_symlink() && entry.path().is_dir());
+        Ok(Self { name: entry.file_name(), is_directory })
+    }
+
+    /// Whether it is a stored file, finished and not set aside.
+    pub(super) fn is_stored(&self) -> bool {
+        !self.is_directory && has_stored_name(Path::new(&self.name))
+    }
+
+    /// Whether it was set aside.
+    pub(super) fn is_aside(&self) -> bool {
+        self.name.as_encoded_bytes().windows(ASIDE.len()).any(|part| part == ASIDE.as_bytes())
+    }
+}
+
+/// What is in a directory, in the order of the names; nothing where there is no such directory. It is listed once:
+/// there are more directories than records.
+pub(super) fn entries(directory: &Path) -> Result<Vec<Entry>, StoreError> {
     let bad = |cause: io::Error| StoreError::new("read", directory, cause);
-    files::remove_stale_in(directory);
     let listing = match fs::read_dir(directory) {
         Ok(listing) => listing,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(bad(error)),
     };
-    let mut paths = listing.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(bad)?;
-    paths.sort();
-    Ok(paths)
-}
-
-/// Whether a path is that of a stored file, finished and not set aside.
-pub(super) fn is_stored(path: &Path) -> bool {
-    has_stored_name(path) && !path.is_dir()
+    let listed = listing.map(|entry| Entry::of(&entry?)).collect::<Result<Vec<_>, _>>();
+    let mut entries = listed.map_err(bad)?;
+    if entries.iter().any(|entry| files::is_draft(&entry.name)) {
+        files::remove_stale_in(directory);
+    }
+    entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    Ok(entries)
 }
 
 /// Whether a name is that of a stored file.

@@ -1,24 +1,32 @@
 //! What would keep something waiting if it were asked for now.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local, Utc};
 
-use super::claims;
-use super::hold::{Fleet, Hold, hold};
+use super::hold::{Hold, hold};
 use super::installation::Installation;
 use super::key::InstallationKey;
 use super::spec::InstallSpec;
+use super::survey::survey;
 use crate::settings::config::Config;
 
 /// What would keep each of these waiting. They are taken together: a canary may be among them.
 #[must_use]
 pub fn foresee(specs: &[InstallSpec], state_dir: &Path, now: DateTime<Utc>) -> Vec<Option<Hold>> {
-    // What can't be read is nothing to wait for.
-    let known = claims::known(state_dir, now).unwrap_or_default();
-    let mut all: BTreeMap<InstallationKey, Installation> =
-        known.into_iter().map(|record| (record.key(), record)).collect();
+    let keys: BTreeSet<InstallationKey> = specs.iter().map(InstallSpec::key).collect();
+    let files: BTreeSet<Option<&PathBuf>> = specs.iter().map(|spec| spec.options.config.as_ref()).collect();
+    let configs: Vec<_> =
+        files.into_iter().filter_map(|file| Config::shared(file.map(PathBuf::as_path)).ok()).collect();
+    let mut all: BTreeMap<InstallationKey, Installation> = BTreeMap::new();
+    // Of all records only these, and those that they may have to wait for. What can't be read is nothing to wait for.
+    let _ = survey(state_dir, now, |found| {
+        let (key, place) = (found.record.key(), found.record.spec.destination());
+        if keys.contains(&key) || configs.iter().any(|config| config.goes_first(&place)) {
+            all.insert(key, found.record);
+        }
+    });
     for spec in specs {
         let before = all.remove(&spec.key());
         all.insert(spec.key(), Installation::ingest(spec.clone(), before, now));
@@ -28,7 +36,7 @@ pub fn foresee(specs: &[InstallSpec], state_dir: &Path, now: DateTime<Utc>) -> V
         let record = all.get(&spec.key())?;
         let config = Config::shared(spec.options.config.as_deref()).ok()?;
         let schedule = config.schedule(&spec.destination());
-        hold(record, &schedule, &Fleet { records: &records }, &now.with_timezone(&Local))
+        hold(record, &schedule, &records, &now.with_timezone(&Local))
     };
     specs.iter().map(look).collect()
 }

@@ -1,20 +1,23 @@
 //! What may be delivered now: the schedule of the configuration file, asked for each record, and how many devices are
 //! changed at the same time.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Local, Utc};
 use tokio::sync::Semaphore;
 
-use super::claims;
-use super::hold::{Fleet, Hold, hold};
+use super::hold::{Hold, hold};
 use super::installation::Installation;
+use super::survey::survey;
 use crate::settings::config::Config;
 
-/// For how long all records are taken as they were.
+/// For how long what goes first is taken to stand as it did, at least.
 const FRESH: Duration = Duration::from_secs(1);
+/// Looking at all records for it takes at most this part of the time, as one of so many.
+const LOOKING: u32 = 20;
 
 /// Says what may be delivered.
 #[derive(Debug, Default)]
@@ -25,8 +28,15 @@ pub struct Gate {
     pub now: Vec<String>,
     /// Room for so many devices that are changed at the same time; nothing is no limit.
     pub slots: Option<Arc<Semaphore>>,
-    /// All records, as they were a moment ago.
-    fleet: Mutex<Option<(Instant, Arc<Vec<Installation>>)>>,
+    /// What goes first, as it stood a moment ago.
+    canaries: Mutex<BTreeMap<Option<PathBuf>, Canaries>>,
+}
+
+/// The installations that others wait for, by a configuration file.
+#[derive(Debug)]
+struct Canaries {
+    until: Instant,
+    records: Arc<Vec<Installation>>,
 }
 
 impl Gate {
@@ -43,35 +53,49 @@ impl Gate {
         if self.is_open || !record.is_pending() || self.now.iter().any(is_ours) {
             return None;
         }
-        let schedule = config(record)?.schedule(&record.spec.destination());
+        let config = config(record)?;
+        let schedule = config.schedule(&record.spec.destination());
         if schedule.is_free() {
             return None;
         }
         let records = match schedule.canaries.as_slice() {
             [] => Arc::default(),
-            _ => self.fleet(state_dir, now),
+            _ => self.canaries(record.spec.options.config.as_ref(), &config, state_dir, now),
         };
-        hold(record, &schedule, &Fleet { records: &records }, &now.with_timezone(&Local))
+        hold(record, &schedule, &records, &now.with_timezone(&Local))
     }
 
     /// Something was delivered there: where others wait for it, it is looked anew how it stands.
     pub fn delivered(&self, record: &Installation) {
         if config(record).is_some_and(|config| config.goes_first(&record.spec.destination())) {
-            *self.fleet.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            self.canaries.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
     }
 
-    fn fleet(&self, state_dir: &Path, now: DateTime<Utc>) -> Arc<Vec<Installation>> {
-        let mut fleet = self.fleet.lock().unwrap_or_else(PoisonError::into_inner);
-        match fleet.as_ref().filter(|(read, _)| read.elapsed() < FRESH) {
-            Some((_, records)) => Arc::clone(records),
-            None => {
-                // What can't be read is nothing to wait for.
-                let records = Arc::new(claims::known(state_dir, now).unwrap_or_default());
-                *fleet = Some((Instant::now(), Arc::clone(&records)));
-                records
-            }
+    /// Of all records only those that a group of the configuration file waits for.
+    fn canaries(
+        &self,
+        file: Option<&PathBuf>,
+        config: &Config,
+        state_dir: &Path,
+        now: DateTime<Utc>,
+    ) -> Arc<Vec<Installation>> {
+        let mut known = self.canaries.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = Instant::now();
+        if let Some(fresh) = known.get(&file.cloned()).filter(|known| begun < known.until) {
+            return Arc::clone(&fresh.records);
         }
+        let mut records = Vec::new();
+        let looked = survey(state_dir, now, |found| {
+            if config.goes_first(&found.record.spec.destination()) {
+                records.push(found.record);
+            }
+        });
+        // What can't be read is nothing to wait for.
+        let records = Arc::new(looked.map(|_| records).unwrap_or_default());
+        let until = Instant::now() + FRESH.max(begun.elapsed() * LOOKING);
+        known.insert(file.cloned(), Canaries { until, records: Arc::clone(&records) });
+        records
     }
 }
 

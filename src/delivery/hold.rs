@@ -123,19 +123,14 @@ impl Hold {
     }
 }
 
-/// Everything that is known of all places: what a canary is looked for among.
-pub struct Fleet<'f> {
-    /// All records, with the requests that are in the queue taken in.
-    pub records: &'f [Installation],
-}
-
-/// What keeps an installation waiting at a moment, if anything does. Interrupted work is finished whatever the hour: the
-/// device may have been left in between.
+/// What keeps an installation waiting at a moment, if anything does; a canary is looked for among `others`, in which the
+/// requests of the queue are taken in. Interrupted work is finished whatever the hour: the device may have been left in
+/// between.
 #[must_use]
 pub fn hold<Z: TimeZone>(
     record: &Installation,
     schedule: &Schedule,
-    fleet: &Fleet<'_>,
+    others: &[Installation],
     now: &DateTime<Z>,
 ) -> Option<Hold> {
     let moment = now.with_timezone(&Utc);
@@ -143,7 +138,7 @@ pub fn hold<Z: TimeZone>(
         return None;
     }
     closed(&schedule.windows, now)
-        .or_else(|| schedule.canaries.iter().find_map(|rule| behind(record, rule, fleet, moment)))
+        .or_else(|| schedule.canaries.iter().find_map(|rule| behind(record, rule, others, moment)))
         .or_else(|| spread(record, schedule, now))
 }
 
@@ -163,9 +158,14 @@ fn closed<Z: TimeZone>(windows: &[Windows], now: &DateTime<Z>) -> Option<Hold> {
 }
 
 /// Whether a canary of its group that got the same request has yet to run the very same certificate.
-fn behind(record: &Installation, rule: &CanaryRule, fleet: &Fleet<'_>, now: DateTime<Utc>) -> Option<Hold> {
+fn behind(
+    record: &Installation,
+    rule: &CanaryRule,
+    others: &[Installation],
+    now: DateTime<Utc>,
+) -> Option<Hold> {
     rule.canaries.iter().find_map(|canary| {
-        let its = fleet.records.iter().find(|other| goes_before(other, canary, record))?;
+        let its = others.iter().find(|other| goes_before(other, canary, record))?;
         waits_for(record, its, canary, rule.proven_for, now)
     })
 }

@@ -39,7 +39,7 @@ fn nightly() -> Schedule {
 }
 
 fn held(record: &Installation, schedule: &Schedule, all: &[Installation], now: &str) -> Option<Hold> {
-    hold(record, schedule, &Fleet { records: all }, &at(now))
+    hold(record, schedule, all, &at(now))
 }
 
 #[test]

@@ -227,18 +227,6 @@ impl DeviceLock {
         }
     }
 
-    /// Reserves these devices if nobody works on one of them.
-    ///
-    /// # Errors
-    /// A state directory that can't be written.
-    pub fn try_acquire(state_dir: &Path, devices: &[Address]) -> Result<Option<Self>, LockError> {
-        let places = open_all(state_dir, devices)?;
-        if !all_free(&places)? {
-            return Ok(None);
-        }
-        Ok(Some(Self { held: places.into_iter().map(|(_, file)| file).collect() }.noted()))
-    }
-
     fn noted(self) -> Self {
         self.held.iter().for_each(Holder::note);
         self

@@ -42,6 +42,7 @@ mod sequence;
 mod spec;
 mod state;
 mod store;
+pub mod survey;
 mod take_in;
 mod taken_back;
 #[cfg(test)]
@@ -61,4 +62,4 @@ pub use queue::{Listing, Queue, Queued};
 pub use request::{RequestEnd, RequestState, not_over};
 pub use spec::{InstallSpec, Requester, UnresolvedSpec, VERSION, new_id, place_of};
 pub use state::{Attempt, Binding, Incident, State, Verified};
-pub use store::{InstallationStore, LoadedInstallations};
+pub use store::{InstallationStore, LoadedInstallations, Unread};

@@ -12,7 +12,7 @@ use panos_xmlapi::Address;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
-use super::files::{self, entries, has_stored_name, is_stored, make_folder};
+use super::files::{self, entries, has_stored_name, make_folder};
 use super::format1;
 use super::sequence::{SequenceLock, last_given};
 use super::spec::{InstallSpec, UnresolvedSpec, VERSION};
@@ -66,6 +66,8 @@ pub struct Listing {
     pub unresolved: Vec<Queued<UnresolvedSpec>>,
     /// Files that are nothing known, and those of a later version.
     pub errors: Vec<StoreError>,
+    /// Files that had been set aside before.
+    pub aside: Vec<PathBuf>,
 }
 
 impl Listing {
@@ -241,8 +243,14 @@ impl Queue {
 
     fn listing(&self) -> Result<Listing, StoreError> {
         let mut listing = Listing::default();
-        for path in entries(&self.folder())?.into_iter().filter(|path| is_stored(path)) {
-            listing.add(read(&path), path);
+        let folder = self.folder();
+        for entry in entries(&folder)? {
+            let path = folder.join(&entry.name);
+            if entry.is_aside() {
+                listing.aside.push(path);
+            } else if entry.is_stored() {
+                listing.add(read(&path), path);
+            }
         }
         listing.sort();
         Ok(listing)
@@ -301,7 +309,10 @@ impl Queue {
 
 fn read(path: &Path) -> Result<Option<Content>, StoreError> {
     let Some(stored) = files::read(path)? else { return Ok(None) };
-    if stored.version > 1 {
+    if let Some(current) = stored.current(|stored: &Stored| stored.version) {
+        return Ok(Some(current.content));
+    }
+    if stored.version(path)? > 1 {
         return Ok(Some(stored.parse::<Stored>(path)?.content));
     }
     let order: format1::Order = stored.parse(path)?;

@@ -7,7 +7,7 @@ use panos_xmlapi::{Address, NextIdentity};
 
 use super::clock::Clock;
 use super::error::StoreError;
-use super::files::{self, entries, is_stored, make_folder};
+use super::files::{self, Entry, entries, make_folder};
 use super::format1;
 use super::installation::Installation;
 use super::key::InstallationKey;
@@ -26,6 +26,23 @@ pub struct LoadedInstallations {
     pub records: Vec<Installation>,
     /// Files that are no records, or not in their place, or those of a later version.
     pub errors: Vec<StoreError>,
+}
+
+/// What could not be used on a way through the records.
+#[derive(Debug, Default)]
+pub struct Unread {
+    /// Files that are no records, or not in their place, or those of a later version.
+    pub errors: Vec<StoreError>,
+    /// Files that had been set aside before.
+    pub aside: Vec<PathBuf>,
+}
+
+impl Unread {
+    fn note(&mut self, directory: &Path, entry: &Entry) {
+        if entry.is_aside() {
+            self.aside.push(directory.join(&entry.name));
+        }
+    }
 }
 
 impl InstallationStore {
@@ -116,63 +133,93 @@ impl InstallationStore {
 
     fn read_file(&self, path: &Path) -> Result<Option<Installation>, StoreError> {
         let Some(stored) = files::read(path)? else { return Ok(None) };
-        if stored.version > 1 {
+        if let Some(record) = stored.current(|record: &Installation| record.version) {
+            return Ok(Some(record));
+        }
+        if stored.version(path)? > 1 {
             return stored.parse(path).map(Some);
         }
         let record: format1::Record = stored.parse(path)?;
         record.convert().map(Some).map_err(|error| StoreError::left(path, error.to_string()))
     }
 
-    /// All records of one device.
+    /// All records of one device, in the order of their keys.
     ///
     /// # Errors
     /// A directory that can't be read.
     pub fn of_device(&self, device: &Address) -> Result<LoadedInstallations, StoreError> {
-        self.in_directory(&self.folder.join(device.to_string()))
+        let (mut records, mut unread) = (Vec::new(), Unread::default());
+        let folder = self.folder.join(device.to_string());
+        self.in_directory(&folder, &mut unread, &mut |record| records.push(record))?;
+        records.sort_by_key(Installation::key);
+        Ok(LoadedInstallations { records, errors: unread.errors })
     }
 
-    /// All records.
+    /// Goes through all records, one device after the other. Each record is handed on as soon as it is read: with many
+    /// thousands, what is kept of it is what counts.
     ///
     /// # Errors
     /// A directory that can't be read.
-    pub fn all(&self) -> Result<LoadedInstallations, StoreError> {
-        let mut all = LoadedInstallations::default();
-        for folder in entries(&self.folder)?.into_iter().filter(|path| path.is_dir()) {
-            let found = self.in_directory(&folder)?;
-            all.records.extend(found.records);
-            all.errors.extend(found.errors);
+    pub fn each(&self, mut take: impl FnMut(Installation)) -> Result<Unread, StoreError> {
+        let mut unread = Unread::default();
+        for device in entries(&self.folder)?.into_iter().filter(|entry| entry.is_directory) {
+            self.in_directory(&self.folder.join(device.name), &mut unread, &mut take)?;
         }
-        Ok(all)
+        Ok(unread)
     }
 
     /// What is in a directory that should be a device's. A record whose place says something else than itself is not
     /// used: nobody knows which of the two is true.
-    fn in_directory(&self, folder: &Path) -> Result<LoadedInstallations, StoreError> {
-        let (mut found, mut old) = (LoadedInstallations::default(), Vec::new());
+    fn in_directory(
+        &self,
+        folder: &Path,
+        unread: &mut Unread,
+        take: &mut dyn FnMut(Installation),
+    ) -> Result<(), StoreError> {
+        let mut old = Vec::new();
         for entry in entries(folder)? {
-            if entry.is_dir() {
-                for path in entries(&entry)?.into_iter().filter(|path| is_stored(path)) {
-                    match self.read_file(&path) {
-                        Ok(Some(record)) if self.path(&record.key()) == path => found.records.push(record),
-                        Ok(Some(record)) => found.errors.push(misplaced(&path, &record)),
-                        Ok(None) => {}
-                        Err(error) => found.errors.push(error),
+            let place = folder.join(&entry.name);
+            if entry.is_directory {
+                for entry in entries(&place)? {
+                    unread.note(&place, &entry);
+                    if entry.is_stored() {
+                        let path = place.join(&entry.name);
+                        let record = self.read_in_place(&path, |key| self.path(key), unread);
+                        record.into_iter().for_each(&mut *take);
                     }
                 }
-            } else if is_stored(&entry) {
-                match self.read_file(&entry) {
-                    Ok(Some(record)) if self.old_path(&record.key()) == entry => old.push(record),
-                    Ok(Some(record)) => found.errors.push(misplaced(&entry, &record)),
-                    Ok(None) => {}
-                    Err(error) => found.errors.push(error),
-                }
+            } else if entry.is_stored() {
+                old.push(place);
+            } else {
+                unread.note(folder, &entry);
             }
         }
-        // Written anew, by a process that died before it could remove the old one.
-        old.retain(|old| found.records.iter().all(|record| record.key() != old.key()));
-        found.records.extend(old);
-        found.records.sort_by_key(Installation::key);
-        Ok(found)
+        for path in old {
+            let Some(record) = self.read_in_place(&path, |key| self.old_path(key), unread) else { continue };
+            let key = record.key();
+            // Written anew, by a process that died before it could remove the old one.
+            let is_written_anew =
+                matches!(self.read_file(&self.path(&key)), Ok(Some(new)) if new.key() == key);
+            if !is_written_anew {
+                take(record);
+            }
+        }
+        Ok(())
+    }
+
+    fn read_in_place(
+        &self,
+        path: &Path,
+        place: impl Fn(&InstallationKey) -> PathBuf,
+        unread: &mut Unread,
+    ) -> Option<Installation> {
+        match self.read_file(path) {
+            Ok(Some(record)) if place(&record.key()) == path => return Some(record),
+            Ok(Some(record)) => unread.errors.push(misplaced(path, &record)),
+            Ok(None) => {}
+            Err(error) => unread.errors.push(error),
+        }
+        None
     }
 
     /// By which certificates these devices are recognised, as runs that did not come to their end have noted.
@@ -185,13 +232,15 @@ impl InstallationStore {
     /// The highest number in the records.
     #[must_use]
     pub fn highest_number(&self) -> u64 {
-        let all = self.all().unwrap_or_default().records;
         let of_one = |record: &Installation| {
             let requests = record.requests.iter().map(|request| request.sequence);
             let verified = record.verified.as_ref().map(|verified| verified.sequence);
             requests.chain(verified).chain([record.spec.sequence]).max().unwrap_or(0)
         };
-        all.iter().map(of_one).max().unwrap_or(0)
+        let mut highest = 0;
+        // What can't be read has no number that is known.
+        let _ = self.each(|record| highest = highest.max(of_one(&record)));
+        highest
     }
 }
 

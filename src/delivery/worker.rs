@@ -12,7 +12,6 @@ use panos_xmlapi::Address;
 use super::engine::{DeliveryEngine, Report, Selection, run_id};
 use super::failure::DeliveryError;
 use super::queue::Listing;
-use super::store::LoadedInstallations;
 
 /// How often it is looked for new orders while devices are being worked on: one slow device holds up no other.
 const LOOK: Duration = Duration::from_secs(1);
@@ -99,7 +98,19 @@ impl Worker<'_> {
         let wanted = |device: &Address| self.only.is_empty() || self.only.contains(device);
         let mut waiting: BTreeMap<Address, Vec<String>> = BTreeMap::new();
         let Listing { specs, errors, .. } = self.engine.queue.all()?;
-        let LoadedInstallations { records, errors: more } = self.engine.records.all()?;
+        let mut due: BTreeSet<Address> = BTreeSet::new();
+        let unread = self.engine.records.each(|record| {
+            let device = &record.spec.device;
+            if wanted(device)
+                && begun.may_be_served(device, self.which, now)
+                && self.which.includes(&record, now)
+                && !due.contains(device)
+                && self.engine.hold(&record, self.which).is_none()
+            {
+                due.insert(record.spec.device);
+            }
+        });
+        let more = unread?.errors;
         for error in errors.into_iter().chain(more) {
             if begun.errors.insert(error.path().to_owned()) {
                 if !error.lasts() {
@@ -113,15 +124,8 @@ impl Worker<'_> {
                 waiting.entry(spec.device).or_default().push(spec.id);
             }
         }
-        for record in records {
-            let device = &record.spec.device;
-            if wanted(device)
-                && begun.may_be_served(device, self.which, now)
-                && self.which.includes(&record, now)
-                && self.engine.hold(&record, self.which).is_none()
-            {
-                waiting.entry(record.spec.device).or_default();
-            }
+        for device in due {
+            waiting.entry(device).or_default();
         }
         Ok(waiting)
     }

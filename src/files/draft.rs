@@ -19,15 +19,24 @@ const LONGEST: usize = 200;
 /// How many names are tried: another process with the same number is in another PID namespace.
 const NAMES: u32 = 64;
 
+/// Writes what is to stand in a file; where that file system wants it, once more.
+type Contents<'c> = &'c dyn Fn(&mut dyn io::Write) -> io::Result<()>;
+
 /// Writes a file so that a crash leaves either the old one or this one. The file is for its owner only;
 /// the directory has to be there.
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
-    write(path, contents, 0o600, &|_| Ok(()))
+    write(path, &|out| out.write_all(contents), 0o600, &|_| Ok(()))
 }
 
-/// The same for a file that everybody may read, whatever the umask says.
-pub(crate) fn replace_for_all(path: &Path, contents: &[u8]) -> io::Result<()> {
-    write(path, contents, 0o644, &|_| Ok(()))
+/// The same for a file that everybody may read, whatever the umask says, and that is written as it is made: it may be
+/// large.
+pub(crate) fn replace_for_all(path: &Path, contents: Contents<'_>) -> io::Result<()> {
+    let buffered = |out: &mut dyn io::Write| {
+        let mut out = io::BufWriter::new(out);
+        contents(&mut out)?;
+        out.flush()
+    };
+    write(path, &buffered, 0o644, &|_| Ok(()))
 }
 
 /// The same as [`replace`], if the draft stands a check: what is checked is what is on the disk.
@@ -36,10 +45,15 @@ pub(crate) fn replace_checked(
     contents: &[u8],
     check: &dyn Fn(File) -> io::Result<()>,
 ) -> io::Result<()> {
-    write(path, contents, 0o600, check)
+    write(path, &|out| out.write_all(contents), 0o600, check)
 }
 
-fn write(path: &Path, contents: &[u8], mode: u32, check: &dyn Fn(File) -> io::Result<()>) -> io::Result<()> {
+fn write(
+    path: &Path,
+    contents: Contents<'_>,
+    mode: u32,
+    check: &dyn Fn(File) -> io::Result<()>,
+) -> io::Result<()> {
     let name = path.file_name().ok_or_else(|| io::Error::from(ErrorKind::InvalidInput))?;
     let directory = directory_of(path);
     remove_stale(directory, Some(name));
@@ -59,13 +73,13 @@ fn write(path: &Path, contents: &[u8], mode: u32, check: &dyn Fn(File) -> io::Re
 
 fn fill(
     mut file: &File,
-    contents: &[u8],
+    contents: Contents<'_>,
     mode: u32,
     check: &dyn Fn(File) -> io::Result<()>,
 ) -> io::Result<()> {
     // Whatever the umask says.
     file.set_permissions(Permissions::from_mode(mode))?;
-    file.write_all(contents)?;
+    contents(&mut file)?;
     file.sync_all()?;
     io::Seek::rewind(&mut file)?;
     check(file.try_clone()?)
@@ -170,17 +184,22 @@ pub(crate) fn remove_stale_in(directory: &Path) {
     remove_stale(directory, None);
 }
 
+/// Whether a name is that of a draft, of whichever file.
+pub(crate) fn is_draft(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    name.starts_with(b".") && name.windows(MARK.len()).any(|part| part == MARK)
+}
+
 fn remove_stale(directory: &Path, of: Option<&OsStr>) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     let begins = of.map(beginning);
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let name = name.as_bytes();
-        let is_draft = match &begins {
-            Some(begins) => name.starts_with(begins.as_bytes()),
-            None => name.starts_with(b".") && name.windows(MARK.len()).any(|part| part == MARK),
+        let is_stale = match &begins {
+            Some(begins) => name.as_bytes().starts_with(begins.as_bytes()),
+            None => is_draft(&name),
         };
-        if is_draft {
+        if is_stale {
             // It is in nobody's way: who can't remove it leaves it.
             let _ = remove_abandoned(&entry.path());
         }

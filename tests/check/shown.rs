@@ -37,6 +37,25 @@ fn the_configuration_file_is_checked_alone() {
 }
 
 #[test]
+fn of_many_devices_the_first_are_named_and_json_has_all() {
+    let support = Desk::new();
+    let names: Vec<String> = (0..5000).map(|number| format!("fw{number:04}.example.com")).collect();
+    let text: String = names.iter().map(|name| format!("[device.\"{name}\"]\nprofile = 'x'\n")).collect();
+    support.write("many.toml", &text, 0o644);
+    let file = support.path("many.toml");
+    let check = |more: &[&str]| {
+        let words = ["pan_certctl", "check", "--config", file.to_str().unwrap()];
+        Ended::of(&mut support.command(&[&words[..], more].concat())).exits(0).stdout
+    };
+    let told = check(&[]);
+    let longest = told.lines().map(|line| line.chars().count()).max().unwrap();
+    assert!(longest < 250, "{longest}: {told}");
+    assert!(told.contains("fw0009.example.com and 4990 more"), "{told}");
+    let told: serde_json::Value = serde_json::from_str(&check(&["--json"])).unwrap();
+    assert_eq!(told["checked"][0]["findings"][1]["all"], serde_json::json!(names));
+}
+
+#[test]
 fn without_a_name_this_machine_and_all_known_devices_are_looked_at() {
     let support = Desk::new();
     let check = || {

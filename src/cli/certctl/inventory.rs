@@ -1,8 +1,10 @@
 //! `pan_certctl inventory`: all certificates on the devices, the next to expire first.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 use clap::Args;
-use panos_xmlapi::Address;
+use panos_xmlapi::{Address, Fingerprint};
 use serde::Serialize;
 use serde_json::json;
 
@@ -13,7 +15,7 @@ use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::devices::DeviceList;
 use crate::cli::live::Screen;
 use crate::cli::{at_once, interrupted, report, signals};
-use crate::delivery::{DeliveryError, Installation, InstallationStore};
+use crate::delivery::{DeliveryError, InstallationStore};
 use crate::error::Exit;
 use crate::install::InstallError;
 use crate::install::connect::connect_single;
@@ -64,7 +66,7 @@ struct Row {
     object: String,
     subject: Option<String>,
     issuer: Option<String>,
-    sha256: Option<panos_xmlapi::Fingerprint>,
+    sha256: Option<Fingerprint>,
     not_after: Option<String>,
     #[serde(skip)]
     until: Option<DateTime<Utc>>,
@@ -74,14 +76,28 @@ struct Row {
     ours: bool,
 }
 
+/// All of them as JSON.
+#[derive(Serialize)]
+struct Told<'a> {
+    certificates: &'a [Row],
+    exit: u8,
+    troubles: Vec<serde_json::Value>,
+}
+
 /// Lists them.
 ///
 /// # Errors
 /// A device name that is not valid; a configuration or state directory that can't be used.
 pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let config = Config::load(place.config.as_deref())?;
-    let found = InstallationStore::below(&place.state_dir).all();
-    let records = found.map_err(|error| UsageError::State(Box::new(DeliveryError::from(error))))?.records;
+    let mut ours: BTreeMap<Address, BTreeSet<Fingerprint>> = BTreeMap::new();
+    let seen = InstallationStore::below(&place.state_dir).each(|record| {
+        let proven = record.verified.map(|verified| verified.certificate.fingerprint);
+        // What Panorama runs is ours, whichever of its firewalls have it.
+        let committed = record.push.map(|push| push.certificate);
+        ours.entry(record.spec.device).or_default().extend(proven.into_iter().chain(committed));
+    });
+    seen.map_err(|error| UsageError::State(Box::new(DeliveryError::from(error))))?;
     let list = DeviceList {
         group: arguments.group.clone(),
         devices: arguments.devices.clone(),
@@ -89,8 +105,7 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     };
     let mut devices = list.all_devices(&config)?;
     if devices.is_empty() {
-        let installed = records.iter().map(|record| &record.spec.device);
-        devices = config.devices().chain(installed).cloned().collect();
+        devices = config.devices().chain(ours.keys()).cloned().collect();
         devices.sort();
         devices.dedup();
     }
@@ -122,24 +137,28 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     let mut troubles = Vec::new();
     for (device, answer) in devices.iter().zip(answers) {
         match answer {
-            Ok(items) => rows.extend(items.into_iter().map(|item| Row::of(device, item, &records))),
+            Ok(items) => {
+                let ours = ours.get(device);
+                let is_ours = |print: &Fingerprint| ours.is_some_and(|ours| ours.contains(print));
+                rows.extend(items.into_iter().map(|item| Row::of(device, item, is_ours)));
+            }
             Err(failure) => {
                 troubles.push(json!({ "device": device, "problem": failure.to_string(), "exit": failure.exit().code() }));
             }
         }
     }
     rows.sort_by(|one, other| {
-        let key = |row: &Row| (row.until.is_none(), row.until, row.device.clone(), row.object.clone());
-        key(one).cmp(&key(other))
+        let key = |row: &Row| (row.until.is_none(), row.until);
+        let by_name = || (&one.device, &one.object).cmp(&(&other.device, &other.object));
+        key(one).cmp(&key(other)).then_with(by_name)
     });
     let exit = Exit::of_all(&each);
     if arguments.json {
-        let told = json!({ "exit": exit.code(), "certificates": rows, "troubles": troubles });
-        report::json(NAME, &told);
+        report::json_stream(NAME, &Told { certificates: &rows, exit: exit.code(), troubles });
     } else if devices.is_empty() {
         report::line("No devices configured. Name a device, or add it to the configuration file.");
     } else {
-        terminal::print(&lines(&rows, terminal::width()));
+        print(&rows, terminal::width());
     }
     Ok(exit)
 }
@@ -151,17 +170,10 @@ async fn ask(target: &Target) -> Result<Vec<Item>, InstallError> {
 }
 
 impl Row {
-    fn of(device: &Address, item: Item, records: &[Installation]) -> Self {
+    fn of(device: &Address, item: Item, is_ours: impl Fn(&Fingerprint) -> bool) -> Self {
         let certificate = item.certificate.as_ref();
         let sha256 = certificate.map(|certificate| certificate.fingerprint);
         let until = certificate.map(|certificate| certificate.not_after);
-        let is_proven = |record: &Installation| {
-            let proven = record.verified.as_ref();
-            let proven = proven.map(|proven| proven.certificate.fingerprint);
-            // What Panorama runs is ours, whichever of its firewalls have it.
-            let committed = record.push.as_ref().map(|push| push.certificate);
-            record.spec.device == *device && sha256.is_some() && (proven == sha256 || committed == sha256)
-        };
         Self {
             device: device.clone(),
             subject: certificate.map(|certificate| certificate.subject.clone()),
@@ -169,7 +181,7 @@ impl Row {
             sha256,
             not_after: until.map(|until| until.to_rfc3339_opts(SecondsFormat::Secs, true)),
             until,
-            ours: records.iter().any(is_proven),
+            ours: sha256.as_ref().is_some_and(is_ours),
             place: item.place,
             object: item.name,
             private_key: item.has_private_key,
@@ -186,25 +198,26 @@ impl Row {
     }
 }
 
-/// The lines for a terminal of this width, or for a pipe.
-fn lines(rows: &[Row], width: Option<usize>) -> Vec<Line> {
+/// Prints them for a terminal of this width, or for a pipe.
+fn print(rows: &[Row], width: Option<usize>) {
     let now = Utc::now();
     let headings = ["until", "device", "place", "object", "subject", "key", "from here"];
-    let mut columns = Columns::new(&headings, 7, "presented by");
-    for row in rows {
+    let cells = |row: &Row| {
         let yes = |is: bool| if is { "yes" } else { "-" }.to_owned();
         let (device, place, object) = (row.device.to_string(), row.place.clone(), row.object.clone());
-        let cells =
-            [row.until(now), device, place, object, row.subject(), yes(row.private_key), yes(row.ours)];
-        columns.push(&cells, row.profiles.join(", "), row.mood(now));
-    }
+        vec![row.until(now), device, place, object, row.subject(), yes(row.private_key), yes(row.ours)]
+    };
+    let columns = Columns::new(&headings, 7, "presented by", rows.iter().map(cells));
     // By what it is presented is what most people look for: it is never cut off.
     let longest = rows.iter().map(|row| row.profiles.join(", ").chars().count()).max().unwrap_or(0);
     match width {
         Some(width) if columns.width() + longest.max(PRESENTED) > width => {
-            rows.iter().flat_map(|row| row.card(now, width)).collect()
+            terminal::print(rows.iter().flat_map(|row| row.card(now, width)));
         }
-        _ => columns.lines(),
+        _ => {
+            let line = |row: &Row| columns.line(&cells(row), &row.profiles.join(", "), row.mood(now));
+            terminal::print(std::iter::once(columns.heading()).chain(rows.iter().map(line)));
+        }
     }
 }
 

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use chrono::Utc;
-use panos_xmlapi::Address;
+use panos_xmlapi::{Address, Host};
 
 use crate::cli::arguments::{PlaceArguments, UsageError};
-use crate::delivery::{DeliveryError, claims};
+use crate::delivery::DeliveryError;
+use crate::delivery::survey::survey;
 use crate::host::keyfile::{self, KeyFile};
 use crate::install::known_devices::KnownDevices;
 use crate::settings::config::Config;
@@ -43,19 +44,28 @@ pub fn devices(config: &Config, place: &PlaceArguments) -> Result<BTreeMap<Addre
     for device in KnownDevices::load(&place.state_dir)?.devices() {
         known.entry(device.clone()).or_default().pinned = true;
     }
-    let state = claims::known(&place.state_dir, Utc::now());
-    for record in state.map_err(|error| UsageError::State(Box::new(DeliveryError::from(error))))? {
-        let certificate = record.common_name().to_string();
-        for device in std::iter::once(&record.spec.device).chain(&record.spec.peer) {
-            known.entry(device.clone()).or_default().certificates.insert(certificate.clone());
+    let state = survey(&place.state_dir, Utc::now(), |found| {
+        let spec = found.record.spec;
+        let certificate = spec.common_name.to_string();
+        for device in std::iter::once(spec.device).chain(spec.peer) {
+            known.entry(device).or_default().certificates.insert(certificate.clone());
+        }
+    });
+    state.map_err(|error| UsageError::State(Box::new(DeliveryError::from(error))))?;
+    let files = key_files(config);
+    let hosts: BTreeSet<Address> =
+        files.iter().filter_map(|path| KeyFile::load(path).ok()).flat_map(hosts).collect();
+    // A key file names no port: what is known with one is meant.
+    let named: BTreeSet<&Host> = hosts.iter().map(Address::host).collect();
+    let mut met = BTreeSet::new();
+    for (device, sources) in &mut known {
+        if named.contains(device.host()) {
+            sources.key_file = true;
+            met.insert(device.host().clone());
         }
     }
-    for host in key_files(config).iter().filter_map(|path| KeyFile::load(path).ok()).flat_map(hosts) {
-        // A key file names no port: what is known with one is meant.
-        let same: Vec<Address> =
-            known.keys().filter(|device| device.host() == host.host()).cloned().collect();
-        let meant = if same.is_empty() { vec![host] } else { same };
-        meant.into_iter().for_each(|device| known.entry(device).or_default().key_file = true);
+    for host in hosts.into_iter().filter(|host| !met.contains(host.host())) {
+        known.entry(host).or_default().key_file = true;
     }
     Ok(known)
 }

@@ -1,18 +1,19 @@
 //! `pan_certctl list-devices`: all devices that are known here, and what there is for each.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use chrono::Utc;
 use clap::{Args, ValueEnum};
 use panos_xmlapi::Address;
-use serde_json::json;
+use serde::{Serialize, Serializer};
 
 use super::NAME;
 use super::known::{self, Sources};
-use super::terminal::{self, Columns, Line, Severity};
+use super::terminal::{self, Columns, Severity};
 use crate::cli::arguments::{PlaceArguments, UsageError};
 use crate::cli::report;
-use crate::delivery::{Installation, claims};
+use crate::delivery::survey::survey;
 use crate::error::Exit;
 use crate::host::keyfile::{self, KeyFile, KeyFileError};
 use crate::install::known_devices::KnownDevices;
@@ -55,9 +56,12 @@ fn names(wanted: Names, config: &Config, place: &PlaceArguments) -> Result<BTree
             let places = config.devices().cloned().map(Destination::from).chain(targets);
             let configured = places.map(|place| config.settings(&place));
             let configured = configured.flat_map(|options| [options.profile, options.secondary_profile]);
-            let records = claims::known(&place.state_dir, Utc::now()).unwrap_or_default();
-            let bound = records.iter().flat_map(Installation::profiles).map(|profile| profile.to_string());
-            configured.flatten().chain(bound).collect()
+            let mut all: BTreeSet<String> = configured.flatten().collect();
+            // Where records can't be read there is less to offer.
+            let _ = survey(&place.state_dir, Utc::now(), |found| {
+                all.extend(found.record.profiles().into_iter().map(String::from));
+            });
+            all
         }
     })
 }
@@ -83,6 +87,8 @@ pub fn run(arguments: &ListDevicesArguments, place: &PlaceArguments) -> Result<E
         return Ok(Exit::Done);
     }
     let pins = KnownDevices::load(&place.state_dir)?;
+    // Nearly all devices have one file.
+    let mut key_files: BTreeMap<PathBuf, Result<KeyFile, KeyFileError>> = BTreeMap::new();
     let rows: Vec<Row> = known::devices(&config, place)?
         .into_iter()
         .map(|(device, sources)| {
@@ -93,7 +99,8 @@ pub fn run(arguments: &ListDevicesArguments, place: &PlaceArguments) -> Result<E
                 _ => "CA",
             };
             let path = keyfile::resolve(options.key_file.as_deref());
-            let has_key = match KeyFile::load(&path) {
+            let file = key_files.entry(path).or_insert_with_key(|path| KeyFile::load(path));
+            let has_key = match file {
                 Ok(keys) => Some(keys.key_for(&device.host().to_string()).is_ok()),
                 Err(KeyFileError::Missing { .. }) => Some(false),
                 Err(_) => None,
@@ -102,44 +109,62 @@ pub fn run(arguments: &ListDevicesArguments, place: &PlaceArguments) -> Result<E
         })
         .collect();
     if arguments.json {
-        let each: Vec<_> = rows.iter().map(Row::json).collect();
-        report::json(NAME, &json!({ "devices": each }));
+        report::json_stream(NAME, &Told { devices: &rows });
     } else if rows.is_empty() {
         report::line("No device is known here yet.");
     } else {
-        terminal::print(&lines(&rows));
+        print(&rows);
     }
     Ok(Exit::Done)
 }
 
-fn lines(rows: &[Row]) -> Vec<Line> {
-    let mut columns = Columns::new(&["device", "configured", "API key", "trusted by"], 4, "certificates");
-    for row in rows {
+fn print(rows: &[Row]) {
+    let cells = |row: &Row| {
         let key = match row.has_key {
             Some(true) => "yes",
             Some(false) => "no",
             None => "unreadable",
         };
         let configured = if row.sources.configured { "yes" } else { "-" };
-        let cells = [row.device.to_string(), configured.to_owned(), key.to_owned(), row.trust.to_owned()];
+        vec![row.device.to_string(), configured.to_owned(), key.to_owned(), row.trust.to_owned()]
+    };
+    let headings = ["device", "configured", "API key", "trusted by"];
+    let columns = Columns::new(&headings, 4, "certificates", rows.iter().map(cells));
+    let line = |row: &Row| {
         let certificates: Vec<&str> = row.sources.certificates.iter().map(String::as_str).collect();
         let certificates = if certificates.is_empty() { "-".to_owned() } else { certificates.join(", ") };
         let mood = if row.has_key == Some(true) { Severity::Plain } else { Severity::Odd };
-        columns.push(&cells, certificates, mood);
-    }
-    columns.lines()
+        columns.line(&cells(row), &certificates, mood)
+    };
+    terminal::print(std::iter::once(columns.heading()).chain(rows.iter().map(line)));
 }
 
-impl Row {
-    fn json(&self) -> serde_json::Value {
-        json!({
-            "device": self.device,
-            "configured": self.sources.configured,
-            "in_key_file": self.sources.key_file,
-            "pinned": self.sources.pinned,
-            "has_key": self.has_key,
-            "trusted_by": self.trust,
-            "certificates": self.sources.certificates,
-        })
-    }
+/// All of them as JSON, in the order of the names.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(serialize_with = "each")]
+    devices: &'a [Row],
+}
+
+#[derive(Serialize)]
+struct JsonRow<'a> {
+    certificates: &'a BTreeSet<String>,
+    configured: bool,
+    device: &'a Address,
+    has_key: Option<bool>,
+    in_key_file: bool,
+    pinned: bool,
+    trusted_by: &'static str,
+}
+
+fn each<S: Serializer>(rows: &[Row], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(rows.iter().map(|row| JsonRow {
+        certificates: &row.sources.certificates,
+        configured: row.sources.configured,
+        device: &row.device,
+        has_key: row.has_key,
+        in_key_file: row.sources.key_file,
+        pinned: row.sources.pinned,
+        trusted_by: row.trust,
+    }))
 }

@@ -18,9 +18,10 @@ use crate::delivery::DeliveryError;
 use crate::delivery::engine::{self, DeliveryEngine, Report, run_id};
 use crate::delivery::gate::Gate;
 use crate::delivery::notifier::{News, Notifier};
+use crate::delivery::survey::survey;
 use crate::delivery::waiting::{Waiting, WaitingList};
 use crate::delivery::worker::Worker;
-use crate::delivery::{Installation, InstallationKey, InstallationStore, Queue, StoreError, claims};
+use crate::delivery::{Installation, InstallationKey, InstallationStore, Queue, StoreError};
 use crate::error::Exit;
 use crate::host::open_files;
 use crate::install::result::Outcome;
@@ -119,16 +120,19 @@ fn waiting(worker: &Worker<'_>, reports: &[Report]) -> Vec<Waiting> {
             && (only.is_empty() || only.contains(&record.spec.device))
     };
     let now = engine.records.now();
-    // What can't be read was told of before.
-    let all = claims::known(engine.state_dir, now).unwrap_or_default();
     let mut list = WaitingList::default();
-    for record in all.iter().filter(|record| is_meant(record)) {
-        match (engine.hold(record, *which), record.next_attempt.filter(|at| *at > now)) {
+    // What can't be read was told of before.
+    let _ = survey(engine.state_dir, now, |found| {
+        let record = found.record;
+        if !is_meant(&record) {
+            return;
+        }
+        match (engine.hold(&record, *which), record.next_attempt.filter(|at| *at > now)) {
             (Some(hold), _) => list.add_held(&hold),
             (None, Some(next)) => list.add_failed(next),
             (None, None) => {}
         }
-    }
+    });
     list.all()
 }
 
@@ -136,9 +140,10 @@ fn waiting(worker: &Worker<'_>, reports: &[Report]) -> Vec<Waiting> {
 fn known(state_dir: &Path) -> Result<Vec<Address>, UsageError> {
     let bad = |error: StoreError| UsageError::State(Box::new(error.into()));
     let queued = Queue::below(state_dir).all().map_err(bad)?.specs;
-    let records = InstallationStore::below(state_dir).all().map_err(bad)?.records;
-    let asked = queued.into_iter().map(|queued| queued.spec.device);
-    Ok(asked.chain(records.into_iter().map(|record| record.spec.device)).collect())
+    let mut devices: BTreeSet<Address> = queued.into_iter().map(|queued| queued.spec.device).collect();
+    let records = InstallationStore::below(state_dir);
+    records.each(|record| devices.extend([record.spec.device])).map_err(bad)?;
+    Ok(devices.into_iter().collect())
 }
 
 fn told(report: &Report) -> Told {

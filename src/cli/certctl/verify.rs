@@ -14,7 +14,7 @@ use crate::cli::{at_once, interrupted, report, signals};
 use crate::delivery::DeliveryError;
 use crate::delivery::conflicts::DeviceLists;
 use crate::delivery::drift::{DriftChecker, Finding, Verdict};
-use crate::delivery::{InstallSpec, InstallationStore, Queue};
+use crate::delivery::{InstallationStore, Queue};
 use crate::error::Exit;
 use crate::settings::config::{Config, Drift};
 use crate::text::escape_control;
@@ -54,18 +54,22 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
     };
     let records = InstallationStore::below(&place.state_dir);
     let begin = |failure: DeliveryError| UsageError::State(Box::new(failure));
-    let found = records.all().map_err(|error| begin(error.into()))?;
+    let (mut lists, mut devices) = (DeviceLists::default(), Vec::<Address>::new());
+    let unread = records.each(|record| {
+        lists.add(&record.spec);
+        if devices.last() != Some(&record.spec.device) {
+            devices.push(record.spec.device);
+        }
+    });
+    let unread = unread.map_err(|error| begin(error.into()))?;
     let queued = Queue::below(&place.state_dir).all().map_err(|error| begin(error.into()))?.specs;
-    let queued: Vec<InstallSpec> = queued.into_iter().map(|queued| queued.spec).collect();
-    let lists = DeviceLists::of(&found.records, &queued);
+    queued.iter().for_each(|queued| lists.add_queued(&queued.spec));
     let mut each = Vec::new();
-    let is_clean = found.errors.is_empty();
-    for error in &found.errors {
+    let is_clean = unread.errors.is_empty();
+    for error in &unread.errors {
         report::problem(NAME, &error.to_string(), None);
         each.push(Exit::Usage);
     }
-    let mut devices: Vec<Address> = found.records.iter().map(|record| record.spec.device.clone()).collect();
-    devices.dedup();
     let devices = arguments.selection.among(&devices)?;
     let log = place.open_log()?;
     let screen = Screen::new(Some(devices.len()), place.verbose);
@@ -76,14 +80,16 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
         let working = screen.work_on(device, "verify");
         let found = auditor.examine(device).await;
         working.end(found.is_err());
-        // As soon as it is known, however long the others take.
-        found.iter().flatten().filter(|_| !json).for_each(Finding::tell);
-        found
+        // As soon as it is known, however long the others take; of each only what is told at the end is kept.
+        found.map(|found| {
+            found.iter().filter(|_| !json).for_each(Finding::tell);
+            found.iter().map(|one| (one.exit(), json.then(|| one.json()))).collect::<Vec<_>>()
+        })
     });
     let work = at_once::all(work, arguments.selection.at_once());
     let stopped = |signal| interrupted::only_looked(NAME, screen, signal);
     let found = signals::run(arguments::event_loop()?, work, stopped);
-    let mut findings: Vec<Finding> = Vec::new();
+    let mut findings = Vec::new();
     for found in found {
         match found {
             Ok(found) => findings.extend(found),
@@ -94,10 +100,10 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
         }
     }
     // What is well does not make a problem another one.
-    each.extend(findings.iter().map(Finding::exit).filter(|exit| *exit != Exit::Done));
+    each.extend(findings.iter().map(|(exit, _)| *exit).filter(|exit| *exit != Exit::Done));
     let exit = Exit::of_all(&each);
     if json {
-        let each: Vec<_> = findings.iter().map(Finding::json).collect();
+        let each: Vec<_> = findings.into_iter().filter_map(|(_, told)| told).collect();
         report::json(NAME, &json!({ "exit": exit.code(), "installations": each }));
     } else if findings.is_empty() && is_clean {
         report::line("No installations.");

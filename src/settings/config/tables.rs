@@ -95,19 +95,20 @@ impl Timing {
 /// # Errors
 /// The first that can't be used, with its place.
 pub(super) fn devices(document: &Document<'_>) -> Result<Vec<(Address, Device)>, Problem> {
-    let mut devices: Vec<(Address, Device, usize)> = Vec::new();
+    let (mut devices, mut places) = (Vec::new(), BTreeMap::new());
     for (name, span, table) in document.tables_in("device") {
         let bad = |what: &str| Problem::content(document.tell(&span, what));
         let address: Address = name.parse().map_err(|error: InvalidAddress| bad(&error.to_string()))?;
-        if let Some((.., line)) = devices.iter().find(|(other, ..)| *other == address) {
+        if let Some(first) = places.insert(address.clone(), span.start) {
+            let line = line_of(document.text(), first);
             return Err(bad(&format!("{address} is there twice; the first is in line {line}")));
         }
         let (options, own) = parts(document, &span, table, &TIMES)?;
         checks::device(&options, &address).map_err(|fault| document.fault(&["device", name], fault))?;
         let timing = timing(document, &["device", name], &own)?;
-        devices.push((address, Device { options, timing }, line_of(document.text(), span.start)));
+        devices.push((address, Device { options, timing }));
     }
-    Ok(devices.into_iter().map(|(address, device, _)| (address, device)).collect())
+    Ok(devices)
 }
 
 /// Reads all targets.

@@ -21,6 +21,7 @@ use crate::install::retry::RetryPolicy;
 use crate::install::state::resolved;
 use crate::install::suitable::{self, Named};
 use crate::install::unsuitable::Unsuitable;
+use crate::text::some_of;
 
 /// The first release that keeps an imported private key to itself, and all that this program asks for.
 const WANTED: (u16, u16) = (10, 1);
@@ -209,9 +210,9 @@ async fn profiles(session: &Session, subject: &CheckTarget, place: &Location) ->
 
 fn absent(name: &ProfileName, known: &[ServiceProfile], elsewhere: &[String]) -> CheckResult {
     let names: Vec<String> = known.iter().map(|profile| format!("'{}'", profile.name)).collect();
-    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-    let text = format!("SSL/TLS service profile '{name}' not found; available: {names}");
-    let finding = CheckResult::failed("profiles", Exit::Rebind, text);
+    let some = if names.is_empty() { "none".to_owned() } else { some_of(&names, ", ") };
+    let text = format!("SSL/TLS service profile '{name}' not found; available: {some}");
+    let finding = CheckResult::failed("profiles", Exit::Rebind, text).with_all(names);
     if let [place, ..] = elsewhere {
         return finding.advise(format!(
             "{place}: name that place with --vsys, --template or --stack, or none of them for shared"

@@ -45,6 +45,9 @@ pub(super) struct CheckResult {
     check: &'static str,
     verdict: CheckStatus,
     text: String,
+    /// All that the text names the first ones of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    all: Vec<String>,
     fixes: Vec<Fix>,
     /// The exit code that an installation would have; 0 unless it would fail.
     exit: u8,
@@ -72,11 +75,17 @@ impl CheckResult {
     }
 
     fn of(check: &'static str, verdict: CheckStatus, fails: Exit, text: String) -> Self {
-        Self { check, verdict, text, fixes: Vec::new(), exit: fails.code(), fails }
+        let (all, fixes) = (Vec::new(), Vec::new());
+        Self { check, verdict, text, all, fixes, exit: fails.code(), fails }
     }
 
     pub(super) fn is_failure(&self) -> bool {
         self.verdict == CheckStatus::Failed
+    }
+
+    /// With all that the text names the first ones of, for JSON.
+    pub(super) fn with_all(self, all: Vec<String>) -> Self {
+        Self { all, ..self }
     }
 
     /// With a command that mends it.
@@ -166,7 +175,7 @@ impl Section {
 
     /// Shows it.
     pub(super) fn show(&self) {
-        terminal::print_whole(&self.lines(terminal::width().unwrap_or(usize::from(u16::MAX))));
+        terminal::print_whole(self.lines(terminal::width().unwrap_or(usize::from(u16::MAX))));
     }
 
     fn lines(&self, width: usize) -> Vec<Line> {
@@ -259,7 +268,7 @@ pub(super) fn show_count(sections: &[Section]) {
         _ => Severity::Bad,
     };
     let text = format!("{failed} failed, {warnings} warning{plural}, {good} ok.");
-    terminal::print_whole(&[Line { text, mood }]);
+    terminal::print_whole([Line { text, mood }]);
 }
 
 /// A word of a command line, quoted where a shell would take it for more than one.

@@ -11,6 +11,7 @@ mod rights;
 mod sharing;
 mod templates;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
@@ -27,7 +28,7 @@ use crate::cli::enrolment::EnrolmentArguments;
 use crate::cli::live::Screen;
 use crate::cli::report::{self, Advice};
 use crate::cli::{at_once, interrupted, signals};
-use crate::delivery::{Installation, InstallationStore};
+use crate::delivery::InstallationStore;
 use crate::error::Exit;
 use crate::host::ipa::Needs;
 use crate::install::known_devices::KnownDevices;
@@ -39,6 +40,7 @@ use crate::settings::destination::Destination;
 use crate::settings::location;
 use crate::settings::options::DeviceOptions;
 use crate::settings::resolve::{self, Named};
+use crate::text::some_of;
 use finding::{CheckResult, Section, Shown};
 
 /// What is to be installed where.
@@ -233,14 +235,20 @@ pub fn run(arguments: &CheckArguments, place: &PlaceArguments) -> Result<Exit, U
 
 /// Where nobody named the devices, what is installed there says which profiles matter.
 fn presented(subjects: &mut [CheckTarget], place: &PlaceArguments) {
-    let records = InstallationStore::below(&place.state_dir).all().unwrap_or_default().records;
+    let mut found: BTreeMap<(Address, Location), BTreeSet<ProfileName>> = BTreeMap::new();
+    for subject in subjects.iter().filter(|subject| subject.profiles.is_empty()) {
+        found.entry((subject.target.device.clone(), subject.location.clone())).or_default();
+    }
+    // What can't be read names none.
+    let _ = InstallationStore::below(&place.state_dir).each(|record| {
+        let profiles = record.profiles();
+        if let Some(its) = found.get_mut(&(record.spec.device, record.spec.location)) {
+            its.extend(profiles);
+        }
+    });
     for subject in subjects.iter_mut().filter(|subject| subject.profiles.is_empty()) {
-        let its = records.iter().filter(|record| {
-            record.spec.device == subject.target.device && record.spec.location == subject.location
-        });
-        subject.profiles = its.flat_map(Installation::profiles).collect();
-        subject.profiles.sort();
-        subject.profiles.dedup();
+        let its = found.get(&(subject.target.device.clone(), subject.location.clone()));
+        subject.profiles = its.into_iter().flatten().cloned().collect();
     }
 }
 
@@ -369,8 +377,10 @@ fn listed(config: &Config) -> CheckResult {
     let devices = config.devices().map(Address::to_string);
     let targets = config.targets().filter_map(|name| config.target(name));
     let names: Vec<String> = devices.chain(targets.map(|target| target.to_string())).collect();
-    let text = if names.is_empty() { "none is listed".to_owned() } else { names.join(", ") };
-    CheckResult::ok("devices", text)
+    match names.as_slice() {
+        [] => CheckResult::ok("devices", "none is listed"),
+        _ => CheckResult::ok("devices", some_of(&names, ", ")).with_all(names),
+    }
 }
 
 impl CheckArguments {

@@ -6,6 +6,7 @@ use super::CheckTarget;
 use super::finding::CheckResult;
 use crate::cli::at_once;
 use crate::install::known_devices::KnownDevices;
+use crate::text::some_of;
 
 /// What a management interface has shown.
 pub(super) struct Interface {
@@ -46,9 +47,9 @@ pub(super) fn finding(device: &Address, all: &[Interface], known: &KnownDevices)
     }
     let text = format!(
         "its management interface has the same key pair as that of {}: whoever breaks into one of them can pass for the others",
-        others.join(", ")
+        some_of(&others, ", ")
     );
-    Some(CheckResult::warning("management key", text).advise(
+    Some(CheckResult::warning("management key", text).with_all(others).advise(
         "give each management interface a certificate of its own: request one for the device's own name, in a profile that only its management interface uses",
     ))
 }

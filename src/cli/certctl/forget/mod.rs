@@ -2,6 +2,7 @@
 
 mod renewal;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::{question, report, unresolved};
 use crate::delivery::DeliveryError;
 use crate::delivery::engine::DeliveryEngine;
-use crate::delivery::ingest::with_requests;
-use crate::delivery::{Installation, InstallationStore, Queue, Queued, UnresolvedSpec};
+use crate::delivery::survey::survey;
+use crate::delivery::{Installation, Queued, UnresolvedSpec};
 use crate::error::Exit;
 use crate::install::names::ProfileName;
 use crate::settings::SettingsError;
@@ -150,15 +151,6 @@ fn find(arguments: &ForgetArguments, state_dir: &Path) -> Result<Found, UsageErr
     let profile = arguments.profile.as_deref().map(str::parse::<ProfileName>).transpose();
     let profile = profile.map_err(SettingsError::Profile)?;
     let bad = |error: crate::delivery::StoreError| UsageError::State(Box::new(error.into()));
-    // The queue first: a request that is taken in meanwhile is seen twice rather than not at all.
-    let queued = Queue::below(state_dir).all().map_err(bad)?;
-    let records = InstallationStore::below(state_dir).all().map_err(bad)?;
-    queued
-        .errors
-        .iter()
-        .chain(&records.errors)
-        .for_each(|error| report::problem(NAME, &error.to_string(), None));
-    let all = with_requests(records.records, queued.specs, Utc::now());
     let cert = arguments.cert.as_str();
     let is_named = |record: &Installation| {
         record.common_name().as_str().eq_ignore_ascii_case(cert) || record.spec.name.as_str() == cert
@@ -169,12 +161,23 @@ fn find(arguments: &ForgetArguments, state_dir: &Path) -> Result<Found, UsageErr
     };
     let has =
         |record: &Installation| profile.as_ref().is_none_or(|profile| record.profiles().contains(profile));
-    let there: Vec<String> = all.values().map(in_short).collect();
-    let (installations, _): (Vec<_>, Vec<_>) =
-        all.into_values().partition(|record| is_named(record) && is_there(record) && has(record));
+    // What there is to choose from matters only as long as nothing matches.
+    let (mut installations, mut there) = (Vec::new(), BTreeSet::new());
+    let seen = survey(state_dir, Utc::now(), |found| {
+        let record = found.record;
+        if is_named(&record) && is_there(&record) && has(&record) {
+            there.clear();
+            installations.push(record);
+        } else if installations.is_empty() {
+            there.insert(in_short(&record));
+        }
+    });
+    let seen = seen.map_err(bad)?;
+    seen.errors.iter().for_each(|error| report::problem(NAME, &error.to_string(), None));
+    installations.sort_by_cached_key(Installation::key);
     let is_whole = location.is_none() && profile.is_none();
     let unresolved =
-        queued.unresolved.into_iter().filter(|queued| is_whole && is_unread(arguments, &queued.spec));
+        seen.unresolved.into_iter().filter(|queued| is_whole && is_unread(arguments, &queued.spec));
     let found = Found { installations, profile, unresolved: unresolved.collect() };
     if found.installations.is_empty() && found.unresolved.is_empty() {
         let filters = [

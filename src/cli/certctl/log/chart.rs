@@ -65,18 +65,17 @@ pub(super) fn lines(runs: &[Run], width: usize) -> Vec<Line> {
 }
 
 fn drawn(headings: &[&str], first_number: usize, bars: &[Bar], width: usize) -> Vec<Line> {
-    let mut plain = Columns::new(headings, first_number, "");
-    bars.iter().for_each(|bar| plain.push(&bar.cells, String::new(), bar.mood));
-    let room = width.saturating_sub(plain.width()).max(1);
+    let legend = format!("{BAR} done  {BAD} failed");
+    let columns = Columns::new(headings, first_number, &legend, bars.iter().map(|bar| bar.cells.clone()));
+    let room = width.saturating_sub(columns.width()).max(1);
     let longest = bars.iter().filter_map(|bar| bar.seconds).fold(0.0, f64::max);
-    let mut columns = Columns::new(headings, first_number, &format!("{BAR} done  {BAD} failed"));
-    for bar in bars {
+    let drawn = bars.iter().map(|bar| {
         let length = bar.seconds.map_or(0, |seconds| length(seconds, longest, room));
         let made_of = if bar.mood == Severity::Bad { BAD } else { BAR };
         let last = if bar.note.is_empty() { made_of.repeat(length) } else { bar.note.clone() };
-        columns.push(&bar.cells, last, bar.mood);
-    }
-    columns.lines()
+        columns.line(&bar.cells, &last, bar.mood)
+    });
+    std::iter::once(columns.heading()).chain(drawn).collect()
 }
 
 /// The longest bar takes all the room; what took any time at all is seen.

@@ -150,8 +150,8 @@ fn show(arguments: &LogArguments, review: &Review) {
         let shown = review.read.first().map(|path| path.display().to_string()).unwrap_or_default();
         report::line(&format!("No matching runs in {shown}."));
     } else if arguments.chart {
-        terminal::print(&chart::lines(&review.runs, terminal::width().unwrap_or(chart::WIDTH)));
+        terminal::print(chart::lines(&review.runs, terminal::width().unwrap_or(chart::WIDTH)));
     } else {
-        terminal::print(&table::lines(&review.runs, terminal::width()));
+        terminal::print(table::lines(&review.runs, terminal::width()));
     }
 }

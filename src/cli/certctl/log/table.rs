@@ -19,17 +19,19 @@ const NARROW: usize = 20;
 /// The lines for a terminal of this width, or for a pipe.
 pub(super) fn lines(runs: &[Run], width: Option<usize>) -> Vec<Line> {
     let headings = [&["begun", "certificate", "device"], &PHASES[..]].concat();
-    let mut columns = Columns::new(&headings, 3, "result");
-    for run in runs {
+    let cells = |run: &Run| {
         let seconds = run.seconds.map(|seconds| seconds.map_or("-".to_owned(), in_short));
-        let cells = [vec![time(run.begun), certificates(run), device(run)], seconds.to_vec()].concat();
-        columns.push(&cells, result(run), mood(run));
-    }
+        [vec![time(run.begun), certificates(run), device(run)], seconds.to_vec()].concat()
+    };
+    let columns = Columns::new(&headings, 3, "result", runs.iter().map(cells));
     match width {
         Some(width) if columns.width() + RESULT > width => {
             runs.iter().flat_map(|run| card(run, width)).collect()
         }
-        _ => columns.lines(),
+        _ => {
+            let rows = runs.iter().map(|run| columns.line(&cells(run), &result(run), mood(run)));
+            std::iter::once(columns.heading()).chain(rows).collect()
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! What certmonger says of the certificates' files: what it does not renew will not be installed either.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use panos_xmlapi::Address;
@@ -8,7 +10,6 @@ use panos_xmlapi::Address;
 use crate::cli::arguments::{self, UsageError};
 use crate::cli::certctl::certmonger::getcert;
 use crate::cli::post_save::PostSave;
-use crate::delivery::InstallSpec;
 use crate::host::certmonger::{CaError, GetcertError, Listing, Phase, Tracked};
 
 /// A state that is left within milliseconds when all is well is looked at again after this time.
@@ -26,11 +27,6 @@ pub(super) enum Standing {
     },
     /// There is none, and whoever ordered said that there would be none.
     NotItsBusiness,
-}
-
-/// Whether an order is for a certificate that is not certmonger's.
-pub(super) fn is_blind(order: &InstallSpec) -> bool {
-    order.options.blind
 }
 
 /// A certificate that certmonger renews for a device by our post-save command, and of which there is no record; or that
@@ -63,25 +59,48 @@ pub(super) fn list(session_bus: bool) -> Result<Result<Listing, GetcertError>, U
     }))
 }
 
-/// What certmonger says of an order.
-pub(super) fn standing(order: &InstallSpec, listing: &Listing) -> Option<Standing> {
-    let files = files(order);
-    let tracked = files.iter().find_map(|file| listing.for_certificate(file)).cloned();
-    match (tracked, files.into_iter().next()) {
+/// The files of a certificate, as far as they are known.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct CertificateFiles {
+    /// The file that was found when it was asked for.
+    pub(super) recorded: Option<PathBuf>,
+    /// The names that it may have.
+    pub(super) possible: Vec<PathBuf>,
+    /// Whether it is not certmonger's.
+    pub(super) is_blind: bool,
+}
+
+/// What certmonger says of each certificate; those with the same files share it.
+pub(super) struct Standings<'l> {
+    listing: &'l Listing,
+    known: HashMap<Arc<CertificateFiles>, Option<Arc<Standing>>>,
+}
+
+impl<'l> Standings<'l> {
+    pub(super) fn of(listing: &'l Listing) -> Self {
+        Self { listing, known: HashMap::new() }
+    }
+
+    /// What it says of this one.
+    pub(super) fn find(&mut self, files: &Arc<CertificateFiles>) -> Option<Arc<Standing>> {
+        let standing = self.known.entry(Arc::clone(files));
+        standing.or_insert_with_key(|files| standing_of(files, self.listing).map(Arc::new)).clone()
+    }
+}
+
+fn standing_of(files: &CertificateFiles, listing: &Listing) -> Option<Standing> {
+    let tracked = files.possible.iter().find_map(|file| listing.for_certificate(file)).cloned();
+    match (tracked, files.possible.first()) {
         (Some(tracked), _) => Some(Standing::Tracked(Box::new(tracked))),
-        (None, _) if is_blind(order) => Some(Standing::NotItsBusiness),
-        (None, Some(file)) => Some(Standing::NotTracked { file }),
+        (None, _) if files.is_blind => Some(Standing::NotItsBusiness),
+        (None, Some(file)) => Some(Standing::NotTracked { file: file.clone() }),
         (None, None) => None,
     }
 }
 
-/// The certificates that were issued for devices and of which nothing is recorded in this state directory, and those that
-/// were refused, or never answered, at the first request. One that is being worked on has nothing to be recorded yet.
-pub(super) fn unrecorded(
-    listing: &Listing,
-    state_dir: &Path,
-    is_recorded: impl Fn(&str, &Address) -> bool,
-) -> Vec<Unrecorded> {
+/// The certificates that were issued for devices, to be recorded in this state directory, and those that were refused, or
+/// never answered, at the first request. One that is being worked on has nothing to be recorded yet.
+pub(super) fn renewed(listing: &Listing, state_dir: &Path) -> Vec<Unrecorded> {
     let mut found = Vec::new();
     for tracked in &listing.requests {
         let not_issued = match tracked.phase() {
@@ -97,8 +116,7 @@ pub(super) fn unrecorded(
         }
         let common_name = command.arguments.certificate.common_name.to_ascii_lowercase();
         let devices = command.all_devices().unwrap_or_else(|| command.devices());
-        let missing = devices.into_iter().filter(|device| !is_recorded(&common_name, device));
-        found.extend(missing.map(|device| Unrecorded {
+        found.extend(devices.into_iter().map(|device| Unrecorded {
             common_name: common_name.clone(),
             device,
             request: tracked.id.clone(),
@@ -106,11 +124,6 @@ pub(super) fn unrecorded(
         }));
     }
     found
-}
-
-/// The names that the certificate's file may have.
-fn files(order: &InstallSpec) -> Vec<PathBuf> {
-    order.options.certificate_files(&order.common_name)
 }
 
 impl Standing {

@@ -1,24 +1,21 @@
 //! Records and requests, put together as they would be when the requests are taken in.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::installation::Row;
 use chrono::Utc;
 use panos_xmlapi::Address;
 
+use super::installation::{self, Row, Shared};
 use crate::cli::certctl::selection::is_meant;
 use crate::delivery::gate::Gate;
-use crate::delivery::{InstallSpec, Installation, InstallationStore, Queue, StoreError, UnresolvedSpec};
+use crate::delivery::survey::{Surveyed, survey};
+use crate::delivery::{InstallSpec, Installation, StoreError, UnresolvedSpec};
+use crate::settings::config::Config;
+use crate::settings::resolve;
 
-/// In the names of files that were set aside.
-const ASIDE: &str = ".json.unreadable-";
-
-/// What lies in a state directory.
+/// What lies in a state directory beside the installations.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Each object on each device.
-    pub(super) installations: Vec<Row>,
     /// What was asked for and can't be read as a request yet.
     pub(super) unresolved: Vec<UnresolvedSpec>,
     /// What could not be read, now or before, in words.
@@ -45,61 +42,60 @@ impl Filter {
     }
 }
 
-/// Reads a state directory; one that is missing has nothing in it.
+/// Reads a state directory; one that is missing has nothing in it. Whoever looks at a record says whether its row is
+/// wanted; of what is not wanted nothing is kept.
 ///
 /// # Errors
 /// Directories that can't be read.
-pub(super) fn below(state_dir: &Path) -> Result<Found, StoreError> {
-    // Before anything is read: what is set aside now is told with its reason.
-    let mut troubles: Vec<String> = set_aside(state_dir)
-        .iter()
-        .map(|path| {
-            let path = path.display();
-            format!("{path} could not be read and was moved aside; inspect it, then delete it")
-        })
-        .collect();
-    // The queue first: a request that is taken in meanwhile is seen twice rather than not at all.
-    let queued = Queue::below(state_dir).all()?;
-    let records = InstallationStore::below(state_dir).all()?;
-    troubles.extend(queued.errors.iter().chain(&records.errors).map(ToString::to_string));
-    let mut installations: Vec<Row> =
-        records.records.into_iter().map(|record| Row::of(record, false)).collect();
-    for queued in queued.specs {
-        enter(queued.spec, &mut installations);
-    }
-    let gate = Gate::default();
-    for row in &mut installations {
-        row.hold = gate.hold(&row.record, state_dir, Utc::now());
-    }
-    let unresolved = queued.unresolved.into_iter().map(|queued| queued.spec).collect();
-    Ok(Found { installations, unresolved, troubles })
-}
-
-fn enter(spec: InstallSpec, installations: &mut Vec<Row>) {
-    let (key, now) = (spec.key(), Utc::now());
-    match installations.iter_mut().find(|row| row.record.key() == key) {
-        // Taken in already.
-        Some(row) if row.record.request(&spec.id).is_some() => {}
-        Some(row) => {
-            let before = row.record.clone();
-            *row = Row::of(Installation::ingest(spec, Some(before), now), true);
+pub(super) fn below(
+    state_dir: &Path,
+    mut shared: Shared,
+    mut wants: impl FnMut(&Installation) -> bool,
+) -> Result<(Vec<Row>, Found), StoreError> {
+    let (now, gate) = (Utc::now(), Gate::default());
+    let mut rows = Vec::new();
+    let mut on_one = OneDevice::default();
+    let seen = survey(state_dir, now, |Surveyed { record, is_queued }| {
+        if on_one.device.as_ref() != Some(&record.spec.device) {
+            on_one.end(&mut rows);
+            on_one.device = Some(record.spec.device.clone());
         }
-        None => installations.push(Row::of(Installation::ingest(spec, None, now), true)),
+        let mut row = Row::of(&record, is_queued, &mut shared);
+        // Only of those without a profile it matters.
+        row.is_where_used = row.profiles.is_empty() && is_where_used(&record);
+        row.hold = gate.hold(&record, state_dir, now).map(Box::new);
+        on_one.rows.push((row, wants(&record)));
+    })?;
+    on_one.end(&mut rows);
+    let mut aside = seen.aside;
+    aside.sort();
+    let aside = aside.iter().map(|path| {
+        let path = path.display();
+        format!("{path} could not be read and was moved aside; inspect it, then delete it")
+    });
+    let troubles = aside.chain(seen.errors.iter().map(ToString::to_string)).collect();
+    let unresolved = seen.unresolved.into_iter().map(|queued| queued.spec).collect();
+    Ok((rows, Found { unresolved, troubles }))
+}
+
+/// Those of one device, which may contradict each other.
+#[derive(Default)]
+struct OneDevice {
+    device: Option<Address>,
+    /// With whether they are wanted.
+    rows: Vec<(Row, bool)>,
+}
+
+impl OneDevice {
+    fn end(&mut self, all: &mut Vec<Row>) {
+        let (mut rows, wanted): (Vec<Row>, Vec<bool>) = self.rows.drain(..).unzip();
+        installation::find_faults(&mut rows);
+        all.extend(rows.into_iter().zip(wanted).filter_map(|(row, is_wanted)| is_wanted.then_some(row)));
     }
 }
 
-/// What was set aside lies there until a person has looked at it: an alarm that comes only once is overlooked.
-fn set_aside(state_dir: &Path) -> Vec<PathBuf> {
-    // Directories that can't be read are found out about when the records are.
-    let entries = |folder: &Path| -> Vec<PathBuf> {
-        let listing = fs::read_dir(folder).into_iter().flatten();
-        listing.filter_map(|entry| Some(entry.ok()?.path())).collect()
-    };
-    let devices = entries(&state_dir.join("installations"));
-    let locations: Vec<PathBuf> = devices.iter().flat_map(|device| entries(device)).collect();
-    let folders = devices.into_iter().chain(locations).chain([state_dir.join("queue")]);
-    let mut found: Vec<PathBuf> = folders.flat_map(|folder| entries(&folder)).collect();
-    found.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(ASIDE)));
-    found.sort();
-    found
+/// Whether its profiles are those that use the object already.
+fn is_where_used(record: &Installation) -> bool {
+    let config = Config::shared(record.spec.options.config.as_deref()).unwrap_or_default();
+    resolve::options_for(&record.spec.options.device, &config, &record.spec.destination()).where_used
 }

@@ -1,18 +1,21 @@
 //! One object on one device, and what is to be thought of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use panos_xmlapi::Fingerprint;
 
 use super::Span;
-use super::certmonger::Standing;
+use super::certmonger::{CertificateFiles, Standing};
 use crate::cli::certctl::terminal::Severity;
 use crate::delivery::hold::{Hold, Reason};
-use crate::delivery::{Attempt, Installation, State};
+use crate::delivery::{Attempt, InstallSpec, Installation, State};
 use crate::error::Exit;
-use crate::install::names::{ObjectName, ProfileName};
+use crate::install::names::ProfileName;
 use crate::install::problem::Problem;
+use crate::install::push::PushState;
 use crate::install::result::LastRun;
 
 /// By what installations are judged.
@@ -23,21 +26,131 @@ pub(super) struct Limits {
     pub(super) expires_in: Span,
 }
 
-/// One object on one device.
+/// One object on one device: what is shown of it, and no more, for there may be very many. What many have in common
+/// they share.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
-    /// Its record, the orders in the queue included.
-    pub(super) record: Installation,
+    pub(super) common_name: Arc<str>,
+    /// The object's name as it was asked for.
+    pub(super) name: Arc<str>,
+    /// The name on the device, as far as it is known.
+    pub(super) object: Arc<str>,
+    pub(super) device: Box<str>,
+    pub(super) location: Arc<str>,
+    /// The device, and where on it; nothing where that is the device as a whole.
+    pub(super) place: Option<Box<str>>,
+    pub(super) target: Option<Arc<str>>,
+    pub(super) peer: Option<Box<str>>,
+    pub(super) profiles: Arc<[ProfileName]>,
+    pub(super) how: InstallState,
+    pub(super) is_pending: bool,
+    /// Since when a run is at it, or was when its process was ended.
+    pub(super) under_way: Option<DateTime<Utc>>,
+    pub(super) requested_at: DateTime<Utc>,
+    pub(super) ordered: Option<Fingerprint>,
+    pub(super) proven: Option<Proven>,
+    pub(super) pending_since: Option<DateTime<Utc>>,
+    pub(super) next_attempt: Option<DateTime<Utc>>,
+    pub(super) failures: u32,
+    /// What went wrong last, unless it is over.
+    pub(super) problem: Option<Box<Problem>>,
+    /// The commit job of the last attempt; in no table.
+    pub(super) job: Option<Box<str>>,
+    /// In no table.
+    pub(super) last_attempt: Option<Box<LastAttempt>>,
+    /// Whether endpoints have to show it.
+    pub(super) is_served: bool,
+    /// Which firewalls have it, where it was committed on Panorama.
+    pub(super) push: Option<Box<PushState>>,
+    /// Where its files are.
+    pub(super) files: Arc<CertificateFiles>,
     /// Whether its order is still in the queue.
     pub(super) queued: bool,
     /// Whether its profiles are those that use the object already.
     pub(super) is_where_used: bool,
     /// What certmonger says, if it was asked.
-    pub(super) certmonger: Option<Standing>,
+    pub(super) certmonger: Option<Arc<Standing>>,
     /// What is wrong with it beside that.
     pub(super) faults: Vec<Fault>,
     /// What it waits for, if it is not to be delivered now.
-    pub(super) hold: Option<Hold>,
+    pub(super) hold: Option<Box<Hold>>,
+    /// How soon somebody should look at it; known once all are judged.
+    pub(super) rank: u8,
+}
+
+/// What the device was seen to run at last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Proven {
+    pub(super) fingerprint: Fingerprint,
+    pub(super) at: DateTime<Utc>,
+    pub(super) until: DateTime<Utc>,
+}
+
+/// The last attempt that is over.
+#[derive(Debug, Clone)]
+pub(super) struct LastAttempt {
+    pub(super) run: Box<str>,
+    pub(super) begun: DateTime<Utc>,
+    phases: Arc<[String]>,
+    milliseconds: Box<[u64]>,
+}
+
+/// What many rows have in common, once.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// Whether what is in no table is wanted as well.
+    is_whole: bool,
+    texts: HashSet<Arc<str>>,
+    profiles: HashSet<Arc<[ProfileName]>>,
+    phases: HashSet<Arc<[String]>>,
+    files: HashSet<Arc<CertificateFiles>>,
+}
+
+impl Shared {
+    pub(super) fn new(is_whole: bool) -> Self {
+        Self { is_whole, ..Self::default() }
+    }
+
+    fn phases(&mut self, phases: Vec<String>) -> Arc<[String]> {
+        if let Some(known) = self.phases.get(phases.as_slice()) {
+            return Arc::clone(known);
+        }
+        let new: Arc<[String]> = phases.into();
+        self.phases.insert(Arc::clone(&new));
+        new
+    }
+
+    fn text(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.texts.get(text) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = text.into();
+        self.texts.insert(Arc::clone(&new));
+        new
+    }
+
+    fn profiles(&mut self, profiles: Vec<ProfileName>) -> Arc<[ProfileName]> {
+        if let Some(known) = self.profiles.get(profiles.as_slice()) {
+            return Arc::clone(known);
+        }
+        let new: Arc<[ProfileName]> = profiles.into();
+        self.profiles.insert(Arc::clone(&new));
+        new
+    }
+
+    fn files(&mut self, spec: &InstallSpec) -> Arc<CertificateFiles> {
+        let files = CertificateFiles {
+            recorded: spec.files.as_ref().map(|files| files.certificate.clone()),
+            possible: spec.options.certificate_files(&spec.common_name),
+            is_blind: spec.options.blind,
+        };
+        if let Some(known) = self.files.get(&files) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(files);
+        self.files.insert(Arc::clone(&new));
+        new
+    }
 }
 
 /// Something that nobody mends by trying again.
@@ -48,7 +161,7 @@ pub(super) enum Fault {
         /// The profile.
         profile: ProfileName,
         /// The other's object.
-        by: ObjectName,
+        by: Arc<str>,
     },
     /// No profile presents it.
     NoProfile,
@@ -96,73 +209,83 @@ pub(super) enum Expiry {
     Expired,
 }
 
-/// What comes first in the table.
-pub(super) type Place = (u8, DateTime<Utc>, DateTime<Utc>, String, String, String);
-
 impl Row {
-    pub(super) fn of(record: Installation, queued: bool) -> Self {
-        Self { record, queued, is_where_used: false, certmonger: None, faults: Vec::new(), hold: None }
-    }
-
-    pub(super) fn how(&self) -> InstallState {
-        match &self.record.state {
-            _ if self.record.is_pending() => InstallState::Pending,
-            _ if self.record.is_unseen() => InstallState::Adopted,
-            State::Pending => InstallState::Pending,
-            State::Installed { .. } => InstallState::Installed,
-            State::Failed { .. } => InstallState::Failed,
-            State::AwaitingCommit { .. } => InstallState::LeftToCommit,
-            State::AwaitingPush { .. } => InstallState::LeftToPush,
-        }
-    }
-
-    /// The name on the device, as far as it is known.
-    pub(super) fn object(&self) -> &ObjectName {
-        match (&self.record.state, &self.record.verified) {
+    /// What is shown of a record.
+    pub(super) fn of(record: &Installation, queued: bool, shared: &mut Shared) -> Self {
+        let spec = &record.spec;
+        let (device, place) = (spec.device.to_string(), spec.place());
+        let last = record.history.last();
+        let object = match (&record.state, &record.verified) {
             (State::Installed { object, .. }, _) => object,
             (_, Some(proven)) => &proven.object,
-            _ => &self.record.spec.name,
+            _ => &spec.name,
+        };
+        let problem = match &record.state {
+            State::Failed { problem, .. } => Some(problem),
+            State::Pending => last.and_then(|attempt| attempt.problem.as_ref()),
+            State::Installed { .. } | State::AwaitingCommit { .. } | State::AwaitingPush { .. } => None,
+        };
+        let job = record.job.as_deref().or_else(|| last?.job.as_deref());
+        let is_interrupted = record.last_run() == LastRun::Interrupted;
+        Self {
+            common_name: shared.text(spec.common_name.as_str()),
+            name: shared.text(spec.name.as_str()),
+            object: shared.text(object.as_str()),
+            place: (place != device).then(|| place.into()),
+            device: device.into(),
+            location: shared.text(&spec.location.to_string()),
+            target: spec.options.target.as_deref().map(|target| shared.text(target)),
+            peer: spec.peer.as_ref().map(|peer| peer.to_string().into()),
+            profiles: shared.profiles(record.profiles()),
+            how: how(record),
+            is_pending: record.is_pending(),
+            under_way: record.started_at.filter(|_| is_interrupted),
+            requested_at: spec.requested_at,
+            ordered: spec.certificate.as_ref().map(|certificate| certificate.fingerprint),
+            proven: record.verified.as_ref().map(|proven| Proven {
+                fingerprint: proven.certificate.fingerprint,
+                at: proven.at,
+                until: proven.certificate.not_after,
+            }),
+            pending_since: record.pending_since,
+            next_attempt: record.next_attempt,
+            failures: record.failures,
+            problem: problem.cloned().map(Box::new),
+            job: job.filter(|_| shared.is_whole).map(Into::into),
+            last_attempt: last
+                .filter(|_| shared.is_whole)
+                .map(|attempt| Box::new(LastAttempt::of(attempt, shared))),
+            is_served: !spec.served.is_empty(),
+            push: record.push.clone().map(Box::new),
+            files: shared.files(spec),
+            queued,
+            is_where_used: false,
+            certmonger: None,
+            faults: Vec::new(),
+            hold: None,
+            rank: 0,
         }
+    }
+
+    /// The device, and where on it.
+    pub(super) fn place(&self) -> &str {
+        self.place.as_deref().unwrap_or(&self.device)
     }
 
     pub(super) fn installed_until(&self) -> Option<DateTime<Utc>> {
-        self.record.verified.as_ref().map(|proven| proven.certificate.not_after)
+        self.proven.map(|proven| proven.until)
     }
 
     /// Whether the device was last seen to run what is ordered; nothing where one of the two is not known.
     pub(super) fn runs_what_is_ordered(&self) -> Option<bool> {
-        let (ordered, proven) = (self.record.spec.certificate.as_ref()?, self.record.verified.as_ref()?);
-        Some(ordered.fingerprint == proven.certificate.fingerprint)
-    }
-
-    pub(super) fn last_attempt(&self) -> Option<&Attempt> {
-        self.record.history.last()
-    }
-
-    /// What went wrong last, unless it is over.
-    pub(super) fn problem(&self) -> Option<&Problem> {
-        match &self.record.state {
-            State::Failed { problem, .. } => Some(problem),
-            State::Pending => self.last_attempt()?.problem.as_ref(),
-            State::Installed { .. } | State::AwaitingCommit { .. } | State::AwaitingPush { .. } => None,
-        }
-    }
-
-    /// The commit job of the last attempt.
-    pub(super) fn job(&self) -> Option<&str> {
-        self.record.job.as_deref().or_else(|| self.last_attempt()?.job.as_deref())
-    }
-
-    /// Since when a run is at it, or was when its process was ended.
-    pub(super) fn under_way(&self) -> Option<DateTime<Utc>> {
-        (self.record.last_run() == LastRun::Interrupted).then_some(self.record.started_at?)
+        Some(self.ordered? == self.proven?.fingerprint)
     }
 
     pub(super) fn is_overdue(&self, limits: &Limits) -> bool {
         // What it waits for has an end, or a row of its own.
         let waits = |hold: &Hold| hold.until.is_some() || matches!(hold.reason, Reason::Canary { .. });
-        !self.hold.as_ref().is_some_and(waits)
-            && self.record.pending_since.is_some_and(|since| limits.now - since > limits.pending_for.length)
+        !self.hold.as_deref().is_some_and(waits)
+            && self.pending_since.is_some_and(|since| limits.now - since > limits.pending_for.length)
     }
 
     pub(super) fn lasts(&self, limits: &Limits) -> Expiry {
@@ -178,15 +301,17 @@ impl Row {
         self.certmonger.as_ref()?.trouble()
     }
 
+    fn problem_exit(&self) -> Exit {
+        self.problem.as_ref().map_or(Exit::Certificate, |problem| problem.exit)
+    }
+
     /// The exit codes that this calls for.
     pub(super) fn exits(&self, limits: &Limits) -> impl Iterator<Item = Exit> {
-        let pending =
-            self.is_overdue(limits).then(|| self.problem().map_or(Exit::Certificate, |problem| problem.exit));
+        let pending = self.is_overdue(limits).then(|| self.problem_exit());
         let expires = (self.lasts(limits) != Expiry::Long).then_some(Exit::Certificate);
-        let not_renewed = self.certmonger.as_ref().is_some_and(Standing::needs_somebody);
+        let not_renewed = self.certmonger.as_deref().is_some_and(Standing::needs_somebody);
         // Nobody tries it again: it is not a matter of time.
-        let failed = (self.how() == InstallState::Failed)
-            .then(|| self.problem().map_or(Exit::Certificate, |problem| problem.exit));
+        let failed = (self.how == InstallState::Failed).then(|| self.problem_exit());
         let faulty = (!self.faults.is_empty()).then_some(Exit::Rebind);
         let not_renewed = not_renewed.then_some(Exit::Certmonger);
         pending.into_iter().chain(failed).chain(expires).chain(not_renewed).chain(faulty)
@@ -195,7 +320,7 @@ impl Row {
     pub(super) fn mood(&self, limits: &Limits) -> Severity {
         if self.is_overdue(limits) || self.lasts(limits) == Expiry::Expired {
             Severity::Bad
-        } else if self.how() != InstallState::Installed
+        } else if self.how != InstallState::Installed
             || self.lasts(limits) == Expiry::NotLong
             || self.certmongers_trouble().is_some()
             || !self.faults.is_empty()
@@ -206,58 +331,75 @@ impl Row {
         }
     }
 
-    /// What needs attention comes first: what is pending for longest, then what ends soonest.
-    pub(super) fn order_of_attention(&self, limits: &Limits) -> Place {
-        let rank = match self.mood(limits) {
+    fn rank(&self, limits: &Limits) -> u8 {
+        match self.mood(limits) {
             Severity::Bad => 0,
             Severity::Odd => 1,
             Severity::Plain | Severity::Heading => 2,
-        };
-        let order = &self.record.spec;
-        (
-            rank,
-            self.record.pending_since.unwrap_or(DateTime::<Utc>::MAX_UTC),
-            self.installed_until().unwrap_or(DateTime::<Utc>::MAX_UTC),
-            order.common_name.to_string(),
-            order.device.to_string(),
-            order.name.to_string(),
-        )
+        }
     }
 }
 
-/// Notes what contradicts itself, among all installations.
-pub(super) fn find_faults(all: &mut [Row], is_where_used: impl Fn(&Installation) -> bool) {
-    let mut claimed: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+/// Puts first what needs attention: what is pending for longest, then what ends soonest. In place: there may be very
+/// many.
+pub(super) fn sort_by_attention(all: &mut [Row], limits: &Limits) {
+    all.iter_mut().for_each(|row| row.rank = row.rank(limits));
+    let never = DateTime::<Utc>::MAX_UTC;
+    let times = |row: &Row| (row.pending_since.unwrap_or(never), row.installed_until().unwrap_or(never));
+    all.sort_unstable_by(|one, other| {
+        let by_time = (one.rank, times(one)).cmp(&(other.rank, times(other)));
+        by_time
+            .then_with(|| (&one.common_name, &one.device).cmp(&(&other.common_name, &other.device)))
+            .then_with(|| (&one.name, &one.location).cmp(&(&other.name, &other.location)))
+    });
+}
+
+fn how(record: &Installation) -> InstallState {
+    match &record.state {
+        _ if record.is_pending() => InstallState::Pending,
+        _ if record.is_unseen() => InstallState::Adopted,
+        State::Pending => InstallState::Pending,
+        State::Installed { .. } => InstallState::Installed,
+        State::Failed { .. } => InstallState::Failed,
+        State::AwaitingCommit { .. } => InstallState::LeftToCommit,
+        State::AwaitingPush { .. } => InstallState::LeftToPush,
+    }
+}
+
+impl LastAttempt {
+    fn of(attempt: &Attempt, shared: &mut Shared) -> Self {
+        Self {
+            run: attempt.run_id.as_str().into(),
+            begun: attempt.started_at,
+            phases: shared.phases(attempt.milliseconds.keys().cloned().collect()),
+            milliseconds: attempt.milliseconds.values().copied().collect(),
+        }
+    }
+
+    /// How long each phase took.
+    pub(super) fn milliseconds(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.phases.iter().map(String::as_str).zip(self.milliseconds.iter().copied())
+    }
+}
+
+/// Notes what contradicts itself, among all installations on one device.
+pub(super) fn find_faults(all: &mut [Row]) {
+    let mut claimed: BTreeMap<(Arc<str>, ProfileName), Vec<usize>> = BTreeMap::new();
     for (index, row) in all.iter().enumerate() {
-        let key = row.record.key();
-        for profile in row.record.profiles() {
-            let place = (key.device.clone(), key.location.clone(), profile.to_string());
-            claimed.entry(place).or_default().push(index);
+        for profile in row.profiles.iter() {
+            claimed.entry((Arc::clone(&row.location), profile.clone())).or_default().push(index);
         }
     }
-    let mut found: Vec<(usize, Fault)> = Vec::new();
-    for ((_, _, profile), indexes) in &claimed {
+    for ((_, profile), indexes) in claimed {
         for (at, index) in indexes.iter().enumerate() {
-            let other = indexes
-                .iter()
-                .enumerate()
-                .find(|(other, _)| *other != at)
-                .and_then(|(_, other)| all.get(*other));
-            if let (Some(other), Ok(profile)) = (other, profile.parse()) {
-                found.push((
-                    *index,
-                    Fault::ProfileClaimedTwice { profile, by: other.record.spec.name.clone() },
-                ));
-            }
+            let other = indexes.get(usize::from(at == 0)).and_then(|other| all.get(*other));
+            let Some(by) = other.map(|other| Arc::clone(&other.name)) else { continue };
+            let fault = Fault::ProfileClaimedTwice { profile: profile.clone(), by };
+            all.get_mut(*index).into_iter().for_each(|row| row.faults.push(fault.clone()));
         }
     }
-    for (index, fault) in found {
-        all.get_mut(index).into_iter().for_each(|row| row.faults.push(fault.clone()));
-    }
-    let is_bare = |record: &Installation| record.profiles().is_empty() && !record.is_pending();
     for row in all.iter_mut() {
-        row.is_where_used = is_where_used(&row.record);
-        if is_bare(&row.record) && !row.is_where_used {
+        if row.profiles.is_empty() && !row.is_pending && !row.is_where_used {
             row.faults.push(Fault::NoProfile);
         }
     }

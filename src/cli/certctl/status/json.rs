@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use panos_xmlapi::{Address, Fingerprint, Location};
-use serde::Serialize;
+use panos_xmlapi::{Address, Fingerprint};
+use serde::{Serialize, Serializer};
 
 use super::certmonger::Standing;
 use super::installation::{InstallState, Limits, Row};
@@ -12,27 +12,39 @@ use super::summary::Summary;
 use super::{Beside, NAME};
 use crate::cli::firewalls::JsonFirewalls;
 use crate::cli::report::{self, JsonHold};
-use crate::install::names::{CommonName, ObjectName, ProfileName};
+use crate::install::names::ProfileName;
 use crate::install::problem::Problem;
 
 #[derive(Serialize)]
 struct Status<'a> {
-    installations: Vec<JsonInstallation<'a>>,
+    installations: Each<'a>,
     unresolved: Vec<JsonUnresolved<'a>>,
     unrecorded: Vec<JsonUnrecorded<'a>>,
     unreadable: &'a [String],
     summary: &'a Summary,
 }
 
+/// Each is made when it is written: there may be very many.
+pub(super) struct Each<'a> {
+    pub(super) all: &'a [Row],
+    pub(super) limits: &'a Limits,
+}
+
+impl Serialize for Each<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.all.iter().map(|one| JsonInstallation::of(one, self.limits)))
+    }
+}
+
 #[derive(Serialize)]
 struct JsonInstallation<'a> {
-    certificate: &'a CommonName,
-    object: &'a ObjectName,
-    device: &'a Address,
-    ha_peer: Option<&'a Address>,
-    location: &'a Location,
+    certificate: &'a str,
+    object: &'a str,
+    device: &'a str,
+    ha_peer: Option<&'a str>,
+    location: &'a str,
     target: Option<&'a str>,
-    profiles: Vec<ProfileName>,
+    profiles: &'a [ProfileName],
     state: &'static str,
     queued: bool,
     under_way_since: Option<String>,
@@ -104,7 +116,6 @@ struct JsonCertmonger<'a> {
 
 /// Prints one object with an array of installations, what is found beside them, and the summary.
 pub(super) fn print(all: &[Row], beside: &Beside, summary: &Summary, limits: &Limits) {
-    let installations = all.iter().map(|one| JsonInstallation::of(one, limits)).collect();
     let unresolved = beside.unresolved.iter().map(|spec| JsonUnresolved {
         requested: time(spec.requested_at),
         argv: &spec.argv,
@@ -117,15 +128,11 @@ pub(super) fn print(all: &[Row], beside: &Beside, summary: &Summary, limits: &Li
         not_issued: one.not_issued.as_deref(),
     });
     let (unresolved, unrecorded) = (unresolved.collect(), unrecorded.collect());
-    report::json(
+    let installations = Each { all, limits };
+    report::json_stream(
         NAME,
         &Status { installations, unresolved, unrecorded, unreadable: &beside.unreadable, summary },
     );
-}
-
-/// One installation.
-pub(super) fn value(one: &Row, limits: &Limits) -> serde_json::Value {
-    serde_json::to_value(JsonInstallation::of(one, limits)).unwrap_or_default()
 }
 
 fn time(time: DateTime<Utc>) -> String {
@@ -134,16 +141,15 @@ fn time(time: DateTime<Utc>) -> String {
 
 impl<'a> JsonInstallation<'a> {
     fn of(one: &'a Row, limits: &Limits) -> Self {
-        let (record, spec) = (&one.record, &one.record.spec);
         Self {
-            certificate: &spec.common_name,
-            object: one.object(),
-            device: &spec.device,
-            location: &spec.location,
-            target: spec.options.target.as_deref(),
-            ha_peer: spec.peer.as_ref(),
-            profiles: record.profiles(),
-            state: match one.how() {
+            certificate: &one.common_name,
+            object: &one.object,
+            device: &one.device,
+            location: &one.location,
+            target: one.target.as_deref(),
+            ha_peer: one.peer.as_deref(),
+            profiles: &one.profiles,
+            state: match one.how {
                 InstallState::Installed => "installed",
                 InstallState::Pending => "pending",
                 InstallState::Failed => "failed",
@@ -152,30 +158,26 @@ impl<'a> JsonInstallation<'a> {
                 InstallState::LeftToPush => "left-to-push",
             },
             queued: one.queued,
-            under_way_since: one.under_way().map(time),
-            ordered: time(spec.requested_at),
-            fingerprint_ordered: spec.certificate.as_ref().map(|certificate| certificate.fingerprint),
-            fingerprint_proven: record.verified.as_ref().map(|proven| proven.certificate.fingerprint),
-            proven: record.verified.as_ref().map(|proven| time(proven.at)),
+            under_way_since: one.under_way.map(time),
+            ordered: time(one.requested_at),
+            fingerprint_ordered: one.ordered,
+            fingerprint_proven: one.proven.map(|proven| proven.fingerprint),
+            proven: one.proven.map(|proven| time(proven.at)),
             installed_until: one.installed_until().map(time),
-            pending_since: record.pending_since.map(time),
+            pending_since: one.pending_since.map(time),
             pending_too_long: one.is_overdue(limits),
-            next_try: record.next_attempt.map(time),
-            waits_for: one.hold.as_ref().map(JsonHold::of),
-            failures: record.failures,
-            problem: one.problem().map(JsonProblem::of),
-            job: one.job(),
-            last_attempt: one.last_attempt().map(|attempt| JsonAttempt {
-                run: &attempt.run_id,
-                begun: time(attempt.started_at),
-                seconds: attempt
-                    .milliseconds
-                    .iter()
-                    .map(|(phase, spent)| (phase.as_str(), seconds(*spent)))
-                    .collect(),
+            next_try: one.next_attempt.map(time),
+            waits_for: one.hold.as_deref().map(JsonHold::of),
+            failures: one.failures,
+            problem: one.problem.as_deref().map(JsonProblem::of),
+            job: one.job.as_deref(),
+            last_attempt: one.last_attempt.as_ref().map(|attempt| JsonAttempt {
+                run: &attempt.run,
+                begun: time(attempt.begun),
+                seconds: attempt.milliseconds().map(|(phase, spent)| (phase, seconds(spent))).collect(),
             }),
-            certmonger: one.certmonger.as_ref().map(JsonCertmonger::of),
-            push: record.push.as_ref().map(JsonFirewalls::of),
+            certmonger: one.certmonger.as_deref().map(JsonCertmonger::of),
+            push: one.push.as_deref().map(JsonFirewalls::of),
             faults: one
                 .faults
                 .iter()

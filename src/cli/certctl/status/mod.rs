@@ -9,7 +9,9 @@ pub mod show;
 mod summary;
 mod table;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -17,20 +19,17 @@ use chrono::{Local, TimeDelta, Utc};
 use clap::Args;
 use panos_xmlapi::Address;
 
-use self::certmonger::Unrecorded;
+use self::certmonger::{Standings, Unrecorded};
 use self::found::{Filter, Found};
-use self::installation::{Limits, Row};
+use self::installation::{Limits, Row, Shared};
 use self::summary::Summary;
 use super::selection::nothing_matches;
 use super::{NAME, terminal};
 use crate::cli::arguments::{PlaceArguments, UsageError};
 use crate::cli::report;
-use crate::delivery::{InstallSpec, Installation, UnresolvedSpec};
+use crate::delivery::{InstallSpec, UnresolvedSpec};
 use crate::error::Exit;
 use crate::files;
-use crate::host::certmonger::GetcertError;
-use crate::settings::config::Config;
-use crate::settings::resolve;
 
 /// Which installations, how they are judged, and how they are shown.
 #[derive(Debug, Clone, Args)]
@@ -123,7 +122,35 @@ impl Beside {
 pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let device = arguments.device.as_deref().map(str::parse::<Address>).transpose()?;
     let filter = Filter { certificate: arguments.cert.clone(), device };
-    let Found { mut installations, unresolved, troubles } = match found::below(&place.state_dir) {
+    let listing = match asks_certmonger(arguments) {
+        true => Some(certmonger::list(arguments.session_bus)?),
+        false => None,
+    };
+    let renewed = listing.iter().flatten().flat_map(|listing| certmonger::renewed(listing, &place.state_dir));
+    let renewed: Vec<Unrecorded> = renewed.collect();
+    // Of all records only whether they are of what certmonger renews; what there is to choose from matters only as long
+    // as nothing matches.
+    let mut missing: BTreeMap<&Address, BTreeSet<&str>> = BTreeMap::new();
+    for one in &renewed {
+        missing.entry(&one.device).or_default().insert(&one.common_name);
+    }
+    let mut there = BTreeSet::new();
+    let (mut is_any, mut is_any_wanted, mut is_any_certmongers) = (false, false, false);
+    let is_whole = arguments.json || arguments.prometheus.is_some();
+    let found = found::below(&place.state_dir, Shared::new(is_whole), |record| {
+        let (spec, is_wanted) = (&record.spec, filter.wants(&record.spec));
+        is_any = true;
+        is_any_certmongers |= !spec.options.blind;
+        missing.get_mut(&spec.device).map(|names| names.remove(spec.common_name.as_str()));
+        if is_wanted {
+            is_any_wanted = true;
+            there.clear();
+        } else if !is_any_wanted {
+            there.insert(in_short(spec));
+        }
+        is_wanted
+    });
+    let (mut installations, Found { unresolved, troubles }) = match found {
         Ok(found) => found,
         Err(error) => {
             report::problem(NAME, &error.to_string(), Some(files::instead_of_state_dir()));
@@ -132,17 +159,30 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
     };
     troubles.iter().for_each(|trouble| report::problem(NAME, trouble, None));
     unresolved.iter().for_each(tell_unresolved);
-    installation::find_faults(&mut installations, is_where_used);
     let mut beside = Beside { unresolved, unrecorded: Vec::new(), unreadable: troubles };
-    let asked = ask_certmonger(arguments, place, &filter, &mut installations, &mut beside)?;
-    beside.unrecorded.iter().for_each(tell_unrecorded);
-    let none_at_all = installations.is_empty() && beside.is_empty();
-    let all: Vec<String> = installations.iter().map(|one| in_short(&one.record.spec)).collect();
-    installations.retain(|installation| filter.wants(&installation.record.spec));
-    if let (true, true, Some(wanted)) = (installations.is_empty(), beside.is_empty(), wanted(arguments)) {
-        return Err(nothing_matches(&wanted, all.into_iter()));
+    let mut asked = Ok(());
+    match &listing {
+        Some(Ok(listing)) => {
+            // Certificates of other clients are no business of certmonger's.
+            let mut standings = Standings::of(listing);
+            for one in installations.iter_mut().filter(|_| is_any_certmongers) {
+                one.certmonger = standings.find(&one.files);
+            }
+        }
+        Some(Err(error)) => asked = Err(error),
+        None => {}
     }
-    let is_certmongers = installations.iter().any(|one| !certmonger::is_blind(&one.record.spec));
+    let is_missing = |one: &&Unrecorded| {
+        missing.get(&one.device).is_some_and(|names| names.contains(one.common_name.as_str()))
+            && filter.wants_named(&one.common_name, &one.device)
+    };
+    beside.unrecorded = renewed.iter().filter(is_missing).cloned().collect();
+    beside.unrecorded.iter().for_each(tell_unrecorded);
+    let none_at_all = !is_any && beside.is_empty();
+    if let (true, true, Some(wanted)) = (installations.is_empty(), beside.is_empty(), wanted(arguments)) {
+        return Err(nothing_matches(&wanted, there.into_iter()));
+    }
+    let is_certmongers = installations.iter().any(|one| !one.files.is_blind);
     if let (Err(error), true) = (asked, is_certmongers) {
         let what = format!("whether certmonger renews the certificates is not known: {error}");
         report::problem(NAME, &what, error.advice().as_deref());
@@ -152,13 +192,14 @@ pub fn run(arguments: &StatusArguments, place: &PlaceArguments) -> Result<Exit, 
         pending_for: arguments.pending_for.clone(),
         expires_in: arguments.expires_in.clone(),
     };
-    installations.sort_by_cached_key(|installation| installation.order_of_attention(&limits));
+    installation::sort_by_attention(&mut installations, &limits);
     let summary = Summary::of(&installations, &beside, &limits);
     if arguments.json {
         json::print(&installations, &beside, &summary, &limits);
     }
     if let Some(file) = &arguments.prometheus {
-        if let Err(error) = write(file, &prometheus::text(&installations, &beside, &limits)) {
+        let metrics = |out: &mut dyn io::Write| prometheus::write(out, &installations, &beside, &limits);
+        if let Err(error) = write(file, &metrics) {
             report::problem(NAME, &error, None);
             return Ok(Exit::Usage);
         }
@@ -209,39 +250,9 @@ fn tell_unrecorded(one: &Unrecorded) {
     report::problem(NAME, &what, Some(&advice));
 }
 
-/// Whether its profiles are those that use the object already.
-fn is_where_used(record: &Installation) -> bool {
-    let config = Config::load(record.spec.options.config.as_deref()).unwrap_or_default();
-    resolve::options_for(&record.spec.options.device, &config, &record.spec.destination()).where_used
-}
-
-/// Asks certmonger, where that is wanted: ordinary users would be refused.
-fn ask_certmonger(
-    arguments: &StatusArguments,
-    place: &PlaceArguments,
-    filter: &Filter,
-    installations: &mut [Row],
-    beside: &mut Beside,
-) -> Result<Result<(), GetcertError>, UsageError> {
-    if arguments.no_certmonger || !(arguments.session_bus || rustix::process::geteuid().is_root()) {
-        return Ok(Ok(()));
-    }
-    let listing = match certmonger::list(arguments.session_bus)? {
-        Ok(listing) => listing,
-        Err(error) => return Ok(Err(error)),
-    };
-    // Certificates of other clients are no business of certmonger's.
-    let is_certmongers = installations.iter().any(|one| !certmonger::is_blind(&one.record.spec));
-    for installation in installations.iter_mut().filter(|_| is_certmongers) {
-        installation.certmonger = certmonger::standing(&installation.record.spec, &listing);
-    }
-    let is_recorded = |common_name: &str, device: &Address| {
-        let is_it = |spec: &InstallSpec| spec.common_name.as_str() == common_name && spec.device == *device;
-        installations.iter().any(|one| is_it(&one.record.spec))
-    };
-    beside.unrecorded = certmonger::unrecorded(&listing, &place.state_dir, is_recorded);
-    beside.unrecorded.retain(|one| filter.wants_named(&one.common_name, &one.device));
-    Ok(Ok(()))
+/// Whether certmonger is asked: ordinary users would be refused.
+fn asks_certmonger(arguments: &StatusArguments) -> bool {
+    !arguments.no_certmonger && (arguments.session_bus || rustix::process::geteuid().is_root())
 }
 
 fn show(installations: &[Row], summary: &Summary, limits: &Limits, none_at_all: bool) {
@@ -251,20 +262,20 @@ fn show(installations: &[Row], summary: &Summary, limits: &Limits, none_at_all: 
     }
     let width = terminal::width();
     if !installations.is_empty() {
-        terminal::print(&table::lines(installations, limits, width));
+        table::print(installations, limits, width);
     }
-    terminal::print(&summary.lines(limits, width));
+    terminal::print(summary.lines(limits, width));
 }
 
 /// Other users, node_exporter among them, may read the file. What is there and no ordinary file, such as
 /// `/dev/stdout`, is not replaced by one.
-fn write(file: &Path, text: &str) -> Result<(), String> {
+fn write(file: &Path, text: &dyn Fn(&mut dyn io::Write) -> io::Result<()>) -> Result<(), String> {
     let bad = |reason: &dyn fmt::Display| format!("can't write {}: {reason}", file.display());
     match file.symlink_metadata() {
         Ok(metadata) if !metadata.is_file() => return Err(bad(&"it is there, and no ordinary file")),
         _ => {}
     }
-    files::replace_for_all(file, text.as_bytes()).map_err(|error| bad(&error))
+    files::replace_for_all(file, text).map_err(|error| bad(&error))
 }
 
 #[cfg(test)]

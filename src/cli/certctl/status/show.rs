@@ -1,15 +1,18 @@
 //! `pan_certctl show`: one certificate, with all that is known of it here.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 use clap::Args;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::certmonger::{self, Standing};
+use super::certmonger::{self, Standing, Standings};
 use super::found::{self, Found};
-use super::installation::{self, Limits, Row};
-use super::{Span, is_where_used, json as status_json, table};
+use super::installation::{self, Limits, Row, Shared};
+use super::{Span, json as status_json, table};
 use crate::certificate::SeenCertificate;
 use crate::cli::arguments::{PlaceArguments, UsageError};
 use crate::cli::certctl::selection::nothing_matches;
@@ -17,7 +20,7 @@ use crate::cli::certctl::terminal::{self, Columns, Line, Severity};
 use crate::cli::certctl::{NAME, when};
 use crate::cli::post_save::PostSave;
 use crate::cli::report;
-use crate::delivery::{Attempt, DeliveryError};
+use crate::delivery::{Attempt, DeliveryError, Installation};
 use crate::error::Exit;
 use crate::files;
 use crate::host::certmonger::{Listing, Tracked, next_renewal};
@@ -56,7 +59,7 @@ struct Certificate {
     file: Option<PathBuf>,
     seen: Option<SeenCertificate>,
     /// What certmonger says; nothing where it was not asked or could not be.
-    standing: Option<Standing>,
+    standing: Option<Arc<Standing>>,
 }
 
 /// Shows a certificate.
@@ -64,51 +67,64 @@ struct Certificate {
 /// # Errors
 /// A name that nothing has; a state directory that can't be read.
 pub fn run(arguments: &ShowArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
-    let found = found::below(&place.state_dir);
-    let Found { mut installations, troubles, .. } =
+    let cert = arguments.cert.as_str();
+    let (mut attempts, mut names) = (Vec::new(), BTreeSet::new());
+    let found = found::below(&place.state_dir, Shared::new(arguments.json), |record| {
+        let spec = &record.spec;
+        let is_it = spec.common_name.as_str().eq_ignore_ascii_case(cert) || spec.name.as_str() == cert;
+        match is_it {
+            true => note_attempts(&mut attempts, record),
+            false => drop(names.insert(spec.common_name.to_string())),
+        }
+        is_it
+    });
+    let (mut installations, Found { troubles, .. }) =
         found.map_err(|error| UsageError::State(Box::new(DeliveryError::from(error))))?;
     troubles.iter().for_each(|trouble| report::problem(NAME, trouble, None));
-    installation::find_faults(&mut installations, is_where_used);
     let listing = ask(arguments)?;
-    let cert = arguments.cert.as_str();
-    let there: Vec<String> = names(&installations, listing.as_ref());
-    installations.retain(|row| {
-        let spec = &row.record.spec;
-        spec.common_name.as_str().eq_ignore_ascii_case(cert) || spec.name.as_str() == cert
-    });
     let tracked =
         listing.as_ref().and_then(|listing| ours(listing).find(|(_, name)| *name == cert.to_lowercase()));
     if installations.is_empty() && tracked.is_none() {
-        return Err(nothing_matches(&crate::text::escape_control(cert), there.into_iter()));
+        names.extend(listing.iter().flat_map(|listing| ours(listing).map(|(_, name)| name)));
+        return Err(nothing_matches(&crate::text::escape_control(cert), names.into_iter()));
     }
-    for row in &mut installations {
-        row.certmonger = listing.as_ref().and_then(|listing| certmonger::standing(&row.record.spec, listing));
+    if let Some(listing) = &listing {
+        let mut standings = Standings::of(listing);
+        installations.iter_mut().for_each(|one| one.certmonger = standings.find(&one.files));
     }
     let limits = Limits { now: Utc::now(), pending_for: Span::hours(24), expires_in: Span::hours(7 * 24) };
-    installations.sort_by_cached_key(|row| row.order_of_attention(&limits));
+    installation::sort_by_attention(&mut installations, &limits);
     let certificate = Certificate::of(&installations, tracked.map(|(tracked, _)| tracked), cert);
-    let attempts = attempts(&installations);
     if arguments.json {
-        let each: Vec<Value> = installations.iter().map(|row| status_json::value(row, &limits)).collect();
-        let attempts: Vec<Value> = attempts.iter().map(|one| one.json()).collect();
-        let told =
-            json!({ "certificate": certificate.json(&limits), "installations": each, "attempts": attempts });
-        report::json(NAME, &told);
+        let told = Told {
+            attempts: attempts.iter().map(Tried::json).collect(),
+            certificate: certificate.json(&limits),
+            installations: status_json::Each { all: &installations, limits: &limits },
+        };
+        report::json_stream(NAME, &told);
     } else {
         let width = terminal::width();
-        terminal::print_whole(&certificate.lines(&limits, width));
+        terminal::print_whole(certificate.lines(&limits, width));
         if installations.is_empty() {
             report::line("Nothing is recorded: its post-save command was not run yet.");
         } else {
             report::line("");
-            terminal::print(&table::lines(&installations, &limits, width));
+            table::print(&installations, &limits, width);
         }
         if !attempts.is_empty() {
             report::line("");
-            terminal::print(&attempt_lines(&attempts));
+            terminal::print(attempt_lines(&attempts));
         }
     }
     Ok(Exit::Done)
+}
+
+/// All of it as JSON.
+#[derive(Serialize)]
+struct Told<'a> {
+    attempts: Vec<Value>,
+    certificate: Value,
+    installations: status_json::Each<'a>,
 }
 
 /// What certmonger has, where it may be asked.
@@ -134,28 +150,22 @@ fn ours(listing: &Listing) -> impl Iterator<Item = (&Tracked, String)> {
     })
 }
 
-fn names(installations: &[Row], listing: Option<&Listing>) -> Vec<String> {
-    let recorded = installations.iter().map(|row| row.record.common_name().to_string());
-    let tracked = listing.into_iter().flat_map(ours).map(|(_, name)| name);
-    recorded.chain(tracked).collect()
-}
-
 impl Certificate {
     fn of(installations: &[Row], tracked: Option<&Tracked>, cert: &str) -> Self {
-        let spec = installations.first().map(|row| &row.record.spec);
-        let recorded = spec.and_then(|spec| Some(spec.files.as_ref()?.certificate.clone()));
+        let first = installations.first();
+        let recorded = first.and_then(|row| row.files.recorded.clone());
         let standing = installations
             .iter()
             .find_map(|row| row.certmonger.clone())
-            .or_else(|| tracked.map(|tracked| Standing::Tracked(Box::new(tracked.clone()))));
+            .or_else(|| tracked.map(|tracked| Arc::new(Standing::Tracked(Box::new(tracked.clone())))));
         let file = recorded.or_else(|| tracked?.certificate.as_ref()?.location.clone());
-        let common_name = spec.map_or_else(|| cert.to_ascii_lowercase(), |spec| spec.common_name.to_string());
+        let common_name = first.map_or_else(|| cert.to_ascii_lowercase(), |row| row.common_name.to_string());
         let seen = file.as_deref().and_then(read);
         Self { common_name, file, seen, standing }
     }
 
     fn tracked(&self) -> Option<&Tracked> {
-        match &self.standing {
+        match self.standing.as_deref() {
             Some(Standing::Tracked(tracked)) => Some(tracked),
             _ => None,
         }
@@ -169,7 +179,7 @@ impl Certificate {
     }
 
     fn renewal(&self, now: DateTime<Utc>) -> String {
-        match (&self.standing, self.next_renewal(now)) {
+        match (self.standing.as_deref(), self.next_renewal(now)) {
             (None, _) => "not known: certmonger was not asked".to_owned(),
             (Some(Standing::NotItsBusiness), _) => "not by certmonger: by whoever obtained it".to_owned(),
             (Some(standing), _) if standing.needs_somebody() => standing.trouble().unwrap_or_default(),
@@ -237,7 +247,7 @@ impl Certificate {
             "certmonger_state": tracked.map(|tracked| tracked.state.as_str()),
             "ca": tracked.and_then(|tracked| tracked.ca.as_deref()),
             "next_renewal": self.next_renewal(limits.now).map(time),
-            "certmonger_trouble": self.standing.as_ref().and_then(Standing::trouble),
+            "certmonger_trouble": self.standing.as_deref().and_then(Standing::trouble),
         })
     }
 }
@@ -258,24 +268,22 @@ fn time(at: DateTime<Utc>) -> String {
 }
 
 /// An attempt, and where it was made.
-struct Tried<'a> {
+struct Tried {
     device: String,
-    attempt: &'a Attempt,
+    attempt: Attempt,
 }
 
-/// The last attempts on all devices, the latest first.
-fn attempts(installations: &[Row]) -> Vec<Tried<'_>> {
-    let of_one = |row: &'_ Row| row.record.spec.place();
-    let mut all: Vec<Tried<'_>> = installations
-        .iter()
-        .flat_map(|row| row.record.history.iter().map(move |attempt| Tried { device: of_one(row), attempt }))
-        .collect();
+/// Notes a record's attempts among the last ones on all devices, the latest first.
+fn note_attempts(all: &mut Vec<Tried>, record: &Installation) {
+    let device = record.spec.place();
+    all.extend(
+        record.history.iter().map(|attempt| Tried { device: device.clone(), attempt: attempt.clone() }),
+    );
     all.sort_by_key(|tried| std::cmp::Reverse(tried.attempt.started_at));
     all.truncate(ATTEMPTS);
-    all
 }
 
-impl Tried<'_> {
+impl Tried {
     fn seconds(&self) -> Option<f64> {
         self.attempt.milliseconds.get("total").map(|spent| status_json::seconds(*spent))
     }
@@ -294,18 +302,22 @@ impl Tried<'_> {
     }
 }
 
-fn attempt_lines(attempts: &[Tried<'_>]) -> Vec<Line> {
-    let mut columns = Columns::new(&["last attempts", "device", "seconds"], 2, "result");
-    for tried in attempts {
+fn attempt_lines(attempts: &[Tried]) -> Vec<Line> {
+    let cells = |tried: &Tried| {
         let begun = tried.attempt.started_at.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string();
         let seconds = tried.seconds().map_or("-".to_owned(), |seconds| format!("{seconds:.1}"));
+        vec![begun, tried.device.clone(), seconds]
+    };
+    let headings = ["last attempts", "device", "seconds"];
+    let columns = Columns::new(&headings, 2, "result", attempts.iter().map(cells));
+    let rows = attempts.iter().map(|tried| {
         let (result, mood) = match &tried.attempt.problem {
             None => ("ok".to_owned(), Severity::Plain),
             Some(problem) => {
                 (format!("failed: {}", terminal::shortened(&problem.what, PROBLEM)), Severity::Bad)
             }
         };
-        columns.push(&[begun, tried.device.clone(), seconds], result, mood);
-    }
-    columns.lines()
+        columns.line(&cells(tried), &result, mood)
+    });
+    std::iter::once(columns.heading()).chain(rows).collect()
 }

@@ -40,15 +40,14 @@ impl Summary {
         let count = |wanted: &dyn Fn(&Row) -> bool| all.iter().filter(|one| wanted(one)).count();
         // What several devices have is one certificate, and what becomes of it is told once.
         let issued = |wanted: &dyn Fn(&Row) -> bool| {
-            let verified =
-                all.iter().filter(|one| wanted(one)).filter_map(|one| one.record.verified.as_ref());
-            verified.map(|verified| verified.certificate.fingerprint).collect::<BTreeSet<_>>().len()
+            let proven = all.iter().filter(|one| wanted(one)).filter_map(|one| one.proven);
+            proven.map(|proven| *proven.fingerprint.as_bytes()).collect::<BTreeSet<_>>().len()
         };
         let named = |wanted: &dyn Fn(&Row) -> bool| {
-            let names = all.iter().filter(|one| wanted(one)).map(|one| one.record.common_name().as_str());
+            let names = all.iter().filter(|one| wanted(one)).map(|one| &*one.common_name);
             names.collect::<BTreeSet<_>>().len()
         };
-        let devices: BTreeSet<_> = all.iter().map(|one| &one.record.spec.device).collect();
+        let devices: BTreeSet<_> = all.iter().map(|one| &one.device).collect();
         let exits = all.iter().flat_map(|one| one.exits(limits));
         let exits = exits.chain(beside.unresolved.iter().map(|spec| spec.problem.exit));
         let exits = exits.chain((!beside.unrecorded.is_empty()).then_some(Exit::Certificate));
@@ -62,13 +61,13 @@ impl Summary {
             installations: all.len(),
             certificates: named(&|_| true),
             devices: devices.len(),
-            installed: count(&|one| one.how() == InstallState::Installed),
-            pending: count(&|one| one.how() == InstallState::Pending),
+            installed: count(&|one| one.how == InstallState::Installed),
+            pending: count(&|one| one.how == InstallState::Pending),
             pending_too_long: count(&|one| one.is_overdue(limits)),
-            failed: count(&|one| one.how() == InstallState::Failed),
-            adopted: count(&|one| one.how() == InstallState::Adopted),
-            left_to_commit: count(&|one| one.how() == InstallState::LeftToCommit),
-            left_to_push: count(&|one| one.how() == InstallState::LeftToPush),
+            failed: count(&|one| one.how == InstallState::Failed),
+            adopted: count(&|one| one.how == InstallState::Adopted),
+            left_to_commit: count(&|one| one.how == InstallState::LeftToCommit),
+            left_to_push: count(&|one| one.how == InstallState::LeftToPush),
             expire_soon: issued(&|one| one.lasts(limits) == Expiry::NotLong),
             expired: issued(&|one| one.lasts(limits) == Expiry::Expired),
             certmonger_troubles: named(&|one| one.certmongers_trouble().is_some()),

@@ -17,37 +17,35 @@ const INDENT: &str = "  ";
 /// A terminal of no more columns has none to spare.
 const NARROW: usize = 20;
 
-/// The lines for a terminal of this width, or for a pipe.
-pub(super) fn lines(all: &[Row], limits: &Limits, width: Option<usize>) -> Vec<Line> {
+/// Prints them for a terminal of this width, or for a pipe. Each line is made when it is printed.
+pub(super) fn print(all: &[Row], limits: &Limits, width: Option<usize>) {
     // Two columns are saved where nothing is pending.
-    let pending = all.iter().any(|one| one.record.is_pending());
+    let pending = all.iter().any(|one| one.is_pending);
     let mut headings = vec!["certificate", "device", "profiles", "installed until", "runs"];
     headings.extend(pending.then_some(["pending for", "next try"]).into_iter().flatten());
-    let mut columns = Columns::new(&headings, headings.len(), "how it stands");
-    for one in all {
+    let cells = |one: &Row| {
         let mut cells =
             vec![certificate(one), device(one), profiles(one), until(one, limits), runs(one).to_owned()];
         cells
             .extend(pending.then(|| [pending_for(one, limits), next_try(one, limits)]).into_iter().flatten());
-        columns.push(&cells, stands(one, limits), one.mood(limits));
+        cells
+    };
+    let columns = Columns::new(&headings, headings.len(), "how it stands", all.iter().map(cells));
+    if let Some(width) = width {
+        let longest = all.iter().map(|one| stands(one, limits).chars().count()).max().unwrap_or(0);
+        if columns.width() + longest.min(STANDS) > width {
+            terminal::print(all.iter().flat_map(|one| card(one, limits, width)));
+            return;
+        }
     }
-    let longest = all.iter().map(|one| stands(one, limits).chars().count()).max().unwrap_or(0);
-    if width.is_some_and(|width| columns.width() + longest.min(STANDS) > width) {
-        let width = width.unwrap_or(usize::MAX);
-        return all.iter().flat_map(|one| card(one, limits, width)).collect();
-    }
-    let mut rows = columns.lines().into_iter();
-    let heading = rows.next();
-    let with_more = rows.zip(all).flat_map(|(row, one)| {
-        let more = certmonger(one)
-            .into_iter()
-            .chain(faults(one))
-            .chain(firewalls(one))
-            .map(|said| format!("{INDENT}{said}"));
-        let more: Vec<Line> = more.map(|text| Line { text, mood: one.mood(limits) }).collect();
+    let rows = all.iter().flat_map(|one| {
+        let mood = one.mood(limits);
+        let row = columns.line(&cells(one), &stands(one, limits), mood);
+        let more = certmonger(one).into_iter().chain(faults(one)).chain(firewalls(one));
+        let more: Vec<Line> = more.map(|said| Line { text: format!("{INDENT}{said}"), mood }).collect();
         std::iter::once(row).chain(more)
     });
-    heading.into_iter().chain(with_more).collect()
+    terminal::print(std::iter::once(columns.heading()).chain(rows));
 }
 
 /// One installation in lines of its own.
@@ -56,8 +54,7 @@ fn card(one: &Row, limits: &Limits, width: usize) -> Vec<Line> {
     let installed =
         one.installed_until().map(|_| format!("until {}, runs {}", until(one, limits), runs(one)));
     let pending = one
-        .record
-        .is_pending()
+        .is_pending
         .then(|| format!("pending for {}, next try: {}", pending_for(one, limits), next_try(one, limits)));
     let profiles = format!("profiles: {}", profiles(one));
     let parts = [installed, pending, Some(profiles), Some(stands(one, limits)), certmonger(one)];
@@ -72,18 +69,18 @@ fn card(one: &Row, limits: &Limits, width: usize) -> Vec<Line> {
 }
 
 fn certificate(one: &Row) -> String {
-    let (name, object) = (one.record.common_name().as_str(), one.object().as_str());
+    let (name, object) = (&*one.common_name, &*one.object);
     let whole = if name == object { name.to_owned() } else { format!("{name} ({object})") };
     terminal::shortened(&whole, NAMES)
 }
 
 fn device(one: &Row) -> String {
-    terminal::shortened(&one.record.spec.place(), NAMES)
+    terminal::shortened(one.place(), NAMES)
 }
 
 /// The profiles that are to present it.
 fn profiles(one: &Row) -> String {
-    let names: Vec<String> = one.record.profiles().iter().map(ToString::to_string).collect();
+    let names: Vec<String> = one.profiles.iter().map(ToString::to_string).collect();
     match names.as_slice() {
         [] if one.is_where_used => "where used".to_owned(),
         [] => "-".to_owned(),
@@ -103,23 +100,23 @@ fn until(one: &Row, limits: &Limits) -> String {
 fn runs(one: &Row) -> &'static str {
     match one.runs_what_is_ordered() {
         // An endpoint that does not show it is a failure, and then it is pending.
-        Some(true) if !one.record.is_pending() && !one.record.spec.served.is_empty() => "as ordered, served",
+        Some(true) if !one.is_pending && one.is_served => "as ordered, served",
         Some(true) => "as ordered",
         Some(false) => "another",
-        None if one.record.verified.is_some() => "unknown",
+        None if one.proven.is_some() => "unknown",
         None => "-",
     }
 }
 
 fn pending_for(one: &Row, limits: &Limits) -> String {
-    one.record.pending_since.map_or("-".to_owned(), |since| in_short(limits.now - since))
+    one.pending_since.map_or("-".to_owned(), |since| in_short(limits.now - since))
 }
 
 fn next_try(one: &Row, limits: &Limits) -> String {
     if let Some(hold) = &one.hold {
         return hold.until.map_or("-".to_owned(), |until| format!("in {}", in_short(until - limits.now)));
     }
-    match one.record.next_attempt.filter(|_| one.record.is_pending()) {
+    match one.next_attempt.filter(|_| one.is_pending) {
         None => "-".to_owned(),
         Some(at) if at <= limits.now => "now".to_owned(),
         Some(at) => format!("in {}", in_short(at - limits.now)),
@@ -127,8 +124,8 @@ fn next_try(one: &Row, limits: &Limits) -> String {
 }
 
 fn stands(one: &Row, limits: &Limits) -> String {
-    let problem = one.problem().map(|problem| terminal::shortened(&problem.what, PROBLEM));
-    match one.how() {
+    let problem = one.problem.as_ref().map(|problem| terminal::shortened(&problem.what, PROBLEM));
+    match one.how {
         InstallState::Installed if one.faults.contains(&Fault::NoProfile) => "not presented".to_owned(),
         InstallState::Installed => match one.lasts(limits) {
             Expiry::Long => "ok".to_owned(),
@@ -144,13 +141,13 @@ fn stands(one: &Row, limits: &Limits) -> String {
 }
 
 fn pending(one: &Row, problem: Option<String>, now: DateTime<Utc>) -> String {
-    let failed = match (problem, one.record.failures) {
+    let failed = match (problem, one.failures) {
         (None, _) => None,
         (Some(problem), 0 | 1) => Some(format!("failed: {problem}")),
         (Some(problem), times) => Some(format!("failed {times} times: {problem}")),
     };
     let at_it = one
-        .under_way()
+        .under_way
         .map(|since| format!("run started {} ago, still running or interrupted", in_short(now - since)));
     let waits = one.hold.as_ref().map(ToString::to_string);
     let queued = one.queued.then(|| "in the queue".to_owned());
@@ -163,7 +160,7 @@ const FIREWALLS: usize = 20;
 
 /// Each firewall that does not have what Panorama runs.
 fn firewalls(one: &Row) -> Vec<String> {
-    let Some(push) = &one.record.push else { return Vec::new() };
+    let Some(push) = &one.push else { return Vec::new() };
     let each = push
         .open
         .iter()
