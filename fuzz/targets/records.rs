@@ -84,8 +84,9 @@ fn seeds(corpus: &Path) {
     ] {
         place.clear();
         let store = put(&place, old);
-        let found = store.all().expect("the directory is read");
-        let record = found.records.first().unwrap_or_else(|| panic!("{name}: {:?}", found.errors));
+        let mut records = Vec::new();
+        let unread = store.each(|record| records.push(record)).expect("the directory is read");
+        let record = records.first().unwrap_or_else(|| panic!("{name}: {:?}", unread.errors));
         store.write(record).expect("it can be written");
         std::fs::copy(store.path(&record.key()), corpus.join(format!("seed-{name}"))).expect("a seed");
     }
