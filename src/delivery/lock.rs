@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -159,7 +159,27 @@ fn is_stopped(process: i32) -> bool {
 /// a lock on one that is replaced or deleted would keep nobody out.
 #[derive(Debug)]
 pub struct DeviceLock {
-    held: Vec<File>,
+    held: Places,
+}
+
+/// The locks' files, of which a thread that waits has the same ones.
+type Places = Arc<[(PathBuf, File)]>;
+
+/// Somebody who waits. When that is over without the locks, those that were got are given back at once, and not only when
+/// the thread that still waits for another one gets that.
+struct Waiting {
+    places: Option<Places>,
+    is_over: Arc<AtomicBool>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        for (_, file) in self.places.iter().flat_map(|places| places.iter()) {
+            // It fails only where nothing is locked.
+            let _ = file.unlock();
+        }
+    }
 }
 
 impl DeviceLock {
@@ -186,8 +206,9 @@ impl DeviceLock {
         // In the usual case nobody else has it, and no thread is needed. What was got of several stays locked, and is got
         // once more below, which changes nothing.
         if all_free(&places)? {
-            return Ok(Self { held: places.into_iter().map(|(_, file)| file).collect() }.noted());
+            return Ok(Self { held: places }.noted());
         }
+        let mut waiter = Waiting { places: Some(Arc::clone(&places)), is_over: Arc::default() };
         let names: Vec<PathBuf> = places.iter().map(|(path, _)| path.clone()).collect();
         let failed = |cause: io::Error| LockError::File { path: state_dir.to_owned(), cause };
         let reached = Arc::new(AtomicUsize::new(0));
@@ -195,14 +216,20 @@ impl DeviceLock {
         let (done, mut waiting) = oneshot::channel();
         // A thread of its own: the system's wait for a lock can't be broken off, and the event loop does not end before a
         // thread of its own does that is blocked.
+        let is_over = Arc::clone(&waiter.is_over);
         let work = move || {
-            let locked = places.iter().enumerate().try_for_each(|(number, (path, file))| {
+            for (number, (path, file)) in places.iter().enumerate() {
                 reached.store(number, Ordering::Relaxed);
-                file.lock().map_err(|cause| LockError::File { path: path.clone(), cause })
-            });
-            let lock = Self { held: places.into_iter().map(|(_, file)| file).collect() };
-            // Where nobody waits any more it is given back at once.
-            drop(done.send(locked.map(|()| lock)));
+                if let Err(cause) = file.lock() {
+                    drop(done.send(Err(LockError::File { path: path.clone(), cause })));
+                    return;
+                }
+                // Nobody waits any more: the files are closed, which gives everything back.
+                if is_over.load(Ordering::SeqCst) {
+                    return;
+                }
+            }
+            drop(done.send(Ok(Self { held: places })));
         };
         std::thread::Builder::new().name("lock".to_owned()).spawn(work).map_err(failed)?;
         let begun = Instant::now();
@@ -211,7 +238,11 @@ impl DeviceLock {
             let look = if is_told { LOOK } else { FIRST_LOOK };
             let slice = look.min(wait.saturating_sub(begun.elapsed()));
             match tokio::time::timeout(slice, &mut waiting).await {
-                Ok(Ok(locked)) => return locked.map(Self::noted),
+                Ok(Ok(locked)) => {
+                    let locked = locked?;
+                    waiter.places = None;
+                    return Ok(locked.noted());
+                }
                 Ok(Err(error)) => return Err(failed(io::Error::other(error))),
                 Err(_) => {}
             }
@@ -228,7 +259,7 @@ impl DeviceLock {
     }
 
     fn noted(self) -> Self {
-        self.held.iter().for_each(Holder::note);
+        self.held.iter().for_each(|(_, file)| Holder::note(file));
         self
     }
 }
@@ -245,7 +276,7 @@ fn all_free(places: &[(PathBuf, File)]) -> Result<bool, LockError> {
     Ok(true)
 }
 
-fn open_all(state_dir: &Path, devices: &[Address]) -> Result<Vec<(PathBuf, File)>, LockError> {
+fn open_all(state_dir: &Path, devices: &[Address]) -> Result<Places, LockError> {
     let folder = state_dir.join(FOLDER);
     make_folder(&folder)
         .map_err(|error| LockError::File { path: folder.clone(), cause: io::Error::other(error) })?;

@@ -477,6 +477,7 @@ async fn one_at_a_time_works_on_a_device() {
     let held = DeviceLock::acquire(folder.path(), &devices[..1], wait).await.unwrap();
     let short = std::time::Duration::from_millis(10);
     assert!(DeviceLock::acquire(folder.path(), &devices, short).await.is_err());
+    // Who has given up keeps nothing of what it had got.
     assert!(DeviceLock::acquire(folder.path(), &devices[1..], wait).await.is_ok());
     let waiting = DeviceLock::acquire(folder.path(), &devices, wait);
     drop(held);

@@ -161,7 +161,7 @@ fn record() {
     show("The lock is given back", screen(&few, 0.5, "0 of 4 done, 4 in progress"));
     show("One has refused the commit, and one is still committing", screen(&few, 0.6, "commit job 3 failed"));
     show("The end", few.frames().last().unwrap());
-    show("500 firewalls at once", screen(&more, 0.5, " of 500 done, "));
+    show("500 firewalls at once", screen(&more, 0.1, " of 500 done, "));
     show("The first commits", screen(&more, 0.2, " % (job "));
     show("The last ones", screen(&more, 0.95, " of 500 done, "));
     show("The end", more.frames().last().unwrap());
