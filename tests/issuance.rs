@@ -24,7 +24,7 @@ fn getcert(world: &World) -> Getcert {
         state.display(),
         certificate.display()
     );
-    common::pki::write(&script, text.as_bytes(), 0o755);
+    common::programs::write(&script, &text);
     Getcert::new([script.as_os_str()], None)
 }
 

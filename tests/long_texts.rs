@@ -95,8 +95,7 @@ fn the_command_on_failure_is_run_whatever_the_device_says() {
     let world = World::new();
     let script = "#!/bin/sh\nprintf '%s' \"$PAN_PROBLEM\" > \"$1\"\n";
     let path = world.path("tell");
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    common::programs::write(&path, script);
     let told = world.path("told");
     let settings = format!("on_failure = ['{}', '{}']\ntell_after = 1\n", path.display(), told.display());
     common::pki::write(&world.path("config.toml"), settings.as_bytes(), 0o600);

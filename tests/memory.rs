@@ -264,7 +264,7 @@ fn no_program_leaves_a_core_not_even_where_the_caller_wants_one() {
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     // Where it was built, perhaps only its owner may go.
     let program = folder.path().join("pan_certctl");
-    std::fs::copy(env!("CARGO_BIN_EXE_pan_certctl"), &program).unwrap();
+    common::programs::place(env!("CARGO_BIN_EXE_pan_certctl"), &program);
     let mut command = Command::new(&program);
     command.args(["keygen", "-l", "admin", "--insecure", "-k"]).arg(folder.path().join("keys"));
     command.arg(world.target()).current_dir(folder.path()).stdin(Stdio::piped()).env_clear();

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use common::bus::{Bus, until};
-use common::pki;
 use common::world::{Ended, GATEWAY, KEY, NAME, PORTAL, print, settings};
+use common::{pki, programs};
 use pancert::host::certmonger::Changes;
 use panos_sim::Simulator;
 
@@ -203,8 +203,7 @@ fn fake(folder: &std::path::Path, state: &str, error: &str, tracked: bool) -> Pa
         here = folder.display()
     );
     let path = bin.join("getcert");
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    programs::write(&path, &script);
     bin
 }
 
@@ -271,7 +270,7 @@ fn a_machine_that_is_not_enrolled_is_told_so() {
 fn script(folder: &std::path::Path, name: &str, body: &str) {
     let bin = folder.join("bin");
     std::fs::create_dir_all(&bin).unwrap();
-    pki::write(&bin.join(name), format!("#!/bin/sh\n{body}\n").as_bytes(), 0o755);
+    programs::write(&bin.join(name), &format!("#!/bin/sh\n{body}\n"));
 }
 
 #[test]
@@ -297,7 +296,7 @@ fn an_ordinary_user_needs_sudo_for_certmonger_alone() {
     let world = common::world::World::new();
     for program in ["pan_getcert", "pan_instcert"] {
         let built = std::path::Path::new(env!("CARGO_BIN_EXE_pan_getcert")).with_file_name(program);
-        std::fs::copy(built, world.path(program)).unwrap();
+        programs::place(built, &world.path(program));
     }
     let sudo = format!(
         "echo \"$@\" >> {}; echo 'sudo: a password is required' >&2; exit 1",
@@ -305,9 +304,7 @@ fn an_ordinary_user_needs_sudo_for_certmonger_alone() {
     );
     script(world.folder.path(), "sudo", &sudo);
     pki::write(&world.path("asked"), b"", 0o666);
-    for path in [world.folder.path().to_owned(), world.path("pan_getcert"), world.path("pan_instcert")] {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    }
+    std::fs::set_permissions(world.folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(world.path("pan_getcert"));
     command.env("PATH", format!("{}:/usr/bin:/bin", world.path("bin").display()));
@@ -326,8 +323,7 @@ fn an_ordinary_user_who_could_not_see_the_end_is_told_before_anything_is_request
     let world = common::world::World::new();
     for program in ["pan_getcert", "pan_instcert"] {
         let built = std::path::Path::new(env!("CARGO_BIN_EXE_pan_getcert")).with_file_name(program);
-        std::fs::copy(built, world.path(program)).unwrap();
-        std::fs::set_permissions(world.path(program), std::fs::Permissions::from_mode(0o755)).unwrap();
+        programs::place(built, &world.path(program));
     }
     // A rule for getcert alone, as the bash scripts wanted it.
     script(

@@ -176,8 +176,7 @@ fn ten_thousand_failures_are_a_few_lines() {
 fn notifier(world: &World) -> String {
     let script = "#!/bin/sh\n{ echo \"$PAN_EVENT $1 $PAN_CERTIFICATE $PAN_EXIT\"; env | sort; } >> \"$2\"\n";
     let path = world.path("tell");
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    common::programs::write(&path, script);
     let told = world.path("told");
     format!("on_failure = ['{}', 'a b;c', '{}']\ntell_after = 2\n", path.display(), told.display())
 }

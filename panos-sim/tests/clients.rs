@@ -7,6 +7,7 @@ use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::{Mutex, PoisonError},
 };
 
 const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
@@ -16,6 +17,9 @@ const HERE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 fn environment(name: &str) -> PathBuf {
     let requirements = format!("{HERE}/requirements-{name}.txt");
     let wanted = fs::read_to_string(&requirements).unwrap();
+    // Two tests share one: the second waits until it is made.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("venv-{name}"));
     let made = place.join("made-from.txt");
     if fs::read_to_string(&made).is_ok_and(|had| had == wanted) {

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::common::pki;
 use crate::common::world::{Ended, NAME, World, everything_below};
+use crate::common::{pki, programs};
 
 /// Seconds after which a program counts as hanging; all of these end within a fraction of one.
 const TIMEOUT: &str = "30";
@@ -47,7 +47,7 @@ impl Quiet {
         let asked = world.path("asked");
         let script = format!("#!/bin/sh\nprintf '%s\\n' \"$0\" \"$@\" >>'{}'\nexit 1\n", asked.display());
         for name in ["getcert", "ipa-getcert", "ipa", "sudo"] {
-            pki::write(&bin.join(name), script.as_bytes(), 0o755);
+            programs::write(&bin.join(name), &script);
         }
         let before = world.device.candidate_xml();
         Self { world, before }
@@ -228,9 +228,7 @@ pub fn open_folder_with_programs() -> tempfile::TempDir {
     for program in BOTH {
         let name = program.path().file_name().unwrap();
         let there = folder.path().join(name);
-        std::fs::hard_link(program.path(), &there)
-            .or_else(|_| std::fs::copy(program.path(), &there).map(drop))
-            .unwrap();
+        programs::place(program.path(), &there);
     }
     folder
 }

@@ -1,5 +1,6 @@
 //! How it looks: with colour and without, wide and narrow, and the configuration file alone.
 
+use crate::common::programs;
 use crate::common::world::Ended;
 use crate::support::{Desk, NAME, PORTAL};
 
@@ -102,7 +103,7 @@ fn a_script_of_the_same_name_that_is_found_first_is_told() {
     let support = Desk::new();
     let programs = std::path::Path::new(env!("CARGO_BIN_EXE_pan_certctl")).parent().unwrap().display();
     let old = support.path("bin/pan_getcert");
-    support.write("bin/pan_getcert", "#!/bin/bash\n", 0o755);
+    programs::write(&support.path("bin/pan_getcert"), "#!/bin/bash\n");
     let check = |path: String| {
         let line = format!("PATH='{path}:/usr/bin:/bin' exec '{programs}/pan_certctl' check");
         Ended::of(&mut support.command(&["sh", "-c", &line])).stdout

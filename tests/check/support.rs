@@ -15,6 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::pki::{self, Issued, KeyKind};
+use crate::common::programs;
 use crate::common::world::Ended;
 
 pub const NAME: &str = "gp.example.com";
@@ -116,7 +117,7 @@ impl Desk {
         }
         for (name, text) in SCRIPTS {
             let text = if text.starts_with("#!") { text.to_owned() } else { format!("#!/bin/sh\n{text}\n") };
-            support.write(&format!("bin/{name}"), &text, 0o755);
+            programs::write(&support.path(&format!("bin/{name}")), &text);
         }
         let conf = format!(
             "[global]\nbasedn = dc=example,dc=com\nrealm = EXAMPLE.COM\nserver = ipa.example.com\nhost = {HOST}\n"

@@ -149,7 +149,7 @@ impl Authority {
              openssl x509 -req -in {here}/csr -CA {here}/root.crt -CAkey {here}/root.key -days 30 -copy_extensions copy 2>> {here}/complaints\n"
         );
         let helper = folder.join("helper");
-        pki::write(&helper, script.as_bytes(), 0o755);
+        super::programs::write(&helper, &script);
         let getcert = |words: &[&str]| {
             let mut command = Command::new("getcert");
             command.args(words).env("DBUS_SESSION_BUS_ADDRESS", bus.address()).output().unwrap()

@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -101,8 +100,7 @@ impl Bus {
 
     pub fn script(&self, name: &str, body: &str) -> PathBuf {
         let path = self.path(name);
-        std::fs::write(&path, format!("#!/bin/sh\nfile=$1; shift\n{body}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        super::programs::write(&path, &format!("#!/bin/sh\nfile=$1; shift\n{body}\n"));
         path
     }
 

@@ -8,6 +8,7 @@ pub mod estate;
 pub mod inside;
 pub mod pair;
 pub mod pki;
+pub mod programs;
 pub mod scene;
 pub mod trouble;
 pub mod world;

@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::pki;
 use crate::common::world::{Ended, NAME, PORTAL, World};
+use crate::common::{pki, programs};
 use crate::sandbox::{GETCERT, INSTCERT};
 
 const CERTCTL: &str = env!("CARGO_BIN_EXE_pan_certctl");
@@ -113,7 +113,7 @@ fn children_get_an_environment_of_their_own() {
     std::fs::create_dir(&bin).unwrap();
     let seen = world.path("seen");
     let script = format!("#!/bin/sh\nenv >>'{}'\necho 'State MONITORING, stuck: no.'\n", seen.display());
-    pki::write(&bin.join("getcert"), script.as_bytes(), 0o755);
+    programs::write(&bin.join("getcert"), &script);
     let mut command = Command::new(INSTCERT);
     command.args(["-c", NAME, "-p", PORTAL, "-k"]).arg(world.path(".panrc"));
     command.args(["--pin", &world.device.certificate_fingerprint()]).arg(world.target());
@@ -149,7 +149,7 @@ fn programs_are_not_taken_from_folders_that_others_can_write() {
     let bin = world.path("bin");
     std::fs::create_dir(&bin).unwrap();
     let ran = world.path("ran");
-    pki::write(&bin.join("getcert"), format!("#!/bin/sh\n: >'{}'\n", ran.display()).as_bytes(), 0o755);
+    programs::write(&bin.join("getcert"), &format!("#!/bin/sh\n: >'{}'\n", ran.display()));
     let words = |command: &mut Command| {
         command.args(["-c", NAME, "-k"]).arg(world.path(".panrc")).arg("-C").arg(world.folder.path());
         command.arg("-K").arg(world.folder.path()).args(["--pin", &world.device.certificate_fingerprint()]);

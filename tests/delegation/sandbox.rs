@@ -6,8 +6,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common::pki;
 use crate::common::world::{Ended, KEY, NAME, World};
+use crate::common::{pki, programs};
 
 pub const GETCERT: &str = env!("CARGO_BIN_EXE_pan_getcert");
 pub const INSTCERT: &str = env!("CARGO_BIN_EXE_pan_instcert");
@@ -73,7 +73,7 @@ impl Sandbox {
         for name in ["getcert", "ipa-getcert"] {
             let path = self.path("bin").join(name);
             std::fs::remove_file(&path).ok();
-            pki::write(&path, script.as_bytes(), 0o755);
+            programs::write(&path, &script);
         }
     }
 

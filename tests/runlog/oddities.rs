@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use crate::common::programs;
 use crate::common::world::Ended;
 use crate::support::{PROGRAM, Shelf, failed, lines, run};
 
@@ -237,7 +238,7 @@ fn who_may_not_read_the_log_is_told_to_use_sudo() {
     mode(support.folder.path(), 0o755);
     mode(&support.log(), 0o000);
     let program = support.path("pan_certctl");
-    std::fs::hard_link(PROGRAM, &program).or_else(|_| std::fs::copy(PROGRAM, &program).map(drop)).unwrap();
+    programs::place(PROGRAM, &program);
     let mut words = vec![program.to_str().unwrap().to_owned()];
     if rustix::process::geteuid().is_root() {
         let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"].map(str::to_owned);

@@ -6,8 +6,8 @@ use std::process::Command;
 use panos_sim::Simulator;
 
 use crate::common::bus::Bus;
-use crate::common::pki;
 use crate::common::world::{Ended, KEY, NAME, PORTAL, settings};
+use crate::common::{pki, programs};
 use crate::support::{Desk, PROGRAM, command};
 
 #[tokio::test]
@@ -61,7 +61,7 @@ fn desk_with(status: &str, more: &str) -> Desk {
          echo \"\tcertificate: type=FILE,location='/etc/ssl/certs/{NAME}.crt'\"\n",
         support.path("asked").display()
     );
-    pki::write(&support.path("bin/getcert"), script.as_bytes(), 0o755);
+    programs::write(&support.path("bin/getcert"), &script);
     support
 }
 
@@ -179,7 +179,7 @@ fn an_ordinary_user_does_not_trouble_certmonger() {
         return;
     }
     let support = desk_with("CA_REJECTED", "");
-    fs::copy(PROGRAM, support.path("pan_certctl")).unwrap();
+    programs::place(PROGRAM, &support.path("pan_certctl"));
     let everything = Command::new("chown").args(["-R", "65534:65534"]).arg(support.folder.path()).status();
     assert!(everything.unwrap().success());
     let mut command = Command::new("setpriv");

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::common::pki;
+use crate::common::programs;
 use crate::common::world::{Ended, NAME};
 use crate::support::{Desk, ago, command, installed, order, profile};
 use pancert::delivery::Installation;
@@ -79,7 +79,7 @@ fn a_certificate_that_certmonger_renews_and_nobody_has_recorded() {
              \tpost-save command: /usr/bin/pan_instcert -c {NAME} -p 'GP portal' --state-dir={state} fw1 fw2\nEND\n"
         );
         let _ = fs::remove_file(support.path("bin/getcert"));
-        pki::write(&support.path("bin/getcert"), script.as_bytes(), 0o755);
+        programs::write(&support.path("bin/getcert"), &script);
     };
     let ask = |arguments: &[&str]| {
         let mut command = command(&support.state());

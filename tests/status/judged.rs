@@ -9,6 +9,7 @@ use pancert::delivery::Installation;
 use pancert::error::Exit;
 use pancert::install::result::Outcome;
 
+use crate::common::programs;
 use crate::common::world::Ended;
 use crate::support::{Desk, PROGRAM, ago, installed, order, problem, profile};
 
@@ -171,7 +172,7 @@ fn a_folder_that_cannot_be_read_is_an_error_with_what_to_do() {
     support.installed("a.example.com", "fw1", 90);
     fs::set_permissions(support.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = support.path("pan_certctl");
-    fs::hard_link(PROGRAM, &program).or_else(|_| fs::copy(PROGRAM, &program).map(drop)).unwrap();
+    programs::place(PROGRAM, &program);
     if !rustix::process::geteuid().is_root() {
         fs::set_permissions(support.state(), fs::Permissions::from_mode(0o000)).unwrap();
     }

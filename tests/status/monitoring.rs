@@ -12,8 +12,8 @@ use std::process::Command;
 use pancert::error::Exit;
 use serde_json::Value;
 
-use crate::common::pki;
 use crate::common::world::{Ended, NAME, PORTAL, World};
+use crate::common::{pki, programs};
 use crate::support::{Desk, PROGRAM, command, problem};
 
 fn file(name: &str) -> PathBuf {
@@ -51,7 +51,7 @@ fn written() -> BTreeSet<String> {
          echo \"Request ID '7':\"\nprintf '\\tstatus: MONITORING\\n'\n\
          echo \"\tcertificate: type=FILE,location='/etc/ssl/certs/{NAME}.crt'\"\n"
     );
-    pki::write(&support.path("bin/getcert"), script.as_bytes(), 0o755);
+    programs::write(&support.path("bin/getcert"), &script);
     let metrics = support.path("x.prom");
     let mut command = command(&support.state());
     command.env("PATH", format!("{}:/usr/bin:/bin", support.path("bin").display()));
@@ -126,7 +126,7 @@ fn the_plugin_knows_three_answers() {
             "#!/bin/sh\nexec {PROGRAM} \"$@\" --no-certmonger --state-dir {}\n",
             support.state().display()
         );
-        pki::write(&status, words.as_bytes(), 0o755);
+        programs::write(&status, &words);
         Ended::of(Command::new(file("check_pan_certificates")).env("PAN_CERTCTL", status))
     };
     let well = plugin(&support).exits(0);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::Scene;
 use crate::common::bus::until;
 use crate::common::pki::{self, CertificateSpec};
+use crate::common::programs;
 use crate::common::world::{Ended, NAME, PORTAL};
 
 fn placeholder(scene: &Scene) -> pki::Issued {
@@ -82,7 +83,7 @@ async fn another_programs_command_is_named_and_can_be_kept() {
     let scene = Scene::new().await;
     let (other, ran) = (scene.bus.path("other program"), scene.bus.path("ran"));
     let script = format!("#!/bin/sh\necho \"$@\" >> {}\n", ran.display());
-    pki::write(&other, script.as_bytes(), 0o755);
+    programs::write(&other, &script);
     let command = format!("'{}' 'a b'", other.display());
     let getcert = scene.bus.run("getcert", Some(crate::common::authority::NAME));
     let mut request = scene.bus.new_request(None);
@@ -105,7 +106,7 @@ async fn a_further_command_runs_after_ours_at_each_save_and_is_not_waited_for() 
         ran.display(),
         scene.bus.path("end").display()
     );
-    pki::write(&other, script.as_bytes(), 0o755);
+    programs::write(&other, &script);
     let command = format!("'{}' 'a  b' --x", other.display());
     scene.first(&["-p", PORTAL, "--and-run", &command]).exits(0).says("FINISHED: ");
     let runs = || std::fs::read_to_string(&ran).unwrap_or_default().lines().count();
