@@ -54,6 +54,7 @@ impl Identity {
         builder.check_private_key()?;
         // Whoever comes again gets a whole handshake.
         builder.set_options(SslOptions::NO_TICKET);
+        builder.set_num_tickets(0)?;
         builder.set_session_cache_mode(SslSessionCacheMode::OFF);
         let server = builder.build().into_context();
         Ok(self.server.get_or_init(|| server).clone())
