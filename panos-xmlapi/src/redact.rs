@@ -209,6 +209,22 @@ impl Group {
     }
 }
 
+/// Whether what an XML reader makes of these bytes stands in them as it is, so that a secret which was not found in them is
+/// not in what was read either. References, sections, comments and other encodings hide what they write; and a private
+/// key is a secret whatever it looks like.
+pub(crate) fn is_plain(body: &[u8]) -> bool {
+    let holds = |what: &[u8]| body.windows(what.len()).any(|part| part == what);
+    let is_odd = |byte: &u8| matches!(byte, 0 | b'&' | b'\r' | 0x80..);
+    // The declaration at the beginning is no part of any text.
+    let inner = body.get(1..).unwrap_or_default();
+    let begins = |next: u8| inner.windows(2).any(|pair| pair == [b'<', next]);
+    !body.iter().any(is_odd)
+        && !body.starts_with(b"<!")
+        && !begins(b'!')
+        && !begins(b'?')
+        && !holds(b"private-key")
+}
+
 /// Which kind of character this is, as a bit. The kinds are so wide that they tell nothing of a secret.
 const fn kind(byte: u8) -> u8 {
     match byte {
@@ -323,6 +339,27 @@ mod tests {
         assert_eq!(cleaned(&format!("…{}…", &KEY[5..22])), "…[API key removed]…");
         for text in ["", "é", "The job was enqueued", &KEY[..15], &"LUFRPT1=".repeat(20)] {
             assert_eq!(cleaned(text), text);
+        }
+    }
+
+    #[test]
+    fn what_hides_its_text_is_looked_at_once_more() {
+        for plain in ["", "<?xml version='1.0'?><a b='c'>text</a>", "<a>1 > 0; -AQ==</a>\n"] {
+            assert!(is_plain(plain.as_bytes()), "{plain}");
+        }
+        let hiding = [
+            "<a>L&#85;FRPT1</a>",
+            "<a>LUF<![CDATA[RPT1]]></a>",
+            "<a>LUF<!-- -->RPT1</a>",
+            "<a>LUF<?x?>RPT1</a>",
+            "<!DOCTYPE a><a/>",
+            "<a>é</a>",
+            "<a>\0</a>",
+            "<a>\r\n</a>",
+            "<private-key>anything</private-key>",
+        ];
+        for hiding in hiding {
+            assert!(!is_plain(hiding.as_bytes()), "{hiding}");
         }
     }
 

@@ -365,7 +365,7 @@ impl Session {
         if import.file.expose_secret().len() > MAX_REQUEST_BYTES {
             return Err(Error::InvalidRequest(format!("the file is larger than {MAX_REQUEST_BYTES} bytes")));
         }
-        self.transport.redactor().add("passphrase", import.passphrase.expose_secret());
+        self.transport.redactor().add_shared("passphrase", import.passphrase.expose_secret());
         let request = self.transport.post_import().multipart(import.form());
         self.asking(&import.told());
         self.exchange(Operation::Import, request).await?.succeeded(&SUCCESS)
@@ -454,6 +454,8 @@ impl Session {
                 // What a key generation gives is taken out first.
                 let reply = match operation {
                     Operation::Keygen => reply,
+                    // It was looked at as it came.
+                    _ if super::redact::is_plain(&answer.body) => reply,
                     _ => reply.cleaned(self.transport.redactor()),
                 };
                 let exchange = Exchange { operation, http: answer.status, reply };
