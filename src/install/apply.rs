@@ -23,9 +23,9 @@ use super::request::{InstallRequest, Upload};
 use super::retry::RetryPolicy;
 use super::rollback::Undo;
 use super::state::{CurrentInstall, DeviceState};
-use super::upload::{self, UploadForm};
+use super::upload::{self, UploadFile, UploadForm};
 use crate::certificate::Bundle;
-use crate::certificate::pkcs12::{self, Passphrase};
+use crate::certificate::pkcs12;
 use crate::host::fips;
 
 /// A deployment in progress: what it works with, and what it has done so far.
@@ -206,9 +206,9 @@ impl PlanRunner<'_> {
         form: UploadForm,
     ) -> Result<String, InstallError> {
         let key_export = self.system.blocks_private_keys().then_some(part.request.key_export);
-        // Made anew for each attempt, and gone while a locked or busy device is waited for.
-        let attempt = async || match import_of(part, object, form, key_export) {
-            Ok(import) => self.session.import(&import).await.map(Ok),
+        // Got anew for each attempt, and gone while a locked or busy device is waited for.
+        let attempt = async || match UploadFile::of(part.bundle, form) {
+            Ok(file) => self.session.import(&import_of(part, object, &file, key_export)).await.map(Ok),
             Err(error) => Ok(Err(error)),
         };
         let reply = self.change(Activity::Uploading, attempt).await??;
@@ -345,24 +345,21 @@ impl PlanRunner<'_> {
     }
 }
 
-/// The upload in one form, with a passphrase of its own.
+/// The upload of a file.
 fn import_of(
     part: &PlannedInstall<'_>,
     object: &ObjectName,
-    form: UploadForm,
+    file: &UploadFile,
     key_export: Option<KeyExport>,
-) -> Result<KeyPairImport, InstallError> {
-    let passphrase = Passphrase::random()?;
-    // The key is here for as long as the form is made of it.
-    let (format, file) = form.write(part.bundle, &part.bundle.key()?, &passphrase)?;
-    Ok(KeyPairImport {
+) -> KeyPairImport {
+    KeyPairImport {
         name: object.to_string(),
         location: part.observed.place.clone(),
-        format,
-        file,
-        passphrase: passphrase.secret().clone(),
+        format: file.format,
+        file: file.file.clone(),
+        passphrase: file.passphrase.secret().clone(),
         key_export,
-    })
+    }
 }
 
 /// Refusals that have nothing to do with the file are not answered by another file.

@@ -7,9 +7,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use panos_xmlapi::ImportFormat;
+use panos_xmlapi::{Fingerprint, ImportFormat};
 
+use super::error::InstallError;
 use super::request::{ContainerChoice, Upload};
 use crate::certificate::pkcs12::{self, Container, Passphrase, Pkcs12Error};
 use crate::certificate::{Bundle, PrivateKey, SecretBytes, pem_keypair};
@@ -104,6 +106,53 @@ impl FromStr for UploadForm {
     fn from_str(word: &str) -> Result<Self, ()> {
         Self::ALL.into_iter().find(|form| form.word() == word).ok_or(())
     }
+}
+
+/// A certificate with its key in one form, and the passphrase of it.
+pub struct UploadFile {
+    /// What the device is told that it is.
+    pub format: ImportFormat,
+    /// The file.
+    pub file: SecretBytes,
+    /// Random, and of this file only.
+    pub passphrase: Passphrase,
+}
+
+/// The files that are on their way to some device just now. Hundreds of devices may get the same certificate at the same
+/// time: each file is made, and read back, once for all that need it before the last of them is done with it. Nobody
+/// keeps one for later.
+static UNDER_WAY: Mutex<Vec<(Fingerprint, Weak<UploadFile>)>> = Mutex::new(Vec::new());
+
+impl UploadFile {
+    /// The file for this certificate, whose key is here for as long as the form is made of it. Whoever has it drops it
+    /// as soon as the device has answered.
+    ///
+    /// # Errors
+    /// A key that can't be read any more, and as [`UploadForm::write`].
+    pub fn of(bundle: &Bundle, form: UploadForm) -> Result<Arc<Self>, InstallError> {
+        let under_way = || UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = same_file(bundle, form)?;
+        let known = under_way().iter().find(|(known, _)| *known == same).and_then(|(_, file)| file.upgrade());
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let passphrase = Passphrase::random()?;
+        let (format, file) = form.write(bundle, &bundle.key()?, &passphrase)?;
+        let made = Arc::new(Self { format, file, passphrase });
+        let mut under_way = under_way();
+        under_way.retain(|(_, file)| file.strong_count() > 0);
+        under_way.push((same, Arc::downgrade(&made)));
+        Ok(made)
+    }
+}
+
+/// What a file is known by: everything that goes into it, the key by the certificate that it belongs to.
+fn same_file(bundle: &Bundle, form: UploadForm) -> Result<Fingerprint, Pkcs12Error> {
+    let mut same = format!("{}\n{}\n{}", form.word(), bundle.common_name(), bundle.fingerprint());
+    for certificate in bundle.chain() {
+        same.push_str(&Fingerprint::of_der(&certificate.to_der()?).to_string());
+    }
+    Ok(Fingerprint::of_der(same.as_bytes()))
 }
 
 /// The forms to try, in their order: first what this device took the last time, where the choice is left to this program.
