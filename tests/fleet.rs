@@ -295,6 +295,30 @@ fn what_has_become_due_is_tried_again_while_another_device_still_commits() {
     assert_eq!(served(away).as_deref(), Some(print(&issued.certificate).as_str()));
 }
 
+/// Two whose uploads overlap, because each is slow to answer, and then a third.
+#[test]
+fn devices_that_get_a_certificate_at_the_same_time_get_the_same_file_and_a_later_one_another() {
+    let fleet = Fleet::new(3, |_| settings());
+    fleet.renew();
+    for device in &fleet.devices[..2] {
+        let slow = What::Drip(Duration::from_millis(10));
+        device.inject(Fault::new(When::request(Matcher::typed("import")), slow).after_effect());
+    }
+    for which in [0..2, 2..3] {
+        fleet.order(|number| which.contains(&number));
+        let reports = fleet.work(SILENT, Arc::new(Watching(|_: &Address, _: &Progress<'_>| {})));
+        assert!(reports.values().all(|report| report.record.last_problem().is_none()), "{reports:#?}");
+    }
+    let uploads = fleet.devices.iter().map(|device| {
+        let uploads = device.uploads();
+        assert_eq!(uploads.len(), 1);
+        (uploads[0].passphrase.clone(), uploads[0].file.clone())
+    });
+    let [first, second, third] = uploads.collect::<Vec<_>>().try_into().unwrap();
+    assert!(first == second, "two files were made");
+    assert!(third.0 != first.0 && third.1 != first.1, "a file was kept");
+}
+
 #[test]
 fn a_system_that_allows_few_open_files_gets_fewer_devices_at_once_and_none_fails() {
     let fleet = Fleet::new(24, |_| settings());

@@ -87,7 +87,8 @@ impl Session {
     }
 
     pub(super) async fn send(&self, operation: Operation, request: RequestBuilder) -> Result<Answer, Error> {
-        let answer = self.transport.send(operation, request).await;
+        // Kilobytes that whoever waits for a job does not need.
+        let answer = Box::pin(self.transport.send(operation, request)).await;
         self.transcript.iter().for_each(|transcript| transcript.answered(&answer));
         answer
     }

@@ -14,7 +14,7 @@ use super::live::Screen;
 use super::told::{Told, last_phases};
 use super::{at_once, claims, dry_run, end_table, interrupted, report, sandbox, signals, unresolved};
 use crate::delivery::DeliveryError;
-use crate::delivery::engine::{DeliveryEngine, Selection, run_id};
+use crate::delivery::engine::{DeliveryEngine, Selection, Turn, run_id};
 use crate::delivery::gate::Gate;
 use crate::delivery::notifier::Notifier;
 use crate::delivery::{InstallSpec, InstallationStore, Queue, not_over};
@@ -183,8 +183,9 @@ async fn install(
     let mut all = Vec::new();
     for some in [first, then] {
         let runs = some.into_iter().map(|(number, (spec, prepared))| async move {
+            let turn = engine.turn().await;
             engine.keep(spec, prepared).await;
-            let told = served(engine, spec).await;
+            let told = served(engine, spec, turn).await;
             if !arguments.json {
                 report::outcome(NAME, &told);
             }
@@ -197,8 +198,8 @@ async fn install(
 }
 
 /// Delivers what is pending for the device; how this very request ended, whoever delivered it.
-async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec) -> Told {
-    let reports = match engine.serve(&spec.device, Selection::DueOrTransient).await {
+async fn served(engine: &DeliveryEngine<'_>, spec: &InstallSpec, turn: Turn) -> Told {
+    let reports = match engine.serve_in_turn(&spec.device, Selection::DueOrTransient, turn).await {
         Ok(reports) => reports,
         Err(failure) => return Told::of(spec, lost(&failure)),
     };

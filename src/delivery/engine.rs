@@ -28,6 +28,8 @@ pub use super::selection::Selection;
 use super::spec::InstallSpec;
 use super::state::Incident;
 use super::store::{InstallationStore, LoadedInstallations};
+pub use super::turn::Turn;
+use super::turn::Turns;
 use crate::host::log::{Log, RunLog};
 use crate::install::InstallError;
 use crate::install::names::{ObjectName, ProfileName};
@@ -63,6 +65,8 @@ pub struct DeliveryEngine<'a> {
     pub watcher: Arc<dyn Watcher>,
     /// What may be delivered now.
     pub gate: Gate,
+    /// Says when each device is begun.
+    turns: Turns,
     /// Gives its runs their numbers.
     numbers: Numbers,
     /// What this process has read itself for an order, by the order's id: it need not be read again.
@@ -100,6 +104,7 @@ impl<'a> DeliveryEngine<'a> {
             lock_wait,
             watcher,
             gate: Gate::default(),
+            turns: Turns::default(),
             numbers: Numbers::default(),
             at_hand,
             confirmed,
@@ -118,20 +123,44 @@ impl<'a> DeliveryEngine<'a> {
         self.at_hand.lock().await.insert(spec.id.clone(), (Instant::now(), prepared));
     }
 
-    /// Delivers what is pending for one device, once nobody else works on it.
+    /// Waits until the next device is to be begun. Whoever has its turn serves it.
+    pub async fn turn(&self) -> Turn {
+        self.turns.next().await
+    }
+
+    /// Delivers what is pending for one device, once it is its turn and nobody else works on it.
     ///
     /// # Errors
     /// A state directory that can't be used. Everything else is in the reports, and in the records.
     pub async fn serve(&self, device: &Address, which: Selection) -> Result<Vec<Report>, DeliveryError> {
+        let turn = self.turn().await;
+        self.serve_in_turn(device, which, turn).await
+    }
+
+    /// The same for a device whose turn it is.
+    ///
+    /// # Errors
+    /// As [`DeliveryEngine::serve`].
+    pub async fn serve_in_turn(
+        &self,
+        device: &Address,
+        which: Selection,
+        turn: Turn,
+    ) -> Result<Vec<Report>, DeliveryError> {
         self.watcher.see(device, Progress::Taken);
-        let served = self.deliver_to(device, which).await;
+        let served = Box::pin(self.deliver_to(device, which, Arc::new(turn))).await;
         let is_failure = |report: &Report| matches!(report.result.outcome, Outcome::Failed(_));
         let failed = served.as_ref().map_or(true, |reports| reports.iter().any(is_failure));
         self.watcher.see(device, Progress::Done { failed });
         served
     }
 
-    async fn deliver_to(&self, device: &Address, which: Selection) -> Result<Vec<Report>, DeliveryError> {
+    async fn deliver_to(
+        &self,
+        device: &Address,
+        which: Selection,
+        turn: Arc<Turn>,
+    ) -> Result<Vec<Report>, DeliveryError> {
         let records = self.records.clone();
         let run = self.log.run(&run_id(), self.several);
         let devices = self.devices(device, &run)?;
@@ -184,7 +213,7 @@ impl<'a> DeliveryEngine<'a> {
             let names: Vec<String> =
                 group.iter().map(|delivery| delivery.request.common_name.to_string()).collect();
             self.watcher.see(device, Progress::Begun(&names));
-            let begin = || Run::begin(&run, device, &self.watcher).within(self.gate.slots.clone());
+            let begin = || Run::begin(&run, device, &self.watcher, &turn).within(self.gate.slots.clone());
             let results = batch::deliver(&mut group, &records, sequence, &begin()).await;
             for (mut delivery, mut result) in group.into_iter().zip(results) {
                 if leave_out(&mut delivery, &result.missing_profiles) {

@@ -47,6 +47,7 @@ mod take_in;
 mod taken_back;
 #[cfg(test)]
 mod tests;
+mod turn;
 pub mod waiting;
 pub mod watch;
 pub mod worker;

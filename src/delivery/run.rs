@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::event_log;
 use super::progress::{Progress, Watcher};
+use super::turn::Turn;
 use crate::host::log::RunLog;
 use crate::install::events::{Event, EventSink, Events};
 use crate::install::phases::Phase;
@@ -30,6 +31,8 @@ struct RunSink {
     log: RunLog,
     device: Address,
     watcher: Arc<dyn Watcher>,
+    /// Over when nothing but the commit is waited for.
+    turn: Arc<Turn>,
     spent: Mutex<Vec<(Phase, Duration)>>,
     commit: Mutex<JobTime>,
     push: Mutex<JobTime>,
@@ -44,10 +47,16 @@ struct JobTime {
 
 impl Run {
     /// Begins a run.
-    pub(super) fn begin(log: &RunLog, device: &Address, watcher: &Arc<dyn Watcher>) -> Self {
+    pub(super) fn begin(
+        log: &RunLog,
+        device: &Address,
+        watcher: &Arc<dyn Watcher>,
+        turn: &Arc<Turn>,
+    ) -> Self {
         let (log, device, watcher) = (log.clone(), device.clone(), Arc::clone(watcher));
         let (spent, commit, push) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let sink = RunSink { log: log.clone(), device, watcher, spent, commit, push };
+        let turn = Arc::clone(turn);
+        let sink = RunSink { log: log.clone(), device, watcher, turn, spent, commit, push };
         let sink = Arc::new(sink);
         let events = Events::into_sink(Arc::<RunSink>::clone(&sink));
         Self { log, begun: Instant::now(), sink, events, slots: None }
@@ -87,7 +96,10 @@ impl EventSink for RunSink {
         }
         let mut commit = self.commit.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
-            Event::CommitJob(_) => commit.since = Some(Instant::now()),
+            Event::CommitJob(_) => {
+                commit.since = Some(Instant::now());
+                self.turn.is_over();
+            }
             Event::CommitSucceeded { .. } => {
                 let took = commit.since.take().map(|since| since.elapsed());
                 commit.took = took.or(commit.took);

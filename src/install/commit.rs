@@ -65,11 +65,11 @@ impl PlanRunner<'_> {
         };
         let begun = Instant::now();
         let deadline = begun + wanted.time;
-        match self.enqueue(&commit, &lookup, deadline).await? {
+        match Box::pin(self.enqueue(&commit, &lookup, deadline)).await? {
             CommitReply::NoChanges(words) => {
                 self.events.tell(Event::NothingToCommit(words));
                 // Because it runs already, because a job does it just now, or because the change is lost.
-                lookup.conclude(deadline).await?;
+                Box::pin(lookup.conclude(deadline)).await?;
             }
             CommitReply::Job(id) => {
                 // Should this process die while it waits, the journal says which job to ask about.

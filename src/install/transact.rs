@@ -35,7 +35,8 @@ use super::verify::ExpectedState;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Fulfils all install requests in one commit, or none. How each ended, in the same order.
+/// Fulfils all install requests in one commit, or none. What is long is boxed: hundreds of these wait for their commits at
+/// the same time, and each would have room for all that it may have to do besides. How each ended, in the same order.
 ///
 /// # Errors
 /// What failed before the commit was over. The device is as it was found, as far as that could be had.
@@ -44,7 +45,7 @@ pub async fn transact(
     journal: &mut dyn Journal,
     events: &Events,
 ) -> Result<Vec<Result<Outcome, InstallError>>, BatchError> {
-    let ended = in_phases(input, journal, events).await;
+    let ended = Box::pin(in_phases(input, journal, events)).await;
     events.end_phase();
     ended
 }
@@ -65,7 +66,7 @@ async fn in_phases(
     let target = identity::refreshed(&request.target, &transaction);
     let peer = request.peer.as_ref().map(|peer| identity::refreshed(peer, &transaction));
     transaction.next = identity::recorded(&*transaction.journal, &target, peer.as_ref());
-    let ask = async || reach_as(request, &target, peer.as_ref(), &transaction.next).await;
+    let ask = async || Box::pin(reach_as(request, &target, peer.as_ref(), &transaction.next)).await;
     let mut connection = match transaction.was_interrupted() {
         // Its commit may be restarting the management port just now.
         true => transaction.retry_policy().retry(ask).await?,
@@ -77,9 +78,9 @@ async fn in_phases(
     if transaction.wants.iter().any(take_back::is_under_way) {
         await_free(&connection, &transaction);
         settle_leftovers(&connection, &transaction).await?;
-        return take_back::resume(&connection, &mut transaction).await;
+        return Box::pin(take_back::resume(&connection, &mut transaction)).await;
     }
-    let mut done = work(&mut connection, &mut transaction).await?;
+    let mut done = Box::pin(work(&mut connection, &mut transaction)).await?;
     if let HaRole::Active { other } = &connection.role {
         if done.committed {
             events.tell(Event::Waiting(Wait::PeerSync));
@@ -98,11 +99,11 @@ async fn in_phases(
             && identity::management_uses_it(&connection, &done, events).await
         {
             events.tell(Event::PeerBegun(other.device.clone()));
-            run_on_peer(other, &mut transaction, &mut done).await;
+            Box::pin(run_on_peer(other, &mut transaction, &mut done)).await;
         }
     }
-    after_commit::push(&connection, &mut done, &mut transaction).await;
-    endpoints::probe_all(&connection, &mut done, &mut transaction).await;
+    Box::pin(after_commit::push(&connection, &mut done, &mut transaction)).await;
+    Box::pin(endpoints::probe_all(&connection, &mut done, &mut transaction)).await;
     let DeviceResult { parts, unproven, after, .. } = done;
     let ends = parts.iter().zip(after).zip(unproven);
     Ok(ends.map(|((part, after), failure)| failure.map_or_else(|| Ok(end(part, &after)), Err)).collect())
@@ -149,10 +150,11 @@ async fn work<'a>(
         (transaction.events, transaction.retry_policy(), transaction.request());
     events.begin(Phase::Check);
     let until = await_free(connection, transaction);
-    settle_leftovers(connection, transaction).await?;
-    identity::settle(connection, transaction).await?;
+    Box::pin(settle_leftovers(connection, transaction)).await?;
+    Box::pin(identity::settle(connection, transaction)).await?;
     identity::fall_back(connection, transaction);
-    let Assessment { state, parts, places, .. } = look_until_free(connection, transaction, until).await?;
+    let Assessment { state, parts, places, .. } =
+        Box::pin(look_until_free(connection, transaction, until)).await?;
     let unproven = parts.iter().map(|_| None).collect();
     let mut after = Vec::new();
     for (at, part) in parts.iter().enumerate() {
@@ -201,7 +203,8 @@ async fn work<'a>(
             retry_policy,
             time: request.commit_timeout,
         };
-        return Err(roll_back(stop, aftermath, &before, &application, connection, transaction).await);
+        let back = roll_back(stop, aftermath, &before, &application, connection, transaction);
+        return Err(Box::pin(back).await);
     }
     done.state = application.state;
     if !done.committed {
@@ -210,8 +213,8 @@ async fn work<'a>(
         return Ok(done);
     }
     events.begin(Phase::Verify);
-    verify(connection, transaction, &mut done).await;
-    identity::remember(connection, &done, transaction).await;
+    Box::pin(verify(connection, transaction, &mut done)).await;
+    Box::pin(identity::remember(connection, &done, transaction)).await;
     Ok(done)
 }
 
@@ -291,10 +294,11 @@ async fn apply_and_commit(
     let scope = done.parts.iter().find_map(|part| part.plan.commit());
     // Nothing was changed yet.
     let decided =
-        identity::decide(connection, done, transaction, scope.unwrap_or(CommitScope::Nothing)).await;
+        Box::pin(identity::decide(connection, done, transaction, scope.unwrap_or(CommitScope::Nothing)))
+            .await;
     let decided = decided.map_err(|failure| (failure.into(), Rollback::Needed))?;
     for (at, part) in done.parts.iter_mut().enumerate() {
-        let made = application.make(part).await;
+        let made = Box::pin(application.make(part)).await;
         made.map_err(|failure| (BatchError::of(at)(failure), Rollback::Needed))?;
     }
     let Some(scope) = scope else { return Ok(()) };
