@@ -115,7 +115,7 @@ fresh:
 
 # A real machine, booted, with certmonger, Kerberos, sudo and systemd in it. As root; minutes. docs/system-test.md
 system-test:
-	@scripts/system-test $(ONLY)
+	@SUITE="$(ON)" scripts/system-test $(ONLY)
 
 lint:
 	$(CARGO) fmt --all --check

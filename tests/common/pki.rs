@@ -235,7 +235,7 @@ impl Issued {
 
 /// Writes a file with this mode from its first byte on, whatever the umask. No program: see `programs.rs`.
 pub fn write(path: &Path, contents: &[u8], mode: u32) {
-    assert_eq!(mode & 0o111, 0, "{} is a program", path.display());
+    assert!(!contents.starts_with(b"#!"), "{} is a program", path.display());
     let mut options = fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(mode & 0o600).open(path).unwrap();
     file.set_permissions(fs::Permissions::from_mode(mode)).unwrap();
