@@ -81,11 +81,11 @@ async fn in_phases(
     }
     let mut done = work(&mut connection, &mut transaction).await?;
     if let HaRole::Active { other } = &connection.role {
-        if done.committed {
-            if let Some(why) = pair::await_peer(&connection, &transaction).await {
-                for unproven in done.unproven.iter_mut().filter(|unproven| unproven.is_none()) {
-                    *unproven = Some(InstallError::NotRunning(why.clone()));
-                }
+        if done.committed
+            && let Some(why) = pair::await_peer(&connection, &transaction).await
+        {
+            for unproven in done.unproven.iter_mut().filter(|unproven| unproven.is_none()) {
+                *unproven = Some(InstallError::NotRunning(why.clone()));
             }
         }
         if let Some(other) = other
