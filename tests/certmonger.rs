@@ -9,7 +9,7 @@ mod common;
 use std::ffi::OsString;
 use std::path::Path;
 
-use common::bus::{Bus, NAME, recorded};
+use common::bus::{Bus, NAME, recorded, until};
 use pancert::certificate::{Bundle, KeyAlgorithm, Source};
 use pancert::host::certmonger::{
     Changes, Getcert, GetcertError, KeyType, Listing, NewRequest, Phase, Storage, Tracked, post_save_command,
@@ -168,6 +168,15 @@ async fn a_certificate_is_requested_watched_and_renewed_as_the_programs_need_it(
     let second = Bundle::load(&source(), NAME).unwrap();
     assert_ne!(second.fingerprint(), first.fingerprint());
     bus.until_phase(Phase::Done).await;
+    // A post-save command that fails is run once all the same: why the installations are recorded here.
+    let counted = bus.path("counted");
+    let fails =
+        post_save_command(&bus.script("fails", "echo once >>\"$file\"; exit 7"), &[&counted]).unwrap();
+    getcert.resubmit(&id, &with_command(fails)).await.unwrap();
+    until("the command is run", async || counted.exists().then_some(())).await;
+    let request = bus.until_phase(Phase::Done).await;
+    assert_eq!((request.ca_error, request.stuck), (None, Some(false)));
+    assert_eq!(std::fs::read_to_string(&counted).unwrap(), "once\n");
     let file = bus.path("rekeyed");
     getcert.rekey(&id, &with_command(record(&file)), Some(KeyType::Ec), Some(384)).await.unwrap();
     recorded(&file).await;

@@ -4,6 +4,8 @@
 
 #[path = "docs/page.rs"]
 mod page;
+#[path = "docs/readme.rs"]
+mod readme;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -444,34 +446,5 @@ fn a_newcomer_is_told_where_each_new_thing_goes() {
             });
             assert!(of_the_source || *name == "docs", "{thing}: nothing is called {name}");
         }
-    }
-}
-
-/// Numbers that the README tells of the tests are those of the tests.
-#[test]
-fn the_numbers_of_the_readme_are_so() {
-    let readme = Page::read("README.md").text;
-    let readme = readme.split_whitespace().collect::<Vec<_>>().join(" ");
-    let number = |file: &str, before: &str| -> u32 {
-        let text = Page::read(file).text;
-        let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("{file} has no '{before}'"));
-        rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
-    };
-    let words = ["no", "one", "two", "three", "four", "five", "six"];
-    let word = |count: u32| words[count as usize];
-    let ways = number("tests/common/trouble.rs", "ALL: [Self; ")
-        + number("tests/common/trouble.rs", "AFTER_A_DEATH: [Self; ");
-    let parts = ["half", "a third", "a quarter", "a fifth", "a sixth"];
-    let part = parts[number("tests/matrix.rs", "    break_every(") as usize - 2];
-    let cargo = Page::read("Cargo.toml").text;
-    let rust = cargo.split_once("rust-version = \"").unwrap().1.split('"').next().unwrap();
-    for told in [
-        format!("breaks every request of a deployment in {ways} ways"),
-        format!("(`make test`: {part} of the cases)"),
-        format!("renewals on {} firewalls", word(number("tests/year.rs", "const FIREWALLS: usize = "))),
-        format!("with trouble in {} of ten runs", word(number("tests/year.rs", "const TROUBLED: u32 = "))),
-        format!("a Rust toolchain ({rust} or newer"),
-    ] {
-        assert!(readme.contains(&told), "the README does not say '{told}'");
     }
 }

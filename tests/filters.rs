@@ -7,7 +7,8 @@ mod common;
 use std::process::Command;
 use std::time::Duration;
 
-use common::world::{Ended, GATEWAY, PORTAL, World, settings};
+use common::pki::CertificateSpec;
+use common::world::{Ended, GATEWAY, NAME, PORTAL, World, settings};
 use panos_sim::{Fault, What, When};
 
 fn certctl(world: &World, arguments: &[&str]) -> Ended {
@@ -107,6 +108,52 @@ fn verify_ends_as_its_page_says() {
     certctl(&world, &["verify"]).says(": pending; see");
     certctl(&world, &["retry", "--now"]);
     certctl(&world, &["verify"]).says("the device is running this certificate");
+}
+
+/// The rows of the table at the end, the headings first.
+fn table(ended: &Ended) -> Vec<String> {
+    let rows = ended.stdout.lines().skip_while(|line| !line.starts_with("where "));
+    rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn verify_of_several_installations_ends_with_a_table_and_json_has_the_same() {
+    const OTHER: &str = "www.example.com";
+    let world = world();
+    world.install(&["-p", PORTAL]).exits(0);
+    let target = world.target();
+    // Of a single one its own line says all.
+    assert!(table(&certctl(&world, &["verify"]).exits(0)).is_empty());
+    world.ca.issue(&CertificateSpec::named(OTHER).san(OTHER)).write(world.folder.path(), OTHER);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pan_instcert"));
+    command.args(["-b", "-c", OTHER, "-p", GATEWAY, "-k"]).arg(world.path(".panrc")).arg("--insecure");
+    command.arg("-C").arg(world.folder.path()).arg("-K").arg(world.folder.path());
+    command.arg("--log-file").arg(world.path("log")).arg("--state-dir").arg(world.path("state"));
+    Ended::of(command.arg(&target).env_clear().env("TZ", "UTC")).exits(0);
+    rebind(&world, GATEWAY);
+    let ended = certctl(&world, &["verify", "--drift", "warn"]).exits(15);
+    let rows = table(&ended);
+    assert_eq!(rows[0], "where certificate result seconds", "{ended:#?}");
+    assert!(rows[1].starts_with(&format!("{target} {NAME} good ")), "{ended:#?}");
+    assert!(rows[2].starts_with(&format!("{target} {OTHER} drift ")), "{ended:#?}");
+    assert_eq!(rows.len(), 3, "the table is the end: {ended:#?}");
+    let ended = certctl(&world, &["verify", "--drift", "deliver", "--json"]).exits(15);
+    assert_eq!(ended.stdout.lines().count(), 1, "{ended:#?}");
+    let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    for (at, name, verdict, exit) in [(0, NAME, "good", 0), (1, OTHER, "pending-again", 15)] {
+        let one = &told["installations"][at];
+        assert_eq!((&one["common_name"], &one["verdict"]), (&name.into(), &verdict.into()), "{told:#}");
+        assert_eq!((&one["exit"], one["seconds"]["total"].is_f64()), (&exit.into(), true), "{told:#}");
+    }
+    let ended = certctl(&world, &["verify"]).exits(0);
+    assert!(table(&ended)[2].starts_with(&format!("{target} {OTHER} pending ")), "{ended:#?}");
+    // On a terminal of 50 columns no row is wider.
+    let mut narrow = Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+    narrow.arg("--log-file").arg(world.path("log")).arg("--state-dir").arg(world.path("state"));
+    narrow.arg("verify").env_clear().env("COLUMNS", "50");
+    let rows = Ended::of(&mut narrow).exits(0).stdout;
+    let rows: Vec<&str> = rows.lines().skip_while(|line| !line.starts_with("where ")).collect();
+    assert!(rows.len() == 3 && rows.iter().all(|row| row.chars().count() <= 50), "{rows:#?}");
 }
 
 #[test]

@@ -310,6 +310,27 @@ fn modules_use_only_lower_layers() {
     assert!(sees, "the check sees nothing: {seen:?}");
 }
 
+/// The table of the page names the modules of each row, from the top down, and no other ones.
+#[test]
+fn the_layers_are_those_of_the_architecture_page() {
+    let page = read("docs/architecture.md");
+    let part = page.split("\n## Layers\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = part.lines().filter(|line| line.starts_with('|')).skip(2);
+    let told: Vec<BTreeSet<String>> = rows
+        .map(|row| {
+            let cells: Vec<&str> = row.split(" | ").collect();
+            let modules = cells[1].split('`').skip(1).step_by(2).map(|path| {
+                let path = path.trim_end_matches("/src").trim_start_matches("src/");
+                path.trim_end_matches(".rs").replace('-', "_")
+            });
+            modules.chain(cells[1].contains("fingerprints").then(|| "Fingerprint".to_owned())).collect()
+        })
+        .collect();
+    let held: Vec<BTreeSet<String>> =
+        LAYERS.iter().map(|row| row.iter().map(|module| (*module).to_owned()).collect()).collect();
+    assert_eq!(told, held);
+}
+
 #[test]
 fn an_installation_tells_events_and_knows_nothing_of_who_reads_them() {
     let mut uses = 0;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use roxmltree::{Document, Node};
 
@@ -44,6 +44,17 @@ fn last_screen(recording: &str) -> String {
     used.cloned().collect::<Vec<_>>().join("\n")
 }
 
+/// The processes that have this in their environment.
+fn marked(mark: &str) -> Vec<u32> {
+    let all = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let entry = entry.unwrap();
+        let number = entry.file_name().to_str()?.parse().ok()?;
+        let environment = std::fs::read(entry.path().join("environ")).ok()?;
+        environment.windows(mark.len()).any(|part| part == mark.as_bytes()).then_some(number)
+    });
+    all.collect()
+}
+
 #[test]
 fn the_recording_ends_with_what_the_demo_prints() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -51,11 +62,20 @@ fn the_recording_ends_with_what_the_demo_prints() {
     let programs = Path::new(env!("CARGO_BIN_EXE_pan_getcert")).parent().unwrap();
     // Another package's program: `cargo test --workspace` and `make demo` build it.
     assert!(programs.join("panos-sim").is_file(), "the simulator is not built: run make test");
+    let mark = format!("of_the_demo_of_{}", std::process::id());
     let demo = Command::new(root.join("demo/run"))
+        .env("PAN_GETCERT_TEST", &mark)
         .env("CARGO_TARGET_DIR", programs.parent().unwrap())
         .output()
         .unwrap();
     assert!(demo.status.success(), "{demo:?}");
+    let left = marked(&mark);
+    assert!(left.is_empty(), "something of the demo runs on: {left:?}");
+    // Such processes are seen.
+    let mut waits = Command::new("cat").env("PAN_GETCERT_TEST", &mark).stdin(Stdio::piped()).spawn().unwrap();
+    assert_eq!(marked(&mark), [waits.id()]);
+    drop(waits.stdin.take());
+    waits.wait().unwrap();
     let (printed, shown) = (String::from_utf8(demo.stdout).unwrap(), last_screen(&recording));
     assert!(printed.contains("### The firewall serves, after:\nsubject="), "{printed}");
     assert_eq!(

@@ -288,16 +288,19 @@ fn a_stopped_process_that_keeps_the_device_is_told_of_once_and_so_is_its_end() {
 #[test]
 fn a_device_that_a_stopped_process_keeps_holds_up_no_other() {
     let (stuck, other) = (world(), Simulator::start(settings()).unwrap());
-    configure(&stuck, "lock_wait = '3s'\n");
+    configure(&stuck, "lock_wait = '1s'\n");
     stuck.install(&["-p", PORTAL, "--queue"]).exits(0);
-    let stopped = Stopped::with(&stuck);
+    let _stopped = Stopped::with(&stuck);
     let mut order = stuck.bare_command();
     order.args(["-k", stuck.path(".panrc").to_str().unwrap(), "--pin", &other.certificate_fingerprint()]);
     Ended::of(order.args(["-p", PORTAL, "--queue", &other.address().to_string()])).exits(0);
     certctl(&stuck, &["retry"]).exits(20).says("another process works on");
     assert!(common::world::served(&other).is_some(), "the other one is served");
-    certctl(&stuck, &["verify"]).exits(1).says("another process works on");
-    drop(stopped);
+    let looked = certctl(&stuck, &["verify"]).exits(1).says("another process works on");
+    let is_row = |line: &str| line.starts_with(&stuck.target()) && line.contains("  failed (1)  ");
+    assert!(looked.stdout.lines().any(is_row), "{looked:#?}");
+    let told = format!("\"troubles\":[{{\"device\":\"{}\",\"exit\":1,", stuck.target());
+    certctl(&stuck, &["verify", "--json"]).exits(1).says(&told);
 }
 
 #[test]

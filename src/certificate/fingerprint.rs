@@ -1,11 +1,10 @@
 //! The fingerprint of a certificate in PEM, as a device gives it.
 
-use std::sync::{Mutex, PoisonError};
-
 use openssl::x509::X509;
 use panos_xmlapi::Fingerprint;
 
 use super::pem;
+use super::recent::Recent;
 
 /// The text holds no certificate that could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -21,23 +20,15 @@ pub struct NoCertificate;
 pub fn fingerprint_of_pem(text: &str) -> Result<Fingerprint, NoCertificate> {
     let der = pem::first_certificate_der(text).ok_or(NoCertificate)?;
     let fingerprint = Fingerprint::of_der(&der);
-    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if known().contains(&fingerprint) {
-        return Ok(fingerprint);
+    if !READABLE.contains(&fingerprint) {
+        X509::from_der(&der).map_err(|_| NoCertificate)?;
+        READABLE.add(fingerprint);
     }
-    X509::from_der(&der).map_err(|_| NoCertificate)?;
-    let mut known = known();
-    if known.len() >= KEPT {
-        known.remove(0);
-    }
-    known.push(fingerprint);
     Ok(fingerprint)
 }
 
 /// Of which it is known that they can be parsed: a device shows the same one many times, and hundreds of devices do.
-static KNOWN: Mutex<Vec<Fingerprint>> = Mutex::new(Vec::new());
-/// How many of them are kept.
-const KEPT: usize = 64;
+static READABLE: Recent<64> = Recent::new();
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

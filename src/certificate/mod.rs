@@ -18,6 +18,7 @@ mod parts;
 mod pem;
 pub mod pem_keypair;
 pub mod pkcs12;
+mod recent;
 mod remarks;
 mod seen;
 mod validity;

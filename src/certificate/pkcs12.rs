@@ -5,7 +5,6 @@
 //! back by the writer's own reader.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use openssl::ec::{EcGroup, EcKey};
 use openssl::error::ErrorStack;
@@ -25,6 +24,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::SecretBytes;
 use super::bundle::Bundle;
 use super::key::{PrivateKey, wiping_the_stack};
+use super::recent::Recent;
 
 /// Rounds of key derivation. They slow down who guesses a passphrase a person thought of; ours is random
 /// and lives for one upload, so more rounds would cost time, also on the device, and add nothing.
@@ -132,10 +132,8 @@ pub fn write(
 }
 
 /// What OpenSSL has read in this process: with the same certificates and algorithms it reads the next one as well, so for
-/// hundreds of devices it is asked once. SHA-256 over what does not depend on the key, the latest last.
-static READ: Mutex<Vec<Fingerprint>> = Mutex::new(Vec::new());
-/// How many of them are kept.
-const KEPT: usize = 16;
+/// hundreds of devices it is asked once. SHA-256 over what does not depend on the key.
+static READ: Recent<16> = Recent::new();
 
 /// A key that is nobody's.
 fn stand_in() -> Result<Vec<u8>, ErrorStack> {
@@ -156,8 +154,7 @@ impl Contents<'_> {
         let mut same = format!("{container} {}\n", self.name);
         self.digests().iter().for_each(|digest| same.push_str(&digest.to_string()));
         let same = Fingerprint::of_der(same.as_bytes());
-        let read = || READ.lock().unwrap_or_else(PoisonError::into_inner);
-        if read().contains(&same) {
+        if READ.contains(&same) {
             return Ok(());
         }
         let (stand_in, passphrase) = (stand_in()?, Passphrase::random()?);
@@ -167,11 +164,7 @@ impl Contents<'_> {
         };
         let written = self.write(&stand_in, (container, rounds), &passphrase)?;
         self.read_by_openssl(&written, &stand_in, &passphrase)?;
-        let mut read = read();
-        if read.len() >= KEPT {
-            read.remove(0);
-        }
-        read.push(same);
+        READ.add(same);
         Ok(())
     }
 

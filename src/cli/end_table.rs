@@ -5,9 +5,13 @@ use std::io::IsTerminal as _;
 use super::certctl::terminal::{self, Columns, Line, Severity};
 use super::told::Told;
 use crate::error::Exit;
+use crate::install::names::CommonName;
 
 /// The most characters of a place's name: the rest of 80 columns is for the phases.
 const PLACE: usize = 34;
+/// The same beside the certificates' names, and the most characters of these.
+const PLACE_BESIDE: usize = 28;
+const CERTIFICATE: usize = 24;
 /// What takes less time than this is not told, in seconds.
 const SHORT: f64 = 0.05;
 /// So many phases, the longest ones.
@@ -21,6 +25,8 @@ const SLOWEST: usize = 10;
 pub(super) struct Row {
     /// The place.
     pub(super) place: String,
+    /// The certificate: it has a column where there are several. Nothing where it is about the device as such.
+    pub(super) certificate: Option<String>,
     /// How it ended, in a word.
     pub(super) word: String,
     /// Whether that is as it should be.
@@ -32,7 +38,18 @@ pub(super) struct Row {
 impl Row {
     /// Of a place that was only looked at, which took so many seconds.
     pub(super) fn looked_at(place: String, word: String, mood: Severity, seconds: f64) -> Self {
-        Self { place, word, mood, phases: vec![("total", seconds)] }
+        Self { place, certificate: None, word, mood, phases: vec![("total", seconds)] }
+    }
+
+    /// Of a place that could not be looked at.
+    pub(super) fn failed(place: String, exit: Exit) -> Self {
+        let word = format!("failed ({})", exit.code());
+        Self { place, certificate: None, word, mood: Severity::Bad, phases: Vec::new() }
+    }
+
+    /// The same of a certificate there.
+    pub(super) fn with_certificate(self, name: &CommonName) -> Self {
+        Self { certificate: Some(name.to_string()), ..self }
     }
 
     fn of(told: &Told) -> Self {
@@ -43,7 +60,8 @@ impl Row {
             _ => Severity::Bad,
         };
         let place = about.target.clone().unwrap_or_else(|| about.place());
-        Self { place, word: told.word(), mood, phases: told.phases().to_vec() }
+        let certificate = Some(about.common_name.to_string());
+        Self { place, certificate, word: told.word(), mood, phases: told.phases().to_vec() }
     }
 
     fn total(&self) -> Option<f64> {
@@ -80,11 +98,22 @@ fn lines(rows: &[Row], is_short: bool) -> Vec<Line> {
     let has_phases = rows.iter().any(|row| row.phases.len() > 1);
     let last = if has_phases { "longest phases" } else { "" };
     let shown: Vec<&Row> = if is_short { most_telling(rows) } else { rows.iter().collect() };
+    let first = rows.iter().find_map(|row| row.certificate.as_ref());
+    let has_several = rows.iter().any(|row| row.certificate.is_some() && row.certificate.as_ref() != first);
     let cells = |row: &&Row| {
         let seconds = row.total().map_or("-".to_owned(), |seconds| format!("{seconds:.1}"));
-        vec![terminal::shortened(&row.place, PLACE), row.word.clone(), seconds]
+        let room = if has_several { PLACE_BESIDE } else { PLACE };
+        let mut cells = vec![terminal::shortened(&row.place, room)];
+        let name = row.certificate.as_deref().unwrap_or("-");
+        cells.extend(has_several.then(|| terminal::shortened(name, CERTIFICATE)));
+        cells.extend([row.word.clone(), seconds]);
+        cells
     };
-    let columns = Columns::new(&["where", "result", "seconds"], 2, last, shown.iter().map(cells));
+    let headings: &[&str] = match has_several {
+        true => &["where", "certificate", "result", "seconds"],
+        false => &["where", "result", "seconds"],
+    };
+    let columns = Columns::new(headings, headings.len() - 1, last, shown.iter().map(cells));
     let mut lines = vec![columns.heading()];
     for row in &shown {
         let phases = if has_phases { row.longest() } else { String::new() };

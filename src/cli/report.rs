@@ -328,21 +328,17 @@ impl<'a> Json<'a> {
 
 impl<'a> JsonDevice<'a> {
     fn of(told: &'a Told) -> Self {
-        let (result, object) = match told.result.as_ref().map(|result| &result.outcome) {
-            None if told.hold.is_some() => ("waiting", None),
-            None => ("queued", None),
-            Some(Outcome::Installed { object, unchanged: false }) => ("installed", Some(object)),
-            Some(Outcome::Installed { object, unchanged: true }) => ("unchanged", Some(object)),
-            Some(Outcome::AwaitingCommit) => ("left-to-commit", Some(&told.about.name)),
-            Some(Outcome::AwaitingPush) => ("left-to-push", Some(&told.about.name)),
-            Some(Outcome::Failed(_)) => ("failed", None),
+        let object = match told.result.as_ref().map(|result| &result.outcome) {
+            Some(Outcome::Installed { object, .. }) => Some(object),
+            Some(Outcome::AwaitingCommit | Outcome::AwaitingPush) => Some(&told.about.name),
+            Some(Outcome::Failed(_)) | None => None,
         };
         let problem = told.problem();
         Self {
             device: told.about.device.to_string(),
             location: &told.about.location,
             target: told.about.target.as_deref(),
-            result,
+            result: told.key_word(),
             exit: told.exit().code(),
             object,
             profiles: &told.about.profiles,

@@ -114,14 +114,24 @@ impl Told {
     /// How it ended, in a word; with the exit code where it failed.
     #[must_use]
     pub fn word(&self) -> String {
+        let word = self.key_word().replace('-', " ");
+        match self.problem() {
+            Some(problem) => format!("{word} ({})", problem.exit.code()),
+            None => word,
+        }
+    }
+
+    /// The same for other programs.
+    #[must_use]
+    pub fn key_word(&self) -> &'static str {
         match self.result.as_ref().map(|result| &result.outcome) {
-            None if self.hold.is_some() => "waiting".to_owned(),
-            None => "queued".to_owned(),
-            Some(Outcome::Installed { unchanged: false, .. }) => "installed".to_owned(),
-            Some(Outcome::Installed { unchanged: true, .. }) => "unchanged".to_owned(),
-            Some(Outcome::AwaitingCommit) => "left to commit".to_owned(),
-            Some(Outcome::AwaitingPush) => "left to push".to_owned(),
-            Some(Outcome::Failed(problem)) => format!("failed ({})", problem.exit.code()),
+            None if self.hold.is_some() => "waiting",
+            None => "queued",
+            Some(Outcome::Installed { unchanged: false, .. }) => "installed",
+            Some(Outcome::Installed { unchanged: true, .. }) => "unchanged",
+            Some(Outcome::AwaitingCommit) => "left-to-commit",
+            Some(Outcome::AwaitingPush) => "left-to-push",
+            Some(Outcome::Failed(_)) => "failed",
         }
     }
 

@@ -82,7 +82,7 @@ pub fn known(
     for device in devices {
         records.extend(store.of_device(device)?.records);
     }
-    Ok(with_requests(records, queued, now).into_values().collect())
+    Ok(with_requests(records, queued.into_iter().map(|queued| queued.spec), now).into_values().collect())
 }
 
 /// Claims in words, and how they are settled.

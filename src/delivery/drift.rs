@@ -1,7 +1,7 @@
 //! What devices run and show, compared with the records and the files.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Datelike as _, Utc};
 use panos_xmlapi::Address;
@@ -69,6 +69,8 @@ pub struct Finding {
     pub record: Installation,
     /// What was found.
     pub verdict: Verdict,
+    /// How long it took to look.
+    pub took: Duration,
 }
 
 /// Somebody who compares.
@@ -103,6 +105,7 @@ impl DriftChecker {
         let mut findings = Vec::new();
         let all = self.records.of_device(device)?.records;
         for mut record in all.clone() {
+            let begun = Instant::now();
             let verdict = match &record.state {
                 _ if record.is_pending() => Verdict::Pending,
                 State::AwaitingCommit { .. } | State::AwaitingPush { .. } => {
@@ -123,7 +126,7 @@ impl DriftChecker {
             if let Verdict::Drift { what, delivered } = &verdict {
                 self.note(&mut record, what, *delivered, &log).await?;
             }
-            findings.push(Finding { record, verdict });
+            findings.push(Finding { record, verdict, took: begun.elapsed() });
         }
         drop(lock);
         Ok(findings)

@@ -297,7 +297,8 @@ impl<'a> DeliveryEngine<'a> {
         let now = self.records.now();
         let known = self.records.of_device(device)?.records;
         let known = known.into_iter().filter(|known| which.includes(known, now));
-        let all = with_requests(known, self.queue.for_device(device)?.specs, now);
+        let requests = self.queue.for_device(device)?.specs.into_iter().map(|queued| queued.spec);
+        let all = with_requests(known, requests, now);
         let outcome = Outcome::Failed(Problem::from(failure));
         let waiting = all.into_values().map(|mut record| {
             record.finish(&outcome, &[], &[], record.spec.sequence, now);

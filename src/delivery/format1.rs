@@ -15,7 +15,7 @@ use super::state::{Attempt, Binding, Incident, State, Verified};
 use crate::error::Exit;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
-use crate::install::result::{CertificateFacts, CreatedObject};
+use crate::install::result::{CertificateFacts, CreatedObject, LastRun};
 use crate::settings::SettingsError;
 use crate::settings::certificate::Files;
 use crate::settings::config::Config;
@@ -283,4 +283,26 @@ impl Record {
             spec,
         })
     }
+}
+
+/// A record of today beside one of 0.1.0 for the same installation. Where it knows the old one's request it was made of
+/// that, by a process that died before it could remove the file. Else a process of 0.1.0 has written the old one later: it
+/// waited for the device while this version was installed, and looks for no record of today. Then what it was asked for
+/// is one more request, of which nobody knows how it ended until the device was looked at.
+pub(super) fn both(record: Installation, old: Installation, now: DateTime<Utc>) -> Installation {
+    if record.request(&old.spec.id).is_some() {
+        return record;
+    }
+    let later = (record.spec.sequence > old.spec.sequence).then(|| record.spec.clone());
+    let mut both = Installation::ingest(old.spec.clone(), Some(record), now);
+    both.spec = later.unwrap_or(both.spec);
+    old.created_objects.iter().cloned().for_each(|created| both.note_created(created));
+    if !old.uncommitted_paths.is_empty() {
+        both.note_uncommitted(old.uncommitted_paths.iter().cloned());
+    }
+    if old.last_run() == LastRun::Interrupted {
+        (both.state, both.started_at, both.job) = (old.state, old.started_at, old.job);
+        both.run_id = old.run_id;
+    }
+    both
 }

@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 
 use super::installation::Installation;
 use super::key::InstallationKey;
-use super::queue::Queued;
 use super::spec::InstallSpec;
 
 /// Something that has to become durable before the next one begins.
@@ -33,12 +32,12 @@ pub enum Known {
 #[must_use]
 pub fn with_requests(
     records: impl IntoIterator<Item = Installation>,
-    queued: Vec<Queued<InstallSpec>>,
+    requests: impl IntoIterator<Item = InstallSpec>,
     now: DateTime<Utc>,
 ) -> BTreeMap<InstallationKey, Installation> {
     let mut all: BTreeMap<InstallationKey, Installation> =
         records.into_iter().map(|record| (record.key(), record)).collect();
-    for Queued { spec, .. } in queued {
+    for spec in requests {
         let key = spec.key();
         let before = all.remove(&key);
         all.insert(key, Installation::ingest(spec, before, now));

@@ -92,7 +92,10 @@ impl InstallationStore {
         files::write(&path, record)?;
         let old = self.old_path(&key);
         match self.read_file(&old) {
-            Ok(Some(before)) if before.key() == key => files::remove(&old),
+            // What this record does not know, 0.1.0 has written since it was read.
+            Ok(Some(before)) if before.key() == key && record.request(&before.spec.id).is_some() => {
+                files::remove(&old)
+            }
             _ => Ok(()),
         }
     }
@@ -112,11 +115,15 @@ impl InstallationStore {
     /// # Errors
     /// A file that can't be read, is no record, or was written by a later version.
     pub fn read(&self, key: &InstallationKey) -> Result<Option<Installation>, StoreError> {
-        match self.read_file(&self.path(key))? {
-            Some(record) if record.key() == *key => Ok(Some(record)),
-            Some(record) => Err(misplaced(&self.path(key), &record)),
-            None => Ok(self.read_file(&self.old_path(key))?.filter(|record| record.key() == *key)),
-        }
+        let record = match self.read_file(&self.path(key))? {
+            Some(record) if record.key() != *key => return Err(misplaced(&self.path(key), &record)),
+            record => record,
+        };
+        let old = self.read_file(&self.old_path(key))?.filter(|record| record.key() == *key);
+        Ok(match (record, old) {
+            (Some(record), Some(old)) => Some(format1::both(record, old, self.now())),
+            (record, old) => record.or(old),
+        })
     }
 
     /// Removes a record.
@@ -176,34 +183,33 @@ impl InstallationStore {
         unread: &mut Unread,
         take: &mut dyn FnMut(Installation),
     ) -> Result<(), StoreError> {
-        let mut old = Vec::new();
-        for entry in entries(folder)? {
-            let place = folder.join(&entry.name);
-            if entry.is_directory {
-                for entry in entries(&place)? {
-                    unread.note(&place, &entry);
-                    if entry.is_stored() {
-                        let path = place.join(&entry.name);
-                        let record = self.read_in_place(&path, |key| self.path(key), unread);
-                        record.into_iter().for_each(&mut *take);
-                    }
+        let (directories, others): (Vec<Entry>, Vec<Entry>) =
+            entries(folder)?.into_iter().partition(|entry| entry.is_directory);
+        // Those of 0.1.0: one that was written anew since is no record of its own.
+        let mut old: Vec<Installation> = Vec::new();
+        for entry in others {
+            unread.note(folder, &entry);
+            if entry.is_stored() {
+                let path = folder.join(&entry.name);
+                old.extend(self.read_in_place(&path, |key| self.old_path(key), unread));
+            }
+        }
+        for directory in directories {
+            let place = folder.join(directory.name);
+            for entry in entries(&place)? {
+                unread.note(&place, &entry);
+                if !entry.is_stored() {
+                    continue;
                 }
-            } else if entry.is_stored() {
-                old.push(place);
-            } else {
-                unread.note(folder, &entry);
+                let path = place.join(&entry.name);
+                let Some(record) = self.read_in_place(&path, |key| self.path(key), unread) else { continue };
+                match old.iter().position(|old| old.key() == record.key()) {
+                    Some(at) => take(format1::both(record, old.swap_remove(at), self.now())),
+                    None => take(record),
+                }
             }
         }
-        for path in old {
-            let Some(record) = self.read_in_place(&path, |key| self.old_path(key), unread) else { continue };
-            let key = record.key();
-            // Written anew, by a process that died before it could remove the old one.
-            let is_written_anew =
-                matches!(self.read_file(&self.path(&key)), Ok(Some(new)) if new.key() == key);
-            if !is_written_anew {
-                take(record);
-            }
-        }
+        old.into_iter().for_each(take);
         Ok(())
     }
 

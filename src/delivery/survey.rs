@@ -45,18 +45,18 @@ pub fn survey(
 ) -> Result<Survey, StoreError> {
     // The queue first: a request that is taken in meanwhile is seen twice rather than not at all.
     let queued = Queue::below(state_dir).all()?;
-    let mut waiting = Waiting::of(queued.specs, now);
+    let mut requests = Requests::of(queued.specs, now);
     let mut latest: Option<Address> = None;
     let unread = InstallationStore::below(state_dir).each(|record| {
         if latest.as_ref() != Some(&record.spec.device)
             && let Some(before) = latest.replace(record.spec.device.clone())
         {
-            waiting.of_device(&before).for_each(&mut take);
+            requests.of_device(&before).for_each(&mut take);
         }
-        take(waiting.with(record));
+        take(requests.with(record));
     })?;
-    latest.into_iter().for_each(|device| waiting.of_device(&device).for_each(&mut take));
-    waiting.rest().for_each(&mut take);
+    latest.into_iter().for_each(|device| requests.of_device(&device).for_each(&mut take));
+    requests.rest().for_each(&mut take);
     let (mut errors, mut aside) = (queued.errors, unread.aside);
     errors.extend(unread.errors);
     aside.extend(queued.aside);
@@ -66,12 +66,12 @@ pub fn survey(
 type ByKey = BTreeMap<InstallationKey, Vec<InstallSpec>>;
 
 /// Requests that nobody has taken in yet, by what they are for.
-struct Waiting {
+struct Requests {
     specs: BTreeMap<Address, ByKey>,
     now: DateTime<Utc>,
 }
 
-impl Waiting {
+impl Requests {
     fn of(queued: Vec<Queued<InstallSpec>>, now: DateTime<Utc>) -> Self {
         let mut specs: BTreeMap<Address, ByKey> = BTreeMap::new();
         for Queued { spec, .. } in queued {

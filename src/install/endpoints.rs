@@ -12,13 +12,13 @@ use super::events::{Event, Wait};
 use super::give_back::{GiveBack, give_back};
 use super::plan::Step;
 use super::probe::{self, Link, ProbeMismatch, served};
-use super::references::Reference;
 use super::request::InstallRequest;
 use super::rollback::Undo;
 use super::state::{self, CurrentInstall, DeviceState};
 use super::transaction::{AfterCommit, DeviceResult, Transaction};
 use super::upload::UploadForm;
 use super::verify::ExpectedState;
+use super::ways;
 use crate::certificate::Bundle;
 
 /// For each part, whether its endpoints shake hands before anything is changed: only then their silence afterwards
@@ -43,26 +43,8 @@ fn rollback_steps(part: &PlannedInstall<'_>) -> Vec<Undo> {
     if !part.plan.makes_an_object() || after_commit::is_on_panorama(part) {
         return Vec::new();
     }
-    let (place, object) = (&part.observed.place, part.request.object.to_string());
-    let steps = part.plan.steps.iter().flat_map(|step| match step {
-        Step::Bind { profiles, .. } => {
-            let back = profiles.iter().filter_map(|(profile, to)| {
-                let at = place.profile(profile).ok()?;
-                let made = Some(object.clone());
-                Some(Undo::RestoreBinding { at, profile: profile.clone(), to: to.clone(), made })
-            });
-            back.collect()
-        }
-        Step::Rebind { uses, .. } => {
-            let back =
-                |place: &Reference| Undo::RestoreReference { place: place.clone(), made: object.clone() };
-            uses.iter().map(back).collect()
-        }
-        _ => Vec::new(),
-    });
-    let steps: Vec<Undo> = steps.collect();
-    let had_something = |step: &Undo| !matches!(step, Undo::RestoreBinding { to: None, .. });
-    if steps.iter().any(had_something) { steps } else { Vec::new() }
+    let back = ways::way_back(&part.plan, part.bundle.fingerprint(), &part.request.object, None);
+    back.map(|back| ways::steps(&back, &part.observed.place)).unwrap_or_default()
 }
 
 /// Looks at every endpoint at once until each shows its certificate. Where one that answered before does not, the

@@ -11,6 +11,7 @@ use super::connect::Connection;
 use super::contest;
 use super::error::InstallError;
 use super::journal::Entry;
+use super::pair;
 use super::places::{self, Spot};
 use super::references::Reference;
 use super::request::InstallRequest;
@@ -41,6 +42,7 @@ pub(super) async fn give_back(
     way: GiveBack<'_>,
 ) -> Result<(), InstallError> {
     let (session, request) = (&connection.session, transaction.request());
+    pair::check_still_active(connection).await?;
     state.fetch_administrator(session).await?;
     let mut spots = Vec::new();
     for (item, steps) in &way.steps {
@@ -106,7 +108,7 @@ pub(super) async fn give_back(
         goal.verify(session, &request.retry_policy).await?;
     }
     transaction.journal.note(Entry::RolledBack);
-    Ok(())
+    pair::await_peer(connection, transaction).await.map_or(Ok(()), |why| Err(InstallError::NotRunning(why)))
 }
 
 /// The places of these steps as they are now.

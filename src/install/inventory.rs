@@ -76,18 +76,20 @@ async fn of_place(session: &Session, base: &XPath, label: &str) -> Result<Vec<It
     if entries.is_empty() {
         return Ok(Vec::new());
     }
-    let found = session.show(&base.clone().step("ssl-tls-service-profile")).await.map_err(look)?;
-    let profiles = found.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default();
+    // Read before anything is waited for: of each certificate only what is told of it is kept, for very many devices.
     let item = |entry: CertificateEntry| Item {
         place: label.to_owned(),
         certificate: entry.public_key.as_deref().and_then(|pem| SeenCertificate::of_pem(pem).ok()),
         has_private_key: entry.has_private_key,
-        profiles: profiles
-            .iter()
-            .filter(|profile| profile.certificate.as_deref() == Some(entry.name.as_str()))
-            .map(|profile| profile.name.clone())
-            .collect(),
+        profiles: Vec::new(),
         name: entry.name,
     };
-    Ok(entries.into_iter().map(item).collect())
+    let mut items: Vec<Item> = entries.into_iter().map(item).collect();
+    let found = session.show(&base.clone().step("ssl-tls-service-profile")).await.map_err(look)?;
+    for profile in found.map(|result| ServiceProfile::read_all(&result)).unwrap_or_default() {
+        let presented =
+            items.iter_mut().filter(|item| Some(item.name.as_str()) == profile.certificate.as_deref());
+        presented.for_each(|item| item.profiles.push(profile.name.clone()));
+    }
+    Ok(items)
 }

@@ -26,6 +26,7 @@ pub mod managed;
 pub mod management;
 pub mod names;
 mod objects;
+mod pair;
 pub mod phases;
 pub mod places;
 pub mod plan;

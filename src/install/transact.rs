@@ -14,11 +14,11 @@ use super::commit::CommitRequest;
 use super::connect::{Connection, HaRole, connect_single, reach_as};
 use super::contest::Known;
 use super::endpoints;
-use super::error::{Activity, BatchError, InstallError};
+use super::error::{BatchError, InstallError};
 use super::events::{Event, Events, Wait};
-use super::ha::{self, HaMember};
 use super::identity;
 use super::journal::{Entry, Journal};
+use super::pair;
 use super::phases::Phase;
 use super::plan;
 use super::problem::Problem;
@@ -82,17 +82,11 @@ async fn in_phases(
     }
     let mut done = Box::pin(work(&mut connection, &mut transaction)).await?;
     if let HaRole::Active { other } = &connection.role {
-        if done.committed {
-            events.tell(Event::Waiting(Wait::PeerSync));
-            let synchronised = ha::wait_until_in_sync(&connection.session, request.retry_policy.sync).await;
-            events.tell(Event::WaitOver);
-            events.tell(Event::PeerSync(synchronised.to_string()));
-            // A failover during the commit leaves the certificate on a member that serves nobody.
-            if let Err(InstallError::NoActivePeer(why)) = check_still_active(&connection).await {
-                for unproven in done.unproven.iter_mut().filter(|unproven| unproven.is_none()) {
-                    let what = format!("the pair has changed its roles during the commit: {why}");
-                    *unproven = Some(InstallError::NotRunning(what));
-                }
+        if done.committed
+            && let Some(why) = pair::await_peer(&connection, &transaction).await
+        {
+            for unproven in done.unproven.iter_mut().filter(|unproven| unproven.is_none()) {
+                *unproven = Some(InstallError::NotRunning(why.clone()));
             }
         }
         if let Some(other) = other
@@ -302,7 +296,7 @@ async fn apply_and_commit(
         made.map_err(|failure| (BatchError::of(at)(failure), Rollback::Needed))?;
     }
     let Some(scope) = scope else { return Ok(()) };
-    check_still_active(connection).await.map_err(|failure| (failure.into(), Rollback::Needed))?;
+    pair::check_still_active(connection).await.map_err(|failure| (failure.into(), Rollback::Needed))?;
     transaction.events.begin(Phase::Commit);
     let accepted = identity::accept(connection, transaction, decided).await;
     accepted.map_err(|failure| (failure.into(), Rollback::Needed))?;
@@ -319,16 +313,6 @@ async fn apply_and_commit(
     let committed = application.commit(&wanted, &mut *transaction.journal).await;
     committed.map_err(|(failure, aftermath)| (failure.into(), aftermath))?;
     done.committed = true;
-    Ok(())
-}
-
-/// A pair may have changed its roles since it was looked at.
-async fn check_still_active(connection: &Connection) -> Result<(), InstallError> {
-    if connection.role == HaRole::Standalone {
-        return Ok(());
-    }
-    let state = connection.session.ha_state().await.map_err(InstallError::during(Activity::Committing))?;
-    ha::choose(&[HaMember { device: connection.target.device.clone(), state: Ok(state) }])?;
     Ok(())
 }
 

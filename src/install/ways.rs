@@ -1,5 +1,5 @@
-//! The way back from a certificate in a template or stack of Panorama: what a plan is about to replace, and the steps that
-//! bring it back.
+//! The way back from a new certificate that is committed: what a plan is about to replace, and the steps that bring it
+//! back. On a firewall it is gone where an endpoint no longer answers, on Panorama where `--max-failures` says so.
 
 use panos_xmlapi::{Fingerprint, Location, XPath};
 

@@ -64,7 +64,15 @@ pub fn started(
     change: impl Fn(&mut Settings),
 ) -> (World, Vec<Simulator>) {
     open_many_files();
-    let panorama = Simulator::start(panorama).unwrap();
+    managed(Simulator::start(panorama).unwrap(), serials, change)
+}
+
+/// The same with a Panorama that runs already.
+pub fn managed(
+    panorama: Simulator,
+    serials: &[String],
+    change: impl Fn(&mut Settings),
+) -> (World, Vec<Simulator>) {
     let firewalls = serials.iter().map(|serial| {
         let mut settings = settings();
         settings.serial.clone_from(serial);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::common::world::{ADMINISTRATOR, Ended, NAME, PORTAL, World, print, settings};
+use super::common::world::{ADMINISTRATOR, Ended, GATEWAY, NAME, PORTAL, World, print, settings};
 use super::{certctl, copy_with, files};
 
 /// How far the old programs had come on the device.
@@ -120,6 +120,55 @@ fn what_0_1_0_left_at_any_moment_is_shown_and_delivered_once() {
         assert!(world.device.requests().is_empty(), "{name}: once more");
         let verified = certctl(&world, &["verify"]);
         assert_eq!(verified.code, Some(0), "{name}: {verified:?}");
+    }
+}
+
+/// A process of 0.1.0 that waited for the device while this version was installed looks for no record of today: it has
+/// taken an order out of the queue, and its record lies beside ours.
+#[test]
+fn what_0_1_0_has_recorded_beside_a_record_of_today_is_one_more_request() {
+    let scenes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/formats/1");
+    for scene in ["moment-failed", "moment-recorded", "moment-begun", "moment-installed"] {
+        let world = World::new();
+        world.install(&["-p", PORTAL]).exits(0);
+        let issued = world.renew().certificate;
+        let facts = [
+            ("@SHA256@", print(&issued)),
+            ("@SERIAL@", issued.serial_number().to_bn().unwrap().to_hex_str().unwrap().to_lowercase()),
+            ("@NOT_AFTER@", until(&issued)),
+            ("@JOB@", "7".to_owned()),
+            (PORTAL, GATEWAY.to_owned()),
+        ];
+        let add = || copy_with(&scenes.join(scene), &world.path("state"), &world, &facts);
+        add();
+        let before = told(&world);
+        assert_eq!(before["installations"].as_array().unwrap().len(), 1, "{scene}: {before}");
+        let one = &before["installations"][0];
+        assert_eq!(
+            (&one["state"], one["profiles"].as_array().unwrap().len()),
+            (&"pending".into(), 2),
+            "{scene}"
+        );
+
+        let delivered = certctl(&world, &["retry"]);
+        assert_eq!(delivered.code, Some(0), "{scene}: {delivered:?}");
+        let both = world.device.running_xml().matches(&format!("<certificate>{NAME}</certificate>")).count();
+        assert_eq!((both, world.served()), (2, Some(print(&issued))), "{scene}");
+        assert_eq!(files(&world), [format!("shared/{NAME}.json")], "{scene}");
+        let record = world.record();
+        assert_eq!(
+            (&record["version"], record["requests"].as_array().unwrap().len()),
+            (&2.into(), 2),
+            "{scene}"
+        );
+
+        // The same once more is what a crash leaves between the two files: nothing new, and gone with the next change.
+        add();
+        assert_eq!(told(&world)["installations"][0]["state"], "installed", "{scene}");
+        world.install(&["-p", PORTAL]).exits(0);
+        assert_eq!(files(&world), [format!("shared/{NAME}.json")], "{scene}");
+        let profiles = told(&world)["installations"][0]["profiles"].as_array().unwrap().len();
+        assert_eq!((told(&world)["installations"].as_array().unwrap().len(), profiles), (1, 2), "{scene}");
     }
 }
 

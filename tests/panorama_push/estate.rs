@@ -9,9 +9,9 @@ use panos_sim::{Profile, RequestRecord, Settings, Simulator, Stack};
 use serde_json::Value;
 
 pub(crate) use crate::common::estate::{JANE, serial};
-use crate::common::estate::{panorama, started};
+use crate::common::estate::{managed, panorama};
 use crate::common::pki::Issued;
-use crate::common::world::{Ended, KEY, NAME, PORTAL, World};
+use crate::common::world::{Ended, KEY, NAME, PORTAL, World, open_many_files};
 
 pub(crate) const DEV: &str = "/config/devices/entry[@name='localhost.localdomain']";
 
@@ -31,6 +31,28 @@ impl Estate {
 
     /// The same, and nothing was ever pushed.
     pub(crate) fn fresh(count: usize, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::started(count, change, |settings| (Simulator::start(settings).unwrap(), None))
+    }
+
+    /// The same as [`Estate::of`] below the active member of a pair of Panoramas.
+    pub(crate) fn of_pair(count: usize) -> Self {
+        let both = |settings: Settings| {
+            let other = Settings { listen: "127.0.0.2:0".parse().unwrap(), ..settings.clone() };
+            let (active, other) = Simulator::pair(settings, other).unwrap();
+            (active, Some(other))
+        };
+        let estate = Self::started(count, |_| {}, both);
+        estate.push_everything();
+        estate.forget_requests();
+        estate
+    }
+
+    fn started(
+        count: usize,
+        change: impl FnOnce(&mut Settings),
+        start: impl FnOnce(Settings) -> (Simulator, Option<Simulator>),
+    ) -> Self {
+        open_many_files();
         let serials: Vec<String> = (1..=count).map(serial).collect();
         let mut panorama = panorama();
         panorama.stacks = vec![Stack {
@@ -39,10 +61,12 @@ impl Estate {
             devices: serials.clone(),
         }];
         change(&mut panorama);
-        let (world, firewalls) = started(panorama, &serials, |settings| {
+        let (panorama, other) = start(panorama);
+        let (mut world, firewalls) = managed(panorama, &serials, |settings| {
             settings.profiles = vec![Profile::unbound("its own")];
             settings.served_profile = None;
         });
+        world.peer = other;
         let estate = Self { world, firewalls };
         for template in ["branch", "spare"] {
             let profile = format!("ssl-tls-service-profile/entry[@name='{PORTAL}']");

@@ -127,6 +127,28 @@ fn a_push_that_fails_on_too_many_firewalls_is_taken_back_where_it_has_arrived() 
 }
 
 #[test]
+fn of_a_pair_of_panoramas_the_other_one_is_waited_for_after_each_commit() {
+    const SAME: &str = "HA: the HA peer has the same configuration.";
+    let estate = Estate::of_pair(3);
+    let told = || estate.world.log().iter().filter(|line| line.as_str() == SAME).count();
+    estate.install(&SERIAL).exits(0);
+    assert_eq!(told(), 1);
+    let old = estate.presents(1).unwrap();
+    estate.world.renew();
+    fails(&estate, &[2, 3]);
+    estate.install(&within("1")).exits(14).says("pushed to the firewall that had taken the new certificate");
+    assert_eq!(told(), 3, "{:#?}", estate.world.log());
+    all_present(&estate, &old);
+    let other = estate.world.peer.as_ref().unwrap().running_xml();
+    assert!(other.contains(&format!(">{old}</certificate>")), "{other}");
+
+    // Before anything is pushed back.
+    let lines = estate.world.log();
+    let last = |wanted: &str| lines.iter().rposition(|line| line.contains(wanted));
+    assert!(last(SAME) < last("Bound back and committed on Panorama"), "{lines:#?}");
+}
+
+#[test]
 fn a_share_is_one_of_the_firewalls_that_are_connected() {
     let estate = Estate::of(8, |_| {});
     estate.install(&SERIAL).exits(0);

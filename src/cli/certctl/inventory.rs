@@ -114,7 +114,7 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
         resolve::target(&options, device, &place.state_dir)
     };
     let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;
-    let screen = &Screen::new(Some(targets.len()), place.verbose);
+    let (screen, ours) = (&Screen::new(Some(targets.len()), place.verbose), &ours);
     let asked = targets.iter().map(|target| async move {
         let working = screen.work_on(&target.device, "list");
         let answer = ask(target).await;
@@ -124,7 +124,12 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
             let what = format!("{}: {failure}", target.device);
             report::problem(NAME, &what, failure.advice().as_deref());
         }
-        answer
+        // Of each certificate only its row is kept while others are asked.
+        answer.map(|items| {
+            let is_ours =
+                |print: &Fingerprint| ours.get(&target.device).is_some_and(|ours| ours.contains(print));
+            items.into_iter().map(|item| Row::of(&target.device, item, is_ours)).collect::<Vec<_>>()
+        })
     });
     let asked = at_once::all(asked, arguments.concurrency);
     let stopped = |signal| interrupted::only_looked(NAME, screen, signal);
@@ -137,11 +142,7 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     let mut troubles = Vec::new();
     for (device, answer) in devices.iter().zip(answers) {
         match answer {
-            Ok(items) => {
-                let ours = ours.get(device);
-                let is_ours = |print: &Fingerprint| ours.is_some_and(|ours| ours.contains(print));
-                rows.extend(items.into_iter().map(|item| Row::of(device, item, is_ours)));
-            }
+            Ok(found) => rows.extend(found),
             Err(failure) => {
                 troubles.push(json!({ "device": device, "problem": failure.to_string(), "exit": failure.exit().code() }));
             }

@@ -8,10 +8,11 @@ use chrono::Utc;
 use panos_xmlapi::{Address, Host};
 
 use crate::cli::arguments::{PlaceArguments, UsageError};
-use crate::delivery::DeliveryError;
 use crate::delivery::survey::survey;
+use crate::delivery::{DeliveryError, Installation};
 use crate::host::keyfile::{self, KeyFile};
 use crate::install::known_devices::KnownDevices;
+use crate::install::names::CommonName;
 use crate::settings::config::Config;
 use crate::settings::destination::Destination;
 
@@ -28,30 +29,80 @@ pub struct Sources {
     pub certificates: BTreeSet<String>,
 }
 
+/// A place where a device is named.
+enum Source {
+    Configured,
+    KeyFile,
+    Pinned,
+    /// As that of the certificate with this name.
+    Record(CommonName),
+}
+
 /// All devices that are known, in order. Key files that can't be read name none: whoever needs a key says why.
 ///
 /// # Errors
 /// A state directory or `known_devices` that can't be read.
 pub fn devices(config: &Config, place: &PlaceArguments) -> Result<BTreeMap<Address, Sources>, UsageError> {
-    let mut known: BTreeMap<Address, Sources> = BTreeMap::new();
+    gather(config, place, |known: &mut Sources, source| match source {
+        Source::Configured => known.configured = true,
+        Source::KeyFile => known.key_file = true,
+        Source::Pinned => known.pinned = true,
+        Source::Record(certificate) => _ = known.certificates.insert(certificate.to_string()),
+    })
+}
+
+/// Only their names: there may be very many.
+///
+/// # Errors
+/// As [`devices`].
+pub fn names(config: &Config, place: &PlaceArguments) -> Result<impl Iterator<Item = Address>, UsageError> {
+    Ok(gather(config, place, |(), _| {})?.into_keys())
+}
+
+/// The names of all certificates that are installed, or are to be.
+///
+/// # Errors
+/// A state directory that can't be read.
+pub fn certificates(place: &PlaceArguments) -> Result<BTreeSet<String>, UsageError> {
+    let mut all = BTreeSet::new();
+    each_record(place, |record| {
+        let name = record.spec.common_name.as_str();
+        if !all.contains(name) {
+            all.insert(name.to_owned());
+        }
+    })?;
+    Ok(all)
+}
+
+fn each_record(place: &PlaceArguments, mut take: impl FnMut(Installation)) -> Result<(), UsageError> {
+    let state = survey(&place.state_dir, Utc::now(), |found| take(found.record));
+    state.map_err(|error| UsageError::State(Box::new(DeliveryError::from(error))))?;
+    Ok(())
+}
+
+/// All devices in order, each with what is made of the places where it is named.
+fn gather<Known: Default>(
+    config: &Config,
+    place: &PlaceArguments,
+    note: impl Fn(&mut Known, Source),
+) -> Result<BTreeMap<Address, Known>, UsageError> {
+    let mut known: BTreeMap<Address, Known> = BTreeMap::new();
     let members = config.groups().filter_map(|name| config.group(name)).flatten();
     let peers = config.devices().filter_map(|device| config.device(device).ha_peer?.parse().ok());
     let targets = config.targets().filter_map(|name| config.target(name));
     let places = targets.chain(members.cloned()).map(|place| place.device);
     for device in config.devices().cloned().chain(places).chain(peers) {
-        known.entry(device).or_default().configured = true;
+        note(known.entry(device).or_default(), Source::Configured);
     }
     for device in KnownDevices::load(&place.state_dir)?.devices() {
-        known.entry(device.clone()).or_default().pinned = true;
+        note(known.entry(device.clone()).or_default(), Source::Pinned);
     }
-    let state = survey(&place.state_dir, Utc::now(), |found| {
-        let spec = found.record.spec;
-        let certificate = spec.common_name.to_string();
+    each_record(place, |record| {
+        let spec = record.spec;
         for device in std::iter::once(spec.device).chain(spec.peer) {
-            known.entry(device).or_default().certificates.insert(certificate.clone());
+            note(known.entry(device).or_default(), Source::Record(spec.common_name.clone()));
         }
-    });
-    state.map_err(|error| UsageError::State(Box::new(DeliveryError::from(error))))?;
+    })?;
     let files = key_files(config);
     let hosts: BTreeSet<Address> =
         files.iter().filter_map(|path| KeyFile::load(path).ok()).flat_map(hosts).collect();
@@ -60,12 +111,12 @@ pub fn devices(config: &Config, place: &PlaceArguments) -> Result<BTreeMap<Addre
     let mut met = BTreeSet::new();
     for (device, sources) in &mut known {
         if named.contains(device.host()) {
-            sources.key_file = true;
+            note(sources, Source::KeyFile);
             met.insert(device.host().clone());
         }
     }
     for host in hosts.into_iter().filter(|host| !met.contains(host.host())) {
-        known.entry(host).or_default().key_file = true;
+        note(known.entry(host).or_default(), Source::KeyFile);
     }
     Ok(known)
 }

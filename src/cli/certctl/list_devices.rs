@@ -45,10 +45,9 @@ enum Names {
 
 /// Everything of this kind that is known here, each once.
 fn names(wanted: Names, config: &Config, place: &PlaceArguments) -> Result<BTreeSet<String>, UsageError> {
-    let known = known::devices(config, place)?;
     Ok(match wanted {
-        Names::Devices => known.keys().map(ToString::to_string).collect(),
-        Names::Certificates => known.into_values().flat_map(|sources| sources.certificates).collect(),
+        Names::Devices => known::names(config, place)?.map(|device| device.to_string()).collect(),
+        Names::Certificates => known::certificates(place)?,
         Names::Targets => config.targets().map(str::to_owned).collect(),
         Names::Groups => config.groups().map(str::to_owned).collect(),
         Names::Profiles => {

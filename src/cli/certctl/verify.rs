@@ -7,8 +7,10 @@ use panos_xmlapi::Address;
 use serde_json::json;
 
 use super::selection::Selection;
+use super::terminal::Severity;
 use super::{NAME, forget};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
+use crate::cli::end_table::{self, Row};
 use crate::cli::live::Screen;
 use crate::cli::{at_once, interrupted, report, signals};
 use crate::delivery::DeliveryError;
@@ -83,32 +85,52 @@ pub fn run(arguments: &VerifyArguments, place: &PlaceArguments) -> Result<Exit, 
         // As soon as it is known, however long the others take; of each only what is told at the end is kept.
         found.map(|found| {
             found.iter().filter(|_| !json).for_each(Finding::tell);
-            found.iter().map(|one| (one.exit(), json.then(|| one.json()))).collect::<Vec<_>>()
+            found.iter().map(|one| Examined::of(one, json)).collect::<Vec<_>>()
         })
     });
     let work = at_once::all(work, arguments.selection.at_once());
     let stopped = |signal| interrupted::only_looked(NAME, screen, signal);
     let found = signals::run(arguments::event_loop()?, work, stopped);
-    let mut findings = Vec::new();
-    for found in found {
+    let (mut all, mut rows, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
+    for (device, found) in devices.iter().zip(found) {
         match found {
-            Ok(found) => findings.extend(found),
+            Ok(found) => found.into_iter().for_each(|Examined { exit, told, row }| {
+                // What is well does not make a problem another one.
+                each.extend((exit != Exit::Done).then_some(exit));
+                all.extend(told);
+                rows.extend(row);
+            }),
             Err(failure) => {
                 report::problem(NAME, &failure.to_string(), failure.advice().as_deref());
-                each.push(failure.exit());
+                let (exit, text) = (failure.exit(), failure.to_string());
+                each.push(exit);
+                troubles.push(json!({ "device": device, "problem": text, "exit": exit.code() }));
+                rows.push(Row::failed(device.to_string(), exit));
             }
         }
     }
-    // What is well does not make a problem another one.
-    each.extend(findings.iter().map(|(exit, _)| *exit).filter(|exit| *exit != Exit::Done));
     let exit = Exit::of_all(&each);
     if json {
-        let each: Vec<_> = findings.into_iter().filter_map(|(_, told)| told).collect();
-        report::json(NAME, &json!({ "exit": exit.code(), "installations": each }));
-    } else if findings.is_empty() && is_clean {
+        let told = json!({ "exit": exit.code(), "installations": all, "troubles": troubles });
+        report::json(NAME, &told);
+    } else if rows.is_empty() && is_clean {
         report::line("No installations.");
     }
+    end_table::print_rows(&rows);
     Ok(exit)
+}
+
+/// What is kept of a finding until the end.
+struct Examined {
+    exit: Exit,
+    told: Option<serde_json::Value>,
+    row: Option<Row>,
+}
+
+impl Examined {
+    fn of(found: &Finding, is_json: bool) -> Self {
+        Self { exit: found.exit(), told: is_json.then(|| found.json()), row: (!is_json).then(|| found.row()) }
+    }
 }
 
 impl Finding {
@@ -162,23 +184,51 @@ impl Finding {
         report::problem(NAME, what, Some(&advice));
     }
 
-    fn json(&self) -> serde_json::Value {
-        let (verdict, what) = match &self.verdict {
-            Verdict::Good => ("good", None),
-            Verdict::Pending => ("pending", None),
-            Verdict::Drift { what, delivered: true } => ("pending-again", Some(what.as_str())),
-            Verdict::Drift { what, delivered: false } => ("drift", Some(what.as_str())),
-            Verdict::Superseded { by, .. } => ("overtaken", Some(by.as_str())),
-            Verdict::LeftOut { what } => ("left-out", Some(what.as_str())),
-            Verdict::Unknown(problem) => ("unknown", Some(problem.what.as_str())),
+    fn row(&self) -> Row {
+        let mood = match (&self.verdict, self.exit()) {
+            (Verdict::Good, _) => Severity::Plain,
+            (_, Exit::Done) => Severity::Odd,
+            _ => Severity::Bad,
         };
+        let word = match &self.verdict {
+            Verdict::Unknown(problem) => format!("{} ({})", self.key_word(), problem.exit.code()),
+            _ => self.key_word().replace('-', " "),
+        };
+        let spec = &self.record.spec;
+        let place = spec.options.target.clone().unwrap_or_else(|| spec.place());
+        Row::looked_at(place, word, mood, self.took.as_secs_f64()).with_certificate(&spec.common_name)
+    }
+
+    fn key_word(&self) -> &'static str {
+        match &self.verdict {
+            Verdict::Good => "good",
+            Verdict::Pending => "pending",
+            Verdict::Drift { delivered: true, .. } => "pending-again",
+            Verdict::Drift { delivered: false, .. } => "drift",
+            Verdict::Superseded { .. } => "overtaken",
+            Verdict::LeftOut { .. } => "left-out",
+            Verdict::Unknown(_) => "unknown",
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let (what, advice) = match &self.verdict {
+            Verdict::Good | Verdict::Pending => (None, None),
+            Verdict::Drift { what, .. } | Verdict::LeftOut { what } => (Some(what.as_str()), None),
+            Verdict::Superseded { by, .. } => (Some(by.as_str()), None),
+            Verdict::Unknown(problem) => (Some(problem.what.as_str()), problem.advice.as_deref()),
+        };
+        let spec = &self.record.spec;
         json!({
-            "common_name": self.record.common_name(),
-            "device": self.record.spec.device,
-            "location": self.record.spec.location,
-            "verdict": verdict,
+            "common_name": spec.common_name.as_str(),
+            "device": spec.device,
+            "location": spec.location,
+            "target": spec.options.target,
+            "verdict": self.key_word(),
             "what": what,
+            "advice": advice,
             "exit": self.exit().code(),
+            "seconds": { "total": self.took.as_secs_f64() },
         })
     }
 }

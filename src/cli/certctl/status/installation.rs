@@ -1,7 +1,9 @@
 //! One object on one device, and what is to be thought of it.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -111,31 +113,8 @@ impl Shared {
         Self { is_whole, ..Self::default() }
     }
 
-    fn phases(&mut self, phases: Vec<String>) -> Arc<[String]> {
-        if let Some(known) = self.phases.get(phases.as_slice()) {
-            return Arc::clone(known);
-        }
-        let new: Arc<[String]> = phases.into();
-        self.phases.insert(Arc::clone(&new));
-        new
-    }
-
     fn text(&mut self, text: &str) -> Arc<str> {
-        if let Some(known) = self.texts.get(text) {
-            return Arc::clone(known);
-        }
-        let new: Arc<str> = text.into();
-        self.texts.insert(Arc::clone(&new));
-        new
-    }
-
-    fn profiles(&mut self, profiles: Vec<ProfileName>) -> Arc<[ProfileName]> {
-        if let Some(known) = self.profiles.get(profiles.as_slice()) {
-            return Arc::clone(known);
-        }
-        let new: Arc<[ProfileName]> = profiles.into();
-        self.profiles.insert(Arc::clone(&new));
-        new
+        once(&mut self.texts, text)
     }
 
     fn files(&mut self, spec: &InstallSpec) -> Arc<CertificateFiles> {
@@ -144,13 +123,18 @@ impl Shared {
             possible: spec.options.certificate_files(&spec.common_name),
             is_blind: spec.options.blind,
         };
-        if let Some(known) = self.files.get(&files) {
-            return Arc::clone(known);
-        }
-        let new = Arc::new(files);
-        self.files.insert(Arc::clone(&new));
-        new
+        once(&mut self.files, files)
     }
+}
+
+/// The one that is known already, or this one, known from now on.
+fn once<T: ?Sized + Hash + Eq>(known: &mut HashSet<Arc<T>>, new: impl Borrow<T> + Into<Arc<T>>) -> Arc<T> {
+    if let Some(known) = known.get(new.borrow()) {
+        return Arc::clone(known);
+    }
+    let new = new.into();
+    known.insert(Arc::clone(&new));
+    new
 }
 
 /// Something that nobody mends by trying again.
@@ -236,7 +220,7 @@ impl Row {
             location: shared.text(&spec.location.to_string()),
             target: spec.options.target.as_deref().map(|target| shared.text(target)),
             peer: spec.peer.as_ref().map(|peer| peer.to_string().into()),
-            profiles: shared.profiles(record.profiles()),
+            profiles: once(&mut shared.profiles, record.profiles()),
             how: how(record),
             is_pending: record.is_pending(),
             under_way: record.started_at.filter(|_| is_interrupted),
@@ -371,7 +355,7 @@ impl LastAttempt {
         Self {
             run: attempt.run_id.as_str().into(),
             begun: attempt.started_at,
-            phases: shared.phases(attempt.milliseconds.keys().cloned().collect()),
+            phases: once(&mut shared.phases, attempt.milliseconds.keys().cloned().collect::<Vec<_>>()),
             milliseconds: attempt.milliseconds.values().copied().collect(),
         }
     }
