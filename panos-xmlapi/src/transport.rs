@@ -58,6 +58,9 @@ impl Default for ClientOptions {
 /// key: questions that follow each other use it again, and in a pause of any kind it is gone.
 const KEPT_OPEN: Duration = Duration::from_millis(200);
 
+/// For an answer of the length that its header tells, room is made at once up to this many bytes.
+const ROOM: usize = 1024 * 1024;
+
 /// An answer: its HTTP status and body.
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -240,7 +243,9 @@ impl Transport {
         if response.content_length().is_some_and(|length| length > self.options.max_reply_bytes as u64) {
             return Err(too_large());
         }
-        let mut body = Vec::new();
+        // Without room that it does not need: of hundreds of devices large answers come at the same time.
+        let told = response.content_length().and_then(|length| usize::try_from(length).ok());
+        let mut body = Vec::with_capacity(told.unwrap_or_default().min(ROOM));
         loop {
             let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| late())?;
             let Some(chunk) = chunk.map_err(|error| self.explain(operation, error))? else { break };

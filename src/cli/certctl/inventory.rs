@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 use clap::Args;
 use panos_xmlapi::{Address, Fingerprint};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::reach::ReachOptions;
@@ -60,15 +60,14 @@ pub struct InventoryArguments {
 
 /// A certificate on a device.
 #[derive(Debug, Serialize)]
-struct Row {
-    device: Address,
+struct Row<'a> {
+    device: &'a Address,
     place: String,
     object: String,
     subject: Option<String>,
     issuer: Option<String>,
     sha256: Option<Fingerprint>,
-    not_after: Option<String>,
-    #[serde(skip)]
+    #[serde(rename = "not_after", serialize_with = "to_the_second")]
     until: Option<DateTime<Utc>>,
     private_key: bool,
     profiles: Vec<String>,
@@ -76,10 +75,14 @@ struct Row {
     ours: bool,
 }
 
+fn to_the_second<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true)).serialize(serializer)
+}
+
 /// All of them as JSON.
 #[derive(Serialize)]
 struct Told<'a> {
-    certificates: &'a [Row],
+    certificates: &'a [Row<'a>],
     exit: u8,
     troubles: Vec<serde_json::Value>,
 }
@@ -170,17 +173,16 @@ async fn ask(target: &Target) -> Result<Vec<Item>, InstallError> {
     inventory::list(&connection.session, &connection.system).await
 }
 
-impl Row {
-    fn of(device: &Address, item: Item, is_ours: impl Fn(&Fingerprint) -> bool) -> Self {
+impl<'a> Row<'a> {
+    fn of(device: &'a Address, item: Item, is_ours: impl Fn(&Fingerprint) -> bool) -> Self {
         let certificate = item.certificate.as_ref();
         let sha256 = certificate.map(|certificate| certificate.fingerprint);
         let until = certificate.map(|certificate| certificate.not_after);
         Self {
-            device: device.clone(),
+            device,
             subject: certificate.map(|certificate| certificate.subject.clone()),
             issuer: certificate.map(|certificate| certificate.issuer.clone()),
             sha256,
-            not_after: until.map(|until| until.to_rfc3339_opts(SecondsFormat::Secs, true)),
             until,
             ours: sha256.as_ref().is_some_and(is_ours),
             place: item.place,
@@ -222,7 +224,7 @@ fn print(rows: &[Row], width: Option<usize>) {
     }
 }
 
-impl Row {
+impl Row<'_> {
     fn until(&self, now: DateTime<Utc>) -> String {
         let Some(until) = self.until else { return "unreadable".to_owned() };
         let day = until.with_timezone(&Local).format("%Y-%m-%d");
