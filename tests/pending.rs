@@ -101,6 +101,17 @@ fn a_colleagues_pending_upload_of_the_same_object_is_seen_where_no_upload_is_lis
 }
 
 #[test]
+fn a_colleagues_open_request_under_the_name_is_seen_although_it_has_no_certificate_yet() {
+    let shape = Shape::Fresh;
+    let world = scene(shape, |_| ());
+    world.device.add_pending_change(JANE, OBJECT, "<private-key>hers</private-key>").unwrap();
+    let before = State::of(&world.device);
+    impatient(&world, shape).exits(18).says("jane has an uncommitted change at");
+    assert!(!was_changed(&world));
+    assert_eq!(State::of(&world.device).against(&before), "");
+}
+
+#[test]
 fn it_is_waited_for_like_a_lock() {
     let shape = Shape::Overwrite;
     let world = scene(shape, listing(JournalShape::Container));

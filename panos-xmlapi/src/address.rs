@@ -159,6 +159,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_stands_in_a_url_as_it_is_typed_whatever_letters_it_stands_for() {
+        // The second stands for nothing; it is a host name all the same.
+        for name in ["xn--mnchen-3ya.example", "xn--a.example", "fw-1.example"] {
+            let address: Address = name.parse().unwrap();
+            let url = reqwest::Url::parse(&format!("https://{}:{}/api/", address.host(), address.port()));
+            assert_eq!(url.unwrap().host_str(), Some(name));
+        }
+    }
+
+    #[test]
     fn names_are_lower_cased_and_ports_default_to_443() {
         for (typed, shown) in [
             ("FW1.Example.COM", "fw1.example.com"),

@@ -40,8 +40,16 @@ struct Group {
     length: usize,
     /// The kinds of characters that occur in them, as bits: where another one stands in a text, no part is.
     kinds: u8,
+    sieve: Sieve,
     /// In ascending order.
     hashes: Box<[u64]>,
+}
+
+/// Nearly all parts of a text fall through here, for which no hash has to be calculated: a keyed number of twelve bits
+/// for the eight bytes at each end of a part, and which of them belong to parts of the secret.
+struct Sieve {
+    keys: [u64; 2],
+    numbers: Box<[u64; 64]>,
 }
 
 /// The secrets of the sessions that are open. Hundreds of devices may have the same API key, of which there are
@@ -152,7 +160,7 @@ impl Secret {
     fn new(name: &'static str, secret: &str) -> Self {
         let state = RandomState::new();
         let whole = state.hash_one(secret.as_bytes());
-        let mut parts: Vec<(usize, u8, Vec<u64>)> = Vec::new();
+        let mut parts: Vec<(usize, u8, Sieve, Vec<u64>)> = Vec::new();
         for form in forms(secret) {
             // As much of the secret in each form. A part of a longer character would be none of text.
             let part = (PART * form.len()).div_ceil(secret.len().max(1)).max(PART);
@@ -161,19 +169,24 @@ impl Secret {
                 continue;
             }
             let kinds = form.iter().fold(0, |kinds, byte| kinds | kind(*byte));
-            let hashes = form.windows(length).map(|part| state.hash_one(part));
-            match parts.iter_mut().find(|(known, ..)| *known == length) {
-                Some((_, all, known)) => {
-                    *all |= kinds;
-                    known.extend(hashes);
+            let at = match parts.iter().position(|(known, ..)| *known == length) {
+                Some(at) => at,
+                None => {
+                    parts.push((length, 0, Sieve::new(&state), Vec::new()));
+                    parts.len() - 1
                 }
-                None => parts.push((length, kinds, hashes.collect())),
+            };
+            let (_, all, sieve, hashes) = &mut parts[at];
+            *all |= kinds;
+            for part in form.windows(length) {
+                sieve.add(part);
+                hashes.push(state.hash_one(part));
             }
         }
-        let groups = parts.into_iter().map(|(length, kinds, mut hashes)| {
+        let groups = parts.into_iter().map(|(length, kinds, sieve, mut hashes)| {
             hashes.sort_unstable();
             hashes.dedup();
-            Group { length, kinds, hashes: hashes.into() }
+            Group { length, kinds, sieve, hashes: hashes.into() }
         });
         let groups = groups.collect();
         Self { name, state, whole, groups }
@@ -181,6 +194,33 @@ impl Secret {
 
     fn is(&self, name: &str, secret: &str) -> bool {
         self.name == name && self.whole == self.state.hash_one(secret.as_bytes())
+    }
+}
+
+impl Sieve {
+    fn new(state: &RandomState) -> Self {
+        Self { keys: [state.hash_one(0_u8), state.hash_one(1_u8)], numbers: Box::new([0; 64]) }
+    }
+
+    /// Where the number of a part stands: in which word, and as which bit.
+    fn place(&self, part: &[u8]) -> (usize, u64) {
+        let (Some(first), Some(last)) = (part.first_chunk(), part.last_chunk()) else { return (0, 1) };
+        let [one, other] =
+            [u64::from_le_bytes(*first) ^ self.keys[0], u64::from_le_bytes(*last) ^ self.keys[1]];
+        let product = u128::from(one) * u128::from(other);
+        let mixed = (product >> 64) ^ product;
+        (usize::from(mixed.to_le_bytes()[0] & 63), 1 << (mixed.to_le_bytes()[1] & 63))
+    }
+
+    fn add(&mut self, part: &[u8]) {
+        let (word, bit) = self.place(part);
+        self.numbers[word] |= bit;
+    }
+
+    /// Whether it may be a part of the secret; where not, it is none.
+    fn holds(&self, part: &[u8]) -> bool {
+        let (word, bit) = self.place(part);
+        self.numbers[word] & bit != 0
     }
 }
 
@@ -198,7 +238,7 @@ impl Group {
                     right = self.length - skipped;
                 }
                 None => {
-                    if self.hashes.binary_search(&state.hash_one(part)).is_ok() {
+                    if self.sieve.holds(part) && self.hashes.binary_search(&state.hash_one(part)).is_ok() {
                         tell(at);
                     }
                     at += 1;

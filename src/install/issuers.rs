@@ -98,7 +98,7 @@ pub async fn look(session: &Session, question: &ChainQuestion<'_>) -> Result<Iss
         if held.iter().flatten().any(|held| held.fingerprint() == fingerprint) {
             continue;
         }
-        let sight = places::candidate(session, &at).await?;
+        let sight = places::candidate_of_new(session, &at).await?;
         let subject = subject_of(link);
         if !sight.is_there() {
             let pem = link.to_pem().map_err(crate::certificate::BundleError::from)?;

@@ -12,12 +12,31 @@ use panos_xmlapi::{Element, Error, Session, XPath};
 /// What every request can end in.
 pub(super) async fn candidate(session: &Session, at: &XPath) -> Result<Option<Element>, Error> {
     let Some((list, name)) = parts(at) else { return session.get(at).await };
-    if let Some(found) = session.get(&at.clone().step("public-key")).await? {
-        return Ok(Some(object(found, &name)));
+    match certificate(session, at, &name).await? {
+        None => Ok(is_in(session, list, &name).await?.then(|| entry(&name))),
+        found => Ok(found),
     }
+}
+
+/// The same for an object that is hardly there: then the names in its list are all that is asked for.
+///
+/// # Errors
+/// What every request can end in.
+pub(super) async fn candidate_of_new(session: &Session, at: &XPath) -> Result<Option<Element>, Error> {
+    let Some((list, name)) = parts(at) else { return session.get(at).await };
+    if !is_in(session, list, &name).await? {
+        return Ok(None);
+    }
+    Ok(Some(certificate(session, at, &name).await?.unwrap_or_else(|| entry(&name))))
+}
+
+async fn certificate(session: &Session, at: &XPath, name: &str) -> Result<Option<Element>, Error> {
+    Ok(session.get(&at.clone().step("public-key")).await?.map(|found| object(found, name)))
+}
+
+async fn is_in(session: &Session, list: XPath, name: &str) -> Result<bool, Error> {
     let entries = session.get_all(&list.step("entry").step("@name")).await?;
-    let is_it = |entry: &Element| entry.attribute("name") == Some(name.as_str());
-    Ok(entries.iter().any(is_it).then(|| entry(&name)))
+    Ok(entries.iter().any(|entry| entry.attribute("name") == Some(name)))
 }
 
 /// The same of the running configuration; one that has no certificate is none there.

@@ -154,6 +154,16 @@ pub async fn candidate(session: &Session, at: &XPath) -> Result<Sight, InstallEr
     Ok(Sight::of(element.as_ref()))
 }
 
+/// The same of a certificate object that is hardly there.
+///
+/// # Errors
+/// A device that fails or refuses.
+pub async fn candidate_of_new(session: &Session, at: &XPath) -> Result<Sight, InstallError> {
+    let found = objects::candidate_of_new(session, at).await;
+    let element = found.map_err(InstallError::during(Activity::Looking))?;
+    Ok(Sight::of(element.as_ref()))
+}
+
 /// What stands at a place of the running configuration.
 ///
 /// # Errors

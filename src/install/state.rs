@@ -240,7 +240,8 @@ pub async fn observe(
     }
     let place = place_of(request, system);
     let of_template = templates::look(session, Wanted::of(request), &place).await?;
-    let candidate = candidate(session, &place, request).await?;
+    let is_known = made.iter().any(|made| made.object == request.object);
+    let candidate = view(session, &place, request, is_known).await?;
     let named = Named { profiles: &request.profiles, place: &place, object: Some(&request.object) };
     managed::check_no_upload(request, candidate.fingerprint() == Some(wanted))?;
     let mut found = suitable::look(session, named, &candidate.profiles, predefined).await?;
@@ -321,12 +322,27 @@ pub async fn candidate(
     place: &Location,
     request: &InstallRequest,
 ) -> Result<ConfigView, InstallError> {
+    view(session, place, request, true).await
+}
+
+/// As [`candidate`]. Whether the object is known decides what is asked first, and so how many requests it takes; not what
+/// is found.
+async fn view(
+    session: &Session,
+    place: &Location,
+    request: &InstallRequest,
+    is_known: bool,
+) -> Result<ConfigView, InstallError> {
     let look = InstallError::during(Activity::Looking);
-    let object =
-        objects::candidate(session, &place.certificate(request.object.as_str())?).await.map_err(look)?;
+    let at = place.certificate(request.object.as_str())?;
+    let object = match is_known {
+        true => objects::candidate(session, &at).await,
+        false => objects::candidate_of_new(session, &at).await,
+    };
+    let object = object.map_err(look)?;
     let profiles = session.get(&place.profiles()).await.map_err(look)?;
     let mut sights = BTreeMap::new();
-    sights.insert(place.certificate(request.object.as_str())?.to_string(), Sight::of(object.as_ref()));
+    sights.insert(at.to_string(), Sight::of(object.as_ref()));
     let mut holdings = holdings(object, profiles.as_ref());
     for profile in &holdings.profiles {
         let sight = Sight::of_entry(profiles.as_ref(), &profile.name);
