@@ -32,8 +32,7 @@ impl Default for Turns {
     }
 }
 
-/// A device's turn: it may begin. The next device's comes when this one is dropped or [over](Self::is_over), or has
-/// lasted long enough.
+/// A device's turn: it may begin. The next device's comes when this one is over or dropped, or has lasted long enough.
 #[derive(Debug)]
 pub struct Turn(Mutex<Option<oneshot::Sender<()>>>);
 
