@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::pki::{self, CertificateSpec, Issued, KeyKind};
+use crate::programs;
 
 /// The longest that a command in the machine may take, and that anything is waited for.
 pub const TIMEOUT: Duration = Duration::from_secs(120);
@@ -163,7 +164,11 @@ impl Machine {
     pub fn write(&self, inside: &str, text: &str, mode: u32) {
         let path = self.path(inside);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        pki::write(&path, text.as_bytes(), mode);
+        if text.starts_with("#!") {
+            programs::write(&path, text);
+        } else {
+            pki::write(&path, text.as_bytes(), mode);
+        }
     }
 
     pub fn copy_in(&self, from: &Path, inside: &str) {

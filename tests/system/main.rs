@@ -11,6 +11,8 @@ mod network;
 mod package;
 #[path = "../common/pki.rs"]
 mod pki;
+#[path = "../common/programs.rs"]
+mod programs;
 mod scenarios;
 mod stage;
 mod transcript;
