@@ -1,7 +1,5 @@
 //! Makes the certificate a device shows out of the box.
 
-use std::sync::{Mutex, PoisonError};
-
 use openssl::{
     asn1::Asn1Time,
     bn::{BigNum, MsbOption},
@@ -50,30 +48,12 @@ pub(crate) fn management_identity(wanted: &ManagementCertificate, hostname: &str
             (vec![builder.build()], key)
         }
         ManagementCertificate::Given { certificate, key } => {
-            return given(&pem::text(certificate)?, &pem::text(key)?);
+            let chain = X509::stack_from_pem(pem::text(certificate)?.as_bytes())?;
+            (chain, private_key(&pem::text(key)?)?)
         }
     };
-    of_parts(identity)
-}
-
-/// The identity that was given last, by the SHA-256 of its texts.
-static LAST_GIVEN: Mutex<Option<([u8; 32], Identity)>> = Mutex::new(None);
-
-/// Hundreds of devices may be given the same: it is read once, and what OpenSSL prepares for its signatures and for a
-/// server is theirs together.
-fn given(certificate: &str, key: &str) -> Result<Identity> {
-    let texts = openssl::sha::sha256(format!("{certificate}\0{key}").as_bytes());
-    let mut last = LAST_GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, identity)) = last.as_ref().filter(|(known, _)| *known == texts) {
-        return Ok(identity.clone());
-    }
-    let identity = of_parts((X509::stack_from_pem(certificate.as_bytes())?, private_key(key)?))?;
-    *last = Some((texts, identity.clone()));
-    Ok(identity)
-}
-
-fn of_parts((chain, key): (Vec<X509>, PKey<Private>)) -> Result<Identity> {
-    Identity::new(chain, key).ok_or_else(|| Error::Settings("no management certificate given".into()))
+    Identity::new(identity.0, identity.1)
+        .ok_or_else(|| Error::Settings("no management certificate given".into()))
 }
 
 fn private_key(pem: &str) -> Result<PKey<Private>> {

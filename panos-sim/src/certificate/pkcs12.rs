@@ -1,17 +1,15 @@
 //! Opening PKCS#12 containers, and telling which algorithms protect them.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 use openssl::{
     pkcs12::Pkcs12,
     pkey::{PKey, Private},
     provider::Provider,
-    sha::sha256,
     x509::X509,
 };
 
 /// What was in a container.
-#[derive(Clone)]
 pub(crate) struct Contents {
     /// Leaf first.
     pub(crate) certificates: Vec<X509>,
@@ -35,24 +33,14 @@ pub(crate) fn open(der: &[u8], passphrase: &str, legacy_only: bool) -> Result<Co
     if legacy_only && !is_legacy(der) {
         return Err(Pkcs12Error::Unreadable);
     }
-    let same = sha256(&[&sha256(der), passphrase.as_bytes()].concat());
-    let last = || LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((_, contents)) = last().as_ref().filter(|(known, _)| *known == same) {
-        return Ok(contents.clone());
-    }
     let parsed = container.parse2(passphrase).map_err(|errors| {
         let mac = errors.errors().iter().any(|e| e.reason().is_some_and(|r| r.contains("mac verify")));
         if mac { Pkcs12Error::Passphrase } else { Pkcs12Error::Unreadable }
     })?;
     let mut certificates: Vec<X509> = parsed.cert.into_iter().collect();
     certificates.extend(parsed.ca.into_iter().flatten());
-    let contents = Contents { certificates, key: parsed.pkey };
-    *last() = Some((same, contents.clone()));
-    Ok(contents)
+    Ok(Contents { certificates, key: parsed.pkey })
 }
-
-/// What was opened last, by the SHA-256 of the container and its passphrase: many devices of a process may get the same.
-static LAST: Mutex<Option<([u8; 32], Contents)>> = Mutex::new(None);
 
 /// RC2-40, the certificates' cipher of old containers, is in OpenSSL's legacy provider. Where that
 /// is not installed such containers stay unreadable.
