@@ -27,7 +27,7 @@ use super::key::{PrivateKey, wiping_the_stack};
 use super::recent::Recent;
 
 /// Rounds of key derivation. They slow down who guesses a passphrase a person thought of; ours is random
-/// and lives for one upload, so more rounds would cost time, also on the device, and add nothing.
+/// and lives for one file, so more rounds would cost time, also on the device, and add nothing.
 const ROUNDS: u32 = 2048;
 /// Those of the container that only OpenSSL's reader gets, with a key that is nobody's. Each of a container's three
 /// derivations is done by its writer and by its reader, and they are most of what an upload costs this machine. How many
@@ -58,7 +58,7 @@ impl fmt::Display for Container {
     }
 }
 
-/// The passphrase of one container: random, used once, never shown.
+/// The passphrase of one container: random, for no other one, never shown.
 #[derive(Debug, Clone)]
 pub struct Passphrase(SecretString);
 
