@@ -27,16 +27,16 @@ struct JsonFirewall<'a> {
 }
 
 impl<'a> JsonFirewalls<'a> {
-    /// All of them.
+    /// All of them. `is_left`: whether the push is left to a person.
     #[must_use]
-    pub(super) fn of(push: &'a PushState) -> Self {
+    pub(super) fn of(push: &'a PushState, is_left: bool) -> Self {
         let open = push.open.iter().map(|device| JsonFirewall {
             serial: &device.serial,
             hostname: device.hostname.as_deref(),
             stack: &device.stack,
             state: device.standing.word(),
             what: device.standing.to_string(),
-            advice: device.standing.advice(),
+            advice: if is_left { device.standing.advice_where_left() } else { device.standing.advice() },
         });
         Self { stacks: &push.stacks, firewalls: push.total(), proven: &push.proven, open: open.collect() }
     }

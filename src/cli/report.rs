@@ -334,6 +334,7 @@ impl<'a> JsonDevice<'a> {
             Some(Outcome::Failed(_)) | None => None,
         };
         let problem = told.problem();
+        let is_left = told.result.as_ref().is_some_and(|result| result.outcome == Outcome::AwaitingPush);
         Self {
             device: told.about.device.to_string(),
             location: &told.about.location,
@@ -346,7 +347,7 @@ impl<'a> JsonDevice<'a> {
             advice: problem.and_then(|problem| problem.advice.as_deref()),
             pending: told.is_pending,
             waits_for: told.hold.as_ref().map(JsonHold::of),
-            push: told.push.as_ref().map(JsonFirewalls::of),
+            push: told.push.as_ref().map(|push| JsonFirewalls::of(push, is_left)),
             seconds: told.result.iter().flat_map(|result| result.phases.iter().copied()).collect(),
         }
     }

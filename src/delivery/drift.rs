@@ -18,11 +18,12 @@ use super::store::InstallationStore;
 use crate::certificate::Bundle;
 use crate::host::log::{Log, RunLog};
 use crate::install::InstallError;
-use crate::install::after_commit;
+use crate::install::after_commit::{self, OnFirewalls};
 use crate::install::connect::reach;
 use crate::install::names::ObjectName;
 use crate::install::probe::served;
 use crate::install::problem::Problem;
+use crate::install::push::PushState;
 use crate::install::request::InstallRequest;
 use crate::install::result::CertificateFacts;
 use crate::install::state::place_of;
@@ -114,7 +115,7 @@ impl DriftChecker {
                 _ if record.is_unseen() => self.look_at_adopted(&mut record).await?,
                 // It was a mistake, and never installed.
                 _ if record.verified.is_none() => continue,
-                _ => self.compare(&mut record).await,
+                _ => self.compare(&mut record).await?,
             };
             let verdict = match verdict {
                 Verdict::Drift { what, .. } if self.lists.leave_out(&record.spec) => {
@@ -157,13 +158,17 @@ impl DriftChecker {
         };
         let object = request.object.clone();
         match self.look(record, request, &bundle).await {
-            Ok(None) => {
+            Ok(OnFirewalls { lack: None, state }) => {
+                note_firewalls(record, state);
                 let sequence = Queue::below(self.records.state_dir()).next_number()?;
                 record.mark_verified(&object, sequence, self.records.now());
                 self.records.write_in_background(vec![record.clone()]).await?;
                 Ok(Verdict::Good)
             }
-            Ok(Some(lack)) => {
+            Ok(OnFirewalls { lack: Some(lack), state }) => {
+                if note_firewalls(record, state) {
+                    self.records.write_in_background(vec![record.clone()]).await?;
+                }
                 let what = match record.state {
                     State::AwaitingPush { .. } => format!("is waiting for a manual push: {lack}"),
                     _ => format!("is waiting for a manual commit: {lack}"),
@@ -176,7 +181,7 @@ impl DriftChecker {
 
     /// The first look at what somebody else has installed: it is as it was adopted, or is brought there.
     async fn look_at_adopted(&self, record: &mut Installation) -> Result<Verdict, DeliveryError> {
-        let verdict = self.compare(record).await;
+        let verdict = self.compare(record).await?;
         if let Verdict::Good = verdict {
             let object = match again(record, self.records.state_dir()) {
                 Ok(prepared) => adopted_object(record, prepared.request.object),
@@ -189,30 +194,33 @@ impl DriftChecker {
         Ok(verdict)
     }
 
-    async fn compare(&self, record: &mut Installation) -> Verdict {
+    async fn compare(&self, record: &mut Installation) -> Result<Verdict, DeliveryError> {
         let prepared = match again(record, self.records.state_dir()) {
             Ok(prepared) => prepared,
-            Err(problem) => return Verdict::Unknown(problem),
+            Err(problem) => return Ok(Verdict::Unknown(problem)),
         };
         let bundle = match prepared.bundle {
             Ok(bundle) => bundle,
-            Err(failure) => return Verdict::Unknown((&failure).into()),
+            Err(failure) => return Ok(Verdict::Unknown((&failure).into())),
         };
         let now = match CertificateFacts::of(&bundle).map_err(InstallError::from) {
             Ok(facts) => facts,
-            Err(failure) => return Verdict::Unknown((&failure).into()),
+            Err(failure) => return Ok(Verdict::Unknown((&failure).into())),
         };
         // Records of 0.1.0 know less of the same certificate.
         if record.spec.certificate.as_ref().map(|known| known.fingerprint) != Some(now.fingerprint) {
             let what = renewed(&now);
             record.spec.certificate = Some(now);
-            return self.drifted(what);
+            return Ok(self.drifted(what));
         }
-        match self.look(record, prepared.request, &bundle).await {
-            Ok(None) => Verdict::Good,
-            Ok(Some(what)) => self.drifted(what),
-            Err(failure) => Verdict::Unknown((&failure).into()),
+        let OnFirewalls { lack, state } = match self.look(record, prepared.request, &bundle).await {
+            Ok(seen) => seen,
+            Err(failure) => return Ok(Verdict::Unknown((&failure).into())),
+        };
+        if note_firewalls(record, state) {
+            self.records.write_in_background(vec![record.clone()]).await?;
         }
+        Ok(lack.map_or(Verdict::Good, |what| self.drifted(what)))
     }
 
     fn drifted(&self, what: String) -> Verdict {
@@ -225,7 +233,7 @@ impl DriftChecker {
         record: &Installation,
         mut request: InstallRequest,
         bundle: &Bundle,
-    ) -> Result<Option<String>, InstallError> {
+    ) -> Result<OnFirewalls, InstallError> {
         let wanted = bundle.fingerprint();
         if let Some(verified) = &record.verified {
             request.object = verified.object.clone();
@@ -237,18 +245,33 @@ impl DriftChecker {
         let goal =
             ExpectedState::Runs { request: Box::new(request.clone()), place, wanted, issuers: Vec::new() };
         if let Some(lack) = goal.lack(&connection.session).await? {
-            return Ok(Some(lack));
+            return Ok(lacking(lack));
         }
-        if let Some(lack) = after_commit::lack(&connection, &request, wanted, record.push.as_ref()).await? {
-            return Ok(Some(lack));
+        let seen = after_commit::examine(&connection, &request, wanted, record.push.as_ref()).await?;
+        if seen.lack.is_some() {
+            return Ok(seen);
         }
         for endpoint in &request.served {
             if let Err(problem) = served(endpoint, &request.common_name, wanted, &[], TIMEOUT).await {
-                return Ok(Some(problem.to_string()));
+                return Ok(OnFirewalls { lack: Some(problem.to_string()), ..seen });
             }
         }
-        Ok(None)
+        Ok(seen)
     }
+}
+
+/// What the device itself lacks: its firewalls were not looked at.
+fn lacking(lack: String) -> OnFirewalls {
+    OnFirewalls { lack: Some(lack), state: None }
+}
+
+/// Keeps how it stands with each firewall; whether that is something new. `status` and the worker go by it.
+fn note_firewalls(record: &mut Installation, state: Option<PushState>) -> bool {
+    let is_new = state.is_some() && record.push != state;
+    if is_new {
+        record.push = state;
+    }
+    is_new
 }
 
 /// The scripts named an object after the year in which they installed it: that of the issue, not today's.

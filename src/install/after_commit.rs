@@ -104,19 +104,29 @@ pub(super) async fn push(
     }
 }
 
-/// What the firewalls lack of what Panorama runs, in words; nothing where it is not for firewalls. One that is away now and
-/// was seen to have it before is not missed.
+/// How it stands with the firewalls.
+#[derive(Debug, Default)]
+pub struct OnFirewalls {
+    /// What they lack of what Panorama runs, in words.
+    pub lack: Option<String>,
+    /// Each of them; nothing where none is to have it, or where Panorama could not be asked about them.
+    pub state: Option<PushState>,
+}
+
+/// What the firewalls lack of what Panorama runs. One that is away now and was seen to have it before is not missed.
 ///
 /// # Errors
 /// A push that can't be as it is configured; a Panorama that fails or refuses.
-pub async fn lack(
+pub async fn examine(
     connection: &Connection,
     request: &InstallRequest,
     wanted: Fingerprint,
     before: Option<&PushState>,
-) -> Result<Option<String>, InstallError> {
+) -> Result<OnFirewalls, InstallError> {
     let place = place_of(request, &connection.system);
-    let Some(plan) = push::look(&connection.session, &place, &request.push).await? else { return Ok(None) };
+    let Some(plan) = push::look(&connection.session, &place, &request.push).await? else {
+        return Ok(OnFirewalls::default());
+    };
     let state = PushState::planned(&plan, wanted, &request.object);
     let of = Expected::Certificate { object: &request.object, profiles: &request.profiles };
     let mut goals = [PushGoal::new(0, &place, of, request.push.everybody, state)];
@@ -136,5 +146,8 @@ pub async fn lack(
     if let Some(before) = before {
         goal.state.excuse_absent(before);
     }
-    Ok(goal.lack().map(|lack| lack.to_string()))
+    let lack = goal.lack();
+    let is_asked = lack.as_ref().is_none_or(|lack| lack.troubles.is_empty());
+    let state = is_asked.then(|| goal.state.kept());
+    Ok(OnFirewalls { lack: lack.map(|lack| lack.to_string()), state })
 }

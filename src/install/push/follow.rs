@@ -222,9 +222,11 @@ fn refused_by_job(order: &PushOrder<'_>, job: &Job) -> Option<Refusal> {
     })
 }
 
-/// What a job says of each firewall. Only `OK` and `FAIL` are a firewall's own word.
+/// What a job says of each firewall. Only `OK` and `FAIL` are a firewall's own word. Of one that is listed more than once
+/// the worst counts, in whatever order.
 fn results(job: &Job) -> BTreeMap<String, Option<Standing>> {
-    let each = job.devices.iter().map(|device| {
+    let mut results: BTreeMap<String, Option<Standing>> = BTreeMap::new();
+    for device in &job.devices {
         let standing = match device.result.as_deref() {
             Some("OK") => None,
             Some("FAIL") if says_not_connected(device) => {
@@ -233,9 +235,20 @@ fn results(job: &Job) -> BTreeMap<String, Option<Standing>> {
             Some("FAIL") => Some(Standing::Failed { why: why(device) }),
             _ => Some(Standing::Unconfirmed),
         };
-        (device.serial.clone(), standing)
-    });
-    each.collect()
+        let known = results.entry(device.serial.clone()).or_insert_with(|| standing.clone());
+        if gravity(&standing) > gravity(known) {
+            *known = standing;
+        }
+    }
+    results
+}
+
+fn gravity(standing: &Option<Standing>) -> u8 {
+    match standing {
+        None => 0,
+        Some(Standing::Failed { .. }) => 2,
+        Some(_) => 1,
+    }
 }
 
 fn says_not_connected(device: &PushedDevice) -> bool {

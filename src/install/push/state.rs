@@ -147,6 +147,16 @@ impl Standing {
         }
     }
 
+    /// What to do next where the push is left to a person: nothing is pushed by itself.
+    #[must_use]
+    pub fn advice_where_left(&self) -> &'static str {
+        match self {
+            Self::Overridden { .. } => self.advice(),
+            Self::NotConnected { .. } => "connect the firewall to Panorama, and push it in Panorama then",
+            _ => "push it in Panorama",
+        }
+    }
+
     pub(super) fn bounded(self) -> Self {
         let cut = |text: String| panos_xmlapi::words::cut(&text, WORDS).into_owned();
         match self {

@@ -177,7 +177,10 @@ impl<'a> JsonInstallation<'a> {
                 seconds: attempt.milliseconds().map(|(phase, spent)| (phase, seconds(spent))).collect(),
             }),
             certmonger: one.certmonger.as_deref().map(JsonCertmonger::of),
-            push: one.push.as_deref().map(JsonFirewalls::of),
+            push: one
+                .push
+                .as_deref()
+                .map(|push| JsonFirewalls::of(push, one.how == InstallState::LeftToPush)),
             faults: one
                 .faults
                 .iter()
