@@ -114,6 +114,22 @@ fn a_stack_has_certificates_and_profiles_of_its_own() {
 }
 
 #[test]
+fn a_name_that_a_template_and_a_stack_share_is_refused_before_anything_is_sent() {
+    let estate = Estate::with(0, |panorama| {
+        panorama.templates.push(STACKS[0].into());
+        panorama.stacks[1].templates.push(STACKS[0].into());
+    });
+    let before = estate.device.candidate_xml();
+    for place in ["--template", "--stack"] {
+        estate
+            .commit(&["-p", PORTAL, place, STACKS[0]])
+            .exits(13)
+            .says("a template and a template stack 'branches'");
+    }
+    assert_eq!((estate.device.candidate_xml(), changes(&estate).len()), (before, 0));
+}
+
+#[test]
 fn an_unknown_name_is_refused_before_anything_is_sent() {
     let estate = Estate::new(0);
     estate.device.clear_requests();

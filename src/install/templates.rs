@@ -70,6 +70,7 @@ pub async fn look(session: &Session, wanted: Wanted<'_>, place: &Location) -> Re
     }
     check_there(session, place).await?;
     let known = session.template_stacks().await.map_err(InstallError::during(Activity::Looking))?;
+    check_unambiguous(&known, place)?;
     let counts: Box<dyn Fn(&str) -> bool> = match wanted.stacks {
         StacksToPush::Named(names) => Box::new(|stack| names.iter().any(|name| name.as_str() == stack)),
         StacksToPush::AllOfTemplate | StacksToPush::Nothing => Box::new(|_| true),
@@ -107,6 +108,21 @@ pub async fn check_there(session: &Session, place: &Location) -> Result<(), Inst
     let other = if kind == STACK { TEMPLATE } else { STACK };
     let is_other = names(session, other).await?.iter().any(|known| known == name.as_str());
     Err(Unsuitable::NoTemplate { is_stack: kind == STACK, name: name.clone(), known, is_other }.into())
+}
+
+/// Refuses a name that both a template and a stack have, as far as the stacks tell: an upload into either names nothing
+/// else, so it might land in the other one.
+fn check_unambiguous(known: &[StackMembers], place: &Location) -> Result<(), Unsuitable> {
+    let (name, is_shared) = match place {
+        Location::Template(name) | Location::TemplateVsys { template: name, .. } => {
+            (name, known.iter().any(|stack| stack.name == name.as_str()))
+        }
+        Location::TemplateStack(name) => {
+            (name, known.iter().flat_map(|stack| &stack.templates).any(|template| template == name.as_str()))
+        }
+        _ => return Ok(()),
+    };
+    if is_shared { Err(Unsuitable::AmbiguousTemplate(name.clone())) } else { Ok(()) }
 }
 
 /// The names of all templates, or of all stacks.

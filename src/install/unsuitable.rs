@@ -32,6 +32,11 @@ pub enum Unsuitable {
         /// Whether it is the name of one of the other kind.
         is_other: bool,
     },
+    /// A template and a template stack share the name: an upload names nothing else.
+    #[error(
+        "Panorama has a template and a template stack '{0}': an upload names only one of them, and it is not known which"
+    )]
+    AmbiguousTemplate(TemplateName),
     /// The firewalls would get another object of the same name.
     #[error("{by} has {what} too, and firewalls of the template stack '{stack}' get that one")]
     Outranked {
@@ -148,6 +153,7 @@ impl Unsuitable {
             | Self::NotForManagement { .. }
             | Self::ProfileSupplied { .. }
             | Self::NoTemplate { .. }
+            | Self::AmbiguousTemplate(_)
             | Self::Outranked { .. } => Exit::Rebind,
             Self::ObjectSupplied { .. } | Self::ForApiKeys(_) | Self::NoUpload(_) => Exit::Upload,
         }
@@ -177,6 +183,9 @@ impl Unsuitable {
                 "correct the name; a new template{} is made on Panorama only",
                 stack(*is_stack)
             ),
+            Self::AmbiguousTemplate(_) => {
+                "give one of them another name on Panorama, and name that one".to_owned()
+            }
             Self::Outranked { .. } => {
                 "install there, or delete that object there, or move the template up in the stack (Panorama > Templates)"
                     .to_owned()

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use panos_sim::{Fault, Matcher, What, When};
+use panos_sim::{Fault, Matcher, PushOutcome, What, When};
 
 use crate::estate::{DEV, Estate, JANE, serial};
 
@@ -87,4 +87,21 @@ fn what_verify_sees_of_each_firewall_is_what_status_tells() {
     let pushes = estate.pushes();
     assert!(pushes.len() == 1 && !pushes[0].contains(&serial(2)), "{pushes:?}");
     assert_eq!((estate.changes(), estate.push()["open"].as_array().unwrap().len()), (0, 0));
+}
+
+#[test]
+fn a_full_push_whose_request_is_lost_is_not_taken_for_the_one_that_was_refused() {
+    let estate = Estate::of(1, |_| {});
+    let words = vec!["Push of selected changes failed: a full push is required".to_owned()];
+    estate.world.device.set_push_outcome(&serial(1), PushOutcome::Fails(words));
+    let matcher = Matcher::typed("commit").action("all");
+    estate.world.device.inject(Fault::new(When::Matching { matcher, nth: 2 }, What::Close));
+    estate.install(&["--push-all-changes"]).exits(14).says("the push failed");
+    let pushes = estate.pushes();
+    let of_own: Vec<bool> = pushes.iter().map(|push| push.contains("<admin>")).collect();
+    assert_eq!(
+        (of_own, estate.jobs()),
+        (vec![true, false, false], 3),
+        "one of Jane's, ours, and everybody's: {pushes:?}"
+    );
 }

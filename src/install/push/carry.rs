@@ -203,6 +203,8 @@ impl Pusher<'_> {
         self.events
             .warn(format!("{refusal}; everybody's committed changes are pushed (--push-all-changes)."));
         order.administrator = None;
+        // Where an answer is lost, its job is not taken for that of the push that was refused.
+        order.description.push_str(", everybody's changes");
         if let Some(refusal) = self.carry_out(&order, goals, (follower, journal)).await {
             troubled_in(goals, stack, &InstallError::during(Activity::Pushing)(refusal.into()));
         }
