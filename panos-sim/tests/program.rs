@@ -24,6 +24,16 @@ fn started(command: &mut Command) -> (Child, BufReader<ChildStdout>, serde_json:
     (child, out, ready)
 }
 
+/// Ends with the test, however that ends.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn fails(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(!output.status.success());
@@ -85,8 +95,9 @@ fn hundreds_of_managed_firewalls_need_a_thread_for_each_processor() {
         fs::write(&file, name + key).unwrap();
         command.arg("--manage").arg(file);
     }
-    let (mut child, _out, ready) = started(&mut command);
-    let threads = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap().count();
+    let (child, _out, ready) = started(&mut command);
+    let child = Ended(child);
+    let threads = fs::read_dir(format!("/proc/{}/task", child.0.id())).unwrap().count();
     let processors = std::thread::available_parallelism().unwrap().get();
     // The program's own and the Panorama's besides.
     assert!(threads <= processors + 2, "{threads} threads, {processors} processors");
@@ -97,8 +108,6 @@ fn hundreds_of_managed_firewalls_need_a_thread_for_each_processor() {
     let shown: std::collections::HashSet<_> =
         managed.iter().map(|firewall| firewall["certificate_sha256"].as_str().unwrap()).collect();
     assert_eq!(shown.len(), 100);
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 #[test]
