@@ -1,7 +1,7 @@
 //! A thread that simulated devices run on.
 
 use std::{
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread::JoinHandle,
 };
 
@@ -63,7 +63,7 @@ impl Host {
             keep(shared, api, service, stopped).await;
             drop(end);
         });
-        Ok(Running { stop: Some(stop), ended, _host: self.clone() })
+        Ok(Running { stop: Some(stop), ended: Mutex::new(ended), _host: self.clone() })
     }
 }
 
@@ -85,8 +85,8 @@ async fn keep(shared: Arc<Shared>, api: TcpListener, service: TcpListener, stopp
 pub(crate) struct Running {
     /// Dropped to stop it.
     stop: Option<oneshot::Sender<()>>,
-    /// Ends when all of it has ended.
-    ended: mpsc::Receiver<()>,
+    /// Ends when all of it has ended. Several threads may hold the device, of which one drops it.
+    ended: Mutex<mpsc::Receiver<()>>,
     /// Not before the device does the thread end.
     _host: Host,
 }
@@ -95,7 +95,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         drop(self.stop.take());
         // Nothing is ever sent: it returns when the other side is gone, also by a panic, which was reported there.
-        let _ = self.ended.recv();
+        let _ = self.ended.get_mut().unwrap_or_else(PoisonError::into_inner).recv();
     }
 }
 

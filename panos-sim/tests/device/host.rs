@@ -2,7 +2,7 @@
 
 use std::{
     io::Read,
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     time::{Duration, Instant},
 };
 
@@ -82,6 +82,13 @@ fn a_thread_ends_with_the_last_of_its_devices_and_not_before() {
     let host = Host::start().unwrap();
     drop(on(&host, |_| {}));
     version(&on(&host, |_| {})).has("success");
+    // What was dropped is gone, however busy its thread is: the port is free at once.
+    for _ in 0..20 {
+        let device = on(&host, |_| {});
+        let (api, service) = (device.address(), device.service_address());
+        drop(device);
+        assert!(TcpListener::bind(api).is_ok() && TcpListener::bind(service).is_ok());
+    }
     let begun = Instant::now();
     drop((device, host));
     assert!(begun.elapsed() < Duration::from_secs(5));
