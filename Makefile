@@ -20,6 +20,7 @@ CARGO_DEB = 3.8.0
 CARGO_GENERATE_RPM = 0.21.1
 CARGO_DENY = 0.20.2
 CARGO_CYCLONEDX = 0.5.9
+CARGO_SEMVER_CHECKS = 0.51.0
 TOOLS := $(abspath $(TARGET))/tools
 # Both packagers replace `target/release` by the real folder, wherever it is: what they pack lies below it.
 STAGE = $(TARGET)/release/package
@@ -31,8 +32,8 @@ REMAPPED = --remap-path-prefix=$(CURDIR)=/source --remap-path-prefix=$(abspath $
 # One set of flags for all release builds: with another one everything would be built anew.
 RELEASE = RUSTFLAGS='$(strip $(RUSTFLAGS) $(REMAPPED))' $(CARGO) build --release
 
-.PHONY: all manual install demo test fresh system-test lint year matrix model bench fleet fuzz deny sbom dependencies stage reproducible recording deb rpm \
-	packages-test clean
+.PHONY: all manual install demo test fresh system-test lint year matrix model bench fleet fuzz deny sbom semver dependencies stage reproducible \
+	recording deb rpm packages-test clean
 
 all: manual
 
@@ -157,6 +158,11 @@ deny:
 sbom:
 	@scripts/install-cargo-tool cargo-cyclonedx $(CARGO_CYCLONEDX) $(TOOLS)
 	@scripts/sbom $(TOOLS) $(TARGET)/sbom/pan_getcert.cdx.json
+
+# The client crate beside that of the last release: what its users build on is there, or the version says that it is not.
+semver:
+	@scripts/install-cargo-tool cargo-semver-checks $(CARGO_SEMVER_CHECKS) $(TOOLS)
+	@scripts/semver $(TOOLS)
 
 # Every reader of what others write, fed with what no one would write: each target for so many seconds. docs/fuzzing.md
 fuzz: SECONDS ?= 60

@@ -28,6 +28,7 @@ mod config;
 mod device;
 mod error;
 mod fault;
+mod host;
 mod log;
 mod net;
 mod pem;
@@ -43,6 +44,7 @@ mod xml;
 pub use device::LockKind;
 pub use error::Error;
 pub use fault::{Effect, Fault, Listening, Matcher, PushOutcome, Serving, What, When};
+pub use host::Host;
 pub use record::{ConnectionRecord, Credential, RequestRecord, UploadRecord};
 pub use settings::{
     Administrator, ApiKey, DeviceGroup, DisconnectedInPush, Encoding, ImportAnswer, ImportJournal,

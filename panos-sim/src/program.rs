@@ -11,7 +11,7 @@ use std::{
 use clap::Parser;
 use serde::Serialize;
 
-use crate::{Administrator, ApiKey, Error, PreloadedCertificate, Profile, Result, Settings, Simulator};
+use crate::{Administrator, ApiKey, Error, Host, PreloadedCertificate, Profile, Result, Settings, Simulator};
 
 /// A simulated Palo Alto Networks firewall: the PAN-OS XML API over real TLS.
 ///
@@ -157,10 +157,13 @@ fn run(options: Options) -> Result<()> {
             (first, Some((name, second)))
         }
     };
+    // Hundreds of firewalls need no threads of their own; a Panorama, which works on all of them at once, has one.
+    let processors = std::thread::available_parallelism().map_or(1, usize::from).min(managed.len());
+    let hosts = (0..processors).map(|_| Host::start()).collect::<Result<Vec<_>>>()?;
     let mut firewalls = Vec::new();
-    for settings in managed {
+    for (settings, host) in managed.into_iter().zip(hosts.iter().cycle()) {
         let name = settings.hostname.clone();
-        let firewall = Simulator::start(settings)?;
+        let firewall = Simulator::start_on(host, settings)?;
         device.manage(&firewall);
         firewalls.push((name, firewall));
     }

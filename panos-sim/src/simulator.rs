@@ -3,19 +3,15 @@
 use std::{
     net::{SocketAddr, TcpListener},
     sync::Arc,
-    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use tokio::sync::oneshot;
-
 use crate::{
-    ConnectionRecord, Error, Fault, Listening, LockKind, PushOutcome, RequestRecord, Result, Serving,
+    ConnectionRecord, Error, Fault, Host, Listening, LockKind, PushOutcome, RequestRecord, Result, Serving,
     Settings, UploadRecord,
-    certificate::fingerprint,
     config::{self, Scope},
     device::{HaPair, HaSide, Managed, Peer, Work},
-    net,
+    host::Running,
     refusal::Refusal,
     shared::Shared,
     xml::{Element, Path, Style, document, parse_fragment},
@@ -30,15 +26,19 @@ pub struct Simulator {
     shared: Arc<Shared>,
     address: SocketAddr,
     service_address: SocketAddr,
-    /// Dropped to stop the thread.
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// Dropped to stop it.
+    running: Option<Running>,
 }
 
 impl Simulator {
     /// Starts a device on a thread of its own; it listens when this returns.
     pub fn start(settings: Settings) -> Result<Self> {
-        Self::start_as(settings, None)
+        Self::start_as(&Host::start()?, settings, None)
+    }
+
+    /// Starts a device on a thread that it shares with others; it listens when this returns.
+    pub fn start_on(host: &Host, settings: Settings) -> Result<Self> {
+        Self::start_as(host, settings, None)
     }
 
     /// Starts two devices that are peers of an active/passive pair; the first is active.
@@ -53,43 +53,22 @@ impl Simulator {
             model: settings.model.clone(),
         };
         let (one, other) = HaPair::sides(peer(&first), peer(&second));
-        let first = Self::start_as(first, Some(one))?;
+        let first = Self::start_as(&Host::start()?, first, Some(one))?;
         if second.listen.port() == 0 && second.listen.ip() != first.address.ip() {
             second.listen.set_port(first.address.port());
         }
-        let second = Self::start_as(second, Some(other))?;
+        let second = Self::start_as(&Host::start()?, second, Some(other))?;
         Ok((first, second))
     }
 
-    fn start_as(settings: Settings, ha: Option<HaSide>) -> Result<Self> {
+    fn start_as(host: &Host, settings: Settings, ha: Option<HaSide>) -> Result<Self> {
         settings.check()?;
         let (api, address) = listen(settings.listen)?;
         let (service, service_address) = listen(settings.service_listen)?;
         let shared = Arc::new(Shared::new(settings)?);
         shared.device(|device, _| device.ha = ha);
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
-        let (api, service) = {
-            let _inside = runtime.enter();
-            let own = |l| tokio::net::TcpListener::from_std(l).map_err(Error::Thread);
-            (own(api)?, own(service)?)
-        };
-        let (stop, stopped) = oneshot::channel();
-        let inside = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
-            .name("panos-sim".into())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = net::keep_api_port(Arc::clone(&inside), api) => {}
-                        () = net::keep_service_port(Arc::clone(&inside), service) => {}
-                        () = net::keep_time(inside) => {}
-                        _ = stopped => {}
-                    }
-                });
-            })
-            .map_err(Error::Thread)?;
-        Ok(Self { shared, address, service_address, stop: Some(stop), thread: Some(thread) })
+        let running = host.run(Arc::clone(&shared), api, service)?;
+        Ok(Self { shared, address, service_address, running: Some(running) })
     }
 
     /// Address of the API and management port (HTTPS).
@@ -107,17 +86,14 @@ impl Simulator {
     pub fn certificate_fingerprint(&self) -> String {
         self.shared.device(|device, _| {
             let shown = device.shown_identity();
-            shown.map(|identity| fingerprint(identity.leaf())).unwrap_or_default()
+            shown.map(|identity| identity.fingerprint().to_owned()).unwrap_or_default()
         })
     }
 
     /// The certificate the management port shows now, as PEM; empty when it shows none.
     pub fn certificate_pem(&self) -> String {
-        self.shared.device(|device, _| {
-            let shown = device.shown_identity();
-            let pem = shown.and_then(|identity| identity.leaf().to_pem().ok());
-            String::from_utf8(pem.unwrap_or_default()).unwrap_or_default()
-        })
+        let shown = self.shared.device(|device, _| device.shown_identity().cloned());
+        shown.and_then(|identity| identity.pem()).unwrap_or_default()
     }
 
     /// The requests since the start or the last [`clear_requests`](Self::clear_requests).
@@ -343,11 +319,7 @@ impl Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // It ends by itself; a panic in it has been reported there.
-            let _ = thread.join();
-        }
+        drop(self.running.take());
         self.shared.device(|device, _| {
             if let Some(ha) = &device.ha {
                 ha.leave();

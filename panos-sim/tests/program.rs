@@ -24,6 +24,16 @@ fn started(command: &mut Command) -> (Child, BufReader<ChildStdout>, serde_json:
     (child, out, ready)
 }
 
+/// Ends with the test, however that ends.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn fails(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(!output.status.success());
@@ -70,6 +80,34 @@ fn prints_where_it_listens_logs_requests_and_ends_on_a_signal() {
     let id = child.id().to_string();
     assert!(Command::new("sh").args(["-c", "kill \"$0\"", &id]).status().unwrap().success());
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn hundreds_of_managed_firewalls_need_a_thread_for_each_processor() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = program();
+    command.args(["--model", "Panorama", "--serial", "000000000000"]);
+    for number in 1..=100 {
+        let file = directory.path().join(format!("{number}.toml"));
+        let name =
+            format!("hostname = \"fw-{number}\"\nserial = \"{number:012}\"\nsw_version = \"11.1.4\"\n");
+        let key = "[[api_keys]]\nadministrator = \"admin\"\nkey = \"K\"\n";
+        fs::write(&file, name + key).unwrap();
+        command.arg("--manage").arg(file);
+    }
+    let (child, _out, ready) = started(&mut command);
+    let child = Ended(child);
+    let threads = fs::read_dir(format!("/proc/{}/task", child.0.id())).unwrap().count();
+    let processors = std::thread::available_parallelism().unwrap().get();
+    // The program's own and the Panorama's besides.
+    assert!(threads <= processors + 2, "{threads} threads, {processors} processors");
+    let managed = ready["managed"].as_array().unwrap();
+    for firewall in managed.iter().step_by(9) {
+        assert_eq!(ask(firewall["address"].as_str().unwrap()), firewall["certificate_sha256"]);
+    }
+    let shown: std::collections::HashSet<_> =
+        managed.iter().map(|firewall| firewall["certificate_sha256"].as_str().unwrap()).collect();
+    assert_eq!(shown.len(), 100);
 }
 
 #[test]

@@ -33,14 +33,15 @@ pub(super) fn answer(device: &Device, call: &Call<'_>) -> Result<Reply, Refusal>
         }
         true => {
             let blob = entry.text_of("private-key").ok_or_else(failed)?;
-            Some(device.keyring.find(blob).ok_or_else(failed)?)
+            let key = device.keyring.find(blob).ok_or_else(failed)?;
+            Some(key.pkey().map_err(|_| failed())?)
         }
         false => None,
     };
     let (content, extension) = match format {
         "pem" => {
             let mut content = Vec::new();
-            for certificate in &chain {
+            for certificate in chain.iter() {
                 content.extend(certificate.to_pem().map_err(|_| failed())?);
             }
             if let Some(key) = key {
@@ -54,7 +55,7 @@ pub(super) fn answer(device: &Device, call: &Call<'_>) -> Result<Reply, Refusal>
             let mut builder = Pkcs12::builder();
             builder.name(name).cert(leaf);
             if let Some(key) = key {
-                builder.pkey(key);
+                builder.pkey(&key);
             }
             let der = builder.build2(passphrase).and_then(|made| made.to_der());
             (der.map_err(|_| failed())?, "p12")

@@ -1,15 +1,11 @@
 //! `type=import`: certificates and keys into the candidate configuration.
 
-use openssl::{
-    asn1::Asn1Time,
-    pkey::{PKey, Private},
-    x509::X509,
-};
+use openssl::{asn1::Asn1Time, x509::X509};
 
 use super::{call::Call, reply::Reply};
 use crate::{
     ImportAnswer, Settings, UploadRecord,
-    certificate::{Contents, Pkcs12Error, certificate_entry, open},
+    certificate::{Contents, Pkcs12Error, PrivateKey, certificate_entry, read_pem, read_pkcs12},
     device::Device,
     refusal::Refusal,
     xml::{Element, Path, Step},
@@ -59,7 +55,7 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
     }
 
     let contents = if pkcs12 {
-        open(file, passphrase, device.settings.legacy_only).map_err(|why| match why {
+        read_pkcs12(file, passphrase, device.settings.legacy_only).map_err(|why| match why {
             Pkcs12Error::Unreadable => no_certificate(name),
             // The device's own words for this are not known.
             Pkcs12Error::Passphrase => Refusal::line(format!(
@@ -75,7 +71,7 @@ pub(super) fn answer(device: &mut Device, call: &Call<'_>) -> Result<Reply, Refu
         pkcs12,
         block_private_key: request.param("block-private-key") == Some("yes"),
     };
-    let entry = upload.entry(device, &path, contents)?;
+    let entry = upload.entry(device, &path, &contents)?;
     (device.config).change_own(&call.session.administrator, "import", |tree| {
         let place = path.ensure(tree).ok_or_else(|| Refusal::code(6, "Bad xpath"))?;
         *place = entry;
@@ -156,19 +152,6 @@ fn place(device: &Device, call: &Call<'_>) -> Result<Path, Refusal> {
     }
 }
 
-fn read_pem(file: &[u8], passphrase: &str) -> Contents {
-    // An unencrypted key never asks; the passphrase sent along with it is a dummy then.
-    let key = PKey::private_key_from_pem_callback(file, |buffer| {
-        let bytes = passphrase.as_bytes();
-        let room = buffer.get_mut(..bytes.len());
-        Ok(room.map_or(0, |room| {
-            room.copy_from_slice(bytes);
-            bytes.len()
-        }))
-    });
-    Contents { certificates: X509::stack_from_pem(file).unwrap_or_default(), key: key.ok() }
-}
-
 /// An upload whose parameters are in order.
 struct Upload<'a> {
     name: &'a str,
@@ -179,18 +162,18 @@ struct Upload<'a> {
 
 impl Upload<'_> {
     /// The entry the candidate is to hold.
-    fn entry(&self, device: &mut Device, path: &Path, contents: Contents) -> Result<Element, Refusal> {
+    fn entry(&self, device: &mut Device, path: &Path, contents: &Contents) -> Result<Element, Refusal> {
         let existing = path.first(device.config.candidate()).cloned();
         match self.category {
             Category::Certificate => {
-                let entry = self.certificate(device, contents.certificates)?;
+                let entry = self.certificate(device, &contents.certificates)?;
                 // A key that is there stays: nobody checks whether it still fits.
                 let key = existing.and_then(|e| e.find("private-key").cloned());
                 Ok(entry.with(key))
             }
             Category::PrivateKey => {
-                let key =
-                    contents.key.ok_or_else(|| self.pair_failed("private key doesn't exist for csr"))?;
+                let key = contents.key.clone();
+                let key = key.ok_or_else(|| self.pair_failed("private key doesn't exist for csr"))?;
                 // The device's own words for this are not known.
                 let entry = existing.ok_or_else(|| self.pair_failed("Certificate does not exist"))?;
                 Ok(self.with_key(device, entry, key))
@@ -199,13 +182,12 @@ impl Upload<'_> {
                 if contents.certificates.is_empty() {
                     return Err(no_certificate(self.name));
                 }
-                let key =
-                    contents.key.ok_or_else(|| self.pair_failed("private key doesn't exist for csr"))?;
-                let fits = (contents.certificates[0].public_key()).is_ok_and(|public| public.public_eq(&key));
-                if !fits {
+                let key = contents.key.clone();
+                let key = key.ok_or_else(|| self.pair_failed("private key doesn't exist for csr"))?;
+                if !contents.fits {
                     return Err(self.pair_failed("Mismatched public and private keys"));
                 }
-                let entry = self.certificate(device, contents.certificates)?;
+                let entry = self.certificate(device, &contents.certificates)?;
                 Ok(self.with_key(device, entry, key))
             }
         }
@@ -215,20 +197,20 @@ impl Upload<'_> {
         Refusal::line(format!("Import of certificate and private-key {} failed. {why}", self.name))
     }
 
-    fn certificate(&self, device: &Device, mut chain: Vec<X509>) -> Result<Element, Refusal> {
+    fn certificate(&self, device: &Device, chain: &[X509]) -> Result<Element, Refusal> {
         let settings = &device.settings;
-        if (self.pkcs12 && settings.drops_extra_certificates) || (!self.pkcs12 && settings.keeps_leaf_only) {
-            chain.truncate(1);
-        }
+        let leaf_only =
+            (self.pkcs12 && settings.drops_extra_certificates) || (!self.pkcs12 && settings.keeps_leaf_only);
         let leaf = chain.first().ok_or_else(|| no_certificate(self.name))?;
         let now = Asn1Time::days_from_now(0);
         if now.is_ok_and(|now| leaf.not_after() < now) {
             return Err(Refusal::line(format!("Import of {} failed. Certificate is expired", self.name)));
         }
-        certificate_entry(self.name, &chain).map_err(|_| no_certificate(self.name))
+        let kept = if leaf_only { &chain[..1] } else { chain };
+        certificate_entry(self.name, kept).map_err(|_| no_certificate(self.name))
     }
 
-    fn with_key(&self, device: &mut Device, mut entry: Element, key: PKey<Private>) -> Element {
+    fn with_key(&self, device: &mut Device, mut entry: Element, key: PrivateKey) -> Element {
         let blob = device.keyring.keep(key);
         entry.ensure("private-key").text = blob;
         if self.block_private_key {

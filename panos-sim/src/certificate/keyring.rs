@@ -2,33 +2,22 @@
 
 use std::collections::HashMap;
 
-use openssl::{
-    base64,
-    pkey::{PKey, Private},
-    sha,
-};
+use super::PrivateKey;
 
 /// All private keys the device has ever been given. In the configuration each appears as a blob
 /// "encrypted with the master key"; renames, reverts and commits move the blob, not the key.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Keyring(HashMap<String, PKey<Private>>);
+pub(crate) struct Keyring(HashMap<String, PrivateKey>);
 
 impl Keyring {
-    /// Keeps a key; returns its blob. The same key has the same blob every time.
-    pub(crate) fn keep(&mut self, key: PKey<Private>) -> String {
-        let der = key.private_key_to_der().unwrap_or_default();
-        let pem = key.private_key_to_pem_pkcs8().unwrap_or_default();
-        let outer = base64::encode_block(&sha::sha1(&pem));
-        // All begin alike, as all texts do that were encrypted, with the same key and the same start.
-        let start = sha::sha256(b"panos-sim");
-        let rest = sha::sha512(&[b"panos-sim".as_slice(), &der].concat());
-        let inner = base64::encode_block(&[start.as_slice(), &rest].concat());
-        let blob = format!("-AQ=={outer}{inner}");
+    /// Keeps a key; returns its blob.
+    pub(crate) fn keep(&mut self, key: PrivateKey) -> String {
+        let blob = key.blob().to_owned();
         self.0.insert(blob.clone(), key);
         blob
     }
 
-    pub(crate) fn find(&self, blob: &str) -> Option<&PKey<Private>> {
+    pub(crate) fn find(&self, blob: &str) -> Option<&PrivateKey> {
         self.0.get(blob.trim())
     }
 

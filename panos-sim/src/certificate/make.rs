@@ -1,5 +1,7 @@
 //! Makes the certificate a device shows out of the box.
 
+use std::cell::RefCell;
+
 use openssl::{
     asn1::Asn1Time,
     bn::{BigNum, MsbOption},
@@ -13,7 +15,10 @@ use openssl::{
     },
 };
 
-use super::Identity;
+use super::{
+    Identity, PrivateKey,
+    recent::{Recent, digest},
+};
 use crate::{Error, ManagementCertificate, Result, pem};
 
 /// Days a made certificate is valid.
@@ -48,11 +53,26 @@ pub(crate) fn management_identity(wanted: &ManagementCertificate, hostname: &str
             (vec![builder.build()], key)
         }
         ManagementCertificate::Given { certificate, key } => {
-            let chain = X509::stack_from_pem(pem::text(certificate)?.as_bytes())?;
-            (chain, private_key(&pem::text(key)?)?)
+            return given(&pem::text(certificate)?, &pem::text(key)?);
         }
     };
-    Identity::new(identity.0, identity.1)
+    of_parts(&identity.0, &identity.1)
+}
+
+thread_local! {
+    /// What this thread has read lately: hundreds of devices may be given the same.
+    static GIVEN: RefCell<Recent<Identity>> = const { RefCell::new(Recent::new(4)) };
+}
+
+fn given(certificate: &str, key: &str) -> Result<Identity> {
+    let texts = digest([certificate.as_bytes(), key.as_bytes()]);
+    GIVEN.with_borrow_mut(|given| {
+        given.get_or(texts, || of_parts(&X509::stack_from_pem(certificate.as_bytes())?, &private_key(key)?))
+    })
+}
+
+fn of_parts(chain: &[X509], key: &PKey<Private>) -> Result<Identity> {
+    Identity::new(chain, PrivateKey::of(key)?)
         .ok_or_else(|| Error::Settings("no management certificate given".into()))
 }
 

@@ -9,13 +9,6 @@ use openssl::{
     x509::X509,
 };
 
-/// What was in a container.
-pub(crate) struct Contents {
-    /// Leaf first.
-    pub(crate) certificates: Vec<X509>,
-    pub(crate) key: Option<PKey<Private>>,
-}
-
 /// Why a container cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pkcs12Error {
@@ -25,9 +18,13 @@ pub(crate) enum Pkcs12Error {
     Passphrase,
 }
 
-/// Opens a container. With `legacy_only`, whatever is not protected the PKCS#12 v1 way (3DES or
+/// Opens a container: its certificates, leaf first, and its key. With `legacy_only`, whatever is not protected the PKCS#12 v1 way (3DES or
 /// RC2, SHA-1 MAC) is unreadable.
-pub(crate) fn open(der: &[u8], passphrase: &str, legacy_only: bool) -> Result<Contents, Pkcs12Error> {
+pub(super) fn open(
+    der: &[u8],
+    passphrase: &str,
+    legacy_only: bool,
+) -> Result<(Vec<X509>, Option<PKey<Private>>), Pkcs12Error> {
     load_old_ciphers();
     let container = Pkcs12::from_der(der).map_err(|_| Pkcs12Error::Unreadable)?;
     if legacy_only && !is_legacy(der) {
@@ -39,7 +36,7 @@ pub(crate) fn open(der: &[u8], passphrase: &str, legacy_only: bool) -> Result<Co
     })?;
     let mut certificates: Vec<X509> = parsed.cert.into_iter().collect();
     certificates.extend(parsed.ca.into_iter().flatten());
-    Ok(Contents { certificates, key: parsed.pkey })
+    Ok((certificates, parsed.pkey))
 }
 
 /// RC2-40, the certificates' cipher of old containers, is in OpenSSL's legacy provider. Where that

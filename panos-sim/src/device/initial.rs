@@ -4,7 +4,7 @@ use openssl::{pkey::PKey, x509::X509};
 
 use crate::{
     Error, PreloadedCertificate, Profile, Result, Settings,
-    certificate::{Keyring, certificate_entry},
+    certificate::{Keyring, PrivateKey, certificate_entry},
     config::{MANAGEMENT_PROFILE, Overlay, base, device_entry, skeleton},
     pem,
     xml::{Element, Path, Step},
@@ -87,7 +87,7 @@ fn preloaded(wanted: &PreloadedCertificate, keyring: &mut Keyring) -> Result<Ele
     if let Some(key) = &wanted.key {
         let pem = pem::text(key)?;
         let key = PKey::private_key_from_pem_callback(pem.as_bytes(), |_| Ok(0))?;
-        entry = entry.child(Element::leaf("private-key", keyring.keep(key)));
+        entry = entry.child(Element::leaf("private-key", keyring.keep(PrivateKey::of(&key)?)));
     }
     Ok(entry)
 }

@@ -7,7 +7,7 @@ use openssl::x509::{X509, X509VerifyResult};
 use super::{accounts::Accounts, fleet::Fleet, ha::HaSide, initial, jobs::Jobs, locks::Locks};
 use crate::{
     Result, Serving, Settings, UploadRecord,
-    certificate::{Identity, Keyring, fingerprint, management_identity},
+    certificate::{Identity, Keyring, certificates_in, management_identity},
     config::{Configuration, MANAGEMENT_PROFILE, base, device_entry},
     xml::{Element, Path, Step},
 };
@@ -137,9 +137,7 @@ impl Device {
         match &self.serving {
             Serving::Normal => self.bound_identity(),
             Serving::Stuck => self.stuck.clone(),
-            Serving::Without(bad) => {
-                self.bound_identity().filter(|identity| fingerprint(identity.leaf()) != *bad)
-            }
+            Serving::Without(bad) => self.bound_identity().filter(|identity| identity.fingerprint() != *bad),
         }
     }
 
@@ -232,18 +230,18 @@ impl Device {
         let entry =
             at(base, "certificate", certificate).or_else(|| at(&places[0], "certificate", certificate))?;
         let key = self.keyring.find(entry.text_of("private-key")?)?;
-        let mut chain = crate::certificate::certificates_in(entry);
+        let mut chain = certificates_in(entry).to_vec();
         if self.settings.sends_issuer_objects {
             let lists = [base, &places[0]].map(|base| base.then(Step::Named("certificate".into())));
             let held: Vec<X509> = lists
                 .iter()
                 .filter_map(|list| list.first(running))
                 .flat_map(|list| &list.children)
-                .filter_map(|entry| crate::certificate::certificates_in(entry).into_iter().next())
+                .filter_map(|entry| certificates_in(entry).first().cloned())
                 .collect();
             complete(&mut chain, &held);
         }
-        Identity::new(chain, key.clone())
+        Identity::new(&chain, key.clone())
     }
 }
 

@@ -1,10 +1,11 @@
 //! The API port: listening, closed, or silent.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
+    task::JoinSet,
     time::sleep,
 };
 
@@ -14,8 +15,11 @@ use crate::{
     shared::{Port, Shared},
 };
 
-/// Keeps the port; runs for ever, stopped by dropping it.
-pub(crate) async fn keep_api_port(shared: Arc<Shared>, mut listener: TcpListener) {
+/// Until the next attempt where the process has no file left for a connection.
+pub(super) const NONE_TO_BE_HAD: Duration = Duration::from_millis(5);
+
+/// Keeps the port; runs for ever, stopped by dropping it. Its connections are `callers`.
+pub(crate) async fn keep_api_port(shared: Arc<Shared>, mut listener: TcpListener, callers: &mut JoinSet<()>) {
     let Ok(address) = listener.local_addr() else {
         return;
     };
@@ -23,7 +27,7 @@ pub(crate) async fn keep_api_port(shared: Arc<Shared>, mut listener: TcpListener
     // None is over yet; one may have been ordered before this runs for the first time.
     let mut closures = 0;
     loop {
-        accept(&shared, &listener, &mut port, closures).await;
+        accept(&shared, &listener, callers, &mut port, closures).await;
         drop(listener);
         // Bound but not listening: the number stays ours, and connections are refused.
         listener = loop {
@@ -35,7 +39,7 @@ pub(crate) async fn keep_api_port(shared: Arc<Shared>, mut listener: TcpListener
                     }
                 }
                 // Somebody's dying connection; the system lets go of it soon.
-                Err(_) => sleep(std::time::Duration::from_millis(1)).await,
+                Err(_) => sleep(Duration::from_millis(1)).await,
             }
         };
     }
@@ -70,7 +74,13 @@ async fn closed(port: &mut watch::Receiver<Port>, mut over: u64) -> u64 {
 }
 
 /// Accepts connections until the port is to be closed.
-async fn accept(shared: &Arc<Shared>, listener: &TcpListener, port: &mut watch::Receiver<Port>, over: u64) {
+async fn accept(
+    shared: &Arc<Shared>,
+    listener: &TcpListener,
+    callers: &mut JoinSet<()>,
+    port: &mut watch::Receiver<Port>,
+    over: u64,
+) {
     loop {
         let now = *port.borrow_and_update();
         if now.listening == Listening::Refused || now.closures != over {
@@ -79,10 +89,15 @@ async fn accept(shared: &Arc<Shared>, listener: &TcpListener, port: &mut watch::
         tokio::select! {
             biased;
             _ = port.changed() => {}
-            accepted = listener.accept() => if let Ok((tcp, _)) = accepted {
-                let number = shared.log().connected();
-                tokio::spawn(hold(Arc::clone(shared), tcp, number, now));
+            accepted = listener.accept() => match accepted {
+                Ok((tcp, _)) => {
+                    let number = shared.log().connected();
+                    callers.spawn(hold(Arc::clone(shared), tcp, number, now));
+                }
+                Err(_) => sleep(NONE_TO_BE_HAD).await,
             },
+            // Nothing is kept of one that is over.
+            Some(_) = callers.join_next() => {}
         }
     }
 }

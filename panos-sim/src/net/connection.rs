@@ -16,7 +16,6 @@ use super::{
 };
 use crate::{
     api::{self, Answer, Answered, ApiRequest},
-    certificate::fingerprint,
     refusal::Refusal,
     shared::Shared,
 };
@@ -40,10 +39,9 @@ pub(super) async fn serve(shared: Arc<Shared>, tcp: TcpStream, number: u64) {
 /// `None` where no handshake comes about: no certificate, one without its key, or a client that
 /// does not like what it is shown.
 async fn handshake(shared: &Shared, tcp: TcpStream, number: u64) -> Option<SslStream<TcpStream>> {
-    let (server, shown) = shared.device(|device, _| {
-        let identity = device.shown_identity()?;
-        Some((identity.server().ok()?, fingerprint(identity.leaf())))
-    })?;
+    let identity = shared.device(|device, _| device.shown_identity().cloned())?;
+    let server = identity.server().ok()?;
+    let shown = identity.fingerprint().to_owned();
     shared.log().connection(number, |record| record.certificate_fingerprint = Some(shown));
     let ssl = Ssl::new(&server).ok()?;
     let mut stream = SslStream::new(ssl, tcp).ok()?;

@@ -6,10 +6,12 @@ use openssl::ssl::Ssl;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::timeout,
+    task::JoinSet,
+    time::{sleep, timeout},
 };
 use tokio_openssl::SslStream;
 
+use super::api_port::NONE_TO_BE_HAD;
 use crate::shared::Shared;
 
 /// A portal has little to say.
@@ -19,12 +21,25 @@ const PAGE: &[u8] =
 /// How long a connection may last.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Keeps the port; runs for ever, stopped by dropping it.
-pub(crate) async fn keep_service_port(shared: Arc<Shared>, listener: TcpListener) {
+/// Keeps the port; runs for ever, stopped by dropping it. Its connections are `visitors`.
+pub(crate) async fn keep_service_port(
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    visitors: &mut JoinSet<()>,
+) {
     loop {
-        if let Ok((tcp, _)) = listener.accept().await {
-            let shared = Arc::clone(&shared);
-            tokio::spawn(async move { timeout(LONGEST, greet(&shared, tcp)).await });
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((tcp, _)) => {
+                    let shared = Arc::clone(&shared);
+                    visitors.spawn(async move {
+                        let _ = timeout(LONGEST, greet(&shared, tcp)).await;
+                    });
+                }
+                Err(_) => sleep(NONE_TO_BE_HAD).await,
+            },
+            // Nothing is kept of one that is over.
+            Some(_) = visitors.join_next() => {}
         }
     }
 }

@@ -9,6 +9,7 @@ mod api;
 mod commit;
 mod evidence;
 mod faults;
+mod host;
 mod import;
 mod management;
 mod pair;
