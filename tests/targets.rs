@@ -218,3 +218,40 @@ async fn a_target_is_passed_on_by_name_and_one_that_is_left_out_is_told() {
     };
     forgotten.says("by the target 'one'");
 }
+
+#[test]
+fn a_device_that_only_targets_describe_is_reached_as_they_say() {
+    let world = World::with(two_systems());
+    // The usual key file is none of these tests': whoever looks there finds no key.
+    let (device, pin) = (world.target(), world.device.certificate_fingerprint());
+    let key_file = world.path(".panrc");
+    let reached = format!("device = \"{device}\"\npin = \"{pin}\"\nkey-file = \"{}\"\n", key_file.display());
+    write(
+        &world,
+        &format!(
+            "[target.one]\n{reached}vsys = \"vsys1\"\nprofile = \"one\"\n\
+             [target.two]\n{reached}vsys = \"vsys2\"\nprofile = \"two\"\n[group.all]\ntargets = [\"one\", \"two\"]\n"
+        ),
+    );
+    let listed = &json(certctl(&world, &["list-devices", "--json"]))["devices"];
+    let of_device = listed.as_array().unwrap().iter().find(|listed| listed["device"] == device).unwrap();
+    assert_eq!(
+        (&of_device["has_key"], &of_device["trusted_by"]),
+        (&true.into(), &"pin".into()),
+        "{listed:#}"
+    );
+    for words in [vec!["inventory"], vec!["inventory", "--group", "all"], vec!["inventory", &device]] {
+        certctl(&world, &words).exits(0);
+    }
+    world
+        .bare_command()
+        .arg("--config")
+        .arg(world.path("pan.toml"))
+        .args(["--group", "all"])
+        .output()
+        .unwrap();
+    for words in [vec!["inventory"], vec!["inventory", "--group", "all"], vec!["inventory", &device]] {
+        certctl(&world, &words).exits(0).says(NAME);
+    }
+    certctl(&world, &["prove", "--yes", &device]).exits(0);
+}

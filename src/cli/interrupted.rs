@@ -32,7 +32,7 @@ pub fn asked(program: &str, state_dir: &Path, awaited: &[Awaited], signal: Signa
     tell_each(program, state_dir, awaited.iter().map(|awaited| &awaited.key.device).collect(), &[]);
 }
 
-/// A device, and its commit job if there is one.
+/// A device, and the job that it works on if there is one, in words.
 type Active = (Address, Option<String>);
 
 /// So many devices that nothing was being done on are told of one by one; more of them are counted.
@@ -95,8 +95,8 @@ struct Line {
 const NOT_BEGUN: &str = "nothing was begun; the installation is recorded as pending";
 const PENDING: &str = "the installation is recorded as pending";
 
-/// What is pending for a device, and how it stands; with the commit job of the run that has just been ended, if there
-/// was a run.
+/// What is pending for a device, and how it stands; with the job of the run that has just been ended, if there was
+/// a run.
 fn standing(device: &Address, active: Option<&Option<String>>, records: &InstallationStore) -> Vec<Line> {
     let found = records.of_device(device).map(|found| found.records).unwrap_or_default();
     let pending = found.into_iter().filter(Installation::is_pending);
@@ -110,7 +110,7 @@ pub fn only_looked(program: &str, screen: &Screen, signal: Signal) {
 }
 
 fn of_record(record: &Installation, active: Option<&Option<String>>) -> String {
-    let goes_on = |job: &str| format!("the device goes on with commit job {job} by itself; {PENDING}");
+    let goes_on = |job: &str| format!("the device goes on with {job} by itself; {PENDING}");
     match (active, &record.job) {
         (None, _) if matches!(record.state, State::Failed { .. }) => {
             format!("it has failed before; {PENDING}")
@@ -120,7 +120,7 @@ fn of_record(record: &Installation, active: Option<&Option<String>>) -> String {
         (Some(None), Some(job)) => {
             format!("commit job {job} is over, and what the device runs was not verified; {PENDING}")
         }
-        (None, Some(job)) => goes_on(job),
+        (None, Some(job)) => goes_on(&format!("commit job {job}")),
         (_, None) if !record.uncommitted_paths.is_empty() => {
             format!(
                 "what was changed on the device is not committed, and the next run takes it back; {PENDING}"

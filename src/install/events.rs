@@ -252,6 +252,8 @@ pub enum Wait {
     PendingChange(String),
     /// A commit job that was there before.
     EarlierJob(String),
+    /// A push job that was there before.
+    EarlierPush(String),
     /// The HA peer gets the configuration.
     PeerSync,
     /// Endpoints that are to show the new certificate.

@@ -308,6 +308,14 @@ impl Config {
         self.devices.get(address).map(|device| device.options.clone()).unwrap_or_default()
     }
 
+    /// What is set for a device as a whole: in its own section, and where that says nothing, for its targets, in the order
+    /// of their names.
+    #[must_use]
+    pub fn whole_device(&self, address: &Address) -> DeviceOptions {
+        let targets = self.targets.values().filter(|target| target.device == *address);
+        targets.fold(self.device(address), |set, target| set.over(target.own.options.clone()))
+    }
+
     /// What is set for a place: a target's own settings over those of its device.
     #[must_use]
     pub fn settings(&self, destination: &Destination) -> DeviceOptions {

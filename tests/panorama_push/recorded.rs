@@ -1,10 +1,14 @@
 //! What is recorded of each firewall: by its own word alone, and as it was seen last.
 
 use std::fmt::Write as _;
+use std::process::Stdio;
 use std::time::Duration;
 
 use panos_sim::{Fault, Matcher, PushOutcome, What, When};
+use rustix::process::{Pid, Signal, kill_process};
 
+use crate::common::trouble::wait_until;
+use crate::common::world::PORTAL;
 use crate::estate::{DEV, Estate, JANE, serial};
 
 /// What the next push job says of the firewalls, whatever has become of it.
@@ -104,4 +108,28 @@ fn a_full_push_whose_request_is_lost_is_not_taken_for_the_one_that_was_refused()
         (vec![true, false, false], 3),
         "one of Jane's, ours, and everybody's: {pushes:?}"
     );
+}
+
+#[test]
+fn whoever_interrupts_a_push_is_told_of_the_push_job() {
+    let estate = Estate::of(1, |_| {});
+    estate.world.device.set_push_outcome(&serial(1), PushOutcome::Late(Duration::from_secs(2)));
+    let mut command = estate.command();
+    command.args(["--template", "branch", "-p", PORTAL]).arg(estate.world.target());
+    let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // The job is known to the program once it has asked for it.
+    let asks = || {
+        !estate
+            .requests(|request| request.cmd.as_deref().is_some_and(|cmd| cmd.contains("<jobs><id>")))
+            .is_empty()
+    };
+    assert!(wait_until(|| estate.pushes().len() == 1));
+    estate.forget_requests();
+    assert!(wait_until(asks));
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let told = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    let line = "gp.example.com: the device goes on with push job ";
+    assert!(told.contains(line) && !told.contains("commit job"), "{told}");
+    estate.certctl(&["retry", "--now"]).exits(0);
+    assert_eq!(estate.changes(), 0);
 }

@@ -23,6 +23,7 @@ use crate::install::inventory::{self, Item};
 use crate::install::request::Target;
 use crate::install::retry::RetryPolicy;
 use crate::settings::config::Config;
+use crate::settings::options::DeviceOptions;
 use crate::settings::resolve;
 
 /// What is told of a subject at most, in columns.
@@ -108,12 +109,13 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     };
     let mut devices = list.all_devices(&config)?;
     if devices.is_empty() {
-        devices = config.devices().chain(ours.keys()).cloned().collect();
+        let targets = config.targets().filter_map(|name| config.target(name)).map(|target| target.device);
+        devices = config.devices().chain(ours.keys()).cloned().chain(targets).collect();
         devices.sort();
         devices.dedup();
     }
     let target = |device: &Address| {
-        let options = resolve::options_for(&(&arguments.reach).into(), &config, &device.clone().into());
+        let options = DeviceOptions::from(&arguments.reach).over(config.whole_device(device));
         resolve::target(&options, device, &place.state_dir)
     };
     let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;

@@ -20,6 +20,7 @@ use crate::install::error::{Activity, InstallError};
 use crate::install::request::Target;
 use crate::install::retry;
 use crate::settings::config::Config;
+use crate::settings::options::DeviceOptions;
 use crate::settings::resolve;
 use crate::text::spoken;
 
@@ -60,7 +61,7 @@ pub fn run(arguments: &KeygenArguments, place: &PlaceArguments) -> Result<Exit, 
     }
     let config = Config::load(place.config.as_deref())?;
     let target = |device: &Address| {
-        let options = resolve::options_for(&(&arguments.reach).into(), &config, &device.clone().into());
+        let options = DeviceOptions::from(&arguments.reach).over(config.whole_device(device));
         resolve::target(&options, device, &place.state_dir)
     };
     let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;

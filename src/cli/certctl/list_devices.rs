@@ -91,7 +91,7 @@ pub fn run(arguments: &ListDevicesArguments, place: &PlaceArguments) -> Result<E
     let rows: Vec<Row> = known::devices(&config, place)?
         .into_iter()
         .map(|(device, sources)| {
-            let options = config.device(&device);
+            let options = config.whole_device(&device);
             let trust = match options {
                 _ if options.insecure => "nothing",
                 _ if options.pin.is_some() || pins.pin_of(&device).is_some() => "pin",

@@ -18,6 +18,7 @@ use crate::error::Exit;
 use crate::install::prove::{FormReport, Proof, ProveInput, Readiness, prove, redact};
 use crate::install::retry::RetryPolicy;
 use crate::settings::config::Config;
+use crate::settings::options::DeviceOptions;
 use crate::settings::resolve;
 
 /// Which device, and what is kept of it.
@@ -51,7 +52,7 @@ pub struct ProveArguments {
 pub fn run(arguments: &ProveArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let device: Address = arguments.device.parse()?;
     let config = Config::load(place.config.as_deref())?;
-    let options = resolve::options_for(&(&arguments.reach).into(), &config, &device.clone().into());
+    let options = DeviceOptions::from(&arguments.reach).over(config.whole_device(&device));
     let target = resolve::target(&options, &device, &place.state_dir)?;
     // Found out now, and not when the device has been tried.
     let file = arguments.transcript.as_deref().map(create).transpose()?;

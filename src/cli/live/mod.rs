@@ -85,7 +85,7 @@ impl Screen {
         Working { screen: self, device, failed: false }
     }
 
-    /// The devices that are worked on, each with its commit job if there is one.
+    /// The devices that are worked on, each with its job if there is one, in words.
     #[must_use]
     pub fn active(&self) -> Vec<(Address, Option<String>)> {
         locked(&self.state).active()

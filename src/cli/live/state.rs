@@ -48,7 +48,7 @@ impl State {
 
     pub(super) fn active(&self) -> Vec<(Address, Option<String>)> {
         let each = self.active.iter();
-        each.map(|(device, work)| (device.clone(), work.job().map(str::to_owned))).collect()
+        each.map(|(device, work)| (device.clone(), work.job())).collect()
     }
 
     /// Whether nothing is done at all.

@@ -14,6 +14,8 @@ pub(super) struct Work {
     since: Instant,
     doing: &'static str,
     job: Option<String>,
+    /// Whether that is a push job.
+    is_push: bool,
     percent: Option<u8>,
     /// When the commit job usually ends, and how long it takes then.
     usual: Option<(Instant, Duration)>,
@@ -23,7 +25,8 @@ pub(super) struct Work {
 
 impl Work {
     pub(super) fn begin(doing: &'static str) -> Self {
-        Self { since: Instant::now(), doing, job: None, percent: None, usual: None, waiting: None }
+        let since = Instant::now();
+        Self { since, doing, job: None, is_push: false, percent: None, usual: None, waiting: None }
     }
 
     /// Something else is done now; the seconds go on.
@@ -57,9 +60,10 @@ impl Work {
         self.waiting = Instant::now().checked_sub(HELD_UP).map(|since| (since, what.to_owned()));
     }
 
-    /// The commit job, once there is one.
-    pub(super) fn job(&self) -> Option<&str> {
-        self.job.as_deref()
+    /// The job that the device works on, in words, once there is one: a push from there on.
+    pub(super) fn job(&self) -> Option<String> {
+        let kind = if self.is_push { "push" } else { "commit" };
+        self.job.as_ref().map(|job| format!("{kind} job {job}"))
     }
 
     pub(super) fn take(&mut self, event: &Event) {
@@ -68,15 +72,15 @@ impl Work {
             Event::PhaseEnded { .. } => {}
             Event::Waiting(wait) => self.wait_for(waiting(wait)),
             Event::PuttingBack => self.turn_to("put back"),
-            Event::CommitJob(job) => self.job = Some(job.clone()),
+            Event::CommitJob(job) => (self.job, self.is_push) = (Some(job.clone()), false),
             Event::CommitUsual(usual) => self.usual = Some((Instant::now() + *usual, *usual)),
             Event::CommitProgress { job, percent } => {
                 (self.job, self.percent, self.waiting) = (Some(job.clone()), *percent, None);
             }
             Event::PushBegun { .. } => self.turn_to("push"),
-            Event::PushJob { job, .. } => self.job = Some(job.clone()),
+            Event::PushJob { job, .. } => (self.job, self.is_push) = (Some(job.clone()), true),
             Event::PushProgress { job, percent, done, failed, pending } => {
-                (self.job, self.percent) = (Some(job.clone()), *percent);
+                (self.job, self.percent, self.is_push) = (Some(job.clone()), *percent, true);
                 // Nothing is told of the firewalls before the job itself is over.
                 let told = format!("{pending} firewalls ({done} done, {failed} failed)");
                 self.wait((*pending > 0).then_some(told));
@@ -118,6 +122,7 @@ fn waiting(wait: &Wait) -> String {
         Wait::Device { refusal, by: None } => refusal.clone(),
         Wait::PendingChange(found) => found.clone(),
         Wait::EarlierJob(job) => format!("commit job {job}, which was there before, is still running"),
+        Wait::EarlierPush(job) => format!("push job {job}, which was there before, is still running"),
         Wait::PeerSync => "the HA peer gets the configuration".to_owned(),
         Wait::Endpoints(endpoints) => {
             let all: Vec<String> = endpoints.iter().map(ToString::to_string).collect();

@@ -180,7 +180,7 @@ impl Follower<'_> {
         let is_over = |job: &Job| matches!(job.status.as_deref(), None | Some("FIN"));
         let open = |job: &&Job| is_push(job) && !is_over(job);
         for id in jobs.iter().filter(ours).filter(open).filter_map(|job| job.id.as_ref()) {
-            self.events.tell(Event::Waiting(Wait::EarlierJob(id.clone())));
+            self.events.tell(Event::Waiting(Wait::EarlierPush(id.clone())));
             self.follow(id, None, deadline).await;
             self.events.tell(Event::WaitOver);
         }
