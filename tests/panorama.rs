@@ -317,6 +317,46 @@ fn a_dry_run_changes_nothing_and_inventory_lists_what_templates_hold() {
 }
 
 #[test]
+fn inventory_knows_the_stacks_and_what_their_firewalls_last_got() {
+    let estate = Estate::new(2);
+    estate.device.set_connected(&serial(2), false);
+    estate.install(&["-p", PORTAL, "--template", "branch", "--push-to", &serial(1)]);
+    let certctl = |words: &[&str]| {
+        let mut certctl = std::process::Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+        certctl
+            .args(words)
+            .arg("--state-dir")
+            .arg(estate.path("state"))
+            .arg("--log-file")
+            .arg(estate.path("log"));
+        common::world::Ended::of(&mut certctl)
+    };
+    let (pin, key_file, device) =
+        (estate.device.certificate_fingerprint(), estate.path(".panrc"), estate.target());
+    let reach = ["inventory", "-k", key_file.to_str().unwrap(), "--pin", &pin, &device];
+    let ended = certctl(&reach).exits(0);
+    let ended = ended.says("template stack 'branches' (branch, base): ");
+    ended.says("  firewall 001900000000002: not connected, last push: not connected");
+    let ended = certctl(&[&reach[..], &["--json"]].concat()).exits(0);
+    let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let stack = &told["stacks"][0];
+    assert_eq!((&stack["stack"], &stack["templates"][1]), (&"branches".into(), &"base".into()), "{told:#}");
+    let of = |number: usize| &stack["firewalls"][number - 1];
+    assert_eq!((&of(2)["serial"], &of(2)["connected"]), (&serial(2).into(), &false.into()), "{told:#}");
+    assert!(of(1)["last_push"].as_str().unwrap().contains("commit"), "{told:#}");
+
+    // Places that begin alike are told apart in the table at the end.
+    for number in ["77", "78"] {
+        estate.install(&["-p", PORTAL, "--serial", &format!("0019000000000{number}")]).exits(4);
+    }
+    let ended = certctl(&["retry", "--now"]);
+    for number in ["77", "78"] {
+        let row = format!("{device} device:0019000000000{number}  failed (4)");
+        assert!(ended.stdout.contains(&row), "{row}: {ended:#?}");
+    }
+}
+
+#[test]
 fn check_knows_templates_their_stacks_and_what_their_firewalls_last_got() {
     let estate = Estate::new(2);
     estate.device.set_connected(&serial(2), false);

@@ -157,6 +157,18 @@ pub(super) fn devices_of(stack: &Element) -> impl Iterator<Item = &Element> {
 }
 
 impl StackDevice {
+    /// Whether it is connected to Panorama.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(self.connected.as_deref(), Some("yes" | "true"))
+    }
+
+    /// Whether it has what Panorama has committed for it, as far as Panorama tells.
+    #[must_use]
+    pub fn is_in_sync(&self) -> bool {
+        self.template_status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("in sync"))
+    }
+
     fn read(entry: &Element) -> Self {
         Self {
             serial: serial(entry),

@@ -1,5 +1,6 @@
 //! The end of a run for several places: a table with how each ended, and what took the time.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 
 use super::certctl::terminal::{self, Columns, Line, Severity};
@@ -9,6 +10,8 @@ use crate::install::names::CommonName;
 
 /// The most characters of a place's name: the rest of 80 columns is for the phases.
 const PLACE: usize = 34;
+/// The same where two places would look alike.
+const WHOLE_PLACE: usize = 160;
 /// The same beside the certificates' names, and the most characters of these.
 const PLACE_BESIDE: usize = 28;
 const CERTIFICATE: usize = 24;
@@ -100,9 +103,9 @@ fn lines(rows: &[Row], is_short: bool) -> Vec<Line> {
     let shown: Vec<&Row> = if is_short { most_telling(rows) } else { rows.iter().collect() };
     let first = rows.iter().find_map(|row| row.certificate.as_ref());
     let has_several = rows.iter().any(|row| row.certificate.is_some() && row.certificate.as_ref() != first);
+    let room = room_for_places(rows, if has_several { PLACE_BESIDE } else { PLACE });
     let cells = |row: &&Row| {
         let seconds = row.total().map_or("-".to_owned(), |seconds| format!("{seconds:.1}"));
-        let room = if has_several { PLACE_BESIDE } else { PLACE };
         let mut cells = vec![terminal::shortened(&row.place, room)];
         let name = row.certificate.as_deref().unwrap_or("-");
         cells.extend(has_several.then(|| terminal::shortened(name, CERTIFICATE)));
@@ -124,6 +127,13 @@ fn lines(rows: &[Row], is_short: bool) -> Vec<Line> {
         lines.push(Line { text, mood: Severity::Plain });
     }
     lines
+}
+
+/// How many characters of a place are shown: as many as are usual, unless two places are the same to there.
+fn room_for_places(rows: &[Row], usual: usize) -> usize {
+    let places: BTreeSet<&str> = rows.iter().map(|row| row.place.as_str()).collect();
+    let shown: BTreeSet<String> = places.iter().map(|place| terminal::shortened(place, usual)).collect();
+    if shown.len() == places.len() { usual } else { WHOLE_PLACE }
 }
 
 /// What is not done, and of the rest what took longest.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use panos_xmlapi::StackDevice;
 use serde::Serialize;
 
 use crate::install::push::PushState;
@@ -40,6 +41,21 @@ impl<'a> JsonFirewalls<'a> {
         });
         Self { stacks: &push.stacks, firewalls: push.total(), proven: &push.proven, open: open.collect() }
     }
+}
+
+/// How a firewall stands to its template stack, and how its last push ended, in words.
+#[must_use]
+pub(super) fn stands_to_stack(device: &StackDevice) -> String {
+    let last = match device.last_push.as_deref() {
+        None | Some("" | "none") => "has never got a push".to_owned(),
+        Some(last) => format!("last push: {last}"),
+    };
+    let state = match (device.is_connected(), device.is_in_sync()) {
+        (false, _) => "not connected",
+        (true, false) => "out of sync",
+        (true, true) => "in sync",
+    };
+    format!("{state}, {last}")
 }
 
 /// On how many firewalls it was seen; nothing where there is no push.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Local, SecondsFormat, Utc};
 use clap::Args;
-use panos_xmlapi::{Address, Fingerprint};
+use panos_xmlapi::{Address, Fingerprint, StackDevice, TemplateStack};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
@@ -13,6 +13,7 @@ use super::terminal::{self, Columns, Line, Severity};
 use super::{NAME, when};
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::devices::DeviceList;
+use crate::cli::firewalls::stands_to_stack;
 use crate::cli::live::Screen;
 use crate::cli::{at_once, interrupted, report, signals};
 use crate::delivery::{DeliveryError, InstallationStore};
@@ -32,6 +33,8 @@ const SUBJECT: usize = 60;
 const PRESENTED: usize = 12;
 /// How far what belongs to a certificate stands to the right of its first line.
 const INDENT: &str = "  ";
+/// Of how many firewalls of a stack that are not as they should be each has a line.
+const FIREWALLS: usize = 20;
 /// A terminal of no more columns has none to spare.
 const NARROW: usize = 20;
 
@@ -85,6 +88,9 @@ fn to_the_second<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Re
 struct Told<'a> {
     certificates: &'a [Row<'a>],
     exit: u8,
+    /// The template stacks of Panoramas.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stacks: Vec<serde_json::Value>,
     troubles: Vec<serde_json::Value>,
 }
 
@@ -130,10 +136,11 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
             report::problem(NAME, &what, failure.advice().as_deref());
         }
         // Of each certificate only its row is kept while others are asked.
-        answer.map(|items| {
+        answer.map(|(items, stacks)| {
             let is_ours =
                 |print: &Fingerprint| ours.get(&target.device).is_some_and(|ours| ours.contains(print));
-            items.into_iter().map(|item| Row::of(&target.device, item, is_ours)).collect::<Vec<_>>()
+            let rows = items.into_iter().map(|item| Row::of(&target.device, item, is_ours));
+            (rows.collect::<Vec<_>>(), stacks)
         })
     });
     let asked = at_once::all(asked, arguments.concurrency);
@@ -143,11 +150,13 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
         .iter()
         .map(|answer| answer.as_ref().map_or_else(InstallError::exit, |_| Exit::Done))
         .collect();
-    let mut rows = Vec::new();
-    let mut troubles = Vec::new();
+    let (mut rows, mut stacks, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
     for (device, answer) in devices.iter().zip(answers) {
         match answer {
-            Ok(found) => rows.extend(found),
+            Ok((found, of_device)) => {
+                rows.extend(found);
+                stacks.extend(of_device.into_iter().map(|stack| (device, stack)));
+            }
             Err(failure) => {
                 troubles.push(json!({ "device": device, "problem": failure.to_string(), "exit": failure.exit().code() }));
             }
@@ -160,19 +169,74 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     });
     let exit = Exit::of_all(&each);
     if arguments.json {
-        report::json_stream(NAME, &Told { certificates: &rows, exit: exit.code(), troubles });
+        let stacks = stacks.iter().map(|(device, stack)| stack_json(device, stack)).collect();
+        report::json_stream(NAME, &Told { certificates: &rows, exit: exit.code(), stacks, troubles });
     } else if devices.is_empty() {
         report::line("No devices configured. Name a device, or add it to the configuration file.");
     } else {
         print(&rows, terminal::width());
+        stacks
+            .iter()
+            .flat_map(|(device, stack)| stack_lines(device, stack))
+            .for_each(|line| report::line(&line));
     }
     Ok(exit)
 }
 
-async fn ask(target: &Target) -> Result<Vec<Item>, InstallError> {
+/// The certificates of a device, and the template stacks of a Panorama with their firewalls.
+async fn ask(target: &Target) -> Result<(Vec<Item>, Vec<TemplateStack>), InstallError> {
     let connection =
         connect_single(target, &RetryPolicy { pauses: Vec::new(), ..RetryPolicy::default() }, &[]).await?;
-    inventory::list(&connection.session, &connection.system).await
+    let items = inventory::list(&connection.session, &connection.system).await?;
+    if !connection.system.is_panorama() {
+        return Ok((items, Vec::new()));
+    }
+    let stacks = connection.session.template_stack_status().await.unwrap_or_else(|error| {
+        report::problem(
+            NAME,
+            &format!("{}: its template stacks can't be read: {error}", target.device),
+            None,
+        );
+        Vec::new()
+    });
+    Ok((items, stacks))
+}
+
+/// A template stack in lines: those of its firewalls that are as they should be are counted.
+fn stack_lines(device: &Address, stack: &TemplateStack) -> Vec<String> {
+    let (fine, others): (Vec<&StackDevice>, Vec<&StackDevice>) =
+        stack.devices.iter().partition(|firewall| firewall.is_connected() && firewall.is_in_sync());
+    let templates = stack.templates.join(", ");
+    let (name, count) = (&stack.name, stack.devices.len());
+    let plural = if count == 1 { "" } else { "s" };
+    let first = format!(
+        "{device}: template stack '{name}' ({templates}): {} of {count} firewall{plural} connected and in sync",
+        fine.len()
+    );
+    let told = others
+        .iter()
+        .take(FIREWALLS)
+        .map(|firewall| format!("{INDENT}firewall {}: {}", firewall.serial, stands_to_stack(firewall)));
+    let more = others.len().saturating_sub(FIREWALLS);
+    let more = (more > 0).then(|| format!("{INDENT}and {more} more firewalls (--json has all)"));
+    std::iter::once(first).chain(told).chain(more).collect()
+}
+
+fn stack_json(device: &Address, stack: &TemplateStack) -> serde_json::Value {
+    let firewalls = stack.devices.iter().map(|firewall| {
+        json!({
+            "serial": firewall.serial,
+            "connected": firewall.is_connected(),
+            "in_sync": firewall.is_in_sync(),
+            "last_push": firewall.last_push,
+        })
+    });
+    json!({
+        "device": device,
+        "stack": stack.name,
+        "templates": stack.templates,
+        "firewalls": firewalls.collect::<Vec<_>>(),
+    })
 }
 
 impl<'a> Row<'a> {

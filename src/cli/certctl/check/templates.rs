@@ -4,6 +4,7 @@ use panos_xmlapi::{Location, Session, StackDevice, TemplateStack};
 
 use super::CheckTarget;
 use super::finding::CheckResult;
+use crate::cli::firewalls::stands_to_stack;
 use crate::error::Exit;
 use crate::install::templates::{self, Wanted};
 use crate::settings::location;
@@ -57,7 +58,7 @@ fn reached(stack: &TemplateStack) -> Vec<CheckResult> {
         return vec![CheckResult::warning(CHECK, text)];
     }
     let (fine, others): (Vec<&StackDevice>, Vec<&StackDevice>) =
-        stack.devices.iter().partition(|device| is_connected(device) && is_in_sync(device));
+        stack.devices.iter().partition(|device| device.is_connected() && device.is_in_sync());
     let mut findings = Vec::new();
     if !fine.is_empty() {
         let serials: Vec<String> = fine.iter().map(|device| device.serial.clone()).collect();
@@ -71,25 +72,9 @@ fn reached(stack: &TemplateStack) -> Vec<CheckResult> {
         findings.push(CheckResult::ok(CHECK, text));
     }
     findings.extend(others.into_iter().map(|device| {
-        let last = match device.last_push.as_deref() {
-            None | Some("" | "none") => "has never got a push".to_owned(),
-            Some(last) => format!("last push: {last}"),
-        };
-        let state = match (is_connected(device), is_in_sync(device)) {
-            (false, _) => "not connected",
-            (true, false) => "out of sync",
-            (true, true) => "in sync",
-        };
-        let text = format!("{} in the template stack '{}': {state}, {last}", device.serial, stack.name);
+        let stands = stands_to_stack(device);
+        let text = format!("{} in the template stack '{}': {stands}", device.serial, stack.name);
         CheckResult::warning(CHECK, text)
     }));
     findings
-}
-
-fn is_connected(device: &StackDevice) -> bool {
-    matches!(device.connected.as_deref(), Some("yes" | "true"))
-}
-
-fn is_in_sync(device: &StackDevice) -> bool {
-    device.template_status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("In Sync"))
 }
