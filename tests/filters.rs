@@ -64,7 +64,7 @@ fn a_device_that_nothing_is_known_of_is_an_error_that_says_what_there_is() {
         let both = [verb, "--device", &target, "--device", "fw9.example.com"];
         certctl(&world, &both).exits(1).says("nothing matches --device fw9.example.com");
     }
-    certctl(&world, &["inventory", "--group", "vnp"]).exits(1).says("no group 'vnp', but vpn");
+    certctl(&world, &["inventory", "--group", "vnp"]).exits(1).says("no group 'vnp'; it has vpn");
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn every_device_of_a_group_gets_the_certificate_once() {
 fn a_group_that_is_not_there_is_a_mistake() {
     let world = World::new();
     std::fs::write(world.path("pan.toml"), group(&[&world.device])).unwrap();
-    install(&world, &["--group", "vpm"]).exits(1).says("no group 'vpm', but vpn");
+    install(&world, &["--group", "vpm"]).exits(1).says("no group 'vpm'; it has vpn");
     install(&world, &[]).exits(1).says("FQDN");
     for (text, says) in [
         ("[group.vpn]\ndevices = []\n", "without devices"),

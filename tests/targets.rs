@@ -133,7 +133,7 @@ fn a_target_that_is_not_what_it_has_to_be_is_refused_with_its_line_and_advice() 
         (format!("[target.'x y']\n{device}"), "line 1, column 9: a target's name is made of letters"),
         (
             format!("[target.x]\n{device}[group.vpn]\ntargets = ['y']\n"),
-            "line 4, column 12: targets: there is no target 'y', but x",
+            "line 4, column 12: targets: there is no target 'y'; there is x",
         ),
         ("[group.vpn]\ntargets = []\n".to_owned(), "line 2, column 11: "),
         ("target = 1\n".to_owned(), "line 1"),
@@ -147,7 +147,7 @@ fn a_target_that_is_not_what_it_has_to_be_is_refused_with_its_line_and_advice() 
     write(&world, &file(&[&world.device], ""));
     install(&world, &["--target", "tow"])
         .exits(1)
-        .says("no target 'tow', but one, two")
+        .says("no target 'tow'; it has one, two")
         .says("[target.NAME]");
     certctl(&world, &["check"]).exits(0).says("(target 'two')");
     // Twice the same place would be one installation with two settings.
@@ -166,7 +166,7 @@ fn what_the_file_says_on_the_day_of_the_delivery_counts() {
     // Nobody knows any more what it means: it waits, and says so.
     let without = file(&[&world.device], "").replace("target.two", "target.former");
     write(&world, &without);
-    certctl(&world, &["retry", "--now"]).exits(1).says("no target 'two', but former, one");
+    certctl(&world, &["retry", "--now"]).exits(1).says("no target 'two'; it has former, one");
     let moved = file(&[&world.device], "") + "[target.third]\ndevice = \"fw9.example.com\"\n";
     let moved = moved.replace("target.two", "target.former").replace("target.third", "target.two");
     write(&world, &moved);

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod common;
+#[path = "worker/verified.rs"]
+mod verified;
 
 use std::process::{Command, Stdio};
 
-use common::pki::CertificateSpec;
 use common::world::{Ended, GATEWAY, NAME, PORTAL, World, print, settings};
 use panos_sim::{Fault, Simulator, What, When};
 use serde_json::Value;
@@ -370,52 +371,6 @@ fn a_record_that_can_not_be_read_is_kept_loudly_and_the_others_are_delivered() {
     assert!(names.contains(&"later.json".to_owned()), "{names:?}");
     let said = certctl(&world, &["retry", "--now"]).exits(1).says("format 3").says("it is left as it is");
     assert!(!said.stdout.contains("Nothing is pending"), "{said:?}");
-}
-
-#[test]
-fn verify_finds_all_well_and_what_is_not_and_makes_it_pending() {
-    let other = common::pki::self_signed(&CertificateSpec::named("other.example.com"));
-    let mut settings = settings();
-    settings.certificates = vec![panos_sim::PreloadedCertificate {
-        name: "other".to_owned(),
-        certificate: other.certificate_pem(),
-        key: Some(other.key_pem()),
-        vsys: None,
-    }];
-    let world = World::with(settings);
-    configure(&world, "");
-    world.install(&["-p", PORTAL]).exits(0);
-    certctl(&world, &["verify"]).exits(0).says("the device is running this certificate");
-    // Somebody binds the old one again.
-    let entry = format!("/config/shared/ssl-tls-service-profile/entry[@name='{PORTAL}']");
-    world.device.add_pending_change("jane", &entry, "<certificate>other</certificate>").unwrap();
-    world.device.commit_as("jane");
-    assert!(world.device.wait_idle(std::time::Duration::from_secs(10)));
-    certctl(&world, &["verify", "--drift", "warn"])
-        .exits(15)
-        .says("bound to 'other'")
-        .says("no action was taken");
-    assert_eq!(world.record()["pending_since"], Value::Null);
-    configure(&world, "drift = 'warn'\n");
-    certctl(&world, &["verify"]).exits(15).says("no action was taken");
-    configure(&world, "");
-    certctl(&world, &["verify", "--json"]).exits(15).says("\"pending-again\"");
-    certctl(&world, &["verify"]).exits(0).says(": pending; see");
-    certctl(&world, &["retry"]).exits(0);
-    certctl(&world, &["verify"]).exits(0).says("the device is running this certificate");
-}
-
-#[test]
-fn verify_finds_a_renewal_that_was_never_recorded() {
-    let world = world();
-    world.install(&["-p", PORTAL]).exits(0);
-    let newest = world.renew();
-    certctl(&world, &["verify"]).exits(15).says("with no recorded installation");
-    certctl(&world, &["retry"]).exits(0);
-    assert_eq!(world.served(), Some(print(&newest.certificate)));
-    world.device.inject(away());
-    certctl(&world, &["verify"]).exits(4);
-    assert_eq!(world.record()["pending_since"], Value::Null, "who gives no answer is no drift");
 }
 
 #[test]

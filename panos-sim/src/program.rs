@@ -165,6 +165,8 @@ fn run(options: Options) -> Result<()> {
         let name = settings.hostname.clone();
         let firewall = Simulator::start_on(host, settings)?;
         device.manage(&firewall);
+        // A firewall is connected to both members of a Panorama pair.
+        peer.iter().for_each(|(_, peer)| peer.manage(&firewall));
         firewalls.push((name, firewall));
     }
     if let Some(path) = certificate_file {

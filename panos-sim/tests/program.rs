@@ -40,6 +40,17 @@ fn fails(command: &mut Command) -> Output {
     output
 }
 
+/// The reply to a request.
+fn asked(address: &str, query: &str) -> String {
+    let context = SslContext::builder(SslMethod::tls_client()).unwrap().build();
+    let mut stream = Ssl::new(&context).unwrap().connect(TcpStream::connect(address).unwrap()).unwrap();
+    let ask = format!("GET /api/?{query} HTTP/1.1\r\nHost: f\r\nConnection: close\r\n\r\n");
+    stream.write_all(ask.as_bytes()).unwrap();
+    let mut reply = String::new();
+    let _ = stream.read_to_string(&mut reply);
+    reply
+}
+
 /// Asks for the version; returns the fingerprint of the certificate seen.
 fn ask(address: &str) -> String {
     let context = SslContext::builder(SslMethod::tls_client()).unwrap().build();
@@ -108,6 +119,36 @@ fn hundreds_of_managed_firewalls_need_a_thread_for_each_processor() {
     let shown: std::collections::HashSet<_> =
         managed.iter().map(|firewall| firewall["certificate_sha256"].as_str().unwrap()).collect();
     assert_eq!(shown.len(), 100);
+}
+
+#[test]
+fn both_members_of_a_panorama_pair_manage_the_firewalls() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let panorama = |serial: &str| format!("model = \"Panorama\"\nserial = \"{serial}\"\n");
+    let (first, second) = (panorama("000710000001"), panorama("000710000002"));
+    let (child, _out, ready) = started(
+        program()
+            .args(["--api-key", "admin:K", "--config"])
+            .arg(write("first.toml", &first))
+            .arg("--peer")
+            .arg(write(
+                "second.toml",
+                &format!("{second}[[api_keys]]\nadministrator = \"admin\"\nkey = \"K\"\n"),
+            ))
+            .arg("--manage")
+            .arg(write("firewall.toml", "serial = \"001900000000042\"\n")),
+    );
+    let _ended = Ended(child);
+    let cmd = "%3Cshow%3E%3Cdevices%3E%3Call%2F%3E%3C%2Fdevices%3E%3C%2Fshow%3E";
+    for address in [&ready["address"], &ready["peer"]["address"]] {
+        let reply = asked(address.as_str().unwrap(), &format!("type=op&key=K&cmd={cmd}"));
+        assert!(reply.contains("<serial>001900000000042</serial>"), "{address}: {reply}");
+    }
 }
 
 #[test]

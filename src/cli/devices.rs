@@ -109,5 +109,5 @@ fn unknown(name: &str, config: &Config) -> UsageError {
     let known: Vec<&str> = config.groups().collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     let name = escape_control(name);
-    UsageError::Other(format!("--group: the configuration file has no group '{name}', but {known}"))
+    UsageError::Other(format!("--group: the configuration file has no group '{name}'; it has {known}"))
 }

@@ -13,7 +13,7 @@ use super::installation::Installation;
 use super::lock::DeviceLock;
 use super::progress::{Progress, Watcher};
 use super::queue::Queue;
-use super::state::State;
+use super::state::{DriftFound, State};
 use super::store::InstallationStore;
 use crate::certificate::Bundle;
 use crate::host::log::{Log, RunLog};
@@ -106,7 +106,7 @@ impl DriftChecker {
         let mut findings = Vec::new();
         let all = self.records.of_device(device)?.records;
         for mut record in all.clone() {
-            let begun = Instant::now();
+            let (begun, before) = (Instant::now(), record.spec.certificate.clone());
             let verdict = match &record.state {
                 _ if record.is_pending() => Verdict::Pending,
                 State::AwaitingCommit { .. } | State::AwaitingPush { .. } => {
@@ -124,8 +124,18 @@ impl DriftChecker {
                 Verdict::Drift { .. } => overtaken(&record, &all).unwrap_or(verdict),
                 _ => verdict,
             };
-            if let Verdict::Drift { what, delivered } = &verdict {
-                self.note(&mut record, what, *delivered, &log).await?;
+            if !matches!(verdict, Verdict::Drift { delivered: true, .. }) {
+                // What nobody delivers is not what the record is about.
+                record.spec.certificate = before;
+            }
+            match &verdict {
+                Verdict::Drift { what, delivered } => {
+                    self.note(&mut record, what, *delivered, &log).await?;
+                }
+                Verdict::Good | Verdict::Superseded { .. } | Verdict::LeftOut { .. } => {
+                    self.forget_drift(&mut record).await?;
+                }
+                Verdict::Pending | Verdict::Unknown(_) => {}
             }
             findings.push(Finding { record, verdict, took: begun.elapsed() });
         }
@@ -142,8 +152,25 @@ impl DriftChecker {
     ) -> Result<(), DeliveryError> {
         let consequence = if delivered { "it is pending again" } else { "it is left as it is" };
         log.error(&format!("{}: {}: {what}; {consequence}", record.spec.device, record.common_name()));
+        let now = self.records.now();
+        // What is left to a person tells by its state what it waits for.
+        let is_left = matches!(record.state, State::AwaitingCommit { .. } | State::AwaitingPush { .. });
+        let is_known = record.drift.as_ref().is_some_and(|known| known.what == what);
         if delivered {
-            record.mark_pending(self.records.now());
+            record.mark_pending(now);
+        }
+        if !is_left && !is_known {
+            record.drift = Some(DriftFound { at: now, what: what.to_owned() });
+        }
+        if delivered || !(is_left || is_known) {
+            self.records.write_in_background(vec![record.clone()]).await?;
+        }
+        Ok(())
+    }
+
+    /// What was found before is so no more, or is nobody's business.
+    async fn forget_drift(&self, record: &mut Installation) -> Result<(), DeliveryError> {
+        if record.drift.take().is_some() {
             self.records.write_in_background(vec![record.clone()]).await?;
         }
         Ok(())

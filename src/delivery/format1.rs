@@ -277,6 +277,7 @@ impl Record {
             next_identities: Vec::new(),
             push: None,
             way_back: None,
+            drift: None,
             has_changed_device: true,
             incident: self.incident.map(|old| Incident { since: old.since, reported: old.told }),
             history: self.history.into_iter().map(attempt).collect(),

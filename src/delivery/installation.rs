@@ -11,7 +11,7 @@ use super::key::InstallationKey;
 use super::request::{RequestEnd, RequestState};
 use super::schedule::{gap, longest_gap};
 use super::spec::{InstallSpec, VERSION};
-use super::state::{Attempt, Binding, Incident, State, Verified};
+use super::state::{Attempt, Binding, DriftFound, Incident, State, Verified};
 use crate::error::Exit;
 use crate::install::change::Change;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
@@ -89,6 +89,9 @@ pub struct Installation {
     /// firewalls is to be taken back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub way_back: Option<WayBack>,
+    /// What `verify` found that is not as it was installed, for as long as that is so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftFound>,
     /// The problem that was reported, for as long as it lasts.
     pub incident: Option<Incident>,
     /// The last attempts, the latest last; [`HISTORY`] at most.
@@ -133,6 +136,7 @@ impl Installation {
             next_identities: Vec::new(),
             push: None,
             way_back: None,
+            drift: None,
             incident: None,
             history: Vec::new(),
             spec,
@@ -334,6 +338,7 @@ impl Installation {
     fn leave(&mut self, state: State, end: RequestEnd) {
         self.state = state;
         (self.pending_since, self.next_attempt, self.failures) = (None, None, 0);
+        self.drift = None;
         self.forget_uncommitted();
         self.end_requests(|_| end.clone());
     }
@@ -378,7 +383,7 @@ impl Installation {
             self.state = State::Installed { at: now, object: object.clone(), unchanged: true };
         }
         (self.pending_since, self.next_attempt, self.failures) = (None, None, 0);
-        self.way_back = None;
+        (self.way_back, self.drift) = (None, None);
         self.forget_uncommitted();
         let Some(certificate) = self.spec.certificate.clone() else { return };
         let unchanged = matches!(self.state, State::Installed { unchanged: true, .. });

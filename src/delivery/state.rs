@@ -57,6 +57,16 @@ pub struct Attempt {
     pub push_milliseconds: Option<u64>,
 }
 
+/// What `verify` found that is not as it was installed, until the device is seen to run the certificate again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DriftFound {
+    /// When it was found.
+    pub at: DateTime<Utc>,
+    /// What.
+    pub what: String,
+}
+
 /// A problem that lasts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -34,12 +34,21 @@ impl Choice {
     }
 }
 
-/// A pair of which no member, or more than one, says that it is the active one. Nothing was changed.
+/// A pair of which no member that was asked, or more than one, says that it is the active one. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {}", if *.several { "more than one member of the HA pair says that it is active" } else { "no member of the HA pair is active" }, .answers.join(", "))]
-pub struct NoActivePeer {
-    several: bool,
-    answers: Vec<String>,
+pub enum NoActivePeer {
+    /// Neither is.
+    #[error("no member of the HA pair is active: {}", .0.join(", "))]
+    Neither(Vec<String>),
+    /// More than one.
+    #[error("more than one member of the HA pair says that it is active: {}", .0.join(", "))]
+    Several(Vec<String>),
+    /// Only one was asked.
+    #[error("the active member of the HA pair is not known: {0}; its HA peer was not asked")]
+    Unknown(String),
+    /// The one that was the active one is so no more; its peer was not asked.
+    #[error("the HA pair has changed its roles during this run: {0} now, and its HA peer was not asked")]
+    Changed(String),
 }
 
 impl HaMember {
@@ -113,10 +122,29 @@ pub fn choose(members: &[HaMember]) -> Result<Choice, NoActivePeer> {
     let active: Vec<usize> = (0..members.len()).filter(|at| members[*at].is_active()).collect();
     match active.as_slice() {
         [one] => Ok(Choice::Active(*one)),
-        others => Err(NoActivePeer {
-            several: !others.is_empty(),
-            answers: members.iter().map(HaMember::to_string).collect(),
-        }),
+        others => {
+            let mut answers: Vec<String> = members.iter().map(HaMember::to_string).collect();
+            Err(match (others, answers.len()) {
+                ([], 1) => {
+                    let is_found = members.first().is_some_and(|member| member.peer().is_some());
+                    let lack = if is_found { "" } else { ", and names no address of an HA peer" };
+                    NoActivePeer::Unknown(answers.remove(0) + lack)
+                }
+                ([], _) => NoActivePeer::Neither(answers),
+                _ => NoActivePeer::Several(answers),
+            })
+        }
+    }
+}
+
+/// Whether the one that was chosen is still the active one. Its peer is not asked.
+///
+/// # Errors
+/// It is so no more, with what it answered.
+pub fn check_still_chosen(member: &HaMember) -> Result<(), NoActivePeer> {
+    match choose(std::slice::from_ref(member)) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(NoActivePeer::Changed(member.to_string())),
     }
 }
 

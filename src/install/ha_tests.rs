@@ -59,7 +59,7 @@ fn all_other_states_are_not_active() {
     let silent = HaState { enabled: true, ..HaState::off() };
     assert_eq!(
         choose(&[member("fw1", Ok(silent))]).unwrap_err().to_string(),
-        "no member of the HA pair is active: fw1 does not report its HA state"
+        "the active member of the HA pair is not known: fw1 does not report its HA state, and names no address of an HA peer; its HA peer was not asked"
     );
 }
 

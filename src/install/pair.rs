@@ -16,7 +16,7 @@ pub(super) async fn check_still_active(connection: &Connection) -> Result<(), In
         return Ok(());
     }
     let state = connection.session.ha_state().await.map_err(InstallError::during(Activity::Committing))?;
-    ha::choose(&[HaMember { device: connection.target.device.clone(), state: Ok(state) }])?;
+    ha::check_still_chosen(&HaMember { device: connection.target.device.clone(), state: Ok(state) })?;
     Ok(())
 }
 
@@ -31,9 +31,7 @@ pub(super) async fn await_peer(connection: &Connection, transaction: &Transactio
     events.tell(Event::PeerSync(synchronised.to_string()));
     // A failover during the commit leaves what was committed on a member that serves nobody.
     match check_still_active(connection).await {
-        Err(InstallError::NoActivePeer(why)) => {
-            Some(format!("the pair has changed its roles during the commit: {why}"))
-        }
+        Err(InstallError::NoActivePeer(why)) => Some(why.to_string()),
         _ => None,
     }
 }

@@ -202,7 +202,7 @@ pub fn unknown_target(name: &str, config: &Config) -> SettingsError {
     let known: Vec<String> = config.targets().map(str::to_owned).collect();
     let known = if known.is_empty() { "none".to_owned() } else { some_of(&known, ", ") };
     let name = escape_control(name);
-    SettingsError::Target(format!("--target: the configuration file has no target '{name}', but {known}"))
+    SettingsError::Target(format!("--target: the configuration file has no target '{name}'; it has {known}"))
 }
 
 /// Checks the profile names.

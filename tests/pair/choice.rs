@@ -185,6 +185,11 @@ fn a_failover_before_the_commit_leaves_nothing_half_done_and_the_next_run_does_i
         let told = format!("{at:?} {after}");
         let ended = pair.install(&["-p", PORTAL]);
         assert_eq!(ended.code, Some(19), "{told}: {ended:#?}");
+        // Only the first was asked again.
+        let first = pair.world.device.address();
+        ended.says(&format!(
+            "the HA pair has changed its roles during this run: {first} is 'passive' now, and its HA peer was not asked"
+        ));
         pair.is_untouched();
         assert_eq!(count(&pair.world.device, "commit"), 0, "{told}");
         pair.install(&["-p", PORTAL]).exits(0);

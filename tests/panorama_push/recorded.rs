@@ -84,7 +84,8 @@ fn what_verify_sees_of_each_firewall_is_what_status_tells() {
     estate.make(&format!("{devices}/entry[@name='{}']", serial(1)), "");
     estate.certctl(&["verify"]).exits(15).says("not pushed to 1 of 2 firewalls");
     let status = estate.certctl(&["status", "--no-certmonger"]);
-    status.says("firewall 001900000000001 (fw-00001): not connected to Panorama");
+    let status = status.says("firewall 001900000000001 (fw-00001): not connected to Panorama");
+    status.says("verify found ").says("not pushed to 1 of 2 firewalls");
     panorama.set_connected(&serial(1), true);
     estate.forget_requests();
     estate.certctl(&["retry"]).exits(0);

@@ -140,7 +140,7 @@ fn the_file_is_replaced_whole_and_everybody_may_read_it() {
     Ended::of(Command::new("sh").args(["-c", &line])).exits(0);
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o644);
     assert_eq!(fs::read_dir(support.path("metrics")).unwrap().count(), 1, "no draft is left");
-    assert_eq!(parsed(&fs::read_to_string(&file).unwrap()).len(), 15);
+    assert_eq!(parsed(&fs::read_to_string(&file).unwrap()).len(), 16);
     // Whoever has the old one open reads it to its end.
     assert_eq!(std::io::read_to_string(reader).unwrap().len(), 40_000);
 }

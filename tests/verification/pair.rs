@@ -51,7 +51,13 @@ async fn the_active_firewall_is_chosen_before_and_after_a_failover() {
     second.make_active();
     assert_eq!(choose(&members(&[&first, &second]).await), Ok(Choice::Active(1)));
     let alone = choose(&members(&[&first]).await).unwrap_err().to_string();
-    assert_eq!(alone, format!("no member of the HA pair is active: {} is 'passive'", address(&first)));
+    assert_eq!(
+        alone,
+        format!(
+            "the active member of the HA pair is not known: {} is 'passive'; its HA peer was not asked",
+            address(&first)
+        )
+    );
     assert_eq!(members(&[&first]).await[0].peer().unwrap().host(), address(&second).host());
 }
 

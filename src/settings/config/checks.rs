@@ -175,7 +175,7 @@ pub(super) fn group(name: &str, group: &Group, config: &Config) -> Result<Vec<De
     }
     for (index, name) in group.targets.iter().flatten().enumerate() {
         let target = config.target(name).ok_or_else(|| {
-            let what = format!("there is no target '{name}', but {}", named(config.targets()));
+            let what = format!("there is no target '{name}'; there is {}", named(config.targets()));
             Fault { of: Part::Item(index), ..Fault::value(targets, what) }
         });
         members.push(target?);

@@ -23,7 +23,8 @@ pub(super) async fn look(arguments: &CheckArguments, common_name: Option<&Common
     };
     let ca = &arguments.ca;
     if !known.contains(ca) {
-        let text = format!("certmonger is running but has no CA named {ca}; known: {}", known.join(", "));
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let text = format!("certmonger is running but has no CA named {ca}; it has {known}");
         return vec![
             CheckResult::failed(CHECK, Exit::Certificate, text).advise("name one of them with --ca"),
         ];

@@ -13,7 +13,7 @@ use super::Span;
 use super::certmonger::{CertificateFiles, Standing};
 use crate::cli::certctl::terminal::Severity;
 use crate::delivery::hold::{Hold, Reason};
-use crate::delivery::{Attempt, InstallSpec, Installation, State};
+use crate::delivery::{Attempt, DriftFound, InstallSpec, Installation, State};
 use crate::error::Exit;
 use crate::install::names::ProfileName;
 use crate::install::problem::Problem;
@@ -56,6 +56,8 @@ pub(super) struct Row {
     pub(super) failures: u32,
     /// What went wrong last, unless it is over.
     pub(super) problem: Option<Box<Problem>>,
+    /// What `verify` found that is not as it was installed.
+    pub(super) drift: Option<Box<DriftFound>>,
     /// The commit job of the last attempt; in no table.
     pub(super) job: Option<Box<str>>,
     /// In no table.
@@ -149,6 +151,8 @@ pub(super) enum Fault {
     },
     /// No profile presents it.
     NoProfile,
+    /// `verify` found something else on the device, and it is left as it is.
+    Drift,
 }
 
 impl Fault {
@@ -157,6 +161,7 @@ impl Fault {
         match self {
             Self::ProfileClaimedTwice { .. } => "profile-claimed-twice",
             Self::NoProfile => "no-profile",
+            Self::Drift => "drift",
         }
     }
 }
@@ -169,6 +174,7 @@ impl fmt::Display for Fault {
                 "the SSL/TLS profile '{profile}' is claimed by '{by}' as well: forget one of the two (pan_certctl forget)"
             ),
             Self::NoProfile => f.write_str("no SSL/TLS profile presents it"),
+            Self::Drift => f.write_str("left as it is; 'pan_instcert' installs it again"),
         }
     }
 }
@@ -235,6 +241,7 @@ impl Row {
             next_attempt: record.next_attempt,
             failures: record.failures,
             problem: problem.cloned().map(Box::new),
+            drift: record.drift.clone().map(Box::new),
             job: job.filter(|_| shared.is_whole).map(Into::into),
             last_attempt: last
                 .filter(|_| shared.is_whole)
@@ -296,7 +303,10 @@ impl Row {
         let not_renewed = self.certmonger.as_deref().is_some_and(Standing::needs_somebody);
         // Nobody tries it again: it is not a matter of time.
         let failed = (self.how == InstallState::Failed).then(|| self.problem_exit());
-        let faulty = (!self.faults.is_empty()).then_some(Exit::Rebind);
+        let faulty = self.faults.iter().map(|fault| match fault {
+            Fault::Drift => Exit::Unproven,
+            Fault::NoProfile | Fault::ProfileClaimedTwice { .. } => Exit::Rebind,
+        });
         let not_renewed = not_renewed.then_some(Exit::Certmonger);
         pending.into_iter().chain(failed).chain(expires).chain(not_renewed).chain(faulty)
     }
@@ -383,6 +393,9 @@ pub(super) fn find_faults(all: &mut [Row]) {
         }
     }
     for row in all.iter_mut() {
+        if row.drift.is_some() && !row.is_pending {
+            row.faults.push(Fault::Drift);
+        }
         if row.profiles.is_empty() && !row.is_pending && !row.is_where_used {
             row.faults.push(Fault::NoProfile);
         }

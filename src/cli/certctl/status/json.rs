@@ -59,6 +59,7 @@ struct JsonInstallation<'a> {
     waits_for: Option<JsonHold>,
     failures: u32,
     problem: Option<JsonProblem<'a>>,
+    drift: Option<JsonDrift<'a>>,
     job: Option<&'a str>,
     last_attempt: Option<JsonAttempt<'a>>,
     certmonger: Option<JsonCertmonger<'a>>,
@@ -95,6 +96,13 @@ struct JsonProblem<'a> {
     exit: u8,
     what: &'a str,
     advice: Option<&'a str>,
+}
+
+/// What `verify` found, and when.
+#[derive(Serialize)]
+struct JsonDrift<'a> {
+    found: String,
+    what: &'a str,
 }
 
 #[derive(Serialize)]
@@ -170,6 +178,7 @@ impl<'a> JsonInstallation<'a> {
             waits_for: one.hold.as_deref().map(JsonHold::of),
             failures: one.failures,
             problem: one.problem.as_deref().map(JsonProblem::of),
+            drift: one.drift.as_ref().map(|drift| JsonDrift { found: time(drift.at), what: &drift.what }),
             job: one.job.as_deref(),
             last_attempt: one.last_attempt.as_ref().map(|attempt| JsonAttempt {
                 run: &attempt.run,

@@ -54,6 +54,9 @@ pub(super) fn write(out: &mut dyn Write, all: &[Row], beside: &Beside, limits: &
     gauge("without_profile", "Whether no profile presents an installation.", &|one| {
         Some(flag(one.faults.contains(&Fault::NoProfile)))
     })?;
+    gauge("drift", "Whether verify found something else on the device than was installed.", &|one| {
+        Some(flag(one.drift.is_some()))
+    })?;
     text.gauge(
         "phase_seconds",
         "How long each phase of the last attempt took.",

@@ -27,6 +27,7 @@ pub(super) struct Summary {
     pub(super) certmonger_troubles: usize,
     pub(super) profiles_claimed_twice: usize,
     pub(super) without_profile: usize,
+    pub(super) drifted: usize,
     pub(super) unrecorded: usize,
     pub(super) never_issued: usize,
     pub(super) unresolved: usize,
@@ -73,6 +74,7 @@ impl Summary {
             certmonger_troubles: named(&|one| one.certmongers_trouble().is_some()),
             profiles_claimed_twice: count(&|one| has(one, "profile-claimed-twice")),
             without_profile: count(&|one| has(one, "no-profile")),
+            drifted: count(&|one| has(one, "drift")),
             unrecorded: beside.unrecorded.len(),
             never_issued: beside.unrecorded.iter().filter(|one| one.not_issued.is_some()).count(),
             unresolved: beside.unresolved.len(),
@@ -106,7 +108,8 @@ impl Summary {
         add(self.left_to_commit, format!("{} waiting for manual commit", self.left_to_commit));
         add(self.left_to_push, format!("{} waiting for manual push", self.left_to_push));
         add(self.adopted, format!("{} adopted and not verified yet", self.adopted));
-        let is_done = all > 0 && self.installed == self.installations && self.without_profile == 0;
+        let is_whole = self.without_profile + self.drifted == 0;
+        let is_done = all > 0 && self.installed == self.installations && is_whole;
         add(usize::from(is_done), if all == 1 { "installed" } else { "all installed" }.to_owned());
         add(self.expired, one_or(self.expired, "has expired", "have expired"));
         let soon = one_or(self.expire_soon, "expires", "expire");
@@ -116,6 +119,7 @@ impl Summary {
         let claimed = self.profiles_claimed_twice;
         add(claimed, format!("{claimed} with a profile that another one has, too"));
         add(self.without_profile, format!("{} without a profile", self.without_profile));
+        add(self.drifted, format!("{} not as installed", self.drifted));
         let without = self.unrecorded - self.never_issued;
         let unrecorded = one_or(without, "certificate of certmonger's", "certificates of certmonger's");
         add(without, format!("{unrecorded} without a record"));

@@ -125,7 +125,12 @@ fn next_try(one: &Row, limits: &Limits) -> String {
 
 fn stands(one: &Row, limits: &Limits) -> String {
     let problem = one.problem.as_ref().map(|problem| terminal::shortened(&problem.what, PROBLEM));
+    let drift = one.drift.as_ref().map(|drift| {
+        let (found, what) = (in_short(limits.now - drift.at), terminal::shortened(&drift.what, PROBLEM));
+        format!("verify found {found} ago: {what}")
+    });
     match one.how {
+        InstallState::Installed | InstallState::Adopted if drift.is_some() => drift.unwrap_or_default(),
         InstallState::Installed if one.faults.contains(&Fault::NoProfile) => "not presented".to_owned(),
         InstallState::Installed => match one.lasts(limits) {
             Expiry::Long => "ok".to_owned(),
@@ -136,11 +141,11 @@ fn stands(one: &Row, limits: &Limits) -> String {
         InstallState::LeftToCommit => "waiting for manual commit".to_owned(),
         InstallState::LeftToPush => "committed, not pushed: waiting for manual push".to_owned(),
         InstallState::Failed => format!("failed: {}", problem.unwrap_or_default()),
-        InstallState::Pending => pending(one, problem, limits.now),
+        InstallState::Pending => pending(one, drift, problem, limits.now),
     }
 }
 
-fn pending(one: &Row, problem: Option<String>, now: DateTime<Utc>) -> String {
+fn pending(one: &Row, drift: Option<String>, problem: Option<String>, now: DateTime<Utc>) -> String {
     let failed = match (problem, one.failures) {
         (None, _) => None,
         (Some(problem), 0 | 1) => Some(format!("failed: {problem}")),
@@ -151,7 +156,8 @@ fn pending(one: &Row, problem: Option<String>, now: DateTime<Utc>) -> String {
         .map(|since| format!("run started {} ago, still running or interrupted", in_short(now - since)));
     let waits = one.hold.as_ref().map(ToString::to_string);
     let queued = one.queued.then(|| "in the queue".to_owned());
-    let known: Vec<String> = waits.into_iter().chain(queued).chain(at_it).chain(failed).collect();
+    let known = waits.into_iter().chain(queued).chain(at_it).chain(drift).chain(failed);
+    let known: Vec<String> = known.collect();
     if known.is_empty() { "not tried yet".to_owned() } else { known.join("; ") }
 }
 
