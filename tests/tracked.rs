@@ -12,6 +12,8 @@ mod before;
 mod files;
 #[path = "tracked/freeipa.rs"]
 mod freeipa;
+#[path = "tracked/interrupted.rs"]
+mod interrupted;
 #[path = "tracked/places.rs"]
 mod places;
 #[path = "check/support.rs"]

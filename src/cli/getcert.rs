@@ -5,10 +5,12 @@ mod before;
 mod caller;
 mod difference;
 mod dry;
+mod ended_with_us;
 mod outcome;
 mod tell;
 mod trouble;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::Duration;
@@ -26,7 +28,7 @@ use super::dropped;
 use super::enrolment::{Enrolment, EnrolmentArguments, IPA};
 use super::examples;
 use super::installer;
-use super::interrupted;
+use super::interrupted::{self, Reached};
 use super::issuance::{self, IssuanceWatcher, IssueError};
 use super::live::StatusLine;
 use super::report;
@@ -161,11 +163,13 @@ pub(super) fn carry_out(arguments: &Arguments) -> Result<Exit, UsageError> {
     let request = check(arguments)?;
     let runtime = arguments::event_loop()?;
     let live = StatusLine::new();
+    let reached = Cell::new(Reached::Nothing);
     let stopped = |signal| {
         live.clear();
-        interrupted::asked(arguments.caller.name, &arguments.place.state_dir, &request.awaited, signal);
+        let (name, state_dir) = (arguments.caller.name, &arguments.place.state_dir);
+        interrupted::asked(name, state_dir, &request.awaited, reached.get(), signal);
     };
-    let ended = signals::run(runtime, run(arguments, &request, &live), stopped);
+    let ended = signals::run(runtime, run(arguments, &request, (&live, &reached)), stopped);
     live.clear();
     let ended = ended.unwrap_or_else(Ended::from);
     Ok(if arguments.dry_run { ended.tell_trouble(&request) } else { ended.tell(&request) })
@@ -262,7 +266,11 @@ fn check_log(file: &Path) -> Result<(), UsageError> {
     }
 }
 
-async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Result<Ended, Trouble> {
+async fn run(
+    arguments: &Arguments,
+    request: &Request,
+    (live, reached): (&StatusLine, &Cell<Reached>),
+) -> Result<Ended, Trouble> {
     let enrolment = &request.enrolment;
     let getcert = Getcert::for_tracked(enrolment.ca.as_deref(), request.through_sudo)
         .on_session_bus(request.session_bus);
@@ -318,7 +326,10 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
         // Who may not read the records would never see how it ends: that is said before there is a certificate.
         following.standings()?;
     }
-    let at_hand = match ask::carry_out(&plan, request, tracked.as_ref(), &post_save, &getcert).await? {
+    reached.set(Reached::Asking);
+    let asked = ask::carry_out(&plan, request, tracked.as_ref(), &post_save, &getcert).await?;
+    reached.set(Reached::Asked);
+    let at_hand = match asked {
         Asked::New { at_hand } => {
             let refused = match follower.issued().await {
                 Ok(issued) => {
@@ -352,6 +363,7 @@ async fn run(arguments: &Arguments, request: &Request, live: &StatusLine) -> Res
     let installing = Instant::now();
     // Waiting for the CA may have used up the time.
     following.deadline = following.deadline.max(installing + LEAST);
+    reached.set(Reached::Installing { goes_on: request.through_sudo });
     following.meanwhile(install_now(request, at_hand.is_some())).await?;
     let standings = match request.queued {
         true => following.to_the_end(None).await?,
@@ -421,7 +433,7 @@ async fn install_now(request: &Request, blind: bool) -> Result<(), Trouble> {
     process::keep_bus(&mut command, request.session_bus);
     // How it ended, the record tells.
     command.args(words).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().await.map(drop).map_err(Trouble::Installer)
+    ended_with_us::status(&mut command).await.map(drop).map_err(Trouble::Installer)
 }
 
 async fn check_profile(caller: Caller, enrolment: &Enrolment) -> Result<(), Trouble> {

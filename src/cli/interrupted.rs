@@ -25,10 +25,37 @@ pub fn tell(program: &str, state_dir: &Path, screen: &Screen, asked: &[InstallSp
     tell_each(program, state_dir, devices, &active);
 }
 
-/// The same for whoever has asked certmonger, which goes on by itself, and waits.
-pub fn asked(program: &str, state_dir: &Path, awaited: &[Awaited], signal: Signal) {
-    let what = format!("ended by {}; what certmonger was asked for goes on by itself", signal.name());
-    report::problem(program, &what, None);
+/// How far a program that asks certmonger has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// Nothing was asked yet.
+    Nothing,
+    /// It is being asked: it may have taken it or not.
+    Asking,
+    /// It was asked, and goes on by itself.
+    Asked,
+    /// It has nothing to do with it: the installation was run by ourselves. `goes_on`: as somebody else.
+    Installing {
+        /// Whether it was not ended with us.
+        goes_on: bool,
+    },
+}
+
+/// The same for whoever asks certmonger, which goes on by itself, and waits.
+pub fn asked(program: &str, state_dir: &Path, awaited: &[Awaited], reached: Reached, signal: Signal) {
+    let what = match reached {
+        Reached::Nothing => "; certmonger was asked for nothing, and no device was changed",
+        Reached::Asking => " while certmonger was asked: 'getcert list' says whether it has the request",
+        Reached::Asked => "; what certmonger was asked for goes on by itself",
+        Reached::Installing { goes_on: true } => {
+            "; the installation was begun by sudo, and goes on by itself"
+        }
+        Reached::Installing { goes_on: false } => "",
+    };
+    report::problem(program, &format!("ended by {}{what}", signal.name()), None);
+    if reached == Reached::Nothing {
+        return;
+    }
     tell_each(program, state_dir, awaited.iter().map(|awaited| &awaited.key.device).collect(), &[]);
 }
 
