@@ -265,6 +265,30 @@ fn a_canary_that_fails_holds_the_rest_and_somebody_is_told_once() {
 }
 
 #[test]
+fn of_two_canaries_the_one_that_fails_is_the_one_that_is_waited_for() {
+    let world = World::new();
+    let (second, lab) = (Simulator::start(settings()).unwrap(), Simulator::start(settings()).unwrap());
+    let (second_name, lab_name) = (second.address().to_string(), lab.address().to_string());
+    // The one that goes well is named first.
+    let one = format!("canary = [\"{lab_name}\"]");
+    let two = format!("canary = [\"{lab_name}\", \"{second_name}\"]");
+    write(&world, &fleet(&world, &[&second, &lab], 30).replace(&one, &two));
+    second.set_listening(panos_sim::Listening::Refused);
+    // The time at which the first has run it for long enough is no time at which it goes on.
+    let failed = format!("the canary {second_name} has failed: ");
+    let ended = install(&world, &["--group", "vpn"]).exits(20).says(&failed);
+    assert!(!ended.stdout.contains("waits until"), "{ended:#?}");
+    let waits = &of(&status(&world), &world.target())["waits_for"].clone();
+    assert!(waits["until"].is_null() && waits["what"].as_str().unwrap().contains(&failed), "{waits:#}");
+    // Then it is the time.
+    second.set_listening(panos_sim::Listening::Normal);
+    certctl(&world, &["retry", "--now", "--device", &second_name]).exits(0);
+    let waits = &of(&status(&world), &world.target())["waits_for"].clone();
+    assert!(waits["until"].is_string(), "{waits:#}");
+    assert_eq!(world.device.commits(), 0);
+}
+
+#[test]
 fn no_more_devices_are_changed_at_the_same_time_than_is_set() {
     const COMMIT: Duration = Duration::from_millis(300);
     let slow = || Settings { commit_duration: COMMIT, ..settings() };

@@ -1,6 +1,7 @@
 //! Why something that is pending is not delivered yet: change windows, canaries, and the delay that spreads a fleet. All
 //! is decided from what is handed over; nothing here reads a clock or a file.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use chrono::{DateTime, Local, TimeDelta, TimeZone, Utc};
@@ -12,7 +13,7 @@ use crate::error::Exit;
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::result::LastRun;
 use crate::settings::destination::Destination;
-use crate::settings::schedule::{CanaryRule, Schedule};
+use crate::settings::schedule::Schedule;
 use crate::settings::window::{self, Windows};
 
 /// What keeps a delivery waiting.
@@ -138,7 +139,7 @@ pub fn hold<Z: TimeZone>(
         return None;
     }
     closed(&schedule.windows, now)
-        .or_else(|| schedule.canaries.iter().find_map(|rule| behind(record, rule, others, moment)))
+        .or_else(|| behind(record, schedule, others, moment))
         .or_else(|| spread(record, schedule, now))
 }
 
@@ -157,16 +158,28 @@ fn closed<Z: TimeZone>(windows: &[Windows], now: &DateTime<Z>) -> Option<Hold> {
     Some(Hold { reason: Reason::Window { windows: texts.join(" and ") }, until })
 }
 
-/// Whether a canary of its group that got the same request has yet to run the very same certificate.
+/// The canary of its groups that got the same request and that is waited for longest, of those that have yet to run the
+/// very same certificate: one that has failed, then one that has not got it, then the one that needs more time. The time
+/// of another one would be no time at which it goes on.
 fn behind(
     record: &Installation,
-    rule: &CanaryRule,
+    schedule: &Schedule,
     others: &[Installation],
     now: DateTime<Utc>,
 ) -> Option<Hold> {
-    rule.canaries.iter().find_map(|canary| {
+    let all =
+        schedule.canaries.iter().flat_map(|rule| rule.canaries.iter().map(move |canary| (rule, canary)));
+    let holds = all.filter_map(|(rule, canary)| {
         let its = others.iter().find(|other| goes_before(other, canary, record))?;
         waits_for(record, its, canary, rule.proven_for, now)
+    });
+    holds.min_by_key(|hold| {
+        let rank = match &hold.reason {
+            Reason::Canary { stands: CanaryState::Failed(_), .. } => 0,
+            _ if hold.until.is_none() => 1,
+            _ => 2,
+        };
+        (rank, Reverse(hold.until))
     })
 }
 
