@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use crate::settings::schedule::CanaryRule;
 use chrono::NaiveDateTime;
 use panos_xmlapi::Address;
 
