@@ -76,7 +76,7 @@ fn rules_and_dashboard_use_metrics_that_are_written_and_every_rule_fires_when_it
     // Each alert is seen to fire, and to be silent where all is well.
     let tests = text("pan_getcert.rules.test.yml");
     let alerts: Vec<&str> = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")).collect();
-    assert_eq!(alerts.len(), 10);
+    assert_eq!(alerts.len(), 11);
     for alert in alerts {
         assert!(tests.contains(&format!("alertname: {alert}\n")), "{alert} is not seen to fire");
         assert!(
