@@ -43,6 +43,12 @@ pub(crate) fn some_of(all: &[String], between: &str) -> String {
     }
 }
 
+/// The names that there are, the first of them, or "none".
+pub(crate) fn some_or_none<S: AsRef<str>>(names: &[S]) -> String {
+    let names: Vec<String> = names.iter().map(|name| name.as_ref().to_owned()).collect();
+    if names.is_empty() { "none".to_owned() } else { some_of(&names, ", ") }
+}
+
 /// A length of time in the largest unit that it has one of, rounded down: `30 days`, `1 hour`.
 pub(crate) fn spoken(length: chrono::TimeDelta) -> String {
     let length = length.abs();

@@ -9,7 +9,7 @@ use crate::settings::SettingsError;
 use crate::settings::config::Config;
 use crate::settings::destination::Destination;
 use crate::settings::resolve;
-use crate::text::escape_control;
+use crate::text::{escape_control, some_or_none};
 
 /// Devices by name, by target and by group.
 #[derive(Debug, Clone, Default, Args)]
@@ -106,8 +106,7 @@ pub fn check_distinct<'p>(
 }
 
 fn unknown(name: &str, config: &Config) -> UsageError {
-    let known: Vec<&str> = config.groups().collect();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let known = some_or_none(&config.groups().collect::<Vec<_>>());
     let name = escape_control(name);
     UsageError::Other(format!("--group: the configuration file has no group '{name}'; it has {known}"))
 }

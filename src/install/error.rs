@@ -8,7 +8,7 @@ use std::borrow::Borrow;
 use panos_xmlapi::{Error, Reason, UnquotableName, words::cut};
 
 use self::advice::advice_for;
-use self::words::{last, reasons, there, those_known, those_missing};
+use self::words::{last, reasons, there, those_missing};
 use crate::certificate::{BundleError, Pkcs12Error};
 use crate::error::Exit;
 use crate::host::fips;
@@ -23,6 +23,7 @@ use crate::install::probe::ProbeMismatch;
 use crate::install::problem::{Problem, RetryClass};
 use crate::install::push::{PushIncomplete, PushPlanError, PushStopped};
 use crate::install::unsuitable::Unsuitable;
+use crate::text::some_or_none;
 
 /// The most characters of what happened, and of what to do: whatever stands in it, a record, a line of the log and
 /// the environment of a command can hold it.
@@ -125,7 +126,7 @@ pub enum InstallError {
         error: Error,
     },
     /// Profiles that are not there. Nothing was changed.
-    #[error("the SSL/TLS service profile{} not exist on the device; it has {}{}", those_missing(.missing), those_known(.known), there(.elsewhere))]
+    #[error("the SSL/TLS service profile{} not exist on the device; it has {}{}", those_missing(.missing), some_or_none(.known), there(.elsewhere))]
     ProfilesMissing {
         /// Those asked for.
         missing: Vec<ProfileName>,

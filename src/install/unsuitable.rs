@@ -2,7 +2,7 @@
 
 use super::names::{ObjectName, ProfileName};
 use crate::error::Exit;
-use crate::text::some_of;
+use crate::text::some_or_none;
 use panos_xmlapi::{Location, Serial, TemplateName, VsysName};
 
 /// What a person has to change before an installation makes sense. Nothing was changed on the device.
@@ -20,7 +20,7 @@ pub enum Unsuitable {
     #[error(
         "Panorama has no template{} '{name}'; it has {}",
         stack(*.is_stack),
-        if .known.is_empty() { "none".to_owned() } else { some_of(.known, ", ") }
+        some_or_none(.known)
     )]
     NoTemplate {
         /// Whether it was to be a stack.

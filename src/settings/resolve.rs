@@ -24,7 +24,7 @@ use crate::install::request::{
     CommitScope, ContainerChoice, Existing, FoundPeer, InstallRequest, Rebind, Target, Upload,
 };
 use crate::install::retry::RetryPolicy;
-use crate::text::{escape_control, some_of};
+use crate::text::{escape_control, some_or_none};
 
 /// Seconds a commit job may take unless somebody says otherwise.
 const COMMIT_TIMEOUT: u64 = 1800;
@@ -199,8 +199,7 @@ fn check_target(config: &Config, destination: &Destination) -> Result<(), Settin
 /// A target that the configuration file does not have.
 #[must_use]
 pub fn unknown_target(name: &str, config: &Config) -> SettingsError {
-    let known: Vec<String> = config.targets().map(str::to_owned).collect();
-    let known = if known.is_empty() { "none".to_owned() } else { some_of(&known, ", ") };
+    let known = some_or_none(&config.targets().collect::<Vec<_>>());
     let name = escape_control(name);
     SettingsError::Target(format!("--target: the configuration file has no target '{name}'; it has {known}"))
 }
@@ -233,6 +232,19 @@ pub fn served(options: &DeviceOptions) -> Result<Vec<Address>, SettingsError> {
     let endpoint =
         |text: &String| text.parse().map_err(|error| SettingsError::Value(format!("--served: {error}")));
     options.served.iter().map(endpoint).collect()
+}
+
+/// How a device is reached as a whole, whatever is installed on it: typed options over what is set for it and its targets.
+///
+/// # Errors
+/// As [`target`].
+pub fn whole_device(
+    typed: DeviceOptions,
+    config: &Config,
+    device: &Address,
+    state_dir: &Path,
+) -> Result<Target, SettingsError> {
+    target(&typed.over(config.whole_device(device)), device, state_dir)
 }
 
 /// How a device is reached.

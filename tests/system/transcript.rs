@@ -16,9 +16,9 @@ const COMMANDS: [&str; 4] = [
 /// Without what is different each time: numbers, fingerprints, dates; and without how systemd's releases quote paths.
 fn plain(text: &str) -> Vec<String> {
     let text = text
-        .replace(" \'/", " /")
-        .replace("\' →", " →")
-        .replace("\'.\n", ".\n")
+        .replace(" '/", " /")
+        .replace("' →", " →")
+        .replace("'.\n", ".\n")
         .replace(" /usr/lib/systemd/", " /lib/systemd/");
     let word = |word: &str| match word.chars().filter(|c| c.is_ascii_digit()).count() {
         0 => word.to_owned(),

@@ -24,7 +24,6 @@ use crate::install::inventory::{self, Item};
 use crate::install::request::Target;
 use crate::install::retry::RetryPolicy;
 use crate::settings::config::Config;
-use crate::settings::options::DeviceOptions;
 use crate::settings::resolve;
 
 /// What is told of a subject at most, in columns.
@@ -121,8 +120,7 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
         devices.dedup();
     }
     let target = |device: &Address| {
-        let options = DeviceOptions::from(&arguments.reach).over(config.whole_device(device));
-        resolve::target(&options, device, &place.state_dir)
+        resolve::whole_device((&arguments.reach).into(), &config, device, &place.state_dir)
     };
     let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;
     let (screen, ours) = (&Screen::new(Some(targets.len()), place.verbose), &ours);

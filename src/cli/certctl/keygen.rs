@@ -20,7 +20,6 @@ use crate::install::error::{Activity, InstallError};
 use crate::install::request::Target;
 use crate::install::retry;
 use crate::settings::config::Config;
-use crate::settings::options::DeviceOptions;
 use crate::settings::resolve;
 use crate::text::spoken;
 
@@ -61,8 +60,7 @@ pub fn run(arguments: &KeygenArguments, place: &PlaceArguments) -> Result<Exit, 
     }
     let config = Config::load(place.config.as_deref())?;
     let target = |device: &Address| {
-        let options = DeviceOptions::from(&arguments.reach).over(config.whole_device(device));
-        resolve::target(&options, device, &place.state_dir)
+        resolve::whole_device((&arguments.reach).into(), &config, device, &place.state_dir)
     };
     let targets: Vec<Target> = devices.iter().map(target).collect::<Result<_, _>>()?;
     // What stands in the way of writing it is better known before a password is asked for.

@@ -18,7 +18,6 @@ use crate::error::Exit;
 use crate::install::prove::{FormReport, Proof, ProveInput, Readiness, prove, redact};
 use crate::install::retry::RetryPolicy;
 use crate::settings::config::Config;
-use crate::settings::options::DeviceOptions;
 use crate::settings::resolve;
 
 /// Which device, and what is kept of it.
@@ -52,8 +51,7 @@ pub struct ProveArguments {
 pub fn run(arguments: &ProveArguments, place: &PlaceArguments) -> Result<Exit, UsageError> {
     let device: Address = arguments.device.parse()?;
     let config = Config::load(place.config.as_deref())?;
-    let options = DeviceOptions::from(&arguments.reach).over(config.whole_device(&device));
-    let target = resolve::target(&options, &device, &place.state_dir)?;
+    let target = resolve::whole_device((&arguments.reach).into(), &config, &device, &place.state_dir)?;
     // Found out now, and not when the device has been tried.
     let file = arguments.transcript.as_deref().map(create).transpose()?;
     let runtime = arguments::event_loop()?;

@@ -15,10 +15,6 @@ pub(super) fn those_missing(names: &[ProfileName]) -> String {
     )
 }
 
-pub(super) fn those_known(names: &[String]) -> String {
-    if names.is_empty() { "none".to_owned() } else { some_of(names, ", ") }
-}
-
 pub(super) fn there(places: &[String]) -> String {
     if places.is_empty() { String::new() } else { format!(". But: {}", some_of(places, "; ")) }
 }

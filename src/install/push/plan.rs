@@ -6,7 +6,7 @@ use panos_xmlapi::{Location, StackMembers};
 
 use super::policy::{PushPolicy, StacksToPush};
 use crate::error::Exit;
-use crate::text::some_of;
+use crate::text::{some_of, some_or_none};
 
 /// What is pushed after the commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct StackPlan {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PushPlanError {
     /// No stack of this name.
-    #[error("Panorama has no template stack '{name}'; it has {}", those(.known))]
+    #[error("Panorama has no template stack '{name}'; it has {}", some_or_none(.known))]
     NoStack {
         /// The name.
         name: String,
@@ -52,7 +52,7 @@ pub enum PushPlanError {
     /// A serial number that none of the stacks has.
     #[error(
         "no firewall with the serial number {} is in {}: {}",
-        .serials.join(" or "), those(.stacks), held(.devices)
+        .serials.join(" or "), some_or_none(.stacks), held(.devices)
     )]
     NoDevice {
         /// The numbers.
@@ -64,12 +64,12 @@ pub enum PushPlanError {
     },
 }
 
-fn those(names: &[String]) -> String {
-    if names.is_empty() { "none".to_owned() } else { some_of(names, ", ") }
-}
-
 fn held(devices: &[String]) -> String {
-    if devices.is_empty() { "there is none".to_owned() } else { format!("there are {}", those(devices)) }
+    if devices.is_empty() {
+        "there is none".to_owned()
+    } else {
+        format!("there are {}", some_or_none(devices))
+    }
 }
 
 impl PushPlanError {

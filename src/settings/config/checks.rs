@@ -14,7 +14,7 @@ use crate::settings::destination::Destination;
 use crate::settings::location;
 use crate::settings::options::{DeviceOptions, FormatOption};
 use crate::settings::policy::Delegated;
-use crate::text::some_of;
+use crate::text::{some_of, some_or_none};
 
 /// What is wrong, and with which key.
 #[derive(Debug)]
@@ -175,7 +175,10 @@ pub(super) fn group(name: &str, group: &Group, config: &Config) -> Result<Vec<De
     }
     for (index, name) in group.targets.iter().flatten().enumerate() {
         let target = config.target(name).ok_or_else(|| {
-            let what = format!("there is no target '{name}'; there is {}", named(config.targets()));
+            let what = format!(
+                "there is no target '{name}'; there is {}",
+                some_or_none(&config.targets().collect::<Vec<_>>())
+            );
             Fault { of: Part::Item(index), ..Fault::value(targets, what) }
         });
         members.push(target?);
@@ -220,12 +223,6 @@ pub(super) fn canaries(group: &Group, members: &[Destination]) -> Result<Vec<Des
         return Err(Fault::value(KEY, "all members go first: nobody is left to wait for them"));
     }
     Ok(canaries)
-}
-
-/// The names that there are, or "none".
-pub(super) fn named<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    let names: Vec<String> = names.map(str::to_owned).collect();
-    if names.is_empty() { "none".to_owned() } else { some_of(&names, ", ") }
 }
 
 /// Checks the command that is run when a failure lasts.

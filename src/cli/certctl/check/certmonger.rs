@@ -7,6 +7,7 @@ use crate::error::Exit;
 use crate::host::certmonger::{CA_RETRY_DAYS, CaError, Getcert, GetcertError, Phase, Tracked};
 use crate::host::{ipa, systemd, worker};
 use crate::install::names::CommonName;
+use crate::text::some_or_none;
 
 const CHECK: &str = "certmonger";
 
@@ -23,7 +24,7 @@ pub(super) async fn look(arguments: &CheckArguments, common_name: Option<&Common
     };
     let ca = &arguments.ca;
     if !known.contains(ca) {
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let known = some_or_none(&known);
         let text = format!("certmonger is running but has no CA named {ca}; it has {known}");
         return vec![
             CheckResult::failed(CHECK, Exit::Certificate, text).advise("name one of them with --ca"),
