@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::pki::CertificateSpec;
-use common::world::{Ended, GATEWAY, NAME, PORTAL, World, settings};
+use common::world::{Ended, GATEWAY, NAME, PORTAL, World, settings_with_other};
 use panos_sim::{Fault, What, When};
 
 fn certctl(world: &World, arguments: &[&str]) -> Ended {
@@ -18,17 +18,9 @@ fn certctl(world: &World, arguments: &[&str]) -> Ended {
     Ended::of(command.args(arguments).env_clear().env("TZ", "UTC"))
 }
 
-/// A device with two certificates of another origin, one of which can be bound in place of ours.
+/// A device with a certificate of another origin that can be bound in place of ours.
 fn world() -> World {
-    let other = common::pki::self_signed(&common::pki::CertificateSpec::named("other.example.com"));
-    let mut settings = settings();
-    settings.certificates = vec![panos_sim::PreloadedCertificate {
-        name: "other".to_owned(),
-        certificate: other.certificate_pem(),
-        key: Some(other.key_pem()),
-        vsys: None,
-    }];
-    let world = World::with(settings);
+    let world = World::with(settings_with_other());
     common::pki::write(&world.path("config.toml"), b"[group.vpn]\ndevices = ['fw1.example.com']\n", 0o600);
     world
 }

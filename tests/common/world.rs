@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use panos_sim::{Administrator, Profile, Settings, Simulator};
+use panos_sim::{Administrator, PreloadedCertificate, Profile, Settings, Simulator};
 use tempfile::TempDir;
 
 use super::pki::{self, CertificateSpec, Issued, KeyKind};
@@ -41,6 +41,18 @@ pub fn settings() -> Settings {
     settings.served_profile = Some(PORTAL.into());
     settings.commit_duration = Duration::from_millis(50);
     settings
+}
+
+/// The same with a certificate `other` of another origin, which can be bound in place of ours.
+pub fn settings_with_other() -> Settings {
+    let other = pki::self_signed(&CertificateSpec::named("other.example.com"));
+    let certificates = vec![PreloadedCertificate {
+        name: "other".to_owned(),
+        certificate: other.certificate_pem(),
+        key: Some(other.key_pem()),
+        vsys: None,
+    }];
+    Settings { certificates, ..settings() }
 }
 
 impl World {

@@ -2,21 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::common::pki::{self, CertificateSpec};
-use crate::common::world::{PORTAL, World, print, settings};
+use crate::common::world::{PORTAL, World, print, settings_with_other};
 use crate::{away, certctl, configure, world};
 
 #[test]
 fn verify_finds_all_well_and_what_is_not_and_makes_it_pending() {
-    let other = pki::self_signed(&CertificateSpec::named("other.example.com"));
-    let mut settings = settings();
-    settings.certificates = vec![panos_sim::PreloadedCertificate {
-        name: "other".to_owned(),
-        certificate: other.certificate_pem(),
-        key: Some(other.key_pem()),
-        vsys: None,
-    }];
-    let world = World::with(settings);
+    let world = World::with(settings_with_other());
     configure(&world, "");
     world.install(&["-p", PORTAL]).exits(0);
     certctl(&world, &["verify"]).exits(0).says("the device is running this certificate");
