@@ -345,6 +345,15 @@ fn inventory_knows_the_stacks_and_what_their_firewalls_last_got() {
     assert_eq!((&of(2)["serial"], &of(2)["connected"]), (&serial(2).into(), &false.into()), "{told:#}");
     assert!(of(1)["last_push"].as_str().unwrap().contains("commit"), "{told:#}");
 
+    // What could not be asked for is no list of none.
+    let stacks = Matcher::typed("op").cmd("<template-stack");
+    estate.device.inject(Fault::new(When::request(stacks), What::Forbidden));
+    let ended = certctl(&[&reach[..], &["--json"]].concat());
+    let ended = ended.says("its template stacks can't be read");
+    let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(ended.code != Some(0) && told["troubles"][0]["device"] == device.as_str(), "{ended:#?}");
+    assert!(!told["certificates"].as_array().unwrap().is_empty(), "{told:#}");
+
     // Places that begin alike are told apart in the table at the end.
     for number in ["77", "78"] {
         estate.install(&["-p", PORTAL, "--serial", &format!("0019000000000{number}")]).exits(4);

@@ -20,6 +20,7 @@ use crate::delivery::{DeliveryError, InstallationStore};
 use crate::error::Exit;
 use crate::install::InstallError;
 use crate::install::connect::connect_single;
+use crate::install::error::Activity;
 use crate::install::inventory::{self, Item};
 use crate::install::request::Target;
 use crate::install::retry::RetryPolicy;
@@ -126,39 +127,30 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     let (screen, ours) = (&Screen::new(Some(targets.len()), place.verbose), &ours);
     let asked = targets.iter().map(|target| async move {
         let working = screen.work_on(&target.device, "list");
-        let answer = ask(target).await;
-        working.end(answer.is_err());
+        let Found { items, stacks, failure } = ask(target).await;
+        working.end(failure.is_some());
         // The table is sorted, so it comes last; what went wrong is told as soon as it is known.
-        if let Err(failure) = &answer {
-            let what = format!("{}: {failure}", target.device);
-            report::problem(NAME, &what, failure.advice().as_deref());
+        if let Some((what, failure)) = &failure {
+            report::problem(NAME, &format!("{}: {what}", target.device), failure.advice().as_deref());
         }
         // Of each certificate only its row is kept while others are asked.
-        answer.map(|(items, stacks)| {
-            let is_ours =
-                |print: &Fingerprint| ours.get(&target.device).is_some_and(|ours| ours.contains(print));
-            let rows = items.into_iter().map(|item| Row::of(&target.device, item, is_ours));
-            (rows.collect::<Vec<_>>(), stacks)
-        })
+        let is_ours = |print: &Fingerprint| ours.get(&target.device).is_some_and(|ours| ours.contains(print));
+        let rows = items.into_iter().map(|item| Row::of(&target.device, item, is_ours));
+        (rows.collect::<Vec<_>>(), stacks, failure)
     });
     let asked = at_once::all(asked, arguments.concurrency);
     let stopped = |signal| interrupted::only_looked(NAME, screen, signal);
     let answers = signals::run(arguments::event_loop()?, asked, stopped);
-    let each: Vec<Exit> = answers
-        .iter()
-        .map(|answer| answer.as_ref().map_or_else(InstallError::exit, |_| Exit::Done))
-        .collect();
-    let (mut rows, mut stacks, mut troubles) = (Vec::new(), Vec::new(), Vec::new());
-    for (device, answer) in devices.iter().zip(answers) {
-        match answer {
-            Ok((found, of_device)) => {
-                rows.extend(found);
-                stacks.extend(of_device.into_iter().map(|stack| (device, stack)));
-            }
-            Err(failure) => {
-                troubles.push(json!({ "device": device, "problem": failure.to_string(), "exit": failure.exit().code() }));
-            }
-        }
+    let (mut rows, mut stacks) = (Vec::new(), Vec::new());
+    let (mut each, mut troubles) = (Vec::new(), Vec::new());
+    for (device, (found, of_device, failure)) in devices.iter().zip(answers) {
+        rows.extend(found);
+        stacks.extend(of_device.into_iter().map(|stack| (device, stack)));
+        let exit = failure.as_ref().map_or(Exit::Done, |(_, failure)| failure.exit());
+        each.push(exit);
+        let trouble =
+            failure.map(|(what, _)| json!({ "device": device, "problem": what, "exit": exit.code() }));
+        troubles.extend(trouble);
     }
     rows.sort_by(|one, other| {
         let key = |row: &Row| (row.until.is_none(), row.until);
@@ -181,23 +173,42 @@ pub fn run(arguments: &InventoryArguments, place: &PlaceArguments) -> Result<Exi
     Ok(exit)
 }
 
-/// The certificates of a device, and the template stacks of a Panorama with their firewalls.
-async fn ask(target: &Target) -> Result<(Vec<Item>, Vec<TemplateStack>), InstallError> {
-    let connection =
-        connect_single(target, &RetryPolicy { pauses: Vec::new(), ..RetryPolicy::default() }, &[]).await?;
-    let items = inventory::list(&connection.session, &connection.system).await?;
-    if !connection.system.is_panorama() {
-        return Ok((items, Vec::new()));
+/// What a device has, as far as it was told.
+#[derive(Default)]
+struct Found {
+    items: Vec<Item>,
+    /// Of a Panorama, with their firewalls.
+    stacks: Vec<TemplateStack>,
+    /// Why that is not all: in words, and the failure.
+    failure: Option<(String, InstallError)>,
+}
+
+async fn ask(target: &Target) -> Found {
+    let mut found = Found::default();
+    let asked = async {
+        let pauses = RetryPolicy { pauses: Vec::new(), ..RetryPolicy::default() };
+        let connection = connect_single(target, &pauses, &[]).await?;
+        found.items = inventory::list(&connection.session, &connection.system).await?;
+        Ok::<_, InstallError>(connection)
+    };
+    let connection = match asked.await {
+        Ok(connection) => connection,
+        Err(failure) => return Found { failure: Some((failure.to_string(), failure)), ..found },
+    };
+    if connection.system.is_panorama() {
+        match connection
+            .session
+            .template_stack_status()
+            .await
+            .map_err(InstallError::during(Activity::Looking))
+        {
+            Ok(stacks) => found.stacks = stacks,
+            Err(failure) => {
+                found.failure = Some((format!("its template stacks can't be read: {failure}"), failure));
+            }
+        }
     }
-    let stacks = connection.session.template_stack_status().await.unwrap_or_else(|error| {
-        report::problem(
-            NAME,
-            &format!("{}: its template stacks can't be read: {error}", target.device),
-            None,
-        );
-        Vec::new()
-    });
-    Ok((items, stacks))
+    found
 }
 
 /// A template stack in lines: those of its firewalls that are as they should be are counted.
