@@ -10,6 +10,7 @@ mod upgrade;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use chrono::{NaiveDateTime, Utc};
 use common::world::{Ended, GATEWAY, NAME, PORTAL, World, print};
 use pancert::delivery::{Installation, InstallationStore, Queue, RequestEnd, State};
 use pancert::install::result::LastRun;
@@ -29,6 +30,27 @@ fn left_by_the_old_version(scene: &str) -> World {
     world
 }
 
+/// When the old version was run, in the days and minutes of its files.
+const RECORDED: &str = "2026-11-28T13:47:02";
+/// How its times begin.
+const DAYS: [&str; 2] = ["2026-11-28T", "2026-11-29T"];
+
+/// The same text as if the old version had been run just now: what is late one day is not late in this one.
+fn as_of_now(text: &str) -> String {
+    let time = |text: &str| NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S").unwrap();
+    let since = Utc::now().naive_utc() - time(RECORDED);
+    let mut moved = String::new();
+    let mut rest = text;
+    while let Some(at) = DAYS.iter().filter_map(|day| rest.find(day)).min() {
+        let (before, from) = rest.split_at(at);
+        let (told, after) = from.split_at(RECORDED.len());
+        moved += before;
+        moved += &(time(told) + since).format("%Y-%m-%dT%H:%M:%S").to_string();
+        rest = after;
+    }
+    moved + rest
+}
+
 /// Copies a state directory, with what is of this world in the places that are marked, and these besides.
 fn copy_with(from: &Path, to: &Path, world: &World, facts: &[(&str, String)]) {
     std::fs::create_dir_all(to).unwrap();
@@ -43,7 +65,7 @@ fn copy_with(from: &Path, to: &Path, world: &World, facts: &[(&str, String)]) {
             let text = text.replace("@DIR@", world.folder.path().to_str().unwrap());
             let text = text.replace("@PIN@", &world.device.certificate_fingerprint());
             let text = text.replace("@SERVED@", &world.device.service_address().to_string());
-            let text = facts.iter().fold(text, |text, (mark, fact)| text.replace(mark, fact));
+            let text = facts.iter().fold(as_of_now(&text), |text, (mark, fact)| text.replace(mark, fact));
             std::fs::write(to.join(name), text).unwrap();
         }
     }
