@@ -17,7 +17,8 @@ use rustix::fs::OFlags;
 use secrecy::zeroize::Zeroizing;
 
 pub(crate) use draft::{
-    is_draft, remove_stale_in, remove_stale_of, replace, replace_checked, replace_for_all,
+    create, is_draft, remove_stale_in, remove_stale_of, replace, replace_checked, replace_for_all,
+    sync_directory,
 };
 pub(crate) use private::{make_directory, open_lock};
 pub(crate) use settled::settled;

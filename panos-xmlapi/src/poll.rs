@@ -206,18 +206,32 @@ impl Session {
         id: &str,
         usual: Option<Duration>,
         deadline: Instant,
+        tell: impl FnMut(&Job),
+    ) -> JobOutcome {
+        self.wait_for_job_since(id, Instant::now(), usual, deadline, tell).await
+    }
+
+    /// The same for a job that has begun earlier than its end is waited for.
+    pub async fn wait_for_job_since(
+        &self,
+        id: &str,
+        begun: Instant,
+        usual: Option<Duration>,
+        deadline: Instant,
         mut tell: impl FnMut(&Job),
     ) -> JobOutcome {
-        let begun = Instant::now();
         let mut pace = PollSchedule::with_unit(self.poll_unit()).expecting(usual);
         let mut progress = None;
         let mut grace = RestartGrace::default();
+        let mut from = begun;
         loop {
-            let pause = pace.next(begun.elapsed(), progress);
+            let pause = pace.next(from - begun, progress);
             // One last question is put at the deadline itself.
-            tokio::time::sleep_until((Instant::now() + pause).min(deadline)).await;
+            tokio::time::sleep_until((from + pause).min(deadline)).await;
             let last_chance = Instant::now() >= deadline;
-            let trouble = match self.job(id).await {
+            let answer = self.job(id).await;
+            from = Instant::now();
+            let trouble = match answer {
                 Ok(job) => {
                     tell(&job);
                     match job.state() {

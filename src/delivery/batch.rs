@@ -9,6 +9,7 @@ use super::estimate::{usual_commit, usual_push};
 use super::failure::DeliveryError;
 use super::installation::Installation;
 use super::journal::RecordJournal;
+use super::leaving::{Leaving, write_and_release};
 use super::run::Run;
 use super::store::InstallationStore;
 use crate::certificate::Bundle;
@@ -36,6 +37,8 @@ pub(super) struct BatchItem {
     pub(super) bundle: Result<Bundle, InstallError>,
     /// Its record.
     pub(super) record: Installation,
+    /// The requests that are in the record, and leave the queue when it is on the disk.
+    pub(super) leaving: Leaving,
 }
 
 /// Delivers to one device, and keeps the records true. All install requests go with each other, see [`InstallRequest::can_share_commit`]. One
@@ -123,14 +126,15 @@ async fn run(
     records: &InstallationStore,
     current: &Run,
 ) -> Result<Vec<Result<Outcome, InstallError>>, BatchError> {
-    let (mut items, mut entries) = (Vec::new(), Vec::new());
-    for BatchItem { request, bundle, record } in members {
+    let (mut items, mut entries, mut leaving) = (Vec::new(), Vec::new(), Leaving::new());
+    for BatchItem { request, bundle, record, leaving: its } in members {
         // What has no certificate has failed before.
         if let Ok(bundle) = bundle {
             let (made, issuers) = (record.created_objects.clone(), record.created_issuers.clone());
             let (push, back) = (record.push.clone(), record.way_back.clone());
             items.push(Item { request, bundle, made, issuers, push, back });
             entries.push(record);
+            leaving.append(its);
         }
     }
     let device = items.first().map(|item| &item.request.target.device);
@@ -153,8 +157,9 @@ async fn run(
         run: current.log.id(),
         asked_by: before.first().map(|record| record.spec.requested_by.to_string()).unwrap_or_default(),
     };
-    transact(input, &mut RecordJournal::new(records, entries).within(current.slots.clone()), &current.events)
-        .await
+    let journal = RecordJournal::new(records, entries, current.turn());
+    let mut journal = journal.releasing(leaving).within(current.slots.clone());
+    transact(input, &mut journal, &current.events).await
 }
 
 /// What runs that did not come to their end may have left on the device.
@@ -233,7 +238,8 @@ async fn conclude(
         current.push_time().into_iter().for_each(|took| delivery.record.note_push_time(took));
     }
     let texts = deliveries.iter().map(|delivery| delivery.record.clone()).collect();
-    let written = records.write_in_background(texts).await.map_err(DeliveryError::from);
+    let leaving = deliveries.iter_mut().flat_map(|delivery| std::mem::take(&mut delivery.leaving)).collect();
+    let written = write_and_release(records, texts, leaving).await.map_err(DeliveryError::from);
     let mut ends = ends;
     if let Err(failure) = &written {
         // Nobody could find out later that it is done: it is not, for whoever asked.

@@ -18,6 +18,7 @@ use super::gate::Gate;
 use super::hold::Hold;
 use super::ingest::with_requests;
 use super::installation::Installation;
+use super::leaving::{Leaving, TakenIn, keep, write_and_release};
 use super::lock::{DeviceLock, LockError, STOPPED_WAIT, ToldOf};
 use super::notifier::{News, Notifier};
 use super::numbers::Numbers;
@@ -166,7 +167,7 @@ impl<'a> DeliveryEngine<'a> {
         let devices = self.devices(device, &run)?;
         let told = ToldOf::device(self.state_dir, device);
         let lock = self.reserve(device, &devices, which, &told, &run).await?;
-        let mut all = self.take_in(device, &records, &run).await?;
+        let TakenIn { records: mut all, mut leaving } = self.take_in(device, &records, &run).await?;
         if let Some(what) = told.any() {
             // A person was told then, and is told when it is over, as of any other failure.
             heed(&mut all, &what, &records)?;
@@ -184,8 +185,11 @@ impl<'a> DeliveryEngine<'a> {
                 // Renewed since: the canaries have to run this very certificate.
                 Ok(delivery) if self.hold(&delivery.record, which).is_some() => {}
                 Ok(mut delivery) => {
+                    delivery.leaving = leaving.remove(&record.key()).unwrap_or_default();
                     if let Some((problem, rest)) = claims::split(&delivery.record, &all) {
-                        let failed = fail_without_run((delivery.record, problem), &records, &run).await;
+                        let requests = std::mem::take(&mut delivery.leaving);
+                        let failed =
+                            fail_without_run((delivery.record, problem), requests, &records, &run).await;
                         if rest.is_empty() {
                             reports.push(failed);
                             continue;
@@ -202,9 +206,13 @@ impl<'a> DeliveryEngine<'a> {
                         None => groups.push(vec![delivery]),
                     }
                 }
-                Err(failed) => reports.push(fail_without_run(*failed, &records, &run).await),
+                Err(failed) => {
+                    let requests = leaving.remove(&record.key()).unwrap_or_default();
+                    reports.push(fail_without_run(*failed, requests, &records, &run).await);
+                }
             }
         }
+        keep(&all, leaving, &records).await?;
         for (number, mut group) in groups.into_iter().enumerate() {
             // Each commit is a run of its own.
             let run = if number == 0 { run.clone() } else { self.log.run(&run_id(), self.several) };
@@ -309,7 +317,7 @@ impl<'a> DeliveryEngine<'a> {
 
     /// The device, and the other members of the pairs that it is said to be in.
     fn devices(&self, device: &Address, run: &RunLog) -> Result<Vec<Address>, StoreError> {
-        let Listing { specs, errors, .. } = self.queue.for_device(device)?;
+        let Listing { specs, errors, .. } = self.queue.lately_for_device(device)?;
         let LoadedInstallations { records: known, errors: more } = self.records.of_device(device)?;
         errors.iter().chain(&more).for_each(|error| log_once(error, run));
         let specs =
@@ -341,7 +349,7 @@ impl<'a> DeliveryEngine<'a> {
             Err(failure) => Err(failure),
         };
         record.confirmed = bundle.is_ok();
-        Ok(BatchItem { request: prepared.request, bundle, record })
+        Ok(BatchItem { request: prepared.request, bundle, record, leaving: Leaving::new() })
     }
 
     /// Whether certmonger says that the certificate is issued. It says so while its post-save command runs, too.
@@ -441,6 +449,7 @@ fn warn_about_conflicts(record: &Installation, all: &[Installation], run: &RunLo
 /// A record that can't be made into a transaction fails without a run.
 async fn fail_without_run(
     (mut record, problem): (Installation, Problem),
+    leaving: Leaving,
     records: &InstallationStore,
     run: &RunLog,
 ) -> Report {
@@ -449,7 +458,7 @@ async fn fail_without_run(
     record.begin(run.id(), records.now());
     let outcome = Outcome::Failed(problem);
     record.finish(&outcome, &[], &[], sequence, records.now());
-    if let Err(error) = records.write_in_background(vec![record.clone()]).await {
+    if let Err(error) = write_and_release(records, vec![record.clone()], leaving).await {
         run.error(&error.to_string());
     }
     Report {

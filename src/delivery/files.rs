@@ -89,6 +89,24 @@ pub(super) fn read(path: &Path) -> Result<Option<Stored>, StoreError> {
 
 /// Writes a file so that a crash leaves either the old one or this one.
 pub(super) fn write(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
+    write_by(files::replace, path, value)
+}
+
+/// Writes a file under a name that no other has had. When [`sync`] returns for its directory, a power cut does not lose it.
+pub(super) fn create(path: &Path, value: &impl Serialize) -> Result<(), StoreError> {
+    write_by(files::create, path, value)
+}
+
+/// Returns when what was created in a directory is on the disk.
+pub(super) fn sync(directory: &Path) -> Result<(), StoreError> {
+    files::sync_directory(directory).map_err(|cause| StoreError::new("write", directory, cause))
+}
+
+fn write_by(
+    write: impl FnOnce(&Path, &[u8]) -> io::Result<()>,
+    path: &Path,
+    value: &impl Serialize,
+) -> Result<(), StoreError> {
     let bad = |cause: io::Error| StoreError::new("write", path, cause);
     let mut text = serde_json::to_vec_pretty(value).map_err(|error| bad(error.into()))?;
     text.push(b'\n');
@@ -96,7 +114,7 @@ pub(super) fn write(path: &Path, value: &impl Serialize) -> Result<(), StoreErro
         // It would not be read again: better said now.
         return Err(bad(io::Error::other(format!("it would have more than {} KiB", SIZE_LIMIT / 1024))));
     }
-    files::replace(path, &text).map_err(bad)
+    write(path, &text).map_err(bad)
 }
 
 /// Removes a file; one that is gone already is no error.

@@ -21,7 +21,7 @@ impl DeliveryEngine<'_> {
         let run = self.log.run(&run_id(), self.several);
         let lock =
             DeviceLock::acquire(self.state_dir, std::slice::from_ref(&key.device), self.lock_wait).await?;
-        self.take_in(&key.device, &self.records, &run).await?;
+        self.take_in(&key.device, &self.records, &run).await?.keep(&self.records).await?;
         let Some(mut record) = self.records.read(key)? else { return Ok(false) };
         let was_there = match profile {
             Some(profile) => {

@@ -1,6 +1,6 @@
 //! The records of one delivery, as the transaction's journal: changed together, written in the background.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -8,7 +8,9 @@ use panos_xmlapi::{Address, NextIdentity};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::installation::Installation;
+use super::leaving::{Leaving, write_and_release};
 use super::store::InstallationStore;
+use super::turn::Turn;
 use crate::files::instead_of_state_dir;
 use crate::install::journal::{Entry, Journal, JournalError};
 use crate::install::result::CreatedObject;
@@ -20,11 +22,24 @@ pub(super) struct RecordJournal<'a> {
     slots: Option<Arc<Semaphore>>,
     /// Held until the transaction is over.
     slot: Option<OwnedSemaphorePermit>,
+    /// The device's turn among many.
+    turn: Arc<Turn>,
+    /// Requests that leave the queue with the first write.
+    leaving: Mutex<Leaving>,
 }
 
 impl<'a> RecordJournal<'a> {
-    pub(super) fn new(records: &'a InstallationStore, entries: Vec<&'a mut Installation>) -> Self {
-        Self { records, entries, slots: None, slot: None }
+    pub(super) fn new(
+        records: &'a InstallationStore,
+        entries: Vec<&'a mut Installation>,
+        turn: Arc<Turn>,
+    ) -> Self {
+        Self { records, entries, slots: None, slot: None, turn, leaving: Mutex::default() }
+    }
+
+    /// With requests that are in the records, and leave the queue when those are on the disk.
+    pub(super) fn releasing(self, leaving: Leaving) -> Self {
+        Self { leaving: Mutex::new(leaving), ..self }
     }
 
     /// With a limit on how many devices are changed at the same time.
@@ -85,8 +100,9 @@ impl Journal for RecordJournal<'_> {
 
     fn sync(&self) -> BoxFuture<'_, Result<(), JournalError>> {
         let records: Vec<Installation> = self.entries.iter().map(|record| (**record).clone()).collect();
+        let leaving = std::mem::take(&mut *self.leaving.lock().unwrap_or_else(PoisonError::into_inner));
         async move {
-            self.records.write_in_background(records).await.map_err(|error| JournalError {
+            write_and_release(self.records, records, leaving).await.map_err(|error| JournalError {
                 what: error.to_string(),
                 advice: Some(instead_of_state_dir().to_owned()),
             })
@@ -102,6 +118,10 @@ impl Journal for RecordJournal<'_> {
             }
         }
         .boxed()
+    }
+
+    fn stand_back(&self) -> BoxFuture<'_, ()> {
+        self.turn.stand_back().boxed()
     }
 
     fn next_identities(&self, devices: &[&Address]) -> Vec<NextIdentity> {

@@ -29,6 +29,7 @@ pub mod ingest;
 mod installation;
 mod journal;
 mod key;
+mod leaving;
 mod lock;
 pub mod notifier;
 mod numbers;

@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::DirEntryExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use panos_xmlapi::Address;
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ use super::store::InstallationStore;
 /// Requests are written by so many threads at the most, each of which has so many to write at least.
 const WRITERS: usize = 16;
 const FEW: usize = 8;
+/// What was seen so long ago was seen lately.
+const LATELY: Duration = Duration::from_millis(100);
 /// The most requests that wait to be read as installations; of further ones only the log knows.
 const UNRESOLVED: usize = 200;
 
@@ -30,6 +33,8 @@ struct KnownFiles {
     files: BTreeMap<OsString, KnownFile>,
     /// How often it was looked.
     looks: u64,
+    /// When the directory was listed last.
+    listed: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -125,19 +130,23 @@ impl Queue {
         let write = |specs: &[InstallSpec]| {
             let mut each = specs.iter();
             each.try_for_each(|spec| {
-                self.write(spec.sequence, &spec.id, Content::Spec(Box::new(spec.clone())))
+                let content = Content::Spec(Box::new(spec.clone()));
+                files::create(&self.path(spec.sequence, &spec.id), &Stored { version: VERSION, content })
             })
         };
         // A disk takes milliseconds to make one durable, and hardly more for those of several threads at once.
         let share = specs.len().div_ceil(WRITERS).max(FEW);
         if specs.len() <= share {
-            return write(specs);
+            write(specs)?;
+        } else {
+            std::thread::scope(|scope| {
+                let writers: Vec<_> = specs.chunks(share).map(|part| scope.spawn(|| write(part))).collect();
+                let ended =
+                    writers.into_iter().map(|writer| writer.join().unwrap_or_else(|_| Err(self.died())));
+                ended.collect::<Result<(), _>>()
+            })?;
         }
-        std::thread::scope(|scope| {
-            let writers: Vec<_> = specs.chunks(share).map(|part| scope.spawn(|| write(part))).collect();
-            let ended = writers.into_iter().map(|writer| writer.join().unwrap_or_else(|_| Err(self.died())));
-            ended.collect()
-        })
+        files::sync(&self.folder())
     }
 
     fn died(&self) -> StoreError {
@@ -188,9 +197,12 @@ impl Queue {
     }
 
     fn write(&self, sequence: u64, id: &str, content: Content) -> Result<(), StoreError> {
-        // In the order of their names they are in the order of their numbers.
-        let path = self.folder().join(format!("{sequence:020}-{id}.json"));
-        files::write(&path, &Stored { version: VERSION, content })
+        files::write(&self.path(sequence, id), &Stored { version: VERSION, content })
+    }
+
+    /// In the order of their names they are in the order of their numbers.
+    fn path(&self, sequence: u64, id: &str) -> PathBuf {
+        self.folder().join(format!("{sequence:020}-{id}.json"))
     }
 
     /// A number of its own, for a run.
@@ -256,6 +268,27 @@ impl Queue {
         Ok(listing)
     }
 
+    /// The requests for one device as they were a moment ago: for what another process may change a moment later anyway.
+    /// With hundreds of devices the directory would be listed for each of them.
+    pub(super) fn lately_for_device(&self, device: &Address) -> Result<Listing, StoreError> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.listed.is_none_or(|listed| listed.elapsed() > LATELY) {
+            drop(known);
+            return self.for_device(device);
+        }
+        let mut listing = Listing::default();
+        let folder = self.folder();
+        for (name, file) in &known.files {
+            if file.device.as_ref() == Some(device) {
+                let path = folder.join(name);
+                listing.add(read(&path), path);
+            }
+        }
+        listing.specs.retain(|queued| queued.spec.device == *device);
+        listing.sort();
+        Ok(listing)
+    }
+
     /// The requests for one device, as [`Queue::all`], without what can't be read as a request yet.
     ///
     /// # Errors
@@ -264,7 +297,8 @@ impl Queue {
         let _lock = self.lock_to_list();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.looks += 1;
-        let KnownFiles { files, looks } = &mut *known;
+        known.listed = None;
+        let KnownFiles { files, looks, listed } = &mut *known;
         let mut listing = Listing::default();
         let folder = self.folder();
         let bad = |cause: io::Error| StoreError::new("read", &folder, cause);
@@ -298,6 +332,7 @@ impl Queue {
         }
         // Files that are gone are forgotten.
         files.retain(|_, file| file.seen == *looks);
+        *listed = Some(Instant::now());
         drop(known);
         listing.specs.retain(|queued| queued.spec.device == *device);
         listing.unresolved.clear();

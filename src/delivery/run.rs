@@ -31,7 +31,7 @@ struct RunSink {
     log: RunLog,
     device: Address,
     watcher: Arc<dyn Watcher>,
-    /// Over when nothing but the commit is waited for.
+    /// Over while nothing but the commit is waited for.
     turn: Arc<Turn>,
     spent: Mutex<Vec<(Phase, Duration)>>,
     commit: Mutex<JobTime>,
@@ -60,6 +60,11 @@ impl Run {
         let sink = Arc::new(sink);
         let events = Events::into_sink(Arc::<RunSink>::clone(&sink));
         Self { log, begun: Instant::now(), sink, events, slots: None }
+    }
+
+    /// The device's turn among many.
+    pub(super) fn turn(&self) -> Arc<Turn> {
+        Arc::clone(&self.sink.turn)
     }
 
     /// With a limit on how many devices are changed at the same time.
@@ -104,6 +109,8 @@ impl EventSink for RunSink {
                 let took = commit.since.take().map(|since| since.elapsed());
                 commit.took = took.or(commit.took);
             }
+            // It goes on.
+            Event::CommitProgress { percent: Some(..100), .. } => self.turn.is_over(),
             Event::CommitFailed(_) | Event::CommitJobGone(_) => commit.since = None,
             _ => {}
         }

@@ -28,8 +28,25 @@ pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     write(path, &|out| out.write_all(contents), 0o600, &|_| Ok(()))
 }
 
-/// The same for a file that everybody may read, whatever the umask says, and that is written as it is made: it may be
-/// large.
+/// Writes a file under a name that no other has had: nothing can have been left behind of it. It is on the disk when its
+/// directory is, see [`sync_directory`].
+pub(crate) fn create(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let contents: Contents<'_> = &|out| out.write_all(contents);
+    let made = unnamed(directory_of(path)).and_then(|draft| {
+        fill(&draft, contents, 0o600, &|_| Ok(()))?;
+        link(&draft, path)
+    });
+    // A file system without unnamed files; or it is there all the same.
+    made.or_else(|_| write(path, contents, 0o600, &|_| Ok(())))
+}
+
+/// Returns when the names in a directory are on the disk.
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// As [`replace`], for a file that everybody may read, whatever the umask says, and that is written as it is made: it may
+/// be large.
 pub(crate) fn replace_for_all(path: &Path, contents: Contents<'_>) -> io::Result<()> {
     let buffered = |out: &mut dyn io::Write| {
         let mut out = io::BufWriter::new(out);
@@ -39,7 +56,7 @@ pub(crate) fn replace_for_all(path: &Path, contents: Contents<'_>) -> io::Result
     write(path, &buffered, 0o644, &|_| Ok(()))
 }
 
-/// The same as [`replace`], if the draft stands a check: what is checked is what is on the disk.
+/// As [`replace`], if the draft stands a check: what is checked is what is on the disk.
 pub(crate) fn replace_checked(
     path: &Path,
     contents: &[u8],
@@ -68,7 +85,7 @@ fn write(
         draft.rename(path)
     })?;
     // The new name itself is on the disk only when the directory is.
-    File::open(directory)?.sync_all()
+    sync_directory(directory)
 }
 
 fn fill(
@@ -97,16 +114,18 @@ fn unnamed(directory: &Path) -> io::Result<File> {
 /// Gives an unnamed file its name. Where there is an older file, that takes a name in between: no system call puts a file
 /// without one into another's place.
 fn enter(file: &File, path: &Path, beginning: &Path) -> io::Result<()> {
-    let itself = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let link = |to: &Path| -> io::Result<()> {
-        Ok(rustix::fs::linkat(CWD, itself.as_str(), CWD, to, AtFlags::SYMLINK_FOLLOW)?)
-    };
-    match link(path) {
+    match link(file, path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         done => return done,
     }
-    let (name, ()) = first_free(beginning, |name| link(name))?;
+    let (name, ()) = first_free(beginning, |name| link(file, name))?;
     Named { file: file.try_clone()?, name }.rename(path)
+}
+
+/// Gives an unnamed file a name that no other has.
+fn link(file: &File, name: &Path) -> io::Result<()> {
+    let itself = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(rustix::fs::linkat(CWD, itself.as_str(), CWD, name, AtFlags::SYMLINK_FOLLOW)?)
 }
 
 /// A file under a draft's name; without one when it is dropped.

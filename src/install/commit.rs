@@ -76,8 +76,12 @@ impl PlanRunner<'_> {
                 journal.note(Entry::CommitStarted(id.clone()));
                 self.events.tell(Event::CommitJob(id.clone()));
                 self.usual_commit.into_iter().for_each(|usual| self.events.tell(Event::CommitUsual(usual)));
-                let (noted, ended) =
-                    join(journal.sync(), self.follow(&id, &lookup, (wanted.time, deadline))).await;
+                let follow = async {
+                    let begun = Instant::now();
+                    journal.stand_back().await;
+                    self.follow(&id, &lookup, begun, (wanted.time, deadline)).await
+                };
+                let (noted, ended) = join(journal.sync(), follow).await;
                 // The commit goes on all the same; it is written once more at the end.
                 if let Err(error) = noted {
                     self.events.trouble(error.to_string());
@@ -137,12 +141,13 @@ impl PlanRunner<'_> {
         &self,
         id: &str,
         lookup: &CommitLookup<'_>,
+        begun: Instant,
         (time, deadline): (Duration, Instant),
     ) -> Result<(), (InstallError, Rollback)> {
         let mut told = None;
         let end = self
             .session
-            .wait_for_usual_job(id, self.usual_commit, deadline, |job| {
+            .wait_for_job_since(id, begun, self.usual_commit, deadline, |job| {
                 if job.progress != told {
                     tracing::debug!("job {id}: {:?} {:?}", job.status, job.progress);
                     told.clone_from(&job.progress);

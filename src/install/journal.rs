@@ -75,6 +75,9 @@ pub trait Journal {
     /// Returns when this device may be changed: not too many are at the same time. It is so until the journal is dropped.
     fn turn(&mut self) -> BoxFuture<'_, ()>;
 
+    /// For a device whose commit is under way: returns when no other one waits to be begun, or after some seconds.
+    fn stand_back(&self) -> BoxFuture<'_, ()>;
+
     /// By which certificates these devices are recognised, as runs that did not come to their end have noted.
     fn next_identities(&self, devices: &[&Address]) -> Vec<NextIdentity>;
 }

@@ -278,6 +278,10 @@ impl super::journal::Journal for Unnoted<'_> {
         self.journal.turn()
     }
 
+    fn stand_back(&self) -> futures_util::future::BoxFuture<'_, ()> {
+        self.journal.stand_back()
+    }
+
     fn next_identities(&self, devices: &[&panos_xmlapi::Address]) -> Vec<panos_xmlapi::NextIdentity> {
         self.journal.next_identities(devices)
     }

@@ -94,7 +94,9 @@ fn before_anything_was_changed_it_says_so_and_the_request_is_not_lost() {
     let world = World::new();
     world.device.set_listening(panos_sim::Listening::Silent);
     let child = command(&world).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    assert!(wait_until(|| world.path("log").exists() && !world.log().is_empty()));
+    // It has begun, and waits for an answer.
+    let record = format!("state/installations/{}/shared/{NAME}.json", world.target());
+    assert!(wait_until(|| world.path(&record).exists()));
     // What a shell starts in the background ignores SIGINT, and so would the program.
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     let output = child.wait_with_output().unwrap();
