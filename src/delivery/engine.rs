@@ -31,6 +31,7 @@ use super::state::Incident;
 use super::store::{InstallationStore, LoadedInstallations};
 pub use super::turn::Turn;
 use super::turn::Turns;
+use super::waiting::{Waiting, WaitingList};
 use crate::host::log::{Log, RunLog};
 use crate::install::InstallError;
 use crate::install::names::{ObjectName, ProfileName};
@@ -70,6 +71,8 @@ pub struct DeliveryEngine<'a> {
     turns: Turns,
     /// Gives its runs their numbers.
     numbers: Numbers,
+    /// What was pending at the last look and not to be delivered, by what it waits for.
+    pub(super) left: std::sync::Mutex<WaitingList>,
     /// What this process has read itself for an order, by the order's id: it need not be read again.
     at_hand: Mutex<BTreeMap<String, (Instant, Prepared)>>,
     /// What certmonger has said of each certificate's file.
@@ -107,6 +110,7 @@ impl<'a> DeliveryEngine<'a> {
             gate: Gate::default(),
             turns: Turns::default(),
             numbers: Numbers::default(),
+            left: std::sync::Mutex::default(),
             at_hand,
             confirmed,
         }
@@ -117,6 +121,12 @@ impl<'a> DeliveryEngine<'a> {
     pub fn hold(&self, record: &Installation, which: Selection) -> Option<Hold> {
         let is_held = which != Selection::All;
         is_held.then(|| self.gate.hold(record, self.state_dir, self.records.now())).flatten()
+    }
+
+    /// What a worker has left because it waits, as of its last look.
+    #[must_use]
+    pub fn take_left(&self) -> Vec<Waiting> {
+        std::mem::take(&mut *self.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner)).all()
     }
 
     /// Keeps what was read for an order until that is delivered.

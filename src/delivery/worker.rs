@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -11,7 +12,9 @@ use panos_xmlapi::Address;
 
 use super::engine::{DeliveryEngine, Report, Selection, run_id};
 use super::failure::DeliveryError;
+use super::key::InstallationKey;
 use super::queue::Listing;
+use super::waiting::WaitingList;
 
 /// How often it is looked for new orders while devices are being worked on: one slow device holds up no other.
 const LOOK: Duration = Duration::from_secs(1);
@@ -74,6 +77,7 @@ impl Worker<'_> {
                         begun.devices.remove(&device);
                     }
                     each.iter().for_each(&mut tell);
+                    begun.tried.extend(each.iter().map(|report| report.record.key()));
                     reports.extend(each);
                 }
                 Err(failure) => troubles.push(failure),
@@ -99,8 +103,16 @@ impl Worker<'_> {
         let mut waiting: BTreeMap<Address, Vec<String>> = BTreeMap::new();
         let Listing { specs, errors, .. } = self.engine.queue.all()?;
         let mut due: BTreeSet<Address> = BTreeSet::new();
+        let mut left = WaitingList::default();
         let unread = self.engine.records.each(|record| {
             let device = &record.spec.device;
+            if wanted(device) && record.is_pending() && !begun.tried.contains(&record.key()) {
+                match (self.engine.hold(&record, self.which), record.next_attempt.filter(|at| *at > now)) {
+                    (Some(hold), _) => left.add_held(&hold),
+                    (None, Some(next)) => left.add_failed(next),
+                    (None, None) => {}
+                }
+            }
             if wanted(device)
                 && begun.may_be_served(device, self.which, now)
                 && self.which.includes(&record, now)
@@ -111,6 +123,7 @@ impl Worker<'_> {
             }
         });
         let more = unread?.errors;
+        *self.engine.left.lock().unwrap_or_else(PoisonError::into_inner) = left;
         for error in errors.into_iter().chain(more) {
             if begun.errors.insert(error.path().to_owned()) {
                 if !error.lasts() {
@@ -138,6 +151,8 @@ struct Begun {
     errors: BTreeSet<PathBuf>,
     devices: BTreeMap<Address, Served>,
     requests: BTreeSet<String>,
+    /// Installations that were delivered, or failed.
+    tried: BTreeSet<InstallationKey>,
 }
 
 /// How far a device was served in this process.

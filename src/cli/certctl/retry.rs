@@ -18,10 +18,8 @@ use crate::delivery::DeliveryError;
 use crate::delivery::engine::{self, DeliveryEngine, Report, run_id};
 use crate::delivery::gate::Gate;
 use crate::delivery::notifier::{News, Notifier};
-use crate::delivery::survey::survey;
-use crate::delivery::waiting::{Waiting, WaitingList};
 use crate::delivery::worker::Worker;
-use crate::delivery::{Installation, InstallationKey, InstallationStore, Queue, StoreError};
+use crate::delivery::{InstallationStore, Queue, StoreError};
 use crate::error::Exit;
 use crate::host::open_files;
 use crate::install::result::Outcome;
@@ -89,7 +87,7 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     if report::is_journal() && !json {
         return Ok(exit);
     }
-    let waiting = waiting(&worker, &reports);
+    let waiting = engine.take_left();
     if json {
         report::installations(NAME, exit, &told, &waiting);
         return Ok(exit);
@@ -108,32 +106,6 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
         );
     }
     Ok(exit)
-}
-
-/// What is pending and was not tried, by what it waits for.
-fn waiting(worker: &Worker<'_>, reports: &[Report]) -> Vec<Waiting> {
-    let Worker { engine, which, only, .. } = worker;
-    let tried: BTreeSet<InstallationKey> = reports.iter().map(|report| report.record.key()).collect();
-    let is_meant = |record: &Installation| {
-        record.is_pending()
-            && !tried.contains(&record.key())
-            && (only.is_empty() || only.contains(&record.spec.device))
-    };
-    let now = engine.records.now();
-    let mut list = WaitingList::default();
-    // What can't be read was told of before.
-    let _ = survey(engine.state_dir, now, |found| {
-        let record = found.record;
-        if !is_meant(&record) {
-            return;
-        }
-        match (engine.hold(&record, *which), record.next_attempt.filter(|at| *at > now)) {
-            (Some(hold), _) => list.add_held(&hold),
-            (None, Some(next)) => list.add_failed(next),
-            (None, None) => {}
-        }
-    });
-    list.all()
 }
 
 /// The devices that something is recorded or ordered for.
