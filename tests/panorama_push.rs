@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use panos_sim::{Fault, Matcher, PushOutcome, SelectivePush, What, When};
 
-use common::world::{NAME, PORTAL};
+use common::world::{NAME, PORTAL, served};
 use estate::{Estate, JANE, serial};
 
 #[test]
@@ -133,6 +133,24 @@ fn every_firewall_has_a_result_of_its_own_and_those_left_are_pushed_again_alone(
     let pushes = estate.pushes();
     assert!(pushes.len() == 1 && !pushes[0].contains(&serial(7)), "{pushes:?}");
     assert_eq!((estate.changes(), estate.push()["open"].as_array().unwrap().len()), (0, 0));
+}
+
+#[test]
+fn an_endpoint_of_a_firewall_is_looked_at_after_the_push() {
+    let estate = Estate::of(2, |_| {});
+    let endpoint = estate.firewalls[1].service_address().to_string();
+    for renewed in [false, true] {
+        if renewed {
+            estate.world.renew();
+        }
+        estate.install(&["--served", &endpoint]).exits(0).says("installed the certificate");
+        let installation = &estate.status()["installations"][0];
+        assert_eq!(
+            installation["fingerprint_proven"],
+            served(&estate.firewalls[1]).unwrap(),
+            "{installation}"
+        );
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
-use panos_sim::{Profile, RequestRecord, Settings, Simulator, Stack};
+use panos_sim::{RequestRecord, Settings, Simulator, Stack};
 use serde_json::Value;
 
 pub(crate) use crate::common::estate::{JANE, serial};
@@ -63,7 +63,8 @@ impl Estate {
         change(&mut panorama);
         let (panorama, other) = start(panorama);
         let (mut world, firewalls) = managed(panorama, &serials, |settings| {
-            settings.profiles = vec![Profile::unbound("its own")];
+            // What is pushed is all that they have.
+            settings.profiles.clear();
             settings.served_profile = None;
         });
         world.peer = other;

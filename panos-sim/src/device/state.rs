@@ -147,10 +147,16 @@ impl Device {
         self.serving = serving;
     }
 
+    /// Of a firewall without a profile of its own, the first one that a Panorama has pushed is served.
     fn bound_identity(&self) -> Option<Identity> {
-        let first = self.settings.profiles.first().map(|p| &p.name);
-        let name = self.settings.served_profile.as_ref().or(first)?;
-        self.profile_identity(name)
+        let first = self.settings.profiles.first().map(|profile| &profile.name);
+        if let Some(name) = self.settings.served_profile.as_ref().or(first) {
+            return self.profile_identity(name);
+        }
+        let effective = self.config.effective(self.config.running());
+        let list = self.base(None).then(Step::Named("ssl-tls-service-profile".into()));
+        let name = list.first(&effective)?.children.first()?.get("name")?.to_owned();
+        self.profile_identity(&name)
     }
 
     /// Takes what the management port has to go through.
