@@ -313,4 +313,14 @@ fn no_more_devices_are_changed_at_the_same_time_than_is_set() {
         );
     }
     assert!(ended.stdout.contains("where ") && ended.stdout.contains("longest phases"), "{ended:#?}");
+    // The wait for the others belongs to no phase: that of the last one is two commits long.
+    let log = world.log();
+    let times = log.iter().filter_map(|line| line.split_once("Phase times: ").map(|(_, times)| times));
+    let waits = times.map(|times| {
+        let each = times.split(", ").filter_map(|time| time.split(' ').nth(1)?.parse::<f64>().ok());
+        let each: Vec<f64> = each.collect();
+        each.last().unwrap() - each[..each.len() - 1].iter().sum::<f64>()
+    });
+    let longest = waits.fold(0.0, f64::max);
+    assert!(longest >= 2.0 * COMMIT.as_secs_f64() - 0.1, "{longest} s: {log:#?}");
 }

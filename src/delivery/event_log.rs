@@ -139,7 +139,11 @@ fn waiting(wait: &Wait) -> Option<String> {
         Wait::PendingChange(found) => {
             Some(format!("Waiting: {found}; nothing is begun before it is committed or reverted."))
         }
-        Wait::EarlierJob(_) | Wait::EarlierPush(_) | Wait::PeerSync | Wait::Endpoints(_) => None,
+        Wait::EarlierJob(_)
+        | Wait::EarlierPush(_)
+        | Wait::PeerSync
+        | Wait::Endpoints(_)
+        | Wait::OtherDevices => None,
     }
 }
 

@@ -258,6 +258,8 @@ pub enum Wait {
     PeerSync,
     /// Endpoints that are to show the new certificate.
     Endpoints(Vec<Address>),
+    /// As many other devices are being changed as may be at the same time.
+    OtherDevices,
 }
 
 /// Gets all events of a transaction, in their order.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use panos_xmlapi::Trust;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
@@ -74,7 +75,7 @@ async fn in_phases(
     };
     connection.notes.iter().for_each(|note| events.remark(note));
     // Who can't be reached takes nobody's turn; what is looked at is looked at afterwards.
-    transaction.journal.turn().await;
+    take_turn(&mut transaction).await;
     if transaction.wants.iter().any(take_back::is_under_way) {
         await_free(&connection, &transaction);
         settle_leftovers(&connection, &transaction).await?;
@@ -210,6 +211,18 @@ async fn work<'a>(
     Box::pin(verify(connection, transaction, &mut done)).await;
     Box::pin(identity::remember(connection, &done, transaction)).await;
     Ok(done)
+}
+
+/// Waits until this device may be changed, which belongs to no phase.
+async fn take_turn(transaction: &mut Transaction<'_>) {
+    let events = transaction.events;
+    let mut turn = transaction.journal.turn();
+    if (&mut turn).now_or_never().is_none() {
+        events.end_phase();
+        events.tell(Event::Waiting(Wait::OtherDevices));
+        turn.await;
+        events.tell(Event::WaitOver);
+    }
 }
 
 /// A device that is busy is asked again until then.

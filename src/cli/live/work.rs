@@ -123,6 +123,7 @@ fn waiting(wait: &Wait) -> String {
         Wait::PendingChange(found) => found.clone(),
         Wait::EarlierJob(job) => format!("commit job {job}, which was there before, is still running"),
         Wait::EarlierPush(job) => format!("push job {job}, which was there before, is still running"),
+        Wait::OtherDevices => "as many others are being changed as max_commits allows".to_owned(),
         Wait::PeerSync => "the HA peer gets the configuration".to_owned(),
         Wait::Endpoints(endpoints) => {
             let all: Vec<String> = endpoints.iter().map(ToString::to_string).collect();
