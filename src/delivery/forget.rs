@@ -3,6 +3,7 @@
 use super::engine::{DeliveryEngine, run_id};
 use super::failure::DeliveryError;
 use super::key::InstallationKey;
+use super::leaving::{TakenIn, keep};
 use super::lock::DeviceLock;
 use super::spec::Requester;
 use crate::install::names::ProfileName;
@@ -21,7 +22,8 @@ impl DeliveryEngine<'_> {
         let run = self.log.run(&run_id(), self.several);
         let lock =
             DeviceLock::acquire(self.state_dir, std::slice::from_ref(&key.device), self.lock_wait).await?;
-        self.take_in(&key.device, &self.records, &run).await?.keep(&self.records).await?;
+        let TakenIn { records, leaving } = self.take_in(&key.device, &self.records, &run).await?;
+        keep(&records, leaving, &self.records).await?;
         let Some(mut record) = self.records.read(key)? else { return Ok(false) };
         let was_there = match profile {
             Some(profile) => {

@@ -40,13 +40,6 @@ pub(super) struct TakenIn {
     pub(super) leaving: BTreeMap<InstallationKey, Leaving>,
 }
 
-impl TakenIn {
-    /// Writes each record that has more than its file.
-    pub(super) async fn keep(self, store: &InstallationStore) -> Result<(), StoreError> {
-        keep(&self.records, self.leaving, store).await
-    }
-}
-
 /// Writes those of a device's records that these requests are in and their files do not have.
 pub(super) async fn keep(
     all: &[Installation],

@@ -106,19 +106,25 @@ impl Worker<'_> {
         let mut left = WaitingList::default();
         let unread = self.engine.records.each(|record| {
             let device = &record.spec.device;
-            if wanted(device) && record.is_pending() && !begun.tried.contains(&record.key()) {
-                match (self.engine.hold(&record, self.which), record.next_attempt.filter(|at| *at > now)) {
-                    (Some(hold), _) => left.add_held(&hold),
+            if !wanted(device) {
+                return;
+            }
+            let may_be_due = begun.may_be_served(device, self.which, now)
+                && self.which.includes(&record, now)
+                && !due.contains(device);
+            let may_wait = record.is_pending() && !begun.tried.contains(&record.key());
+            if !may_be_due && !may_wait {
+                return;
+            }
+            let hold = self.engine.hold(&record, self.which);
+            if may_wait {
+                match (&hold, record.next_attempt.filter(|at| *at > now)) {
+                    (Some(hold), _) => left.add_held(hold),
                     (None, Some(next)) => left.add_failed(next),
                     (None, None) => {}
                 }
             }
-            if wanted(device)
-                && begun.may_be_served(device, self.which, now)
-                && self.which.includes(&record, now)
-                && !due.contains(device)
-                && self.engine.hold(&record, self.which).is_none()
-            {
+            if may_be_due && hold.is_none() {
                 due.insert(record.spec.device);
             }
         });
