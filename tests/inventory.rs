@@ -4,11 +4,12 @@
 
 mod common;
 
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use common::pki::{self, CertificateSpec};
-use common::world::{Ended, GATEWAY, NAME, PORTAL, World, settings};
-use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, What, When};
+use common::world::{Ended, GATEWAY, NAME, PORTAL, World, open_many_files, settings};
+use panos_sim::{Fault, Matcher, PreloadedCertificate, Profile, Simulator, What, When};
 use serde_json::Value;
 
 fn world() -> World {
@@ -98,4 +99,36 @@ fn on_a_terminal_of_80_columns_nothing_is_cut_off() {
     }
     let wide = Ended::of(inventory(&world, &[]).env("COLUMNS", "200")).exits(0).stdout;
     assert!(wide.lines().next().unwrap().ends_with("presented by"), "{wide}");
+}
+
+/// Of many devices that all say very much only some are read at once: 80 answers of 2 MiB.
+#[test]
+fn the_memory_does_not_grow_with_the_number_of_devices_that_say_very_much() {
+    open_many_files();
+    let world = world();
+    let devices: Vec<Simulator> = (0..80).map(|_| Simulator::start(settings()).unwrap()).collect();
+    let text = " all work and no play makes a long reply".repeat((2 << 20) / 40);
+    let body = format!("<response status=\"success\"><result>{text}</result></response>").into_bytes();
+    let large = What::Body { content_type: "application/xml".to_owned(), body };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pan_certctl"));
+    command.args(["inventory", "--insecure", "--state-dir"]).arg(world.path("state"));
+    command.arg("-k").arg(world.path(".panrc"));
+    for device in &devices {
+        device.inject(Fault::new(When::request(Matcher::typed("config")), large.clone()));
+        command.arg(device.address().to_string());
+    }
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut peak = 0;
+    while child.try_wait().unwrap().is_none() {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        peak = peak.max(kib.unwrap_or_default());
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let is_asked = |device: &&Simulator| {
+        device.requests().iter().any(|request| request.r#type.as_deref() == Some("config"))
+    };
+    assert_eq!(devices.iter().filter(is_asked).count(), 80);
+    assert!((1..140 * 1024).contains(&peak), "{peak} KiB");
 }

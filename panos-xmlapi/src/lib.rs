@@ -18,6 +18,7 @@ mod ha;
 mod hello;
 mod import;
 mod job;
+mod large_answers;
 mod location;
 mod locks;
 mod managed_devices;

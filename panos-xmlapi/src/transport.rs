@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::address::Address;
 use super::error::Error;
+use super::large_answers::{self, Turn};
 use super::operation::Operation;
 use super::redact::Redactor;
 use super::tls;
@@ -57,9 +58,6 @@ impl Default for ClientOptions {
 /// How long a connection is kept open on which nothing is asked. It has the last request in its buffers, and so the API
 /// key: questions that follow each other use it again, and in a pause of any kind it is gone.
 const KEPT_OPEN: Duration = Duration::from_millis(200);
-
-/// For an answer of the length that its header tells, room is made at once up to this many bytes.
-const ROOM: usize = 1024 * 1024;
 
 /// An answer: its HTTP status and body.
 pub(super) struct Answer {
@@ -243,12 +241,30 @@ impl Transport {
         if response.content_length().is_some_and(|length| length > self.options.max_reply_bytes as u64) {
             return Err(too_large());
         }
-        // Without room that it does not need: of hundreds of devices large answers come at the same time.
+        // Without room that it does not need, and that of a large one not before its turn.
         let told = response.content_length().and_then(|length| usize::try_from(length).ok());
-        let mut body = Vec::with_capacity(told.unwrap_or_default().min(ROOM));
+        let told = told.unwrap_or_default();
+        let mut body = Vec::with_capacity(told.min(large_answers::SMALL));
+        let (mut deadline, mut turn, mut had_turn) = (deadline, None, false);
         loop {
-            let chunk = timeout_at(deadline, response.chunk()).await.map_err(|_| late())?;
-            let Some(chunk) = chunk.map_err(|error| self.explain(operation, error))? else { break };
+            if body.len() > large_answers::SMALL && !had_turn {
+                let asked = Instant::now();
+                (turn, had_turn) = (Turn::next().await, true);
+                // The device did not wait: others did.
+                deadline += asked.elapsed();
+                body.reserve_exact(told.saturating_sub(body.len()));
+            }
+            let patience = turn.as_ref().map_or(deadline, |turn| turn.patience().min(deadline));
+            let chunk = match timeout_at(patience, response.chunk()).await {
+                Ok(chunk) => chunk.map_err(|error| self.explain(operation, error))?,
+                Err(_) if patience < deadline => {
+                    turn = None;
+                    continue;
+                }
+                Err(_) => return Err(late()),
+            };
+            let Some(chunk) = chunk else { break };
+            turn = turn.filter(|turn| !turn.is_over());
             if body.len() + chunk.len() > self.options.max_reply_bytes {
                 return Err(too_large());
             }

@@ -7,6 +7,8 @@
 mod connections;
 #[path = "hostile/endless.rs"]
 mod endless;
+#[path = "hostile/large.rs"]
+mod large;
 #[path = "hostile/managed.rs"]
 mod managed;
 #[path = "hostile/misleading.rs"]
