@@ -32,7 +32,7 @@ impl Turn {
     }
 
     /// Until when the next piece has to come.
-    pub(super) fn patience(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Instant {
         self.ends.min(Instant::now() + PAUSE)
     }
 

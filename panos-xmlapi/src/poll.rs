@@ -40,10 +40,10 @@ const NEAR: (f64, f64) = (0.25, 0.004);
 const NEAR_OF_SHORT: (f64, f64) = (10.0, 0.28);
 /// How much earlier than expected the end may come, in seconds, and as a part of the whole.
 const BEFORE: (f64, f64) = (0.2, 0.03);
-/// So many usual times between two questions are one where the end is not expected yet, and so many where the device's
-/// progress says so too.
-const SELDOM: (f64, f64) = (1.3, 2.0);
-/// An end before this part of the time was not expected: the device's progress knows better.
+/// So many usual times between two questions are one where the end is not expected yet. With less, a device whose
+/// progress misleads would leave too few questions for the end; with more, an earlier end would be noticed too late.
+const SELDOM: f64 = 1.3;
+/// Where the device's progress speaks of an end before this part of the time, it is asked as if that were right.
 const CONTRADICTS: f64 = 0.6;
 /// Until then it is asked every second at most; from then on every fiftieth of the time that has passed.
 const YOUNG: f64 = 50.0;
@@ -51,10 +51,11 @@ const YOUNG: f64 = 50.0;
 /// When to ask next. On the average at most one question a second; a job's end is noticed within half a
 /// second while it is young or near its predicted end, and within 2 % of its duration otherwise.
 ///
-/// Where it is known how long such a job usually takes, the same number of questions is asked, or less: seldom as long
-/// as the device's own progress says that there is time, and often around the expected end. It is noticed within 0.3
-/// seconds then, or 0.5 % of a duration over a minute. An end at another time costs no more questions than without it,
-/// and is noticed within 1.3 seconds or 2.6 % of the duration, whatever the device tells.
+/// Where it is known how long such a job usually takes, the same number of questions is asked, or less: seldom at
+/// first, and often around the expected end. It is noticed within 0.3 seconds then, or 0.5 % of a duration over a minute.
+/// An end at another time costs no more questions than without it, and is noticed within 1.3 seconds or 2.6 % of the
+/// duration. All of this holds whatever the device tells of its progress: one that runs backwards, or promised an end
+/// that did not come, is not believed any more.
 #[derive(Debug, Clone)]
 pub struct PollSchedule {
     asked: u32,
@@ -62,6 +63,29 @@ pub struct PollSchedule {
     second: Duration,
     /// How long such a job usually takes.
     expected: Option<Duration>,
+    told: Told,
+}
+
+/// What a device has told of a job's progress, as far as it is to be believed: one that was wrong once says nothing any more.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    /// Percent.
+    farthest: u8,
+    /// When the job was to end by it, in seconds, where that was believed and the job asked for earlier.
+    end: Option<f64>,
+    was_wrong: bool,
+}
+
+impl Told {
+    /// How many seconds are left at this time, by what is told now.
+    fn left(&mut self, now: f64, progress: Option<u8>) -> Option<f64> {
+        let percent = progress.filter(|percent| (1..100).contains(percent));
+        let is_late = self.end.take().is_some_and(|end| end < now);
+        self.was_wrong |= is_late || percent.is_some_and(|percent| percent < self.farthest);
+        let percent = percent.filter(|_| !self.was_wrong)?;
+        self.farthest = percent;
+        Some(now * f64::from(100 - percent) / f64::from(percent) + 0.1)
+    }
 }
 
 impl PollSchedule {
@@ -74,7 +98,7 @@ impl PollSchedule {
     /// The same where all goes faster: this is taken for a second.
     #[must_use]
     pub fn with_unit(second: Duration) -> Self {
-        Self { asked: 0, second, expected: None }
+        Self { asked: 0, second, expected: None, told: Told::default() }
     }
 
     /// The same for a job that usually takes this long, where that is known.
@@ -90,9 +114,7 @@ impl PollSchedule {
         let second = self.second.as_secs_f64();
         let now = elapsed.as_secs_f64() / second;
         let steady = (now * 0.02).max(1.0);
-        let left = progress
-            .filter(|percent| (1..100).contains(percent))
-            .map(|percent| now * f64::from(100 - percent) / f64::from(percent) + 0.1);
+        let left = self.told.left(now, progress);
         let usual = match left {
             Some(left) => left.min(steady),
             None if self.asked == 1 => SHORTEST,
@@ -104,7 +126,8 @@ impl PollSchedule {
             None => usual.max(asked - 1.0 - now).max(SHORTEST),
             Some(expected) => {
                 let expected = Expected::of(expected.as_secs_f64() / second);
-                let (wanted, shortest) = expected.pause(now, (usual, steady, left));
+                self.told.end = left.map(|left| now + left).filter(|end| expected.is_contradicted_by(*end));
+                let (wanted, shortest) = expected.pause(now, (usual, steady), left);
                 // What was saved before may be spent, and no more.
                 wanted.max(earliest(asked) - now).max(shortest)
             }
@@ -140,8 +163,13 @@ impl Expected {
         Self { end, near, from: (end - before).max(SHORTEST), until: end + before.max(near) + near }
     }
 
+    /// Whether an end by the device's own progress is another one.
+    fn is_contradicted_by(&self, end: f64) -> bool {
+        end < CONTRADICTS * self.end
+    }
+
     /// The pause, and how short it may be.
-    fn pause(&self, now: f64, (usual, steady, left): (f64, f64, Option<f64>)) -> (f64, f64) {
+    fn pause(&self, now: f64, (usual, steady): (f64, f64), left: Option<f64>) -> (f64, f64) {
         if now >= self.until {
             return (usual, SHORTEST);
         }
@@ -151,9 +179,10 @@ impl Expected {
         let until_then = self.from - now;
         let shortest = until_then.min(SHORTEST);
         let gap = match left {
-            Some(left) if left >= 2.0 * SELDOM.1 * steady => SELDOM.1 * steady,
-            Some(left) if now + left < CONTRADICTS * self.end => return (usual.min(until_then), shortest),
-            _ => SELDOM.0 * steady,
+            Some(left) if self.is_contradicted_by(now + left) => {
+                return (usual.max(1.0).min(until_then), shortest);
+            }
+            _ => SELDOM * steady,
         };
         // In equal steps, so that none is wasted on a short one.
         (until_then / (until_then / gap).ceil().max(1.0), shortest)
@@ -329,6 +358,23 @@ mod tests {
         Some(if part < 0.1 { 5 } else { 99 })
     }
 
+    /// Backwards: soon far, then at the beginning again.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn backwards(part: f64) -> Option<u8> {
+        Some(99 - (part * 99.0) as u8)
+    }
+
+    /// Hardly begun, all the time.
+    fn stuck(_part: f64) -> Option<u8> {
+        Some(7)
+    }
+
+    /// To and fro.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    fn to_and_fro(part: f64) -> Option<u8> {
+        Some(if (part * 10.0) as u8 & 1 == 0 { 60 } else { 30 })
+    }
+
     /// Asks a job of this duration until its end is seen; how many questions, and how late.
     fn watch(duration: f64, tells: Tells, expected: Option<f64>) -> (u32, f64) {
         let mut pace = PollSchedule::new().expecting(expected.map(Duration::from_secs_f64));
@@ -352,12 +398,13 @@ mod tests {
         let mut table = String::new();
         for usual in [1.0, 5.0, 20.0, 60.0, 300.0] {
             let (mut before, mut after) = ((0, 0.0_f64), (0, 0.0_f64));
-            for tells in [evenly, in_jumps, nothing] {
+            let all: [Tells; 7] = [evenly, in_jumps, nothing, too_soon, backwards, stuck, to_and_fro];
+            for (number, tells) in all.into_iter().enumerate() {
                 for thousandth in -30..=30_i32 {
                     let duration = usual * (1.0 + f64::from(thousandth) / 1000.0);
                     let (asked, late) = watch(duration, tells, Some(usual));
                     let (asked_before, late_before) = watch(duration, tells, None);
-                    assert!(late <= in_time(duration), "{duration} s of {usual}: {late} s late");
+                    assert!(late <= in_time(duration), "{number}: {duration} s of {usual}: {late} s late");
                     assert!(asked <= asked_before, "{duration} s: {asked} questions, {asked_before} before");
                     before = (before.0.max(asked_before), before.1.max(late_before));
                     after = (after.0.max(asked), after.1.max(late));
@@ -375,14 +422,16 @@ mod tests {
     fn an_end_that_was_expected_at_another_time_costs_no_more_than_one_that_was_not() {
         let durations = [0.3, 0.7, 1.0, 1.7, 3.0, 5.0, 12.0, 20.0, 47.0, 60.0, 150.0, 300.0, 1800.0];
         let expected = [0.1, 0.6, 1.0, 1.5, 3.0, 5.0, 12.0, 20.0, 60.0, 300.0, 3600.0, 1e9];
-        for tells in [evenly, in_jumps, nothing, too_soon] {
+        let all: [Tells; 7] = [evenly, in_jumps, nothing, too_soon, backwards, stuck, to_and_fro];
+        for (number, tells) in all.into_iter().enumerate() {
+            let (seconds, part) = if number < 7 { (1.3, 0.026) } else { (2.0, 0.04) };
             for duration in durations {
                 let (asked_before, late_before) = watch(duration, tells, None);
                 for expected in expected {
                     let (asked, late) = watch(duration, tells, Some(expected));
-                    let what = format!("{duration} s, {expected} s expected: {asked} and {late}");
+                    let what = format!("{number}: {duration} s, {expected} s expected: {asked} and {late}");
                     assert!(asked <= asked_before + 1, "{what}, {asked_before} before");
-                    let bound = late_before.max(1.3).max(duration * 0.026);
+                    let bound = late_before.max(seconds).max(duration * part);
                     assert!(late <= bound, "{what}, {late_before} before");
                 }
             }

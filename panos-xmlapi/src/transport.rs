@@ -254,10 +254,10 @@ impl Transport {
                 deadline += asked.elapsed();
                 body.reserve_exact(told.saturating_sub(body.len()));
             }
-            let patience = turn.as_ref().map_or(deadline, |turn| turn.patience().min(deadline));
-            let chunk = match timeout_at(patience, response.chunk()).await {
+            let next = turn.as_ref().map_or(deadline, |turn| turn.deadline().min(deadline));
+            let chunk = match timeout_at(next, response.chunk()).await {
                 Ok(chunk) => chunk.map_err(|error| self.explain(operation, error))?,
-                Err(_) if patience < deadline => {
+                Err(_) if next < deadline => {
                     turn = None;
                     continue;
                 }
