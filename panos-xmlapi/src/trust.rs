@@ -18,7 +18,9 @@ use openssl::x509::X509;
 use openssl::x509::store::X509Store;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key};
-use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::pki_types::{
+    AlgorithmIdentifier, CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime, alg_id,
+};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, PeerMisbehaved, SignatureScheme};
 
 pub use ca_file::{CaFile, CaFileReader, MAX_CA_FILE_BYTES};
@@ -251,25 +253,46 @@ impl CertificateVerifier {
         };
         // Whether the handshake's signature could be checked at all with the certificate's key.
         tls::check_key(&certificate).map_err(IdentityError::Unusable)?;
-        let key = key_of(&certificate).map_err(unusable)?;
+        let key = key_of(&certificate, leaf).map_err(unusable)?;
         let others = others.iter().map(|other| other.to_vec()).collect();
         Ok(Judged { leaf: leaf.to_vec(), others, key, until })
     }
 
     /// PAN-OS may present an X.509 v1 certificate, which webpki does not parse: so only the public key
-    /// is taken from the certificate (by OpenSSL), and webpki checks the signature against that key.
+    /// is taken from the certificate, and webpki checks the signature against that key.
     fn public_key(&self, leaf: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, rustls::Error> {
         if let Some(judged) = self.state().judged.as_ref().filter(|judged| judged.leaf == leaf) {
             return Ok(judged.key.clone());
         }
         X509::from_der(leaf)
-            .and_then(|leaf| key_of(&leaf))
+            .and_then(|certificate| key_of(&certificate, leaf))
             .map_err(|_| rustls::Error::InvalidCertificate(CertificateError::BadEncoding))
     }
 }
 
-fn key_of(leaf: &X509) -> Result<SubjectPublicKeyInfoDer<'static>, ErrorStack> {
-    leaf.public_key()?.public_key_to_der().map(SubjectPublicKeyInfoDer::from)
+/// The key as OpenSSL encodes it, which takes it a third of a millisecond; where the certificate has it in that form
+/// already, and nearly all have, as it stands there.
+fn key_of(certificate: &X509, der: &[u8]) -> Result<SubjectPublicKeyInfoDer<'static>, ErrorStack> {
+    match key_in_usual_form(der) {
+        Some(key) => Ok(key),
+        None => certificate.public_key()?.public_key_to_der().map(SubjectPublicKeyInfoDer::from),
+    }
+}
+
+/// Keys whose algorithm and parameters stand there as everybody writes them.
+const USUAL: [AlgorithmIdentifier; 5] =
+    [alg_id::RSA_ENCRYPTION, alg_id::ECDSA_P256, alg_id::ECDSA_P384, alg_id::ECDSA_P521, alg_id::ED25519];
+
+fn key_in_usual_form(der: &[u8]) -> Option<SubjectPublicKeyInfoDer<'static>> {
+    let der = CertificateDer::from(der);
+    let key = webpki::EndEntityCert::try_from(&der).ok()?.subject_public_key_info();
+    // SEQUENCE, its length in one byte or in so many more, and in it the algorithm, a short SEQUENCE.
+    let further = key.get(1).map(|length| if *length < 0x80 { 0 } else { usize::from(length & 0x7f) })?;
+    let algorithm = match key.get(2 + further..)? {
+        [0x30, length, rest @ ..] => rest.get(..usize::from(*length))?,
+        _ => return None,
+    };
+    USUAL.iter().any(|usual| **usual == *algorithm).then_some(key)
 }
 
 fn unusable(error: ErrorStack) -> IdentityError {
@@ -345,8 +368,58 @@ impl ServerCertVerifier for CertificateVerifier {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use openssl::asn1::Asn1Time;
+    use openssl::bn::BigNum;
+    use openssl::hash::MessageDigest;
+    use openssl::nid::Nid;
+    use openssl::pkey::{Id, PKey, Private};
+
     use super::*;
+
+    /// Both ways to a public key give the same, for each kind that has a usual form; and it is that way.
+    #[test]
+    fn a_key_is_the_same_as_openssl_encodes_it_and_as_it_stands_in_the_certificate() {
+        let curve = |nid| {
+            let group = openssl::ec::EcGroup::from_curve_name(nid).unwrap();
+            PKey::from_ec_key(openssl::ec::EcKey::generate(&group).unwrap()).unwrap()
+        };
+        let rsa = |bits| PKey::from_rsa(openssl::rsa::Rsa::generate(bits).unwrap()).unwrap();
+        let usual = [
+            rsa(1024),
+            rsa(2048),
+            curve(Nid::X9_62_PRIME256V1),
+            curve(Nid::SECP384R1),
+            curve(Nid::SECP521R1),
+            PKey::generate_ed25519().unwrap(),
+        ];
+        for key in usual {
+            let encoded = key.public_key_to_der().unwrap();
+            let der = certificate(&key, 2).to_der().unwrap();
+            assert_eq!(key_in_usual_form(&der).as_deref(), Some(encoded.as_slice()), "{:?}", key.id());
+        }
+        // Another curve, an old version that webpki does not read, and what is no certificate.
+        for (key, version) in [(curve(Nid::SECP256K1), 2), (rsa(2048), 0)] {
+            let certificate = certificate(&key, version);
+            let der = certificate.to_der().unwrap();
+            assert_eq!(key_in_usual_form(&der), None, "{:?}", key.id());
+            assert_eq!(*key_of(&certificate, &der).unwrap(), *key.public_key_to_der().unwrap());
+        }
+        assert_eq!(key_in_usual_form(b"no certificate"), None);
+    }
+
+    fn certificate(key: &PKey<Private>, version: i32) -> X509 {
+        let mut builder = X509::builder().unwrap();
+        builder.set_version(version).unwrap();
+        builder.set_serial_number(&BigNum::from_u32(7).unwrap().to_asn1_integer().unwrap()).unwrap();
+        builder.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+        builder.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
+        builder.set_pubkey(key).unwrap();
+        let digest = if key.id() == Id::ED25519 { MessageDigest::null() } else { MessageDigest::sha256() };
+        builder.sign(key, digest).unwrap();
+        builder.build()
+    }
 
     #[test]
     fn a_judgement_holds_for_the_very_same_certificates_and_for_its_time() {

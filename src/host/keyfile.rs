@@ -17,9 +17,11 @@ mod error;
 mod parse;
 mod write;
 
+use std::collections::BTreeSet;
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
@@ -71,6 +73,17 @@ pub struct KeyFile {
     entries: Vec<Entry>,
 }
 
+/// The files whose drafts were looked for. With hundreds of devices a directory would be listed for each of them.
+static LOOKED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// A run that was killed while it wrote keys may have left a draft with them: looked for once in a process.
+fn remove_drafts(path: &Path) {
+    let is_first = LOOKED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+    if is_first && let Ok(real) = path.canonicalize() {
+        files::remove_stale_of(&real);
+    }
+}
+
 impl KeyFile {
     /// Reads a key file, having made sure that its keys are still secret and really its owner's.
     pub fn load(path: &Path) -> Result<Self, KeyFileError> {
@@ -78,10 +91,7 @@ impl KeyFile {
     }
 
     fn load_as(path: &Path, caller: u32) -> Result<Self, KeyFileError> {
-        // A run that was killed while it wrote keys may have left a draft with them.
-        if let Ok(real) = path.canonicalize() {
-            files::remove_stale_of(&real);
-        }
+        remove_drafts(path);
         let (contents, owner) = contents(path, caller)?;
         let entries = parse::entries(path, &contents)?;
         Ok(Self { path: path.to_path_buf(), owner, entries })
