@@ -21,6 +21,7 @@ use pancert::delivery::engine::{DeliveryEngine, Report, Selection};
 use pancert::delivery::progress::{Progress, Watcher};
 use pancert::delivery::worker::Worker;
 use pancert::delivery::{Clock, InstallationStore, Queue};
+use pancert::install::events::Event;
 use panos_sim::{Fault, Listening, Matcher, Settings, Simulator, What, When};
 use panos_xmlapi::{Address, ClientOptions};
 use tempfile::TempDir;
@@ -43,6 +44,9 @@ struct Fleet {
     ca: Issued,
     time: Arc<AtomicI64>,
 }
+
+/// When something was seen.
+type Times = Arc<Mutex<Vec<Instant>>>;
 
 /// When each device was done with, for the first time.
 #[derive(Default)]
@@ -317,6 +321,34 @@ fn devices_that_get_a_certificate_at_the_same_time_get_the_same_file_and_a_later
     let [first, second, third] = uploads.collect::<Vec<_>>().try_into().unwrap();
     assert!(first == second, "two files were made");
     assert!(third.0 != first.0 && third.1 != first.1, "a file was kept");
+}
+
+/// More devices than begin at once; the first commits are over long before the last device begins.
+#[test]
+fn none_is_asked_for_its_commit_as_long_as_others_wait_to_begin() {
+    const SHORT: Duration = Duration::from_millis(50);
+    let fleet = Fleet::new(160, |_| Settings { commit_duration: SHORT, ..settings() });
+    fleet.renew();
+    fleet.order(|_| true);
+    let (begins, jobs, answers) = <(Times, Times, Times)>::default();
+    let note = |times: &Times| times.lock().unwrap().push(Instant::now());
+    let noted = (Arc::clone(&begins), Arc::clone(&jobs), Arc::clone(&answers));
+    let watching = Watching(move |_: &Address, progress: &Progress<'_>| match progress {
+        Progress::Taken => note(&noted.0),
+        Progress::Transaction(Event::CommitJob(_)) => note(&noted.1),
+        Progress::Transaction(Event::CommitProgress { .. } | Event::Committed { .. }) => note(&noted.2),
+        _ => {}
+    });
+    let reports = fleet.work(SILENT, Arc::new(watching));
+    assert!(reports.values().all(|report| report.record.last_problem().is_none()), "{reports:#?}");
+    let [begins, jobs, answers] = [begins, jobs, answers].map(|times| times.lock().unwrap().clone());
+    assert_eq!((begins.len(), jobs.len()), (160, 160));
+    let (first_job, last_begin, first_answer) = (jobs[0], begins[159], answers[0]);
+    assert!(first_job + SHORT < last_begin, "this machine is too fast for this test");
+    // On a very slow one it is asked all the same after six seconds.
+    if last_begin - first_job < Duration::from_secs(5) {
+        assert!(first_answer > last_begin, "{:?} before", last_begin - first_answer);
+    }
 }
 
 #[test]
