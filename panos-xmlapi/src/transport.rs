@@ -242,18 +242,11 @@ impl Transport {
             return Err(too_large());
         }
         // Without room that it does not need, and that of a large one not before its turn.
-        let told = response.content_length().and_then(|length| usize::try_from(length).ok());
-        let told = told.unwrap_or_default();
+        let told =
+            response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
         let mut body = Vec::with_capacity(told.min(large_answers::SMALL));
-        let (mut deadline, mut turn, mut had_turn) = (deadline, None, false);
+        let (mut deadline, mut turn) = (deadline, None::<Turn>);
         loop {
-            if body.len() > large_answers::SMALL && !had_turn {
-                let asked = Instant::now();
-                (turn, had_turn) = (Turn::next().await, true);
-                // The device did not wait: others did.
-                deadline += asked.elapsed();
-                body.reserve_exact(told.saturating_sub(body.len()));
-            }
             let next = turn.as_ref().map_or(deadline, |turn| turn.deadline().min(deadline));
             let chunk = match timeout_at(next, response.chunk()).await {
                 Ok(chunk) => chunk.map_err(|error| self.explain(operation, error))?,
@@ -268,7 +261,15 @@ impl Transport {
             if body.len() + chunk.len() > self.options.max_reply_bytes {
                 return Err(too_large());
             }
+            let was_small = body.len() <= large_answers::SMALL;
             body.extend_from_slice(&chunk);
+            if was_small && body.len() > large_answers::SMALL {
+                let asked = Instant::now();
+                turn = Turn::next().await;
+                // The device did not wait: others did.
+                deadline += asked.elapsed();
+                body.reserve_exact(told.saturating_sub(body.len()));
+            }
         }
         // The answer to a key generation holds a key that was not sent; that is taken out before any of it is quoted.
         Ok(if operation == Operation::Keygen { body } else { self.redactor.clean_bytes(body) })

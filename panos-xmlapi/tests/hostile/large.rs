@@ -32,7 +32,9 @@ async fn forty_that_stop_in_the_middle_of_a_large_answer_or_send_it_slowly_keep_
             |server: &Server| server.connections().iter().filter(|connection| connection.sent > SENT).count();
         in_the_middle(&stopping) + in_the_middle(&slow) == 40
     };
+    let asked = Instant::now();
     while !all_in_the_middle() {
+        assert!(asked.elapsed() < Duration::from_secs(10), "not all were answered");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let (good, _) = device(|_| reply("200 OK", format!("{SYSTEM}{}", " ".repeat(SENT))));
