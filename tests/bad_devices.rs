@@ -14,7 +14,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use common::pki;
-use common::world::{Ended, GATEWAY, NAME, PORTAL, World, print, settings};
+use common::world::{Ended, GATEWAY, NAME, NOBODY, PORTAL, World, print, settings};
 use panos_sim::{Fault, Listening, ManagementCertificate, Matcher, Settings, What, When};
 
 /// The last run's lines in the log.
@@ -134,8 +134,8 @@ fn mixed_failures_are_reported_per_device_and_exit_20() {
     let world = World::new();
     let stranger = panos_sim::Simulator::start(settings()).unwrap();
     let stranger = stranger.address().to_string();
-    let ended = Ended::of(world.command().args(["-p", PORTAL, "127.0.0.1:1", &stranger]));
-    let ended = ended.exits(20).says("127.0.0.1:1: no connection");
+    let ended = Ended::of(world.command().args(["-p", PORTAL, NOBODY, &stranger]));
+    let ended = ended.exits(20).says(&format!("{NOBODY}: no connection"));
     ended.says(&format!("{stranger}: its HTTPS certificate fingerprint"));
     assert_nothing_was_said(&world, 0);
 }

@@ -12,6 +12,8 @@ use serde_json::Value;
 mod circles;
 #[path = "project_rules/licences.rs"]
 mod licences;
+#[path = "project_rules/ports.rs"]
+mod ports;
 #[path = "project_rules/version.rs"]
 mod version;
 #[path = "project_rules/voice.rs"]

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 
 use common::pki::CertificateSpec;
 use common::trouble::wait_until;
-use common::world::{Ended, GATEWAY, NAME, PORTAL, World, print, settings};
+use common::world::{Ended, GATEWAY, NAME, NOBODY, PORTAL, World, print, settings};
 use panos_sim::{Fault, Profile, Settings, What, When};
 use serde_json::Value;
 
@@ -338,7 +338,7 @@ fn at_a_terminal(command: &Command) -> Ended {
 fn what_is_typed_and_fails_before_anything_was_changed_is_told_and_not_pending() {
     let world = World::new();
     let mut wrong_port = world.command();
-    wrong_port.args(["-p", PORTAL, "127.0.0.1:9"]);
+    wrong_port.args(["-p", PORTAL, NOBODY]);
     let missing = || installs(&world, &["-p", "GP gatway"]);
     for (command, code) in [(&wrong_port, 4), (&missing(), 13)] {
         let ended = at_a_terminal(command).exits(code);

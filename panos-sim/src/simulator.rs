@@ -17,6 +17,9 @@ use crate::{
     xml::{Element, Path, Style, document, parse_fragment},
 };
 
+/// How many more ports are tried for two devices that are to have the same one.
+const OTHER_PORTS: usize = 20;
+
 /// A running device. Dropping it stops it.
 ///
 /// Its methods can be called from any thread at any time; a request in flight is seen either
@@ -46,7 +49,19 @@ impl Simulator {
     /// Each names its own and the other's address (without a port) in its HA state. Where the two
     /// listen on different addresses, such as 127.0.0.1 and 127.0.0.2, and the second on any port,
     /// it takes the port of the first, so that a client finds the peer by its address alone.
-    pub fn pair(first: Settings, mut second: Settings) -> Result<(Self, Self)> {
+    pub fn pair(first: Settings, second: Settings) -> Result<(Self, Self)> {
+        let is_any = |settings: &Settings| settings.listen.port() == 0;
+        let mut left = if is_any(&first) && is_any(&second) { OTHER_PORTS } else { 0 };
+        loop {
+            match Self::pair_at(first.clone(), second.clone()) {
+                // The port that the system gave to the first one may be somebody's at the second one's address.
+                Err(Error::Listen { .. }) if left > 0 => left -= 1,
+                ended => return ended,
+            }
+        }
+    }
+
+    fn pair_at(first: Settings, mut second: Settings) -> Result<(Self, Self)> {
         let peer = |settings: &Settings| Peer {
             address: settings.listen.ip().to_string(),
             sw_version: settings.sw_version.clone(),

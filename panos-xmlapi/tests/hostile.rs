@@ -31,6 +31,8 @@ use server::identity::Plan;
 use server::{Request, Server, Step, reply, reply_with};
 
 const KEY: &str = "LUFRPT1invented+key/with==";
+/// Where nobody listens. The system gives out no port so low, so no server of another test gets it meanwhile.
+const NOBODY: &str = "127.0.0.1:1";
 const PASSPHRASE: &str = "an invented passphrase & more";
 const INFO: Operation = Operation::Op("show system info");
 const SET: Operation = Operation::Config("set");

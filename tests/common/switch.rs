@@ -14,12 +14,11 @@ pub struct Switch {
 impl Switch {
     /// Listens at this IP address. `route` is asked at each connection.
     pub fn at(ip: &str, route: impl Fn() -> SocketAddr + Send + 'static) -> Self {
-        Self::at_port(ip, 0, route)
+        Self::on(TcpListener::bind((ip, 0)).unwrap(), route)
     }
 
-    /// The same at this port; 0 is any.
-    pub fn at_port(ip: &str, port: u16, route: impl Fn() -> SocketAddr + Send + 'static) -> Self {
-        let listener = TcpListener::bind((ip, port)).unwrap();
+    /// The same where somebody has begun to listen.
+    pub fn on(listener: TcpListener, route: impl Fn() -> SocketAddr + Send + 'static) -> Self {
         let address = listener.local_addr().unwrap();
         let stopping = Arc::new(AtomicBool::new(false));
         let over = stopping.clone();

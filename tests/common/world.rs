@@ -15,6 +15,8 @@ pub const KEY: &str = "LUFRPT1-test-key-of-the-simulator==";
 pub const ADMINISTRATOR: &str = "cert-deploy";
 pub const PORTAL: &str = "GP portal";
 pub const GATEWAY: &str = "GP gateway";
+/// Where nobody listens. The system gives out no port so low, so no simulator of another test gets it meanwhile.
+pub const NOBODY: &str = "127.0.0.1:1";
 
 /// What one deployment needs.
 pub struct World {

@@ -1,6 +1,7 @@
 //! A device that was broken into names an address of its choice as its HA peer: another firewall's, where somebody
 //! in the network answers with a certificate that the first device is recognised by, or with any.
 
+use std::net::TcpListener;
 use std::process::Command;
 
 use panos_sim::{Administrator, PreloadedCertificate, Profile, Settings, Simulator};
@@ -43,13 +44,18 @@ impl Scene {
             management_profile: Some("mgmt".into()),
             ..settings()
         };
-        // Not where the impostor is going to be: at its address, and another port.
-        let free = std::net::TcpListener::bind(("127.0.0.2", 0)).unwrap().local_addr().unwrap();
-        let second = Settings { listen: free, ..settings() };
-        let second = second.with_key(Administrator::superuser("other", "secret"), ITS_KEY);
-        let (first, second) = Simulator::pair(managed, second).unwrap();
+        let second = settings().with_key(Administrator::superuser("other", "secret"), ITS_KEY);
+        // The second one isn't where the impostor is going to be: at its address, and another port. Below those that
+        // the system gives out, so that only another one of these can have it.
+        let (first, second, place) = (20_000..20_100)
+            .find_map(|port| {
+                let second = Settings { listen: ([127, 0, 0, 2], port).into(), ..second.clone() };
+                let (first, second) = Simulator::pair(managed.clone(), second).ok()?;
+                let place = TcpListener::bind(("127.0.0.2", first.address().port())).ok()?;
+                Some((first, second, place))
+            })
+            .expect("free ports");
         second.make_active();
-        let port = first.address().port();
         let world = World::of(first, pki::root("Example CA", KeyKind::P256));
         world.renew();
         pki::write(&world.path("ca.pem"), authority.certificate_pem().as_bytes(), 0o644);
@@ -62,7 +68,7 @@ impl Scene {
             second.address(),
         );
         let address = impostor.address();
-        let switch = Switch::at_port("127.0.0.2", port, move || address);
+        let switch = Switch::on(place, move || address);
         Self { world, _second: second, impostor, _switch: switch, authority }
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use panos_sim::{Fault, Matcher, Simulator, What, When};
 
-use crate::common::world::{Ended, NAME, PORTAL, World, settings};
+use crate::common::world::{Ended, NAME, NOBODY, PORTAL, World, settings};
 use crate::support::{command, in_short, runs_of};
 
 #[test]
@@ -52,7 +52,7 @@ fn devices_worked_on_at_once_are_told_apart() {
     let mut command = world.bare_command();
     command.args(["-k", world.path(".panrc").to_str().unwrap(), "--insecure", "-p", PORTAL]);
     command.arg(world.target()).args(others.iter().map(|other| other.address().to_string()));
-    command.arg("127.0.0.1:9");
+    command.arg(NOBODY);
     Ended::of(&mut command).exits(20);
     let runs = runs_of(&world.path("log"), &[]);
     assert_eq!(runs.len(), 5);
@@ -62,7 +62,7 @@ fn devices_worked_on_at_once_are_told_apart() {
         assert!(run["seconds"]["commit"].as_f64().unwrap() > 0.0);
         assert_eq!(run["id"].as_str().unwrap().len(), 6);
     }
-    assert_eq!(runs_of(&world.path("log"), &["--failed"])[0]["device"], "127.0.0.1:9");
+    assert_eq!(runs_of(&world.path("log"), &["--failed"])[0]["device"], NOBODY);
 }
 
 #[test]

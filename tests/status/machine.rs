@@ -9,7 +9,7 @@ use std::process::Command;
 use chrono::Utc;
 use pancert::error::Exit;
 
-use crate::common::world::{Ended, NAME, PORTAL, World};
+use crate::common::world::{Ended, NAME, NOBODY, PORTAL, World};
 use crate::support::{Desk, PROGRAM, command, order, problem};
 
 type Labels = BTreeMap<String, String>;
@@ -92,7 +92,7 @@ fn metrics(state: &Path, file: &Path, code: i32) -> BTreeMap<String, f64> {
 fn metrics_of_real_installations_say_what_json_says() {
     let world = World::new();
     world.install(&["-p", PORTAL]).exits(0);
-    let down = "127.0.0.1:9";
+    let down = NOBODY;
     Ended::of(world.bare_command().args(["-k", world.path(".panrc").to_str().unwrap(), down])).exits(4);
     let (state, file) = (world.path("state"), world.path("x.prom"));
     let metrics = metrics(&state, &file, 0);

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use panos_sim::{Fault, Matcher, What, When};
 
 use crate::common::pki::CertificateSpec;
-use crate::common::world::{Ended, NAME, PORTAL, World};
+use crate::common::world::{Ended, NAME, NOBODY, PORTAL, World};
 use crate::support::{command, told};
 
 const DAY: i64 = 86400;
@@ -27,12 +27,12 @@ fn what_is_installed_and_what_is_pending_to_a_device_that_is_down_are_told_as_th
     assert_eq!(rows[2..], ["1 certificate on 1 device: installed."]);
 
     let mut down = world.bare_command();
-    down.args(["-k", world.path(".panrc").to_str().unwrap(), "--insecure", "127.0.0.1:9"]);
+    down.args(["-k", world.path(".panrc").to_str().unwrap(), "--insecure", NOBODY]);
     Ended::of(&mut down).exits(4);
     let shown = Ended::of(&mut command(&state)).exits(0);
     let rows: Vec<&str> = shown.stdout.lines().collect();
     assert!(rows[0].contains("  pending for  next try  "), "{rows:#?}");
-    assert!(rows[1].starts_with(&format!("{NAME}           127.0.0.1:9")), "{rows:#?}");
+    assert!(rows[1].starts_with(&format!("{NAME}           {NOBODY}")), "{rows:#?}");
     assert!(rows[1].contains("  in ") && rows[1].contains("  failed: no connection: "), "{rows:#?}");
     assert_eq!(rows[3..], ["1 certificate on 2 devices: 1 pending."]);
     Ended::of(command(&state).args(["--pending-for", "0s"])).exits(4).says("1 pending, for longer than 0s.");
@@ -117,11 +117,10 @@ fn a_certificate_that_comes_to_its_end_on_the_device_is_an_alarm() {
         .says("1 certificate on 1 device: installed; 1 expires within 7d.");
     Ended::of(command(&state).args(["--expires-in", "2d"])).exits(0).says("device: installed.");
     // What is pending besides calls for another exit code.
-    Ended::of(world.bare_command().args(["-k", world.path(".panrc").to_str().unwrap(), "127.0.0.1:9"]))
-        .exits(4);
+    Ended::of(world.bare_command().args(["-k", world.path(".panrc").to_str().unwrap(), NOBODY])).exits(4);
     Ended::of(command(&state).args(["--pending-for", "0s"])).exits(20);
     Ended::of(command(&state).args(["--pending-for", "0s", "--expires-in", "2d"])).exits(4);
-    let ends = time(&told(&state, &["--device", "127.0.0.1:9"])["installations"][0]["next_try"]);
+    let ends = time(&told(&state, &["--device", NOBODY])["installations"][0]["next_try"]);
     assert!(ends < Utc::now() + TimeDelta::minutes(10));
 }
 

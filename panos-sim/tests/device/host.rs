@@ -2,13 +2,18 @@
 
 use std::{
     io::Read,
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     time::{Duration, Instant},
 };
 
 use panos_sim::{Fault, Host, Listening, Settings, Simulator, What, When};
 
 use crate::{client::*, pki};
+
+/// Any port at an address that this test has for itself: what it lets go, no other test gets meanwhile.
+fn alone(number: u8) -> SocketAddr {
+    ([127, 0, 77, number], 0).into()
+}
 
 fn on(host: &Host, change: impl FnOnce(&mut Settings)) -> Simulator {
     let mut settings = settings();
@@ -24,8 +29,12 @@ fn version(device: &Simulator) -> Reply {
 fn devices_on_one_thread_are_devices_of_their_own() {
     let host = Host::start().unwrap();
     let names = ["fw-1", "fw-2", "fw-3", "fw-4", "fw-5"];
+    let named = |settings: &mut Settings, name: &str| {
+        settings.hostname = name.to_owned();
+        settings.listen = alone(1);
+    };
     let mut devices: Vec<Simulator> =
-        names.iter().map(|name| on(&host, |settings| settings.hostname = (*name).to_owned())).collect();
+        names.iter().map(|name| on(&host, |settings| named(settings, name))).collect();
     let mut fingerprints: Vec<String> = devices.iter().map(|it| shown(it.address()).unwrap()).collect();
     assert!(devices.iter().zip(&fingerprints).all(|(it, shown)| it.certificate_fingerprint() == *shown));
     fingerprints.sort();
@@ -84,7 +93,10 @@ fn a_thread_ends_with_the_last_of_its_devices_and_not_before() {
     version(&on(&host, |_| {})).has("success");
     // What was dropped is gone, however busy its thread is: the port is free at once.
     for _ in 0..20 {
-        let device = on(&host, |_| {});
+        let device = on(&host, |settings| {
+            settings.listen = alone(2);
+            settings.service_listen = alone(2);
+        });
         let (api, service) = (device.address(), device.service_address());
         drop(device);
         assert!(TcpListener::bind(api).is_ok() && TcpListener::bind(service).is_ok());
