@@ -78,3 +78,25 @@ fn crash_before_pin_update_does_not_lock_out() {
     assert_eq!(world.device.certificate_fingerprint(), print(&issued.certificate));
     assert_eq!(known(&world), line(&world, &before));
 }
+
+#[test]
+fn a_pin_that_was_typed_is_that_certificate_or_its_successor_and_no_other() {
+    let world = managed();
+    let own = world.device.certificate_fingerprint();
+    let write = |text: &str| pki::write(&world.path("state/known_devices"), text.as_bytes(), 0o600);
+    std::fs::create_dir(world.path("state")).unwrap();
+    let wrong = "ab".repeat(32);
+    world.renew();
+    // What the device is known by is what counts where nothing is said, and not besides what is.
+    write(&format!("{} {own}\n", world.target()));
+    Ended::of(&mut command(&world, &wrong)).exits(16).says("does not match the pinned");
+    assert_eq!(world.device.requests(), []);
+    Ended::of(&mut command(&world, &own)).exits(0);
+    // A person has said that it is the same device.
+    let now = world.device.certificate_fingerprint();
+    write(&format!("{} {now} pinned={wrong}\n", world.target()));
+    Ended::of(&mut command(&world, &wrong)).exits(0).says("already");
+    write(&format!("{} {now}\n", world.target()));
+    Ended::of(&mut command(&world, &own)).exits(16);
+    Ended::of(&mut command(&world, &wrong)).exits(16);
+}

@@ -314,6 +314,16 @@ fn words_that_are_not_understood_are_kept_as_they_were_typed() {
     certctl(&world, &["retry", "--now"]).exits(1).says("--nonsense");
     assert!(world.log().iter().any(|line| line.contains("--nonsense")), "{:#?}", world.log());
     assert_eq!(world.device.connections(), 0);
+    // Whoever has read it runs the right words, and what status says then: the installation stays.
+    assert!(shown.stderr.contains("pan_certctl forget --unresolved gp.example.com"), "{shown:#?}");
+    world.install(&["-p", PORTAL]).exits(0);
+    let forget = |name: &str| certctl(&world, &["forget", "--unresolved", name, "--yes"]);
+    forget("other.example.com").exits(1).says("--nonsense");
+    forget(NAME).exits(0);
+    forget(NAME).exits(1);
+    certctl(&world, &["status", "--no-certmonger"]).exits(0);
+    certctl(&world, &["retry"]).exits(0);
+    assert!(bound(&world, PORTAL, NAME));
     // What is refused to a certificate manager is not done later instead.
     let queued = || std::fs::read_dir(world.path("state/queue")).unwrap().count();
     let before = queued();
@@ -323,13 +333,64 @@ fn words_that_are_not_understood_are_kept_as_they_were_typed() {
     assert_eq!(queued(), before);
 }
 
+#[test]
+fn only_what_hands_over_a_certificate_and_nobody_saw_is_kept() {
+    let world = World::new();
+    let unread = || status(&world)["unresolved"].as_array().unwrap().len();
+    let target = world.target();
+    let with = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pan_instcert"));
+        command.args(["--state-dir", world.path("state").to_str().unwrap()]);
+        command.args(["--log-file", world.path("log").to_str().unwrap()]);
+        command.args(words).env_clear().env("TZ", "UTC").stdin(Stdio::null());
+        command
+    };
+    for words in [
+        &["--verison"][..],
+        &[],
+        &["--hlep"],
+        &["--rekey", "fw1", "--help"],
+        &["-c", "", "--x", "fw1"],
+        &["fw1"],
+    ] {
+        Ended::of(&mut with(words));
+        assert_eq!(unread(), 0, "{words:?}");
+    }
+    let seen = with(&["-c", "seen.example.com", "--nonsense", &target]);
+    let piped = at_a_terminal_through(&seen, "2>&1 | cat");
+    assert!(piped.stdout.contains("--nonsense"), "{piped:#?}");
+    assert_eq!(unread(), 0);
+    for (number, words) in [
+        &["-c", "a.example.com", "--nonsense", "fw1"][..],
+        &["-cb.example.com", "--nonsense", "fw1"],
+        &["-bc", "c.example.com", "--nonsense", "fw1"],
+        &["--common-name=d.example.com", "--nonsense", "fw1"],
+        &["--nonsense", "--common-name", "e.example.com", "fw1"],
+    ]
+    .iter()
+    .enumerate()
+    {
+        Ended::of(&mut with(words)).exits(1);
+        assert_eq!(unread(), number + 1, "{words:?}");
+    }
+    for name in ["a", "b", "c", "d", "e"] {
+        certctl(&world, &["forget", "--unresolved", &format!("{name}.example.com"), "--yes"]).exits(0);
+    }
+    assert_eq!(unread(), 0);
+}
+
 /// As it runs at somebody's terminal.
 fn at_a_terminal(command: &Command) -> Ended {
+    at_a_terminal_through(command, "")
+}
+
+/// The same with this behind it in the shell.
+fn at_a_terminal_through(command: &Command, behind: &str) -> Ended {
     let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', r"'\''"));
     let words: Vec<String> =
         std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
     let mut script = Command::new("script");
-    script.args(["--quiet", "--return", "--command", &words.join(" "), "/dev/null"]);
+    script.args(["--quiet", "--return", "--command", &format!("{} {behind}", words.join(" ")), "/dev/null"]);
     script.env_clear().env("TZ", "UTC").env("PATH", "/usr/bin:/bin").env("SHELL", "/bin/sh");
     Ended::of(script.stdin(Stdio::null()))
 }

@@ -127,9 +127,11 @@ fn synopsis(roff: &mut Roff, command: &Command) {
         line.extend(value(option));
     }
     for positional in command.get_positionals() {
-        line.push(roman(" "));
+        let (opened, closed) = if positional.is_required_set() { (" ", "") } else { (" [", "]") };
+        let repeated = if matches!(positional.get_action(), ArgAction::Append) { "..." } else { "" };
+        line.push(roman(opened));
         line.extend(named(positional));
-        line.push(roman("..."));
+        line.push(roman(format!("{closed}{repeated}")));
     }
     roff.text(line);
 }

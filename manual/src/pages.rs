@@ -12,7 +12,7 @@ const KEY: (&str, &str) = (
 );
 const LOG: (&str, &str) = ("/var/log/pan_instcert.log", "The log, one line an event (*--log-file*).");
 const STATE: (&str, &str) =
-    ("/var/lib/pan_getcert", "Orders, records and the known devices (*--state-dir*).");
+    ("/var/lib/pan_getcert", "Requests, records and the known devices (*--state-dir*).");
 const CERTIFICATE: (&str, &str) =
     ("/etc/ssl/certs/<CERT_CN>.crt", "The certificate that certmonger writes (*-C*).");
 const ENROLMENT: (&str, &str) = ("/etc/ipa/default.conf", "What this machine knows of its IPA domain.");
@@ -63,10 +63,10 @@ pub(crate) const PAGES: [Page; 19] = [
             ),
             (
                 "Install what another client than certmonger obtained, from its live directory:",
-                "pan_instcert -b -c vpn.example.com \\\n    -C /etc/letsencrypt/live/vpn.example.com \\\n    -K /etc/letsencrypt/live/vpn.example.com \\\n    fw1.example.com",
+                "pan_instcert -b -c vpn.example.com \\\n    -C /etc/letsencrypt/live/vpn.example.com \\\n    -K /etc/letsencrypt/live/vpn.example.com \\\n    -p 'VPN portal' fw1.example.com",
             ),
             (
-                "Make an object of its own for each certificate, and delete those that are older than the last two:",
+                "Make an object of its own for each certificate, keep the two before the new one, and delete older ones:",
                 "pan_instcert -c gp.example.com -p 'GP portal' \\\n    --suffix serial --keep 2 fw1.example.com",
             ),
         ],
@@ -115,7 +115,7 @@ pub(crate) const PAGES: [Page; 19] = [
         description: &[
             "*pan_certctl check* looks at this machine (state directory, log, worker, certificate), at its enrolment in FreeIPA (keytab, principals, who manages them, certificate profile, CA ACL), at certmonger, and at each device: name, port, identity, clock, API key, each right, release, name of the object, high availability, locks, profiles, and FreeIPA's authority. It changes nothing.",
             "Each line is *ok*, a *warning*, or *FAILED*. Below what is not as it should be stands a command that fixes it, to be typed exactly so except for words in capitals, or what somebody has to do.",
-            "Without a device only the configuration file is checked that *--config* names.",
+            "Without a device all that are known on this machine are looked at, and the machine itself; with *--config* and no device, group or target only that file.",
         ],
         exit: &[
             "The code of the first failure, which an installation would end with; what is looked at first is what the rest depends on. Warnings don't count.",
@@ -189,7 +189,7 @@ pub(crate) const PAGES: [Page; 19] = [
         name: "pan_certctl-unpin",
         summary: "trust a firewall no longer by a certificate that was pinned",
         description: &[
-            "*pan_certctl unpin* takes the devices out of <known_devices>: from now on each is trusted if its issuing CA is. A name that is not there changes nothing.",
+            "*pan_certctl unpin* takes the devices out of <known_devices>: from now on each is trusted if its issuing CA is. Where one of the names is not there, nothing is changed, and the exit code is 1.",
         ],
         exit: &[],
         files: &[STATE],
@@ -298,7 +298,7 @@ pub(crate) const PAGES: [Page; 19] = [
             "*pan_certctl status* shows what each device runs and what is pending for it, with what needs attention first. It reads the records and asks no device. As root it also asks certmonger, and tells of each certificate that certmonger does not renew or has trouble with.",
         ],
         exit: &[
-            "The status serves as a monitoring check: 0 while all is well; the code of the last problem, 10 where nothing was tried, for what is pending for longer than *--pending-for*; the problem's for what failed and is not tried again; 10 for what expires on its device within *--expires-in*, and for what certmonger renews without a record; 11 for what certmonger does not renew until somebody does something; 13 for a profile that two installations claim, or an installation without one; 1 for files in the state directory that can't be read; 20 for several of these.",
+            "The status serves as a monitoring check: 0 while all is well; the code of the last problem, 10 where nothing was tried, for what is pending for longer than *--pending-for*; the problem's for what failed and is not tried again, and for a request that can't be carried out (mostly 1); 10 for what expires on its device within *--expires-in*, and for what certmonger renews without a record; 11 for what certmonger does not renew until somebody does something; 13 for a profile that two installations claim, or an installation without one; 15 for a drift that *pan_certctl verify* found and left (*--drift warn*); 1 for files in the state directory that can't be read; 20 for several of these.",
         ],
         files: &[STATE],
         examples: &[

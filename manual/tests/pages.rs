@@ -113,6 +113,22 @@ fn a_page_has_the_sections_of_a_page_and_fits_into_80_columns() {
 }
 
 #[test]
+fn the_synopsis_has_in_brackets_what_can_be_left_out_and_repeats_what_can_be_repeated() {
+    let folder = written();
+    for (page, wanted) in [
+        ("pan_getcert", "pan_getcert [OPTION]... -c CERT_CN [FQDN[:PORT]]..."),
+        ("pan_instcert", "pan_instcert [OPTION]... -c CERT_CN [FQDN[:PORT]]..."),
+        ("pan_certctl-check", "pan_certctl check [OPTION]... [FQDN[:PORT]]..."),
+        ("pan_certctl-pin", "pan_certctl pin [OPTION]... FQDN[:PORT]..."),
+        ("pan_certctl-prove", "pan_certctl prove [OPTION]... FQDN[:PORT]"),
+    ] {
+        let text = shown(&folder.path().join(format!("man/man8/{page}.8")));
+        let synopsis = section(&text, "SYNOPSIS").join(" ");
+        assert_eq!(synopsis.split_whitespace().collect::<Vec<_>>().join(" "), wanted);
+    }
+}
+
+#[test]
 fn every_option_of_the_help_and_every_exit_code_is_in_the_page() {
     let folder = written();
     let mut seen = 0;

@@ -18,7 +18,8 @@ use crate::host::certmonger::GetcertError;
 use crate::host::core_dumps;
 use crate::host::environment::{self, UnsafeEnvironment};
 use crate::host::keyfile::KeyFileError;
-use crate::host::log::{Log, Verbosity};
+use crate::host::log::{LOG_FILE, Log, Verbosity};
+use crate::host::worker::STATE_DIR;
 use crate::install::known_devices::KnownDevicesError;
 use crate::install::names::BadName;
 use crate::install::problem::Problem;
@@ -39,7 +40,7 @@ pub struct PlaceArguments {
         long,
         global = true,
         value_name = "FILE",
-        default_value = "/var/log/pan_instcert.log",
+        default_value = LOG_FILE,
         help_heading = "Output",
         hide_short_help = true
     )]
@@ -50,7 +51,7 @@ pub struct PlaceArguments {
         long,
         global = true,
         value_name = "DIR",
-        default_value = "/var/lib/pan_getcert",
+        default_value = STATE_DIR,
         help_heading = "Output",
         hide_short_help = true
     )]

@@ -58,7 +58,11 @@ pub fn tell_profiles(awaited: &[Awaited], state_dir: &Path) {
                 "WARNING: {device}: '{name}' is not installed in these SSL/TLS profiles any more: {}",
                 dropped.join(", ")
             );
-            report::problem(NAME, &what, Some("to keep them, run the command again with all devices"));
+            report::problem(
+                NAME,
+                &what,
+                Some("to keep them, run the command again with all profiles (-p, -s)"),
+            );
         }
     }
 }

@@ -12,7 +12,7 @@ pub(super) const GETCERT: [(&str, &str); 3] = [
     ),
     (
         "a further name for a certificate that is there",
-        "pan_getcert -c gp.example.com --san vpn.example.com --resubmit fw1.example.com",
+        "pan_getcert -c gp.example.com --san vpn.example.com -p 'GP portal' -s 'GP gateway' --resubmit fw1.example.com",
     ),
 ];
 

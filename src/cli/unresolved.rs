@@ -13,44 +13,52 @@ use super::report;
 use crate::delivery::{InstallSpec, Queue, Requester, StoreError, UnresolvedSpec, new_id};
 use crate::error::Exit;
 use crate::files;
-use crate::host::log::{Log, RunLog, Verbosity};
+use crate::host::log::{LOG_FILE, Log, RunLog, Verbosity};
+use crate::host::worker::STATE_DIR;
 use crate::install::problem::{Problem, RetryClass};
 
 /// The most words, and the most bytes of them, that are recorded.
 const LONGEST: (usize, usize) = (500, 100_000);
 
-/// Whether somebody sees how it ends: certmonger and cron have no terminal.
+/// Whether somebody can be asked, and sees how it ends: certmonger and cron have no terminal.
 #[must_use]
 pub fn is_attended() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Records what can't be read, unless somebody sees that it was refused. What is more than was delegated is refused
-/// for good, and a dry run is nothing to be done later.
+/// Whether somebody sees at least one of them: the output may go through a pipe.
+fn is_seen() -> bool {
+    std::io::stdin().is_terminal() || std::io::stderr().is_terminal()
+}
+
+/// Records what can't be read, unless somebody sees that it was refused, or it names no certificate: then nothing was
+/// handed over. What is more than was delegated is refused for good, and help and a dry run are nothing to be done
+/// later.
 pub fn record(argv: &[OsString], exit: Exit, what: &str) {
     let words: Option<Vec<String>> =
         argv.iter().skip(1).map(|word| word.to_str().map(str::to_owned)).collect();
     let Some(words) = words else { return };
-    let has = |option: &str| words.iter().any(|word| word == option);
+    let has = |options: &[&str]| words.iter().any(|word| options.contains(&word.as_str()));
     // However it is stretched: what comes through sudo is refused or done, and not kept.
     let is_delegated = words.iter().any(|word| word.starts_with("--delegated"));
     let size: usize = words.iter().map(String::len).sum();
-    let is_seen = is_attended() && !has("--queue");
-    if is_seen || is_delegated || has("--dry-run") || words.len() > LONGEST.0 || size > LONGEST.1 {
+    let is_refused = (is_seen() && !has(&["--queue"])) || is_delegated;
+    let is_nothing = has(&["--dry-run", "--help", "-h", "--version", "-V"]) || certificate(&words).is_none();
+    if is_refused || is_nothing || words.len() > LONGEST.0 || size > LONGEST.1 {
         return;
     }
     let place = |option: &str, usual: &str| {
         let path = PathBuf::from(value_of(&words, option).unwrap_or(usual));
         files::settled(&path).is_ok().then_some(path)
     };
-    let state_dir = place("--state-dir", "/var/lib/pan_getcert");
-    let log_file = place("--log-file", "/var/log/pan_instcert.log");
+    let state_dir = place("--state-dir", STATE_DIR);
+    let log_file = place("--log-file", LOG_FILE);
     let mut spec = UnresolvedSpec {
         id: new_id(),
         sequence: 0,
         requested_at: Utc::now(),
         requested_by: Requester::current(),
-        problem: problem(exit, what),
+        problem: problem(exit, what, &words),
         directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
         argv: words,
     };
@@ -68,10 +76,34 @@ pub fn record(argv: &[OsString], exit: Exit, what: &str) {
     }
 }
 
-fn problem(exit: Exit, what: &str) -> Problem {
+fn problem(exit: Exit, what: &str, words: &[String]) -> Problem {
     let what = what.lines().next().unwrap_or_default().chars().take(1000).collect();
-    let advice = Some("fix it, or run pan_instcert again with the right words".to_owned());
-    Problem { exit, what, advice, retry_class: RetryClass::NeedsOperator }
+    let name = certificate(words).and_then(|name| shlex::try_quote(name).ok()).unwrap_or_default();
+    let advice = format!(
+        "fix it; or run pan_instcert with the right words, and forget these: pan_certctl forget --unresolved {name}"
+    );
+    Problem { exit, what, advice: Some(advice), retry_class: RetryClass::NeedsOperator }
+}
+
+/// The certificate that words name, whatever else is wrong with them.
+#[must_use]
+pub fn certificate(words: &[String]) -> Option<&str> {
+    let short =
+        |word: &str| word.strip_prefix('-').filter(|letters| !letters.starts_with('-')).map(str::to_owned);
+    let named = words.iter().enumerate().rev().find_map(|(at, word)| {
+        let next = || words.get(at + 1).map(String::as_str);
+        match word.strip_prefix("--common-name") {
+            Some("") => next(),
+            Some(rest) => rest.strip_prefix('='),
+            // Other short options may stand before it: -bc NAME.
+            None => match short(word)?.find('c')? {
+                at if word.len() == at + 2 => next(),
+                0 => Some(word[2..].trim_start_matches('=')),
+                _ => None,
+            },
+        }
+    });
+    named.filter(|name| !name.is_empty())
 }
 
 /// What stands behind an option, wherever it stands; of several the last counts.

@@ -25,6 +25,8 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 use crate::files;
 use crate::text::is_printable;
 
+/// Where it is unless somebody says otherwise.
+pub const LOG_FILE: &str = "/var/log/pan_instcert.log";
 /// The longest line, in bytes, its end included.
 pub const LINE_LIMIT: usize = 4096;
 /// Owner may write, group may read.

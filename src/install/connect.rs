@@ -38,7 +38,7 @@ pub enum HaRole {
     /// It takes the configuration for both.
     Active {
         /// The other member, where it is known.
-        other: Option<Target>,
+        other: Option<Box<Target>>,
     },
 }
 
@@ -119,7 +119,7 @@ pub async fn connect_active(
         let device = &connection.target.device;
         connection.notes.push(format!("{passed_over}; using {device}, the active HA member."));
     }
-    connection.role = HaRole::Active { other: rest.or(other) };
+    connection.role = HaRole::Active { other: rest.or(other).map(Box::new) };
     Ok(connection)
 }
 
@@ -194,7 +194,8 @@ fn peer_from_ha_state(target: &Target, state: &HaState) -> Result<Option<Target>
     let own = KnownDevices::load(&target.peer_from_ha_state.state_dir)?.pins_of(&device);
     let trust =
         if own.is_empty() { target.peer_from_ha_state.authorities.clone() } else { Trust::Pinned(own) };
-    Ok(Some(Target { device, trust, named_by: Some(target.device.clone()), ..target.clone() }))
+    let named_by = Some(target.device.clone());
+    Ok(Some(Target { device, trust, pin: None, named_by, ..target.clone() }))
 }
 
 /// Whether a device may be away, and its peer active. One that answers, and refuses, is for a person to look at.

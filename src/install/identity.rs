@@ -36,7 +36,7 @@ pub fn recorded(journal: &dyn Journal, target: &Target, peer: Option<&Target>) -
 /// A target with what is known of it by now: another delivery of the same process may have changed it.
 pub(super) fn refreshed(target: &Target, transaction: &Transaction<'_>) -> Target {
     let Trust::Pinned(mut pins) = target.trust.clone() else { return target.clone() };
-    match known(transaction).map(|known| known.pins_of(&target.device)) {
+    match known(transaction).map(|known| known.besides(target.pin, &target.device)) {
         Ok(mut remembered) => {
             remembered.retain(|pin| !pins.contains(pin));
             pins.append(&mut remembered);
@@ -108,7 +108,7 @@ pub(super) async fn settle(
     if let Trust::Pinned(pins) = &mut connection.target.trust {
         pins.push(next.certificate());
     }
-    keep(&next, transaction);
+    keep(&next, &connection.target, transaction);
     connection.session = passed_on(connect::session(&connection.target, retry_policy)?.0, connection)?;
     Ok(())
 }
@@ -275,7 +275,7 @@ pub(super) async fn remember(
     });
     for look in join_all(looks.collect::<Vec<_>>()).await {
         match look {
-            Ok(next) => keep(&next, transaction),
+            Ok(next) => keep(&next, &connection.target, transaction),
             Err(problem) => {
                 transaction
                     .events
@@ -286,10 +286,10 @@ pub(super) async fn remember(
 }
 
 /// Into the file of known devices, and out of the journal.
-fn keep(next: &NextIdentity, transaction: &mut Transaction<'_>) {
+fn keep(next: &NextIdentity, target: &Target, transaction: &mut Transaction<'_>) {
     let certificate = next.certificate();
-    let before = Some(next.before());
-    match known(transaction).and_then(|mut known| known.remember(next.device(), certificate, before)) {
+    let (before, said) = (Some(next.before()), target.pin.as_slice());
+    match known(transaction).and_then(|mut known| known.remember(next.device(), certificate, before, said)) {
         Ok(()) => {
             transaction.events.note(format!(
                 "The management interface shows the new certificate; it is remembered as {certificate}."

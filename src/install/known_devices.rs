@@ -2,7 +2,8 @@
 //!
 //! `STATE/known_devices` has a line `FQDN[:PORT] SHA256` for each device. Where this program has remembered a new
 //! certificate of the management interface, `before=SHA256` stands behind it: what the device was recognised by until
-//! then, and is again where it shows that again. Empty lines and lines starting with `#` are kept as they are. Any
+//! then, and is again where it shows that again. `pinned=SHA256,...` are certificates of the device from before that a
+//! person has named: by them nothing is recognised, but who still names one of them means this line. Empty lines and lines starting with `#` are kept as they are. Any
 //! other line is an error: a pin that is overlooked protects nobody.
 
 use std::fs::{File, TryLockError};
@@ -17,8 +18,10 @@ use crate::text::escape_control;
 
 /// The file's name in the state directory.
 pub const NAME: &str = "known_devices";
-/// The most that is read of it; a line has a hundred bytes.
-const LIMIT: usize = 1 << 20;
+/// The most that is read of it; a line has a hundred bytes, and up to four hundred with all that it can say.
+const LIMIT: usize = 4 << 20;
+/// The most certificates from before that a line names because a person did; of more the latest.
+const NAMED: usize = 4;
 
 /// Why the known devices can't be read or kept.
 #[derive(Debug, thiserror::Error)]
@@ -99,10 +102,51 @@ struct Pin {
     device: Address,
     certificate: Fingerprint,
     before: Option<Fingerprint>,
+    /// Certificates from before that a person has named.
+    named: Vec<Fingerprint>,
 }
 
 /// What stands before the fingerprint from before.
 const BEFORE: &str = "before=";
+/// What stands before those that a person has named.
+const NAMES: &str = "pinned=";
+
+impl Pin {
+    /// By which the device is recognised.
+    fn accepted(&self) -> impl Iterator<Item = Fingerprint> {
+        std::iter::once(self.certificate).chain(self.before)
+    }
+
+    /// Those that a person has named, once this certificate has taken the place of what is known now.
+    fn named(
+        now: Option<&Self>,
+        certificate: Fingerprint,
+        before: Option<Fingerprint>,
+        said: &[Fingerprint],
+    ) -> Vec<Fingerprint> {
+        let mut named = Vec::new();
+        match (now, before) {
+            // A person's word: it is the same device.
+            (Some(now), None) => {
+                named.extend(now.named.iter().copied().chain(now.before).chain([now.certificate]));
+            }
+            // The first one is a person's.
+            (Some(now), Some(before)) if now.accepted().any(|one| one == before) => {
+                let first = now.before.unwrap_or(now.certificate);
+                named.extend(if now.named.is_empty() { vec![first] } else { now.named.clone() });
+            }
+            _ => {}
+        }
+        named.extend(said);
+        let mut kept: Vec<Fingerprint> = Vec::new();
+        for one in named.into_iter().rev().filter(|one| *one != certificate && Some(*one) != before) {
+            if !kept.contains(&one) && kept.len() < NAMED {
+                kept.insert(0, one);
+            }
+        }
+        kept
+    }
+}
 
 impl KnownDevices {
     /// Reads `known_devices` in this state directory; none is known where there is no such file.
@@ -154,9 +198,17 @@ impl KnownDevices {
     /// All certificates by which this device is recognised: the latest one, and the one from before.
     #[must_use]
     pub fn pins_of(&self, device: &Address) -> Vec<Fingerprint> {
-        self.pin(device)
-            .map(|pin| std::iter::once(pin.certificate).chain(pin.before).collect())
-            .unwrap_or_default()
+        self.pin(device).map(|pin| pin.accepted().collect()).unwrap_or_default()
+    }
+
+    /// By which certificates this device is recognised besides the one that a person says it is recognised by, if one
+    /// does: by none then, unless this program, or a person, has put what is known into that one's place.
+    #[must_use]
+    pub fn besides(&self, said: Option<Fingerprint>, device: &Address) -> Vec<Fingerprint> {
+        let is_meant = |pin: &&Pin| {
+            said.is_none_or(|said| pin.accepted().chain(pin.named.iter().copied()).any(|one| one == said))
+        };
+        self.pin(device).filter(is_meant).map(|pin| pin.accepted().collect()).unwrap_or_default()
     }
 
     /// All devices that are recognised by a certificate of their own.
@@ -184,7 +236,8 @@ impl KnownDevices {
     }
 
     /// From now on recognises this device by this certificate, in the file as well, and by the one from before, where
-    /// there is one. What other processes have written there since it was read is kept, and known here afterwards.
+    /// there is one. `said` are those from before that a person has named elsewhere: who says one of them means this
+    /// one. What other processes have written there since it was read is kept, and known here afterwards.
     ///
     /// # Errors
     /// As [`KnownDevices::load`]; a directory or file that can't be written: then the file is as it was.
@@ -193,10 +246,15 @@ impl KnownDevices {
         device: &Address,
         certificate: Fingerprint,
         before: Option<Fingerprint>,
+        said: &[Fingerprint],
     ) -> Result<(), KnownDevicesError> {
         let before = before.filter(|before| *before != certificate);
-        let pin = Pin { device: device.clone(), certificate, before };
-        self.change(device, move |now| (now != Some(&pin)).then_some(Some(pin))).map(drop)
+        let next = |now: Option<&Pin>| {
+            let named = Pin::named(now, certificate, before, said);
+            let pin = Pin { device: device.clone(), certificate, before, named };
+            (now != Some(&pin)).then_some(Some(pin))
+        };
+        self.change(device, next).map(drop)
     }
 
     /// Where the device shows the certificate from before again, it is recognised by that one alone. Whether it does.
@@ -206,7 +264,8 @@ impl KnownDevices {
     pub fn fall_back(&mut self, device: &Address, shown: Fingerprint) -> Result<bool, KnownDevicesError> {
         let back = |now: Option<&Pin>| {
             let now = now.filter(|now| now.before == Some(shown))?;
-            Some(Pin { device: now.device.clone(), certificate: shown, before: None })
+            let named = now.named.iter().copied().filter(|one| *one != shown).collect();
+            Some(Pin { device: now.device.clone(), certificate: shown, before: None, named })
         };
         // Usually there is nothing to write.
         if back(self.pin(device)).is_none() {
@@ -258,25 +317,34 @@ impl KnownDevices {
 impl Line {
     fn pinning(pin: Pin) -> Self {
         let before = pin.before.map(|before| format!(" {BEFORE}{before}")).unwrap_or_default();
-        Self { text: format!("{} {}{before}", pin.device, pin.certificate), pin: Some(pin) }
+        let named: Vec<String> = pin.named.iter().map(Fingerprint::to_string).collect();
+        let named = if named.is_empty() { String::new() } else { format!(" {NAMES}{}", named.join(",")) };
+        Self { text: format!("{} {}{before}{named}", pin.device, pin.certificate), pin: Some(pin) }
     }
 
     fn read(text: &str) -> Result<Self, String> {
         let text = text.trim_end_matches('\r');
         let mut words = text.split_whitespace();
         let print = |word: &str| word.parse::<Fingerprint>().map_err(|error| error.to_string());
-        let pin = match (words.next(), words.next(), words.next(), words.next()) {
-            (None, ..) => None,
-            (Some(word), ..) if word.starts_with('#') => None,
-            (Some(device), Some(certificate), third, None)
-                if third.is_none_or(|third| third.starts_with(BEFORE)) =>
-            {
+        let unknown = || format!("'{}' is not 'FQDN[:PORT] SHA256'", shortened(text));
+        let pin = match (words.next(), words.next()) {
+            (None, _) => None,
+            (Some(word), _) if word.starts_with('#') => None,
+            (Some(device), Some(certificate)) => {
+                let mut rest = words.peekable();
+                let mut behind =
+                    |word: &str| rest.next_if(|next| next.starts_with(word)).map(|next| &next[word.len()..]);
+                let (before, named) = (behind(BEFORE), behind(NAMES));
+                if rest.next().is_some() {
+                    return Err(unknown());
+                }
                 let device = device.parse::<Address>().map_err(|error| error.to_string())?;
                 let certificate = print(certificate)?;
-                let before = third.and_then(|third| third.strip_prefix(BEFORE)).map(print).transpose()?;
-                Some(Pin { device, certificate, before })
+                let before = before.map(print).transpose()?;
+                let named = named.map(|named| named.split(',').map(print).collect()).transpose()?;
+                Some(Pin { device, certificate, before, named: named.unwrap_or_default() })
             }
-            _ => return Err(format!("'{}' is not 'FQDN[:PORT] SHA256'", shortened(text))),
+            _ => return Err(unknown()),
         };
         Ok(Self { text: text.to_owned(), pin })
     }

@@ -47,7 +47,7 @@ fn where_there_is_no_file_nobody_is_known_and_the_first_one_is_remembered() {
     let state = folder.path().join("state");
     let mut known = KnownDevices::load(&state).unwrap();
     assert_eq!(known.pin_of(&device("fw1")), None);
-    known.remember(&device("fw1:8443"), print(1), None).unwrap();
+    known.remember(&device("fw1:8443"), print(1), None, &[]).unwrap();
     assert_eq!(known.pin_of(&device("fw1:8443")), Some(print(1)));
     let again = KnownDevices::load(&state).unwrap();
     assert_eq!(again.pin_of(&device("fw1:8443")), Some(print(1)));
@@ -60,9 +60,9 @@ fn remembering_changes_the_devices_line_and_no_other_one() {
     let (one, two, new) = (print(1), print(2), print(3));
     let folder = folder(&format!("# a\n  # b\n\nFW1 {}\n\nfw2  {two}", one.colons()));
     let mut known = KnownDevices::load(folder.path()).unwrap();
-    known.remember(&device("fw1"), new, None).unwrap();
-    known.remember(&device("fw3"), one, None).unwrap();
-    assert_eq!(text(&folder), format!("# a\n  # b\n\nfw1 {new}\n\nfw2  {two}\nfw3 {one}\n"));
+    known.remember(&device("fw1"), new, None, &[]).unwrap();
+    known.remember(&device("fw3"), one, None, &[]).unwrap();
+    assert_eq!(text(&folder), format!("# a\n  # b\n\nfw1 {new} pinned={one}\n\nfw2  {two}\nfw3 {one}\n"));
     assert_eq!(known.pin_of(&device("fw1")), Some(new));
 }
 
@@ -72,7 +72,7 @@ fn what_was_before_stays_beside_it_until_the_device_shows_it_again() {
     let folder = folder(&format!("fw1 {old}\nfw2 {old}\n"));
     let mut known = KnownDevices::load(folder.path()).unwrap();
     let fw1 = device("fw1");
-    known.remember(&fw1, new, Some(old)).unwrap();
+    known.remember(&fw1, new, Some(old), &[]).unwrap();
     assert_eq!(text(&folder), format!("fw1 {new} before={old}\nfw2 {old}\n"));
     let mut known = KnownDevices::load(folder.path()).unwrap();
     assert_eq!((known.pin_of(&fw1), known.pins_of(&fw1)), (Some(new), vec![new, old]));
@@ -84,22 +84,54 @@ fn what_was_before_stays_beside_it_until_the_device_shows_it_again() {
     assert!(known.fall_back(&fw1, old).unwrap());
     assert_eq!(text(&folder), format!("fw1 {old}\nfw2 {old}\n"));
     assert_eq!(known.pins_of(&fw1), [old]);
-    // The one before that is forgotten, and so is all by a person's word.
-    known.remember(&fw1, new, Some(old)).unwrap();
-    known.remember(&fw1, newer, Some(new)).unwrap();
+    // The one before that opens no door any more, nor does any after a person's word.
+    known.remember(&fw1, new, Some(old), &[]).unwrap();
+    known.remember(&fw1, newer, Some(new), &[]).unwrap();
     assert_eq!(known.pins_of(&fw1), [newer, new]);
-    known.remember(&fw1, newer, None).unwrap();
-    assert_eq!(text(&folder), format!("fw1 {newer}\nfw2 {old}\n"));
-    known.remember(&fw1, newer, Some(newer)).unwrap();
+    known.remember(&fw1, newer, None, &[]).unwrap();
+    assert_eq!(text(&folder), format!("fw1 {newer} pinned={old},{new}\nfw2 {old}\n"));
+    known.remember(&fw1, newer, Some(newer), &[]).unwrap();
     assert_eq!(known.pins_of(&fw1), [newer]);
     assert_eq!(known.all_with(old).collect::<Vec<_>>(), [&device("fw2")]);
+}
+
+#[test]
+fn who_still_says_an_earlier_one_means_the_device_and_who_says_another_one_does_not() {
+    let prints: Vec<Fingerprint> = (0..20).map(print).collect();
+    let folder = folder(&format!("fw1 {}\n", prints[0]));
+    let fw1 = device("fw1");
+    let mut known = KnownDevices::load(folder.path()).unwrap();
+    let besides = |known: &KnownDevices, said| known.besides(said, &fw1);
+    assert_eq!(besides(&known, None), [prints[0]]);
+    assert_eq!(besides(&known, Some(prints[0])), [prints[0]]);
+    // Renewed again and again: who named the first one, and who named the third in between, go on.
+    for now in 1..20 {
+        let said: &[Fingerprint] = if now == 4 { &[prints[2]] } else { &[] };
+        known.remember(&fw1, prints[now], Some(prints[now - 1]), said).unwrap();
+        known = KnownDevices::load(folder.path()).unwrap();
+        assert_eq!(besides(&known, Some(prints[0])), [prints[now], prints[now - 1]], "{now}");
+        assert_eq!(besides(&known, Some(print(99))), []);
+    }
+    assert_eq!(besides(&known, Some(prints[2])), [prints[19], prints[18]]);
+    // What is known of another certificate of the device is no successor of the one that was said.
+    known.remember(&fw1, print(50), Some(print(49)), &[print(49)]).unwrap();
+    assert_eq!(besides(&known, Some(print(49))), [print(50), print(49)]);
+    assert_eq!(besides(&known, Some(prints[0])), []);
+    // A person's word says that it is the same device. No line grows without end.
+    for now in 60..80 {
+        known.remember(&fw1, print(now), None, &[print(30)]).unwrap();
+        known = KnownDevices::load(folder.path()).unwrap();
+        assert_eq!(besides(&known, Some(print(30))), [print(now)]);
+        assert_eq!(besides(&known, Some(print(29))), []);
+    }
+    assert!(text(&folder).len() < 400, "{}", text(&folder));
 }
 
 #[test]
 fn what_is_known_already_is_not_written_again() {
     let folder = folder(&format!("fw1 {}", print(1).colons()));
     let before = text(&folder);
-    KnownDevices::load(folder.path()).unwrap().remember(&device("fw1"), print(1), None).unwrap();
+    KnownDevices::load(folder.path()).unwrap().remember(&device("fw1"), print(1), None, &[]).unwrap();
     assert_eq!(text(&folder), before);
 }
 
@@ -113,7 +145,7 @@ fn what_others_have_written_since_is_kept_even_when_many_write_at_once() {
                 let mut known = KnownDevices::load(folder).unwrap();
                 for number in 0..8 {
                     let name = device(&format!("fw{writer}-{number}.example.com"));
-                    known.remember(&name, print(writer), None).unwrap();
+                    known.remember(&name, print(writer), None, &[]).unwrap();
                 }
             });
         }
@@ -149,7 +181,7 @@ fn a_bad_line_is_named_with_its_number_and_nothing_is_written() {
         assert!(error.starts_with("line 3 of ") && error.contains(words), "{line}: {error}");
         assert!(!error.contains('\u{1b}'));
         let mut before = KnownDevices { path: folder.path().join(NAME), lines: Vec::new() };
-        assert!(before.remember(&device("fw9"), pin, None).is_err(), "{line}");
+        assert!(before.remember(&device("fw9"), pin, None, &[]).is_err(), "{line}");
         assert_eq!(text(&folder), whole);
     }
     let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use panos_xmlapi::{Address, KeyExport, Location, Serial, Trust};
+use panos_xmlapi::{Address, Fingerprint, KeyExport, Location, Serial, Trust};
 
 use super::names::{CommonName, ObjectName, ProfileName};
 pub use super::push::{PushPolicy, StacksToPush};
@@ -80,6 +80,8 @@ pub struct Target {
     pub device: Address,
     /// How the device's own HTTPS certificate is judged.
     pub trust: Trust,
+    /// The one certificate by which a person has said that the device is recognised.
+    pub pin: Option<Fingerprint>,
     /// The file with the API key.
     pub key_file: PathBuf,
     /// How another device is trusted that only this one names, as its HA peer.

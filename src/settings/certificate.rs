@@ -5,6 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+/// Where certificates are unless somebody says otherwise.
+pub const CERT_DIR: &str = "/etc/ssl/certs";
+/// Where keys are unless somebody says otherwise.
+pub const KEY_DIR: &str = "/etc/ssl/private";
+
 /// Which certificate, under which name.
 #[derive(Debug, Clone, Args)]
 pub struct CertificateArguments {
@@ -27,7 +32,7 @@ pub struct CertificateArguments {
         short = 'C',
         long,
         value_name = "DIR",
-        default_value = "/etc/ssl/certs",
+        default_value = CERT_DIR,
         help_heading = "Certificate",
         hide_short_help = true
     )]
@@ -38,7 +43,7 @@ pub struct CertificateArguments {
         short = 'K',
         long,
         value_name = "DIR",
-        default_value = "/etc/ssl/private",
+        default_value = KEY_DIR,
         help_heading = "Certificate",
         hide_short_help = true
     )]

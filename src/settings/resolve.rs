@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{Datelike as _, Local};
-use panos_xmlapi::{Address, CaFile, KeyExport, Trust};
+use panos_xmlapi::{Address, CaFile, Fingerprint, KeyExport, Trust};
 
 use super::certificate::{CertificateArguments, Files};
 use super::config::Config;
@@ -255,7 +255,8 @@ pub fn target(options: &DeviceOptions, device: &Address, state_dir: &Path) -> Re
     let trust = trust_of(options, device, state_dir)?;
     let key_file = keyfile::resolve(options.key_file.as_deref());
     let peer_from_ha_state = FoundPeer { state_dir: state_dir.to_owned(), authorities: authorities(options) };
-    Ok(Target { device: device.clone(), trust, key_file, peer_from_ha_state, named_by: None })
+    let pin = pin(options)?;
+    Ok(Target { device: device.clone(), trust, pin, key_file, peer_from_ha_state, named_by: None })
 }
 
 /// The other member of the pair, with a key and a trust of its own: what is typed counts for both.
@@ -288,7 +289,7 @@ pub fn ha_peer(options: &DeviceOptions, device: &Address) -> Result<Option<Addre
 }
 
 /// How the device is trusted: as said, else as this program remembers it, else by authorities. Where a pin was
-/// given, and this program has renewed the management certificate since, that is remembered, and trusted too.
+/// given, and the management certificate was renewed since, its successor is remembered, and trusted too.
 ///
 /// # Errors
 /// A pin that is no fingerprint; a memory that can't be read.
@@ -297,7 +298,7 @@ pub fn trust_of(options: &DeviceOptions, device: &Address, state_dir: &Path) -> 
     if options.trust_choices() > 0 && !matches!(said, Trust::Pinned(_)) {
         return Ok(said);
     }
-    let mut remembered = KnownDevices::load(state_dir)?.pins_of(device);
+    let mut remembered = KnownDevices::load(state_dir)?.besides(pin(options)?, device);
     Ok(match said {
         Trust::Pinned(mut pins) => {
             remembered.retain(|pin| !pins.contains(pin));
@@ -317,10 +318,15 @@ pub fn trust(options: &DeviceOptions) -> Result<Trust, SettingsError> {
     if options.insecure {
         return Ok(Trust::DangerousAcceptAny);
     }
-    if let Some(pin) = &options.pin {
-        return Ok(Trust::Pinned(vec![pin.parse()?]));
-    }
-    Ok(authorities(options))
+    Ok(pin(options)?.map_or_else(|| authorities(options), |pin| Trust::Pinned(vec![pin])))
+}
+
+/// The one certificate by which the device is said to be recognised.
+///
+/// # Errors
+/// A pin that is no fingerprint.
+pub fn pin(options: &DeviceOptions) -> Result<Option<Fingerprint>, SettingsError> {
+    Ok(options.pin.as_ref().map(|pin| pin.parse()).transpose()?)
 }
 
 fn authorities(options: &DeviceOptions) -> Trust {

@@ -84,6 +84,7 @@ pub fn request_of(record: &Installation, scenario: &Scenario) -> InstallRequest 
         target: Target {
             device: device(),
             trust: Trust::Pinned(Vec::new()),
+            pin: None,
             key_file: "/etc/ipa/.panrc".into(),
             peer_from_ha_state: FoundPeer { state_dir: "/".into(), authorities: Trust::Pinned(Vec::new()) },
             named_by: None,

@@ -140,6 +140,19 @@ fn the_plugin_knows_three_answers() {
     Ended::of(missing.env("PAN_CERTCTL", "/nowhere/pan_certctl")).exits(3);
 }
 
+#[test]
+fn the_plugin_prints_backslashes_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let status = folder.path().join("certctl");
+    // To an echo of dash's `\c` is the end of all output.
+    let lines = "requested by corp\\charlie\n1 certificate on 1 device: 1 pending; corp\\nora waits.\n";
+    programs::write(&status, &format!("#!/bin/sh\ncat <<'END'\n{lines}END\nexit 10\n"));
+    let mut plugin = Command::new(file("check_pan_certificates"));
+    let told = Ended::of(plugin.env("PAN_CERTCTL", status)).exits(2);
+    let last = lines.lines().last().unwrap();
+    assert_eq!(told.stdout, format!("{last}\n{lines}"));
+}
+
 fn certctl(world: &World, arguments: &[&str]) -> Ended {
     let mut command = Command::new(PROGRAM);
     command.arg("--state-dir").arg(world.path("state")).arg("--log-file").arg(world.path("log"));

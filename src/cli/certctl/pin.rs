@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use clap::Args;
-use panos_xmlapi::{Address, Trust, hello};
+use panos_xmlapi::{Address, Fingerprint, Trust, hello};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use super::NAME;
 use crate::cli::arguments::{self, PlaceArguments, UsageError};
 use crate::cli::{question, report};
+use crate::delivery::InstallationStore;
 use crate::error::Exit;
 use crate::install::error::{Activity, InstallError};
 use crate::install::known_devices::KnownDevices;
 use crate::install::probe::{PeerCertificate, shown};
 use crate::install::retry;
+use crate::settings::config::Config;
 use crate::settings::resolve;
 
 /// How long the device may take to show its certificate.
@@ -45,7 +47,7 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Usa
     let runtime = arguments::event_loop()?;
     let (mut each, mut told) = (Vec::new(), Vec::new());
     for device in &devices {
-        let (exit, seen) = pin(device, arguments.json, &mut known, &runtime)?;
+        let (exit, seen) = pin(device, (arguments.json, place), &mut known, &runtime)?;
         each.push(exit);
         told.extend(seen);
     }
@@ -59,7 +61,7 @@ pub fn run(arguments: &PinArguments, place: &PlaceArguments) -> Result<Exit, Usa
 /// One device; what was seen and done, where there was anything to be seen.
 fn pin(
     device: &Address,
-    json: bool,
+    (json, place): (bool, &PlaceArguments),
     known: &mut KnownDevices,
     runtime: &Runtime,
 ) -> Result<(Exit, Option<Value>), UsageError> {
@@ -95,10 +97,20 @@ fn pin(
         report::problem(NAME, &format!("{device}: nothing was recorded"), None);
         return Ok((Exit::Identity, told(false)));
     }
-    known.remember(device, seen.fingerprint, None)?;
+    known.remember(device, seen.fingerprint, None, &said(device, place))?;
     let path = known.path().display();
     note(json, &format!("{device}: now trusted with this certificate (saved in {path})."));
     Ok((Exit::Done, told(true)))
+}
+
+/// By which certificates installations on this device and the configuration file say that it is recognised: whoever
+/// trusts another one now says that it is the same device. What can't be read says nothing.
+fn said(device: &Address, place: &PlaceArguments) -> Vec<Fingerprint> {
+    let config = Config::load(place.config.as_deref()).map(|config| config.whole_device(device).pin);
+    let records = InstallationStore::below(&place.state_dir).of_device(device);
+    let records = records.map(|loaded| loaded.records).unwrap_or_default();
+    let typed = records.into_iter().map(|record| record.spec.options.device.pin);
+    typed.chain(config).flatten().filter_map(|pin| pin.parse().ok()).collect()
 }
 
 /// With `--json` nothing but JSON is on standard output.

@@ -34,7 +34,7 @@ use crate::host::ipa::Needs;
 use crate::install::known_devices::KnownDevices;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::request::Target;
-use crate::settings::certificate::FileArguments;
+use crate::settings::certificate::{CERT_DIR, FileArguments, KEY_DIR};
 use crate::settings::config::{self, Config};
 use crate::settings::destination::Destination;
 use crate::settings::location;
@@ -118,7 +118,7 @@ pub struct CheckArguments {
         short = 'C',
         long,
         value_name = "DIR",
-        default_value = "/etc/ssl/certs",
+        default_value = CERT_DIR,
         help_heading = "Certificate",
         hide_short_help = true
     )]
@@ -129,7 +129,7 @@ pub struct CheckArguments {
         short = 'K',
         long,
         value_name = "DIR",
-        default_value = "/etc/ssl/private",
+        default_value = KEY_DIR,
         help_heading = "Certificate",
         hide_short_help = true
     )]

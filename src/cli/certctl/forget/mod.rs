@@ -45,6 +45,10 @@ pub struct ForgetArguments {
     #[arg(long, value_name = "NAME", conflicts_with = "untrack_device")]
     profile: Option<String>,
 
+    /// Only requests that can't be carried out; installations stay
+    #[arg(long, conflicts_with_all = ["place", "profile", "untrack_device"])]
+    unresolved: bool,
+
     /// Take the device out of certmonger's post-save command as well, so that renewals leave it out
     #[arg(long)]
     untrack_device: bool,
@@ -153,7 +157,8 @@ fn find(arguments: &ForgetArguments, state_dir: &Path) -> Result<Found, UsageErr
     let bad = |error: crate::delivery::StoreError| UsageError::State(Box::new(error.into()));
     let cert = arguments.cert.as_str();
     let is_named = |record: &Installation| {
-        record.common_name().as_str().eq_ignore_ascii_case(cert) || record.spec.name.as_str() == cert
+        !arguments.unresolved
+            && (record.common_name().as_str().eq_ignore_ascii_case(cert) || record.spec.name.as_str() == cert)
     };
     let is_there = |record: &Installation| {
         device.as_ref().is_none_or(|device| is_meant(device, &record.spec.device))
@@ -176,17 +181,21 @@ fn find(arguments: &ForgetArguments, state_dir: &Path) -> Result<Found, UsageErr
     seen.errors.iter().for_each(|error| report::problem(NAME, &error.to_string(), None));
     installations.sort_by_cached_key(Installation::key);
     let is_whole = location.is_none() && profile.is_none();
-    let unresolved =
-        seen.unresolved.into_iter().filter(|queued| is_whole && is_unread(arguments, &queued.spec));
-    let found = Found { installations, profile, unresolved: unresolved.collect() };
+    let (unresolved, others): (Vec<_>, Vec<_>) =
+        seen.unresolved.into_iter().partition(|queued| is_whole && is_unread(arguments, &queued.spec));
+    if arguments.unresolved {
+        there = others.iter().map(|queued| words(&queued.spec)).collect();
+    }
+    let found = Found { installations, profile, unresolved };
     if found.installations.is_empty() && found.unresolved.is_empty() {
+        let unresolved = arguments.unresolved.then(|| " --unresolved".to_owned());
         let filters = [
             ("--device", &arguments.device),
             ("--place", &arguments.place),
             ("--profile", &arguments.profile),
         ];
         let filters = filters.iter().filter_map(|(name, value)| Some(format!(" {name} {}", value.as_ref()?)));
-        let wanted = format!("{cert}{}", filters.collect::<String>());
+        let wanted = format!("{cert}{}", filters.chain(unresolved).collect::<String>());
         return Err(nothing_matches(&crate::text::escape_control(&wanted), there.into_iter()));
     }
     Ok(found)
@@ -198,7 +207,14 @@ fn is_unread(arguments: &ForgetArguments, spec: &UnresolvedSpec) -> bool {
         let ends = |word: &String| word.split_once('=').is_some_and(|(_, value)| value == wanted);
         spec.argv.iter().any(|word| word.eq_ignore_ascii_case(wanted) || ends(word))
     };
-    has(&arguments.cert) && arguments.device.as_ref().is_none_or(has)
+    let named = unresolved::certificate(&spec.argv);
+    let is_named = named.is_some_and(|named| named.eq_ignore_ascii_case(&arguments.cert));
+    (is_named || has(&arguments.cert)) && arguments.device.as_ref().is_none_or(has)
+}
+
+/// As it was typed.
+fn words(spec: &UnresolvedSpec) -> String {
+    crate::text::escape_control(&format!("pan_instcert {}", spec.argv.join(" ")))
 }
 
 /// An installation with what tells it from the others.
@@ -248,8 +264,7 @@ fn describe(arguments: &ForgetArguments, found: &Found, renewals: &Renewals) {
         }
     }
     for request in &found.unresolved {
-        let words = request.spec.argv.join(" ");
-        note(arguments, &format!("  a request that can't be carried out: pan_instcert {words}"));
+        note(arguments, &format!("  a request that can't be carried out: {}", words(&request.spec)));
     }
     note(arguments, "The devices are left as they are.");
 }
