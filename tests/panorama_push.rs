@@ -398,7 +398,7 @@ fn the_place_decides_what_is_pushed_and_where_it_is_looked_for() {
     estate.firewalls[1].add_pending_change(JANE, own, unbound).unwrap();
     estate.firewalls[1].commit_as(JANE);
     assert!(estate.firewalls[1].wait_idle(Duration::from_secs(5)));
-    estate.world.renew();
+    let renewed = estate.world.renew();
     let ended = install(&["--template", "branch/vsys1", "-p", "in", "--json"]).exits(20);
     let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     let push = &told["devices"][0]["push"];
@@ -408,6 +408,7 @@ fn the_place_decides_what_is_pushed_and_where_it_is_looked_for() {
         "{told:#}"
     );
     assert!(push["open"][0]["what"].as_str().unwrap().ends_with("it has an SSL/TLS profile 'in' of its own"));
+    assert_eq!(push["fingerprint"], common::world::print(&renewed.certificate).to_string(), "{told:#}");
 }
 
 #[test]

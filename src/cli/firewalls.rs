@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use panos_xmlapi::StackDevice;
+use panos_xmlapi::{Fingerprint, StackDevice};
 use serde::Serialize;
 
 use crate::install::push::PushState;
@@ -10,6 +10,8 @@ use crate::install::push::PushState;
 /// Which firewalls have what Panorama runs.
 #[derive(Debug, Serialize)]
 pub(super) struct JsonFirewalls<'a> {
+    /// The certificate that was pushed: another one than the requested one where that is not pushed yet.
+    fingerprint: Fingerprint,
     stacks: &'a [String],
     firewalls: usize,
     proven: &'a BTreeSet<String>,
@@ -39,7 +41,13 @@ impl<'a> JsonFirewalls<'a> {
             what: device.standing.to_string(),
             advice: if is_left { device.standing.advice_where_left() } else { device.standing.advice() },
         });
-        Self { stacks: &push.stacks, firewalls: push.total(), proven: &push.proven, open: open.collect() }
+        Self {
+            fingerprint: push.certificate,
+            stacks: &push.stacks,
+            firewalls: push.total(),
+            proven: &push.proven,
+            open: open.collect(),
+        }
     }
 }
 
