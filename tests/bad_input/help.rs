@@ -151,6 +151,15 @@ fn the_short_help_of_each_program_fits_a_screen() {
 }
 
 #[test]
+fn what_is_copied_from_the_help_of_pan_getcert_leaves_no_profile_out() {
+    let help = Ended::of(Command::new(env!("CARGO_BIN_EXE_pan_getcert")).arg("--help")).exits(0).stdout;
+    let examples = help.lines().filter(|line| line.starts_with("  pan_getcert "));
+    // The profiles that are named are the whole list.
+    let examples: Vec<&str> = examples.inspect(|line| assert!(line.contains(" -p "), "{line}")).collect();
+    assert_eq!(examples.len(), 3);
+}
+
+#[test]
 fn every_verb_stands_in_its_group() {
     let help = certctl(&["-h"]).exits(0).stdout;
     let group = |name: &str, next: &str| {
