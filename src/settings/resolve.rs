@@ -272,7 +272,14 @@ pub fn peer(
 ) -> Result<Option<Target>, SettingsError> {
     let Some(peer) = ha_peer(options, device)? else { return Ok(None) };
     // What is set in the file for the first member is that one's own.
-    target(&options_for(typed, config, &peer.clone().into()), &peer, state_dir).map(Some)
+    let mut target = target(&options_for(typed, config, &peer.clone().into()), &peer, state_dir)?;
+    if let (Some(pin), Trust::Pinned(pins)) = (&typed.pin, &mut target.trust) {
+        // It is one of the two that shows it; the other one's own line counts too.
+        *pins = KnownDevices::load(state_dir)?.pins_of(&peer);
+        pins.insert(0, pin.parse()?);
+        target.pin = None;
+    }
+    Ok(Some(target))
 }
 
 /// Checks the name of the other member of a pair.

@@ -70,6 +70,28 @@ fn the_other_is_trusted_by_its_own_line_in_known_devices_and_by_no_line_of_the_f
 }
 
 #[test]
+fn a_pin_that_is_typed_for_one_member_leaves_the_others_line_its_worth() {
+    let pair = Pair::new();
+    pair.second.make_active();
+    let [first, second] = pair.known();
+    let pin = pair.world.device.certificate_fingerprint();
+    let write = |lines: &str| {
+        let state = pair.world.path("state");
+        std::fs::create_dir_all(&state).unwrap();
+        crate::common::pki::write(&state.join("known_devices"), lines.as_bytes(), 0o600);
+    };
+    let install = |pin: &str| {
+        let mut command = pair.bare_command();
+        command.args(["-p", PORTAL, "--pin", pin, "--ha-peer", &pair.second.address().to_string()]);
+        Ended::of(command.arg(pair.world.target()))
+    };
+    write(&format!("{first}\n"));
+    install(&pin).exits(19);
+    write(&format!("{second}\n"));
+    install(&pin).exits(0);
+}
+
+#[test]
 fn a_key_file_without_a_key_for_the_other_names_it() {
     let pair = Pair::new();
     pair.second.make_active();
