@@ -30,17 +30,19 @@ fn a_management_certificate_that_is_ours_is_remembered_for_the_next_renewal() {
     let known = world.path("state/known_devices");
     std::fs::create_dir(world.path("state")).unwrap();
     let line = |print: &str| format!("{} {print}\n", world.target());
-    common::pki::write(&known, line(&world.device.certificate_fingerprint()).as_bytes(), 0o600);
+    let first = world.device.certificate_fingerprint();
+    common::pki::write(&known, line(&first).as_bytes(), 0o600);
     let install = || {
         let mut command = world.bare_command();
         command.args(["-k", world.path(".panrc").to_str().unwrap(), "-p", PORTAL]);
         Ended::of(command.arg(world.target()))
     };
-    for _ in 0..3 {
+    for round in 0..3 {
         let (issued, before) = (world.renew(), world.device.certificate_fingerprint());
         install().exits(0);
         assert_eq!(world.device.certificate_fingerprint(), print(&issued.certificate));
-        let now = format!("{} before={before}", print(&issued.certificate));
+        let named = if round == 0 { String::new() } else { format!(" pinned={first}") };
+        let now = format!("{} before={before}{named}", print(&issued.certificate));
         assert_eq!(std::fs::read_to_string(&known).unwrap(), line(&now));
     }
     // That it is the one that is to be installed makes it nobody's identity.

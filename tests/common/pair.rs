@@ -74,10 +74,11 @@ impl Pair {
         [&self.world.device, &self.second].map(Simulator::certificate_fingerprint)
     }
 
-    /// What stands in `known_devices`.
+    /// What stands in `known_devices`, without what a person has named before.
     pub fn known_devices(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.world.path("state/known_devices")).unwrap_or_default();
-        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let mut lines: Vec<String> =
+            text.lines().map(|line| line.split(" pinned=").next().unwrap().to_owned()).collect();
         lines.sort();
         lines
     }
