@@ -11,7 +11,6 @@ use super::installation::Installation;
 use super::request::RequestEnd;
 use crate::error::Exit;
 use crate::install::problem::{Problem, RetryClass};
-use crate::install::result::LastRun;
 use crate::settings::destination::Destination;
 use crate::settings::schedule::Schedule;
 use crate::settings::window::{self, Windows};
@@ -125,8 +124,8 @@ impl Hold {
 }
 
 /// What keeps an installation waiting at a moment, if anything does; a canary is looked for among `others`, in which the
-/// requests of the queue are taken in. Interrupted work is finished whatever the hour: the device may have been left in
-/// between.
+/// requests of the queue are taken in. Where a run that was interrupted may have left the device in between, that is
+/// finished whatever the hour.
 #[must_use]
 pub fn hold<Z: TimeZone>(
     record: &Installation,
@@ -135,7 +134,7 @@ pub fn hold<Z: TimeZone>(
     now: &DateTime<Z>,
 ) -> Option<Hold> {
     let moment = now.with_timezone(&Utc);
-    if record.last_run() == LastRun::Interrupted || is_urgent(record, schedule, moment) {
+    if record.may_be_in_between() || is_urgent(record, schedule, moment) {
         return None;
     }
     closed(&schedule.windows, now)
