@@ -9,6 +9,7 @@ use panos_xmlapi::{Address, Fingerprint};
 
 use super::installation::Installation;
 use super::request::RequestEnd;
+use super::state::Presented;
 use crate::error::Exit;
 use crate::install::problem::{Problem, RetryClass};
 use crate::settings::destination::Destination;
@@ -142,10 +143,36 @@ pub fn hold<Z: TimeZone>(
         .or_else(|| spread(record, schedule, now))
 }
 
-/// Whether the certificate that runs there ends too soon for waiting.
+/// Whether what runs there ends too soon for waiting.
 fn is_urgent(record: &Installation, schedule: &Schedule, now: DateTime<Utc>) -> bool {
-    let end = record.verified.as_ref().map(|verified| verified.certificate.not_after);
-    end.is_some_and(|end| end <= now || end - now < schedule.window_override)
+    match runs_until(record) {
+        Runs::Until(end) => end <= now || end - now < schedule.window_override,
+        Runs::Unseen => true,
+        Runs::Nothing => false,
+    }
+}
+
+/// What runs there, as far as it was seen.
+enum Runs {
+    /// Nothing that was ever seen: a first delivery waits.
+    Nothing,
+    /// A certificate that ends then.
+    Until(DateTime<Utc>),
+    /// Something else than was installed, and nobody knows for how long it is good.
+    Unseen,
+}
+
+fn runs_until(record: &Installation) -> Runs {
+    let proven = record.verified.as_ref().map(|verified| verified.certificate.not_after);
+    match (record.drift.as_ref().and_then(|drift| drift.presents), proven) {
+        (Some(Presented { until: None }), _) => Runs::Unseen,
+        // Not all of its profiles need present something else.
+        (Some(Presented { until: Some(end) }), proven) => {
+            Runs::Until(proven.map_or(end, |proven| proven.min(end)))
+        }
+        (None, Some(proven)) => Runs::Until(proven),
+        (None, None) => Runs::Nothing,
+    }
 }
 
 fn closed<Z: TimeZone>(windows: &[Windows], now: &DateTime<Z>) -> Option<Hold> {
