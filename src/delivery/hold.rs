@@ -23,6 +23,8 @@ pub struct Hold {
     pub reason: Reason,
     /// Until when, as far as that is known.
     pub until: Option<DateTime<Utc>>,
+    /// Whether it waits no longer then because what runs there ends soon, and not because the reason is gone.
+    pub is_overridden: bool,
 }
 
 /// Why something waits.
@@ -101,12 +103,38 @@ pub fn shown(at: DateTime<Utc>) -> String {
 }
 
 impl Hold {
+    fn new(reason: Reason, until: Option<DateTime<Utc>>) -> Self {
+        Self { reason, until, is_overridden: false }
+    }
+
+    /// The same, but no longer than until then.
+    fn at_most_until(self, end: Option<DateTime<Utc>>) -> Self {
+        match end {
+            Some(end) if self.until.is_none_or(|until| end < until) => {
+                Self { until: Some(end), is_overridden: true, ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// Why, and what ends it where the reason does not.
+    #[must_use]
+    pub fn why(&self) -> String {
+        let more = match self.is_overridden {
+            true => {
+                "; then it waits no longer, as the certificate that runs there ends soon (window-override)"
+            }
+            false => "",
+        };
+        format!("{}{more}", self.reason)
+    }
+
     /// Until when, as far as that is known, and why.
     #[must_use]
     pub fn words(&self) -> String {
         match self.until {
-            Some(until) => format!("until {}: {}", shown(until), self.reason),
-            None => self.reason.to_string(),
+            Some(until) => format!("until {}: {}", shown(until), self.why()),
+            None => self.why(),
         }
     }
 
@@ -141,6 +169,15 @@ pub fn hold<Z: TimeZone>(
     closed(&schedule.windows, now)
         .or_else(|| behind(record, schedule, others, moment))
         .or_else(|| spread(record, schedule, now))
+        .map(|hold| hold.at_most_until(urgent_from(record, schedule)))
+}
+
+/// When what runs there ends too soon for waiting.
+fn urgent_from(record: &Installation, schedule: &Schedule) -> Option<DateTime<Utc>> {
+    match runs_until(record) {
+        Runs::Until(end) => end.checked_sub_signed(schedule.window_override),
+        Runs::Unseen | Runs::Nothing => None,
+    }
 }
 
 /// Whether what runs there ends too soon for waiting.
@@ -181,7 +218,7 @@ fn closed<Z: TimeZone>(windows: &[Windows], now: &DateTime<Z>) -> Option<Hold> {
     }
     let texts: Vec<&str> = windows.iter().map(Windows::text).collect();
     let until = window::next_opening(windows, now).map(|next| next.with_timezone(&Utc));
-    Some(Hold { reason: Reason::Window { windows: texts.join(" and ") }, until })
+    Some(Hold::new(Reason::Window { windows: texts.join(" and ") }, until))
 }
 
 /// The canary of its groups that got the same request and that is waited for longest, of those that have yet to run the
@@ -227,7 +264,7 @@ fn waits_for(
 ) -> Option<Hold> {
     let held = |stands, until| {
         let reason = Reason::Canary { canary: place.to_string(), stands };
-        Some(Hold { reason, until })
+        Some(Hold::new(reason, until))
     };
     let wanted = record.spec.certificate.as_ref().map(|certificate| certificate.fingerprint);
     match wanted.and_then(|wanted| proven_since(canary, wanted)) {
@@ -283,7 +320,7 @@ fn spread<Z: TimeZone>(record: &Installation, schedule: &Schedule, now: &DateTim
     };
     let until = begun + TimeDelta::seconds(share(record, most));
     // What was asked for by a clock that was ahead waits for no clock.
-    (begun <= moment && moment < until).then_some(Hold { reason: Reason::Jitter, until: Some(until) })
+    (begun <= moment && moment < until).then_some(Hold::new(Reason::Jitter, Some(until)))
 }
 
 /// A number of seconds below the most that is made of what is asked for: spread evenly, and the same each time.
