@@ -8,7 +8,7 @@ use std::process::Command;
 
 use common::bus::Bus;
 use common::pki;
-use common::world::{Ended, GATEWAY, KEY, NAME, World, settings};
+use common::world::{Ended, GATEWAY, KEY, NAME, PORTAL, World, settings};
 use panos_sim::{Profile, Settings, Simulator};
 use serde_json::Value;
 
@@ -254,4 +254,53 @@ fn a_device_that_only_targets_describe_is_reached_as_they_say() {
         certctl(&world, &words).exits(0).says(NAME);
     }
     certctl(&world, &["prove", "--yes", &device]).exits(0);
+}
+
+#[test]
+fn two_targets_at_one_place_keep_the_profiles_of_both_whoever_asks_last() {
+    let world = World::new();
+    let device = world.target();
+    let text = |of_device: &str, of_a: &str| {
+        format!(
+            "[device.\"{device}\"]\npin = \"{}\"\n{of_device}[target.a]\ndevice = \"{device}\"\n{of_a}\
+             [target.b]\ndevice = \"{device}\"\nprofile = \"{GATEWAY}\"\n",
+            world.device.certificate_fingerprint()
+        )
+    };
+    let (portal, both) = (format!("profile = \"{PORTAL}\"\n"), serde_json::json!([PORTAL, GATEWAY]));
+    let proven = || {
+        let mut profiles: Vec<String> =
+            serde_json::from_value(world.record()["verified"]["profiles"].clone()).unwrap();
+        profiles.sort_by_key(|profile| profile != PORTAL);
+        serde_json::json!(profiles)
+    };
+    for (of_device, of_a, first) in
+        [("", portal.as_str(), ["--target", "a"]), (portal.as_str(), "", ["--target", "a"])]
+    {
+        write(&world, &text(of_device, of_a));
+        install(&world, &first).exits(0);
+        install(&world, &["--target", "b"]).exits(0);
+        assert_eq!(proven(), both, "{:#}", world.record());
+        // At the renewal of one of them both are bound to the new one.
+        world.renew();
+        install(&world, &["--target", "b"]).exits(0);
+        assert_eq!(proven(), both, "{:#}", world.record());
+        certctl(&world, &["verify"]).exits(0);
+        certctl(&world, &["forget", NAME, "--yes"]).exits(0);
+    }
+    // The same where the device's own section has asked first.
+    write(&world, &text(&portal, ""));
+    install(&world, &[&device]).exits(0);
+    install(&world, &["--target", "b"]).exits(0);
+    assert_eq!(proven(), both, "{:#}", world.record());
+    // The file of today says which profiles: one that it names no more is left.
+    write(&world, &text("", ""));
+    world.renew();
+    install(&world, &["--target", "b"]).exits(0);
+    assert_eq!(proven(), serde_json::json!([GATEWAY]));
+    write(&world, &text(&portal, ""));
+    world.renew();
+    certctl(&world, &["verify"]).exits(15);
+    certctl(&world, &["retry", "--now"]).exits(0);
+    assert_eq!(proven(), both, "{:#}", world.record());
 }

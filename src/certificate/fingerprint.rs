@@ -1,10 +1,12 @@
 //! The fingerprint of a certificate in PEM, as a device gives it.
 
+use chrono::{DateTime, Utc};
 use openssl::x509::X509;
 use panos_xmlapi::Fingerprint;
 
 use super::pem;
 use super::recent::Recent;
+use super::validity::time;
 
 /// The text holds no certificate that could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +27,16 @@ pub fn fingerprint_of_pem(text: &str) -> Result<Fingerprint, NoCertificate> {
         READABLE.add(fingerprint);
     }
     Ok(fingerprint)
+}
+
+/// When the first certificate in such a text ends.
+///
+/// # Errors
+/// A text without a certificate that can be parsed, or with an end that can't be read.
+pub fn end_of_pem(text: &str) -> Result<DateTime<Utc>, NoCertificate> {
+    let der = pem::first_certificate_der(text).ok_or(NoCertificate)?;
+    let certificate = X509::from_der(&der).map_err(|_| NoCertificate)?;
+    time(certificate.not_after()).map_err(|_| NoCertificate)
 }
 
 /// Of which it is known that they can be parsed: a device shows the same one many times, and hundreds of devices do.

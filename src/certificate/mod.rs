@@ -26,7 +26,7 @@ mod validity;
 pub use bundle::Bundle;
 pub use error::{BundleError, Role};
 pub use files::{Place, Source};
-pub use fingerprint::{NoCertificate, fingerprint_of_pem};
+pub use fingerprint::{NoCertificate, end_of_pem, fingerprint_of_pem};
 pub use held::HeldCertificate;
 pub use key::{KeyAlgorithm, PrivateKey};
 pub(crate) use name::{issuer as issuer_of, subject as subject_of};

@@ -275,7 +275,7 @@ impl JsonHold {
     #[must_use]
     pub fn of(hold: &Hold) -> Self {
         let until = hold.until.map(moment);
-        Self { word: hold.reason.word(), what: hold.reason.to_string(), until }
+        Self { word: hold.reason.word(), what: hold.why(), until }
     }
 }
 

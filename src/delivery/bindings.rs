@@ -4,9 +4,12 @@ use chrono::{DateTime, Utc};
 
 use super::installation::Installation;
 use super::request::{RequestEnd, RequestState};
+use super::spec::InstallSpec;
 use super::state::Binding;
 use crate::install::names::ProfileName;
 use crate::install::request::{Existing, InstallRequest};
+use crate::settings::config::Config;
+use crate::settings::resolve;
 
 impl Installation {
     pub(super) fn bind(&mut self, binding: Binding) {
@@ -28,21 +31,41 @@ impl Installation {
         self.forget_ended();
     }
 
-    /// The profiles that the configuration file names today, where some request has left them to it.
-    pub fn configure(&mut self, configured: &[ProfileName]) {
+    /// Another target at the same place may be asked for: what the file names for those before it is still to be presented.
+    pub(super) fn note_target(&mut self, spec: &InstallSpec) {
+        let (before, now) = (&self.spec.options.target, &spec.options.target);
+        if self.spec.profiles_configured && !self.other_targets.contains(before) {
+            self.other_targets.push(before.clone());
+        }
+        if spec.profiles_configured {
+            self.other_targets.retain(|other| other != now);
+        }
+    }
+
+    /// The profiles that the configuration file names today for what was asked for last, and for each of the other targets,
+    /// where some request has left them to it.
+    pub fn configure(&mut self, own: &[ProfileName], others: &[(Option<String>, Vec<ProfileName>)]) {
         let leaves = |request: &RequestState| request.profiles_configured;
         if !self.spec.profiles_configured && !self.requests.iter().any(leaves) {
             return;
         }
+        // What was typed last leaves nothing to the file: those that do are among the others, as far as any is known.
+        let is_own = self.spec.profiles_configured || others.is_empty();
+        let own_target = self.spec.options.target.clone();
+        let of = |target: &Option<String>| match others.iter().find(|(other, _)| other == target) {
+            Some((_, profiles)) => profiles.clone(),
+            None => own.to_vec(),
+        };
         self.bindings.retain(|binding| !binding.configured);
-        for profile in configured {
+        let all = others.iter().flat_map(|(_, profiles)| profiles).chain(own.iter().filter(|_| is_own));
+        for profile in all {
             self.bind(Binding { profile: profile.clone(), configured: true });
         }
         let open =
             self.requests.iter_mut().filter(|request| request.is_open() && request.profiles_configured);
-        open.for_each(|request| request.profiles = configured.to_vec());
+        open.for_each(|request| request.profiles = of(&request.target));
         if self.spec.profiles_configured {
-            self.spec.profiles = configured.to_vec();
+            self.spec.profiles = of(&own_target);
         }
     }
 
@@ -91,4 +114,22 @@ impl Installation {
             request.existing = Existing::Keep;
         }
     }
+}
+
+/// What the configuration file names today for the other targets that were asked for at the same place. One that the
+/// file has no more, or on another device, has nothing there. Nothing at all where the file can't be read.
+pub(super) fn of_other_targets(record: &Installation) -> Option<Vec<(Option<String>, Vec<ProfileName>)>> {
+    if record.other_targets.is_empty() {
+        return Some(Vec::new());
+    }
+    let config = Config::shared(record.spec.options.config.as_deref()).ok()?;
+    let profiles = |target: &Option<String>| {
+        let place = match target {
+            Some(name) => config.target(name).filter(|place| place.device == record.spec.device)?,
+            None => record.spec.device.clone().into(),
+        };
+        resolve::profiles(&config.settings(&place)).ok()
+    };
+    let each = record.other_targets.iter();
+    Some(each.map(|target| (target.clone(), profiles(target).unwrap_or_default())).collect())
 }

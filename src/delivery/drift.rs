@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Datelike as _, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDateTime, Utc};
 use panos_xmlapi::Address;
 
 use super::conflicts::{self, DeviceLists};
@@ -13,7 +13,7 @@ use super::installation::Installation;
 use super::lock::DeviceLock;
 use super::progress::{Progress, Watcher};
 use super::queue::Queue;
-use super::state::{DriftFound, State};
+use super::state::{DriftFound, Presented, State};
 use super::store::InstallationStore;
 use crate::certificate::Bundle;
 use crate::host::log::{Log, RunLog};
@@ -21,12 +21,12 @@ use crate::install::InstallError;
 use crate::install::after_commit::{self, OnFirewalls};
 use crate::install::connect::reach;
 use crate::install::names::ObjectName;
-use crate::install::probe::served;
+use crate::install::probe::{self, served};
 use crate::install::problem::Problem;
 use crate::install::push::PushState;
 use crate::install::request::InstallRequest;
 use crate::install::result::CertificateFacts;
-use crate::install::state::place_of;
+use crate::install::state::{place_of, presented_until};
 use crate::install::verify::ExpectedState;
 use crate::settings::config::Drift;
 use crate::settings::resolve::Prepared;
@@ -45,6 +45,8 @@ pub enum Verdict {
     Drift {
         /// What.
         what: String,
+        /// What is presented there instead, where that is not what was installed.
+        presents: Option<Presented>,
         /// Whether it is pending again.
         delivered: bool,
     },
@@ -129,8 +131,8 @@ impl DriftChecker {
                 record.spec.certificate = before;
             }
             match &verdict {
-                Verdict::Drift { what, delivered } => {
-                    self.note(&mut record, what, *delivered, &log).await?;
+                Verdict::Drift { what, presents, delivered } => {
+                    self.note(&mut record, (what, *presents), *delivered, &log).await?;
                 }
                 Verdict::Good | Verdict::Superseded { .. } | Verdict::LeftOut { .. } => {
                     self.forget_drift(&mut record).await?;
@@ -146,7 +148,7 @@ impl DriftChecker {
     async fn note(
         &self,
         record: &mut Installation,
-        what: &str,
+        (what, presents): (&str, Option<Presented>),
         delivered: bool,
         log: &RunLog,
     ) -> Result<(), DeliveryError> {
@@ -155,12 +157,14 @@ impl DriftChecker {
         let now = self.records.now();
         // What is left to a person tells by its state what it waits for.
         let is_left = matches!(record.state, State::AwaitingCommit { .. } | State::AwaitingPush { .. });
-        let is_known = record.drift.as_ref().is_some_and(|known| known.what == what);
+        let before = record.drift.as_ref().filter(|known| known.what == what);
+        let is_known = before.is_some_and(|known| known.presents == presents);
+        let at = before.map_or(now, |known| known.at);
         if delivered {
             record.mark_pending(now);
         }
         if !is_left && !is_known {
-            record.drift = Some(DriftFound { at: now, what: what.to_owned() });
+            record.drift = Some(DriftFound { at, what: what.to_owned(), presents });
         }
         if delivered || !(is_left || is_known) {
             self.records.write_in_background(vec![record.clone()]).await?;
@@ -185,14 +189,14 @@ impl DriftChecker {
         };
         let object = request.object.clone();
         match self.look(record, request, &bundle).await {
-            Ok(OnFirewalls { lack: None, state }) => {
+            Ok(Seen { lack: None, state }) => {
                 note_firewalls(record, state);
                 let sequence = Queue::below(self.records.state_dir()).next_number()?;
                 record.mark_verified(&object, sequence, self.records.now());
                 self.records.write_in_background(vec![record.clone()]).await?;
                 Ok(Verdict::Good)
             }
-            Ok(OnFirewalls { lack: Some(lack), state }) => {
+            Ok(Seen { lack: Some((lack, presents)), state }) => {
                 if note_firewalls(record, state) {
                     self.records.write_in_background(vec![record.clone()]).await?;
                 }
@@ -200,7 +204,7 @@ impl DriftChecker {
                     State::AwaitingPush { .. } => format!("is waiting for a manual push: {lack}"),
                     _ => format!("is waiting for a manual commit: {lack}"),
                 };
-                Ok(Verdict::Drift { what, delivered: false })
+                Ok(Verdict::Drift { what, presents, delivered: false })
             }
             Err(failure) => Ok(Verdict::Unknown((&failure).into())),
         }
@@ -238,20 +242,21 @@ impl DriftChecker {
         if record.spec.certificate.as_ref().map(|known| known.fingerprint) != Some(now.fingerprint) {
             let what = renewed(&now);
             record.spec.certificate = Some(now);
-            return Ok(self.drifted(what));
+            // That says nothing of the device, which was not looked at.
+            return Ok(self.drifted(what, None));
         }
-        let OnFirewalls { lack, state } = match self.look(record, prepared.request, &bundle).await {
+        let Seen { lack, state } = match self.look(record, prepared.request, &bundle).await {
             Ok(seen) => seen,
             Err(failure) => return Ok(Verdict::Unknown((&failure).into())),
         };
         if note_firewalls(record, state) {
             self.records.write_in_background(vec![record.clone()]).await?;
         }
-        Ok(lack.map_or(Verdict::Good, |what| self.drifted(what)))
+        Ok(lack.map_or(Verdict::Good, |(what, presents)| self.drifted(what, presents)))
     }
 
-    fn drifted(&self, what: String) -> Verdict {
-        Verdict::Drift { what, delivered: self.drift == Drift::Deliver }
+    fn drifted(&self, what: String, presents: Option<Presented>) -> Verdict {
+        Verdict::Drift { what, presents, delivered: self.drift == Drift::Deliver }
     }
 
     /// What the device runs, and what its endpoints show, where that is something else.
@@ -260,7 +265,7 @@ impl DriftChecker {
         record: &Installation,
         mut request: InstallRequest,
         bundle: &Bundle,
-    ) -> Result<OnFirewalls, InstallError> {
+    ) -> Result<Seen, InstallError> {
         let wanted = bundle.fingerprint();
         if let Some(verified) = &record.verified {
             request.object = verified.object.clone();
@@ -269,27 +274,45 @@ impl DriftChecker {
         }
         let connection = reach(&request, &record.next_identities).await?;
         let place = place_of(&request, &connection.system);
-        let goal =
-            ExpectedState::Runs { request: Box::new(request.clone()), place, wanted, issuers: Vec::new() };
+        let goal = ExpectedState::Runs {
+            request: Box::new(request.clone()),
+            place: place.clone(),
+            wanted,
+            issuers: Vec::new(),
+        };
         if let Some(lack) = goal.lack(&connection.session).await? {
-            return Ok(lacking(lack));
+            let until = presented_until(&connection.session, &place, &request, wanted).await?;
+            // Its firewalls were not looked at.
+            return Ok(Seen { lack: Some((lack, Some(Presented { until }))), state: None });
         }
-        let seen = after_commit::examine(&connection, &request, wanted, record.push.as_ref()).await?;
-        if seen.lack.is_some() {
-            return Ok(seen);
+        let OnFirewalls { lack, state } =
+            after_commit::examine(&connection, &request, wanted, record.push.as_ref()).await?;
+        if let Some(lack) = lack {
+            // What they present was not seen.
+            return Ok(Seen { lack: Some((lack, Some(Presented { until: None }))), state });
         }
         for endpoint in &request.served {
             if let Err(problem) = served(endpoint, &request.common_name, wanted, &[], TIMEOUT).await {
-                return Ok(OnFirewalls { lack: Some(problem.to_string()), ..seen });
+                return Ok(Seen { lack: Some((problem.to_string(), presented(&problem.seen))), state });
             }
         }
-        Ok(seen)
+        Ok(Seen { lack: None, state })
     }
 }
 
-/// What the device itself lacks: its firewalls were not looked at.
-fn lacking(lack: String) -> OnFirewalls {
-    OnFirewalls { lack: Some(lack), state: None }
+/// What was seen of a device.
+struct Seen {
+    /// What it lacks of what was installed, and what it presents instead, if anything else.
+    lack: Option<(String, Option<Presented>)>,
+    /// How it stands with its firewalls.
+    state: Option<PushState>,
+}
+
+/// What an endpoint presents instead. One that does not answer presents nothing: what the device runs was seen before.
+fn presented(seen: &probe::Seen) -> Option<Presented> {
+    let probe::Seen::Other(shown) = seen else { return None };
+    let end = NaiveDateTime::parse_from_str(&shown.not_after, "%b %e %H:%M:%S %Y GMT");
+    Some(Presented { until: end.ok().map(|end| end.and_utc()) })
 }
 
 /// Keeps how it stands with each firewall; whether that is something new. `status` and the worker go by it.

@@ -9,6 +9,7 @@ use panos_xmlapi::Address;
 use tokio::sync::Mutex;
 
 use super::batch::{self, BatchItem};
+use super::bindings;
 use super::claims;
 use super::confirm::{NotConfirmed, ask_certmonger};
 use super::conflicts;
@@ -400,7 +401,9 @@ fn leave_out(delivery: &mut BatchItem, missing: &[ProfileName]) -> bool {
 
 /// Location and profiles are the record's own; the certificate is the one that the file holds now.
 fn complete(prepared: &mut Prepared, record: &mut Installation) {
-    record.configure(&prepared.configured_profiles);
+    if let Some(others) = bindings::of_other_targets(record) {
+        record.configure(&prepared.configured_profiles, &others);
+    }
     prepared.request.profiles = record.profiles();
     prepared.request.location = record.spec.location.clone();
     if let Ok(bundle) = &prepared.bundle

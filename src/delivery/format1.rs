@@ -258,6 +258,7 @@ impl Record {
             version: VERSION,
             bindings: bindings.collect(),
             list: None,
+            other_targets: Vec::new(),
             requests: vec![RequestState { end, ..RequestState::of(&spec) }],
             pending_since: self.owed_since,
             // When it was to be tried again says nothing about how long that was meant to be: it is due.

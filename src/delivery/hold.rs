@@ -9,9 +9,9 @@ use panos_xmlapi::{Address, Fingerprint};
 
 use super::installation::Installation;
 use super::request::RequestEnd;
+use super::state::Presented;
 use crate::error::Exit;
 use crate::install::problem::{Problem, RetryClass};
-use crate::install::result::LastRun;
 use crate::settings::destination::Destination;
 use crate::settings::schedule::Schedule;
 use crate::settings::window::{self, Windows};
@@ -23,6 +23,8 @@ pub struct Hold {
     pub reason: Reason,
     /// Until when, as far as that is known.
     pub until: Option<DateTime<Utc>>,
+    /// Whether it waits no longer then because what runs there ends soon, and not because the reason is gone.
+    pub is_overridden: bool,
 }
 
 /// Why something waits.
@@ -101,12 +103,38 @@ pub fn shown(at: DateTime<Utc>) -> String {
 }
 
 impl Hold {
+    fn new(reason: Reason, until: Option<DateTime<Utc>>) -> Self {
+        Self { reason, until, is_overridden: false }
+    }
+
+    /// The same, but no longer than until then.
+    fn at_most_until(self, end: Option<DateTime<Utc>>) -> Self {
+        match end {
+            Some(end) if self.until.is_none_or(|until| end < until) => {
+                Self { until: Some(end), is_overridden: true, ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// Why, and what ends it where the reason does not.
+    #[must_use]
+    pub fn why(&self) -> String {
+        let more = match self.is_overridden {
+            true => {
+                "; then it waits no longer, as the certificate that runs there ends soon (window-override)"
+            }
+            false => "",
+        };
+        format!("{}{more}", self.reason)
+    }
+
     /// Until when, as far as that is known, and why.
     #[must_use]
     pub fn words(&self) -> String {
         match self.until {
-            Some(until) => format!("until {}: {}", shown(until), self.reason),
-            None => self.reason.to_string(),
+            Some(until) => format!("until {}: {}", shown(until), self.why()),
+            None => self.why(),
         }
     }
 
@@ -125,8 +153,8 @@ impl Hold {
 }
 
 /// What keeps an installation waiting at a moment, if anything does; a canary is looked for among `others`, in which the
-/// requests of the queue are taken in. Interrupted work is finished whatever the hour: the device may have been left in
-/// between.
+/// requests of the queue are taken in. Where a run that was interrupted may have left the device in between, that is
+/// finished whatever the hour.
 #[must_use]
 pub fn hold<Z: TimeZone>(
     record: &Installation,
@@ -135,18 +163,53 @@ pub fn hold<Z: TimeZone>(
     now: &DateTime<Z>,
 ) -> Option<Hold> {
     let moment = now.with_timezone(&Utc);
-    if record.last_run() == LastRun::Interrupted || is_urgent(record, schedule, moment) {
+    if record.may_be_in_between() || is_urgent(record, schedule, moment) {
         return None;
     }
     closed(&schedule.windows, now)
         .or_else(|| behind(record, schedule, others, moment))
         .or_else(|| spread(record, schedule, now))
+        .map(|hold| hold.at_most_until(urgent_from(record, schedule)))
 }
 
-/// Whether the certificate that runs there ends too soon for waiting.
+/// When what runs there ends too soon for waiting.
+fn urgent_from(record: &Installation, schedule: &Schedule) -> Option<DateTime<Utc>> {
+    match runs_until(record) {
+        Runs::Until(end) => end.checked_sub_signed(schedule.window_override),
+        Runs::Unseen | Runs::Nothing => None,
+    }
+}
+
+/// Whether what runs there ends too soon for waiting.
 fn is_urgent(record: &Installation, schedule: &Schedule, now: DateTime<Utc>) -> bool {
-    let end = record.verified.as_ref().map(|verified| verified.certificate.not_after);
-    end.is_some_and(|end| end <= now || end - now < schedule.window_override)
+    match runs_until(record) {
+        Runs::Until(end) => end <= now || end - now < schedule.window_override,
+        Runs::Unseen => true,
+        Runs::Nothing => false,
+    }
+}
+
+/// What runs there, as far as it was seen.
+enum Runs {
+    /// Nothing that was ever seen: a first delivery waits.
+    Nothing,
+    /// A certificate that ends then.
+    Until(DateTime<Utc>),
+    /// Something else than was installed, and nobody knows for how long it is good.
+    Unseen,
+}
+
+fn runs_until(record: &Installation) -> Runs {
+    let proven = record.verified.as_ref().map(|verified| verified.certificate.not_after);
+    match (record.drift.as_ref().and_then(|drift| drift.presents), proven) {
+        (Some(Presented { until: None }), _) => Runs::Unseen,
+        // Not all of its profiles need present something else.
+        (Some(Presented { until: Some(end) }), proven) => {
+            Runs::Until(proven.map_or(end, |proven| proven.min(end)))
+        }
+        (None, Some(proven)) => Runs::Until(proven),
+        (None, None) => Runs::Nothing,
+    }
 }
 
 fn closed<Z: TimeZone>(windows: &[Windows], now: &DateTime<Z>) -> Option<Hold> {
@@ -155,7 +218,7 @@ fn closed<Z: TimeZone>(windows: &[Windows], now: &DateTime<Z>) -> Option<Hold> {
     }
     let texts: Vec<&str> = windows.iter().map(Windows::text).collect();
     let until = window::next_opening(windows, now).map(|next| next.with_timezone(&Utc));
-    Some(Hold { reason: Reason::Window { windows: texts.join(" and ") }, until })
+    Some(Hold::new(Reason::Window { windows: texts.join(" and ") }, until))
 }
 
 /// The canary of its groups that got the same request and that is waited for longest, of those that have yet to run the
@@ -201,7 +264,7 @@ fn waits_for(
 ) -> Option<Hold> {
     let held = |stands, until| {
         let reason = Reason::Canary { canary: place.to_string(), stands };
-        Some(Hold { reason, until })
+        Some(Hold::new(reason, until))
     };
     let wanted = record.spec.certificate.as_ref().map(|certificate| certificate.fingerprint);
     match wanted.and_then(|wanted| proven_since(canary, wanted)) {
@@ -257,7 +320,7 @@ fn spread<Z: TimeZone>(record: &Installation, schedule: &Schedule, now: &DateTim
     };
     let until = begun + TimeDelta::seconds(share(record, most));
     // What was asked for by a clock that was ahead waits for no clock.
-    (begun <= moment && moment < until).then_some(Hold { reason: Reason::Jitter, until: Some(until) })
+    (begun <= moment && moment < until).then_some(Hold::new(Reason::Jitter, Some(until)))
 }
 
 /// A number of seconds below the most that is made of what is asked for: spread evenly, and the same each time.

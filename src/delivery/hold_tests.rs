@@ -88,9 +88,15 @@ fn a_certificate_that_ends_soon_waits_for_nothing() {
 }
 
 #[test]
-fn what_was_begun_is_finished_at_any_hour() {
+fn what_was_left_in_between_is_finished_at_any_hour() {
     let mut record = asked("a");
     record.begin("run", at("2026-01-05 23:00"));
+    // Nothing was done there yet.
+    assert!(held(&record, &nightly(), &[], "2026-01-06 12:00").is_some());
+    let mut committing = record.clone();
+    committing.job = Some("7".to_owned());
+    assert_eq!(held(&committing, &nightly(), &[], "2026-01-06 12:00"), None);
+    record.note_uncommitted(["/config/shared".to_owned()]);
     assert_eq!(held(&record, &nightly(), &[], "2026-01-06 12:00"), None);
 }
 

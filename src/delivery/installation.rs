@@ -40,6 +40,10 @@ pub struct Installation {
     pub bindings: Vec<Binding>,
     /// The name of the list of profiles that was stated last.
     pub list: Option<String>,
+    /// The targets whose profiles of the configuration file are among them, beside that of `spec`: without a name the
+    /// device's own section. Missing in records in which only one was ever asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_targets: Vec<Option<String>>,
     /// The profiles that are taken from whoever claims them, once the certificate is verified there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub takes_over: Vec<ProfileName>,
@@ -116,6 +120,7 @@ impl Installation {
             version: VERSION,
             bindings: bindings(&spec),
             list: spec.list.clone(),
+            other_targets: Vec::new(),
             takes_over: if spec.options.take_over { spec.profiles.clone() } else { Vec::new() },
             requests: vec![request],
             pending_since: Some(spec.requested_at.min(now)),
@@ -156,6 +161,7 @@ impl Installation {
         if !again {
             self.failures = 0;
         }
+        self.note_target(&spec);
         self.requests.push(RequestState::of(&spec));
         if spec.options.force {
             // Once more from the beginning, the firewalls included.
@@ -181,6 +187,7 @@ impl Installation {
     /// Another list of profiles is stated: what is not in it is not bound any more, and nobody waits for it.
     fn restate(&mut self, spec: &InstallSpec, now: DateTime<Utc>) {
         self.bindings = bindings(spec);
+        self.other_targets.clear();
         self.supersede(now);
     }
 
@@ -229,6 +236,19 @@ impl Installation {
             State::AwaitingCommit { .. } => LastRun::AwaitingCommit,
             _ => LastRun::Finished,
         }
+    }
+
+    /// Whether a run that did not come to its end may have left the device in between: with changes, a commit, or a push or
+    /// a way back that is not over.
+    #[must_use]
+    pub fn may_be_in_between(&self) -> bool {
+        let is_pushed = self.push.as_ref().is_none_or(PushState::is_complete);
+        self.last_run() == LastRun::Interrupted
+            && (!self.uncommitted_paths.is_empty()
+                || self.job.is_some()
+                || !self.next_identities.is_empty()
+                || self.way_back.is_some()
+                || !is_pushed)
     }
 
     /// Whether the device has yet to be verified to run the certificate.

@@ -63,5 +63,5 @@ pub use lock::{AtWork, DeviceLock, Holder, LockError, STOPPED_WAIT, ToldOf};
 pub use queue::{Listing, Queue, Queued};
 pub use request::{RequestEnd, RequestState, not_over};
 pub use spec::{InstallSpec, Requester, UnresolvedSpec, VERSION, new_id, place_of};
-pub use state::{Attempt, Binding, DriftFound, Incident, State, Verified};
+pub use state::{Attempt, Binding, DriftFound, Incident, Presented, State, Verified};
 pub use store::{InstallationStore, LoadedInstallations, Unread};

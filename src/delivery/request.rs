@@ -25,6 +25,9 @@ pub struct RequestState {
     pub profiles: Vec<ProfileName>,
     /// Whether these come from the configuration file.
     pub profiles_configured: bool,
+    /// The target that it named, where the profiles are those of the configuration file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// The certificate that was meant; unknown where its file could not be read.
     pub certificate: Option<CertificateFacts>,
     /// How it ended.
@@ -85,6 +88,7 @@ impl RequestState {
             attended: spec.attended,
             profiles: spec.profiles.clone(),
             profiles_configured: spec.profiles_configured,
+            target: spec.options.target.clone().filter(|_| spec.profiles_configured),
             certificate: spec.certificate.clone(),
             end: RequestEnd::Open { problem: None },
         }

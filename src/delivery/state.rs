@@ -65,6 +65,17 @@ pub struct DriftFound {
     pub at: DateTime<Utc>,
     /// What.
     pub what: String,
+    /// What is presented there instead; missing where that is as it was, and only the file holds another certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presents: Option<Presented>,
+}
+
+/// What a device presents that was not installed from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Presented {
+    /// When the first of these certificates ends; nothing where that could not be seen.
+    pub until: Option<DateTime<Utc>>,
 }
 
 /// A problem that lasts.

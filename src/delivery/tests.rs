@@ -321,11 +321,11 @@ fn profiles_of_the_configuration_file_are_those_of_the_day() {
     let now = Utc::now();
     let configured = InstallSpec { profiles_configured: true, ..in_profiles("a", &["old"]) };
     let mut record = Installation::ingest(in_profiles("b", &["typed"]), Some(new(configured)), now);
-    record.configure(&["new".parse().unwrap()]);
+    record.configure(&["new".parse().unwrap()], &[]);
     assert_eq!(names(&record), ["typed", "new"]);
     assert_eq!(record.request("a").unwrap().profiles, ["new".parse().unwrap()]);
     let mut typed = new(in_profiles("c", &["typed"]));
-    typed.configure(&["new".parse().unwrap()]);
+    typed.configure(&["new".parse().unwrap()], &[]);
     assert_eq!(names(&typed), ["typed"], "who typed all has left nothing to the file");
 }
 

@@ -32,7 +32,7 @@ pub struct WaitingList(Vec<Waiting>);
 impl WaitingList {
     /// Counts one that is kept waiting.
     pub fn add_held(&mut self, hold: &Hold) {
-        self.add(hold.reason.word(), hold.reason.to_string(), hold.until);
+        self.add(hold.reason.word(), hold.why(), hold.until);
     }
 
     /// Counts one that has failed and is tried again then.
@@ -89,9 +89,12 @@ mod tests {
     fn each_reason_is_told_once_with_how_many_wait_for_it_and_until_when() {
         let now = Utc::now();
         let hours = |count| now + TimeDelta::hours(count);
-        let window =
-            |until| Hold { reason: Reason::Window { windows: "Sun".to_owned() }, until: Some(hours(until)) };
-        let jitter = |until| Hold { reason: Reason::Jitter, until: Some(hours(until)) };
+        let window = |until| Hold {
+            reason: Reason::Window { windows: "Sun".to_owned() },
+            until: Some(hours(until)),
+            is_overridden: false,
+        };
+        let jitter = |until| Hold { reason: Reason::Jitter, until: Some(hours(until)), is_overridden: false };
         let mut list = WaitingList::default();
         [window(9), window(9), window(9), jitter(2), jitter(1)].iter().for_each(|hold| list.add_held(hold));
         list.add_failed(hours(5));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use panos_xmlapi::{
     CertificateEntry, Element, Error, Fingerprint, Location, PendingChange, Reason, ServiceProfile, Session,
     StackMembers, SystemInfo, UnquotableName,
@@ -370,6 +371,51 @@ pub async fn running(
         false => session.show(&place.profiles()).await.map_err(prove)?,
     };
     Ok(holdings(object, profiles.as_ref()))
+}
+
+/// When the first of the certificates ends that the profiles present instead of this one; nothing where one of them presents
+/// nothing that can be read.
+///
+/// # Errors
+/// A device that fails or refuses.
+pub async fn presented_until(
+    session: &Session,
+    place: &Location,
+    request: &InstallRequest,
+    wanted: Fingerprint,
+) -> Result<Option<DateTime<Utc>>, InstallError> {
+    let now = running(session, place, request).await?;
+    let mut first: Option<DateTime<Utc>> = None;
+    for name in &request.profiles {
+        let bound = now.profile(name).and_then(|profile| profile.certificate.as_deref());
+        let end = match bound {
+            None => None,
+            Some(bound) if bound == request.object.as_str() => {
+                if now.fingerprint() == Some(wanted) {
+                    continue;
+                }
+                end_of(now.object.as_ref())
+            }
+            Some(bound) => {
+                let at = place.certificate(bound)?;
+                let found =
+                    objects::running(session, &at).await.map_err(InstallError::during(Activity::Proving))?;
+                end_of(
+                    found
+                        .as_ref()
+                        .and_then(|found| CertificateEntry::read_all(found).into_iter().next())
+                        .as_ref(),
+                )
+            }
+        };
+        let Some(end) = end else { return Ok(None) };
+        first = Some(first.map_or(end, |first| first.min(end)));
+    }
+    Ok(first)
+}
+
+fn end_of(object: Option<&CertificateEntry>) -> Option<DateTime<Utc>> {
+    crate::certificate::end_of_pem(object?.public_key.as_deref()?).ok()
 }
 
 fn holdings(object: Option<Element>, profiles: Option<&Element>) -> ConfigView {

@@ -153,9 +153,9 @@ impl Finding {
             Verdict::Pending => {
                 report::line(&format!("{device}: {name}: pending; see 'pan_certctl status'."))
             }
-            Verdict::Drift { what, delivered } => {
+            Verdict::Drift { what, delivered, .. } => {
                 let advice = match delivered {
-                    true => "it will be installed again by the worker, or now with 'pan_certctl retry'",
+                    true => "it will be installed again by the worker, or now with 'pan_certctl retry --now'",
                     false => "no action was taken; 'pan_instcert' installs it again",
                 };
                 report::problem(NAME, &format!("{device}: {name}: {}", escape_control(what)), Some(advice));

@@ -267,8 +267,16 @@ impl Row {
         self.proven.map(|proven| proven.until)
     }
 
+    /// Whether `verify` has found that something else is presented there than was installed.
+    pub(super) fn presents_another(&self) -> bool {
+        self.drift.as_ref().is_some_and(|drift| drift.presents.is_some())
+    }
+
     /// Whether the device was last seen to run what is ordered; nothing where one of the two is not known.
     pub(super) fn runs_what_is_ordered(&self) -> Option<bool> {
+        if self.presents_another() {
+            return Some(false);
+        }
         Some(self.ordered? == self.proven?.fingerprint)
     }
 

@@ -103,6 +103,8 @@ struct JsonProblem<'a> {
 struct JsonDrift<'a> {
     found: String,
     what: &'a str,
+    presents_another: bool,
+    presented_until: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -178,7 +180,12 @@ impl<'a> JsonInstallation<'a> {
             waits_for: one.hold.as_deref().map(JsonHold::of),
             failures: one.failures,
             problem: one.problem.as_deref().map(JsonProblem::of),
-            drift: one.drift.as_ref().map(|drift| JsonDrift { found: time(drift.at), what: &drift.what }),
+            drift: one.drift.as_ref().map(|drift| JsonDrift {
+                found: time(drift.at),
+                what: &drift.what,
+                presents_another: drift.presents.is_some(),
+                presented_until: drift.presents.and_then(|presents| presents.until).map(time),
+            }),
             job: one.job.as_deref(),
             last_attempt: one.last_attempt.as_ref().map(|attempt| JsonAttempt {
                 run: &attempt.run,
