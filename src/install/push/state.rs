@@ -335,7 +335,7 @@ mod tests {
     fn planned(count: usize) -> PushState {
         let serials = (1..=count).map(|number| format!("0019000000{number:05}")).collect();
         let stacks = vec![StackPlan { name: "S".into(), serials, is_whole: true }];
-        let plan = PushPlan { is_left: false, stacks };
+        let plan = PushPlan { left_by: None, stacks };
         PushState::planned(&plan, Fingerprint::of_der(b"x"), &"vpn".parse().unwrap())
     }
 
