@@ -154,7 +154,7 @@ impl DriftChecker {
         log.error(&format!("{}: {}: {what}; {consequence}", record.spec.device, record.common_name()));
         let now = self.records.now();
         // What is left to a person tells by its state what it waits for.
-        let is_left = matches!(record.state, State::AwaitingCommit { .. } | State::AwaitingPush { .. });
+        let is_left = is_left(record);
         let is_known = record.drift.as_ref().is_some_and(|known| known.what == what);
         if delivered {
             record.mark_pending(now);
@@ -183,17 +183,25 @@ impl DriftChecker {
             Ok(Prepared { bundle: Err(failure), .. }) => return Ok(Verdict::Unknown((&failure).into())),
             Err(problem) => return Ok(Verdict::Unknown(problem)),
         };
-        let object = request.object.clone();
+        let object = record.left_to_a_person().unwrap_or(&request.object).clone();
         match self.look(record, request, &bundle).await {
-            Ok(OnFirewalls { lack: None, state }) => {
+            Ok(Seen { lack: None, state, .. }) => {
                 note_firewalls(record, state);
                 let sequence = Queue::below(self.records.state_dir()).next_number()?;
                 record.mark_verified(&object, sequence, self.records.now());
                 self.records.write_in_background(vec![record.clone()]).await?;
                 Ok(Verdict::Good)
             }
-            Ok(OnFirewalls { lack: Some(lack), state }) => {
-                if note_firewalls(record, state) {
+            Ok(Seen { lack: Some(lack), is_running, state }) => {
+                let mut is_new = note_firewalls(record, state);
+                let is_awaiting_commit = matches!(record.state, State::AwaitingCommit { .. });
+                if is_running && is_awaiting_commit && record.spec.location.template_entry().is_some() {
+                    // A person has committed it, and nobody has pushed it yet.
+                    let (at, object) = (self.records.now(), Some(object));
+                    record.state = State::AwaitingPush { at, object };
+                    is_new = true;
+                }
+                if is_new {
                     self.records.write_in_background(vec![record.clone()]).await?;
                 }
                 let what = match record.state {
@@ -240,7 +248,7 @@ impl DriftChecker {
             record.spec.certificate = Some(now);
             return Ok(self.drifted(what));
         }
-        let OnFirewalls { lack, state } = match self.look(record, prepared.request, &bundle).await {
+        let Seen { lack, state, .. } = match self.look(record, prepared.request, &bundle).await {
             Ok(seen) => seen,
             Err(failure) => return Ok(Verdict::Unknown((&failure).into())),
         };
@@ -260,9 +268,12 @@ impl DriftChecker {
         record: &Installation,
         mut request: InstallRequest,
         bundle: &Bundle,
-    ) -> Result<OnFirewalls, InstallError> {
+    ) -> Result<Seen, InstallError> {
         let wanted = bundle.fingerprint();
-        if let Some(verified) = &record.verified {
+        if let Some(left) = record.left_to_a_person() {
+            // What was verified before is the certificate before.
+            request.object = left.clone();
+        } else if let (Some(verified), false) = (&record.verified, is_left(record)) {
             request.object = verified.object.clone();
         } else if record.is_unseen() {
             request.object = adopted_object(record, request.object);
@@ -272,24 +283,36 @@ impl DriftChecker {
         let goal =
             ExpectedState::Runs { request: Box::new(request.clone()), place, wanted, issuers: Vec::new() };
         if let Some(lack) = goal.lack(&connection.session).await? {
-            return Ok(lacking(lack));
+            return Ok(Seen { lack: Some(lack), is_running: false, state: None });
         }
-        let seen = after_commit::examine(&connection, &request, wanted, record.push.as_ref()).await?;
+        let on = after_commit::examine(&connection, &request, wanted, record.push.as_ref()).await?;
+        let OnFirewalls { lack, state } = on;
+        let seen = Seen { lack, is_running: true, state };
         if seen.lack.is_some() {
             return Ok(seen);
         }
         for endpoint in &request.served {
             if let Err(problem) = served(endpoint, &request.common_name, wanted, &[], TIMEOUT).await {
-                return Ok(OnFirewalls { lack: Some(problem.to_string()), ..seen });
+                return Ok(Seen { lack: Some(problem.to_string()), ..seen });
             }
         }
         Ok(seen)
     }
 }
 
-/// What the device itself lacks: its firewalls were not looked at.
-fn lacking(lack: String) -> OnFirewalls {
-    OnFirewalls { lack: Some(lack), state: None }
+/// What was seen of one installation.
+struct Seen {
+    /// What is missing, in words.
+    lack: Option<String>,
+    /// Whether the device itself runs it, whatever its firewalls and endpoints do.
+    is_running: bool,
+    /// How it stands with the firewalls, where they were asked.
+    state: Option<PushState>,
+}
+
+/// Whether a person has yet to commit or push it.
+fn is_left(record: &Installation) -> bool {
+    matches!(record.state, State::AwaitingCommit { .. } | State::AwaitingPush { .. })
 }
 
 /// Keeps how it stands with each firewall; whether that is something new. `status` and the worker go by it.

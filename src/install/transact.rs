@@ -106,10 +106,10 @@ async fn in_phases(
 
 fn end(part: &PlannedInstall<'_>, after: &AfterCommit) -> Outcome {
     if matches!(after, AfterCommit::LeftToPush) {
-        return Outcome::AwaitingPush;
+        return Outcome::AwaitingPush { object: Some(part.request.object.clone()) };
     }
     if part.plan.reached == Reached::Candidate {
-        return Outcome::AwaitingCommit;
+        return Outcome::AwaitingCommit { object: Some(part.request.object.clone()) };
     }
     if part.plan.is_running() {
         let unchanged = !matches!(after, AfterCommit::Pushed { now: true });

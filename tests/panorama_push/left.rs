@@ -38,3 +38,40 @@ fn with_commit_none_nothing_is_pushed_before_and_after_a_person_has_committed() 
     estate.install(&none).exits(0).says("is already installed on 2 firewalls");
     assert_eq!(estate.status()["installations"][0]["state"], "installed");
 }
+
+#[test]
+fn what_awaits_a_person_is_compared_with_the_object_that_awaits() {
+    const SERIAL: [&str; 2] = ["--suffix", "serial"];
+    let estate = Estate::of(2, |_| {});
+    let state = || estate.status()["installations"][0]["state"].clone();
+    estate.install(&SERIAL).exits(0);
+    // A renewal whose push is left to a person.
+    estate.world.renew();
+    let ended = estate.install(&[&SERIAL[..], &["--push", "none"]].concat()).exits(0);
+    let object = estate.presents_itself().unwrap();
+    let told = estate.certctl(&["verify"]).exits(15);
+    let told = told.says("is waiting for a manual push: committed on Panorama, not pushed to 2 of 2");
+    estate.push_everything();
+    estate.certctl(&["verify"]).exits(0);
+    assert_eq!(state(), "installed");
+    assert!(told.stderr.ends_with("push it in Panorama\n"), "{told:#?}");
+    ended.says(&format!("the certificate '{object}' in"));
+    // One whose commit is.
+    estate.world.renew();
+    let ended = estate.install(&[&SERIAL[..], &["--commit", "none", "--json"]].concat()).exits(0);
+    let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    let told = estate.certctl(&["verify"]).exits(15).says(&format!(
+        "is waiting for a manual commit: it has no certificate '{}'",
+        told["devices"][0]["object"].as_str().unwrap()
+    ));
+    assert!(told.stderr.ends_with("commit it on the device\n"), "{told:#?}");
+    commit(&estate);
+    let told = estate.certctl(&["verify"]).exits(15);
+    told.says("is waiting for a manual push: committed on Panorama, not pushed to 2 of 2");
+    assert_eq!(state(), "left-to-push");
+    estate.certctl(&["status", "--no-certmonger"]).exits(0).says("1 waiting for manual push");
+    estate.push_everything();
+    estate.certctl(&["verify"]).exits(0);
+    assert_eq!(state(), "installed");
+    assert!((1..=2).all(|number| estate.presents(number) == estate.presents_itself()));
+}
