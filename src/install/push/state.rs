@@ -141,7 +141,7 @@ impl Standing {
             }
             Self::NotProven { .. } => "look at the template on the firewall; it is pushed again by itself",
             Self::ToTakeBack { .. } => {
-                "what it presented before is pushed there by itself, once it is connected"
+                "what it presented before is pushed there by itself, once it is connected; take the serial number of one that is gone out of the stack"
             }
             Self::TakenBack => "once the others are fixed, 'pan_certctl retry --now' tries it again",
         }
