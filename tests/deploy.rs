@@ -169,6 +169,39 @@ fn a_commit_can_be_left_to_a_person() {
 }
 
 #[test]
+fn what_nobody_has_committed_is_never_called_installed() {
+    let world = World::new();
+    let none = ["-p", PORTAL, "--commit", "none"];
+    let dry = ["-p", PORTAL, "--commit", "none", "--dry-run"];
+    // The second and the third time all is in the candidate configuration.
+    for _ in 0..3 {
+        let told = "is in the candidate configuration; commit it on the device";
+        world.install(&none).exits(0).says(told);
+        let record = world.record();
+        assert_eq!(record["state"]["is"], "awaiting_commit");
+        assert!(record["verified"].is_null(), "{record:#}");
+        let planned = world.install(&dry).exits(0);
+        let planned = planned.says("no changes: this certificate is in the candidate configuration already");
+        planned.says("commit  left to a person (--commit none)");
+    }
+    let lines = world.log();
+    let told = "Not committed (--commit none): a person has to commit on the device.";
+    assert_eq!(lines.iter().filter(|line| line.as_str() == told).count(), 3, "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains("already installed")), "{lines:#?}");
+    // A renewal goes on from what was left.
+    world.renew();
+    world.install(&dry).exits(0).says("commit  left to a person (--commit none)");
+    world.install(&[&none[..], &["--commit-timeout", "1"]].concat()).exits(0);
+    assert_eq!((world.record()["state"]["is"].as_str(), world.served()), (Some("awaiting_commit"), None));
+    // A person commits: now it is.
+    world.device.commit_as(ADMINISTRATOR);
+    assert!(world.device.wait_idle(std::time::Duration::from_secs(5)));
+    world.install(&dry).exits(0).says("no changes: this certificate is already installed");
+    world.install(&none).exits(0).says("is already installed; nothing to do");
+    assert_eq!(world.record()["state"]["is"], "installed");
+}
+
+#[test]
 fn four_rights_are_enough_and_each_missing_one_is_named() {
     let with = |rights| {
         let mut settings = settings();

@@ -7,6 +7,8 @@ mod common;
 mod estate;
 #[path = "panorama_push/learned.rs"]
 mod learned;
+#[path = "panorama_push/left.rs"]
+mod left;
 #[path = "panorama_push/limits.rs"]
 mod limits;
 #[path = "panorama_push/recorded.rs"]

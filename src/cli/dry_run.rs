@@ -14,6 +14,7 @@ use crate::delivery::{
     DeliveryError, InstallSpec, Installation, InstallationKey, InstallationStore, foresee,
 };
 use crate::error::Exit;
+use crate::install::after_commit;
 use crate::install::apply::PlannedInstall;
 use crate::install::assess::{self, Assessment, Item};
 use crate::install::connect::reach;
@@ -22,9 +23,9 @@ use crate::install::error::BatchError;
 use crate::install::events::Events;
 use crate::install::issuers::{FormerIssuer, Issuer};
 use crate::install::management;
-use crate::install::plan::{Plan, Step, pending_notes};
+use crate::install::plan::{Plan, Reached, Step, pending_notes};
 use crate::install::problem::Problem;
-use crate::install::push::{self, PushPlan, StackPlan, WayBack};
+use crate::install::push::{PushPlan, StackPlan, WayBack};
 use crate::install::request::{CommitScope, InstallRequest};
 use crate::install::result::LastRun;
 use crate::install::state::{CurrentInstall, DeviceState};
@@ -86,7 +87,7 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
         management::examine(&connection, &parts, &state, request.commit, &request.retry_policy).await?;
     let PlannedInstall { observed, plan, .. } = parts.remove(0);
     let back = ways::way_back(&plan, certificate, &request.object, before.as_ref());
-    let push = push::of_stacks(&observed.stacks, &observed.place, &request.push)?;
+    let push = after_commit::push_plan(request, &observed)?;
     let mut notes = [connection.notes, plan.notes.clone(), warning.into_iter().collect()].concat();
     let overridden = suitable::overridden(&connection.session, &observed.place, &request.profiles).await;
     notes.extend(overridden.into_iter().map(|text| format!("WARNING: {text}")));
@@ -174,10 +175,15 @@ fn tell(program: &str, planned: &Planned<'_>) {
             if let Some(hold) = &planned.hold {
                 report::line(&format!("  wait    {}", hold.words()));
             }
-            if assessed.plan.steps.is_empty() {
+            let plan = &assessed.plan;
+            if plan.is_running() {
                 report::line("  no changes: this certificate is already installed");
+            } else if plan.steps.is_empty() {
+                report::line("  no changes: this certificate is in the candidate configuration already");
             }
-            let steps = assessed.plan.steps.iter().flat_map(|step| lines(step, assessed));
+            let is_left = plan.reached == Reached::Candidate;
+            let left = is_left.then(|| "commit  left to a person (--commit none)".to_owned());
+            let steps = plan.steps.iter().flat_map(|step| lines(step, assessed)).chain(left);
             let pushes = assessed.push.iter().flat_map(PushPlan::lines).map(|line| format!("push    {line}"));
             steps
                 .chain(pushes)
@@ -259,6 +265,7 @@ pub fn device(planned: &Planned<'_>) -> Value {
             "model": assessed.system.model,
             "version": assessed.system.sw_version,
             "waits_for": waits_for,
+            "left_to_commit": assessed.plan.reached == Reached::Candidate,
             "steps": assessed.plan.steps.iter().map(|step| json_step(step, assessed)).collect::<Vec<_>>(),
             "push": assessed.push.as_ref().map(json_push),
             "max_failures": planned.request.push.max_failures.map(|limit| limit.to_string()),
@@ -277,7 +284,7 @@ pub fn device(planned: &Planned<'_>) -> Value {
 fn json_push(push: &PushPlan) -> Value {
     let stack =
         |stack: &StackPlan| json!({ "stack": stack.name, "firewalls": stack.serials, "all": stack.is_whole });
-    json!({ "left_to_a_person": push.is_left, "stacks": push.stacks.iter().map(stack).collect::<Vec<_>>() })
+    json!({ "left_to_a_person": push.left_by.is_some(), "stacks": push.stacks.iter().map(stack).collect::<Vec<_>>() })
 }
 
 fn json_step(step: &Step, assessed: &DryRun) -> Value {

@@ -330,11 +330,14 @@ impl<'a> JsonDevice<'a> {
     fn of(told: &'a Told) -> Self {
         let object = match told.result.as_ref().map(|result| &result.outcome) {
             Some(Outcome::Installed { object, .. }) => Some(object),
-            Some(Outcome::AwaitingCommit | Outcome::AwaitingPush) => Some(&told.about.name),
+            Some(Outcome::AwaitingCommit { object } | Outcome::AwaitingPush { object }) => {
+                Some(object.as_ref().unwrap_or(&told.about.name))
+            }
             Some(Outcome::Failed(_)) | None => None,
         };
         let problem = told.problem();
-        let is_left = told.result.as_ref().is_some_and(|result| result.outcome == Outcome::AwaitingPush);
+        let is_left =
+            told.result.as_ref().is_some_and(|result| matches!(result.outcome, Outcome::AwaitingPush { .. }));
         Self {
             device: told.about.device.to_string(),
             location: &told.about.location,

@@ -129,8 +129,8 @@ impl Told {
             None => "queued",
             Some(Outcome::Installed { unchanged: false, .. }) => "installed",
             Some(Outcome::Installed { unchanged: true, .. }) => "unchanged",
-            Some(Outcome::AwaitingCommit) => "left-to-commit",
-            Some(Outcome::AwaitingPush) => "left-to-push",
+            Some(Outcome::AwaitingCommit { .. }) => "left-to-commit",
+            Some(Outcome::AwaitingPush { .. }) => "left-to-push",
             Some(Outcome::Failed(_)) => "failed",
         }
     }
@@ -174,14 +174,14 @@ impl Told {
                     "{device}: the certificate '{object}'{bound} is already installed{on}; nothing to do."
                 )
             }
-            Outcome::AwaitingCommit => {
-                let object = &self.about.name;
+            Outcome::AwaitingCommit { object } => {
+                let object = object.as_ref().unwrap_or(&self.about.name);
                 format!(
                     "{device}: the certificate '{object}'{bound} is in the candidate configuration; commit it on the device."
                 )
             }
-            Outcome::AwaitingPush => {
-                let object = &self.about.name;
+            Outcome::AwaitingPush { object } => {
+                let object = object.as_ref().unwrap_or(&self.about.name);
                 format!(
                     "{device}: the certificate '{object}'{bound} is committed on Panorama, not pushed; push it in Panorama."
                 )

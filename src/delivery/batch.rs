@@ -275,7 +275,7 @@ fn is_repeat(deliveries: &[BatchItem], ends: &[Outcome]) -> bool {
                 before.exit == problem.exit && same_except_numbers(&before.what, &problem.what)
             })
         }
-        Outcome::Installed { .. } | Outcome::AwaitingCommit | Outcome::AwaitingPush => false,
+        Outcome::Installed { .. } | Outcome::AwaitingCommit { .. } | Outcome::AwaitingPush { .. } => false,
     })
 }
 

@@ -156,7 +156,7 @@ impl DriftChecker {
         log.error(&format!("{}: {}: {what}; {consequence}", record.spec.device, record.common_name()));
         let now = self.records.now();
         // What is left to a person tells by its state what it waits for.
-        let is_left = matches!(record.state, State::AwaitingCommit { .. } | State::AwaitingPush { .. });
+        let is_left = is_left(record);
         let before = record.drift.as_ref().filter(|known| known.what == what);
         let is_known = before.is_some_and(|known| known.presents == presents);
         let at = before.map_or(now, |known| known.at);
@@ -187,17 +187,25 @@ impl DriftChecker {
             Ok(Prepared { bundle: Err(failure), .. }) => return Ok(Verdict::Unknown((&failure).into())),
             Err(problem) => return Ok(Verdict::Unknown(problem)),
         };
-        let object = request.object.clone();
+        let object = record.left_to_a_person().unwrap_or(&request.object).clone();
         match self.look(record, request, &bundle).await {
-            Ok(Seen { lack: None, state }) => {
+            Ok(Seen { lack: None, state, .. }) => {
                 note_firewalls(record, state);
                 let sequence = Queue::below(self.records.state_dir()).next_number()?;
                 record.mark_verified(&object, sequence, self.records.now());
                 self.records.write_in_background(vec![record.clone()]).await?;
                 Ok(Verdict::Good)
             }
-            Ok(Seen { lack: Some((lack, presents)), state }) => {
-                if note_firewalls(record, state) {
+            Ok(Seen { lack: Some((lack, presents)), is_running, state }) => {
+                let mut is_new = note_firewalls(record, state);
+                let is_awaiting_commit = matches!(record.state, State::AwaitingCommit { .. });
+                if is_running && is_awaiting_commit && record.spec.location.template_entry().is_some() {
+                    // A person has committed it, and nobody has pushed it yet.
+                    let (at, object) = (self.records.now(), Some(object));
+                    record.state = State::AwaitingPush { at, object };
+                    is_new = true;
+                }
+                if is_new {
                     self.records.write_in_background(vec![record.clone()]).await?;
                 }
                 let what = match record.state {
@@ -245,7 +253,7 @@ impl DriftChecker {
             // That says nothing of the device, which was not looked at.
             return Ok(self.drifted(what, None));
         }
-        let Seen { lack, state } = match self.look(record, prepared.request, &bundle).await {
+        let Seen { lack, state, .. } = match self.look(record, prepared.request, &bundle).await {
             Ok(seen) => seen,
             Err(failure) => return Ok(Verdict::Unknown((&failure).into())),
         };
@@ -267,7 +275,10 @@ impl DriftChecker {
         bundle: &Bundle,
     ) -> Result<Seen, InstallError> {
         let wanted = bundle.fingerprint();
-        if let Some(verified) = &record.verified {
+        if let Some(left) = record.left_to_a_person() {
+            // What was verified before is the certificate before.
+            request.object = left.clone();
+        } else if let (Some(verified), false) = (&record.verified, is_left(record)) {
             request.object = verified.object.clone();
         } else if record.is_unseen() {
             request.object = adopted_object(record, request.object);
@@ -283,28 +294,36 @@ impl DriftChecker {
         if let Some(lack) = goal.lack(&connection.session).await? {
             let until = presented_until(&connection.session, &place, &request, wanted).await?;
             // Its firewalls were not looked at.
-            return Ok(Seen { lack: Some((lack, Some(Presented { until }))), state: None });
+            return Ok(Seen {
+                lack: Some((lack, Some(Presented { until }))),
+                is_running: false,
+                state: None,
+            });
         }
-        let OnFirewalls { lack, state } =
-            after_commit::examine(&connection, &request, wanted, record.push.as_ref()).await?;
-        if let Some(lack) = lack {
-            // What they present was not seen.
-            return Ok(Seen { lack: Some((lack, Some(Presented { until: None }))), state });
+        let on = after_commit::examine(&connection, &request, wanted, record.push.as_ref()).await?;
+        let OnFirewalls { lack, state } = on;
+        // What firewalls present was not seen.
+        let lack = lack.map(|lack| (lack, Some(Presented { until: None })));
+        let seen = Seen { lack, is_running: true, state };
+        if seen.lack.is_some() {
+            return Ok(seen);
         }
         for endpoint in &request.served {
             if let Err(problem) = served(endpoint, &request.common_name, wanted, &[], TIMEOUT).await {
-                return Ok(Seen { lack: Some((problem.to_string(), presented(&problem.seen))), state });
+                return Ok(Seen { lack: Some((problem.to_string(), presented(&problem.seen))), ..seen });
             }
         }
-        Ok(Seen { lack: None, state })
+        Ok(seen)
     }
 }
 
-/// What was seen of a device.
+/// What was seen of one installation.
 struct Seen {
-    /// What it lacks of what was installed, and what it presents instead, if anything else.
+    /// What is missing of what was installed, in words, and what is presented instead, if anything else.
     lack: Option<(String, Option<Presented>)>,
-    /// How it stands with its firewalls.
+    /// Whether the device itself runs it, whatever its firewalls and endpoints do.
+    is_running: bool,
+    /// How it stands with the firewalls, where they were asked.
     state: Option<PushState>,
 }
 
@@ -313,6 +332,11 @@ fn presented(seen: &probe::Seen) -> Option<Presented> {
     let probe::Seen::Other(shown) = seen else { return None };
     let end = NaiveDateTime::parse_from_str(&shown.not_after, "%b %e %H:%M:%S %Y GMT");
     Some(Presented { until: end.ok().map(|end| end.and_utc()) })
+}
+
+/// Whether a person has yet to commit or push it.
+fn is_left(record: &Installation) -> bool {
+    matches!(record.state, State::AwaitingCommit { .. } | State::AwaitingPush { .. })
 }
 
 /// Keeps how it stands with each firewall; whether that is something new. `status` and the worker go by it.

@@ -52,9 +52,10 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
         Event::LeftToCommit => {
             "Not committed (--commit none): a person has to commit on the device.".to_owned()
         }
-        Event::LeftToPush(count) => format!(
-            "Not pushed (--push none): a person has to push to {count} firewall{} in Panorama.",
-            if *count == 1 { "" } else { "s" }
+        Event::LeftToPush { by, firewalls } => format!(
+            "Not pushed ({}): a person has to push to {firewalls} firewall{} in Panorama.",
+            by.option(),
+            if *firewalls == 1 { "" } else { "s" }
         ),
         Event::PushBegun { stack, firewalls, everybody } => {
             let whose = if *everybody { "everybody's changes" } else { "only our own changes" };

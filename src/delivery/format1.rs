@@ -225,15 +225,19 @@ impl Record {
         let state = match self.state {
             OldState::Owed => State::Pending,
             OldState::Installed { at, object, unchanged } => State::Installed { at, object, unchanged },
-            OldState::LeftToCommit { at } => State::AwaitingCommit { at },
+            OldState::LeftToCommit { at } => State::AwaitingCommit { at, object: None },
             OldState::Failed { at, problem } => State::Failed { at, problem: problem.into() },
         };
         let end = match &state {
             State::Installed { at, object, unchanged } => {
                 RequestEnd::Done { at: *at, object: object.clone(), unchanged: *unchanged }
             }
-            State::AwaitingCommit { at } => RequestEnd::AwaitingCommit { at: *at },
-            State::AwaitingPush { at } => RequestEnd::AwaitingPush { at: *at },
+            State::AwaitingCommit { at, object } => {
+                RequestEnd::AwaitingCommit { at: *at, object: object.clone() }
+            }
+            State::AwaitingPush { at, object } => {
+                RequestEnd::AwaitingPush { at: *at, object: object.clone() }
+            }
             State::Failed { at, problem } if self.owed_since.is_none() => {
                 RequestEnd::Failed { at: *at, problem: problem.clone() }
             }

@@ -314,7 +314,7 @@ impl Installation {
         let rest = self.last_problem().cloned();
         let problem = match outcome {
             Outcome::Failed(problem) => Some(problem.clone()),
-            Outcome::Installed { .. } | Outcome::AwaitingCommit | Outcome::AwaitingPush => None,
+            Outcome::Installed { .. } | Outcome::AwaitingCommit { .. } | Outcome::AwaitingPush { .. } => None,
         };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "no run takes that long")]
         let milliseconds =
@@ -343,15 +343,26 @@ impl Installation {
                     self.fail(&problem, now);
                 }
             }
-            Outcome::AwaitingCommit => {
-                self.leave(State::AwaitingCommit { at: now }, RequestEnd::AwaitingCommit { at: now });
+            Outcome::AwaitingCommit { object } => {
+                let end = RequestEnd::AwaitingCommit { at: now, object: object.clone() };
+                self.leave(State::AwaitingCommit { at: now, object: object.clone() }, end);
             }
-            Outcome::AwaitingPush => {
-                self.leave(State::AwaitingPush { at: now }, RequestEnd::AwaitingPush { at: now });
+            Outcome::AwaitingPush { object } => {
+                let end = RequestEnd::AwaitingPush { at: now, object: object.clone() };
+                self.leave(State::AwaitingPush { at: now, object: object.clone() }, end);
             }
             Outcome::Failed(problem) => self.fail(problem, now),
         }
         self.forget_ended();
+    }
+
+    /// The object that a person has yet to commit or push.
+    #[must_use]
+    pub fn left_to_a_person(&self) -> Option<&ObjectName> {
+        match &self.state {
+            State::AwaitingCommit { object, .. } | State::AwaitingPush { object, .. } => object.as_ref(),
+            State::Pending | State::Installed { .. } | State::Failed { .. } => None,
+        }
     }
 
     /// The rest is left to a person.

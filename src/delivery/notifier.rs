@@ -68,7 +68,10 @@ impl Notifier {
                 record.incident = Some(Incident { since, reported: problem.what.clone() });
                 Some(News::Failure)
             }
-            (Outcome::Installed { .. } | Outcome::AwaitingCommit | Outcome::AwaitingPush, Some(_)) => {
+            (
+                Outcome::Installed { .. } | Outcome::AwaitingCommit { .. } | Outcome::AwaitingPush { .. },
+                Some(_),
+            ) => {
                 record.incident = None;
                 Some(News::Recovered)
             }

@@ -56,11 +56,17 @@ pub enum RequestEnd {
     AwaitingCommit {
         /// When.
         at: DateTime<Utc>,
+        /// The object's name on the device; missing in records of 0.1.0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<ObjectName>,
     },
     /// Committed on Panorama; an administrator has to push.
     AwaitingPush {
         /// When.
         at: DateTime<Utc>,
+        /// The object's name on the device; missing in records of 0.1.0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<ObjectName>,
     },
     /// It failed, and is not pending.
     Failed {
@@ -107,8 +113,8 @@ impl RequestState {
             RequestEnd::Done { object, unchanged, .. } => {
                 Outcome::Installed { object: object.clone(), unchanged: *unchanged }
             }
-            RequestEnd::AwaitingCommit { .. } => Outcome::AwaitingCommit,
-            RequestEnd::AwaitingPush { .. } => Outcome::AwaitingPush,
+            RequestEnd::AwaitingCommit { object, .. } => Outcome::AwaitingCommit { object: object.clone() },
+            RequestEnd::AwaitingPush { object, .. } => Outcome::AwaitingPush { object: object.clone() },
             RequestEnd::Failed { problem, .. } | RequestEnd::Open { problem: Some(problem) } => {
                 Outcome::Failed(problem.clone())
             }

@@ -107,11 +107,17 @@ pub enum State {
     AwaitingCommit {
         /// When.
         at: DateTime<Utc>,
+        /// The object's name on the device; missing in records of 0.1.0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<ObjectName>,
     },
     /// Committed on Panorama; an administrator has to push.
     AwaitingPush {
         /// When.
         at: DateTime<Utc>,
+        /// The object's name on the device; missing in records of 0.1.0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        object: Option<ObjectName>,
     },
     /// The run failed.
     Failed {

@@ -6,9 +6,10 @@ use super::apply::PlannedInstall;
 use super::connect::Connection;
 use super::error::InstallError;
 use super::events::{Event, Events};
-use super::push::{self, Expected, PushGoal, PushState, Pusher};
-use super::request::InstallRequest;
-use super::state::place_of;
+use super::plan::Reached;
+use super::push::{self, Expected, LeftBy, PushGoal, PushPlan, PushState, Pusher};
+use super::request::{CommitScope, InstallRequest};
+use super::state::{CurrentInstall, place_of};
 use super::take_back::{self, Exceeded};
 use super::transaction::{AfterCommit, DeviceResult, Transaction};
 
@@ -17,8 +18,23 @@ use super::transaction::{AfterCommit, DeviceResult, Transaction};
 /// # Errors
 /// A push that can't be as it was asked for.
 pub(super) fn plan(part: &PlannedInstall<'_>) -> Result<AfterCommit, InstallError> {
-    let plan = push::of_stacks(&part.observed.stacks, &part.observed.place, &part.request.push)?;
+    let plan = push_plan(part.request, &part.observed)?;
     Ok(plan.map_or(AfterCommit::Nothing, AfterCommit::Push))
+}
+
+/// What is pushed for a request, or left to a person: whoever leaves the commit to one leaves the push as well.
+///
+/// # Errors
+/// A push that can't be as it was asked for.
+pub fn push_plan(
+    request: &InstallRequest,
+    observed: &CurrentInstall,
+) -> Result<Option<PushPlan>, InstallError> {
+    let plan = push::of_stacks(&observed.stacks, &observed.place, &request.push)?;
+    Ok(plan.map(|plan| match request.commit {
+        CommitScope::Nothing => PushPlan { left_by: Some(LeftBy::Commit), ..plan },
+        CommitScope::OwnChanges | CommitScope::Everybody => plan,
+    }))
 }
 
 /// Whether what is committed there has to be pushed.
@@ -35,24 +51,24 @@ pub(super) async fn push(
     let mut goals = Vec::new();
     for (item, part) in done.parts.iter().enumerate() {
         let AfterCommit::Push(plan) = &done.after[item] else { continue };
-        let is_committed = part.plan.steps.is_empty() || part.plan.commit().is_some();
-        if done.unproven[item].is_some() || !is_committed {
+        if done.unproven[item].is_some() || part.plan.reached == Reached::Candidate {
             continue;
         }
         let request = part.request;
-        let before = transaction.wants[item].push.as_ref().filter(|_| part.plan.steps.is_empty());
+        let before = transaction.wants[item].push.as_ref().filter(|_| part.plan.is_running());
         let state =
             PushState::planned(plan, part.bundle.fingerprint(), &request.object).going_on_from(before);
         let of = Expected::Certificate { object: &request.object, profiles: &request.profiles };
         let goal = PushGoal::new(item, &part.observed.place, of, request.push.everybody, state)
             .within(request.push.max_failures);
-        goals.push((goal, plan.is_left));
+        goals.push((goal, plan.left_by));
     }
     if goals.is_empty() {
         return;
     }
-    let (left, mut wanted): (Vec<_>, Vec<_>) = goals.into_iter().partition(|(_, is_left)| *is_left);
-    let mut wanted: Vec<PushGoal<'_>> = wanted.drain(..).map(|(goal, _)| goal).collect();
+    let left_by = goals.iter().find_map(|(_, left_by)| *left_by);
+    let (left, wanted): (Vec<_>, Vec<_>) = goals.into_iter().partition(|(_, left_by)| left_by.is_some());
+    let mut wanted: Vec<PushGoal<'_>> = wanted.into_iter().map(|(goal, _)| goal).collect();
     let mut left: Vec<PushGoal<'_>> = left.into_iter().map(|(goal, _)| goal).collect();
     let mut state = done.state.clone();
     // Without a name nothing but everybody's changes can be pushed: that is for the push to say.
@@ -81,7 +97,8 @@ pub(super) async fn push(
         if goal.state.is_complete() {
             ends.push((goal.item, AfterCommit::Pushed { now: false }, None));
         } else {
-            transaction.events.tell(Event::LeftToPush(goal.state.open.len()));
+            let by = left_by.unwrap_or(LeftBy::Push);
+            transaction.events.tell(Event::LeftToPush { by, firewalls: goal.state.open.len() });
             ends.push((goal.item, AfterCommit::LeftToPush, None));
         }
     }

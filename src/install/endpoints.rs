@@ -10,7 +10,7 @@ use super::connect::Connection;
 use super::error::InstallError;
 use super::events::{Event, Wait};
 use super::give_back::{GiveBack, give_back};
-use super::plan::Step;
+use super::plan::{Reached, Step};
 use super::probe::{self, Link, ProbeMismatch, served};
 use super::request::InstallRequest;
 use super::rollback::Undo;
@@ -59,8 +59,7 @@ pub(super) async fn probe_all(
         done.parts.iter().zip(&done.after).zip(&done.unproven).map(|((part, after), failure)| async move {
             // What the device does not run, or what nobody has committed, is not shown either.
             let is_left = matches!(after, AfterCommit::LeftToPush);
-            let nothing_to_see =
-                failure.is_some() || is_left || !(part.plan.steps.is_empty() || part.plan.commit().is_some());
+            let nothing_to_see = failure.is_some() || is_left || part.plan.reached == Reached::Candidate;
             if nothing_to_see {
                 Vec::new()
             } else {

@@ -11,6 +11,7 @@ use panos_xmlapi::Address;
 
 use super::names::ObjectName;
 use super::phases::Phase;
+use super::push::LeftBy;
 
 /// A run that did not come to its end, as it is found in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,8 +128,13 @@ pub enum Event {
     },
     /// Nothing was committed, as it was asked for.
     LeftToCommit,
-    /// Nothing is pushed, as it was asked for: to how many firewalls a person has to.
-    LeftToPush(usize),
+    /// Nothing is pushed, as it was asked for.
+    LeftToPush {
+        /// What asks for it.
+        by: LeftBy,
+        /// To how many firewalls a person has to push.
+        firewalls: usize,
+    },
     /// A push from Panorama is asked for.
     PushBegun {
         /// The template stack.

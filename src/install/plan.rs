@@ -59,11 +59,22 @@ pub struct NewCertificate {
     pub algorithm: KeyAlgorithm,
 }
 
+/// Which configuration has all that is wanted, once the steps of a plan are done. Without steps it is so now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// The candidate configuration alone: a person commits.
+    Candidate,
+    /// The running configuration.
+    Running,
+}
+
 /// What is to be done, and what a person should know beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// In their order; none where the device runs all that is wanted.
+    /// In their order; none where nothing is left to be done, which does not say that the device runs it: see `reached`.
     pub steps: Vec<Step>,
+    /// What they lead to.
+    pub reached: Reached,
     /// Remarks for the log.
     pub notes: Vec<String>,
 }
@@ -89,7 +100,7 @@ pub fn plan(
     let all_rebound = to_bind(request, candidate, made).is_empty() && observed.uses.rebindable.is_empty();
     let has_issuers = observed.issuers.missing.is_empty();
     if runs_it && all_rebound && has_issuers && request.existing == Existing::Keep {
-        return Ok(Plan { steps: Vec::new(), notes: Vec::new() });
+        return Ok(Plan { steps: Vec::new(), reached: Reached::Running, notes: Vec::new() });
     }
     let mut steps = Vec::new();
     if candidate.fingerprint() != Some(offer.fingerprint) || request.existing == Existing::Replace {
@@ -118,14 +129,17 @@ pub fn plan(
         notes.push("Older certificates were kept: deleting them could not be rolled back safely.".to_owned());
     }
     let names_itself = steps.iter().any(|step| matches!(step, Step::Import { .. }));
-    match request.commit {
+    let reached = match request.commit {
         CommitScope::OwnChanges if state.asked && state.administrator.is_none() && !names_itself => {
             return Err(InstallError::AdministratorUnknown);
         }
-        CommitScope::OwnChanges | CommitScope::Everybody => steps.push(Step::Commit(request.commit)),
-        CommitScope::Nothing => {}
-    }
-    Ok(Plan { steps, notes })
+        CommitScope::OwnChanges | CommitScope::Everybody => {
+            steps.push(Step::Commit(request.commit));
+            Reached::Running
+        }
+        CommitScope::Nothing => Reached::Candidate,
+    };
+    Ok(Plan { steps, reached, notes })
 }
 
 /// The named profiles that present something else, and beside them those that present what is being replaced.
@@ -284,6 +298,12 @@ pub fn pending_notes(request: &InstallRequest, state: &DeviceState, places: &[St
 }
 
 impl Plan {
+    /// Whether the device runs all that is wanted, and nothing is to be done.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.steps.is_empty() && self.reached == Reached::Running
+    }
+
     /// Whether the steps are to become the running configuration, and whose changes with them.
     #[must_use]
     pub fn commit(&self) -> Option<CommitScope> {

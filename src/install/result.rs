@@ -90,9 +90,15 @@ pub enum Outcome {
         unchanged: bool,
     },
     /// Uploaded and bound; an administrator has to commit.
-    AwaitingCommit,
+    AwaitingCommit {
+        /// The object's name on the device; unknown where the record is one of 0.1.0.
+        object: Option<ObjectName>,
+    },
     /// Committed on Panorama; an administrator has to push.
-    AwaitingPush,
+    AwaitingPush {
+        /// The object's name there.
+        object: Option<ObjectName>,
+    },
     /// It failed.
     Failed(Problem),
 }

@@ -3,7 +3,7 @@
 //!
 //! Each stage is on the disk before it is begun ([`WayBack`]): whatever ends the run, the next one goes on from there.
 
-use panos_xmlapi::{Fingerprint, Location, ServiceProfile};
+use panos_xmlapi::{Fingerprint, Location, ServiceProfile, StackMembers};
 
 use super::assess::Item;
 use super::connect::Connection;
@@ -91,12 +91,27 @@ pub(super) async fn resume(
     connection: &Connection,
     transaction: &mut Transaction<'_>,
 ) -> Result<Vec<Result<Outcome, InstallError>>, BatchError> {
+    let looking = InstallError::during(Activity::Looking);
+    let ask = async || connection.session.template_stacks().await.map_err(looking);
+    let stacks = transaction.retry_policy().retry(ask).await?;
     let mut works = Vec::new();
     for (item, want) in transaction.wants.iter().enumerate() {
-        let (Some(back), Some(push)) = (want.back.clone(), want.push.clone()) else {
+        let (Some(back), Some(mut push)) = (want.back.clone(), want.push.clone()) else {
             return Err(InstallError::OutcomeUnknown.into());
         };
         let (place, limit) = (place_of(want.request, &connection.system), want.request.push.max_failures);
+        let gone = push.forget_gone(|device| {
+            let gets = |stack: &&StackMembers| {
+                place.is_in_stack(&stack.name, &stack.templates) && stack.devices.contains(&device.serial)
+            };
+            let mut now = stacks.iter().filter(gets).map(|stack| &stack.name);
+            now.clone().find(|name| **name == device.stack).or_else(|| now.next()).cloned()
+        });
+        for serial in gone {
+            transaction.events.note(format!(
+                "Nothing is taken back on {serial}: it is not in a stack that gets this any more."
+            ));
+        }
         works.push(TakeBack { item, place, back, push, limit, trouble: None });
     }
     let ends = carry_out(connection, transaction, works, false).await;

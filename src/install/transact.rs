@@ -21,7 +21,7 @@ use super::identity;
 use super::journal::{Entry, Journal};
 use super::pair;
 use super::phases::Phase;
-use super::plan;
+use super::plan::{self, Reached};
 use super::problem::Problem;
 use super::recover::settle;
 use super::request::{CommitScope, Target};
@@ -106,16 +106,16 @@ async fn in_phases(
 
 fn end(part: &PlannedInstall<'_>, after: &AfterCommit) -> Outcome {
     if matches!(after, AfterCommit::LeftToPush) {
-        return Outcome::AwaitingPush;
+        return Outcome::AwaitingPush { object: Some(part.request.object.clone()) };
     }
-    if part.plan.steps.is_empty() {
+    if part.plan.reached == Reached::Candidate {
+        return Outcome::AwaitingCommit { object: Some(part.request.object.clone()) };
+    }
+    if part.plan.is_running() {
         let unchanged = !matches!(after, AfterCommit::Pushed { now: true });
         return Outcome::Installed { object: part.request.object.clone(), unchanged };
     }
-    match part.plan.commit() {
-        Some(_) => Outcome::Installed { object: part.request.object.clone(), unchanged: false },
-        None => Outcome::AwaitingCommit,
-    }
+    Outcome::Installed { object: part.request.object.clone(), unchanged: false }
 }
 
 /// The other member of a pair, for itself: what its management interface presents is not synchronised.
@@ -168,8 +168,13 @@ async fn work<'a>(
         events.remark(note);
     }
     if done.parts.iter().all(|part| part.plan.steps.is_empty()) {
-        let is_pushed = done.parts.iter().any(after_commit::is_on_panorama);
-        events.tell(if is_pushed { Event::AlreadyCommitted } else { Event::AlreadyInstalled });
+        events.tell(if done.parts.iter().any(|part| part.plan.reached == Reached::Candidate) {
+            Event::LeftToCommit
+        } else if done.parts.iter().any(after_commit::is_on_panorama) {
+            Event::AlreadyCommitted
+        } else {
+            Event::AlreadyInstalled
+        });
         identity::forget(connection, transaction);
         return Ok(done);
     }

@@ -262,6 +262,40 @@ fn what_can_not_be_taken_back_at_once_is_gone_on_with_by_itself() {
     assert_ne!(estate.presents(2).unwrap(), old);
 }
 
+#[test]
+fn a_firewall_that_is_taken_out_of_the_stack_does_not_hold_up_the_taking_back() {
+    let estate = Estate::of(4, |_| {});
+    let panorama = &estate.world.device;
+    estate.install(&SERIAL).exits(0);
+    let old = estate.presents(1).unwrap();
+    estate.world.renew();
+    fails(&estate, &[2]);
+    let commit = Matcher::typed("commit").cmd("taken back");
+    let refused = What::Refused { status: 200, code: Some(17), text: "not now".to_owned() };
+    panorama.inject(Fault::new(When::request(commit), refused));
+    estate.install(&within("0")).exits(14);
+    panorama.clear_faults();
+    // It has the new certificate, and goes away for good.
+    panorama.set_connected(&serial(3), false);
+    let ended = estate.certctl(&["retry", "--now"]).exits(14);
+    assert_eq!(estate.open(3), "to-take-back");
+    let path = format!("{DEV}/template-stack/entry[@name='branches']/devices/entry[@name='{}']", serial(3));
+    panorama.delete_from_candidate(JANE, &path).unwrap();
+    panorama.commit_as(JANE);
+    assert!(panorama.wait_idle(Duration::from_secs(5)));
+    let again = estate.certctl(&["retry", "--now"]).exits(14);
+    again.says("and pushed to the 2 firewalls that had taken the new certificate");
+    let told = format!("Nothing is taken back on {}: it is not in a stack", serial(3));
+    assert!(estate.world.log().iter().any(|line| line.contains(&told)), "{:#?}", estate.world.log());
+    let known = states(&estate).into_iter().map(|(number, _)| number).collect::<Vec<_>>();
+    assert_eq!((known, estate.presents(4)), (vec![1, 2, 4], Some(old)));
+    // Once the other one is fixed, it is installed on those that are left.
+    fails(&estate, &[]);
+    estate.certctl(&["retry", "--now"]).exits(0);
+    assert_eq!(estate.push()["firewalls"], 3);
+    ended.says("of a firewall that is gone take the serial number out of the stack");
+}
+
 const ARGUMENTS: [&str; 9] = [
     "--template",
     "branch",

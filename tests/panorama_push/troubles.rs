@@ -123,7 +123,7 @@ fn case(estate: &Estate, request: u64, trouble: Trouble) -> Result<(), String> {
     if matches!(told, Some(Outcome::Installed { .. })) && !all_run() {
         return Err(format!("success was told: {told:?}"));
     }
-    if matches!(told, Some(Outcome::AwaitingCommit | Outcome::AwaitingPush)) {
+    if matches!(told, Some(Outcome::AwaitingCommit { .. } | Outcome::AwaitingPush { .. })) {
         return Err(format!("{told:?}"));
     }
     if !matches!(told, Some(Outcome::Installed { .. })) {

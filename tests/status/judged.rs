@@ -72,7 +72,7 @@ fn what_needs_attention_comes_first() {
     support.installed("f.example.com", "fw1", -1);
     support.pending("g.example.com", "fw1", 90, 1, &busy);
     let mut left = Installation::ingest(order("h.example.com", "fw1", ago(1), 90), None, ago(1));
-    left.finish(&Outcome::AwaitingCommit, &[profile("h.example.com")], &[], 1, ago(1));
+    left.finish(&Outcome::AwaitingCommit { object: None }, &[profile("h.example.com")], &[], 1, ago(1));
     support.write(&left);
     let first_letters: String = support.names(&[]).iter().map(|name| &name[..1]).collect();
     assert_eq!(first_letters, "gfedchba");

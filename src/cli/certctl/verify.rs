@@ -16,7 +16,7 @@ use crate::cli::{at_once, interrupted, report, signals};
 use crate::delivery::DeliveryError;
 use crate::delivery::conflicts::DeviceLists;
 use crate::delivery::drift::{DriftChecker, Finding, Verdict};
-use crate::delivery::{InstallationStore, Queue};
+use crate::delivery::{InstallationStore, Queue, State};
 use crate::error::Exit;
 use crate::settings::config::{Config, Drift};
 use crate::text::escape_control;
@@ -156,7 +156,9 @@ impl Finding {
             Verdict::Drift { what, delivered, .. } => {
                 let advice = match delivered {
                     true => "it will be installed again by the worker, or now with 'pan_certctl retry --now'",
-                    false => "no action was taken; 'pan_instcert' installs it again",
+                    false => self
+                        .left_to_a_person()
+                        .unwrap_or("no action was taken; 'pan_instcert' installs it again"),
                 };
                 report::problem(NAME, &format!("{device}: {name}: {}", escape_control(what)), Some(advice));
             }
@@ -176,6 +178,15 @@ impl Finding {
             Verdict::Unknown(problem) => {
                 report::problem(NAME, &format!("{device}: {name}: {problem}"), problem.advice.as_deref());
             }
+        }
+    }
+
+    /// What a person has to do who was left to finish it.
+    fn left_to_a_person(&self) -> Option<&'static str> {
+        match self.record.state {
+            State::AwaitingCommit { .. } => Some("commit it on the device"),
+            State::AwaitingPush { .. } => Some("push it in Panorama"),
+            State::Pending | State::Installed { .. } | State::Failed { .. } => None,
         }
     }
 

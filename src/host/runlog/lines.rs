@@ -112,7 +112,7 @@ impl<'a> Line<'a> {
             }
             b'N' => after("Not committed (--commit none)")
                 .map(|_| Event::LeftToCommit)
-                .or_else(|| after("Not pushed (--push none)").map(|_| Event::LeftToPush)),
+                .or_else(|| after("Not pushed (--").map(|_| Event::LeftToPush)),
             b'E' => match after("END - Finished certificate installation to: ") {
                 Some(device) => Some(Event::End(device)),
                 None => after("ERROR: ")

@@ -21,7 +21,7 @@ pub use carry::{Pusher, look, of_stacks};
 pub use error::PushIncomplete;
 pub use goal::{Expected, PushGoal};
 pub use limit::{InvalidLimit, MaxFailures};
-pub use plan::{PushPlan, PushPlanError, StackPlan};
+pub use plan::{LeftBy, PushPlan, PushPlanError, StackPlan};
 pub use policy::{PushPolicy, StacksToPush};
 pub use scope::{Likely, SelectiveRefusal};
 pub use state::{OpenDevice, PushState, Standing};

@@ -11,10 +11,30 @@ use crate::text::{some_of, some_or_none};
 /// What is pushed after the commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushPlan {
-    /// Whether the push is left to a person: then this is what that person pushes.
-    pub is_left: bool,
+    /// What leaves the push to a person, where it is left to one: then this is what that person pushes.
+    pub left_by: Option<LeftBy>,
     /// The stacks with their firewalls; none where no stack holds the template.
     pub stacks: Vec<StackPlan>,
+}
+
+/// What leaves a push to a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftBy {
+    /// `--push none`.
+    Push,
+    /// `--commit none`: what nobody has committed can't be pushed, and whoever commits it pushes it.
+    Commit,
+}
+
+impl LeftBy {
+    /// The option that says so.
+    #[must_use]
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::Push => "--push none",
+            Self::Commit => "--commit none",
+        }
+    }
 }
 
 /// A template stack that is pushed.
@@ -140,7 +160,8 @@ pub(super) fn decide(
     });
     // A stack of which no firewall is meant is not pushed.
     let stacks = stacks.filter(|stack| policy.only.is_empty() || !stack.serials.is_empty()).collect();
-    Ok(PushPlan { is_left: policy.stacks == StacksToPush::Nothing, stacks })
+    let left_by = (policy.stacks == StacksToPush::Nothing).then_some(LeftBy::Push);
+    Ok(PushPlan { left_by, stacks })
 }
 
 impl PushPlan {
@@ -155,7 +176,10 @@ impl PushPlan {
         if self.stacks.is_empty() {
             return vec!["nothing can be pushed: no template stack holds the template".to_owned()];
         }
-        let verb = if self.is_left { "left to a person (--push none)" } else { "only our own changes" };
+        let verb = match self.left_by {
+            Some(by) => format!("left to a person ({})", by.option()),
+            None => "only our own changes".to_owned(),
+        };
         let line = |stack: &StackPlan| {
             let serials: Vec<String> = stack.serials.iter().cloned().collect();
             let whole = if stack.is_whole { "all " } else { "" };
@@ -216,7 +240,9 @@ mod tests {
         let only = plan("template:base", None, &["003"]).unwrap();
         assert_eq!(told(&only), [("west", "003".into(), true)]);
         let left = plan("template:base", Some(&[]), &[]).unwrap();
-        assert!(left.is_left && left.stacks.len() == 2 && left.lines()[0].contains("left to a person"));
+        assert!(
+            left.left_by.is_some() && left.stacks.len() == 2 && left.lines()[0].contains("left to a person")
+        );
         let none = plan("template:spare", None, &[]).unwrap();
         assert!(none.lines()[0].contains("nothing can be pushed"), "{:?}", none.lines());
     }

@@ -141,7 +141,7 @@ impl Standing {
             }
             Self::NotProven { .. } => "look at the template on the firewall; it is pushed again by itself",
             Self::ToTakeBack { .. } => {
-                "what it presented before is pushed there by itself, once it is connected"
+                "what it presented before is pushed there by itself, once it is connected; take the serial number of one that is gone out of the stack"
             }
             Self::TakenBack => "once the others are fixed, 'pan_certctl retry --now' tries it again",
         }
@@ -335,7 +335,7 @@ mod tests {
     fn planned(count: usize) -> PushState {
         let serials = (1..=count).map(|number| format!("0019000000{number:05}")).collect();
         let stacks = vec![StackPlan { name: "S".into(), serials, is_whole: true }];
-        let plan = PushPlan { is_left: false, stacks };
+        let plan = PushPlan { left_by: None, stacks };
         PushState::planned(&plan, Fingerprint::of_der(b"x"), &"vpn".parse().unwrap())
     }
 

@@ -71,10 +71,17 @@ impl PushStopped {
         if self.is_over() {
             return "fix what the firewalls complain of; it is not tried again by itself: 'pan_certctl retry --now' tries it again".to_owned();
         }
-        let by_itself = "taking it back is gone on with by itself ('pan_certctl retry --now' at once)";
+        let is_open = |device: &OpenDevice| matches!(device.standing, Standing::ToTakeBack { .. });
+        let is_bound = self.back.as_ref().is_some_and(|back| back.stage != Stage::Binding);
+        let gone = match is_bound && self.state.open.iter().any(is_open) {
+            true => "; of a firewall that is gone take the serial number out of the stack",
+            false => "",
+        };
+        let by_itself =
+            format!("taking it back is gone on with by itself ('pan_certctl retry --now' at once){gone}");
         match self.trouble.as_ref().and_then(|trouble| trouble.advice.as_ref()) {
             Some(advice) => format!("{advice}; {by_itself}"),
-            None => by_itself.to_owned(),
+            None => by_itself,
         }
     }
 

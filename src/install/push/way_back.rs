@@ -119,6 +119,31 @@ impl PushState {
         self.open.sort_by(|one, other| one.serial.cmp(&other.serial));
     }
 
+    /// Whoever decommissions a firewall takes it out of the stack: then nothing is to be taken back there any more. The
+    /// serial numbers of those. `stack_of` knows in which stack a firewall is now, the one before where it still is.
+    pub(in crate::install) fn forget_gone(
+        &mut self,
+        stack_of: impl Fn(&OpenDevice) -> Option<String>,
+    ) -> Vec<String> {
+        let mut gone = Vec::new();
+        self.open.retain_mut(|device| {
+            if !matches!(device.standing, Standing::ToTakeBack { .. }) {
+                return true;
+            }
+            match stack_of(device) {
+                Some(stack) => device.stack = stack,
+                None => gone.push(device.serial.clone()),
+            }
+            !gone.contains(&device.serial)
+        });
+        for device in &self.open {
+            if !self.stacks.contains(&device.stack) {
+                self.stacks.push(device.stack.clone());
+            }
+        }
+        gone
+    }
+
     /// The firewalls on which it is still to be taken back, as a push of its own.
     pub(in crate::install) fn to_take_back(&self) -> Self {
         let is_meant = |device: &&OpenDevice| matches!(device.standing, Standing::ToTakeBack { .. });
