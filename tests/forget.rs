@@ -264,3 +264,23 @@ async fn certmongers_command_is_told_of_and_changed_where_that_is_wanted() {
     let ended = status(10).says("1 certificate of certmonger's without a record");
     assert!(ended.stderr.contains("there is no record of it"), "{ended:#?}");
 }
+
+#[test]
+fn what_was_delivered_meanwhile_is_not_forgotten_as_if_it_had_not_been() {
+    let mut slow = common::world::settings();
+    slow.commit_duration = std::time::Duration::from_millis(2500);
+    let world = World::with(slow);
+    let mut install = world.command();
+    install.args(["-p", PORTAL]).arg(world.target()).stdin(Stdio::null()).stdout(Stdio::null());
+    let mut running = install.spawn().unwrap();
+    let record = world.path("state").join("installations").join(world.target()).join("shared");
+    let record = record.join(format!("{NAME}.json"));
+    let commits = || std::fs::read_to_string(&record).is_ok_and(|text| !text.contains("\"job\": null"));
+    assert!(common::trouble::wait_until(commits));
+    let ended = run(&world, &["forget", NAME, "--yes"]);
+    assert!(running.wait().unwrap().success());
+    let ended = ended.exits(1).says("It has not been delivered yet").says("has changed meanwhile");
+    assert!(ended.stderr.contains("run it again") && !ended.stdout.contains("is forgotten"), "{ended:#?}");
+    assert_eq!(certificates(&world).len(), 1);
+    run(&world, &["forget", NAME, "--yes"]).exits(0).says("is forgotten");
+}

@@ -4,6 +4,11 @@
 
 mod common;
 
+#[path = "windows/refused.rs"]
+mod refused;
+#[path = "windows/what_runs.rs"]
+mod what_runs;
+
 use std::process::Command;
 use std::time::{Duration, Instant};
 

@@ -123,10 +123,12 @@ impl Arguments {
             let asked = Asked { named: &named, devices: &places, typed: &self.device, further: Vec::new() };
             asked.check(&config)?;
         }
+        // One moment for all: by that a canary is known to have been asked for together with the others.
+        let now = Utc::now();
         let request = |place: &Destination| {
             let prepared = resolve::prepare(&named, &options, &config, place, state_dir)?;
             let options = InstallOptions { target: place.target.clone(), ..options.clone() };
-            Ok((self.spec(&options, &prepared, attended), prepared))
+            Ok((InstallSpec { requested_at: now, ..self.spec(&options, &prepared, attended) }, prepared))
         };
         let requests: Vec<(InstallSpec, Prepared)> =
             places.iter().map(request).collect::<Result<_, UsageError>>()?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use panos_xmlapi::Address;
 
-use super::live::Screen;
+use super::live::{Doing, Screen};
 use super::report;
 use super::signals::Signal;
 
@@ -59,8 +59,8 @@ pub fn asked(program: &str, state_dir: &Path, awaited: &[Awaited], reached: Reac
     tell_each(program, state_dir, awaited.iter().map(|awaited| &awaited.key.device).collect(), &[]);
 }
 
-/// A device, and the job that it works on if there is one, in words.
-type Active = (Address, Option<String>);
+/// A device, and what this process does there.
+type Active = (Address, Doing);
 
 /// So many devices that nothing was being done on are told of one by one; more of them are counted.
 const FEW: usize = 4;
@@ -70,14 +70,19 @@ const FEW: usize = 4;
 fn tell_each(program: &str, state_dir: &Path, asked: Vec<&Address>, active: &[Active]) {
     let records = InstallationStore::below(state_dir);
     let queued = Queue::below(state_dir).all().map(|listing| listing.specs).unwrap_or_default();
-    let lines = |device: &Address, job: Option<&Option<String>>| -> Vec<Line> {
-        let queued = queued.iter().filter(|queued| queued.spec.device == *device);
-        let queued = queued.map(|queued| Line { spec: queued.spec.clone(), what: NOT_BEGUN.to_owned() });
-        standing(device, job, &records).into_iter().chain(queued).collect()
+    let lines = |device: &Address, doing: Option<&Doing>| -> Vec<Line> {
+        let mut all = standing(device, doing, &records);
+        // Of an installation that has a line the requests that came later have no other one.
+        for spec in queued.iter().map(|queued| &queued.spec).filter(|spec| spec.device == *device) {
+            if all.iter().all(|line| line.spec.key() != spec.key()) {
+                all.push(Line { spec: spec.clone(), what: NOT_BEGUN.to_owned() });
+            }
+        }
+        all
     };
     let is_active = |device: &Address| active.iter().any(|(other, _)| other == device);
     let others: BTreeSet<&Address> = asked.into_iter().filter(|device| !is_active(device)).collect();
-    let mut told: Vec<Line> = active.iter().flat_map(|(device, job)| lines(device, Some(job))).collect();
+    let mut told: Vec<Line> = active.iter().flat_map(|(device, doing)| lines(device, Some(doing))).collect();
     let others: Vec<Line> = others.into_iter().flat_map(|device| lines(device, None)).collect();
     let specs: Vec<InstallSpec> = told.iter().chain(&others).map(|line| line.spec.clone()).collect();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
@@ -122,9 +127,8 @@ struct Line {
 const NOT_BEGUN: &str = "nothing was begun; the installation is recorded as pending";
 const PENDING: &str = "the installation is recorded as pending";
 
-/// What is pending for a device, and how it stands; with the job of the run that has just been ended, if there was
-/// a run.
-fn standing(device: &Address, active: Option<&Option<String>>, records: &InstallationStore) -> Vec<Line> {
+/// What is pending for a device, and how it stands; with what the run did that has just been ended, if there was a run.
+fn standing(device: &Address, active: Option<&Doing>, records: &InstallationStore) -> Vec<Line> {
     let found = records.of_device(device).map(|found| found.records).unwrap_or_default();
     let pending = found.into_iter().filter(Installation::is_pending);
     pending.map(|record| Line { what: of_record(&record, active), spec: record.spec }).collect()
@@ -136,15 +140,19 @@ pub fn only_looked(program: &str, screen: &Screen, signal: Signal) {
     report::problem(program, &format!("ended by {}; no device was changed", signal.name()), None);
 }
 
-fn of_record(record: &Installation, active: Option<&Option<String>>) -> String {
+fn of_record(record: &Installation, active: Option<&Doing>) -> String {
     let goes_on = |job: &str| format!("the device goes on with {job} by itself; {PENDING}");
     match (active, &record.job) {
+        (Some(Doing::Waits), _) => format!("another process works on the device, and goes on; {PENDING}"),
         (None, _) if matches!(record.state, State::Failed { .. }) => {
             format!("it has failed before; {PENDING}")
         }
         (None, _) if record.last_run() == LastRun::Finished => NOT_BEGUN.to_owned(),
-        (Some(Some(job)), _) => goes_on(job),
-        (Some(None), Some(job)) => {
+        (Some(Doing::Works { job: Some(job), .. }), _) => goes_on(job),
+        (Some(Doing::Works { has_committed: false, .. }), Some(job)) => {
+            format!("commit job {job} of an earlier run may go on by itself; {PENDING}")
+        }
+        (Some(Doing::Works { .. }), Some(job)) => {
             format!("commit job {job} is over, and what the device runs was not verified; {PENDING}")
         }
         (None, Some(job)) => goes_on(&format!("commit job {job}")),

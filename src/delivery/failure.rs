@@ -19,6 +19,9 @@ pub enum DeliveryError {
     /// The record that was just written is gone.
     #[error("the installation record was removed during the run")]
     NoRecord,
+    /// The record that somebody has looked at is another one by now.
+    #[error("nothing was forgotten: the installation has changed meanwhile")]
+    Changed,
     /// The device, or what is to be installed on it.
     #[error(transparent)]
     Install(#[from] InstallError),
@@ -29,7 +32,7 @@ impl DeliveryError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Store(_) | Self::Lock(_) | Self::NoRecord => Exit::Usage,
+            Self::Store(_) | Self::Lock(_) | Self::NoRecord | Self::Changed => Exit::Usage,
             Self::Install(error) => error.exit(),
         }
     }
@@ -41,6 +44,7 @@ impl DeliveryError {
             Self::Store(_) => Some(instead_of_state_dir().to_owned()),
             Self::Lock(error) => Some(error.advice()),
             Self::NoRecord => None,
+            Self::Changed => Some("look at it with 'pan_certctl status', and run it again".to_owned()),
             Self::Install(error) => error.advice(),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::engine::{DeliveryEngine, run_id};
 use super::failure::DeliveryError;
-use super::key::InstallationKey;
+use super::installation::Installation;
 use super::leaving::{TakenIn, keep};
 use super::lock::DeviceLock;
 use super::spec::Requester;
@@ -10,21 +10,25 @@ use crate::install::names::ProfileName;
 
 impl DeliveryEngine<'_> {
     /// An installation is not looked after any more, or no longer in one of its profiles; the device is left as it is.
-    /// Whether there was one.
+    /// Whether there was one. `seen`: what was known when somebody decided on it.
     ///
     /// # Errors
-    /// A state directory that can't be used; a record that can't be read.
+    /// A state directory that can't be used; a record that can't be read, or that tells something else by now.
     pub async fn forget(
         &self,
-        key: &InstallationKey,
+        seen: &Installation,
         profile: Option<&ProfileName>,
     ) -> Result<bool, DeliveryError> {
+        let key = &seen.key();
         let run = self.log.run(&run_id(), self.several);
         let lock =
             DeviceLock::acquire(self.state_dir, std::slice::from_ref(&key.device), self.lock_wait).await?;
         let TakenIn { records, leaving } = self.take_in(&key.device, &self.records, &run).await?;
         keep(&records, leaving, &self.records).await?;
         let Some(mut record) = self.records.read(key)? else { return Ok(false) };
+        if !record.tells_the_same_as(seen) {
+            return Err(DeliveryError::Changed);
+        }
         let was_there = match profile {
             Some(profile) => {
                 let was_bound = record.unbind(profile, self.records.now());
@@ -47,5 +51,25 @@ impl DeliveryEngine<'_> {
             ));
         }
         Ok(was_there)
+    }
+}
+
+impl Installation {
+    /// Whether whoever was told what is wanted, delivered and left on the device is told the same by this one.
+    fn tells_the_same_as(&self, other: &Self) -> bool {
+        let certificate = |record: &Self| {
+            record
+                .verified
+                .as_ref()
+                .map(|verified| (verified.object.clone(), verified.certificate.fingerprint))
+        };
+        let requests = |record: &Self| -> Vec<String> {
+            record.requests.iter().map(|request| request.id.clone()).collect()
+        };
+        self.is_pending() == other.is_pending()
+            && self.bindings == other.bindings
+            && self.uncommitted_paths == other.uncommitted_paths
+            && certificate(self) == certificate(other)
+            && requests(self) == requests(other)
     }
 }

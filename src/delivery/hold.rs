@@ -107,10 +107,11 @@ impl Hold {
         Self { reason, until, is_overridden: false }
     }
 
-    /// The same, but no longer than until then.
+    /// The same, but no longer than until then. How long a canary takes that has yet to get the certificate nobody knows:
+    /// it is not told as if it took until then.
     fn at_most_until(self, end: Option<DateTime<Utc>>) -> Self {
         match end {
-            Some(end) if self.until.is_none_or(|until| end < until) => {
+            Some(end) if self.until.map_or(self.reason.word() == "window", |until| end < until) => {
                 Self { until: Some(end), is_overridden: true, ..self }
             }
             _ => self,
@@ -246,13 +247,15 @@ fn behind(
     })
 }
 
-/// Whether this is the same certificate in the same name, asked for together.
+/// Whether this is the same certificate in the same name, asked for together: in the same list, or by one command, whose
+/// requests have one moment.
 fn goes_before(other: &Installation, canary: &Destination, record: &Installation) -> bool {
     let (one, own) = (&other.spec, &record.spec);
-    one.destination() == *canary
-        && one.common_name == own.common_name
-        && one.name == own.name
-        && one.list == own.list
+    let is_together = match (&one.list, &own.list) {
+        (None, None) => other.requests.iter().any(|request| request.requested_at == own.requested_at),
+        (one, own) => one == own,
+    };
+    one.destination() == *canary && one.common_name == own.common_name && one.name == own.name && is_together
 }
 
 fn waits_for(

@@ -63,7 +63,7 @@ pub struct Installation {
     pub run_id: String,
     /// When that run began.
     pub started_at: Option<DateTime<Utc>>,
-    /// Its commit job, once there is one.
+    /// Its commit job, once there is one; until then that of an earlier run which left something that is not settled.
     pub job: Option<String>,
     /// How it stands.
     pub state: State,
@@ -273,7 +273,9 @@ impl Installation {
     pub fn begin(&mut self, run: &str, now: DateTime<Utc>) {
         run.clone_into(&mut self.run_id);
         self.started_at = Some(now);
-        self.job = None;
+        if self.uncommitted_paths.is_empty() {
+            self.job = None;
+        }
         self.state = State::Pending;
         self.forget_way_gone();
         // Nothing is pending since the future: that was another clock.

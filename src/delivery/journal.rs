@@ -26,6 +26,8 @@ pub(super) struct RecordJournal<'a> {
     turn: Arc<Turn>,
     /// Requests that leave the queue with the first write.
     leaving: Mutex<Leaving>,
+    /// Whether the job of the records is this run's.
+    has_committed: bool,
 }
 
 impl<'a> RecordJournal<'a> {
@@ -34,7 +36,15 @@ impl<'a> RecordJournal<'a> {
         entries: Vec<&'a mut Installation>,
         turn: Arc<Turn>,
     ) -> Self {
-        Self { records, entries, slots: None, slot: None, turn, leaving: Mutex::default() }
+        Self {
+            records,
+            entries,
+            slots: None,
+            slot: None,
+            turn,
+            leaving: Mutex::default(),
+            has_committed: false,
+        }
     }
 
     /// With requests that are in the records, and leave the queue when those are on the disk.
@@ -70,7 +80,14 @@ impl Journal for RecordJournal<'_> {
     fn note(&mut self, entry: Entry) -> bool {
         let at = self.records.now();
         match entry {
-            Entry::Uncommitted { item, changes } => self.one(item, |record| record.note_changes(changes)),
+            Entry::Uncommitted { item, changes } => {
+                // What an earlier run had left is settled by now, its job with it.
+                let is_earlier = !self.has_committed;
+                self.one(item, |record| {
+                    record.job = record.job.take().filter(|_| !is_earlier);
+                    record.note_changes(changes);
+                })
+            }
             Entry::RolledBack => self.each(|record| record.forget_uncommitted()),
             Entry::NextIdentities(next) => self.each(|record| record.next_identities.clone_from(&next)),
             Entry::IdentityKept(kept) => {
@@ -83,7 +100,10 @@ impl Journal for RecordJournal<'_> {
             Entry::WayBack { item, back } => {
                 self.one(item, |record| record.way_back = back.map(|back| *back))
             }
-            Entry::CommitStarted(job) => self.each(|record| record.job = Some(job.clone())),
+            Entry::CommitStarted(job) => {
+                self.has_committed = true;
+                self.each(|record| record.job = Some(job.clone()))
+            }
             Entry::Verified { item, created, issuers, deleted } => self.one(item, |record| {
                 record.forget_uncommitted();
                 record.created_issuers.retain(|created| !deleted.contains(&created.object));

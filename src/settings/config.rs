@@ -1,6 +1,7 @@
 //! The configuration file: device options under `[device."FQDN"]`, in TOML.
 
 mod checks;
+mod groups;
 mod place;
 mod shared;
 mod tables;
@@ -226,6 +227,7 @@ impl Config {
             let members = members.map_err(|fault| document.fault(&["group", &name], fault))?;
             config.groups.insert(name, members);
         }
+        groups::check(&config).map_err(|(name, fault)| document.fault(&["group", &name], fault))?;
         config.lock_wait = match &file.lock_wait {
             Some(text) => Some(
                 checks::lock_wait(text.get_ref())
@@ -335,8 +337,11 @@ impl Config {
         let target = place.target.as_ref().and_then(|name| self.targets.get(name)).map(|target| &target.own);
         let own: Vec<&Timing> =
             target.into_iter().chain(self.devices.get(&place.device)).map(|own| &own.timing).collect();
+        // Who lists a device as a whole means the targets on it as well.
+        let whole = Destination::from(place.device.clone());
+        let is_in = |some: &[Destination]| some.contains(place) || some.contains(&whole);
         let groups: Vec<(&String, &Members)> =
-            self.groups.iter().filter(|(_, group)| group.all.contains(place)).collect();
+            self.groups.iter().filter(|(_, group)| is_in(&group.all)).collect();
         let windows = match own.iter().find_map(|timing| timing.windows.clone()) {
             Some(windows) => vec![windows],
             None => groups.iter().filter_map(|(_, group)| group.timing.windows.clone()).collect(),
@@ -347,7 +352,7 @@ impl Config {
         let set = |value: &dyn Fn(&Timing) -> Option<TimeDelta>| {
             own.iter().find_map(|timing| value(timing)).or_else(|| of_groups(value))
         };
-        let goes_after = |group: &Members| !group.canaries.is_empty() && !group.canaries.contains(place);
+        let goes_after = |group: &Members| !group.canaries.is_empty() && !is_in(&group.canaries);
         let canaries = groups.iter().filter(|(_, group)| goes_after(group)).map(|(name, group)| CanaryRule {
             group: (*name).clone(),
             canaries: group.canaries.clone(),

@@ -106,6 +106,12 @@ pub fn next_opening<Z: TimeZone>(all: &[Windows], after: &DateTime<Z>) -> Option
     moments.into_iter().find(|moment| are_open(all, moment))
 }
 
+/// Whether there is a minute of the week in which all of these are open, on days on which no clock is changed.
+#[must_use]
+pub fn ever_meet(all: &[&Windows]) -> bool {
+    (0..7 * DAY).any(|minute| all.iter().all(|windows| windows.each.iter().any(|one| one.covers(minute))))
+}
+
 /// Whether all of these are open.
 #[must_use]
 pub fn are_open<Z: TimeZone>(all: &[Windows], now: &DateTime<Z>) -> bool {
@@ -136,6 +142,13 @@ fn moments<Z: TimeZone>(zone: &Z, opening: Opening) -> Vec<DateTime<Z>> {
 }
 
 impl Window {
+    /// Whether it is open in a minute of the week, from Monday on.
+    fn covers(&self, minute: i64) -> bool {
+        let begins =
+            (0..).zip(self.days).filter(|(_, is_meant)| *is_meant).map(|(day, _)| day * DAY + self.start);
+        begins.into_iter().any(|begin| (minute - begin).rem_euclid(7 * DAY) < self.minutes)
+    }
+
     /// The opening that begins on a day, if one does.
     fn on(&self, day: chrono::NaiveDate) -> Option<Opening> {
         let is_meant = usize::try_from(day.weekday().num_days_from_monday()).ok();

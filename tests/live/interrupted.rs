@@ -108,3 +108,74 @@ fn before_anything_was_changed_it_says_so_and_the_request_is_not_lost() {
     );
     assert!(world.record()["pending_since"].is_string());
 }
+
+/// Ended by SIGTERM; what it said.
+fn ended(child: std::process::Child) -> String {
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn spawn(mut command: Command) -> std::process::Child {
+    command.stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn whoever_interrupts_the_next_run_too_is_told_of_the_job_that_goes_on() {
+    let world = slow(4000);
+    let first = spawn(command(&world));
+    assert!(commits(&world));
+    let job = world.record()["job"].as_str().unwrap().to_owned();
+    ended(first);
+    let before = world.record()["run_id"].clone();
+    let second = spawn(command(&world));
+    // Its beginning is on the disk, and it waits for the job.
+    assert!(wait_until(|| world.record()["run_id"] != before));
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let text = ended(second);
+    assert!(!text.contains("takes it back"), "{text}");
+    assert!(text.contains(&format!("commit job {job} of an earlier run may go on")), "{text}");
+    assert_eq!(world.record()["job"], job.as_str(), "the next run has to know it");
+}
+
+#[test]
+fn whoever_only_waits_for_another_process_says_so() {
+    let world = slow(3000);
+    let first = spawn(command(&world));
+    assert!(commits(&world));
+    let second = spawn(command(&world));
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let text = ended(second);
+    let place = format!("{}: {NAME}: ", world.target());
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains(&place)).collect();
+    assert_eq!(
+        lines,
+        [format!(
+            "pan_instcert: {place}another process works on the device, and goes on; the installation is recorded as pending"
+        ),],
+        "{text}"
+    );
+    assert!(first.wait_with_output().unwrap().status.success());
+}
+
+#[test]
+fn of_two_installations_on_one_device_each_has_one_line() {
+    let world = World::new();
+    world.device.set_listening(panos_sim::Listening::Silent);
+    let device = world.target();
+    let target = |name: &str, vsys: &str| {
+        format!("[target.{name}]\ndevice = \"{device}\"\nvsys = \"{vsys}\"\nprofile = \"{PORTAL}\"\n")
+    };
+    std::fs::write(world.path("pan.toml"), target("one", "vsys1") + &target("two", "vsys2")).unwrap();
+    let mut both = world.command();
+    both.args(["--target", "one", "--target", "two", "--config"]).arg(world.path("pan.toml"));
+    let child = spawn(both);
+    let record = |vsys: &str| world.path(&format!("state/installations/{device}/vsys:{vsys}/{NAME}.json"));
+    assert!(wait_until(|| record("vsys1").exists() && record("vsys2").exists()));
+    let text = ended(child);
+    for vsys in ["vsys1", "vsys2"] {
+        let lines = text.lines().filter(|line| line.contains(&format!("{device} vsys:{vsys} ")));
+        assert_eq!(lines.count(), 1, "{vsys}: {text}");
+    }
+}

@@ -12,6 +12,7 @@ use panos_xmlapi::Address;
 use self::display::Display;
 pub use self::display::aside;
 use self::state::State;
+pub use self::work::Doing;
 use self::work::Work;
 use crate::delivery::progress::{Progress, Watcher};
 
@@ -85,9 +86,9 @@ impl Screen {
         Working { screen: self, device, failed: false }
     }
 
-    /// The devices that are worked on, each with its job if there is one, in words.
+    /// The devices that are worked on, each once, with what is done there.
     #[must_use]
-    pub fn active(&self) -> Vec<(Address, Option<String>)> {
+    pub fn active(&self) -> Vec<(Address, Doing)> {
         locked(&self.state).active()
     }
 
@@ -145,9 +146,9 @@ impl Watcher for Screen {
             Progress::Taken => state.begin(device, "start"),
             Progress::Done { failed } => state.end(device, failed),
             Progress::Reserving(holder) => {
-                state.with(device, |work| work.wait_for(format!("another process works on it: {holder}")));
+                state.with(device, |work| work.reserve(format!("another process works on it: {holder}")));
             }
-            Progress::Begun(_) => state.with(device, |work| work.turn_to("start")),
+            Progress::Begun(_) => state.with(device, Work::begin_run),
             Progress::Transaction(event) => state.with(device, |work| work.take(event)),
         });
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use panos_xmlapi::Address;
 
-use super::Work;
+use super::{Doing, Work};
 
 /// One after the other, so that it can be seen that the program is alive.
 const SPINNER: [char; 4] = ['-', '\\', '|', '/'];
@@ -46,9 +46,19 @@ impl State {
         }
     }
 
-    pub(super) fn active(&self) -> Vec<(Address, Option<String>)> {
-        let each = self.active.iter();
-        each.map(|(device, work)| (device.clone(), work.job())).collect()
+    /// Each device once, as the one of several that has come furthest has it: two requests for one device are two rows,
+    /// and one run.
+    pub(super) fn active(&self) -> Vec<(Address, Doing)> {
+        let mut all: Vec<(Address, Doing)> = Vec::new();
+        for (device, work) in &self.active {
+            let doing = work.standing();
+            match all.iter_mut().find(|(other, _)| other == device) {
+                Some((_, known)) if *known < doing => *known = doing,
+                Some(_) => {}
+                None => all.push((device.clone(), doing)),
+            }
+        }
+        all
     }
 
     /// Whether nothing is done at all.

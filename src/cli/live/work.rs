@@ -21,17 +21,64 @@ pub(super) struct Work {
     usual: Option<(Instant, Duration)>,
     /// What it waits for, and since when.
     waiting: Option<(Instant, String)>,
+    /// Whether another process works on the device, so that nothing is done there by this one.
+    is_reserving: bool,
+    /// Whether this run has asked for a commit.
+    has_committed: bool,
+}
+
+/// What a process does on a device, for whoever interrupts it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Doing {
+    /// It waits for another process that works there.
+    Waits,
+    /// It works there.
+    Works {
+        /// Whether it has asked for a commit.
+        has_committed: bool,
+        /// The job that the device works on, in words.
+        job: Option<String>,
+    },
 }
 
 impl Work {
     pub(super) fn begin(doing: &'static str) -> Self {
         let since = Instant::now();
-        Self { since, doing, job: None, is_push: false, percent: None, usual: None, waiting: None }
+        Self {
+            since,
+            doing,
+            job: None,
+            is_push: false,
+            percent: None,
+            usual: None,
+            waiting: None,
+            is_reserving: false,
+            has_committed: false,
+        }
+    }
+
+    /// A run begins on the device, which is this process's now.
+    pub(super) fn begin_run(&mut self) {
+        *self = Self { since: self.since, ..Self::begin("start") };
+    }
+
+    /// Another process works on the device.
+    pub(super) fn reserve(&mut self, holder: String) {
+        self.is_reserving = true;
+        self.wait_for(holder);
+    }
+
+    /// The same for whoever interrupts it.
+    pub(super) fn standing(&self) -> Doing {
+        match self.is_reserving {
+            true => Doing::Waits,
+            false => Doing::Works { has_committed: self.has_committed, job: self.job() },
+        }
     }
 
     /// Something else is done now; the seconds go on.
     pub(super) fn turn_to(&mut self, doing: &'static str) {
-        *self = Self { since: self.since, ..Self::begin(doing) };
+        *self = Self { since: self.since, has_committed: self.has_committed, ..Self::begin(doing) };
     }
 
     pub(super) fn wait_for(&mut self, what: String) {
@@ -61,7 +108,7 @@ impl Work {
     }
 
     /// The job that the device works on, in words, once there is one: a push from there on.
-    pub(super) fn job(&self) -> Option<String> {
+    fn job(&self) -> Option<String> {
         let kind = if self.is_push { "push" } else { "commit" };
         self.job.as_ref().map(|job| format!("{kind} job {job}"))
     }
@@ -72,7 +119,9 @@ impl Work {
             Event::PhaseEnded { .. } => {}
             Event::Waiting(wait) => self.wait_for(waiting(wait)),
             Event::PuttingBack => self.turn_to("put back"),
-            Event::CommitJob(job) => (self.job, self.is_push) = (Some(job.clone()), false),
+            Event::CommitJob(job) => {
+                (self.job, self.is_push, self.has_committed) = (Some(job.clone()), false, true);
+            }
             Event::CommitUsual(usual) => self.usual = Some((Instant::now() + *usual, *usual)),
             Event::CommitProgress { job, percent } => {
                 (self.job, self.percent, self.waiting) = (Some(job.clone()), *percent, None);

@@ -1,5 +1,6 @@
 //! Which values of one device's settings can't be used, and which contradict each other.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr;
@@ -167,12 +168,26 @@ pub(super) fn group(name: &str, group: &Group, config: &Config) -> Result<Vec<De
         return Err(Fault::value(key, "a group without devices would install nothing"));
     }
     let mut members: Vec<Destination> = Vec::new();
+    let mut named: BTreeSet<Destination> = BTreeSet::new();
     for (index, text) in group.devices.iter().flatten().enumerate() {
         let address: Result<Address, _> = text.parse();
         let address =
             address.map_err(|error| Fault { of: Part::Item(index), ..Fault::value(devices, error) })?;
-        members.push(address.into());
+        let member = Destination::from(address);
+        if !named.insert(member.clone()) {
+            return Err(Fault::item(devices, index, format!("'{text}' is named twice")));
+        }
+        members.push(member);
     }
+    let place = |member: &Destination| {
+        let location = location::of(&config.settings(member)).ok()?;
+        Some((member.device.clone(), location.to_string()))
+    };
+    // Only where there are targets two of them can be at one place.
+    let mut places: BTreeMap<_, Destination> = match group.targets.as_deref() {
+        Some([_, ..]) => members.iter().filter_map(|one| Some((place(one)?, one.clone()))).collect(),
+        _ => BTreeMap::new(),
+    };
     for (index, name) in group.targets.iter().flatten().enumerate() {
         let target = config.target(name).ok_or_else(|| {
             let what = format!(
@@ -181,7 +196,18 @@ pub(super) fn group(name: &str, group: &Group, config: &Config) -> Result<Vec<De
             );
             Fault { of: Part::Item(index), ..Fault::value(targets, what) }
         });
-        members.push(target?);
+        let target = target?;
+        if !named.insert(target.clone()) {
+            return Err(Fault::item(targets, index, format!("'{name}' is named twice")));
+        }
+        if let Some(at) = place(&target)
+            && let Some(other) = places.insert(at, target.clone())
+        {
+            let what =
+                format!("{other} and {target} are the same place: a command for the group would be refused");
+            return Err(Fault::item(targets, index, what));
+        }
+        members.push(target);
     }
     Ok(members)
 }

@@ -111,7 +111,7 @@ pub fn run(arguments: &ForgetArguments, place: &PlaceArguments) -> Result<Exit, 
     let mut told = Vec::new();
     for record in &found.installations {
         let (key, profile) = (record.key(), found.profile.as_ref());
-        let result = runtime.block_on(engine.forget(&key, profile));
+        let result = runtime.block_on(engine.forget(record, profile));
         let renewal = renewals.of(&key);
         match &result {
             Ok(_) => tell(arguments, record, profile, renewal),
