@@ -24,23 +24,8 @@ use crate::install::retry::RetryPolicy;
 /// How many firewalls are looked at at once: vendors advise against more than five connections to one device.
 const AT_ONCE: usize = 5;
 
-/// Decides what is pushed for a change at this location; nothing where the location needs no push. Nothing is changed.
-///
-/// # Errors
-/// A push that can't be as it was asked for; a Panorama that fails or refuses.
-pub async fn look(
-    session: &Session,
-    location: &Location,
-    policy: &PushPolicy,
-) -> Result<Option<PushPlan>, InstallError> {
-    if location.template_entry().is_none() {
-        return Ok(None);
-    }
-    let known = session.template_stacks().await.map_err(InstallError::during(Activity::Looking))?;
-    of_stacks(&known, location, policy)
-}
-
-/// The same, given all template stacks.
+/// Decides what is pushed for a change at this location, given all template stacks; nothing where the location needs no
+/// push.
 ///
 /// # Errors
 /// A push that can't be as it was asked for.
