@@ -84,6 +84,7 @@ pub(super) async fn push(
         description: transaction.description(),
         time: transaction.request().commit_timeout,
         usual: transaction.usual_push,
+        left: transaction.left,
         retry_policy: transaction.retry_policy(),
         events: transaction.events,
     };
@@ -189,6 +190,7 @@ pub async fn examine(
         description: String::new(),
         time: request.commit_timeout,
         usual: None,
+        left: &[],
         retry_policy: &request.retry_policy,
         events: &events,
     };

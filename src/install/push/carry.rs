@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::follow::{Follower, PushOrder, Pushed};
 use super::goal::PushGoal;
-use super::plan::{PushPlan, decide};
+use super::plan::{LeftToPush, PushPlan, decide};
 use super::policy::PushPolicy;
 use super::prove;
 use super::scope::{SelectiveRefusal, likely, others_changes, own_changes};
@@ -54,6 +54,8 @@ pub struct Pusher<'a> {
     pub time: Duration,
     /// How long a job usually takes, where that is known.
     pub usual: Option<Duration>,
+    /// What else a push carries along.
+    pub left: &'a [LeftToPush],
     /// How long a device may be silent.
     pub retry_policy: &'a RetryPolicy,
     /// Where it is told what happens.
@@ -156,6 +158,9 @@ impl Pusher<'_> {
         let Ok(name) = stack.parse() else { return };
         if targets.is_empty() {
             return;
+        }
+        for carried in self.left.iter().filter_map(|left| left.carried_by(stack)) {
+            self.events.warn(format!("{carried}."));
         }
         let devices: Vec<&ManagedDevice> = targets.iter().filter_map(|serial| known.get(serial)).collect();
         let everybody = goals.iter().all(|goal| goal.everybody);

@@ -21,7 +21,7 @@ pub use carry::{Pusher, of_stacks};
 pub use error::PushIncomplete;
 pub use goal::{Expected, PushGoal};
 pub use limit::{InvalidLimit, MaxFailures};
-pub use plan::{LeftBy, PushPlan, PushPlanError, StackPlan};
+pub use plan::{LeftBy, LeftToPush, PushPlan, PushPlanError, StackPlan};
 pub use policy::{PushPolicy, StacksToPush};
 pub(super) use prove::on_firewall;
 pub use scope::{Likely, SelectiveRefusal};
