@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::common::world::{ADMINISTRATOR, Ended, NAME};
-use crate::estate::{Estate, JANE};
+use panos_sim::Stack;
+
+use crate::common::world::{ADMINISTRATOR, Ended, NAME, PORTAL};
+use crate::estate::{DEV, Estate, JANE};
 
 /// A person commits in Panorama what this program has left.
 fn commit(estate: &Estate) {
@@ -103,4 +105,34 @@ fn what_a_push_carries_besides_is_told_before_and_then() {
     estate.world.renew();
     install(&[]).exits(0);
     assert_eq!(warned(), 1);
+}
+
+#[test]
+fn whoever_pushes_a_stack_without_firewalls_is_told_to_put_some_into_it() {
+    let estate = Estate::of(1, |settings| {
+        settings.stacks.push(Stack {
+            name: "empty".into(),
+            templates: vec!["spare".into()],
+            devices: Vec::new(),
+        });
+    });
+    let place = format!(
+        "template-stack/entry[@name='empty']/config/shared/ssl-tls-service-profile/entry[@name='{PORTAL}']"
+    );
+    estate.make(&place, "<protocol-settings/>");
+    for place in [["--stack", "empty"], ["--template", "spare"]] {
+        let words = [&place[..], &["-p", PORTAL]].concat();
+        let ended = Ended::of(estate.command().args(words).arg(estate.world.target())).exits(15);
+        ended
+            .says("nothing can be pushed: the template stack empty has no firewalls")
+            .says("put firewalls into the template stack empty; with --push none nothing is to be pushed");
+        // What the stack has of its own would win over the template.
+        estate
+            .world
+            .device
+            .delete_from_candidate(JANE, &format!("{DEV}/template-stack/entry[@name='empty']/config"))
+            .unwrap();
+        estate.world.device.commit_as(JANE);
+        assert!(estate.world.device.wait_idle(Duration::from_secs(5)));
+    }
 }
