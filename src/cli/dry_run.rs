@@ -25,7 +25,7 @@ use crate::install::issuers::{FormerIssuer, Issuer};
 use crate::install::management;
 use crate::install::plan::{Plan, Reached, Step, pending_notes};
 use crate::install::problem::Problem;
-use crate::install::push::{PushPlan, StackPlan, WayBack};
+use crate::install::push::{LeftToPush, PushPlan, StackPlan, WayBack};
 use crate::install::request::{CommitScope, InstallRequest};
 use crate::install::result::LastRun;
 use crate::install::state::{CurrentInstall, DeviceState};
@@ -56,13 +56,16 @@ async fn look(prepared: &Prepared, records: &InstallationStore) -> Result<DryRun
     let record =
         records.read(&key_of(request)).map_err(|error| Problem::from(&DeliveryError::from(error)))?;
     let known = record.as_ref().map(known_of).unwrap_or_default();
+    let others = records.of_device(&request.target.device).map(|known| known.records).unwrap_or_default();
+    let others = others.iter().filter(|other| other.key() != key_of(request));
+    let left: Vec<LeftToPush> = others.filter_map(Installation::left_to_push).collect();
     let (made, issuers, back) = record
         .map(|record| (record.created_objects, record.created_issuers, record.way_back))
         .unwrap_or_default();
     let devices: Vec<&Address> =
         std::iter::once(&request.target).chain(&request.peer).map(|one| &one.device).collect();
     let next = records.next_identities(&devices);
-    dry_run(Item { request, bundle, made, issuers, push: None, back }, &known, &next)
+    dry_run(Item { request, bundle, made, issuers, push: None, back }, (&known, &left), &next)
         .await
         .map_err(|stop| Problem::from(&stop.failure))
 }
@@ -75,7 +78,11 @@ fn known_of(record: &Installation) -> Known {
     }
 }
 
-async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result<DryRun, BatchError> {
+async fn dry_run(
+    item: Item<'_>,
+    (known, left): (&Known, &[LeftToPush]),
+    next: &[NextIdentity],
+) -> Result<DryRun, BatchError> {
     let request = item.request;
     let connection = reach(request, next).await?;
     let (certificate, before) = (item.bundle.fingerprint(), item.back.clone());
@@ -93,6 +100,9 @@ async fn dry_run(item: Item<'_>, known: &Known, next: &[NextIdentity]) -> Result
     notes.extend(overridden.into_iter().map(|text| format!("WARNING: {text}")));
     if !plan.steps.is_empty() {
         notes.extend(pending_notes(request, &state, &places));
+        let pushed = push.iter().filter(|plan| plan.left_by.is_none()).flat_map(|plan| &plan.stacks);
+        let carried = pushed.flat_map(|stack| left.iter().filter_map(|left| left.carried_by(&stack.name)));
+        notes.extend(carried.map(|carried| format!("WARNING: {carried}")));
         notes.extend(contested.map(|(_, found)| format!("WARNING: {found}: it would be waited for")));
     }
     Ok(DryRun {

@@ -20,6 +20,7 @@ use crate::install::error::{BatchError, InstallError};
 use crate::install::names::ProfileName;
 use crate::install::problem::Problem;
 use crate::install::prove::{Leftover, LeftoverFile};
+use crate::install::push::LeftToPush;
 use crate::install::recover::InterruptedRun;
 use crate::install::request::InstallRequest;
 use crate::install::result::{Outcome, RunResult};
@@ -139,6 +140,9 @@ async fn run(
     }
     let device = items.first().map(|item| &item.request.target.device);
     let known = device.and_then(|device| records.of_device(device).ok());
+    let others = known.iter().flat_map(|known| &known.records);
+    let others = others.filter(|other| !before.iter().any(|own| own.key() == other.key()));
+    let left: Vec<LeftToPush> = others.filter_map(Installation::left_to_push).collect();
     let usual_push = known.as_ref().and_then(|known| usual_push(&known.records));
     let usual_commit = known.and_then(|known| usual_commit(&known.records));
     let proof = device.map(|device| LeftoverFile::of(records.state_dir(), device).read()).transpose();
@@ -153,6 +157,7 @@ async fn run(
         interrupted,
         usual_commit,
         usual_push,
+        left: &left,
         state_dir: records.state_dir(),
         run: current.log.id(),
         asked_by: before.first().map(|record| record.spec.requested_by.to_string()).unwrap_or_default(),

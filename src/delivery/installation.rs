@@ -16,7 +16,7 @@ use crate::error::Exit;
 use crate::install::change::Change;
 use crate::install::names::{CommonName, ObjectName, ProfileName};
 use crate::install::problem::{Problem, RetryClass};
-use crate::install::push::{PushState, WayBack};
+use crate::install::push::{LeftToPush, PushState, WayBack};
 use crate::install::result::{CreatedObject, LastRun, Outcome};
 
 /// How many past attempts a record keeps.
@@ -365,6 +365,15 @@ impl Installation {
             State::AwaitingCommit { object, .. } | State::AwaitingPush { object, .. } => object.as_ref(),
             State::Pending | State::Installed { .. } | State::Failed { .. } => None,
         }
+    }
+
+    /// What a person has yet to push, where that is all that is missing.
+    #[must_use]
+    pub fn left_to_push(&self) -> Option<LeftToPush> {
+        let (State::AwaitingPush { object, .. }, Some(push)) = (&self.state, &self.push) else { return None };
+        let object = object.as_ref().unwrap_or(&push.object);
+        let what = format!("the certificate '{object}' ({})", self.spec.location);
+        Some(LeftToPush { what, stacks: push.stacks.clone() })
     }
 
     /// The rest is left to a person.

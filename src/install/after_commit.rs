@@ -4,11 +4,13 @@ use panos_xmlapi::Fingerprint;
 
 use super::apply::PlannedInstall;
 use super::connect::Connection;
-use super::error::InstallError;
+use super::error::{Activity, InstallError};
 use super::events::{Event, Events};
 use super::plan::Reached;
 use super::push::{self, Expected, LeftBy, PushGoal, PushPlan, PushState, Pusher};
+use super::rebound::{self, Rebound};
 use super::request::{CommitScope, InstallRequest};
+use super::retry::RetryPolicy;
 use super::state::{CurrentInstall, place_of};
 use super::take_back::{self, Exceeded};
 use super::transaction::{AfterCommit, DeviceResult, Transaction};
@@ -48,6 +50,7 @@ pub(super) async fn push(
     done: &mut DeviceResult<'_>,
     transaction: &mut Transaction<'_>,
 ) {
+    let rebound = see_rebound(connection, done, transaction.retry_policy()).await;
     let mut goals = Vec::new();
     for (item, part) in done.parts.iter().enumerate() {
         let AfterCommit::Push(plan) = &done.after[item] else { continue };
@@ -58,7 +61,8 @@ pub(super) async fn push(
         let before = transaction.wants[item].push.as_ref().filter(|_| part.plan.is_running());
         let state =
             PushState::planned(plan, part.bundle.fingerprint(), &request.object).going_on_from(before);
-        let of = Expected::Certificate { object: &request.object, profiles: &request.profiles };
+        let (object, profiles) = (&request.object, request.profiles.as_slice());
+        let of = Expected::Certificate { object, profiles, rebound: &rebound[item] };
         let goal = PushGoal::new(item, &part.observed.place, of, request.push.everybody, state)
             .within(request.push.max_failures);
         goals.push((goal, plan.left_by));
@@ -80,6 +84,7 @@ pub(super) async fn push(
         description: transaction.description(),
         time: transaction.request().commit_timeout,
         usual: transaction.usual_push,
+        left: transaction.left,
         retry_policy: transaction.retry_policy(),
         events: transaction.events,
     };
@@ -121,6 +126,29 @@ pub(super) async fn push(
     }
 }
 
+/// What each part has rebound besides the named profiles. Where that can't be learnt, nothing of it is proven.
+async fn see_rebound(
+    connection: &Connection,
+    done: &mut DeviceResult<'_>,
+    retry_policy: &RetryPolicy,
+) -> Vec<Vec<Rebound>> {
+    let mut all = Vec::new();
+    for (part, unproven) in done.parts.iter().zip(&mut done.unproven) {
+        if unproven.is_some() || part.plan.reached == Reached::Candidate {
+            all.push(Vec::new());
+            continue;
+        }
+        let (place, stacks) = (&part.observed.place, part.observed.stacks.as_slice());
+        let ask = async || rebound::look(&connection.session, place, part.request, stacks).await;
+        let found = retry_policy.retry(ask).await;
+        all.push(found.unwrap_or_else(|failure| {
+            *unproven = Some(failure);
+            Vec::new()
+        }));
+    }
+    all
+}
+
 /// How it stands with the firewalls.
 #[derive(Debug, Default)]
 pub struct OnFirewalls {
@@ -141,11 +169,18 @@ pub async fn examine(
     before: Option<&PushState>,
 ) -> Result<OnFirewalls, InstallError> {
     let place = place_of(request, &connection.system);
-    let Some(plan) = push::look(&connection.session, &place, &request.push).await? else {
+    if place.template_entry().is_none() {
+        return Ok(OnFirewalls::default());
+    }
+    let looking = InstallError::during(Activity::Looking);
+    let stacks = connection.session.template_stacks().await.map_err(looking)?;
+    let Some(plan) = push::of_stacks(&stacks, &place, &request.push)? else {
         return Ok(OnFirewalls::default());
     };
     let state = PushState::planned(&plan, wanted, &request.object);
-    let of = Expected::Certificate { object: &request.object, profiles: &request.profiles };
+    let rebound = rebound::look(&connection.session, &place, request, &stacks).await?;
+    let (object, profiles) = (&request.object, request.profiles.as_slice());
+    let of = Expected::Certificate { object, profiles, rebound: &rebound };
     let mut goals = [PushGoal::new(0, &place, of, request.push.everybody, state)];
     let events = Events::unheard();
     let pusher = Pusher {
@@ -155,6 +190,7 @@ pub async fn examine(
         description: String::new(),
         time: request.commit_timeout,
         usual: None,
+        left: &[],
         retry_policy: &request.retry_policy,
         events: &events,
     };

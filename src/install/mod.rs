@@ -35,6 +35,7 @@ pub mod probe;
 pub mod problem;
 pub mod prove;
 pub mod push;
+pub mod rebound;
 pub mod recover;
 mod reference_kinds;
 pub mod references;

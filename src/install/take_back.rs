@@ -244,6 +244,7 @@ async fn push_back(
         description: format!("{}, taken back", transaction.description()),
         time: request.commit_timeout,
         usual: transaction.usual_push,
+        left: transaction.left,
         retry_policy: transaction.retry_policy(),
         events: transaction.events,
     };

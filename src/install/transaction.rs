@@ -11,7 +11,7 @@ use super::assess::Item;
 use super::error::InstallError;
 use super::events::Events;
 use super::journal::{Entry, Journal};
-use super::push::PushPlan;
+use super::push::{LeftToPush, PushPlan};
 use super::recover::InterruptedRun;
 use super::request::InstallRequest;
 use super::result::LastRun;
@@ -34,6 +34,8 @@ pub struct TransactionInput<'a> {
     pub usual_commit: Option<Duration>,
     /// The same of its pushes, on Panorama.
     pub usual_push: Option<Duration>,
+    /// The certificates of other runs whose push is left to a person.
+    pub left: &'a [LeftToPush],
     /// The directory of the file of known devices.
     pub state_dir: &'a Path,
     /// The run's id: it stands in the commit's description on the device.
@@ -56,6 +58,8 @@ pub(super) struct Transaction<'a> {
     pub(super) usual_commit: Option<Duration>,
     /// The same of its pushes, on Panorama.
     pub(super) usual_push: Option<Duration>,
+    /// The certificates of other runs whose push is left to a person.
+    pub(super) left: &'a [LeftToPush],
     /// The directory of the file of known devices.
     pub(super) state_dir: &'a Path,
     /// By which certificates devices are recognised from the commit on, as it was decided before it, and as runs that
@@ -110,6 +114,7 @@ impl<'a> Transaction<'a> {
             interrupted,
             usual_commit,
             usual_push,
+            left,
             state_dir,
             run,
             asked_by,
@@ -122,6 +127,7 @@ impl<'a> Transaction<'a> {
             interrupted,
             usual_commit,
             usual_push,
+            left,
             state_dir,
             next,
             run,

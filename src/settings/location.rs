@@ -53,6 +53,7 @@ pub fn of(options: &DeviceOptions) -> Result<Location, InvalidPlace> {
     })
 }
 
+const WITHOUT_COMMIT: &str = "with 'commit none' nothing is pushed";
 const ONE_PLACE: &str = "only one of vsys, template, stack and serial can be set";
 
 /// What is pushed after a commit in a template or template stack.
@@ -83,6 +84,10 @@ pub fn push(options: &DeviceOptions) -> Result<PushPolicy, InvalidPlace> {
         let other = if only.is_empty() { "push-all-changes" } else { "push-to" };
         return Err(InvalidPlace::of(other, "with 'push none' nothing is pushed"));
     }
+    let says_what = matches!(stacks, StacksToPush::Named(_)) || !only.is_empty() || everybody;
+    if options.commit == Some(CommitOption::None) && says_what {
+        return Err(InvalidPlace::of(option, WITHOUT_COMMIT));
+    }
     let max_failures = max_failures(options, stacks == StacksToPush::Nothing)?;
     Ok(PushPolicy { stacks, only, everybody, max_failures })
 }
@@ -96,7 +101,7 @@ fn max_failures(options: &DeviceOptions, is_left: bool) -> Result<Option<MaxFail
         return refused("with 'push none' nothing is pushed");
     }
     if options.commit == Some(CommitOption::None) {
-        return refused("with 'commit none' nothing is pushed");
+        return refused(WITHOUT_COMMIT);
     }
     if options.suffix != Some(SuffixOption::Serial) {
         return refused(

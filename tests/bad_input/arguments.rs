@@ -318,6 +318,12 @@ fn the_place_is_one_choice_and_only_templates_are_pushed() {
                 &["--template=t", "--suffix=serial", "--max-failures=1", "--commit=none"],
                 "--max-failures: with 'commit none' nothing is pushed",
             ),
+            (&["--template=t", "--push=s", "--commit=none"], "--push: with 'commit none' nothing is pushed"),
+            (&["--template=t", "--push-to=001", "--commit=none"], "--push-to: with 'commit none' nothing"),
+            (
+                &["--template=t", "--push-all-changes", "--commit=none"],
+                "--push-all-changes: with 'commit none' nothing is pushed",
+            ),
             (&["--push-all-changes"], "--push-all-changes: only what is changed in a template"),
             (&["--template=t", "--push=none", "--push=s"], "--push: 'none' beside the name of a stack"),
             (&["--template=ab'c"], "is not the name of a template"),

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::common::world::ADMINISTRATOR;
-use crate::estate::Estate;
+use panos_sim::Stack;
+
+use crate::common::world::{ADMINISTRATOR, Ended, NAME, PORTAL};
+use crate::estate::{DEV, Estate, JANE};
 
 /// A person commits in Panorama what this program has left.
 fn commit(estate: &Estate) {
@@ -74,4 +76,63 @@ fn what_awaits_a_person_is_compared_with_the_object_that_awaits() {
     estate.certctl(&["verify"]).exits(0);
     assert_eq!(state(), "installed");
     assert!((1..=2).all(|number| estate.presents(number) == estate.presents_itself()));
+}
+
+#[test]
+fn what_a_push_carries_besides_is_told_before_and_then() {
+    let estate = Estate::of(2, |_| {});
+    let second = "ssl-tls-service-profile/entry[@name='second']";
+    estate.change(JANE, "branch", second, "<protocol-settings/>");
+    estate.push_everything();
+    let install = |words: &[&str]| {
+        let place = ["--template", "branch", "-n", "two", "-p", "second"];
+        Ended::of(estate.command().args(place).args(words).arg(estate.world.target()))
+    };
+    estate.install(&["--push", "none"]).exits(0);
+    let told = format!(
+        "the push of the template stack branches carries the certificate '{NAME}' (template:branch) too, whose push is left to a person"
+    );
+    install(&["--dry-run"]).exits(0).says(&format!("WARNING: {told}"));
+    // Nothing is carried by what is not pushed.
+    let left = install(&["--dry-run", "--push", "none"]).exits(0);
+    assert!(!left.stdout.contains("carries"), "{left:#?}");
+    install(&[]).exits(0);
+    let warned = || estate.world.log().iter().filter(|line| **line == format!("WARNING: {told}.")).count();
+    assert_eq!(warned(), 1, "{:#?}", estate.world.log());
+    assert!(estate.has(1));
+    // Its record learns it from verify, and then there is nothing to warn of.
+    estate.certctl(&["verify"]).exits(0);
+    estate.world.renew();
+    install(&[]).exits(0);
+    assert_eq!(warned(), 1);
+}
+
+#[test]
+fn whoever_pushes_a_stack_without_firewalls_is_told_to_put_some_into_it() {
+    let estate = Estate::of(1, |settings| {
+        settings.stacks.push(Stack {
+            name: "empty".into(),
+            templates: vec!["spare".into()],
+            devices: Vec::new(),
+        });
+    });
+    let place = format!(
+        "template-stack/entry[@name='empty']/config/shared/ssl-tls-service-profile/entry[@name='{PORTAL}']"
+    );
+    estate.make(&place, "<protocol-settings/>");
+    for place in [["--stack", "empty"], ["--template", "spare"]] {
+        let words = [&place[..], &["-p", PORTAL]].concat();
+        let ended = Ended::of(estate.command().args(words).arg(estate.world.target())).exits(15);
+        ended
+            .says("nothing can be pushed: the template stack empty has no firewalls")
+            .says("put firewalls into the template stack empty; with --push none nothing is to be pushed");
+        // What the stack has of its own would win over the template.
+        estate
+            .world
+            .device
+            .delete_from_candidate(JANE, &format!("{DEV}/template-stack/entry[@name='empty']/config"))
+            .unwrap();
+        estate.world.device.commit_as(JANE);
+        assert!(estate.world.device.wait_idle(Duration::from_secs(5)));
+    }
 }

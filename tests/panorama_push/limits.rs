@@ -79,7 +79,7 @@ fn a_push_that_fails_on_too_many_firewalls_is_taken_back_where_it_has_arrived() 
     let config = format!("--config={}", file.display());
     let ended = estate.install(&[&within("2")[..], &[&config]].concat()).exits(14);
     let ended = ended.says("the push has failed on 3 of 7 firewalls, more than --max-failures 2 allows");
-    let ended = ended.says(&format!("'{PORTAL}' to '{old}' were bound back and committed on Panorama"));
+    let ended = ended.says(&format!("'{PORTAL}' to '{old}' was bound back and committed on Panorama"));
     let ended = ended.says("pushed to the 4 firewalls that had taken the new certificate");
     let ended = ended.says("001900000000002 (fw-00002): the push failed: Validation Error: no such zone");
     ended.says("it is not tried again by itself: 'pan_certctl retry --now' tries it again");
@@ -234,7 +234,7 @@ fn what_can_not_be_taken_back_at_once_is_gone_on_with_by_itself() {
     let refused = What::Refused { status: 200, code: Some(17), text };
     panorama.inject(Fault::new(When::request(commit), refused));
     let ended = estate.install(&within).exits(14);
-    ended.says(&format!("'{PORTAL}' to '{old}' are still to be bound back on Panorama; while committing"));
+    ended.says(&format!("'{PORTAL}' to '{old}' is still to be bound back on Panorama; while committing"));
     let new = estate.presents_itself().unwrap();
     assert_ne!(new, old);
     assert_eq!((estate.open(1), estate.open(2)), ("to-take-back".into(), "failed".into()));

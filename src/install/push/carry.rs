@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::follow::{Follower, PushOrder, Pushed};
 use super::goal::PushGoal;
-use super::plan::{PushPlan, decide};
+use super::plan::{LeftToPush, PushPlan, decide};
 use super::policy::PushPolicy;
 use super::prove;
 use super::scope::{SelectiveRefusal, likely, others_changes, own_changes};
@@ -24,23 +24,8 @@ use crate::install::retry::RetryPolicy;
 /// How many firewalls are looked at at once: vendors advise against more than five connections to one device.
 const AT_ONCE: usize = 5;
 
-/// Decides what is pushed for a change at this location; nothing where the location needs no push. Nothing is changed.
-///
-/// # Errors
-/// A push that can't be as it was asked for; a Panorama that fails or refuses.
-pub async fn look(
-    session: &Session,
-    location: &Location,
-    policy: &PushPolicy,
-) -> Result<Option<PushPlan>, InstallError> {
-    if location.template_entry().is_none() {
-        return Ok(None);
-    }
-    let known = session.template_stacks().await.map_err(InstallError::during(Activity::Looking))?;
-    of_stacks(&known, location, policy)
-}
-
-/// The same, given all template stacks.
+/// Decides what is pushed for a change at this location, given all template stacks; nothing where the location needs no
+/// push.
 ///
 /// # Errors
 /// A push that can't be as it was asked for.
@@ -69,6 +54,8 @@ pub struct Pusher<'a> {
     pub time: Duration,
     /// How long a job usually takes, where that is known.
     pub usual: Option<Duration>,
+    /// What else a push carries along.
+    pub left: &'a [LeftToPush],
     /// How long a device may be silent.
     pub retry_policy: &'a RetryPolicy,
     /// Where it is told what happens.
@@ -171,6 +158,9 @@ impl Pusher<'_> {
         let Ok(name) = stack.parse() else { return };
         if targets.is_empty() {
             return;
+        }
+        for carried in self.left.iter().filter_map(|left| left.carried_by(stack)) {
+            self.events.warn(format!("{carried}."));
         }
         let devices: Vec<&ManagedDevice> = targets.iter().filter_map(|serial| known.get(serial)).collect();
         let everybody = goals.iter().all(|goal| goal.everybody);

@@ -86,10 +86,12 @@ impl PushIncomplete {
     #[must_use]
     pub fn advice(&self) -> Option<String> {
         if self.state.total() == 0 {
-            return Some(
-                "put the template into a stack that has firewalls; with --push none nothing is to be pushed"
-                    .to_owned(),
-            );
+            let put = match self.state.stacks.as_slice() {
+                [] => "put the template into a stack that has firewalls".to_owned(),
+                [stack] => format!("put firewalls into the template stack {stack}"),
+                stacks => format!("put firewalls into one of the template stacks {}", some_of(stacks, ", ")),
+            };
+            return Some(format!("{put}; with --push none nothing is to be pushed"));
         }
         if !self.refusals.is_empty() {
             return Some(

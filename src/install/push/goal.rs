@@ -11,6 +11,7 @@ use super::state::{PushState, Standing};
 use super::way_back::FormerBinding;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
+use crate::install::rebound::Rebound;
 
 /// What is to arrive on firewalls.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,8 @@ pub enum Expected<'a> {
         object: &'a ObjectName,
         /// The profiles.
         profiles: &'a [ProfileName],
+        /// Those that were rebound besides.
+        rebound: &'a [Rebound],
     },
     /// What profiles were bound to before.
     Bindings(&'a [FormerBinding]),

@@ -17,12 +17,13 @@ mod state;
 mod stopped;
 mod way_back;
 
-pub use carry::{Pusher, look, of_stacks};
+pub use carry::{Pusher, of_stacks};
 pub use error::PushIncomplete;
 pub use goal::{Expected, PushGoal};
 pub use limit::{InvalidLimit, MaxFailures};
-pub use plan::{LeftBy, PushPlan, PushPlanError, StackPlan};
+pub use plan::{LeftBy, LeftToPush, PushPlan, PushPlanError, StackPlan};
 pub use policy::{PushPolicy, StacksToPush};
+pub(super) use prove::on_firewall;
 pub use scope::{Likely, SelectiveRefusal};
 pub use state::{OpenDevice, PushState, Standing};
 pub use stopped::PushStopped;

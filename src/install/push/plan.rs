@@ -37,6 +37,28 @@ impl LeftBy {
     }
 }
 
+/// A certificate that is committed on Panorama, and whose push is left to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftToPush {
+    /// The certificate and its place, in words.
+    pub what: String,
+    /// The template stacks that carry it.
+    pub stacks: Vec<String>,
+}
+
+impl LeftToPush {
+    /// That a push of this stack carries it too, where it does: a push takes all changes of one's own along.
+    #[must_use]
+    pub fn carried_by(&self, stack: &str) -> Option<String> {
+        self.stacks.iter().any(|one| one == stack).then(|| {
+            format!(
+                "the push of the template stack {stack} carries {} too, whose push is left to a person",
+                self.what
+            )
+        })
+    }
+}
+
 /// A template stack that is pushed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackPlan {

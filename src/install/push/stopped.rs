@@ -38,10 +38,12 @@ impl fmt::Display for PushStopped {
                 "nothing was bound back, because the profiles presented no other certificate before, or the new one has overwritten it",
             )?,
             Some(back) if back.stage == Stage::Binding => {
-                write!(f, "{} are still to be bound back on Panorama", back.in_words())?;
+                let are = back.verb("is", "are");
+                write!(f, "{} {are} still to be bound back on Panorama", back.in_words())?;
             }
             Some(back) => {
-                write!(f, "{} were bound back and committed on Panorama, ", back.in_words())?;
+                let were = back.verb("was", "were");
+                write!(f, "{} {were} bound back and committed on Panorama, ", back.in_words())?;
                 match (to_take_back, all) {
                     (_, 0) => f.write_str("and no firewall had taken the new certificate"),
                     (0, 1) => f.write_str("and pushed to the firewall that had taken the new certificate"),

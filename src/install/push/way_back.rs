@@ -82,6 +82,11 @@ impl WayBack {
         !self.places.is_empty() || self.profiles.iter().any(|former| former.to.is_some())
     }
 
+    /// The verb that goes with what is bound back: `was` or `were`.
+    pub(super) fn verb<'v>(&self, of_one: &'v str, of_several: &'v str) -> &'v str {
+        if self.profiles.len() + self.places.len() == 1 { of_one } else { of_several }
+    }
+
     /// What the profiles present again, in words.
     #[must_use]
     pub fn in_words(&self) -> String {
