@@ -9,6 +9,8 @@ mod estate;
 mod learned;
 #[path = "panorama_push/limits.rs"]
 mod limits;
+#[path = "panorama_push/names.rs"]
+mod names;
 #[path = "panorama_push/recorded.rs"]
 mod recorded;
 #[path = "panorama_push/troubles.rs"]

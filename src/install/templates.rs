@@ -5,7 +5,7 @@
 //! before anything is sent. Of what a stack and its templates define, a firewall gets the stack's own object, else that
 //! of the first template that has one; Panorama does not tell of the others.
 
-use panos_xmlapi::{Location, Session, StackMembers, TemplateName, XPath};
+use panos_xmlapi::{Location, Session, StackMembers, StackName, TemplateName, XPath};
 
 use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
@@ -96,33 +96,25 @@ pub async fn look(session: &Session, wanted: Wanted<'_>, place: &Location) -> Re
 /// # Errors
 /// No template or stack of this name; a device that fails or refuses.
 pub async fn check_there(session: &Session, place: &Location) -> Result<(), InstallError> {
-    let (kind, name) = match place {
-        Location::Template(name) | Location::TemplateVsys { template: name, .. } => (TEMPLATE, name),
-        Location::TemplateStack(name) => (STACK, name),
-        _ => return Ok(()),
-    };
+    let Some((kind, name)) = place.commit_scope() else { return Ok(()) };
     let known = names(session, kind).await?;
-    if known.iter().any(|known| known == name.as_str()) {
+    if known.iter().any(|known| known == name) {
         return Ok(());
     }
     let other = if kind == STACK { TEMPLATE } else { STACK };
-    let is_other = names(session, other).await?.iter().any(|known| known == name.as_str());
-    Err(Unsuitable::NoTemplate { is_stack: kind == STACK, name: name.clone(), known, is_other }.into())
+    let is_other = names(session, other).await?.iter().any(|known| known == name);
+    Err(Unsuitable::NoTemplate { is_stack: kind == STACK, name: name.to_owned(), known, is_other }.into())
 }
 
 /// Refuses a name that both a template and a stack have, as far as the stacks tell: an upload into either names nothing
 /// else, so it might land in the other one.
 fn check_unambiguous(known: &[StackMembers], place: &Location) -> Result<(), Unsuitable> {
-    let (name, is_shared) = match place {
-        Location::Template(name) | Location::TemplateVsys { template: name, .. } => {
-            (name, known.iter().any(|stack| stack.name == name.as_str()))
-        }
-        Location::TemplateStack(name) => {
-            (name, known.iter().flat_map(|stack| &stack.templates).any(|template| template == name.as_str()))
-        }
-        _ => return Ok(()),
+    let Some((kind, name)) = place.commit_scope() else { return Ok(()) };
+    let is_shared = match kind {
+        STACK => known.iter().flat_map(|stack| &stack.templates).any(|template| template == name),
+        _ => known.iter().any(|stack| stack.name == name),
     };
-    if is_shared { Err(Unsuitable::AmbiguousTemplate(name.clone())) } else { Ok(()) }
+    if is_shared { Err(Unsuitable::AmbiguousTemplate(name.to_owned())) } else { Ok(()) }
 }
 
 /// The names of all templates, or of all stacks.
@@ -248,18 +240,22 @@ async fn management(
 /// The shared parts of all templates and stacks of a Panorama.
 ///
 /// # Errors
-/// A device that fails or refuses.
+/// A name that no path can express; a device that fails or refuses.
 pub async fn all(session: &Session) -> Result<Vec<Location>, InstallError> {
-    let parsed = |names: Vec<String>| names.into_iter().filter_map(|name| name.parse::<TemplateName>().ok());
-    let templates = parsed(names(session, TEMPLATE).await?).map(Location::Template);
-    let stacks = parsed(names(session, STACK).await?).map(Location::TemplateStack);
-    Ok(templates.chain(stacks).collect())
+    let mut all = Vec::new();
+    for name in names(session, TEMPLATE).await? {
+        all.push(Location::Template(TemplateName::told(&name)?));
+    }
+    for name in names(session, STACK).await? {
+        all.push(Location::TemplateStack(StackName::told(&name)?));
+    }
+    Ok(all)
 }
 
 /// The templates and stacks that have a profile of this name in their shared part, in words.
 ///
 /// # Errors
-/// A device that fails or refuses.
+/// A name that no path can express; a device that fails or refuses.
 pub async fn with_profile(
     session: &Session,
     place: &Location,

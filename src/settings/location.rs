@@ -1,8 +1,9 @@
 //! Where a certificate goes on a device, and what of Panorama is pushed then: from options to checked values.
 
 use std::fmt::Display;
+use std::str::FromStr;
 
-use panos_xmlapi::{Location, TemplateName};
+use panos_xmlapi::{Location, StackName};
 
 use super::options::{CommitOption, DeviceOptions, SuffixOption};
 use crate::install::push::MaxFailures;
@@ -116,9 +117,9 @@ fn stacks(options: &DeviceOptions, place: &Location) -> Result<StacksToPush, Inv
             false => Err(InvalidPlace::of("push", "'none' beside the name of a stack")),
         };
     }
-    let mut names: Vec<TemplateName> = Vec::new();
+    let mut names: Vec<StackName> = Vec::new();
     for text in &options.push {
-        let name = named("push", text)?;
+        let name: StackName = named("push", text)?;
         match place {
             Location::TemplateStack(stack) if *stack != name => {
                 return Err(InvalidPlace::of(
@@ -133,7 +134,7 @@ fn stacks(options: &DeviceOptions, place: &Location) -> Result<StacksToPush, Inv
     Ok(StacksToPush::Named(names))
 }
 
-fn named(option: &'static str, text: &str) -> Result<TemplateName, InvalidPlace> {
+fn named<T: FromStr<Err: Display>>(option: &'static str, text: &str) -> Result<T, InvalidPlace> {
     text.parse().map_err(|error| InvalidPlace::of(option, error))
 }
 
@@ -165,18 +166,20 @@ mod tests {
             (("template", "Branch"), "template:Branch"),
             (("template", "Branch/vsys1"), "template:Branch/vsys1"),
             (("stack", "All branches"), "stack:All branches"),
+            (("stack", "Büros & Filialen (Süd)"), "stack:Büros & Filialen (Süd)"),
             (("serial", "001900000000003"), "device:001900000000003"),
         ] {
             assert_eq!(of(&options(&[place], &[], &[])).unwrap().to_string(), location);
         }
-        let long = "a".repeat(32);
+        let (long, longer) = ("a".repeat(32), "a".repeat(64));
         for bad in [
             ("vsys", "finance"),
             ("template", "Branch/finance"),
             ("template", "a'b"),
             ("template", ""),
             ("template", &long),
-            ("stack", &long),
+            ("stack", &longer),
+            ("stack", "a'b"),
             ("stack", "S/vsys1"),
             ("serial", "0-1"),
         ] {
