@@ -235,7 +235,7 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
 /// What the post-save command will need is looked at now, when a person is there to mend it.
 fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), UsageError> {
     resolve::profiles(options)?;
-    location::push(options)?;
+    location::push_by_all(options)?;
     resolve::served(options)?;
     resolve::ha_peer(options, device)?;
     let trust = resolve::trust(options)?;

@@ -56,7 +56,7 @@ pub fn of(options: &DeviceOptions) -> Result<Location, InvalidPlace> {
 
 const ONE_PLACE: &str = "only one of vsys, template, stack and serial can be set";
 
-/// What is pushed after a commit in a template or template stack.
+/// What is pushed after a commit in a template or template stack, by options to which others may be typed.
 ///
 /// # Errors
 /// A name that is not valid; a push without a template or template stack.
@@ -88,8 +88,23 @@ pub fn push(options: &DeviceOptions) -> Result<PushPolicy, InvalidPlace> {
     Ok(PushPolicy { stacks, only, everybody, max_failures })
 }
 
-/// On how many firewalls a push may fail. Only what has an object of its own can be taken back: an object that is
-/// overwritten is gone.
+/// The same by all options together: with a limit each certificate has to be an object of its own.
+///
+/// # Errors
+/// As [`push`]; a limit without that.
+pub fn push_by_all(options: &DeviceOptions) -> Result<PushPolicy, InvalidPlace> {
+    let policy = push(options)?;
+    // An object that is overwritten is gone.
+    if policy.max_failures.is_some() && options.suffix != Some(SuffixOption::Serial) {
+        return Err(InvalidPlace::of(
+            "max-failures",
+            "a push can be taken back only where each certificate is an object of its own: add --suffix serial",
+        ));
+    }
+    Ok(policy)
+}
+
+/// On how many firewalls a push may fail.
 fn max_failures(options: &DeviceOptions, is_left: bool) -> Result<Option<MaxFailures>, InvalidPlace> {
     let Some(text) = &options.max_failures else { return Ok(None) };
     let refused = |what: &str| Err(InvalidPlace::of("max-failures", what));
@@ -98,11 +113,6 @@ fn max_failures(options: &DeviceOptions, is_left: bool) -> Result<Option<MaxFail
     }
     if options.commit == Some(CommitOption::None) {
         return refused("with 'commit none' nothing is pushed");
-    }
-    if options.suffix != Some(SuffixOption::Serial) {
-        return refused(
-            "a push can be taken back only where each certificate is an object of its own: add --suffix serial",
-        );
     }
     text.parse().map(Some).map_err(|error| InvalidPlace::of("max-failures", error))
 }

@@ -127,6 +127,19 @@ fn a_push_that_fails_on_too_many_firewalls_is_taken_back_where_it_has_arrived() 
 }
 
 #[test]
+fn a_limit_in_the_configuration_file_is_completed_by_what_is_typed() {
+    let estate = Estate::of(2, |_| {});
+    let file = estate.world.path("settings");
+    let device = estate.world.target();
+    std::fs::write(&file, format!("[device.\"{device}\"]\ntemplate = \"branch\"\nmax-failures = 1\n"))
+        .unwrap();
+    let config = format!("--config={}", file.display());
+    estate.install(&[&config]).exits(1).says("--max-failures: ").says("add --suffix serial");
+    estate.install(&[&config, "--dry-run", "--suffix", "serial"]).exits(0);
+    estate.install(&[&config, "--suffix", "serial"]).exits(0);
+}
+
+#[test]
 fn of_a_pair_of_panoramas_the_other_one_is_waited_for_after_each_commit() {
     const SAME: &str = "HA: the HA peer has the same configuration.";
     let estate = Estate::of_pair(3);

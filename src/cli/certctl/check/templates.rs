@@ -18,7 +18,7 @@ pub(super) async fn look(session: &Session, subject: &CheckTarget, place: &Locat
         return Vec::new();
     }
     let failed = |exit: Exit, text: String| vec![CheckResult::failed(CHECK, exit, text)];
-    let push = match location::push(&subject.options) {
+    let push = match location::push_by_all(&subject.options) {
         Ok(push) => push,
         Err(invalid) => return failed(Exit::Usage, invalid.to_string()),
     };
