@@ -9,7 +9,7 @@ use panos_xmlapi::{Location, Session, StackMembers, StackName, TemplateName, XPa
 
 use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
-use super::request::{InstallRequest, StacksToPush};
+use super::request::{InstallRequest, PushPolicy, StacksToPush};
 use super::unsuitable::Unsuitable;
 
 const TEMPLATE: &str = "template";
@@ -23,14 +23,14 @@ pub struct Wanted<'a> {
     /// The profiles.
     pub profiles: &'a [ProfileName],
     /// What is pushed.
-    pub stacks: &'a StacksToPush,
+    pub push: &'a PushPolicy,
 }
 
 impl<'a> Wanted<'a> {
     /// What an install request is about.
     #[must_use]
     pub fn of(request: &'a InstallRequest) -> Self {
-        Self { object: Some(&request.object), profiles: &request.profiles, stacks: &request.push.stacks }
+        Self { object: Some(&request.object), profiles: &request.profiles, push: &request.push }
     }
 }
 
@@ -47,7 +47,7 @@ struct SameNames<'a> {
     /// The stacks whose firewalls get what is in the place.
     stacks: Vec<&'a StackMembers>,
     /// Which of these the run is about.
-    counts: Box<dyn Fn(&str) -> bool + 'a>,
+    counts: Box<dyn Fn(&StackMembers) -> bool + 'a>,
 }
 
 /// What was found of the template or the stack of a place; nothing for places without templates.
@@ -71,10 +71,7 @@ pub async fn look(session: &Session, wanted: Wanted<'_>, place: &Location) -> Re
     check_there(session, place).await?;
     let known = session.template_stacks().await.map_err(InstallError::during(Activity::Looking))?;
     check_unambiguous(&known, place)?;
-    let counts: Box<dyn Fn(&str) -> bool> = match wanted.stacks {
-        StacksToPush::Named(names) => Box::new(|stack| names.iter().any(|name| name.as_str() == stack)),
-        StacksToPush::AllOfTemplate | StacksToPush::Nothing => Box::new(|_| true),
-    };
+    let counts = Box::new(|stack: &StackMembers| is_pushed(wanted.push, stack));
     let stacks = known.iter().filter(|stack| place.is_in_stack(&stack.name, &stack.templates)).collect();
     let others = SameNames { session, place, stacks, counts };
     let mut notes = Vec::new();
@@ -89,6 +86,16 @@ pub async fn look(session: &Session, wanted: Wanted<'_>, place: &Location) -> Re
     notes.extend(management(session, wanted, place).await?);
     drop(others);
     Ok(Found { notes, stacks: known })
+}
+
+/// Whether the stack is one of those that this run pushes, or that a person is to push.
+fn is_pushed(policy: &PushPolicy, stack: &StackMembers) -> bool {
+    let is_named = match &policy.stacks {
+        StacksToPush::Named(names) => names.iter().any(|name| name.as_str() == stack.name),
+        StacksToPush::AllOfTemplate | StacksToPush::Nothing => true,
+    };
+    let is_meant = |serial: &String| policy.only.iter().any(|only| only.as_str() == serial);
+    is_named && (policy.only.is_empty() || stack.devices.iter().any(is_meant))
 }
 
 /// Refuses a template or a stack that Panorama does not have.
@@ -146,7 +153,7 @@ impl SameNames<'_> {
                     is_above = false;
                 } else if self.is_in(kind, name, named).await? {
                     let by = format!("{} '{name}'", in_words(kind));
-                    match (is_above && !self.is_stack(), (self.counts)(&stack.name)) {
+                    match (is_above && !self.is_stack(), (self.counts)(stack)) {
                         (true, true) => {
                             let (what, stack) = (named.words.clone(), stack.name.clone());
                             return Err(Unsuitable::Outranked { what, by, stack }.into());
