@@ -62,3 +62,11 @@ fn a_stack_that_no_named_firewall_is_in_does_not_decide_who_outranks() {
         .exits(0)
         .says("'branches', which is not pushed by this run");
 }
+
+#[test]
+fn a_profile_of_a_template_is_found_where_no_template_was_named() {
+    let estate = Estate::new(1);
+    let says = "'GP portal' is in template:branch";
+    estate.install(&["-p", PORTAL, "--dry-run"]).exits(13).says(says);
+    check(&estate, &["-p", PORTAL]).exits(13).says(says).says("--template");
+}
