@@ -347,7 +347,7 @@ async fn run(
                     };
                     let standings = following.to_the_end(Some(hook)).await?;
                     live.clear();
-                    tell::how_long(request, saving);
+                    tell::how_long(request, &standings, saving);
                     return Ok(outcome::judge(request, standings));
                 }
                 Err(error) => not_issued(request, tracked.as_ref(), error),
@@ -370,7 +370,7 @@ async fn run(
         false => following.standings()?,
     };
     live.clear();
-    tell::how_long(request, installing);
+    tell::how_long(request, &standings, installing);
     let installed = outcome::judge(request, standings);
     Ok(match at_hand {
         None => installed,
