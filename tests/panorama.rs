@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+#[path = "panorama/checked.rs"]
+mod checked;
 mod common;
 
 use std::time::Duration;

@@ -11,6 +11,8 @@ mod learned;
 mod left;
 #[path = "panorama_push/limits.rs"]
 mod limits;
+#[path = "panorama_push/names.rs"]
+mod names;
 #[path = "panorama_push/rebound.rs"]
 mod rebound;
 #[path = "panorama_push/recorded.rs"]

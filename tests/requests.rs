@@ -283,6 +283,19 @@ fn one_wrong_key_in_the_configuration_file_at_a_renewal_loses_nothing() {
 }
 
 #[test]
+fn a_broken_configuration_file_is_told_in_lines_by_a_retry() {
+    let world = World::new();
+    let config = world.path("config.toml");
+    let write = |text: &str| common::pki::write(&config, text.as_bytes(), 0o600);
+    write(&format!("[device.\"{}\"]\nprofile = '{PORTAL}'\n", world.target()));
+    world.device.inject(away());
+    Ended::of(&mut installs(&world, &["--config", config.to_str().unwrap()])).exits(4);
+    write("[device");
+    let ended = certctl(&world, &["retry", "--now"]).exits(1).says("[device");
+    assert!(!ended.stderr.contains("\\n"), "{ended:#?}");
+}
+
+#[test]
 fn files_that_are_missing_or_bad_at_that_moment_are_waited_for() {
     let world = World::new();
     let hand_over = || Ended::of(&mut installs(&world, &["-p", PORTAL]));

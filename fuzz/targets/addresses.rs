@@ -7,7 +7,7 @@ use fuzz::is_readable;
 use libfuzzer_sys::fuzz_target;
 use pancert::cli::certctl::when;
 use pancert::install::names::{CommonName, ObjectName, ProfileName};
-use panos_xmlapi::{Address, Fingerprint, Host, Location, TemplateName, VsysName};
+use panos_xmlapi::{Address, Fingerprint, Host, Location, StackName, TemplateName, VsysName};
 
 fuzz_target!(|text: &str| {
     if let Ok(address) = Address::from_str(text) {
@@ -44,6 +44,9 @@ fuzz_target!(|text: &str| {
     }
     if let Ok(template) = TemplateName::from_str(text) {
         assert!(!template.as_str().contains(['\'', '"', '<', '&', '/', ']']), "{text:?}");
+    }
+    if let Ok(stack) = StackName::from_str(text) {
+        assert!(!stack.as_str().contains(['\'', '"', '/', ']', '\n']) && stack.as_str().len() <= 63, "{text:?}");
     }
     if let Ok(location) = Location::try_from(text.to_owned()) {
         assert_eq!(Location::try_from(String::from(location.clone())).as_ref(), Ok(&location), "{text:?}");

@@ -31,6 +31,7 @@ mod reply;
 mod serial;
 mod session;
 mod system;
+mod template_name;
 mod tls;
 mod transcript;
 mod transport;
@@ -53,9 +54,7 @@ pub use ha::HaState;
 pub use hello::{Hello, hello};
 pub use import::{ImportFormat, KeyExport, KeyPairImport};
 pub use job::{Job, JobState};
-pub use location::{
-    InvalidLocation, InvalidTemplateName, InvalidVsys, Location, TEMPLATE_NAME_LIMIT, TemplateName, VsysName,
-};
+pub use location::{InvalidLocation, InvalidVsys, Location, VsysName};
 pub use locks::{Lock, LockKind};
 pub use managed_devices::{ManagedDevice, PushedDevice, StackDevice, TemplateStack};
 pub use operation::{Operation, Right};
@@ -68,6 +67,9 @@ pub use secrecy;
 pub use serial::{InvalidSerial, Serial};
 pub use session::Session;
 pub use system::{FIREWALL_NAME_LIMIT, PANORAMA_NAME_LIMIT, SystemInfo, own_name};
+pub use template_name::{
+    InvalidStackName, InvalidTemplateName, STACK_NAME_LIMIT, StackName, TEMPLATE_NAME_LIMIT, TemplateName,
+};
 pub use transcript::{Exchanged, Transcript};
 pub use transport::ClientOptions;
 pub use trust::{

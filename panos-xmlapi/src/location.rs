@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::serial::{InvalidSerial, Serial};
-use super::xpath::{DEVICE, UnquotableName, XPath};
+use super::template_name::{InvalidStackName, InvalidTemplateName, StackName, TemplateName};
+use super::xpath::{DEVICE, UnquotableName, XPath, quoted};
 
 /// Where a certificate object and the SSL/TLS service profiles that use it are kept.
 ///
@@ -31,25 +32,15 @@ pub enum Location {
         vsys: VsysName,
     },
     /// The shared part of a template stack on Panorama.
-    TemplateStack(TemplateName),
+    TemplateStack(StackName),
     /// The shared configuration of one firewall that Panorama manages, for a session that is redirected to it
     /// ([`Session::redirected_to`](crate::Session::redirected_to)).
     Managed(Serial),
 }
 
-/// The longest name of a template or a template stack, in characters (Panorama's documentation).
-pub const TEMPLATE_NAME_LIMIT: usize = 31;
-
 /// The name of a virtual system as PAN-OS has it: `vsys` and a number of one to five digits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct VsysName(String);
-
-/// The name of a template or a template stack: a letter or digit, then letters, digits, `_`, `-`, `.` and inner
-/// spaces; at most [`TEMPLATE_NAME_LIMIT`] characters.
-///
-/// The documentation names letters, digits and `_`; the rest is allowed because it is seen in the field.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TemplateName(String);
 
 /// Text that is no virtual system's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,24 +59,19 @@ pub enum InvalidLocation {
     /// A virtual system's name that is not valid.
     #[error(transparent)]
     Vsys(#[from] InvalidVsys),
-    /// The name of a template or a template stack that is not valid.
+    /// The name of a template that is not valid.
     #[error(transparent)]
     Template(#[from] InvalidTemplateName),
+    /// The name of a template stack that is not valid.
+    #[error(transparent)]
+    Stack(#[from] InvalidStackName),
     /// A serial number that is not valid.
     #[error(transparent)]
     Serial(#[from] InvalidSerial),
 }
 
-/// Text that is not the name of a template or a template stack.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{}' is not the name of a template: {reason}", .text.escape_debug())]
-pub struct InvalidTemplateName {
-    text: String,
-    reason: &'static str,
-}
-
 /// What an error repeats of a text that is not valid.
-fn excerpt(text: &str) -> String {
+pub(super) fn excerpt(text: &str) -> String {
     text.chars().take(100).collect()
 }
 
@@ -109,43 +95,7 @@ impl FromStr for VsysName {
     }
 }
 
-impl TemplateName {
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for TemplateName {
-    type Err = InvalidTemplateName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bad = |reason| Err(InvalidTemplateName { text: excerpt(text), reason });
-        if text.is_empty() {
-            return bad("it is empty");
-        }
-        if text.len() > TEMPLATE_NAME_LIMIT {
-            return bad("it is longer than 31 characters");
-        }
-        if !text.starts_with(|first: char| first.is_ascii_alphanumeric()) || text.ends_with(' ') {
-            return bad("it begins with a letter or digit, and does not end with a space");
-        }
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
-        if !text.chars().all(allowed) {
-            return bad("only letters, digits, '_', '-', '.' and spaces can stand in it");
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
 impl fmt::Display for VsysName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for TemplateName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -204,17 +154,17 @@ impl Location {
     /// The path below which SSL/TLS service profiles and most other objects of this location stand.
     #[must_use]
     pub fn base(&self) -> XPath {
+        let inside = |rest: &str| {
+            let entry = self.template_entry().map(|entry| entry.to_string()).unwrap_or_default();
+            format!("{entry}/config/{rest}")
+        };
         XPath::absolute(&match self {
             Self::Shared | Self::Managed(_) => "/config/shared".to_owned(),
             Self::Panorama => "/config/panorama".to_owned(),
             Self::Vsys(vsys) => format!("{DEVICE}/vsys/entry[@name='{vsys}']"),
-            Self::Template(template) => format!("{DEVICE}/template/entry[@name='{template}']/config/shared"),
-            Self::TemplateVsys { template, vsys } => format!(
-                "{DEVICE}/template/entry[@name='{template}']\
-                 /config/devices/entry[@name='localhost.localdomain']/vsys/entry[@name='{vsys}']"
-            ),
-            Self::TemplateStack(stack) => {
-                format!("{DEVICE}/template-stack/entry[@name='{stack}']/config/shared")
+            Self::Template(_) | Self::TemplateStack(_) => inside("shared"),
+            Self::TemplateVsys { vsys, .. } => {
+                inside(&format!("devices/entry[@name='localhost.localdomain']/vsys/entry[@name='{vsys}']"))
             }
         })
     }
@@ -267,9 +217,10 @@ impl Location {
         match self {
             Self::Shared | Self::Managed(_) | Self::Panorama => None,
             Self::Vsys(vsys) => Some(("vsys", vsys.as_str())),
-            Self::Template(name) | Self::TemplateStack(name) | Self::TemplateVsys { template: name, .. } => {
+            Self::Template(name) | Self::TemplateVsys { template: name, .. } => {
                 Some(("target-tpl", name.as_str()))
             }
+            Self::TemplateStack(name) => Some(("target-tpl", name.as_str())),
         }
     }
 
@@ -286,13 +237,17 @@ impl Location {
     /// locations without one.
     #[must_use]
     pub fn template_entry(&self) -> Option<XPath> {
-        let path = |kind: &str, name: &TemplateName| {
-            XPath::absolute(&format!("{DEVICE}/{kind}/entry[@name='{name}']"))
+        let path = |kind: &str, name: &str| {
+            // Both types hold only what can be quoted.
+            let name = quoted(name).unwrap_or_default();
+            XPath::absolute(&format!("{DEVICE}/{kind}/entry[@name={name}]"))
         };
         match self {
             Self::Shared | Self::Managed(_) | Self::Vsys(_) | Self::Panorama => None,
-            Self::Template(name) | Self::TemplateVsys { template: name, .. } => Some(path("template", name)),
-            Self::TemplateStack(name) => Some(path("template-stack", name)),
+            Self::Template(name) | Self::TemplateVsys { template: name, .. } => {
+                Some(path("template", name.as_str()))
+            }
+            Self::TemplateStack(name) => Some(path("template-stack", name.as_str())),
         }
     }
 
@@ -345,13 +300,15 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const FORMS: [&str; 7] = [
+    const FORMS: [&str; 9] = [
         "shared",
         "vsys:vsys2",
         "panorama",
         "template:Branch",
         "template:Branch/vsys1",
         "stack:All branches",
+        "stack:Büros & Filialen (Süd): alle",
+        "stack:a123456789b123456789c123456789d123456789e123456789f123456789123",
         "device:001900000000003",
     ];
 
@@ -370,6 +327,7 @@ mod tests {
     #[test]
     fn refuses_other_forms_and_bad_names() {
         let long = format!("template:{}", "a".repeat(32));
+        let long_stack = format!("stack:{}", "a".repeat(64));
         for bad in [
             "",
             "Shared",
@@ -392,7 +350,13 @@ mod tests {
             "template: a",
             "template:a ",
             "stack:_a",
+            "stack:a]b",
+            "stack:a'b",
+            "stack:a\nb",
+            "stack: a",
+            "stack:a ",
             &long,
+            &long_stack,
             "device:",
             "device:0019-1",
         ] {

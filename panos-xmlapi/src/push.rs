@@ -6,9 +6,10 @@
 use super::command::written;
 use super::commit::CommitReply;
 use super::error::Error;
-use super::location::{Location, TemplateName};
+use super::location::Location;
 use super::operation::Operation;
 use super::session::Session;
+use super::template_name::TemplateName;
 use super::xml::Element;
 
 /// What is pushed.
@@ -18,8 +19,8 @@ pub enum PushTarget {
     Template(TemplateName),
     /// A template stack.
     TemplateStack {
-        /// The stack.
-        name: TemplateName,
+        /// The stack, by any name that the device told.
+        name: String,
         /// Only this administrator's changes, with PAN-OS 10.2 and later on both sides; not before the first full
         /// push after an upgrade or after a failover of a Panorama pair.
         administrator: Option<String>,
@@ -74,7 +75,7 @@ impl Push {
                 PushTarget::Template(name.clone())
             }
             Location::TemplateStack(name) => {
-                PushTarget::TemplateStack { name: name.clone(), administrator: None }
+                PushTarget::TemplateStack { name: name.to_string(), administrator: None }
             }
         };
         Some(Self::new(target))
@@ -93,7 +94,7 @@ impl Push {
         let mut inner = match &self.target {
             PushTarget::Template(name) => Element::new("template").with(text("name", name.as_str())),
             PushTarget::TemplateStack { name, administrator } => {
-                let stack = Element::new("template-stack").with(text("name", name.as_str()));
+                let stack = Element::new("template-stack").with(text("name", name));
                 match administrator {
                     Some(name) => stack.with(Element::new("admin").with(text("member", name))),
                     None => stack,
@@ -166,13 +167,12 @@ mod tests {
             )
         );
         let mut own = of("stack:S").unwrap();
-        own.target =
-            PushTarget::TemplateStack { name: "S".parse().unwrap(), administrator: Some("certs".into()) };
+        own.target = PushTarget::TemplateStack { name: "S & T".into(), administrator: Some("certs".into()) };
         own.validate_only = true;
         assert_eq!(
             own.command().to_string(),
             format!(
-                "<commit-all><template-stack><name>S</name><admin><member>certs</member></admin>{REST}\
+                "<commit-all><template-stack><name>S &amp; T</name><admin><member>certs</member></admin>{REST}\
                  <validate-only>yes</validate-only></template-stack></commit-all>"
             )
         );

@@ -73,12 +73,7 @@ impl XPath {
     /// # Errors
     /// A name that can't be quoted.
     pub fn entry(mut self, name: &str) -> Result<Self, UnquotableName> {
-        let quote = match (name.contains('\''), name.contains('"')) {
-            (false, _) => '\'',
-            (true, false) => '"',
-            (true, true) => return Err(UnquotableName(name.to_owned())),
-        };
-        self.0.push_str(&format!("/entry[@name={quote}{name}{quote}]"));
+        self.0.push_str(&format!("/entry[@name={}]", quoted(name)?));
         Ok(self)
     }
 
@@ -111,6 +106,16 @@ impl XPath {
     }
 }
 
+/// A name in quotes that do not occur in it.
+pub(super) fn quoted(name: &str) -> Result<String, UnquotableName> {
+    let quote = match (name.contains('\''), name.contains('"')) {
+        (false, _) => '\'',
+        (true, false) => '"',
+        (true, true) => return Err(UnquotableName(name.to_owned())),
+    };
+    Ok(format!("{quote}{name}{quote}"))
+}
+
 impl fmt::Display for XPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -121,6 +126,8 @@ impl fmt::Display for XPath {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::super::location::Location;
+    use super::super::template_name::{StackName, TemplateName};
+    use super::DEVICE;
 
     #[test]
     fn names_stay_inside_their_quotes() {
@@ -135,5 +142,11 @@ mod tests {
             "/config/shared/ssl-tls-service-profile/entry[@name=\"a']|//x['\"]"
         );
         assert!(path("'\"").is_err());
+        let of_stack =
+            |name| StackName::told(name).map(|name| Location::TemplateStack(name).base().to_string());
+        let entry = |quoted| format!("{DEVICE}/template-stack/entry[@name={quoted}]/config/shared");
+        assert_eq!(of_stack("it's & more").unwrap(), entry("\"it's & more\""));
+        assert_eq!(of_stack("a \"b\"").unwrap(), entry("'a \"b\"'"));
+        assert!(of_stack("'\"").is_err() && TemplateName::told("'\"").is_err());
     }
 }

@@ -235,7 +235,7 @@ fn check(arguments: &Arguments) -> Result<Request, UsageError> {
 /// What the post-save command will need is looked at now, when a person is there to mend it.
 fn check_device(options: &DeviceOptions, device: &Address) -> Result<(), UsageError> {
     resolve::profiles(options)?;
-    location::push(options)?;
+    location::push_by_all(options)?;
     resolve::served(options)?;
     resolve::ha_peer(options, device)?;
     let trust = resolve::trust(options)?;
@@ -347,7 +347,7 @@ async fn run(
                     };
                     let standings = following.to_the_end(Some(hook)).await?;
                     live.clear();
-                    tell::how_long(request, saving);
+                    tell::how_long(request, &standings, saving);
                     return Ok(outcome::judge(request, standings));
                 }
                 Err(error) => not_issued(request, tracked.as_ref(), error),
@@ -370,7 +370,7 @@ async fn run(
         false => following.standings()?,
     };
     live.clear();
-    tell::how_long(request, installing);
+    tell::how_long(request, &standings, installing);
     let installed = outcome::judge(request, standings);
     Ok(match at_hand {
         None => installed,

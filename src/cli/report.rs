@@ -242,7 +242,13 @@ pub fn outcome(program: &str, told: &Told) {
             }
         }
         Some(found) => {
-            problem(program, &format!("{}: {found}", told.about.place()), found.advice.as_deref());
+            let what = format!("{}: {found}", told.about.place());
+            // A place in the configuration file is shown with the line that is there.
+            let lines = match found.exit {
+                Exit::Usage => what.lines().collect(),
+                _ => vec![what.as_str()],
+            };
+            problem_in_lines(program, &lines, found.advice.as_deref());
             if told.is_pending == Some(false) {
                 note(program, "it is not recorded as pending: once that is fixed, run it again");
             }

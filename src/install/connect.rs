@@ -206,7 +206,13 @@ fn is_unreachable(failure: &InstallError) -> bool {
 fn member(target: &Target, answer: &Result<Answer, InstallError>) -> HaMember {
     let state = match answer {
         Ok(answer) => Ok(answer.state.clone()),
-        Err(failure) => Err(failure.to_string()),
+        Err(failure) => {
+            let error = match failure {
+                InstallError::Device { error, .. } => Some(error),
+                _ => None,
+            };
+            Err(ha::unknown(error, failure))
+        }
     };
     HaMember { device: target.device.clone(), state }
 }

@@ -333,6 +333,9 @@ impl InstallError {
             Self::Key(error) => return error.advice(),
             Self::KnownDevices(error) => return error.advice(),
             Self::Journal(error) => return error.advice.clone(),
+            Self::NoActivePeer(found) if found.has_stranger() => {
+                "name the HA peer with --ha-peer, and trust it by its own pin or a CA; where only the device names it, a pin for its address in the configuration file is not used ('pan_certctl pin' is); nothing was changed"
+            }
             Self::NoActivePeer(_) => {
                 "check the HA state of both devices; use --ha-peer to name the second one; nothing was changed"
             }

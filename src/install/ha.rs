@@ -12,9 +12,12 @@ use tokio::time::Instant;
 pub struct HaMember {
     /// The device.
     pub device: Address,
-    /// Its state, or why that is not known.
+    /// Its state, or why that is not known: what follows its name.
     pub state: Result<HaState, String>,
 }
+
+/// How it is said that a member has answered and was not trusted.
+const NOT_TRUSTED: &str = "is not trusted";
 
 /// Which member is to be configured, by its place in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +54,19 @@ pub enum NoActivePeer {
     Changed(String),
 }
 
+impl NoActivePeer {
+    /// Whether one of them has answered and was not trusted.
+    #[must_use]
+    pub fn has_stranger(&self) -> bool {
+        matches!(self, Self::Neither(answers) if answers.iter().any(|answer| answer.contains(NOT_TRUSTED)))
+    }
+}
+
 impl HaMember {
     /// A member with what became of [`Session::ha_state`].
     #[must_use]
     pub fn new(device: &Address, answer: Result<HaState, Error>) -> Self {
-        let state = known(answer).map_err(|error| error.to_string());
+        let state = known(answer).map_err(|error| unknown(Some(&error), &error));
         Self { device: device.clone(), state }
     }
 
@@ -78,11 +89,21 @@ impl fmt::Display for HaMember {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let device = &self.device;
         match &self.state {
-            Err(why) => write!(f, "{device} did not respond ({why})"),
+            Err(why) => write!(f, "{device} {why}"),
             Ok(state) if !state.enabled => write!(f, "{device} has no high availability"),
             Ok(HaState { local: Some(local), .. }) => write!(f, "{device} is '{local}'"),
             Ok(_) => write!(f, "{device} does not report its HA state"),
         }
+    }
+}
+
+/// Why the state of a device is not known: one that was not trusted has answered.
+pub(super) fn unknown(error: Option<&Error>, failure: &dyn fmt::Display) -> String {
+    match error {
+        Some(Error::Identity(_)) => format!("{NOT_TRUSTED} ({failure})"),
+        Some(Error::Refused(_)) => format!("has refused ({failure})"),
+        Some(_) => format!("did not respond ({failure})"),
+        None => format!("could not be asked ({failure})"),
     }
 }
 

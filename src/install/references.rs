@@ -202,7 +202,7 @@ pub async fn places_with_profile(
     names: &[ProfileName],
 ) -> Result<Vec<String>, InstallError> {
     let mut found = Vec::new();
-    if place.template_entry().is_some() {
+    if place.template_entry().is_some() || *place == Location::Panorama {
         for name in names {
             found.extend(templates::with_profile(session, place, name.as_str()).await?);
         }

@@ -5,11 +5,11 @@
 //! before anything is sent. Of what a stack and its templates define, a firewall gets the stack's own object, else that
 //! of the first template that has one; Panorama does not tell of the others.
 
-use panos_xmlapi::{Location, Session, StackMembers, TemplateName, XPath};
+use panos_xmlapi::{Location, Session, StackMembers, StackName, TemplateName, XPath};
 
 use super::error::{Activity, InstallError};
 use super::names::{ObjectName, ProfileName};
-use super::request::{InstallRequest, StacksToPush};
+use super::request::{InstallRequest, PushPolicy, StacksToPush};
 use super::unsuitable::Unsuitable;
 
 const TEMPLATE: &str = "template";
@@ -23,14 +23,14 @@ pub struct Wanted<'a> {
     /// The profiles.
     pub profiles: &'a [ProfileName],
     /// What is pushed.
-    pub stacks: &'a StacksToPush,
+    pub push: &'a PushPolicy,
 }
 
 impl<'a> Wanted<'a> {
     /// What an install request is about.
     #[must_use]
     pub fn of(request: &'a InstallRequest) -> Self {
-        Self { object: Some(&request.object), profiles: &request.profiles, stacks: &request.push.stacks }
+        Self { object: Some(&request.object), profiles: &request.profiles, push: &request.push }
     }
 }
 
@@ -47,7 +47,7 @@ struct SameNames<'a> {
     /// The stacks whose firewalls get what is in the place.
     stacks: Vec<&'a StackMembers>,
     /// Which of these the run is about.
-    counts: Box<dyn Fn(&str) -> bool + 'a>,
+    counts: Box<dyn Fn(&StackMembers) -> bool + 'a>,
 }
 
 /// What was found of the template or the stack of a place; nothing for places without templates.
@@ -71,10 +71,7 @@ pub async fn look(session: &Session, wanted: Wanted<'_>, place: &Location) -> Re
     check_there(session, place).await?;
     let known = session.template_stacks().await.map_err(InstallError::during(Activity::Looking))?;
     check_unambiguous(&known, place)?;
-    let counts: Box<dyn Fn(&str) -> bool> = match wanted.stacks {
-        StacksToPush::Named(names) => Box::new(|stack| names.iter().any(|name| name.as_str() == stack)),
-        StacksToPush::AllOfTemplate | StacksToPush::Nothing => Box::new(|_| true),
-    };
+    let counts = Box::new(|stack: &StackMembers| is_pushed(wanted.push, stack));
     let stacks = known.iter().filter(|stack| place.is_in_stack(&stack.name, &stack.templates)).collect();
     let others = SameNames { session, place, stacks, counts };
     let mut notes = Vec::new();
@@ -91,38 +88,40 @@ pub async fn look(session: &Session, wanted: Wanted<'_>, place: &Location) -> Re
     Ok(Found { notes, stacks: known })
 }
 
+/// Whether the stack is one of those that this run pushes, or that a person is to push.
+fn is_pushed(policy: &PushPolicy, stack: &StackMembers) -> bool {
+    let is_named = match &policy.stacks {
+        StacksToPush::Named(names) => names.iter().any(|name| name.as_str() == stack.name),
+        StacksToPush::AllOfTemplate | StacksToPush::Nothing => true,
+    };
+    let is_meant = |serial: &String| policy.only.iter().any(|only| only.as_str() == serial);
+    is_named && (policy.only.is_empty() || stack.devices.iter().any(is_meant))
+}
+
 /// Refuses a template or a stack that Panorama does not have.
 ///
 /// # Errors
 /// No template or stack of this name; a device that fails or refuses.
 pub async fn check_there(session: &Session, place: &Location) -> Result<(), InstallError> {
-    let (kind, name) = match place {
-        Location::Template(name) | Location::TemplateVsys { template: name, .. } => (TEMPLATE, name),
-        Location::TemplateStack(name) => (STACK, name),
-        _ => return Ok(()),
-    };
+    let Some((kind, name)) = place.commit_scope() else { return Ok(()) };
     let known = names(session, kind).await?;
-    if known.iter().any(|known| known == name.as_str()) {
+    if known.iter().any(|known| known == name) {
         return Ok(());
     }
     let other = if kind == STACK { TEMPLATE } else { STACK };
-    let is_other = names(session, other).await?.iter().any(|known| known == name.as_str());
-    Err(Unsuitable::NoTemplate { is_stack: kind == STACK, name: name.clone(), known, is_other }.into())
+    let is_other = names(session, other).await?.iter().any(|known| known == name);
+    Err(Unsuitable::NoTemplate { is_stack: kind == STACK, name: name.to_owned(), known, is_other }.into())
 }
 
 /// Refuses a name that both a template and a stack have, as far as the stacks tell: an upload into either names nothing
 /// else, so it might land in the other one.
 fn check_unambiguous(known: &[StackMembers], place: &Location) -> Result<(), Unsuitable> {
-    let (name, is_shared) = match place {
-        Location::Template(name) | Location::TemplateVsys { template: name, .. } => {
-            (name, known.iter().any(|stack| stack.name == name.as_str()))
-        }
-        Location::TemplateStack(name) => {
-            (name, known.iter().flat_map(|stack| &stack.templates).any(|template| template == name.as_str()))
-        }
-        _ => return Ok(()),
+    let Some((kind, name)) = place.commit_scope() else { return Ok(()) };
+    let is_shared = match kind {
+        STACK => known.iter().flat_map(|stack| &stack.templates).any(|template| template == name),
+        _ => known.iter().any(|stack| stack.name == name),
     };
-    if is_shared { Err(Unsuitable::AmbiguousTemplate(name.clone())) } else { Ok(()) }
+    if is_shared { Err(Unsuitable::AmbiguousTemplate(name.to_owned())) } else { Ok(()) }
 }
 
 /// The names of all templates, or of all stacks.
@@ -154,7 +153,7 @@ impl SameNames<'_> {
                     is_above = false;
                 } else if self.is_in(kind, name, named).await? {
                     let by = format!("{} '{name}'", in_words(kind));
-                    match (is_above && !self.is_stack(), (self.counts)(&stack.name)) {
+                    match (is_above && !self.is_stack(), (self.counts)(stack)) {
                         (true, true) => {
                             let (what, stack) = (named.words.clone(), stack.name.clone());
                             return Err(Unsuitable::Outranked { what, by, stack }.into());
@@ -248,18 +247,22 @@ async fn management(
 /// The shared parts of all templates and stacks of a Panorama.
 ///
 /// # Errors
-/// A device that fails or refuses.
+/// A name that no path can express; a device that fails or refuses.
 pub async fn all(session: &Session) -> Result<Vec<Location>, InstallError> {
-    let parsed = |names: Vec<String>| names.into_iter().filter_map(|name| name.parse::<TemplateName>().ok());
-    let templates = parsed(names(session, TEMPLATE).await?).map(Location::Template);
-    let stacks = parsed(names(session, STACK).await?).map(Location::TemplateStack);
-    Ok(templates.chain(stacks).collect())
+    let mut all = Vec::new();
+    for name in names(session, TEMPLATE).await? {
+        all.push(Location::Template(TemplateName::told(&name)?));
+    }
+    for name in names(session, STACK).await? {
+        all.push(Location::TemplateStack(StackName::told(&name)?));
+    }
+    Ok(all)
 }
 
 /// The templates and stacks that have a profile of this name in their shared part, in words.
 ///
 /// # Errors
-/// A device that fails or refuses.
+/// A name that no path can express; a device that fails or refuses.
 pub async fn with_profile(
     session: &Session,
     place: &Location,

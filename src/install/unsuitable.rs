@@ -3,7 +3,7 @@
 use super::names::{ObjectName, ProfileName};
 use crate::error::Exit;
 use crate::text::some_or_none;
-use panos_xmlapi::{Location, Serial, TemplateName, VsysName};
+use panos_xmlapi::{Location, Serial, VsysName};
 
 /// What a person has to change before an installation makes sense. Nothing was changed on the device.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum Unsuitable {
         /// Whether it was to be a stack.
         is_stack: bool,
         /// Its name.
-        name: TemplateName,
+        name: String,
         /// Those that there are.
         known: Vec<String>,
         /// Whether it is the name of one of the other kind.
@@ -36,7 +36,7 @@ pub enum Unsuitable {
     #[error(
         "Panorama has a template and a template stack '{0}': an upload names only one of them, and it is not known which"
     )]
-    AmbiguousTemplate(TemplateName),
+    AmbiguousTemplate(String),
     /// The firewalls would get another object of the same name.
     #[error("{by} has {what} too, and firewalls of the template stack '{stack}' get that one")]
     Outranked {

@@ -1,8 +1,9 @@
 //! Where a certificate goes on a device, and what of Panorama is pushed then: from options to checked values.
 
 use std::fmt::Display;
+use std::str::FromStr;
 
-use panos_xmlapi::{Location, TemplateName};
+use panos_xmlapi::{Location, StackName};
 
 use super::options::{CommitOption, DeviceOptions, SuffixOption};
 use crate::install::push::MaxFailures;
@@ -56,7 +57,7 @@ pub fn of(options: &DeviceOptions) -> Result<Location, InvalidPlace> {
 const WITHOUT_COMMIT: &str = "with 'commit none' nothing is pushed";
 const ONE_PLACE: &str = "only one of vsys, template, stack and serial can be set";
 
-/// What is pushed after a commit in a template or template stack.
+/// What is pushed after a commit in a template or template stack, by options to which others may be typed.
 ///
 /// # Errors
 /// A name that is not valid; a push without a template or template stack.
@@ -92,8 +93,23 @@ pub fn push(options: &DeviceOptions) -> Result<PushPolicy, InvalidPlace> {
     Ok(PushPolicy { stacks, only, everybody, max_failures })
 }
 
-/// On how many firewalls a push may fail. Only what has an object of its own can be taken back: an object that is
-/// overwritten is gone.
+/// The same by all options together: with a limit each certificate has to be an object of its own.
+///
+/// # Errors
+/// As [`push`]; a limit without that.
+pub fn push_by_all(options: &DeviceOptions) -> Result<PushPolicy, InvalidPlace> {
+    let policy = push(options)?;
+    // An object that is overwritten is gone.
+    if policy.max_failures.is_some() && options.suffix != Some(SuffixOption::Serial) {
+        return Err(InvalidPlace::of(
+            "max-failures",
+            "a push can be taken back only where each certificate is an object of its own: add --suffix serial",
+        ));
+    }
+    Ok(policy)
+}
+
+/// On how many firewalls a push may fail.
 fn max_failures(options: &DeviceOptions, is_left: bool) -> Result<Option<MaxFailures>, InvalidPlace> {
     let Some(text) = &options.max_failures else { return Ok(None) };
     let refused = |what: &str| Err(InvalidPlace::of("max-failures", what));
@@ -102,11 +118,6 @@ fn max_failures(options: &DeviceOptions, is_left: bool) -> Result<Option<MaxFail
     }
     if options.commit == Some(CommitOption::None) {
         return refused(WITHOUT_COMMIT);
-    }
-    if options.suffix != Some(SuffixOption::Serial) {
-        return refused(
-            "a push can be taken back only where each certificate is an object of its own: add --suffix serial",
-        );
     }
     text.parse().map(Some).map_err(|error| InvalidPlace::of("max-failures", error))
 }
@@ -121,9 +132,9 @@ fn stacks(options: &DeviceOptions, place: &Location) -> Result<StacksToPush, Inv
             false => Err(InvalidPlace::of("push", "'none' beside the name of a stack")),
         };
     }
-    let mut names: Vec<TemplateName> = Vec::new();
+    let mut names: Vec<StackName> = Vec::new();
     for text in &options.push {
-        let name = named("push", text)?;
+        let name: StackName = named("push", text)?;
         match place {
             Location::TemplateStack(stack) if *stack != name => {
                 return Err(InvalidPlace::of(
@@ -138,7 +149,7 @@ fn stacks(options: &DeviceOptions, place: &Location) -> Result<StacksToPush, Inv
     Ok(StacksToPush::Named(names))
 }
 
-fn named(option: &'static str, text: &str) -> Result<TemplateName, InvalidPlace> {
+fn named<T: FromStr<Err: Display>>(option: &'static str, text: &str) -> Result<T, InvalidPlace> {
     text.parse().map_err(|error| InvalidPlace::of(option, error))
 }
 
@@ -170,18 +181,20 @@ mod tests {
             (("template", "Branch"), "template:Branch"),
             (("template", "Branch/vsys1"), "template:Branch/vsys1"),
             (("stack", "All branches"), "stack:All branches"),
+            (("stack", "Büros & Filialen (Süd)"), "stack:Büros & Filialen (Süd)"),
             (("serial", "001900000000003"), "device:001900000000003"),
         ] {
             assert_eq!(of(&options(&[place], &[], &[])).unwrap().to_string(), location);
         }
-        let long = "a".repeat(32);
+        let (long, longer) = ("a".repeat(32), "a".repeat(64));
         for bad in [
             ("vsys", "finance"),
             ("template", "Branch/finance"),
             ("template", "a'b"),
             ("template", ""),
             ("template", &long),
-            ("stack", &long),
+            ("stack", &longer),
+            ("stack", "a'b"),
             ("stack", "S/vsys1"),
             ("serial", "0-1"),
         ] {

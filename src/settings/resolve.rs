@@ -146,7 +146,7 @@ pub fn prepare(
         target: target(options, device, state_dir)?,
         peer: peer(options, typed, config, device, state_dir)?,
         location: location::of(options)?,
-        push: location::push(options)?,
+        push: location::push_by_all(options)?,
         profiles: profiles(options)?,
         upload: upload(options, has_chain),
         key_export: if options.exportable { KeyExport::Allowed } else { KeyExport::Blocked },

@@ -127,6 +127,34 @@ fn a_push_that_fails_on_too_many_firewalls_is_taken_back_where_it_has_arrived() 
 }
 
 #[test]
+fn what_was_taken_back_is_told_by_a_retry_that_leaves_it() {
+    let estate = Estate::of(2, |_| {});
+    estate.install(&SERIAL).exits(0);
+    estate.world.renew();
+    fails(&estate, &[1]);
+    estate.install(&within("0")).exits(14);
+    let ended = estate.certctl(&["retry"]).exits(0).says("Nothing is due.");
+    ended.says("  1 is not tried again by itself: its push was taken back").says("pan_certctl retry --now");
+    fails(&estate, &[]);
+    estate.certctl(&["retry", "--now"]).exits(0);
+    let ended = estate.certctl(&["retry"]).exits(0);
+    assert!(!ended.stdout.contains("taken back"), "{ended:#?}");
+}
+
+#[test]
+fn a_limit_in_the_configuration_file_is_completed_by_what_is_typed() {
+    let estate = Estate::of(2, |_| {});
+    let file = estate.world.path("settings");
+    let device = estate.world.target();
+    std::fs::write(&file, format!("[device.\"{device}\"]\ntemplate = \"branch\"\nmax-failures = 1\n"))
+        .unwrap();
+    let config = format!("--config={}", file.display());
+    estate.install(&[&config]).exits(1).says("--max-failures: ").says("add --suffix serial");
+    estate.install(&[&config, "--dry-run", "--suffix", "serial"]).exits(0);
+    estate.install(&[&config, "--suffix", "serial"]).exits(0);
+}
+
+#[test]
 fn of_a_pair_of_panoramas_the_other_one_is_waited_for_after_each_commit() {
     const SAME: &str = "HA: the HA peer has the same configuration.";
     let estate = Estate::of_pair(3);

@@ -61,6 +61,23 @@ fn what_has_expired_or_expires_soon_is_told_apart() {
 }
 
 #[test]
+fn numbers_of_certificates_and_of_installations_are_told_apart() {
+    let support = Desk::new();
+    for device in ["fw1", "fw2"] {
+        support.installed("a.example.com", device, 6);
+    }
+    let busy = problem(Exit::Busy, "busy");
+    support.pending("a.example.com", "fw3", 3, 1, &busy);
+    let says = "1 certificate on 3 devices: 1 pending";
+    let ended = support.exits(10, &["--pending-for", "9d"]).says(says);
+    assert!(
+        ended.stdout.contains("; 1 certificate expires within 7d.")
+            || ended.stdout.contains("; 2 certificates expire within 7d."),
+        "{ended:#?}"
+    );
+}
+
+#[test]
 fn what_needs_attention_comes_first() {
     let support = Desk::new();
     let busy = problem(Exit::Busy, "busy");

@@ -88,6 +88,11 @@ async fn the_end_of_a_request_for_several_places_is_a_table_and_the_same_as_json
         );
     }
     assert_eq!(places.scene.authority.submitted().len(), 1, "nothing was asked for");
+    let ended = places.ask(&["--resubmit"]).exits(20);
+    let took = format!("Certificate install and commit by the post-save process on: {first} took ");
+    assert!(ended.stdout.contains(&took), "{ended:#?}");
+    let says = "1 of 2 devices are not running the new certificate yet: it is delivered by the worker";
+    assert!(ended.stderr.contains(says), "{ended:#?}");
     let json = places.json(&["--resubmit"], 20);
     assert_eq!(json["devices"][0]["result"], "installed", "{json:#}");
     assert_eq!(json["devices"][1]["result"], "waiting", "{json:#}");

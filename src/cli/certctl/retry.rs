@@ -99,13 +99,31 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     for waiting in &waiting {
         report::line(&format!("  {waiting}"));
     }
-    if !waiting.is_empty() {
+    let taken_back = match arguments.now {
+        true => 0,
+        false => waits_for_a_person(&place.state_dir, &worker.only),
+    };
+    if taken_back > 0 {
+        let verb = if taken_back == 1 { "is" } else { "are" };
+        report::line(&format!("  {taken_back} {verb} not tried again by itself: its push was taken back"));
+    }
+    if !waiting.is_empty() || taken_back > 0 {
         report::note(
             NAME,
             "to see which: pan_certctl status; to deliver all of it now: pan_certctl retry --now",
         );
     }
     Ok(exit)
+}
+
+/// How many installations on these devices are tried again only when a person asks for it. What can't be read was told.
+fn waits_for_a_person(state_dir: &Path, only: &[Address]) -> usize {
+    let mut count = 0;
+    let _ = InstallationStore::below(state_dir).each(|record| {
+        let is_meant = only.is_empty() || only.contains(&record.spec.device);
+        count += usize::from(is_meant && record.waits_for_a_person());
+    });
+    count
 }
 
 /// The devices that something is recorded or ordered for.

@@ -1,5 +1,7 @@
 //! How it ended on each device.
 
+use std::collections::BTreeSet;
+
 use panos_xmlapi::Address;
 
 use super::Request;
@@ -117,7 +119,16 @@ pub(super) fn judge(request: &Request, standings: Vec<(Address, Standing)>) -> E
         report::problem_with_advice(request.caller.name, &trouble.to_string(), &trouble.advice());
     }
     let exit = Exit::of_all(&all.iter().map(Told::exit).collect::<Vec<_>>());
-    let what = format!("{failed} of {count} devices are not running the new certificate");
+    let devices: BTreeSet<&Address> = request.places.iter().map(|place| &place.device).collect();
+    // Several places may be on one device.
+    let unit = if devices.len() == count { "devices" } else { "places" };
+    let waiting = all.iter().filter(|told| told.hold.is_some()).count();
+    let only = match waiting {
+        0 => String::new(),
+        _ if waiting == failed => " yet: it is delivered by the worker".to_owned(),
+        _ => format!("; {waiting} of them only wait"),
+    };
+    let what = format!("{failed} of {count} {unit} are not running the new certificate{only}");
     let problem = Problem { exit, advice: None, ..watch::not_installed(&what) };
     let trouble = Trouble::NotInstalled { device: request.named.common_name.to_string(), problem };
     Ended { all, trouble: Some(trouble) }

@@ -155,7 +155,6 @@ impl Pusher<'_> {
         let wanted = open.filter(|device| device.stack == stack && lacks(&device.standing));
         let wanted = wanted.map(|device| device.serial.clone()).collect();
         let targets = connected(goals, wanted, known);
-        let Ok(name) = stack.parse() else { return };
         if targets.is_empty() {
             return;
         }
@@ -165,7 +164,7 @@ impl Pusher<'_> {
         let devices: Vec<&ManagedDevice> = targets.iter().filter_map(|serial| known.get(serial)).collect();
         let everybody = goals.iter().all(|goal| goal.everybody);
         let mut order = PushOrder {
-            stack: &name,
+            stack,
             only: &targets,
             administrator: None,
             description: format!("{}, stack {stack}", self.description),
@@ -207,7 +206,7 @@ impl Pusher<'_> {
         goals: &mut [PushGoal<'_>],
         (follower, journal): (&Follower<'_>, &mut dyn Journal),
     ) -> Option<Refusal> {
-        let stack = order.stack.as_str();
+        let stack = order.stack;
         match follower.push(order, journal).await {
             Ok(Pushed::Over(results)) => self.conclude(goals, (stack, order.only), results).await,
             Ok(Pushed::Refused(refusal)) => return Some(refusal),

@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures_util::future::join;
 use panos_xmlapi::{
     CommitReply, Error, Job, JobOutcome, JobState, Push, PushTarget, PushedDevice, Reason, Refusal, Session,
-    TemplateName,
 };
 use tokio::time::Instant;
 
@@ -26,7 +25,7 @@ const OURS: &str = "pan_getcert: ";
 
 /// One push that is wanted.
 pub(super) struct PushOrder<'a> {
-    pub(super) stack: &'a TemplateName,
+    pub(super) stack: &'a str,
     /// The firewalls.
     pub(super) only: &'a BTreeSet<String>,
     /// Only this administrator's changes.
@@ -62,7 +61,7 @@ impl Follower<'_> {
         let deadline = Instant::now() + order.time;
         let begun = Instant::now();
         self.events.tell(Event::PushBegun {
-            stack: order.stack.to_string(),
+            stack: order.stack.to_owned(),
             firewalls: order.only.len(),
             everybody: order.administrator.is_none(),
         });
@@ -75,7 +74,7 @@ impl Follower<'_> {
             }
             Err(refusal) => return Ok(Pushed::Refused(refusal)),
         };
-        self.events.tell(Event::PushJob { stack: order.stack.to_string(), job: job.clone() });
+        self.events.tell(Event::PushJob { stack: order.stack.to_owned(), job: job.clone() });
         self.usual.into_iter().for_each(|usual| self.events.tell(Event::CommitUsual(usual)));
         let (noted, (last, is_over)) = join(journal.sync(), self.follow(&job, self.usual, deadline)).await;
         if let Err(error) = noted {
@@ -99,7 +98,7 @@ impl Follower<'_> {
         deadline: Instant,
     ) -> Result<Result<CommitReply, Refusal>, InstallError> {
         let target = PushTarget::TemplateStack {
-            name: order.stack.clone(),
+            name: order.stack.to_owned(),
             administrator: order.administrator.clone(),
         };
         let push = Push {

@@ -1,6 +1,6 @@
 //! What is wanted to be pushed.
 
-use panos_xmlapi::{Serial, TemplateName};
+use panos_xmlapi::{Serial, StackName};
 
 use super::limit::MaxFailures;
 
@@ -23,7 +23,7 @@ pub enum StacksToPush {
     /// Every stack that holds the template; a stack that was changed itself.
     AllOfTemplate,
     /// These.
-    Named(Vec<TemplateName>),
+    Named(Vec<StackName>),
     /// None: a person pushes.
     Nothing,
 }

@@ -111,11 +111,18 @@ impl Summary {
         let is_whole = self.without_profile + self.drifted == 0;
         let is_done = all > 0 && self.installed == self.installations && is_whole;
         add(usize::from(is_done), if all == 1 { "installed" } else { "all installed" }.to_owned());
-        add(self.expired, one_or(self.expired, "has expired", "have expired"));
-        let soon = one_or(self.expire_soon, "expires", "expire");
+        // Before these stand numbers of installations.
+        let is_mixed = all != self.certificates;
+        let of = |count: usize, one: &str, more: &str| match (is_mixed, count) {
+            (false, _) => one_or(count, one, more),
+            (true, 1) => format!("1 certificate {one}"),
+            (true, _) => format!("{count} certificates {more}"),
+        };
+        add(self.expired, of(self.expired, "has expired", "have expired"));
+        let soon = of(self.expire_soon, "expires", "expire");
         add(self.expire_soon, format!("{soon} within {}", limits.expires_in));
-        let troubled = self.certmonger_troubles;
-        add(troubled, format!("certmonger reports problems with {troubled}"));
+        let troubled = of(self.certmonger_troubles, "", "");
+        add(self.certmonger_troubles, format!("certmonger reports problems with {}", troubled.trim_end()));
         let claimed = self.profiles_claimed_twice;
         add(claimed, format!("{claimed} with a profile that another one has, too"));
         add(self.without_profile, format!("{} without a profile", self.without_profile));
