@@ -300,15 +300,13 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    const FORMS: [&str; 9] = [
+    const FORMS: [&str; 7] = [
         "shared",
         "vsys:vsys2",
         "panorama",
         "template:Branch",
         "template:Branch/vsys1",
         "stack:All branches",
-        "stack:Büros & Filialen (Süd): alle",
-        "stack:a123456789b123456789c123456789d123456789e123456789f123456789123",
         "device:001900000000003",
     ];
 
@@ -318,7 +316,11 @@ mod tests {
 
     #[test]
     fn every_form_is_written_as_it_is_read() {
-        for form in FORMS {
+        let stacks = [
+            "stack:Büros & Filialen (Süd): alle",
+            "stack:a123456789b123456789c123456789d123456789e123456789f123456789123",
+        ];
+        for form in FORMS.into_iter().chain(stacks) {
             assert_eq!(of(form).to_string(), form);
             assert_eq!(String::from(Location::try_from(form.to_owned()).unwrap()), form);
         }

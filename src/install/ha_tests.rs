@@ -11,7 +11,8 @@ fn on(local: &str) -> HaState {
 }
 
 fn member(name: &str, state: Result<HaState, &str>) -> HaMember {
-    HaMember { device: device(name), state: state.map_err(str::to_owned) }
+    let error = Error::Unreachable { cause: String::new() };
+    HaMember { device: device(name), state: state.map_err(|why| unknown(Some(&error), &why)) }
 }
 
 fn chosen(states: &[&str]) -> Result<Choice, String> {
