@@ -54,7 +54,7 @@ pub(super) fn lines(event: &Event) -> Vec<String> {
         }
         Event::LeftToPush { by, firewalls } => format!(
             "Not pushed ({}): a person has to push to {firewalls} firewall{} in Panorama.",
-            by.option(),
+            by,
             if *firewalls == 1 { "" } else { "s" }
         ),
         Event::PushBegun { stack, firewalls, everybody } => {

@@ -7,8 +7,8 @@ use super::connect::Connection;
 use super::error::{Activity, InstallError};
 use super::events::{Event, Events};
 use super::plan::Reached;
-use super::push::{self, Expected, LeftBy, PushGoal, PushPlan, PushState, Pusher};
-use super::rebound::{self, Rebound};
+use super::push::{self, Expected, LeftBy, PushGoal, PushPlan, PushState, Pusher, Rebound};
+use super::rebound;
 use super::request::{CommitScope, InstallRequest};
 use super::retry::RetryPolicy;
 use super::state::{CurrentInstall, place_of};
@@ -102,7 +102,7 @@ pub(super) async fn push(
         if goal.state.is_complete() {
             ends.push((goal.item, AfterCommit::Pushed { now: false }, None));
         } else {
-            let by = left_by.unwrap_or(LeftBy::Push);
+            let by = left_by.unwrap_or(LeftBy::Push).option();
             transaction.events.tell(Event::LeftToPush { by, firewalls: goal.state.open.len() });
             ends.push((goal.item, AfterCommit::LeftToPush, None));
         }

@@ -11,7 +11,6 @@ use panos_xmlapi::Address;
 
 use super::names::ObjectName;
 use super::phases::Phase;
-use super::push::LeftBy;
 
 /// A run that did not come to its end, as it is found in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,8 +129,8 @@ pub enum Event {
     LeftToCommit,
     /// Nothing is pushed, as it was asked for.
     LeftToPush {
-        /// What asks for it.
-        by: LeftBy,
+        /// The option that asks for it.
+        by: &'static str,
         /// To how many firewalls a person has to push.
         firewalls: usize,
     },

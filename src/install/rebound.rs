@@ -3,20 +3,9 @@
 use panos_xmlapi::{Location, ServiceProfile, Session, StackMembers, XPath};
 
 use super::error::{Activity, InstallError};
-use super::push::on_firewall;
+use super::push::{Rebound, on_firewall};
 use super::references::virtual_systems;
 use super::request::{InstallRequest, Rebind};
-
-/// A profile that Panorama runs with the certificate, and that nobody has named.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rebound {
-    /// Where it is on a firewall.
-    pub at: Location,
-    /// Its name.
-    pub profile: String,
-    /// The stacks in which another template, or the stack itself, has one of this name that wins.
-    pub outranked_in: Vec<String>,
-}
 
 /// All of them in Panorama's running configuration; none where only the named ones are rebound.
 ///

@@ -11,7 +11,17 @@ use super::state::{PushState, Standing};
 use super::way_back::FormerBinding;
 use crate::install::names::{ObjectName, ProfileName};
 use crate::install::problem::Problem;
-use crate::install::rebound::Rebound;
+
+/// A profile that Panorama runs with the certificate, and that nobody has named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebound {
+    /// Where it is on a firewall.
+    pub at: Location,
+    /// Its name.
+    pub profile: String,
+    /// The stacks in which another template, or the stack itself, has one of this name that wins.
+    pub outranked_in: Vec<String>,
+}
 
 /// What is to arrive on firewalls.
 #[derive(Debug, Clone, Copy)]

@@ -19,7 +19,7 @@ mod way_back;
 
 pub use carry::{Pusher, of_stacks};
 pub use error::PushIncomplete;
-pub use goal::{Expected, PushGoal};
+pub use goal::{Expected, PushGoal, Rebound};
 pub use limit::{InvalidLimit, MaxFailures};
 pub use plan::{LeftBy, LeftToPush, PushPlan, PushPlanError, StackPlan};
 pub use policy::{PushPolicy, StacksToPush};

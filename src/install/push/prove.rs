@@ -2,10 +2,9 @@
 
 use panos_xmlapi::{CertificateEntry, Element, Error, Location, Reason, ServiceProfile, Session, XPath};
 
-use super::goal::{Expected, PushGoal};
+use super::goal::{Expected, PushGoal, Rebound};
 use super::state::Standing;
 use crate::install::error::{Activity, InstallError};
-use crate::install::rebound::Rebound;
 use crate::install::retry::RetryPolicy;
 
 /// What is true of a certificate on one firewall; nothing where it has it.
