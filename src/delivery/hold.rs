@@ -12,6 +12,8 @@ use super::request::RequestEnd;
 use super::state::Presented;
 use crate::error::Exit;
 use crate::install::problem::{Problem, RetryClass};
+use crate::install::push::PushState;
+use crate::install::result::LastRun;
 use crate::settings::destination::Destination;
 use crate::settings::schedule::Schedule;
 use crate::settings::window::{self, Windows};
@@ -164,13 +166,25 @@ pub fn hold<Z: TimeZone>(
     now: &DateTime<Z>,
 ) -> Option<Hold> {
     let moment = now.with_timezone(&Utc);
-    if record.may_be_in_between() || is_urgent(record, schedule, moment) {
+    if may_be_in_between(record) || is_urgent(record, schedule, moment) {
         return None;
     }
     closed(&schedule.windows, now)
         .or_else(|| behind(record, schedule, others, moment))
         .or_else(|| spread(record, schedule, now))
         .map(|hold| hold.at_most_until(urgent_from(record, schedule)))
+}
+
+/// Whether a run that did not come to its end may have left the device in between: with changes, a commit, or a push or a
+/// way back that is not over.
+fn may_be_in_between(record: &Installation) -> bool {
+    let is_pushed = record.push.as_ref().is_none_or(PushState::is_complete);
+    record.last_run() == LastRun::Interrupted
+        && (!record.uncommitted_paths.is_empty()
+            || record.job.is_some()
+            || !record.next_identities.is_empty()
+            || record.way_back.is_some()
+            || !is_pushed)
 }
 
 /// When what runs there ends too soon for waiting.

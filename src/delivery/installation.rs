@@ -238,19 +238,6 @@ impl Installation {
         }
     }
 
-    /// Whether a run that did not come to its end may have left the device in between: with changes, a commit, or a push or
-    /// a way back that is not over.
-    #[must_use]
-    pub fn may_be_in_between(&self) -> bool {
-        let is_pushed = self.push.as_ref().is_none_or(PushState::is_complete);
-        self.last_run() == LastRun::Interrupted
-            && (!self.uncommitted_paths.is_empty()
-                || self.job.is_some()
-                || !self.next_identities.is_empty()
-                || self.way_back.is_some()
-                || !is_pushed)
-    }
-
     /// Whether the device has yet to be verified to run the certificate.
     #[must_use]
     pub fn is_pending(&self) -> bool {

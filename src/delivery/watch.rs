@@ -169,7 +169,7 @@ impl Following<'_> {
                 "the certificate is waiting for a manual commit (--commit none)",
             )),
             RequestEnd::AwaitingPush { .. } => Standing::Failed(not_installed(
-                "the certificate is committed on Panorama and waiting for a manual push (--push none)",
+                "the certificate is committed on Panorama and waiting for a manual push (--push none, or --commit none)",
             )),
             RequestEnd::Open { problem: Some(problem) } => Standing::Failed(pending(record, problem)),
             RequestEnd::Open { problem: None } => match self.hold(record) {
