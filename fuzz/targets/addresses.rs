@@ -46,7 +46,10 @@ fuzz_target!(|text: &str| {
         assert!(!template.as_str().contains(['\'', '"', '<', '&', '/', ']']), "{text:?}");
     }
     if let Ok(stack) = StackName::from_str(text) {
-        assert!(!stack.as_str().contains(['\'', '"', '/', ']', '\n']) && stack.as_str().len() <= 63, "{text:?}");
+        assert!(
+            !stack.as_str().contains(['\'', '"', '/', ']', '\n']) && stack.as_str().len() <= 63,
+            "{text:?}"
+        );
     }
     if let Ok(location) = Location::try_from(text.to_owned()) {
         assert_eq!(Location::try_from(String::from(location.clone())).as_ref(), Ok(&location), "{text:?}");
