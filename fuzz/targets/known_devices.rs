@@ -24,7 +24,8 @@ fuzz_target!(|data: &[u8]| PLACE.with(|place| {
     let addresses = addresses.map(|text| text.parse::<Address>().expect("an address"));
     let before = addresses.clone().map(|address| known.pin_of(&address));
     let certificate = Fingerprint::of_der(data);
-    known.remember(&addresses[0], certificate, before[0]).expect("it can be written");
+    let said: Vec<Fingerprint> = before.iter().copied().flatten().collect();
+    known.remember(&addresses[0], certificate, before[0], &said).expect("it can be written");
     let after = KnownDevices::load(place.path()).expect("what was written is read");
     assert_eq!(after.pin_of(&addresses[0]), Some(certificate));
     for (address, before) in addresses.iter().zip(before).skip(1) {

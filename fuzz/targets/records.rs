@@ -59,8 +59,8 @@ fn lives(store: &InstallationStore, mut record: Installation, now: DateTime<Utc>
     let profiles = record.profiles();
     for outcome in problem.map(Outcome::Failed).into_iter().chain([
         Outcome::Installed { object: record.spec.name.clone(), unchanged: false },
-        Outcome::AwaitingCommit,
-        Outcome::AwaitingPush,
+        Outcome::AwaitingCommit { object: None },
+        Outcome::AwaitingPush { object: None },
     ]) {
         let mut over = record.clone();
         over.finish(&outcome, &profiles, &[("connect", 0.25)], 7, now);
