@@ -32,7 +32,7 @@ use super::state::Incident;
 use super::store::{InstallationStore, LoadedInstallations};
 pub use super::turn::Turn;
 use super::turn::Turns;
-use super::waiting::{Waiting, WaitingList};
+use super::waiting::WaitingList;
 use crate::host::log::{Log, RunLog};
 use crate::install::InstallError;
 use crate::install::names::{ObjectName, ProfileName};
@@ -126,8 +126,8 @@ impl<'a> DeliveryEngine<'a> {
 
     /// What a worker has left because it waits, as of its last look.
     #[must_use]
-    pub fn take_left(&self) -> Vec<Waiting> {
-        std::mem::take(&mut *self.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner)).all()
+    pub fn take_left(&self) -> WaitingList {
+        std::mem::take(&mut *self.left.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
     /// Keeps what was read for an order until that is delivered.

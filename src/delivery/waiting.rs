@@ -27,7 +27,10 @@ const RETRY: &str = "retry";
 
 /// What waits, by what it waits for.
 #[derive(Debug, Default)]
-pub struct WaitingList(Vec<Waiting>);
+pub struct WaitingList {
+    all: Vec<Waiting>,
+    for_a_person: usize,
+}
 
 impl WaitingList {
     /// Counts one that is kept waiting.
@@ -40,22 +43,33 @@ impl WaitingList {
         self.add(RETRY, String::new(), Some(next));
     }
 
+    /// Counts one that is tried again only when a person asks for it.
+    pub fn add_for_a_person(&mut self) {
+        self.for_a_person += 1;
+    }
+
+    /// How many are tried again only when a person asks for it.
+    #[must_use]
+    pub fn for_a_person(&self) -> usize {
+        self.for_a_person
+    }
+
     fn add(&mut self, word: &'static str, what: String, until: Option<DateTime<Utc>>) {
-        match self.0.iter_mut().find(|other| other.word == word && other.what == what) {
+        match self.all.iter_mut().find(|other| other.word == word && other.what == what) {
             Some(same) => {
                 same.count += 1;
                 same.differs |= same.until != until;
                 same.until = same.until.min(until).or(same.until).or(until);
             }
-            None => self.0.push(Waiting { word, what, count: 1, until, differs: false }),
+            None => self.all.push(Waiting { word, what, count: 1, until, differs: false }),
         }
     }
 
     /// What was counted, most of it first.
     #[must_use]
     pub fn all(mut self) -> Vec<Waiting> {
-        self.0.sort_by_key(|waiting| std::cmp::Reverse(waiting.count));
-        self.0
+        self.all.sort_by_key(|waiting| std::cmp::Reverse(waiting.count));
+        self.all
     }
 }
 

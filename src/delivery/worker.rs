@@ -109,6 +109,9 @@ impl Worker<'_> {
             if !wanted(device) {
                 return;
             }
+            if record.waits_for_a_person() {
+                left.add_for_a_person();
+            }
             let may_be_due = begun.may_be_served(device, self.which, now)
                 && self.which.includes(&record, now)
                 && !due.contains(device);

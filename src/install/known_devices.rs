@@ -3,8 +3,8 @@
 //! `STATE/known_devices` has a line `FQDN[:PORT] SHA256` for each device. Where this program has remembered a new
 //! certificate of the management interface, `before=SHA256` stands behind it: what the device was recognised by until
 //! then, and is again where it shows that again. `pinned=SHA256,...` are certificates of the device from before that a
-//! person has named: by them nothing is recognised, but who still names one of them means this line. Empty lines and lines starting with `#` are kept as they are. Any
-//! other line is an error: a pin that is overlooked protects nobody.
+//! person has named: by them nothing is recognised, but who still names one of them means this line. Empty lines and
+//! lines starting with `#` are kept as they are. Any other line is an error: a pin that is overlooked protects nobody.
 
 use std::fs::{File, TryLockError};
 use std::io;

@@ -47,7 +47,12 @@ pub fn settings() -> Settings {
 
 /// The same with a certificate `other` of another origin, which can be bound in place of ours.
 pub fn settings_with_other() -> Settings {
-    let other = pki::self_signed(&CertificateSpec::named("other.example.com"));
+    settings_with(&CertificateSpec::named("other.example.com"))
+}
+
+/// The same with this one as `other`.
+pub fn settings_with(other: &CertificateSpec) -> Settings {
+    let other = pki::self_signed(other);
     let certificates = vec![PreloadedCertificate {
         name: "other".to_owned(),
         certificate: other.certificate_pem(),

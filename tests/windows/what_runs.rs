@@ -3,25 +3,18 @@
 use std::process::Stdio;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use panos_sim::{Listening, PreloadedCertificate, Settings, Simulator};
+use panos_sim::{Listening, Settings, Simulator};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{DAY, another_day, certctl, install, of, section, status, write};
-use crate::common::pki::{self, CertificateSpec};
+use crate::common::pki::CertificateSpec;
 use crate::common::trouble::wait_until;
-use crate::common::world::{NAME, PORTAL, World, settings};
+use crate::common::world::{NAME, PORTAL, World, settings, settings_with};
 
 /// A device that has the certificate `other` besides, which ends in so many seconds.
 fn with_other(ends_in: i64) -> Settings {
-    let other = pki::self_signed(&CertificateSpec::named("other.example.com").valid(-DAY, ends_in));
-    let certificates = vec![PreloadedCertificate {
-        name: "other".to_owned(),
-        certificate: other.certificate_pem(),
-        key: Some(other.key_pem()),
-        vsys: None,
-    }];
-    Settings { certificates, ..settings() }
+    settings_with(&CertificateSpec::named("other.example.com").valid(-DAY, ends_in))
 }
 
 /// A colleague makes the profile present `other`.

@@ -87,7 +87,9 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     if report::is_journal() && !json {
         return Ok(exit);
     }
-    let waiting = engine.take_left();
+    let left = engine.take_left();
+    let taken_back = if arguments.now { 0 } else { left.for_a_person() };
+    let waiting = left.all();
     if json {
         report::installations(NAME, exit, &told, &waiting);
         return Ok(exit);
@@ -99,10 +101,6 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
     for waiting in &waiting {
         report::line(&format!("  {waiting}"));
     }
-    let taken_back = match arguments.now {
-        true => 0,
-        false => waits_for_a_person(&place.state_dir, &worker.only),
-    };
     if taken_back > 0 {
         let verb = if taken_back == 1 { "is" } else { "are" };
         report::line(&format!("  {taken_back} {verb} not tried again by itself: its push was taken back"));
@@ -114,16 +112,6 @@ pub fn run(arguments: &RetryArguments, place: &PlaceArguments) -> Result<Exit, U
         );
     }
     Ok(exit)
-}
-
-/// How many installations on these devices are tried again only when a person asks for it. What can't be read was told.
-fn waits_for_a_person(state_dir: &Path, only: &[Address]) -> usize {
-    let mut count = 0;
-    let _ = InstallationStore::below(state_dir).each(|record| {
-        let is_meant = only.is_empty() || only.contains(&record.spec.device);
-        count += usize::from(is_meant && record.waits_for_a_person());
-    });
-    count
 }
 
 /// The devices that something is recorded or ordered for.
